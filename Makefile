@@ -1,0 +1,97 @@
+# Millrace. `make demo` and `make test` are the two commands to know; `make help` lists the rest.
+# Outside variables: CC, VARIANT (release, debug, asan, fuzz), BUILD, V=1 (show commands), ONLY (bench, test: prefix).
+
+VARIANT ?= release
+BUILD   ?= build
+V       ?= 0
+Q       := $(if $(filter 1,$(V)),,@)
+OUT     := $(BUILD)/$(VARIANT)
+# The two programs of the release build lie where scripts expect them.
+BIN     := $(if $(filter release,$(VARIANT)),$(BUILD),$(OUT))
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+
+WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	   -Wcast-qual -Wwrite-strings -Wvla -Wundef -Werror
+HARDEN  := -fstack-protector-strong -fPIE
+opt_release := -O2 -g -D_FORTIFY_SOURCE=2
+opt_debug   := -O0 -g
+opt_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+opt_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+link_asan   := -fsanitize=address,undefined
+link_fuzz   := -fsanitize=address,undefined
+OPT     := $(opt_$(VARIANT))
+ifeq ($(OPT),)
+$(error VARIANT is release, debug, asan or fuzz, not "$(VARIANT)")
+endif
+
+PKGS    := libcrypto libssl sqlite3 yaml-0.1 jansson libnl-3.0 libnl-genl-3.0
+PKGDEF  := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpcap -lm -lpthread
+CPPALL  := -I. $(PKGDEF) $(CPPFLAGS)
+CSTATION := -std=gnu11 -D_GNU_SOURCE $(WARN) $(OPT) $(HARDEN) $(CFLAGS)
+CAGENT  := -std=c11 -pedantic -ffreestanding $(WARN) $(OPT) $(HARDEN) $(CFLAGS)
+LDALL   := -pie -Wl,-z,relro,-z,now $(link_$(VARIANT)) $(LDFLAGS)
+
+# What a device carries; what the station is made of. Variants of one seam are chosen here, at link time.
+AGENT_C := $(wildcard agent/wire/*.c agent/core/*.c)
+SIM_C   := $(wildcard agent/port/sim/*.c)
+CRYPTO_C := agent/port/linux/crypto_openssl.c
+LINUX_C := $(wildcard agent/port/linux/*.c)
+DB_C    := $(wildcard db/*.c)
+STATION_C := $(wildcard station/*/*.c)
+MILLRACE_C := $(AGENT_C) $(SIM_C) $(CRYPTO_C) $(DB_C) $(STATION_C)
+
+obj = $(patsubst %.c,$(OUT)/%.o,$(1))
+MILLRACE_O := $(call obj,$(MILLRACE_C))
+
+.PHONY: all demo test deps check-deps help clean
+all: check-deps $(BIN)/millrace $(BIN)/millrace-agent
+
+$(BIN)/millrace: $(call obj,station/main.c) $(MILLRACE_O)
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(LDALL) -o $@ $^ $(LIBS)
+
+$(BIN)/millrace-agent: $(call obj,$(AGENT_C) $(LINUX_C))
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(LDALL) -o $@ $^ $(LIBS)
+
+$(OUT)/agent/port/linux/%.o: agent/port/linux/%.c
+	@mkdir -p $(@D); echo "  CC      $<"
+	$(Q)$(CC) $(CPPALL) -D_GNU_SOURCE $(CAGENT) -MMD -MP -c -o $@ $<
+$(OUT)/agent/%.o: agent/%.c
+	@mkdir -p $(@D); echo "  CC      $<"
+	$(Q)$(CC) $(CPPALL) $(CAGENT) -MMD -MP -c -o $@ $<
+$(OUT)/%.o: %.c
+	@mkdir -p $(@D); echo "  CC      $<"
+	$(Q)$(CC) $(CPPALL) $(CSTATION) -MMD -MP -c -o $@ $<
+
+# Each unit test names the files it links in a comment: ` * links: agent/wire/noise.c ...`.
+# Tests of whole batches (tests/line) and benchmarks link everything but main.c.
+UNIT_C  := $(wildcard tests/unit/*.c)
+LINE_C  := $(wildcard tests/line/*.c)
+BENCH_C := $(wildcard tests/bench/*.c)
+FUZZ_C  := $(wildcard tests/fuzz/*.c)
+UNIT    := $(patsubst tests/%.c,$(OUT)/tests/%,$(UNIT_C))
+LINE    := $(patsubst tests/%.c,$(OUT)/tests/%,$(LINE_C))
+BENCH   := $(patsubst tests/%.c,$(OUT)/tests/%,$(BENCH_C))
+FUZZ    := $(patsubst tests/%.c,$(OUT)/tests/%,$(FUZZ_C))
+links    = $(call obj,$(shell sed -n 's,^ \* links: *,,p' tests/$(1).c))
+
+.SECONDEXPANSION:
+$(UNIT): $(OUT)/tests/%: $(OUT)/tests/%.o $$(call links,$$*)
+	@mkdir -p $(@D); echo "  LINK    $@"
+	$(Q)$(CC) $(LDALL) -o $@ $^ $(LIBS) -lcmocka
+$(FUZZ): $(OUT)/tests/%: $(OUT)/tests/%.o $$(call links,$$*)
+	@mkdir -p $(@D); echo "  LINK    $@"
+	$(Q)$(CC) -fsanitize=fuzzer $(LDALL) -o $@ $^ $(LIBS)
+$(LINE) $(BENCH): $(OUT)/tests/%: $(OUT)/tests/%.o $(MILLRACE_O)
+	@mkdir -p $(@D); echo "  LINK    $@"
+	$(Q)$(CC) $(LDALL) -o $@ $^ $(LIBS) -lcmocka
+
+unit: $(UNIT)
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -1,0 +1,47 @@
+/*
+ * What a board gives the agent. Everything is called from inside mr_agent_* calls and returns at once;
+ * `ctx` is the board's. The agent keeps no pointer into the board beyond this struct.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Work that takes a microcontroller's time. The agent names it before it does it: a board may feed its watchdog,
+ * the simulated chip charges the time of its profile. */
+enum mr_work {
+	MR_WORK_X25519,		/* one scalar multiplication, base or variable point */
+	MR_WORK_P256_KEYGEN,
+	MR_WORK_P256_SIGN,
+	MR_WORK_P256_VERIFY,
+	MR_WORK_AEAD,		/* n octets of AES-GCM */
+	MR_WORK_HASH,		/* n octets of SHA-256 (HMAC and HKDF included) */
+	MR_WORK_STORE_READ,	/* n octets */
+	MR_WORK_STORE_WRITE,	/* n octets, erase included */
+	MR_WORK_SELFTEST,
+	MR_WORK_COUNT
+};
+
+#define MR_STORE_SLOTS 2	/* two copies, written in turn: a torn write loses the newer, never both */
+
+struct mr_port {
+	void *ctx;
+	/* Monotonic microseconds. Moves on while the agent works, so the agent can tell how long it worked. */
+	uint64_t (*now_us)(void *ctx);
+	void (*work)(void *ctx, enum mr_work kind, size_t n);
+	/* Cryptographically strong octets. false: no entropy; the agent then refuses to make keys. */
+	bool (*random)(void *ctx, uint8_t *out, size_t len);
+	/* Queues one MPDU on the present channel, sequence number filled in by the agent; `cookie` comes back in
+	 * mr_agent_sent. false: queue full. */
+	bool (*send)(void *ctx, const uint8_t *frame, size_t len, uint32_t cookie);
+	bool (*tune)(void *ctx, uint16_t freq_mhz);
+	/* One of MR_STORE_SLOTS areas of MR_STORE_MAX octets. A write may be torn by a power cut; the agent notices.
+	 * false: the medium failed. A slot never written reads as false or as any octets. */
+	bool (*store_read)(void *ctx, unsigned slot, uint8_t *out, size_t len);
+	bool (*store_write)(void *ctx, unsigned slot, const uint8_t *bytes, size_t len);
+	/* Self-test item 0, 1, 2, ...: false when there is no such item. `passed` and a value in the item's own unit. */
+	bool (*selftest)(void *ctx, unsigned item, const char **name, int32_t *value, bool *passed);
+	/* The verdict for a LED or display: an enum mr_verdict. */
+	void (*indicate)(void *ctx, int verdict);
+};

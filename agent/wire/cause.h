@@ -1,0 +1,70 @@
+/*
+ * Why something ended: one closed table for the device, the station, the record and the screen.
+ * The number goes over the air and into the database and is never reused; the name is kept for years.
+ * A function that fails returns -(enum mr_cause).
+ *
+ * X(NAME, number, "name", CLASS, "sentence", "remedy")
+ * CLASS decides what the line does next:
+ *   AIR       retried by itself, back of the queue
+ *   STATION   our own trouble: the unit is held, nothing counts against the product
+ *   DEVICE    one more try, then quarantine
+ *   SECURITY  never retried: quarantine at once
+ *   OPERATOR  a person did it
+ *   POWER     power loss of either side: resumed
+ */
+#pragma once
+
+enum mr_cause_class { MR_CLASS_NONE, MR_CLASS_AIR, MR_CLASS_STATION, MR_CLASS_DEVICE, MR_CLASS_SECURITY,
+		      MR_CLASS_OPERATOR, MR_CLASS_POWER };
+
+#define MR_CAUSES(X)                                                                                             \
+	X(OK, 0, "ok", NONE, "no cause", "nothing to do")                                                        \
+	X(NO_ANSWER, 1, "no-answer", AIR, "the device stopped answering", "move it closer, check its power, retry") \
+	X(HANDSHAKE_TIMEOUT, 2, "handshake-timeout", AIR, "the device called but did not complete the handshake", \
+	  "move it closer, retry")                                                                               \
+	X(RSSI_LOW, 3, "rssi-low", AIR, "the device is heard too weakly for this job", "move it closer")         \
+	X(LEASE_LOST, 4, "lease-lost", AIR, "the device gave the session up", "retry")                           \
+	X(JOURNAL_UNAVAILABLE, 20, "journal-unavailable", STATION, "the database does not take records",         \
+	  "free disk space or repair the database, then run the job again")                                     \
+	X(SIGNER_UNAVAILABLE, 21, "signer-unavailable", STATION, "the CA does not sign",                         \
+	  "check the CA key and its token, then run the job again")                                             \
+	X(POOL_EMPTY, 22, "pool-empty", STATION, "no serial number is left for this batch",                      \
+	  "extend the serial list or pattern")                                                                   \
+	X(RADIO_GONE, 23, "radio-gone", STATION, "the radio that served the device went away",                   \
+	  "plug the adapter in again; its devices move to other radios")                                         \
+	X(STATION_RESTARTED, 24, "station-restarted", POWER, "the station stopped in the middle of this attempt", \
+	  "none: the unit resumes where its record says")                                                        \
+	X(CERTIFICATE_EXPIRED, 25, "ca-expired", STATION, "the issuing CA's certificate has expired",            \
+	  "make a new issuing CA with millrace ca init")                                                         \
+	X(NO_MEMORY, 26, "no-memory", STATION, "no memory is left for another device", "lower admission.max_in_flight") \
+	X(SELFTEST_FAILED, 40, "selftest-failed", DEVICE, "the device's self-test failed", "repair or scrap the unit") \
+	X(STORAGE_FAILED, 41, "storage-failed", DEVICE, "the device could not write its storage", "repair or scrap the unit") \
+	X(BAD_REQUEST, 42, "bad-request", DEVICE, "the device refused a request as malformed", "check firmware and station versions") \
+	X(OUT_OF_ORDER, 43, "out-of-order", DEVICE, "the device refused a step in its present state", "check its record, rework the unit") \
+	X(TOO_LONG, 44, "too-long", DEVICE, "a value does not fit the device", "use a shorter certificate or name") \
+	X(CRYPTO_FAILED, 45, "crypto-failed", DEVICE, "the device's cryptography failed", "repair or scrap the unit") \
+	X(DIGEST_MISMATCH, 46, "digest-mismatch", DEVICE, "the device read back something else than was sent", "repair or scrap the unit") \
+	X(BAD_RESPONSE, 47, "bad-response", DEVICE, "the device's answer is malformed", "check firmware and station versions") \
+	X(LIMIT_EXCEEDED, 48, "limit-exceeded", DEVICE, "a measurement is outside the job's limits", "repair or scrap the unit") \
+	X(WRONG_PRODUCT, 60, "wrong-product", SECURITY, "the device is of another product than the job's", "put it in the red bin") \
+	X(DUPLICATE_KEY, 61, "duplicate-key", SECURITY, "the device's public key is already on record for another unit", "put it in the red bin") \
+	X(KEY_CHANGED, 62, "key-changed", SECURITY, "the device came back with another key than its record says", "put it in the red bin") \
+	X(BAD_SIGNATURE, 63, "bad-signature", SECURITY, "a signature of the device does not verify", "put it in the red bin") \
+	X(UNKNOWN_IDENTITY, 64, "unknown-identity", SECURITY, "the device carries an identity that is not on record", "put it in the red bin") \
+	X(DUPLICATE_DEVICE, 65, "duplicate-device", SECURITY, "two devices answer with one device id", "put both in the red bin") \
+	X(NOT_EXPECTED, 66, "not-expected", SECURITY, "the device is not on the job's list", "put it aside, ask the lead") \
+	X(STOPPED, 80, "stopped", OPERATOR, "the operator stopped the run", "run the job again to continue")      \
+	X(DEVICE_RESTARTED, 90, "device-restarted", POWER, "the device restarted in the middle of the attempt", "none: the unit resumes")
+
+enum mr_cause {
+#define MR_CAUSE_ENUM(name, number, text, class, sentence, remedy) MR_CAUSE_##name = number,
+	MR_CAUSES(MR_CAUSE_ENUM)
+#undef MR_CAUSE_ENUM
+};
+
+/* Static text for a cause; unknown numbers (a newer peer) give "unknown" and MR_CLASS_DEVICE. */
+const char *mr_cause_name(int cause);
+const char *mr_cause_sentence(int cause);
+const char *mr_cause_remedy(int cause);
+enum mr_cause_class mr_cause_class(int cause);
+const char *mr_cause_class_name(enum mr_cause_class class);

@@ -1,0 +1,129 @@
+/*
+ * What station and device say to each other inside a session: a request and its response.
+ *
+ *   request    operation (u8), attributes
+ *   response   operation | 0x80 (u8), cause (u16 le, enum mr_cause; 0 ok), busy_us (u32 le: how long the device
+ *              worked on it, by its own clock), attributes
+ *   attribute  id (u8), length (u16 le), value
+ *
+ * Unknown attributes are skipped, so that newer peers keep working; a known one twice is malformed.
+ */
+#pragma once
+
+#include "agent/wire/cursor.h"
+
+/* X(NAME, number, "name"): the request, what the device does. All are idempotent: a repeated one answers the same. */
+#define MR_OPERATIONS(X)                                                                                        \
+	X(STATUS, 1, "status")			/* device description, stage, open transaction */                \
+	X(SELFTEST, 2, "selftest")		/* runs the board's self-test: SELFTEST_ITEM, one per item */    \
+	X(KEY, 3, "key")			/* ENTROPY -> makes the key pair if there is none -> CSR */      \
+	X(IDENTITY, 4, "identity")		/* prepare: TXN, SERIAL, CERTIFICATE, ISSUER, PIN_* -> DIGEST */ \
+	X(CREDENTIALS, 5, "credentials")	/* prepare: TXN, SSID, SECURITY, PASSPHRASE -> DIGEST */         \
+	X(COMMIT, 6, "commit")			/* TXN -> STAGE: the prepared values are now the device's */     \
+	X(VERIFY, 7, "verify")			/* CHALLENGE -> DIGEST over all committed values, SIGNATURE */   \
+	X(SEAL, 8, "seal")			/* TXN, CHALLENGE -> locks the device; RECEIPT, SIGNATURE */     \
+	X(FINISH, 9, "finish")			/* VERDICT: the record is durable; show it and go silent */
+
+enum mr_operation {
+#define MR_OPERATION_ENUM(name, number, text) MR_OP_##name = number,
+	MR_OPERATIONS(MR_OPERATION_ENUM)
+#undef MR_OPERATION_ENUM
+};
+
+/* X(NAME, id, shortest, longest in octets) */
+#define MR_ATTRIBUTES(X)                                                                     \
+	X(DEVICE_ID, 1, 8, 8)                                                                \
+	X(PRODUCT, 2, 1, 32)                                                                 \
+	X(HW_REV, 3, 0, 16)                                                                  \
+	X(FIRMWARE, 4, 0, 32)                                                                \
+	X(STAGE, 5, 1, 1)		/* enum mr_stage bits */                             \
+	X(SERIAL, 6, 1, 32)                                                                  \
+	X(TXN, 7, 8, 8)			/* transaction id; 0 is none */                      \
+	X(TXN_OPERATION, 8, 1, 1)	/* of a prepared, not yet committed transaction */   \
+	X(KEY_ID, 9, 32, 32)		/* SHA-256 of the public key's SubjectPublicKeyInfo */ \
+	X(CHALLENGE, 10, 32, 32)                                                             \
+	X(SIGNATURE, 11, 64, 64)	/* ECDSA P-256 SHA-256, r || s */                    \
+	X(CSR, 12, 64, 700)		/* PKCS #10, DER */                                  \
+	X(CERTIFICATE, 13, 64, 900)	/* the device's, DER */                              \
+	X(ISSUER, 14, 64, 900)		/* the issuing CA's, DER */                          \
+	X(PIN_SALT, 15, 16, 32)                                                              \
+	X(PIN_ITERATIONS, 16, 4, 4)                                                          \
+	X(PIN_W0, 17, 32, 32)		/* RFC 9383 section 3.2: the verifier is w0 and L */ \
+	X(PIN_L, 18, 65, 65)                                                                 \
+	X(SSID, 19, 1, 32)                                                                   \
+	X(SECURITY, 20, 1, 1)		/* enum mr_security */                               \
+	X(PASSPHRASE, 21, 8, 64)	/* 8..63 characters, or 64 hexadecimal digits */     \
+	X(DIGEST, 22, 32, 32)                                                                \
+	X(RECEIPT, 23, 32, 160)                                                              \
+	X(SELFTEST_ITEM, 24, 6, 40)	/* index u8, passed u8, value i32 le, name */        \
+	X(ENTROPY, 25, 32, 32)                                                               \
+	X(VERDICT, 26, 1, 1)		/* enum mr_verdict */                                \
+	X(RESTARTS, 27, 4, 4)		/* power cycles counted by the device */
+
+enum mr_attribute {
+#define MR_ATTRIBUTE_ENUM(name, id, shortest, longest) MR_AT_##name = id,
+	MR_ATTRIBUTES(MR_ATTRIBUTE_ENUM)
+#undef MR_ATTRIBUTE_ENUM
+	MR_AT_COUNT
+};
+
+enum mr_stage { MR_STAGE_KEY = 1, MR_STAGE_IDENTITY = 2, MR_STAGE_CREDENTIALS = 4, MR_STAGE_SEALED = 8 };
+enum mr_security { MR_SECURITY_OPEN = 0, MR_SECURITY_WPA2 = 1, MR_SECURITY_WPA3 = 2 };
+enum mr_verdict { MR_VERDICT_NONE = 0, MR_VERDICT_PASS = 1, MR_VERDICT_RETRY = 2, MR_VERDICT_FAIL = 3,
+		  MR_VERDICT_QUARANTINE = 4 };
+
+#define MR_SELFTEST_ITEMS_MAX 8
+
+struct mr_selftest_item {
+	uint8_t index;
+	bool passed;
+	int32_t value;
+	char name[35];		/* printable ASCII, ends with NUL */
+};
+
+struct mr_message {
+	uint8_t operation;	/* enum mr_operation, without the response bit */
+	bool response;
+	uint16_t cause;		/* responses */
+	uint32_t busy_us;	/* responses */
+	struct mr_rd value[MR_AT_COUNT];	/* at == NULL: absent. SELFTEST_ITEM: use items */
+	bool has[MR_AT_COUNT];
+	size_t item_count;
+	struct mr_selftest_item items[MR_SELFTEST_ITEMS_MAX];
+};
+
+/* false: malformed (cut, a length outside the table, a known attribute twice except SELFTEST_ITEM, unknown operation). */
+bool mr_message_parse(struct mr_rd in, struct mr_message *out);
+
+/* Builders: a head, then attributes one by one. `w->bad` tells at the end that it did not fit. */
+void mr_request_begin(struct mr_wr *w, enum mr_operation operation);
+/* The cause and busy_us of a response are filled by mr_response_end. */
+void mr_response_begin(struct mr_wr *w, enum mr_operation operation);
+void mr_response_end(struct mr_wr *w, uint16_t cause, uint32_t busy_us);
+void mr_attribute_add(struct mr_wr *w, enum mr_attribute id, const void *value, size_t len);
+void mr_attribute_add_u8(struct mr_wr *w, enum mr_attribute id, uint8_t value);
+void mr_attribute_add_u32(struct mr_wr *w, enum mr_attribute id, uint32_t value);
+void mr_attribute_add_u64(struct mr_wr *w, enum mr_attribute id, uint64_t value);
+void mr_selftest_item_add(struct mr_wr *w, const struct mr_selftest_item *item);
+
+const char *mr_operation_name(uint8_t operation);
+
+/*
+ * The digests and signatures, the same on both ends. Every field is preceded by its length (u16 le).
+ *   identity digest     SHA-256("millrace identity", txn, serial, certificate, issuer, salt, iterations le32, w0, L)
+ *   credentials digest  SHA-256("millrace credentials", txn, ssid, security u8, passphrase)
+ *   state digest        SHA-256("millrace state", stage u8, identity digest, credentials digest)
+ *   verify hash         SHA-256("millrace verify", handshake hash, challenge, state digest): signed by the device key
+ *   receipt             version 1 (u8), batch_tag 8, device_id 8, stage u8, txn 8, state digest 32, restarts le32,
+ *                       serial (u8 length first)
+ *   receipt hash        SHA-256("millrace receipt", challenge, receipt): signed by the device key
+ *   status hash         SHA-256("millrace status", handshake hash): signed by the device key if it has one
+ * The digests are over what the device READ BACK from its storage. Digests cover secrets: they stay inside the
+ * session and never go on record in clear (the station keeps HMAC results only).
+ */
+struct mr_digest_field {
+	const void *bytes;
+	size_t len;
+};
+/* SHA-256 over `label` and the fields, each with its length. false: longer than MR_MESSAGE_MAX in all. */
+bool mr_digest(uint8_t out[static 32], const char *label, const struct mr_digest_field *fields, size_t count);

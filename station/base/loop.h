@@ -1,0 +1,54 @@
+/*
+ * The event loop: the only source of time. Two clocks behind one interface:
+ *   real     epoll, timerfd, signalfd; CLOCK_MONOTONIC
+ *   virtual  jumps from deadline to deadline; file descriptors are not waited for, signals still arrive
+ * Timers of equal time fire in the order in which they were armed, so a virtual run repeats to the byte.
+ *
+ *	loop_create -> { loop_at | loop_watch } -> loop_run -> loop_destroy
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LOOP_NEVER UINT64_MAX
+
+struct loop;
+
+typedef void loop_timer_fn(void *ctx, uint64_t now_us);
+typedef void loop_fd_fn(void *ctx, uint32_t epoll_events);
+typedef void loop_signal_fn(void *ctx, int signal);
+
+/* Placed by its owner inside a larger object; zero it, set fn and ctx. Layout is ours. */
+struct loop_timer {
+	loop_timer_fn *fn;
+	void *ctx;
+	uint64_t at_us;	 /* LOOP_NEVER: not armed */
+	uint64_t order;
+	size_t slot;	 /* place in the heap plus one; 0: not armed */
+};
+
+/* NULL: no memory or no epoll. The virtual clock starts at 0; utc_us is what loop_utc_us says at that moment. */
+struct loop *loop_create_real(void);
+struct loop *loop_create_virtual(uint64_t utc_us);
+void loop_destroy(struct loop *loop);
+
+bool loop_is_virtual(const struct loop *loop);
+uint64_t loop_now_us(const struct loop *loop);	/* microseconds since the loop was created */
+uint64_t loop_utc_us(const struct loop *loop);	/* microseconds since 1970, for the record only */
+
+/* Arms (or moves) a timer; a time in the past fires at the next turn. LOOP_NEVER disarms. */
+void loop_at(struct loop *loop, struct loop_timer *timer, uint64_t at_us);
+void loop_cancel(struct loop *loop, struct loop_timer *timer);
+
+/* Watches a descriptor (EPOLLIN, ...). Real clock only: a virtual loop returns -1. 0, or -1 with errno. */
+int loop_watch(struct loop *loop, int fd, uint32_t epoll_events, loop_fd_fn *fn, void *ctx);
+void loop_unwatch(struct loop *loop, int fd);
+
+/* Blocks SIGINT, SIGTERM, SIGWINCH in the calling thread and reports them from the loop, on both clocks. */
+int loop_signals(struct loop *loop, loop_signal_fn *fn, void *ctx);
+
+/* Runs until loop_stop, or (virtual clock) until no timer is armed. */
+void loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);

@@ -1,0 +1,119 @@
+/*
+ * The radio seam: one half-duplex 802.11 transceiver that hears and speaks on one channel at a time.
+ * Two implementations: simulated.c (the air model, virtual time) and monitor.c (libpcap + nl80211).
+ *
+ * Acknowledgement, MAC retries and TX status live inside the radio, as on a real adapter: a unicast frame is
+ * sent up to `retries` + 1 times, then reported. Frames are MPDUs: 802.11 header first, without radiotap and FCS.
+ * Sequence numbers are the caller's (monitor-mode injection leaves them alone).
+ *
+ *	open (by the implementation) -> radio_tune -> tuned -> { radio_send -> status | received } ... -> radio_close
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/wire/cursor.h"
+
+#define RADIO_NAME_MAX 32
+#define RADIO_CHANNELS_MAX 64
+#define RADIO_FRAME_MAX 2304
+
+enum radio_channel_flags {
+	RADIO_NO_IR = 1,	/* may not transmit first (nl80211 NO_IR) */
+	RADIO_RADAR = 2,	/* DFS: never transmitted on by us */
+	RADIO_DISABLED = 4,
+};
+
+struct radio_channel {
+	uint16_t freq_mhz;
+	uint8_t flags;		/* enum radio_channel_flags; non-zero: receive only */
+	uint8_t max_dbm;
+};
+
+struct radio_caps {
+	char name[RADIO_NAME_MAX];	/* "radio1" for the operator */
+	char path[RADIO_NAME_MAX];	/* USB path, "sim0" when simulated */
+	char driver[RADIO_NAME_MAX];
+	uint8_t mac[6];
+	bool simulated;
+	bool acknowledges;		/* answers frames to `mac` with an ACK */
+	bool truthful_status;		/* `acked` means that the peer acknowledged */
+	uint32_t switch_us;		/* channel switch time as last measured */
+	size_t channel_count;
+	struct radio_channel channels[RADIO_CHANNELS_MAX];
+};
+
+struct radio_rx {
+	uint16_t freq_mhz;		/* where it was heard */
+	int8_t rssi_dbm;
+	uint8_t rate_500kbps;		/* radiotap unit: 2 = 1 Mb/s, 12 = 6 Mb/s */
+	uint64_t time_us;		/* end of the frame, loop time */
+};
+
+/* Bulk frames never delay a handshake: each class is sent before the next one. */
+enum radio_priority { RADIO_URGENT, RADIO_NORMAL, RADIO_BULK };
+
+struct radio_tx {
+	uint8_t rate_500kbps;
+	uint8_t retries;		/* MAC retries after the first try; 0 for group addresses */
+	enum radio_priority priority;
+	uint64_t cookie;		/* given back in `status` */
+};
+
+struct radio_health {
+	uint64_t sent, acked, unacked, retries, received, dropped, garbage, switches, airtime_us;
+};
+
+struct radio;
+
+/* What a radio tells its user; called from the loop, never from inside a radio_* call. */
+struct radio_events {
+	void *ctx;
+	void (*received)(void *ctx, struct radio *radio, struct mr_rd frame, const struct radio_rx *rx);
+	/* Exactly one per accepted radio_send. acked is false for group addresses. tries counts from 1; 0: not sent. */
+	void (*status)(void *ctx, struct radio *radio, uint64_t cookie, bool acked, unsigned tries);
+	/* Exactly one per accepted radio_tune. cause 0, or -(enum mr_cause). */
+	void (*tuned)(void *ctx, struct radio *radio, uint16_t freq_mhz, int cause);
+	void (*gone)(void *ctx, struct radio *radio);	/* unplugged, wedged, rfkill: everything pending is reported first */
+	void (*back)(void *ctx, struct radio *radio);	/* usable again; untuned */
+};
+
+struct radio_ops {
+	int (*tune)(struct radio *radio, uint16_t freq_mhz);
+	int (*send)(struct radio *radio, struct mr_rd frame, const struct radio_tx *tx);
+	void (*health)(const struct radio *radio, struct radio_health *out);
+	void (*close)(struct radio *radio);
+};
+
+/* Implementations embed this as their first member. */
+struct radio {
+	const struct radio_ops *ops;
+	struct radio_caps caps;
+	struct radio_events events;
+	uint16_t freq_mhz;		/* where it is; 0 while it moves or before the first tune */
+	size_t index;			/* the user's own numbering */
+};
+
+/*
+ * Starts to move; `tuned` follows after the switch time. Frames still queued are sent first.
+ * 0; -MR_CAUSE_RADIO_GONE; -MR_CAUSE_BAD_REQUEST for a channel that the radio lacks or that is already being tuned.
+ */
+static inline int radio_tune(struct radio *radio, uint16_t freq_mhz) { return radio->ops->tune(radio, freq_mhz); }
+
+/*
+ * Queues a copy of one frame. 0; -MR_CAUSE_RADIO_GONE (also while it moves or on a receive-only channel);
+ * -MR_CAUSE_NO_MEMORY when the queue is full: send again after the next status.
+ */
+static inline int radio_send(struct radio *radio, struct mr_rd frame, const struct radio_tx *tx)
+{
+	return radio->ops->send(radio, frame, tx);
+}
+
+static inline void radio_health(const struct radio *radio, struct radio_health *out) { radio->ops->health(radio, out); }
+static inline void radio_close(struct radio *radio) { radio->ops->close(radio); }
+
+/* Channel number <-> centre frequency, IEEE 802.11-2020 annex E: 2.4 GHz 1..14, 5 GHz 32..177. 0: no such channel. */
+uint16_t radio_freq_of_channel(unsigned channel);
+unsigned radio_channel_of_freq(uint16_t freq_mhz);

@@ -1,0 +1,49 @@
+/*
+ * A simulated device: the real agent (agent/core) on a simulated chip (agent/port/sim) on the air. The chip has one
+ * slow core: while it computes, frames that its radio acknowledged wait in a short receive queue.
+ */
+#pragma once
+
+#include "agent/core/agent.h"
+#include "station/air/air.h"
+
+enum device_fault {
+	DEVICE_FAULT_NONE,
+	DEVICE_FAULT_SELFTEST,		/* a self-test item fails */
+	DEVICE_FAULT_STORAGE,		/* a storage write fails */
+	DEVICE_FAULT_VANISH,		/* power is lost for good during `step` */
+	DEVICE_FAULT_POWER_CUT,		/* power is lost for off_us during `step`, storage torn if it was being written */
+	DEVICE_FAULT_WRONG_BATCH_KEY,
+	DEVICE_FAULT_WEAK_SIGNAL,	/* extra path loss */
+	DEVICE_FAULT_WRONG_PRODUCT,
+	DEVICE_FAULT_CLONE,		/* answers with the device id of the device before it */
+	DEVICE_FAULT_COUNT
+};
+const char *device_fault_name(enum device_fault fault);	/* "selftest", "storage", "vanish", ... as in job files */
+
+struct device_config {
+	struct mr_agent_config agent;	/* strings and arrays must outlive the device */
+	const char *chip;		/* profile of think times: "esp32", "esp32-c3", "cortex-m4", ... ; "instant" */
+	double x_m, y_m, tx_dbm;
+	uint64_t seed;
+	uint64_t power_on_us;		/* when it is put on the line; it answers after the chip's boot time */
+	enum device_fault fault;
+	uint8_t fault_operation;	/* enum mr_operation at which VANISH, POWER_CUT, STORAGE strike */
+	uint64_t fault_delay_us;	/* after that operation's request arrived */
+	uint64_t off_us;
+};
+
+struct device;
+
+/* Placed on the air; power comes at power_on_us. NULL: no memory, or (errno EINVAL) no such chip. */
+struct device *device_create(struct air *air, struct loop *loop, const struct device_config *config);
+void device_destroy(struct device *device);	/* before air_destroy */
+
+const struct mr_agent *device_agent(const struct device *device);
+/* When the device was first able to hear a call (power on plus boot): the release time of the lower bound. */
+uint64_t device_ready_us(const struct device *device);
+bool device_powered(const struct device *device);
+/* What it stored, as a flash dump: tests look for what must or must not be there. */
+const uint8_t *device_store(const struct device *device, unsigned slot, size_t *len);
+const char *device_chip_profile(size_t i);	/* names of the chip profiles; NULL ends */
+size_t device_size(void);			/* octets per device, the agent included */

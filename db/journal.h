@@ -1,0 +1,280 @@
+/*
+ * The record. One thread owns the SQLite connection and commits in groups; the caller submits records and
+ * asks up to which ticket they are durable. A record is durable when the transaction that holds it is committed
+ * with synchronous=FULL. Nothing here reads a clock: times are the caller's, microseconds since 1970 (UTC).
+ *
+ *	journal_open -> journal_begin (batch, units to resume) -> { journal_submit -> journal_durable } ... -> journal_close
+ *
+ * Ids (unit, attempt) are the caller's, counted on from what journal_begin gives, so that a simulated run repeats.
+ * Texts and blobs in a record are copied by journal_submit. db/schema.sql is the documented form of the result.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct journal;
+
+struct journal_blob {
+	const void *at;
+	size_t len;
+};
+
+enum journal_unit_state { UNIT_EXPECTED, UNIT_SEEN, UNIT_ACTIVE, UNIT_PASSED, UNIT_FAILED, UNIT_QUARANTINED,
+			  UNIT_HELD };
+enum journal_outcome { OUTCOME_PASS, OUTCOME_FAIL, OUTCOME_ERROR, OUTCOME_TIMEOUT, OUTCOME_ABORTED,
+		       OUTCOME_INTERRUPTED };
+enum journal_attempt_kind { ATTEMPT_FIRST, ATTEMPT_AUTO_RETRY, ATTEMPT_OPERATOR_RETRY, ATTEMPT_RESUME };
+/* Of a two-phase write to a device. INTENT is durable before anything is sent. */
+enum journal_phase { PHASE_INTENT, PHASE_PREPARED, PHASE_COMMITTED };
+
+/* X(ENUM, struct name): one record kind each. Causes are numbers and names of agent/wire/cause.h, given as both. */
+#define JOURNAL_RECORDS(X)           \
+	X(UNIT, unit)                \
+	X(UNIT_STATE, unit_state)    \
+	X(ATTEMPT, attempt)          \
+	X(ATTEMPT_END, attempt_end)  \
+	X(STEP, step)                \
+	X(MEASUREMENT, measurement)  \
+	X(IDENTITY, identity)        \
+	X(CERT_STATE, cert_state)    \
+	X(TRANSACTION, transaction)  \
+	X(RECEIPT, receipt)          \
+	X(SIGHTING, sighting)        \
+	X(RADIO, radio)              \
+	X(GUARD, guard)              \
+	X(AUDIT, audit)              \
+	X(BATCH_END, batch_end)
+
+struct journal_cause {
+	int number;		/* 0: none */
+	const char *name;	/* "no-answer" */
+	const char *side;	/* class name: "air", "device", ... */
+};
+
+struct journal_unit {			/* a device is known for the first time */
+	int64_t unit;
+	uint8_t device_id[8], mac[6];
+	const char *product, *hw_rev, *firmware;
+	int64_t at_us;
+};
+struct journal_unit_state_change {
+	int64_t unit;
+	enum journal_unit_state state;
+	struct journal_cause cause;
+	int64_t at_us;
+};
+struct journal_attempt {
+	int64_t attempt, unit;
+	unsigned n;			/* 1, 2, ... within the unit */
+	enum journal_attempt_kind kind;
+	const char *radio;		/* name */
+	uint16_t freq_mhz;
+	int rssi_dbm;
+	const char *method;		/* of the credentials: "direct", ... */
+	int64_t at_us;
+};
+struct journal_attempt_end {		/* a closed attempt never changes again */
+	int64_t attempt;
+	enum journal_outcome outcome;
+	struct journal_cause cause;
+	const char *step;		/* where it ended, NULL when passed */
+	const char *detail;		/* free text without secrets, may be NULL */
+	int64_t at_us;
+	uint32_t active_us, device_us, wait_radio_us, wait_ca_us, wait_journal_us;
+	uint32_t frames_sent, frames_received, retries, octets;
+};
+struct journal_step {
+	int64_t attempt;
+	unsigned seq;			/* 1, 2, ... within the attempt */
+	const char *name;
+	unsigned tries;
+	int64_t at_us;
+	uint32_t duration_us, device_us;
+	enum journal_outcome outcome;
+	struct journal_cause cause;
+};
+struct journal_measurement {
+	int64_t attempt;
+	const char *name;
+	double value;
+	const char *unit;		/* may be "" */
+	bool has_low, has_high;
+	double low, high;
+	bool passed;
+};
+struct journal_identity {		/* before it is sent: serial, PIN and certificate are used for good */
+	int64_t unit, attempt;
+	const char *serial;
+	uint64_t transaction;
+	struct journal_blob pin_sealed;	/* empty: the job has no PIN */
+	const char *pin_kind, *kek_id;
+	uint8_t pin_lookup[32];		/* keyed HMAC: UNIQUE within the product */
+	struct journal_blob pin_salt;
+	uint32_t pin_iterations;
+	struct journal_blob certificate;	/* DER */
+	const char *issuer, *serial_hex, *subject;
+	uint8_t spki_sha256[32];
+	int64_t not_before_us, not_after_us;	/* INT64_MAX: no expiry */
+	int64_t at_us;
+};
+enum journal_cert_state { CERT_ISSUED, CERT_INSTALLED, CERT_VERIFIED, CERT_REVOKED, CERT_VOID };
+struct journal_cert_state_change {
+	int64_t unit;
+	enum journal_cert_state state;
+	int64_t at_us;
+};
+struct journal_transaction {
+	int64_t unit, attempt;
+	uint64_t transaction;
+	const char *operation;		/* "identity", "credentials", "seal" */
+	enum journal_phase phase;
+	int64_t at_us;
+};
+struct journal_receipt {		/* evidence that the device is sealed; goes with the state PASSED */
+	int64_t unit, attempt;
+	uint64_t transaction;
+	struct journal_blob receipt, challenge, signature;
+	int64_t at_us;
+};
+struct journal_sighting {		/* heard, but no unit (yet): strangers, refused ones, failures before identity */
+	uint8_t mac[6];
+	uint8_t device_id[8];		/* zeros: unknown */
+	uint16_t freq_mhz;
+	int rssi_dbm;
+	const char *verdict;		/* "stranger", "bad-handshake", ... */
+	unsigned count;
+	int64_t first_us, last_us;
+};
+struct journal_radio {			/* totals of one radio in this session */
+	const char *radio, *path, *driver;
+	uint8_t mac[6];
+	bool simulated;
+	uint64_t sent, acked, unacked, retries, received, dropped, garbage, switches, airtime_us;
+	uint32_t switch_us;
+};
+struct journal_guard {
+	const char *guard, *detail;
+	int64_t at_us;
+};
+struct journal_audit {			/* one link of the hash chain, beside those that the journal adds by itself */
+	const char *actor, *action, *subject, *body;
+	int64_t at_us;
+};
+struct journal_batch_end {
+	const char *state;		/* "done", "stopped", "interrupted" */
+	uint64_t makespan_us, lower_bound_us;
+	const char *policy;
+	int64_t at_us;
+};
+
+struct journal_record {
+	enum journal_record_kind {
+#define JOURNAL_KIND(NAME, name) JOURNAL_##NAME,
+		JOURNAL_RECORDS(JOURNAL_KIND)
+#undef JOURNAL_KIND
+	} kind;
+	union {
+		struct journal_unit unit;
+		struct journal_unit_state_change unit_state;
+		struct journal_attempt attempt;
+		struct journal_attempt_end attempt_end;
+		struct journal_step step;
+		struct journal_measurement measurement;
+		struct journal_identity identity;
+		struct journal_cert_state_change cert_state;
+		struct journal_transaction transaction;
+		struct journal_receipt receipt;
+		struct journal_sighting sighting;
+		struct journal_radio radio;
+		struct journal_guard guard;
+		struct journal_audit audit;
+		struct journal_batch_end batch_end;
+	};
+};
+
+/* Signs anchors of the chain (the station's P-256 key): DER ECDSA over `hash`. 0, or non-zero: not now. */
+typedef int journal_sign_fn(void *ctx, const uint8_t hash[static 32], uint8_t *sig, size_t *sig_len);
+
+struct journal_options {
+	const char *path;
+	bool simulated;			/* marks the session; a database is either for simulated runs or for real ones */
+	journal_sign_fn *sign;		/* NULL: no anchors */
+	void *sign_ctx;
+	const char *sign_key_id;
+	unsigned anchor_every;		/* chain rows; 0: only at the end */
+};
+
+/*
+ * Opens or creates, migrates (after a backup beside it), checks application_id and version, starts the thread.
+ * 0, or -(enum mr_cause) as a number with a sentence and remedy in `error`: foreign file, newer version, read-only,
+ * locked by another station, simulated/real mix, damaged.
+ */
+int journal_open(struct journal **out, const struct journal_options *options, char *error, size_t error_len);
+
+struct journal_batch {
+	const char *lot, *product, *hw_rev, *work_order;
+	unsigned quantity;
+	struct journal_blob job;	/* the exact bytes */
+	uint8_t job_sha256[32];
+	const char *job_path, *software, *policy, *operator;
+	uint64_t seed;			/* 0 on real radios */
+	bool clock_ok, test;
+	int64_t at_us;
+};
+
+/* A unit as the record has it, to go on from. Texts live until the callback returns. */
+struct journal_resume {
+	int64_t unit;
+	uint8_t device_id[8], mac[6];
+	enum journal_unit_state state;
+	unsigned attempts;		/* begun, this batch */
+	unsigned counted;		/* attempts that count against attempts.max (class air or device) */
+	const char *serial;		/* NULL: none yet */
+	uint64_t identity_txn, credentials_txn, seal_txn;	/* 0: none */
+	enum journal_phase identity_phase, credentials_phase, seal_phase;
+	struct journal_blob certificate;
+	uint8_t spki_sha256[32];
+	bool has_certificate, has_receipt;
+	struct journal_blob pin_sealed;	/* as in journal_identity */
+	struct journal_blob pin_salt;
+	uint32_t pin_iterations;
+	bool same_batch;		/* false: the device belongs to an earlier batch of this database */
+};
+typedef void journal_resume_fn(void *ctx, const struct journal_resume *unit);
+
+struct journal_start {
+	int64_t batch, session;
+	int64_t next_unit, next_attempt;
+	uint64_t next_transaction;	/* transaction ids only grow */
+	bool resumed;			/* the lot was there already, with the same job bytes */
+	unsigned interrupted;		/* open attempts that were closed as interrupted */
+	unsigned passed;
+};
+
+/*
+ * Starts a session of a batch, synchronously and durable: the lot is new, or it is there with the same job (resumed),
+ * or -1 with a sentence in `error` (the lot exists with other job bytes). Open attempts of a dead session are closed as
+ * interrupted. Then calls `unit` for every unit of this database, and `serial` for every serial that is used or burned.
+ */
+int journal_begin(struct journal *journal, const struct journal_batch *batch, struct journal_start *start,
+		  journal_resume_fn *unit, void (*serial)(void *ctx, const char *serial),
+		  void (*pin)(void *ctx, const uint8_t lookup[static 32]), void *ctx, char *error, size_t error_len);
+
+/* Queues a copy. The ticket counts from 1; a record that refers to another is submitted after it. 0: no memory or the
+ * journal has failed (see journal_failed). */
+uint64_t journal_submit(struct journal *journal, const struct journal_record *record);
+/* The highest ticket that is durable with all before it. Never blocks. */
+uint64_t journal_durable(const struct journal *journal);
+/* Blocks until `ticket` is durable. 0, or -1: the journal has failed. */
+int journal_wait(struct journal *journal, uint64_t ticket);
+/* Readable after each commit and on failure; read 8 octets to clear (eventfd). */
+int journal_fd(const struct journal *journal);
+/* NULL while it works; else what happened and the remedy (disk full, constraint, I/O). After a failure nothing more
+ * becomes durable: stop admission, tell the operator. */
+const char *journal_failed(const struct journal *journal);
+/* CPU time of the journal's thread so far, microseconds. */
+uint64_t journal_cpu_us(const struct journal *journal);
+/* Waits for what was submitted, signs the last anchor, ends the session as clean, closes. */
+void journal_close(struct journal *journal);

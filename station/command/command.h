@@ -1,0 +1,42 @@
+/*
+ * One file per subcommand; command.c has the table, `--help` and the parsing of options, which are tables too.
+ * Exit status everywhere: 0 done, 1 not all is well, 2 unusable input or surroundings, 130 interrupted.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+enum { EXIT_ALL_WELL = 0, EXIT_NOT_ALL_WELL = 1, EXIT_UNUSABLE = 2, EXIT_INTERRUPTED = 130 };
+
+struct option_row {
+	const char *name;	/* "--db"; positional arguments have none */
+	const char *value;	/* "FILE"; NULL: a switch */
+	const char *sentence;
+	const char **text;	/* where the value goes */
+	bool *flag;		/* where a switch goes */
+};
+
+struct command {
+	const char *name;	/* "run", "ca init" */
+	const char *usage;	/* "JOB.yaml" */
+	const char *sentence;	/* one line for the list */
+	int (*run)(int argc, char **argv);	/* argv[0] is the command's name */
+};
+
+/* Rows end with an empty one. Positionals go to `rest` (up to rest_max). Prints usage and gives the exit status on an
+ * error (2, with the nearest right word) or on --help (0); -1: go on. */
+int command_options(const struct command *self, const struct option_row *rows, int argc, char **argv, const char **rest,
+		    size_t rest_max, size_t *rest_count);
+/* NO_COLOR, TERM=dumb, not a terminal: no colour. */
+bool command_colour(FILE *to);
+/* The nearest of a NULL-ended list by edit distance, or NULL when none is near. */
+const char *command_nearest(const char *word, const char *const *list);
+
+int command_main(int argc, char **argv);
+int command_run(int argc, char **argv);
+int command_check(int argc, char **argv);
+int command_ca(int argc, char **argv);
+int command_audit(int argc, char **argv);
+int command_radios(int argc, char **argv);

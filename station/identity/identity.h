@@ -1,0 +1,114 @@
+/*
+ * The factory's keys and what is made with them: certificates (IEEE 802.1AR IDevID; RFC 5280), the station's Noise
+ * key, batch keys, the key that seals PINs, the key that signs the record. A folder of files, made by `millrace ca
+ * init`; private files have mode 0600 or 0400 and belong to the user, or nothing is opened.
+ *
+ *   root.crt root.key(offline)  issuing.crt issuing.key  station.key(X25519) batch/<name>.key  pin.key  record.key/.pub
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "station/base/entropy.h"
+
+#define IDENTITY_CERT_MAX 900		/* MR_AT_CERTIFICATE's longest */
+#define IDENTITY_SERIAL_MAX 32
+
+struct identity;
+
+/* What is missing or wrong goes to `error` as one sentence with file and remedy. `utc_us`: for expiry. 0 or -(cause). */
+int identity_open(struct identity **out, const char *dir, const char *batch_key, int64_t utc_us, char *error,
+		  size_t error_len);
+void identity_close(struct identity *identity);	/* wipes */
+
+const uint8_t *identity_station_private(const struct identity *identity);	/* 32, X25519 */
+const uint8_t *identity_station_public(const struct identity *identity);	/* 32 */
+const uint8_t *identity_batch_key(const struct identity *identity);		/* 32 */
+const char *identity_issuer_name(const struct identity *identity);		/* CN of the issuing CA */
+const uint8_t *identity_issuer_der(const struct identity *identity, size_t *len);
+int64_t identity_issuer_not_after_us(const struct identity *identity);
+const char *identity_kek_id(const struct identity *identity);
+const char *identity_record_key_id(const struct identity *identity);
+/* journal_sign_fn, ctx is the struct identity. */
+int identity_sign_record(void *identity, const uint8_t hash[static 32], uint8_t *sig, size_t *sig_len);
+
+/*
+ * The signer seam: to-be-signed octets in, an ECDSA signature (DER) later. signer_file.c: the CA key in a file, answers
+ * before signer_sign returns; signer_slow.c: an emulated HSM (one session, a fixed time per signature), for planning.
+ */
+typedef void signer_done_fn(void *ctx, int result, const uint8_t *sig, size_t sig_len);	/* result 0 or -(cause) */
+struct signer {
+	int (*sign)(struct signer *signer, const uint8_t *tbs, size_t len, signer_done_fn *done, void *ctx);
+	void (*close)(struct signer *signer);
+	const char *kind;		/* "file", "slow" */
+};
+struct loop;
+struct signer *signer_create_file(struct identity *identity);
+struct signer *signer_create_slow(struct identity *identity, struct loop *loop, uint32_t signature_us);
+
+/* A device's request: PKCS #10 (RFC 2986). The subject in it is ignored; possession, key type and curve are checked. */
+struct identity_csr {
+	uint8_t public_key[65];		/* 0x04 first */
+	uint8_t spki_sha256[32];
+};
+int identity_csr_check(const uint8_t *der, size_t len, struct identity_csr *out);	/* 0 or -(cause) */
+
+struct identity_profile {		/* certificate: of the job */
+	const char *organization;	/* O; NULL: none */
+	const char *common_name;	/* CN, the product */
+	int64_t validity_s;		/* 0: no expiry, 99991231235959Z (RFC 5280 section 4.1.2.5) */
+	bool subject_key_identifier;	/* default off, as 802.1AR prefers */
+	const char *hw_type_oid;	/* hardwareModuleName (RFC 4108) when set */
+};
+struct identity_certificate {
+	uint8_t der[IDENTITY_CERT_MAX];
+	size_t len;
+	char serial_hex[41];
+	char subject[160];
+	int64_t not_before_us, not_after_us;	/* INT64_MAX: none */
+};
+/* Builds the TBS, has it signed, calls back with the finished certificate (or NULL and the cause). The certificate serial
+ * number is 128 random bits from `entropy`, positive. */
+typedef void identity_issued_fn(void *ctx, int result, const struct identity_certificate *certificate);
+int identity_issue(struct identity *identity, struct signer *signer, struct entropy *entropy,
+		   const struct identity_profile *profile, const struct identity_csr *csr, const char *serial,
+		   int64_t utc_us, identity_issued_fn *done, void *ctx);
+
+/* PINs. `pin` has room for IDENTITY_PIN_MAX. */
+#define IDENTITY_PIN_MAX 17
+struct pin_policy {
+	unsigned digits;		/* 6 to 16; 8 with the WPS checksum as last digit */
+	bool wps_checksum;		/* WSC 2.0.5 section 7.4.1 */
+	uint32_t iterations;		/* PBKDF2, 1000 or more */
+};
+/* Rejection sampling; refuses weak ones (one digit repeated, runs, the published defaults). */
+void pin_generate(struct entropy *entropy, const struct pin_policy *policy, char pin[static IDENTITY_PIN_MAX]);
+bool pin_is_weak(const char *pin);
+/* AES-256-GCM under pin.key, associated data product, serial and kind. Sealed: IV 12, ciphertext, tag 16. */
+#define PIN_SEALED_MAX (12 + IDENTITY_PIN_MAX + 16)
+int pin_seal(const struct identity *identity, struct entropy *entropy, const char *product, const char *serial,
+	     const char *pin, uint8_t out[static PIN_SEALED_MAX], size_t *len);
+int pin_open(const struct identity *identity, const char *product, const char *serial, const uint8_t *sealed, size_t len,
+	     char pin[static IDENTITY_PIN_MAX]);
+/* Keyed: equal PINs of one product give equal values, and nobody without pin.key can try the digits. */
+int pin_lookup(const struct identity *identity, const char *product, const char *pin, uint8_t out[static 32]);
+/* RFC 9383 section 3.2: w0 (32) and L (65) from PBKDF2-HMAC-SHA256 over the PIN and the identities. */
+int pin_verifier(const char *pin, const char *serial, const uint8_t salt[static 16], uint32_t iterations,
+		 uint8_t w0[static 32], uint8_t l[static 65]);
+
+/* Serial numbers: from a pattern such as "AC1{07}" (a counter of 7 digits) or from a list. */
+struct serial_pool;
+/* `first`: where the counter starts. NULL with a sentence in `error`. */
+struct serial_pool *serial_pool_pattern(const char *pattern, uint64_t first, char *error, size_t error_len);
+/* One serial a line, or the first column of a CSV with the header "serial". */
+struct serial_pool *serial_pool_file(const char *path, char *error, size_t error_len);
+void serial_pool_mark_used(struct serial_pool *pool, const char *serial);
+/* NULL: empty. Marks it as used. */
+const char *serial_pool_take(struct serial_pool *pool);
+uint64_t serial_pool_left(const struct serial_pool *pool);
+void serial_pool_destroy(struct serial_pool *pool);
+
+/* The station's checks of a device's signatures: raw r || s over the hash. */
+bool identity_verify(const uint8_t public_key[static 65], const uint8_t hash[static 32], const uint8_t sig[static 64]);

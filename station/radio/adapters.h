@@ -1,0 +1,30 @@
+/*
+ * The adapters of this machine: what is plugged in, what it can do, what stands in its way; and opening them as radios.
+ *
+ *	adapters_list -> look -> adapters_free
+ *	adapters_restore -> adapters_open -> radios ... -> radio_close each -> adapters_restore
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "station/radio/radio.h"
+
+#define ADAPTERS_MAX 32
+
+struct log;
+struct loop;
+
+/*
+ * Opens adapters as radios on the loop (real clock). `names`: "auto" alone (or name_count 0) takes every adapter that
+ * passes; else each is an interface name (wlan1), a MAC (aa:bb:cc:dd:ee:ff), a phy (phy3) or a USB path (1-1.2).
+ * `mac`: the address that all of them answer to; NULL: that of the first adapter. `count`: room in `out` before,
+ * radios after. 0, or -MR_CAUSE_RADIO_GONE with a sentence and its remedy in `error`; nothing is left open then.
+ */
+int adapters_open(struct loop *loop, const struct log *log, const char *const *names, size_t name_count,
+		  const uint8_t mac[6], struct radio **out, size_t *count, char *error, size_t error_len);
+
+/* Gives interfaces back what a killed station took from them (from the state file); returns how many. Needs no loop. */
+int adapters_restore(const struct log *log);

@@ -12,6 +12,12 @@
 
 /* FIPS 180-4; RFC 2104; RFC 5869 */
 bool mr_sha256(const void *bytes, size_t len, uint8_t out[static 32]);
+/* Of several pieces as if they stood one after another: saves the device a buffer. */
+struct mr_piece {
+	const void *bytes;	/* may be NULL when len is 0 */
+	size_t len;
+};
+bool mr_sha256_pieces(const struct mr_piece *pieces, size_t count, uint8_t out[static 32]);
 bool mr_hmac_sha256(const void *key, size_t key_len, const void *bytes, size_t len, uint8_t out[static 32]);
 /* Two-part message, saves a copy: HMAC(key, a || b). */
 bool mr_hmac_sha256_2(const void *key, size_t key_len, const void *a, size_t a_len, const void *b, size_t b_len,

@@ -21,7 +21,7 @@
 #define MR_DATA_HEADER_LEN 9		/* session, seq, fragment, fragments, flags */
 #define MR_TAG_LEN 16
 #define MR_FRAGMENT_MAX (MR_FRAME_MAX - MR_PREFIX_LEN - MR_DATA_HEADER_LEN - MR_TAG_LEN)	/* plaintext octets */
-#define MR_FRAGMENTS_MAX 3		/* a message is at most 3 fragments: what an agent's buffer holds */
+#define MR_FRAGMENTS_MAX 3		/* every fragment but the last carries MR_FRAGMENT_MAX octets exactly */
 #define MR_MESSAGE_MAX 2048		/* octets of one message, either direction */
 
 enum mr_frame_type {
@@ -143,4 +143,5 @@ bool mr_frame_authentic(const struct mr_frame *frame, const uint8_t call_key[sta
 /* DATA header octets `version` .. `flags`, HOLD cleared, as associated data (2 + MR_DATA_HEADER_LEN octets). */
 void mr_data_ad(const struct mr_data *data, uint8_t ad[static 2 + MR_DATA_HEADER_LEN]);
 
-void mr_batch_keys(const uint8_t batch_key[static 32], uint8_t call_key[static 32], uint8_t batch_tag[static 8]);
+/* false: the crypto port failed; do not go on with what is in the outputs. */
+bool mr_batch_keys(const uint8_t batch_key[static 32], uint8_t call_key[static 32], uint8_t batch_tag[static 8]);

@@ -97,7 +97,7 @@ bool mr_message_parse(struct mr_rd in, struct mr_message *out);
 
 /* Builders: a head, then attributes one by one. `w->bad` tells at the end that it did not fit. */
 void mr_request_begin(struct mr_wr *w, enum mr_operation operation);
-/* The cause and busy_us of a response are filled by mr_response_end. */
+/* The cause and busy_us of a response are filled by mr_response_end. `w` must be empty: the response is its first. */
 void mr_response_begin(struct mr_wr *w, enum mr_operation operation);
 void mr_response_end(struct mr_wr *w, uint16_t cause, uint32_t busy_us);
 void mr_attribute_add(struct mr_wr *w, enum mr_attribute id, const void *value, size_t len);
@@ -106,10 +106,23 @@ void mr_attribute_add_u32(struct mr_wr *w, enum mr_attribute id, uint32_t value)
 void mr_attribute_add_u64(struct mr_wr *w, enum mr_attribute id, uint64_t value);
 void mr_selftest_item_add(struct mr_wr *w, const struct mr_selftest_item *item);
 
-const char *mr_operation_name(uint8_t operation);
+const char *mr_operation_name(uint8_t operation);	/* "unknown" for numbers outside the table */
 
 /*
- * The digests and signatures, the same on both ends. Every field is preceded by its length (u16 le).
+ * The payload of handshake message 2: lease_s le16, utc_us le64 (microseconds since 1970, for boards that keep a
+ * clock). Octets after them are for newer peers.
+ */
+#define MR_WELCOME_LEN 10
+struct mr_welcome {
+	uint16_t lease_s;
+	uint64_t utc_us;
+};
+bool mr_welcome_parse(struct mr_rd in, struct mr_welcome *out);
+void mr_welcome_build(struct mr_wr *w, const struct mr_welcome *welcome);
+
+/*
+ * The digests and signatures, the same on both ends. Every field, the label included, is preceded by its length
+ * (u16 le); a value that is absent is an empty field. txn: the 8 octets of the attribute.
  *   identity digest     SHA-256("millrace identity", txn, serial, certificate, issuer, salt, iterations le32, w0, L)
  *   credentials digest  SHA-256("millrace credentials", txn, ssid, security u8, passphrase)
  *   state digest        SHA-256("millrace state", stage u8, identity digest, credentials digest)
@@ -125,5 +138,7 @@ struct mr_digest_field {
 	const void *bytes;
 	size_t len;
 };
-/* SHA-256 over `label` and the fields, each with its length. false: longer than MR_MESSAGE_MAX in all. */
+#define MR_DIGEST_FIELDS_MAX 8
+/* SHA-256 over `label` and the fields, each with its length. false: longer than MR_MESSAGE_MAX in all, more than
+ * MR_DIGEST_FIELDS_MAX fields, or the crypto port failed. */
 bool mr_digest(uint8_t out[static 32], const char *label, const struct mr_digest_field *fields, size_t count);

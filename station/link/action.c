@@ -1,0 +1,472 @@
+#include "station/link/action.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "agent/wire/cause.h"
+
+#define HANDSHAKE_WAIT_US 1500000u	/* X25519 twice on a slow core, the way to another channel, one lost frame */
+#define INVITE_TRIES 4
+#define RESEND_US 20000u			/* after a frame that was not acknowledged: let a fade or a burst pass */
+#define POLL_FIRST_US 60000u		/* grace behind the predicted answer */
+#define POLL_MAX_US 800000u		/* polls back off up to this distance */
+#define NONCE(seq, fragment) ((uint64_t)(seq) * 16 + (fragment))
+
+enum what { WHAT_INVITE = 0x10, WHAT_HANDSHAKE = 0x20, WHAT_POLL = 0x30, WHAT_FRAGMENT = 0x40 };
+
+void action_init(struct action_link *link, struct action_station *station, const uint8_t peer[static 6],
+		 const uint8_t session_id[static 8], const uint8_t hello_nonce[static 8], uint16_t steer_mhz,
+		 uint64_t patience_us, uint64_t now_us)
+{
+	*link = (struct action_link){ .station = station, .steer_mhz = steer_mhz, .patience_us = patience_us,
+				      .to_send = 1, .deadline_us = now_us + HANDSHAKE_WAIT_US };
+	memcpy(link->peer, peer, sizeof(link->peer));
+	memcpy(link->session_id, session_id, sizeof(link->session_id));
+	memcpy(link->hello_nonce, hello_nonce, sizeof(link->hello_nonce));
+}
+
+static void drop(uint8_t **buffer, size_t len)
+{
+	if (*buffer)
+		OPENSSL_cleanse(*buffer, len);
+	free(*buffer);
+	*buffer = NULL;
+}
+
+static void drop_noise(struct action_link *link)
+{
+	if (link->noise)
+		mr_noise_wipe(link->noise);
+	free(link->noise);
+	link->noise = NULL;
+}
+
+/* The sealed request needs no wiping, the opened response does. */
+static void drop_in(struct action_link *link)
+{
+	drop(&link->in, MR_FRAGMENTS_MAX * MR_FRAGMENT_MAX);
+	link->in_fragments = link->have = 0;
+}
+
+static void drop_out(struct action_link *link)
+{
+	free(link->out);
+	link->out = NULL;
+	link->fragments = link->to_send = 0;
+}
+
+void action_wipe(struct action_link *link)
+{
+	drop_noise(link);
+	drop_in(link);
+	drop_out(link);
+	OPENSSL_cleanse(link, sizeof(*link));
+}
+
+uint32_t action_session(const struct action_link *link)
+{
+	struct mr_rd id = mr_rd_over(link->session_id, sizeof(link->session_id));
+
+	return mr_rd_le32(&id);
+}
+
+bool action_ready(const struct action_link *link)
+{
+	return link->to_send || link->poll;
+}
+
+uint64_t action_deadline_us(const struct action_link *link) { return link->deadline_us; }
+
+uint64_t action_due_us(const struct action_link *link)
+{
+	switch (link->state) {
+	case ACTION_INVITED:
+		return link->deadline_us;
+	case ACTION_WAITING:
+		return link->asked_us + link->expect_us;
+	case ACTION_INVITING:
+	case ACTION_ANSWERING:
+	case ACTION_IDLE:
+	case ACTION_ASKING:
+		break;
+	}
+	return UINT64_MAX;
+}
+
+bool action_unsafe(const struct action_link *link)
+{
+	return link->state == ACTION_INVITED || link->state == ACTION_ANSWERING;
+}
+
+static int lowest(uint8_t bits)
+{
+	for (int i = 0; i < MR_FRAGMENTS_MAX; i++)
+		if (bits & 1u << i)
+			return i;
+	return -1;
+}
+
+static size_t finish(struct action_link *link, struct mr_frame *frame, uint8_t *out, bool once)
+{
+	struct mr_wr w = mr_wr_over(out, MR_FRAME_MAX);
+	struct action_station *s = link->station;
+
+	memcpy(frame->header.receiver, link->peer, 6);
+	memcpy(frame->header.sender, s->mac, 6);
+	frame->header.sequence = s->sequence;
+	s->sequence = (s->sequence + 1) & 0xfff;
+	if (!mr_frame_build(&w, frame, s->call_key))
+		return 0;
+	link->frames_sent++;
+	link->octets += (uint32_t)w.len;
+	if (once)
+		link->air_octets_once += (uint32_t)w.len;
+	return w.len;
+}
+
+size_t action_pull(struct action_link *link, uint8_t frame[static MR_FRAME_MAX], bool hold, uint8_t *what, uint64_t now_us)
+{
+	struct mr_frame f = { 0 };
+	int i;
+
+	(void)now_us;
+	if (link->poll) {
+		link->poll = false;
+		link->polls++;
+		*what = WHAT_POLL;
+		f.type = MR_POLL;
+		f.poll = (struct mr_poll){ .session = action_session(link), .seq = link->seq, .have = link->have };
+		return finish(link, &f, frame, false);
+	}
+	i = lowest(link->to_send);
+	if (i < 0)
+		return 0;
+	link->to_send = (uint8_t)(link->to_send & ~(1u << i));
+	link->in_air = (uint8_t)(link->in_air | 1u << i);
+	switch (link->state) {
+	case ACTION_INVITING:
+		*what = WHAT_INVITE;
+		f.type = MR_INVITE;
+		memcpy(f.invite.session_id, link->session_id, 8);
+		memcpy(f.invite.nonce, link->hello_nonce, 8);
+		f.invite.freq_mhz = link->steer_mhz;
+		f.invite.lease_s = link->station->lease_s;
+		return finish(link, &f, frame, link->misses == 0);
+	case ACTION_ANSWERING:
+		*what = WHAT_HANDSHAKE;
+		f.type = MR_HANDSHAKE_2;
+		memcpy(f.handshake.session_id, link->session_id, 8);
+		f.handshake.noise = mr_rd_over(link->out, link->out_len[0]);
+		return finish(link, &f, frame, link->misses == 0);
+	case ACTION_ASKING:
+	case ACTION_WAITING:
+		*what = (uint8_t)(WHAT_FRAGMENT | i);
+		f.type = MR_DATA;
+		f.data = (struct mr_data){ .session = action_session(link), .seq = link->seq, .fragment = (uint8_t)i,
+					   .fragments = link->fragments,
+					   .flags = hold ? MR_DATA_HOLD : 0,
+					   .sealed = mr_rd_over(link->out + (size_t)i * (MR_FRAGMENT_MAX + MR_TAG_LEN),
+								link->out_len[i]) };
+		return finish(link, &f, frame, link->misses == 0);
+	case ACTION_INVITED:
+	case ACTION_IDLE:
+		break;
+	}
+	return 0;
+}
+
+static void wait_for_answer(struct action_link *link, uint64_t now_us)
+{
+	link->state = ACTION_WAITING;
+	link->asked_us = now_us;
+	link->deadline_us = now_us + link->expect_us + link->expect_us / 2 + POLL_FIRST_US;
+}
+
+void action_sent(struct action_link *link, uint8_t what, bool acked, unsigned tries, uint64_t now_us)
+{
+	uint8_t i = what & 0x0f;
+
+	link->retries += tries > 1 ? tries - 1 : 0;
+	switch ((enum what)(what & 0xf0)) {
+	case WHAT_INVITE:
+		link->in_air = 0;
+		if (link->state != ACTION_INVITING)
+			return;
+		if (acked) {
+			link->state = ACTION_INVITED;
+			link->misses = 0;
+			link->deadline_us = now_us + HANDSHAKE_WAIT_US;
+		} else {
+			link->deadline_us = now_us + RESEND_US;
+		}
+		return;
+	case WHAT_HANDSHAKE:
+		link->in_air = 0;
+		if (link->state != ACTION_ANSWERING)
+			return;
+		if (acked)
+			link->state = ACTION_IDLE;	/* `out` stays: message 1 once more means message 2 once more */
+		else
+			link->deadline_us = now_us + RESEND_US;
+		return;
+	case WHAT_FRAGMENT:
+		link->in_air = (uint8_t)(link->in_air & ~(1u << i));
+		if (link->state != ACTION_ASKING && link->state != ACTION_WAITING)
+			return;
+		if (acked) {
+			link->silent_us = 0;
+			if (link->state == ACTION_ASKING && !link->to_send && !link->in_air)
+				wait_for_answer(link, now_us);
+		} else if (link->state == ACTION_ASKING) {
+			/* Sent again from action_expire, or at once by a poll's answer. */
+			link->deadline_us = now_us + RESEND_US * (1u + (link->misses < 4 ? link->misses : 4));
+		}
+		return;
+	case WHAT_POLL:
+		return;
+	}
+}
+
+int action_expire(struct action_link *link, uint64_t now_us)
+{
+	uint64_t step_us;
+
+	if (now_us < link->deadline_us)
+		return ACTION_NOTHING;
+	switch (link->state) {
+	case ACTION_INVITING:
+		if (++link->misses > INVITE_TRIES)
+			return -MR_CAUSE_HANDSHAKE_TIMEOUT;
+		link->to_send = 1;
+		link->deadline_us = now_us + HANDSHAKE_WAIT_US;
+		return ACTION_NOTHING;
+	case ACTION_INVITED:
+		return -MR_CAUSE_HANDSHAKE_TIMEOUT;
+	case ACTION_ANSWERING:
+		if (++link->misses > INVITE_TRIES)
+			return -MR_CAUSE_HANDSHAKE_TIMEOUT;
+		link->to_send = 1;
+		link->deadline_us = now_us + HANDSHAKE_WAIT_US;
+		return ACTION_NOTHING;
+	case ACTION_IDLE:
+		link->deadline_us = UINT64_MAX;
+		return ACTION_NOTHING;
+	case ACTION_ASKING:
+		step_us = RESEND_US * (1u + (link->misses < 4 ? link->misses : 4));
+		link->silent_us += step_us;
+		if (link->silent_us >= link->patience_us)
+			return -MR_CAUSE_NO_ANSWER;
+		link->misses++;
+		/* What is neither queued nor reported as acknowledged goes again; repeats are harmless (docs/protocol.md). */
+		if (!link->to_send && !link->in_air)
+			link->to_send = (uint8_t)((1u << link->fragments) - 1);
+		link->deadline_us = now_us + step_us;
+		return ACTION_NOTHING;
+	case ACTION_WAITING:
+		step_us = POLL_FIRST_US << (link->misses < 4 ? link->misses : 4);
+		if (step_us > POLL_MAX_US)
+			step_us = POLL_MAX_US;
+		link->silent_us += step_us;
+		if (link->silent_us >= link->patience_us)
+			return -MR_CAUSE_NO_ANSWER;
+		link->misses++;
+		link->poll = true;
+		link->deadline_us = now_us + step_us;
+		return ACTION_NOTHING;
+	}
+	return ACTION_NOTHING;
+}
+
+void action_resume(struct action_link *link, uint64_t now_us)
+{
+	/* CALL (PRESENT) has the device send what it holds; give it that time before asking. */
+	if (link->state == ACTION_WAITING && link->deadline_us < now_us + POLL_FIRST_US)
+		link->deadline_us = now_us + POLL_FIRST_US;
+	else if (link->deadline_us < now_us)
+		link->deadline_us = now_us;
+}
+
+static int on_handshake_1(struct action_link *link, const struct mr_frame *frame, struct mr_wr *message)
+{
+	const struct action_station *s = link->station;
+	uint8_t prologue[MR_PROLOGUE_LEN];
+
+	if (!mr_equal(frame->handshake.session_id, link->session_id, 8))
+		return ACTION_NOTHING;
+	if (link->state == ACTION_IDLE && link->seq == 0 && link->out) {	/* it did not get message 2 */
+		link->state = ACTION_ANSWERING;
+		link->to_send = 1;
+		return ACTION_NOTHING;
+	}
+	if (link->state != ACTION_INVITING && link->state != ACTION_INVITED)
+		return ACTION_NOTHING;
+	mr_noise_prologue(prologue, s->station_id, s->batch_tag, link->session_id, link->peer);
+	if (!link->noise && !(link->noise = calloc(1, sizeof(*link->noise))))
+		return -MR_CAUSE_NO_MEMORY;
+	if (!mr_noise_init(link->noise, prologue, sizeof(prologue), s->public_key) ||
+	    !mr_noise_read_1(link->noise, s->batch_key, s->private_key, frame->handshake.noise, message)) {
+		drop_noise(link);
+		return ACTION_NOTHING;
+	}
+	link->to_send = link->in_air = 0;
+	link->air_octets_once += (uint32_t)(MR_PREFIX_LEN + 8 + frame->handshake.noise.left);
+	return ACTION_HANDSHAKE;
+}
+
+int action_accept(struct action_link *link, const uint8_t e[static 32], struct mr_rd payload, uint64_t now_us)
+{
+	struct mr_wr w;
+
+	assert(link->noise);
+	link->out = malloc(MR_FRAGMENT_MAX);
+	if (!link->out)
+		return -MR_CAUSE_NO_MEMORY;
+	w = mr_wr_over(link->out, MR_FRAGMENT_MAX);
+	if (!mr_noise_write_2(link->noise, e, payload, &w, &link->keys))
+		return -MR_CAUSE_BAD_SIGNATURE;
+	drop_noise(link);
+	link->out_len[0] = (uint16_t)w.len;
+	link->state = ACTION_ANSWERING;
+	link->to_send = 1;
+	link->misses = 0;
+	link->deadline_us = now_us + HANDSHAKE_WAIT_US;
+	return 0;
+}
+
+int action_request(struct action_link *link, struct mr_rd message, uint64_t expect_us, uint64_t now_us)
+{
+	uint8_t ad[2 + MR_DATA_HEADER_LEN];
+	struct mr_data data;
+
+	assert(link->state == ACTION_IDLE && link->seq < UINT16_MAX);
+	drop_in(link);
+	drop_out(link);
+	link->fragments = (uint8_t)((message.left + MR_FRAGMENT_MAX - 1) / MR_FRAGMENT_MAX);
+	if (link->fragments < 1 || link->fragments > MR_FRAGMENTS_MAX || message.left > MR_MESSAGE_MAX)
+		return -MR_CAUSE_TOO_LONG;
+	link->out = malloc((size_t)link->fragments * (MR_FRAGMENT_MAX + MR_TAG_LEN));
+	if (!link->out)
+		return -MR_CAUSE_NO_MEMORY;
+	link->seq++;
+	data = (struct mr_data){ .session = action_session(link), .seq = link->seq, .fragments = link->fragments };
+	for (uint8_t i = 0; i < link->fragments; i++) {
+		size_t len = message.left < MR_FRAGMENT_MAX ? message.left : MR_FRAGMENT_MAX;
+		struct mr_rd part = mr_rd_sub(&message, len);
+
+		data.fragment = i;
+		mr_data_ad(&data, ad);
+		if (!mr_noise_seal(link->keys.to_device, NONCE(link->seq, i), ad, sizeof(ad), part.at, part.left,
+				   link->out + (size_t)i * (MR_FRAGMENT_MAX + MR_TAG_LEN)))
+			return -MR_CAUSE_NO_MEMORY;
+		link->out_len[i] = (uint16_t)(len + MR_TAG_LEN);
+	}
+	link->to_send = (uint8_t)((1u << link->fragments) - 1);
+	link->in_air = 0;
+	link->state = ACTION_ASKING;
+	link->misses = 0;
+	link->silent_us = 0;
+	link->expect_us = expect_us;
+	link->deadline_us = now_us + RESEND_US;
+	return 0;
+}
+
+static int on_data(struct action_link *link, const struct mr_data *data, struct mr_wr *message)
+{
+	uint8_t ad[2 + MR_DATA_HEADER_LEN];
+	uint8_t bit = (uint8_t)(1u << data->fragment);
+
+	if (!(data->flags & MR_DATA_RESPONSE) || data->seq != link->seq || data->sealed.left < MR_TAG_LEN ||
+	    data->sealed.left > MR_FRAGMENT_MAX + MR_TAG_LEN ||
+	    (link->state != ACTION_ASKING && link->state != ACTION_WAITING) || (link->have & bit))
+		return ACTION_NOTHING;
+	if (!link->in && !(link->in = malloc(MR_FRAGMENTS_MAX * MR_FRAGMENT_MAX)))
+		return -MR_CAUSE_NO_MEMORY;
+	mr_data_ad(data, ad);
+	if (!mr_noise_open(link->keys.to_station, NONCE(data->seq, data->fragment), ad, sizeof(ad), data->sealed.at,
+			   data->sealed.left, link->in + (size_t)data->fragment * MR_FRAGMENT_MAX))
+		return ACTION_NOTHING;
+	/* From here on the fragment is authentic: the count in it is the device's own. */
+	if (link->in_fragments && link->in_fragments != data->fragments)
+		return -MR_CAUSE_BAD_RESPONSE;
+	link->in_fragments = data->fragments;
+	link->in_len[data->fragment] = (uint16_t)(data->sealed.left - MR_TAG_LEN);
+	link->have = (uint8_t)(link->have | bit);
+	link->silent_us = 0;
+	link->strange = 0;
+	link->air_octets_once += (uint32_t)(MR_PREFIX_LEN + MR_DATA_HEADER_LEN + data->sealed.left);
+	if (link->have != (1u << link->in_fragments) - 1)
+		return ACTION_NOTHING;
+	for (uint8_t i = 0; i < link->in_fragments; i++)
+		mr_wr_bytes(message, link->in + (size_t)i * MR_FRAGMENT_MAX, link->in_len[i]);
+	if (message->bad)
+		return -MR_CAUSE_BAD_RESPONSE;
+	drop_in(link);
+	drop_out(link);
+	link->state = ACTION_IDLE;
+	link->poll = false;
+	link->deadline_us = UINT64_MAX;
+	return ACTION_RESPONSE;
+}
+
+static int on_progress(struct action_link *link, const struct mr_progress *p, uint64_t now_us)
+{
+	if (link->state != ACTION_ASKING && link->state != ACTION_WAITING)
+		return ACTION_NOTHING;
+	if (p->state != MR_PROGRESS_UNKNOWN && p->seq != link->seq)
+		return ACTION_NOTHING;
+	switch ((enum mr_progress_state)p->state) {
+	case MR_PROGRESS_INCOMPLETE: {
+		uint8_t missing = (uint8_t)(((1u << link->fragments) - 1) & ~p->have);
+
+		link->to_send = (uint8_t)(link->to_send | (missing & ~link->in_air));
+		if (missing && link->state == ACTION_WAITING) {
+			link->state = ACTION_ASKING;
+			link->deadline_us = now_us + RESEND_US;
+		}
+		break;
+	}
+	case MR_PROGRESS_WORKING:
+		link->silent_us = 0;
+		link->strange = 0;
+		if (p->remaining_ms && link->state == ACTION_WAITING)
+			link->deadline_us = now_us + (uint64_t)p->remaining_ms * 1000 + POLL_FIRST_US;
+		break;
+	case MR_PROGRESS_READY:
+		link->strange = 0;
+		break;
+	case MR_PROGRESS_UNKNOWN:
+		/* Anyone can say so: believed when said to two polls in a row. An authentic HELLO says it at once. */
+		if (link->strange == link->polls)
+			break;
+		if (link->strange != 0 && link->strange + 1 == link->polls)
+			return ACTION_RESTARTED;
+		link->strange = link->polls;
+		link->deadline_us = now_us;
+		break;
+	}
+	return ACTION_NOTHING;
+}
+
+int action_receive(struct action_link *link, const struct mr_frame *frame, struct mr_wr *message, uint64_t now_us)
+{
+	link->frames_received++;
+	switch (frame->type) {
+	case MR_HANDSHAKE_1:
+		return on_handshake_1(link, frame, message);
+	case MR_DATA:
+		return frame->data.session == action_session(link) ? on_data(link, &frame->data, message) : ACTION_NOTHING;
+	case MR_PROGRESS:
+		return frame->progress.session == action_session(link) ? on_progress(link, &frame->progress, now_us)
+								       : ACTION_NOTHING;
+	case MR_CALL:
+	case MR_HELLO:
+	case MR_INVITE:
+	case MR_HANDSHAKE_2:
+	case MR_POLL:
+		break;
+	}
+	return ACTION_NOTHING;
+}

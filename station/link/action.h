@@ -1,0 +1,110 @@
+/*
+ * The link to one device over action frames: the Noise session, fragments, and what is sent again. docs/protocol.md.
+ * The station asks, the device answers; one request at a time. The link is pulled: whoever serves the channel asks for
+ * the next frame when the radio has room, so a session costs nothing while its radio is away.
+ *
+ *	action_init -> action_pull (INVITE) -> action_handshake -> { action_request -> action_pull ... ACTION_RESPONSE } -> action_wipe
+ *
+ * Bytes and time in, frames and a deadline out.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/wire/frame.h"
+#include "agent/wire/message.h"
+#include "agent/wire/noise.h"
+
+enum action_state {
+	ACTION_INVITING,	/* the device is to begin */
+	ACTION_INVITED,		/* it has the INVITE and computes message 1 */
+	ACTION_ANSWERING,	/* message 2 is to be sent */
+	ACTION_IDLE,		/* session stands, nothing asked */
+	ACTION_ASKING,		/* request fragments to be sent */
+	ACTION_WAITING,		/* the device works on it */
+};
+
+enum action_event {
+	ACTION_NOTHING,
+	ACTION_HANDSHAKE,	/* message 1 decrypted: look at `message`, then action_accept */
+	ACTION_RESPONSE,	/* a whole response is in `message` */
+	ACTION_RESTARTED,	/* the device no longer knows this session */
+};
+
+/* What all links of a station share. */
+struct action_station {
+	uint8_t mac[6], station_id[8], batch_tag[8], call_key[32];
+	const uint8_t *private_key, *public_key, *batch_key;	/* 32 octets each */
+	uint16_t sequence;	/* 802.11 sequence number, per transmitter address */
+	uint16_t lease_s;
+};
+
+/* Layout is ours. Contains secrets. Placed in the session. */
+struct action_link {
+	struct action_station *station;
+	uint8_t peer[6], session_id[8], hello_nonce[8];
+	uint16_t steer_mhz;
+	enum action_state state;
+	struct mr_noise *noise;		/* during the handshake only */
+	struct mr_noise_keys keys;
+	uint8_t *out;			/* handshake 2, or the sealed request: kept to be sent again */
+	uint16_t out_len[MR_FRAGMENTS_MAX];
+	uint8_t *in;			/* opened response fragments, MR_FRAGMENT_MAX apart */
+	uint16_t in_len[MR_FRAGMENTS_MAX];
+	uint16_t seq;
+	uint8_t fragments, to_send, in_air;	/* bit per fragment */
+	uint8_t in_fragments, have;
+	bool poll;			/* a POLL is to be sent */
+	unsigned polls;			/* sent in this session */
+	unsigned strange;		/* the poll to which the device said UNKNOWN; 0: none */
+	unsigned misses;		/* polls (or handshake frames) in a row without an answer */
+	uint64_t asked_us;		/* the last request fragment was acknowledged */
+	uint64_t expect_us;		/* predicted work of the device for this request */
+	uint64_t silent_us;		/* patience used up while the radio was there */
+	uint64_t deadline_us;
+	uint64_t patience_us;
+	uint32_t frames_sent, frames_received, retries, octets;
+	uint32_t air_octets_once;	/* distinct octets, for the lower bound */
+};
+
+void action_init(struct action_link *link, struct action_station *station, const uint8_t peer[static 6],
+		 const uint8_t session_id[static 8], const uint8_t hello_nonce[static 8], uint16_t steer_mhz,
+		 uint64_t patience_us, uint64_t now_us);
+void action_wipe(struct action_link *link);
+
+/* The number that DATA frames carry. */
+uint32_t action_session(const struct action_link *link);
+
+/* The next frame to be sent now, 0 when there is none. `hold`: the radio is about to leave the channel. `what` comes back
+ * in action_sent. Call after each change and when the radio has room. */
+size_t action_pull(struct action_link *link, uint8_t frame[static MR_FRAME_MAX], bool hold, uint8_t *what, uint64_t now_us);
+bool action_ready(const struct action_link *link);	/* action_pull would give something */
+
+/* The radio's report on the frame `what`. */
+void action_sent(struct action_link *link, uint8_t what, bool acked, unsigned tries, uint64_t now_us);
+
+/*
+ * A frame from the device: HANDSHAKE_1, DATA or PROGRESS of this session. The event's message is written to
+ * `message` (MR_MESSAGE_MAX octets) and stays the caller's to wipe. Frames that do not fit the state or do not decrypt give
+ * ACTION_NOTHING. Below zero: -(enum mr_cause), the session is over.
+ */
+int action_receive(struct action_link *link, const struct mr_frame *frame, struct mr_wr *message, uint64_t now_us);
+
+/* After ACTION_HANDSHAKE: message 2 with `payload`; `e`: 32 random octets. 0 or -(cause). */
+int action_accept(struct action_link *link, const uint8_t e[static 32], struct mr_rd payload, uint64_t now_us);
+
+/* Asks. `expect_us`: how long the device will probably work. IDLE only. 0 or -(cause). */
+int action_request(struct action_link *link, struct mr_rd message, uint64_t expect_us, uint64_t now_us);
+
+/* The radio is on the channel again: what is due is asked for at once. */
+void action_resume(struct action_link *link, uint64_t now_us);
+
+uint64_t action_deadline_us(const struct action_link *link);
+/* At the deadline, with the radio there: polls, or gives up (-(cause)). */
+int action_expire(struct action_link *link, uint64_t now_us);
+/* When the device will probably have its answer ready; UINT64_MAX when nothing is awaited. */
+uint64_t action_due_us(const struct action_link *link);
+/* Leaving the channel now would cost the session (the handshake is open). */
+bool action_unsafe(const struct action_link *link);

@@ -26,17 +26,32 @@ struct fetched {
 	EVP_MAC_CTX *hmac;	/* HMAC-SHA256 without a key, to be copied */
 	EC_GROUP *p256;
 	BIGNUM *p256_order;
+	EVP_PKEY *p256_key;	/* the curve without a key, to be copied */
 	bool ok;
 };
 
 static struct fetched fetched;
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
 
+static EVP_PKEY *key_from(const char *type, int selection, OSSL_PARAM *params)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+	EVP_PKEY *key = NULL;
+
+	if (!ctx || EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &key, selection, params) != 1)
+		key = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
 static void fetch_all(void)
 {
+	char curve[] = "prime256v1";
 	char digest[] = "SHA256";
 	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
 				OSSL_PARAM_construct_end() };
+	OSSL_PARAM group[] = { OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, curve, 0),
+			       OSSL_PARAM_construct_end() };
 	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 
 	fetched.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
@@ -45,8 +60,9 @@ static void fetch_all(void)
 	EVP_MAC_free(mac);	/* the context keeps it */
 	fetched.p256 = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
 	fetched.p256_order = BN_new();
+	fetched.p256_key = key_from("EC", EVP_PKEY_KEY_PARAMETERS, group);
 	fetched.ok = fetched.sha256 && fetched.aes_gcm && fetched.hmac && fetched.p256 && fetched.p256_order &&
-		     EVP_MAC_CTX_set_params(fetched.hmac, params) == 1 &&
+		     fetched.p256_key && EVP_MAC_CTX_set_params(fetched.hmac, params) == 1 &&
 		     EC_GROUP_get_order(fetched.p256, fetched.p256_order, NULL) == 1;
 }
 
@@ -124,13 +140,22 @@ bool mr_x25519_public(const uint8_t priv[static 32], uint8_t pub[static 32])
 
 bool mr_x25519(const uint8_t priv[static 32], const uint8_t peer[static 32], uint8_t out[static 32])
 {
+	uint8_t d[32], any[32];
+	OSSL_PARAM params[] = { OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PRIV_KEY, d, 32),
+				OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, any, 32),
+				OSSL_PARAM_construct_end() };
 	EVP_PKEY *key, *other;
 	EVP_PKEY_CTX *ctx;
 	size_t len = 32;
 	bool ok;
 
 	ERR_set_mark();
-	key = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, priv, 32);
+	/* The derivation reads the private half only. Left out, the public half would be computed, which costs as
+	 * much as the derivation itself; so any octets stand in for it. */
+	memcpy(d, priv, 32);
+	memcpy(any, peer, 32);
+	key = key_from("X25519", EVP_PKEY_KEYPAIR, params);
+	OPENSSL_cleanse(d, sizeof(d));
 	other = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, peer, 32);
 	ctx = key && other ? EVP_PKEY_CTX_new(key, NULL) : NULL;
 	/* OpenSSL refuses an all-zero result itself (RFC 7748 section 6.1). */
@@ -219,30 +244,18 @@ bool mr_p256_public(const uint8_t priv[static 32], uint8_t pub[static 65])
 	return finish(ok, pub, 65);
 }
 
-/* A key for EVP from its octets. The provider wants the private number in the machine's own byte order. */
-static EVP_PKEY *p256_key(const uint8_t *priv, const uint8_t *pub)
+/* The provider wants the private number in the machine's own byte order. */
+static EVP_PKEY *private_key(const BIGNUM *d)
 {
-	char group[] = "prime256v1";
-	uint8_t native[32], point[65];
-	OSSL_PARAM params[3] = { OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0) };
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+	char curve[] = "prime256v1";
+	uint8_t native[32];
+	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, curve, 0),
+				OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, native, sizeof(native)),
+				OSSL_PARAM_construct_end() };
 	EVP_PKEY *key = NULL;
 
-	if (priv) {
-		BIGNUM *d = BN_secure_new();
-
-		if (d && BN_bin2bn(priv, 32, d) && BN_bn2nativepad(d, native, 32) == 32)
-			params[1] = OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, native, 32);
-		BN_clear_free(d);
-	} else {
-		memcpy(point, pub, sizeof(point));
-		params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point));
-	}
-	params[2] = OSSL_PARAM_construct_end();
-	if (!params[1].key || !ctx || EVP_PKEY_fromdata_init(ctx) != 1 ||
-	    EVP_PKEY_fromdata(ctx, &key, priv ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, params) != 1)
-		key = NULL;
-	EVP_PKEY_CTX_free(ctx);
+	if (BN_bn2nativepad(d, native, sizeof(native)) == (int)sizeof(native))
+		key = key_from("EC", EVP_PKEY_KEYPAIR, params);
 	OPENSSL_cleanse(native, sizeof(native));
 	return key;
 }
@@ -262,7 +275,7 @@ bool mr_p256_sign(const uint8_t priv[static 32], const uint8_t hash[static 32], 
 	ERR_set_mark();
 	d = a ? private_number(a, priv) : NULL;
 	if (d)
-		key = p256_key(priv, NULL);
+		key = private_key(d);
 	if (key)
 		ctx = EVP_PKEY_CTX_new(key, NULL);
 	ok = ctx && EVP_PKEY_sign_init(ctx) == 1 && EVP_PKEY_sign(ctx, der, &len, hash, 32) == 1;
@@ -279,6 +292,7 @@ bool mr_p256_sign(const uint8_t priv[static 32], const uint8_t hash[static 32], 
 
 bool mr_p256_verify(const uint8_t pub[static 65], const uint8_t hash[static 32], const uint8_t sig[static 64])
 {
+	const struct fetched *a = algorithms();
 	uint8_t *der = NULL;
 	int len = 0;
 	BIGNUM *r, *s;
@@ -287,7 +301,7 @@ bool mr_p256_verify(const uint8_t pub[static 65], const uint8_t hash[static 32],
 	ECDSA_SIG *rs;
 	bool ok;
 
-	if (pub[0] != 4)
+	if (!a || pub[0] != 4)
 		return false;
 	ERR_set_mark();
 	r = BN_bin2bn(sig, 32, NULL);
@@ -298,8 +312,8 @@ bool mr_p256_verify(const uint8_t pub[static 65], const uint8_t hash[static 32],
 		len = i2d_ECDSA_SIG(rs, &der);
 	}
 	if (len > 0)
-		key = p256_key(NULL, pub);	/* refuses a point off the curve */
-	if (key)
+		key = EVP_PKEY_dup(a->p256_key);
+	if (key && EVP_PKEY_set1_encoded_public_key(key, pub, 65) == 1)	/* refuses a point off the curve */
 		ctx = EVP_PKEY_CTX_new(key, NULL);
 	ok = ctx && EVP_PKEY_verify_init(ctx) == 1 && EVP_PKEY_verify(ctx, der, (size_t)len, hash, 32) == 1;
 	EVP_PKEY_CTX_free(ctx);

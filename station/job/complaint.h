@@ -1,0 +1,26 @@
+/*
+ * Where the reader of a job puts what it finds wrong: struct job_errors, in the order of the file.
+ */
+#pragma once
+
+#include "station/job/job.h"
+
+struct complaints {
+	const char *file;
+	struct job_errors *errors;
+	uint64_t order[sizeof(((struct job_errors *)0)->text) / sizeof(((struct job_errors *)0)->text[0])];
+};
+
+/* Empties `errors`. Both must outlive `c`. */
+void complaints_init(struct complaints *c, const char *file, struct job_errors *errors);
+/* line and column count from 1. What comes after the twentieth is dropped. */
+void complain(struct complaints *c, unsigned line, unsigned column, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* By line and column; call once, when all is found. */
+void complaints_sort(struct complaints *c);
+
+/* A value of the file as it may stand in a message: printable, the rest as \xNN, cut after 40 characters. */
+struct quoted {
+	char text[56];
+};
+struct quoted quoted(const char *text, size_t len);

@@ -1,0 +1,319 @@
+/*
+ * Settings that are good alone and wrong together. Each check asks first whether what it reasons on was read without a
+ * complaint, so that one slip gives one message.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "station/job/reading.h"
+#include "station/radio/radio.h"
+
+/* The place in the file that is to blame: the key's value, or what lies nearest above it, or the start. */
+static const struct node *place_of(const struct reading *r, const char *path)
+{
+	static const struct node start = { .line = 1, .column = 1 };
+	char above[96];
+	const struct node *node = tree_find(r->root, path);
+
+	snprintf(above, sizeof(above), "%s", path);
+	while (!node && strrchr(above, '.')) {
+		*strrchr(above, '.') = '\0';
+		node = tree_find(r->root, above);
+		if (node)
+			return node->key;
+	}
+	return node ? node : &start;
+}
+
+static const struct node *item_of(const struct reading *r, const char *path, size_t i)
+{
+	const struct node *list = tree_find(r->root, path), *item = list && list->kind == NODE_LIST ? list->child : NULL;
+
+	for (; item && i > 0; i--)
+		item = item->next;
+	return item ? item : place_of(r, path);
+}
+
+#define CONTRADICTION(r, node, ...) complain((r)->c, (node)->line, (node)->column, __VA_ARGS__)
+
+static bool given(const struct reading *r, const char *path)
+{
+	return tree_find(r->root, path) != NULL;
+}
+
+/* Neither the key nor a section above it was complained about. */
+static bool usable(const struct reading *r, const char *path)
+{
+	size_t len = strlen(path);
+
+	for (size_t i = 0; i < job_key_count; i++) {
+		size_t n = strlen(job_keys[i].path);
+
+		if (r->bad[i] && n <= len && strncmp(job_keys[i].path, path, n) == 0 && (path[n] == '\0' || path[n] == '.'))
+			return false;
+	}
+	return true;
+}
+
+static bool has_step(const struct job *job, enum job_step step)
+{
+	for (size_t i = 0; i < job->recipe_len; i++)
+		if (job->recipe[i] == step)
+			return true;
+	return false;
+}
+
+static void check_recipe(const struct reading *r)
+{
+	const struct job *job = r->job;
+	static const enum job_step signed_steps[] = { JOB_VERIFY, JOB_SEAL };
+
+	if (!usable(r, "recipe"))
+		return;
+	for (size_t i = 1; i < job->recipe_len; i++) {
+		if (job->recipe[i] > job->recipe[i - 1])
+			continue;
+		CONTRADICTION(r, item_of(r, "recipe", i), "recipe: %s stands %s %s; allowed: each step once, in this order: "
+			      "identify, selftest, identity, credentials, verify, seal", job_step_name(job->recipe[i]),
+			      job->recipe[i] == job->recipe[i - 1] ? "again after" : "after", job_step_name(job->recipe[i - 1]));
+		return;
+	}
+	if (job->recipe[0] != JOB_IDENTIFY)
+		CONTRADICTION(r, item_of(r, "recipe", 0), "recipe: it begins with %s; allowed: identify first",
+			      job_step_name(job->recipe[0]));
+	for (size_t i = 0; i < job->recipe_len; i++)
+		for (size_t s = 0; s < sizeof(signed_steps) / sizeof(signed_steps[0]); s++)
+			if (job->recipe[i] == signed_steps[s] && !has_step(job, JOB_IDENTITY))
+				CONTRADICTION(r, item_of(r, "recipe", i), "recipe: %s without identity: the device has no key "
+					      "to sign it with; allowed: identity before it", job_step_name(job->recipe[i]));
+}
+
+static void check_credentials(const struct reading *r)
+{
+	const struct job *job = r->job;
+	bool reference = *job->passphrase_file || *job->passphrase_env;
+
+	if (usable(r, "recipe") && usable(r, "credentials")) {
+		if (has_step(job, JOB_CREDENTIALS) && !given(r, "credentials"))
+			CONTRADICTION(r, place_of(r, "recipe"), "credentials is missing, for the recipe has that step; allowed: "
+				      "credentials: {ssid: ...}, or a recipe without it");
+		if (!has_step(job, JOB_CREDENTIALS) && given(r, "credentials"))
+			CONTRADICTION(r, place_of(r, "credentials")->key, "credentials: the recipe has no such step; allowed: "
+				      "the step in the recipe, or no credentials");
+	}
+	if (!given(r, "credentials") || !usable(r, "credentials.passphrase") || !usable(r, "credentials.security"))
+		return;
+	if (*job->passphrase_file && *job->passphrase_env)
+		CONTRADICTION(r, place_of(r, "credentials.passphrase.env"), "credentials.passphrase: both file and env; "
+			      "allowed: one of the two");
+	if (given(r, "credentials.passphrase") && !reference && usable(r, "credentials.passphrase.file") &&
+	    usable(r, "credentials.passphrase.env"))
+		CONTRADICTION(r, place_of(r, "credentials.passphrase"), "credentials.passphrase: neither file nor env; "
+			      "allowed: one of the two");
+	if (job->security == MR_SECURITY_OPEN && reference)
+		CONTRADICTION(r, place_of(r, "credentials.passphrase"), "credentials.passphrase: an open network has none; "
+			      "allowed: security: wpa2 or wpa3, or no passphrase");
+	if (job->security != MR_SECURITY_OPEN && !given(r, "credentials.passphrase") && usable(r, "radios") &&
+	    usable(r, "batch.test") && !(job->radios_simulated && job->test))
+		CONTRADICTION(r, place_of(r, "credentials.passphrase"), "credentials.passphrase is missing; allowed: "
+			      "file: NAME, env: NAME, or security: open");
+}
+
+/* PREFIX{0N}SUFFIX: the counter has N digits, with zeros before it. */
+const char *job_pattern_wrong(const char *pattern, uint64_t first, uint64_t *serials)
+{
+	const char *open = strchr(pattern, '{'), *close = open ? strchr(open, '}') : NULL;
+	uint64_t room = 1;
+	unsigned digits = 0;
+	size_t len;
+
+	*serials = 0;
+	if (!open || !close || strchr(open + 1, '{') || strchr(close + 1, '}') || open[1] != '0')
+		return "no counter, or more than one";
+	for (const char *at = open + 2; at < close; at++) {
+		if (*at < '0' || *at > '9' || digits > 18)
+			return "a counter that is no number of digits";
+		digits = digits * 10 + (unsigned)(*at - '0');
+	}
+	if (digits < 1 || digits > 18)
+		return "a counter of no digits, or of more than 18";
+	len = strlen(pattern) - (size_t)(close - open + 1) + digits;
+	if (len > IDENTITY_SERIAL_MAX)
+		return "serial numbers that are too long for the device";
+	for (const char *at = pattern; *at; at++)
+		if ((at < open || at > close) && !strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-", *at))
+			return "a character that serial numbers do not have";
+	for (; digits > 0; digits--)
+		room *= 10;
+	*serials = room > first ? room - first : 0;
+	return NULL;
+}
+
+static void check_identity(const struct reading *r)
+{
+	const struct job *job = r->job;
+	uint64_t serials = 0;
+	const char *wrong;
+
+	if (usable(r, "recipe") && usable(r, "identity.serial") && usable(r, "identity.serial.pattern") &&
+	    usable(r, "identity.serial.file")) {
+		if (*job->serial_pattern && *job->serial_file)
+			CONTRADICTION(r, place_of(r, "identity.serial.file"), "identity.serial: both pattern and file; allowed: "
+				      "one of the two");
+		else if (has_step(job, JOB_IDENTITY) && !*job->serial_pattern && !*job->serial_file)
+			CONTRADICTION(r, place_of(r, "identity.serial"), "identity.serial has neither pattern nor file; allowed: "
+				      "serial: {pattern: \"AC1{07}\"}, or serial: {file: serials.csv}");
+	}
+	if (*job->serial_pattern && usable(r, "identity.serial.first") && usable(r, "batch.quantity")) {
+		wrong = job_pattern_wrong(job->serial_pattern, job->serial_first, &serials);
+		if (wrong)
+			CONTRADICTION(r, place_of(r, "identity.serial.pattern"), "identity.serial.pattern: %s; allowed: "
+				      "A-Z a-z 0-9 . _ - and one counter such as {07}, %u characters in all", wrong,
+				      IDENTITY_SERIAL_MAX);
+		else if (serials < job->quantity)
+			CONTRADICTION(r, place_of(r, "identity.serial.pattern"), "identity.serial.pattern: %llu serial numbers "
+				      "are left for %u devices; allowed: a longer counter or a lower first",
+				      (unsigned long long)serials, job->quantity);
+	}
+	if (job->pin.wps_checksum && job->pin.digits != 8 && usable(r, "identity.pin.digits"))
+		CONTRADICTION(r, place_of(r, "identity.pin.wps_checksum"), "identity.pin.wps_checksum: a PIN of %u digits has "
+			      "none; allowed: digits: 8, or wps_checksum: false", job->pin.digits);
+	if (job->signer_us && !job->test && usable(r, "batch.test"))
+		CONTRADICTION(r, place_of(r, "identity.emulated_hsm"), "identity.emulated_hsm: not in a batch that ships; "
+			      "allowed: none, or batch.test: true");
+}
+
+/* Simulated radios do not hear what the adapters they copy do not. */
+static bool hears_5ghz(const char *profile)
+{
+	return strcmp(profile, "mt7601u") != 0 && strcmp(profile, "ath9k_htc") != 0;
+}
+
+static void check_radios(const struct reading *r)
+{
+	const struct job *job = r->job;
+
+	if (usable(r, "channels")) {
+		for (size_t i = 0; i < job->channel_count; i++) {
+			unsigned channel = radio_channel_of_freq(job->channels[i]);
+
+			for (size_t j = 0; j < i; j++)
+				if (job->channels[j] == job->channels[i])
+					CONTRADICTION(r, item_of(r, "channels", i), "channels: %u is here twice; allowed: once",
+						      channel);
+			if (job->radios_simulated && usable(r, "radios.profile") && job->channels[i] > 5000 &&
+			    !hears_5ghz(job->radio_profile))
+				CONTRADICTION(r, item_of(r, "channels", i), "channels: a %s has no 5 GHz and so no channel %u; "
+					      "allowed: 1 to 13", job->radio_profile, channel);
+		}
+	}
+	if (!usable(r, "radios"))
+		return;
+	for (size_t i = 0; i < job->radio_name_count; i++) {
+		if (strcmp(job->radio_names[i], "auto") == 0)
+			CONTRADICTION(r, item_of(r, "radios", i), "radios: auto is one of a list; allowed: radios: auto, alone");
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(job->radio_names[i], job->radio_names[j]) == 0)
+				CONTRADICTION(r, item_of(r, "radios", i), "radios: \"%s\" is here twice; allowed: once",
+					      job->radio_names[i]);
+	}
+	if (job->radios_simulated && !job->test && usable(r, "batch.test"))
+		CONTRADICTION(r, place_of(r, "radios.simulated"), "radios.simulated: simulated radios make nothing that ships; "
+			      "allowed: batch.test: true, or radios: auto");
+	if (!job->radios_simulated && given(r, "simulation") && given(r, "radios"))
+		CONTRADICTION(r, place_of(r, "simulation")->key, "simulation: the radios are real ones; allowed: "
+			      "radios: {simulated: ...}, or no simulation");
+}
+
+static void check_attempts(const struct reading *r)
+{
+	const struct job *job = r->job;
+
+	if (usable(r, "attempts.patience") && usable(r, "admission.lease") && job->patience_us > job->lease_us)
+		CONTRADICTION(r, place_of(r, given(r, "attempts.patience") ? "attempts.patience" : "admission.lease"),
+			      "attempts.patience: longer than admission.lease, after which the device is gone; allowed: "
+			      "a patience below the lease");
+	if (!usable(r, "limits"))
+		return;
+	for (size_t i = 0; i < job->limit_count; i++) {
+		const struct job_limit *limit = &job->limits[i];
+
+		if (!limit->has_low && !limit->has_high)
+			CONTRADICTION(r, item_of(r, "limits", i), "limits: \"%s\" has neither low nor high; allowed: one or both",
+				      limit->name);
+		if (limit->has_low && limit->has_high && limit->low > limit->high)
+			CONTRADICTION(r, item_of(r, "limits", i), "limits: low of \"%s\" is above its high; allowed: low below high",
+				      limit->name);
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(limit->name, job->limits[j].name) == 0)
+				CONTRADICTION(r, item_of(r, "limits", i), "limits: \"%s\" is here twice; allowed: once",
+					      limit->name);
+	}
+}
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+	for (; *words; words++)
+		if (strcmp(word, *words) == 0)
+			return true;
+	return false;
+}
+
+static void check_faults(const struct reading *r)
+{
+	static const char *const with_operation[] = { "vanish", "power-cut", "storage", NULL };
+	static const char *const with_off[] = { "power-cut", "radio-lost", NULL };
+	static const char *const of_the_line[] = { "radio-lost", "garbage", "rogue-station", "replay", NULL };
+	const struct job *job = r->job;
+	uint64_t struck = 0;
+
+	if (!usable(r, "simulation.faults"))
+		return;
+	for (size_t i = 0; i < job->sim_fault_count; i++) {
+		const struct job_fault *fault = &job->sim_faults[i];
+		const struct node *item = item_of(r, "simulation.faults", i);
+
+		if (tree_value(item, "operation", 9) && !is_one_of(fault->kind, with_operation))
+			CONTRADICTION(r, item, "simulation.faults: %s has no operation; allowed: with vanish, power-cut, storage",
+				      fault->kind);
+		if (tree_value(item, "off", 3) && !is_one_of(fault->kind, with_off))
+			CONTRADICTION(r, item, "simulation.faults: %s does not come back; allowed: off with power-cut, radio-lost",
+				      fault->kind);
+		if (strcmp(fault->kind, "radio-lost") == 0 && fault->count > job->radio_count && usable(r, "radios") &&
+		    usable(r, "radios.simulated"))
+			CONTRADICTION(r, item, "simulation.faults: %u radios lost of %u; allowed: as many as there are",
+				      fault->count, job->radio_count);
+		if (!is_one_of(fault->kind, of_the_line))
+			struck += fault->count;
+	}
+	if (struck > job->sim_devices && usable(r, "simulation.devices") && usable(r, "batch.quantity"))
+		CONTRADICTION(r, place_of(r, "simulation.faults"), "simulation.faults: they strike %llu devices of %u; allowed: "
+			      "one fault per device", (unsigned long long)struck, job->sim_devices);
+}
+
+static void check_simulation(const struct reading *r)
+{
+	const struct job *job = r->job;
+	unsigned percent = 0;
+
+	if (!job->radios_simulated)
+		return;
+	check_faults(r);
+	if (!usable(r, "simulation.chips"))
+		return;
+	for (size_t i = 0; i < job->sim_chip_count; i++)
+		percent += job->sim_chips[i].percent;
+	if (percent != 100)
+		CONTRADICTION(r, place_of(r, "simulation.chips"), "simulation.chips: the shares add up to %u%%; allowed: 100%%",
+			      percent);
+}
+
+void job_find_contradictions(struct reading *r)
+{
+	check_recipe(r);
+	check_credentials(r);
+	check_identity(r);
+	check_radios(r);
+	check_attempts(r);
+	check_simulation(r);
+}

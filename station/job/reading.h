@@ -1,0 +1,21 @@
+/*
+ * What the parts of the reader share while a job is being read. Only station/job looks inside.
+ */
+#pragma once
+
+#include "station/job/keys.h"
+
+#define KEYS_MAX 128
+
+struct reading {
+	struct job *job;
+	struct node *root;
+	struct complaints *c;
+	bool bad[KEYS_MAX];	/* per row: already complained about, no use to reason on it */
+};
+
+/* Settings that are good alone and wrong together. */
+void job_find_contradictions(struct reading *r);
+
+/* Whether serial numbers of this pattern exist, and how many from `first` on (UINT64_MAX: more). NULL: fine, else why not. */
+const char *job_pattern_wrong(const char *pattern, uint64_t first, uint64_t *serials);

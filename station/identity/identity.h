@@ -15,6 +15,8 @@
 
 #define IDENTITY_CERT_MAX 900		/* MR_AT_CERTIFICATE's longest */
 #define IDENTITY_SERIAL_MAX 32
+#define IDENTITY_NAME_MAX 64		/* octets of O and of CN: ub-organization-name, ub-common-name of RFC 5280 */
+#define IDENTITY_SUBJECT_MAX 256	/* a subject as text, escaped as in RFC 4514 */
 
 struct identity;
 
@@ -31,7 +33,7 @@ const uint8_t *identity_issuer_der(const struct identity *identity, size_t *len)
 int64_t identity_issuer_not_after_us(const struct identity *identity);
 const char *identity_kek_id(const struct identity *identity);
 const char *identity_record_key_id(const struct identity *identity);
-/* journal_sign_fn, ctx is the struct identity. */
+/* journal_sign_fn, ctx is the struct identity; room for 72. Any thread may call it while others use the identity. */
 int identity_sign_record(void *identity, const uint8_t hash[static 32], uint8_t *sig, size_t *sig_len);
 
 /*
@@ -40,8 +42,9 @@ int identity_sign_record(void *identity, const uint8_t hash[static 32], uint8_t 
  */
 typedef void signer_done_fn(void *ctx, int result, const uint8_t *sig, size_t sig_len);	/* result 0 or -(cause) */
 struct signer {
+	/* 0: `done` is or will be called, once; below zero: it is not. `tbs` is copied when needed later. */
 	int (*sign)(struct signer *signer, const uint8_t *tbs, size_t len, signer_done_fn *done, void *ctx);
-	void (*close)(struct signer *signer);
+	void (*close)(struct signer *signer);	/* answers what it still holds with -(MR_CAUSE_STOPPED); frees */
 	const char *kind;		/* "file", "slow" */
 };
 struct loop;
@@ -65,16 +68,20 @@ struct identity_profile {		/* certificate: of the job */
 struct identity_certificate {
 	uint8_t der[IDENTITY_CERT_MAX];
 	size_t len;
-	char serial_hex[41];
-	char subject[160];
+	char serial_hex[41];		/* as `openssl x509 -serial` prints it */
+	char subject[IDENTITY_SUBJECT_MAX];	/* O=Acme, CN=AC-100, serialNumber=AC10000001 */
 	int64_t not_before_us, not_after_us;	/* INT64_MAX: none */
 };
+/* NULL, or what is wrong with it as half a sentence: for pre-flight, so that no device meets it. */
+const char *identity_profile_wrong(const struct identity_profile *profile);
 /* Builds the TBS, has it signed, calls back with the finished certificate (or NULL and the cause). The certificate serial
- * number is 128 random bits from `entropy`, positive. */
+ * number is 128 random bits from `entropy`, positive. Below zero: refused, and `done` is not called. */
 typedef void identity_issued_fn(void *ctx, int result, const struct identity_certificate *certificate);
 int identity_issue(struct identity *identity, struct signer *signer, struct entropy *entropy,
 		   const struct identity_profile *profile, const struct identity_csr *csr, const char *serial,
 		   int64_t utc_us, identity_issued_fn *done, void *ctx);
+/* Whoever waited for it is gone: certificates under way for `ctx` are dropped when their signature comes. */
+void identity_issue_forget(struct identity *identity, void *ctx);
 
 /* PINs. `pin` has room for IDENTITY_PIN_MAX. */
 #define IDENTITY_PIN_MAX 17
@@ -94,7 +101,12 @@ int pin_open(const struct identity *identity, const char *product, const char *s
 	     char pin[static IDENTITY_PIN_MAX]);
 /* Keyed: equal PINs of one product give equal values, and nobody without pin.key can try the digits. */
 int pin_lookup(const struct identity *identity, const char *product, const char *pin, uint8_t out[static 32]);
-/* RFC 9383 section 3.2: w0 (32) and L (65) from PBKDF2-HMAC-SHA256 over the PIN and the identities. */
+/*
+ * RFC 9383 section 3.2: w0 (32) and L (65), what the device stores. w0s and w1s are the halves, 40 octets each and
+ * big-endian, of PBKDF2-HMAC-SHA256 over len(PIN) PIN len(idProver) idProver len(idVerifier) idVerifier, lengths as
+ * 8 octets little-endian. The prover knows the PIN: the station, IDENTITY_PROVER; the verifier is the device: `serial`.
+ */
+#define IDENTITY_PROVER "millrace station"
 int pin_verifier(const char *pin, const char *serial, const uint8_t salt[static 16], uint32_t iterations,
 		 uint8_t w0[static 32], uint8_t l[static 65]);
 
@@ -104,6 +116,10 @@ struct serial_pool;
 struct serial_pool *serial_pool_pattern(const char *pattern, uint64_t first, char *error, size_t error_len);
 /* One serial a line, or the first column of a CSV with the header "serial". */
 struct serial_pool *serial_pool_file(const char *path, char *error, size_t error_len);
+/* The same from memory; `name` stands for the file in errors, which read `name:line: what`. */
+struct serial_pool *serial_pool_text(const char *name, const char *bytes, size_t len, char *error, size_t error_len);
+/* 1 to IDENTITY_SERIAL_MAX characters of A-Z a-z 0-9 . _ - */
+bool serial_is_valid(const char *serial);
 void serial_pool_mark_used(struct serial_pool *pool, const char *serial);
 /* NULL: empty. Marks it as used. */
 const char *serial_pool_take(struct serial_pool *pool);
@@ -112,3 +128,13 @@ void serial_pool_destroy(struct serial_pool *pool);
 
 /* The station's checks of a device's signatures: raw r || s over the hash. */
 bool identity_verify(const uint8_t public_key[static 65], const uint8_t hash[static 32], const uint8_t sig[static 64]);
+
+/*
+ * For auditors, who hold the folder's public part only: record.pub and its key id (NULL: not wanted); then, for each
+ * anchor, its DER signature over `hash`.
+ */
+int identity_record_public(const char *dir, uint8_t public_key[static 65], char key_id[24], char *error, size_t error_len);
+bool identity_record_verify(const uint8_t public_key[static 65], const uint8_t hash[static 32], const uint8_t *sig,
+			    size_t sig_len);
+/* For auditors too: pin.key alone, to open PINs. Everything but pin_open, pin_lookup and the key id is absent in it. */
+int identity_open_pins(struct identity **out, const char *dir, char *error, size_t error_len);

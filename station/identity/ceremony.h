@@ -1,0 +1,31 @@
+/*
+ * Making the factory's keys: what `millrace ca` does, and what tests need. docs/keys.md says who holds which file.
+ * Nothing here ever replaces an existing key without keeping it aside.
+ */
+#pragma once
+
+#include <openssl/x509.h>
+
+#include "station/identity/identity.h"
+
+#define CEREMONY_BATCH_KEYS_MAX 32
+
+struct ceremony {
+	const char *dir;		/* must not exist yet, or be empty; its parent must exist */
+	const char *organization;	/* O of both CA certificates; NULL: none */
+	unsigned root_days, issuing_days;
+	const char *const *batch_keys;	/* names; "default" is made in any case */
+	size_t batch_key_count;
+	int64_t utc_us;
+};
+
+/* All of it or nothing: the folder appears under its name when it is complete and synced. 0 or -(cause). */
+int ceremony_init(const struct ceremony *ceremony, struct entropy *entropy, char *error, size_t error_len);
+/* A new station.key; the old one stays as `aside`, e.g. station.key.20261123T093000Z. */
+int ceremony_station_key(const char *dir, int64_t utc_us, char aside[static 40], char *error, size_t error_len);
+int ceremony_batch_key(const char *dir, const char *name, struct entropy *entropy, char *error, size_t error_len);
+
+/* 1 to 32 of A-Z a-z 0-9 . _ -, first a letter or digit: it becomes a file name. */
+bool identity_key_name_is_valid(const char *name);
+bool identity_common_name(X509 *certificate, char name[static IDENTITY_NAME_MAX + 1]);
+int64_t identity_time_us(const ASN1_TIME *time);	/* since 1970; 0: not a time */

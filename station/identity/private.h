@@ -1,0 +1,43 @@
+/*
+ * What an opened folder of keys is made of. Only station/identity looks inside.
+ */
+#pragma once
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "station/identity/identity.h"
+
+#define KEY_ID_MAX 24
+
+/* RFC 5758 section 3.2: ecdsa-with-SHA256, no parameters. */
+static const uint8_t ecdsa_with_sha256[] = { 0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02 };
+/* RFC 5480 section 2.1: id-ecPublicKey, prime256v1, and the BIT STRING up to the point. */
+static const uint8_t p256_spki[] = { 0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
+				     0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00 };
+
+struct issue;
+
+struct identity {
+	uint8_t station_private[32], station_public[32];
+	uint8_t batch_key[32];
+	/* Subkeys of pin.key (HKDF), so that what seals is not what looks up. */
+	uint8_t pin_seal_key[32], pin_lookup_key[32];
+	char kek_id[KEY_ID_MAX], record_key_id[KEY_ID_MAX];
+	EVP_PKEY *issuing_key, *record_key;
+
+	/* Of the issuing CA's certificate, as DER ready to be copied into a device's. */
+	uint8_t issuer_der[IDENTITY_CERT_MAX];
+	size_t issuer_der_len;
+	uint8_t issuer_subject[320];
+	size_t issuer_subject_len;
+	uint8_t issuer_key_id[32];
+	size_t issuer_key_id_len;
+	char issuer_name[IDENTITY_NAME_MAX + 1];
+	int64_t not_before_us, not_after_us;
+
+	struct issue *pending;		/* waiting for their signature */
+};
+
+/* The subkeys and the key id from the 32 octets of pin.key. */
+bool pin_derive(const uint8_t pin_key[static 32], struct identity *identity);

@@ -1,0 +1,457 @@
+/*
+ * Serial numbers of a batch, handed out once each.
+ *
+ * A pattern is a counter between two texts. What is used of it is a set of bits, 64 to an entry of a hash table, so
+ * that the contiguous past of a long batch takes two bits' worth of memory per number and a scattered one still little.
+ * A list is the file's text, cut at its line ends, with a hash table over the lines.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/wire/cursor.h"
+#include "station/base/log.h"
+#include "station/identity/identity.h"
+
+#define FILE_SIZE_MAX (256U << 20)
+#define COUNTER_DIGITS_MAX 18
+
+struct word {			/* 64 numbers of the counter */
+	uint64_t index;		/* plus one; 0: free entry */
+	uint64_t used;
+};
+
+struct pattern {
+	char prefix[IDENTITY_SERIAL_MAX + 1], suffix[IDENTITY_SERIAL_MAX + 1];
+	size_t digits;
+	uint64_t next, limit;	/* numbers from `next` to limit - 1 are left, less `ahead` */
+	uint64_t ahead;		/* marked as used, and not below `next` */
+	struct word *words;
+	size_t cap, count;	/* cap: a power of two */
+};
+
+struct list {
+	char *text;		/* serials, each ending with NUL */
+	uint32_t *start;	/* offset in `text` of each */
+	bool *used;
+	size_t count, next, left;
+	uint32_t *slots;	/* number of a line plus one; 0: free */
+	size_t cap;		/* a power of two */
+};
+
+struct serial_pool {
+	bool is_list;
+	struct pattern pattern;
+	struct list list;
+	char taken[IDENTITY_SERIAL_MAX + 1];
+};
+
+static bool is_serial_character(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
+static bool all_serial_characters(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!is_serial_character(text[i]))
+			return false;
+	return true;
+}
+
+bool serial_is_valid(const char *serial)
+{
+	size_t len = strnlen(serial, IDENTITY_SERIAL_MAX + 1);
+
+	return len >= 1 && len <= IDENTITY_SERIAL_MAX && all_serial_characters(serial, len);
+}
+
+/* --- the counter's set of used numbers --- */
+
+static size_t hash_number(uint64_t number)
+{
+	return (size_t)(number * UINT64_C(0x9e3779b97f4a7c15) >> 20);
+}
+
+static struct word *find_word(struct word *words, size_t cap, uint64_t index)
+{
+	size_t at = hash_number(index) & (cap - 1);
+
+	while (words[at].index != 0 && words[at].index != index + 1)
+		at = (at + 1) & (cap - 1);
+	return &words[at];
+}
+
+static bool grow_words(struct pattern *p)
+{
+	size_t cap = p->cap ? 2 * p->cap : 64;
+	struct word *words = calloc(cap, sizeof(*words));
+
+	if (!words)
+		return false;
+	for (size_t i = 0; i < p->cap; i++)
+		if (p->words[i].index != 0)
+			*find_word(words, cap, p->words[i].index - 1) = p->words[i];
+	free(p->words);
+	p->words = words;
+	p->cap = cap;
+	return true;
+}
+
+static bool is_used(const struct pattern *p, uint64_t number)
+{
+	const struct word *word = p->cap ? find_word(p->words, p->cap, number / 64) : NULL;
+
+	return word && word->index != 0 && (word->used >> number % 64 & 1) != 0;
+}
+
+static void use_number(struct pattern *p, uint64_t number)
+{
+	struct word *word;
+
+	if (number < p->next || number >= p->limit || is_used(p, number))
+		return;
+	/* Forgetting that a serial number was used would be worse than to stop. */
+	if (2 * (p->count + 1) > p->cap && !grow_words(p))
+		abort();
+	word = find_word(p->words, p->cap, number / 64);
+	if (word->index == 0) {
+		word->index = number / 64 + 1;
+		p->count++;
+	}
+	word->used |= UINT64_C(1) << number % 64;
+	p->ahead++;
+}
+
+/* --- patterns --- */
+
+static struct serial_pool *complain(char *error, size_t error_len, const char *pattern, const char *what)
+{
+	(void)snprintf(error, error_len, "the serial pattern \"%.60s\" %s; an example: AC1{07}", pattern, what);
+	return NULL;
+}
+
+struct serial_pool *serial_pool_pattern(const char *pattern, uint64_t first, char *error, size_t error_len)
+{
+	const char *open = strchr(pattern, '{'), *close = open ? strchr(open, '}') : NULL;
+	struct serial_pool *pool;
+	size_t before, after;
+	unsigned digits = 0;
+	uint64_t limit = 1;
+
+	if (!open || !close)
+		return complain(error, error_len, pattern, "has no counter in braces");
+	before = (size_t)(open - pattern);
+	after = strlen(close + 1);
+	if (close - open < 3 || close - open > 4 || open[1] != '0')
+		return complain(error, error_len, pattern, "has a counter that is not {0N}, N digits with leading zeros");
+	for (const char *at = open + 2; at < close; at++)
+		digits = *at >= '0' && *at <= '9' ? digits * 10 + (unsigned)(*at - '0') : 1000;
+	if (digits < 1 || digits > COUNTER_DIGITS_MAX)
+		return complain(error, error_len, pattern, "has a counter that is not of 1 to 18 digits");
+	if (!all_serial_characters(pattern, before) || !all_serial_characters(close + 1, after))
+		return complain(error, error_len, pattern, "has a character outside A-Z a-z 0-9 . _ - around its counter");
+	if (before + digits + after > IDENTITY_SERIAL_MAX)
+		return complain(error, error_len, pattern, "gives serial numbers of more than 32 characters");
+	for (unsigned i = 0; i < digits; i++)
+		limit *= 10;
+	if (first >= limit) {
+		(void)snprintf(error, error_len, "the serial pattern \"%.60s\" counts to %llu and cannot start at %llu", pattern,
+			       (unsigned long long)(limit - 1), (unsigned long long)first);
+		return NULL;
+	}
+	pool = calloc(1, sizeof(*pool));
+	if (!pool)
+		return complain(error, error_len, pattern, "finds no memory");
+	mr_copy(pool->pattern.prefix, pattern, before);
+	mr_copy(pool->pattern.suffix, close + 1, after);
+	pool->pattern.digits = digits;
+	pool->pattern.next = first;
+	pool->pattern.limit = limit;
+	return pool;
+}
+
+/* The number in a serial of this pattern. */
+static bool number_of(const struct pattern *p, const char *serial, uint64_t *number)
+{
+	size_t before = strlen(p->prefix), digits = p->digits;
+
+	if (strlen(serial) != before + digits + strlen(p->suffix) || strncmp(serial, p->prefix, before) != 0 ||
+	    strcmp(serial + before + digits, p->suffix) != 0)
+		return false;
+	*number = 0;
+	for (size_t i = 0; i < digits; i++) {
+		char c = serial[before + i];
+
+		if (c < '0' || c > '9')
+			return false;
+		*number = *number * 10 + (uint64_t)(c - '0');
+	}
+	return true;
+}
+
+static const char *take_number(struct serial_pool *pool)
+{
+	struct pattern *p = &pool->pattern;
+	struct mr_wr out = mr_wr_over(pool->taken, IDENTITY_SERIAL_MAX);
+	char *digits;
+
+	while (p->next < p->limit && p->ahead > 0 && is_used(p, p->next)) {
+		p->next++;
+		p->ahead--;
+	}
+	if (p->next >= p->limit)
+		return NULL;
+	mr_wr_bytes(&out, p->prefix, strlen(p->prefix));
+	digits = (char *)mr_wr_room(&out, p->digits);
+	mr_wr_bytes(&out, p->suffix, strlen(p->suffix));
+	assert(digits && !out.bad);	/* serial_pool_pattern has measured it */
+	pool->taken[out.len] = '\0';
+	for (uint64_t i = p->digits, number = p->next; i > 0; i--, number /= 10)
+		digits[i - 1] = (char)('0' + number % 10);
+	p->next++;
+	return pool->taken;
+}
+
+/* --- lists --- */
+
+/* FNV-1a */
+static size_t hash_text(const char *text)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (; *text; text++)
+		hash = (hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+	return (size_t)(hash ^ hash >> 29);
+}
+
+/* Where the serial stands or would stand. */
+static uint32_t *find_slot(const struct list *list, const char *serial)
+{
+	size_t at = hash_text(serial) & (list->cap - 1);
+
+	while (list->slots[at] != 0 && strcmp(list->text + list->start[list->slots[at] - 1], serial) != 0)
+		at = (at + 1) & (list->cap - 1);
+	return &list->slots[at];
+}
+
+struct cutter {			/* over the text of a file, line by line */
+	const char *name;
+	const char *at, *end;
+	size_t line;
+	bool csv;
+	char *error;
+	size_t error_len;
+};
+
+static bool wrong_line(const struct cutter *cut, const char *what, const char *serial, size_t len)
+{
+	char shown[3 * IDENTITY_SERIAL_MAX];
+
+	(void)snprintf(cut->error, cut->error_len, "%s:%zu: %s%s%s%s", cut->name, cut->line, what, len ? " \"" : "",
+		       len ? log_escape(shown, sizeof(shown), serial, len) : "", len ? "\"" : "");
+	return false;
+}
+
+/* The next line's serial, or its first column in a CSV. False at the end. */
+static bool next_line(struct cutter *cut, const char **serial, size_t *len)
+{
+	const char *newline, *stop, *comma;
+
+	if (cut->at == cut->end)
+		return false;
+	newline = memchr(cut->at, '\n', (size_t)(cut->end - cut->at));
+	stop = newline ? newline : cut->end;
+	*serial = cut->at;
+	cut->at = newline ? newline + 1 : cut->end;
+	cut->line++;
+	if (stop > *serial && stop[-1] == '\r')
+		stop--;
+	comma = cut->csv && stop > *serial ? memchr(*serial, ',', (size_t)(stop - *serial)) : NULL;
+	if (comma)
+		stop = comma;
+	if (cut->csv && stop - *serial >= 2 && (*serial)[0] == '"' && stop[-1] == '"') {
+		(*serial)++;
+		stop--;
+	}
+	*len = (size_t)(stop - *serial);
+	return true;
+}
+
+/* A first line whose first column is "serial" is a header: the file is a CSV. */
+static void skip_header(struct cutter *cut)
+{
+	struct cutter ahead = *cut;
+	const char *first;
+	size_t len;
+
+	ahead.csv = true;
+	if (next_line(&ahead, &first, &len) && len == 6 && memcmp(first, "serial", 6) == 0)
+		*cut = ahead;
+}
+
+static bool add_line(struct list *list, const struct cutter *cut, size_t *text_len, const char *serial, size_t len)
+{
+	char *to = list->text + *text_len;
+	uint32_t *slot;
+
+	if (len == 0)
+		return wrong_line(cut, "there is no serial number here; remove the line", NULL, 0);
+	if (len > IDENTITY_SERIAL_MAX)
+		return wrong_line(cut, "a serial number has at most 32 characters, not", serial,
+				  len > IDENTITY_SERIAL_MAX + 8 ? IDENTITY_SERIAL_MAX + 8 : len);
+	if (!all_serial_characters(serial, len))
+		return wrong_line(cut, "a serial number is made of A-Z a-z 0-9 . _ -, not as here:", serial, len);
+	mr_copy(to, serial, len);
+	to[len] = '\0';
+	list->start[list->count] = (uint32_t)*text_len;
+	slot = find_slot(list, to);
+	if (*slot != 0) {
+		(void)snprintf(cut->error, cut->error_len, "%s:%zu: the serial number \"%s\" stands in line %zu already", cut->name,
+			       cut->line, to, *slot - 1 + (cut->csv ? 2 : (size_t)1));
+		return false;
+	}
+	*slot = (uint32_t)++list->count;
+	*text_len += len + 1;
+	return true;
+}
+
+struct serial_pool *serial_pool_text(const char *name, const char *bytes, size_t len, char *error, size_t error_len)
+{
+	struct cutter cut = { .name = name, .at = bytes, .end = bytes + len, .error = error, .error_len = error_len };
+	struct serial_pool *pool = calloc(1, sizeof(*pool));
+	struct list *list = pool ? &pool->list : NULL;
+	const char *serial;
+	size_t serial_len, lines = 1, text_len = 0;
+	bool ok = true;
+
+	if (len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)	/* a spreadsheet's byte order mark */
+		cut.at += 3;
+	for (const char *at = cut.at; at < cut.end; at++)
+		lines += *at == '\n';
+	if (pool && len <= FILE_SIZE_MAX) {
+		pool->is_list = true;
+		for (list->cap = 64; list->cap < 2 * lines;)
+			list->cap *= 2;
+		list->text = malloc(len + 2);
+		list->start = calloc(lines, sizeof(*list->start));
+		list->used = calloc(lines, sizeof(*list->used));
+		list->slots = calloc(list->cap, sizeof(*list->slots));
+	}
+	if (!pool || !list->text || !list->start || !list->used || !list->slots) {
+		(void)snprintf(error, error_len, "%s: %s", name, len > FILE_SIZE_MAX ? "is longer than 256 MiB" : "no memory for it");
+		serial_pool_destroy(pool);
+		return NULL;
+	}
+	skip_header(&cut);
+	while (ok && next_line(&cut, &serial, &serial_len))
+		ok = add_line(list, &cut, &text_len, serial, serial_len);
+	if (ok && list->count == 0) {
+		(void)snprintf(error, error_len, "%s: holds no serial numbers; it wants one a line", name);
+		ok = false;
+	}
+	if (!ok) {
+		serial_pool_destroy(pool);
+		return NULL;
+	}
+	list->left = list->count;
+	return pool;
+}
+
+static bool read_all(int fd, char *to, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = read(fd, to + done, len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		done += (size_t)n;
+	}
+	return true;
+}
+
+struct serial_pool *serial_pool_file(const char *path, char *error, size_t error_len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct serial_pool *pool = NULL;
+	struct stat st = { 0 };
+	char *text = NULL;
+	size_t len;
+
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		(void)snprintf(error, error_len, "%s: %s", path, strerror(errno));
+	} else if (!S_ISREG(st.st_mode)) {
+		(void)snprintf(error, error_len, "%s: is not a regular file", path);
+	} else if (st.st_size > (off_t)FILE_SIZE_MAX) {
+		(void)snprintf(error, error_len, "%s: is longer than 256 MiB", path);
+	} else {
+		len = (size_t)st.st_size;
+		text = malloc(len + 1);
+		if (text && read_all(fd, text, len))
+			pool = serial_pool_text(path, text, len, error, error_len);
+		else
+			(void)snprintf(error, error_len, "%s: %s", path, text ? "could not be read whole" : "no memory for it");
+	}
+	free(text);
+	if (fd >= 0)
+		(void)close(fd);
+	return pool;
+}
+
+static const char *take_line(struct list *list)
+{
+	while (list->next < list->count && list->used[list->next])
+		list->next++;
+	if (list->next == list->count)
+		return NULL;
+	list->used[list->next] = true;
+	list->left--;
+	return list->text + list->start[list->next++];
+}
+
+void serial_pool_mark_used(struct serial_pool *pool, const char *serial)
+{
+	struct list *list = &pool->list;
+	uint64_t number;
+	uint32_t *slot;
+
+	if (!pool->is_list) {
+		if (number_of(&pool->pattern, serial, &number))
+			use_number(&pool->pattern, number);
+		return;
+	}
+	slot = find_slot(list, serial);
+	if (*slot != 0 && !list->used[*slot - 1]) {
+		list->used[*slot - 1] = true;
+		list->left--;
+	}
+}
+
+const char *serial_pool_take(struct serial_pool *pool)
+{
+	return pool->is_list ? take_line(&pool->list) : take_number(pool);
+}
+
+uint64_t serial_pool_left(const struct serial_pool *pool)
+{
+	return pool->is_list ? pool->list.left : pool->pattern.limit - pool->pattern.next - pool->pattern.ahead;
+}
+
+void serial_pool_destroy(struct serial_pool *pool)
+{
+	if (!pool)
+		return;
+	free(pool->pattern.words);
+	free(pool->list.text);
+	free(pool->list.start);
+	free(pool->list.used);
+	free(pool->list.slots);
+	free(pool);
+}

@@ -1,0 +1,220 @@
+/* What the files of line/ share; nobody else includes it. Layouts are ours. */
+#pragma once
+
+#include "agent/wire/cause.h"
+#include "station/base/map.h"
+#include "station/line/line.h"
+#include "station/link/action.h"
+
+#define CHANNELS_MAX 64
+#define RADIOS_MAX 64
+#define LANE_QUEUE 2		/* frames handed to a radio before its report: few, so that the choice stays ours */
+
+struct channel;
+
+/* A device that is known to this batch. Lives as long as the line. */
+struct unit {
+	int64_t id;
+	uint8_t device_id[8], mac[6];
+	enum journal_unit_state state;
+	unsigned attempts, counted, device_faults;
+	char serial[IDENTITY_SERIAL_MAX + 1];
+	uint64_t identity_txn, credentials_txn, seal_txn;
+	bool on_record, same_batch, has_certificate, has_receipt, recorded, was_passed, settled;
+	uint8_t spki_sha256[32];
+	uint8_t *certificate;		/* of an earlier attempt */
+	uint16_t certificate_len;
+	uint8_t pin_sealed[PIN_SEALED_MAX], pin_salt[16];
+	uint8_t pin_sealed_len;
+	uint32_t pin_iterations;
+	int8_t rssi_dbm;
+	uint8_t hello_nonce[8];
+	uint64_t hello_us;
+	struct channel *home;
+	unsigned handshakes_failed;
+	bool waiting;			/* in the queue of its home channel */
+	struct unit *next_waiting;
+	struct session *session;
+	int last_cause;
+	enum journal_attempt_kind next_kind;
+	uint64_t return_by_us;		/* it is to call again by then; 0: not awaited */
+	struct unit *next_absent;
+	/* for the lower bound */
+	uint64_t first_heard_us, release_us, air_us, device_us, prescribed_us, outcome_us;
+};
+
+enum phase {			/* of a session; the order is the recipe's */
+	PHASE_INVITED,
+	PHASE_WELCOMED,
+	PHASE_ASK_STATUS,
+	PHASE_ASK_SELFTEST,
+	PHASE_ASK_KEY,
+	PHASE_SIGNING,
+	PHASE_RECORDING_IDENTITY,
+	PHASE_ASK_IDENTITY,
+	PHASE_COMMIT_IDENTITY,
+	PHASE_RECORDING_CREDENTIALS,
+	PHASE_ASK_CREDENTIALS,
+	PHASE_COMMIT_CREDENTIALS,
+	PHASE_ASK_VERIFY,
+	PHASE_RECORDING_SEAL,
+	PHASE_ASK_SEAL,
+	PHASE_RECORDING_OUTCOME,
+	PHASE_ASK_FINISH,
+	PHASE_COUNT
+};
+
+struct session {
+	struct line *line;
+	struct unit *unit;
+	struct channel *channel;	/* where its frames go */
+	struct session *prev, *next;	/* in the channel's list */
+	struct loop_timer timer;
+	struct action_link link;
+	enum phase phase;
+	size_t recipe_at;
+	bool overdue;			/* its deadline passed while no radio was there */
+	bool open;			/* the attempt is on record */
+	bool fresh_certificate;
+	int64_t attempt;
+	uint64_t ticket;		/* of the journal: go on when durable */
+	struct session *next_ticket;
+	unsigned step_seq;
+	uint64_t begun_us, step_us, asked_us, ready_us, wait_us;
+	uint32_t device_us, step_device_us, step_misses;
+	uint32_t wait_radio_us, wait_ca_us, wait_journal_us;
+	uint8_t stage;			/* of the device, by its own word */
+	uint8_t device_key_id[32];
+	bool device_has_key;
+	uint8_t public_key[65];
+	bool has_public_key;
+	uint8_t identity_digest[32], credentials_digest[32], challenge[32];
+	bool has_identity_digest, has_credentials_digest;
+	struct identity_certificate *certificate;
+	char pin[IDENTITY_PIN_MAX];
+	uint8_t verdict;
+	bool signing;			/* the signer has it: wait for its answer before it is freed */
+	bool dead;
+};
+
+struct channel {
+	size_t index;
+	uint16_t freq_mhz;
+	struct lane *lane;		/* whose radio is here and tuned; NULL: none */
+	struct session *sessions;
+	size_t session_count;
+	uint64_t left_us, window_end_us, next_call_us;
+	unsigned window_answers, slots;
+	unsigned absent;		/* units whose home this is and that are to call again */
+	struct unit *waiting, *waiting_tail;	/* callers without a session, first come first */
+	unsigned waiting_count;
+};
+
+enum lane_state { LANE_LOST, LANE_UNTUNED, LANE_TUNING, LANE_HERE, LANE_LEAVING };
+
+/* One radio and what it does. */
+struct lane {
+	struct line *line;
+	struct radio *radio;
+	size_t index;
+	enum lane_state state;
+	struct channel *channel;	/* where it is or goes */
+	struct channel *go;		/* LEAVING: where next */
+	unsigned in_flight;
+	bool leave_said;
+	uint64_t arrived_us, asked_us;
+	uint64_t channels;		/* mask */
+	struct loop_timer timer;	/* look at the schedule again, call again */
+	uint64_t look_us;
+	uint64_t switches;
+};
+
+struct stranger {
+	uint8_t mac[6];
+	const char *verdict;
+	uint16_t freq_mhz;
+	int rssi_dbm;
+	unsigned count;
+	uint64_t first_us, last_us;
+	struct stranger *next;
+};
+
+struct line {
+	struct line_options o;
+	const struct job *job;
+	struct loop *loop;
+	struct action_station station;
+	struct journal_start start;
+	struct lane *lanes;
+	size_t lane_count;
+	struct channel channels[CHANNELS_MAX];
+	size_t channel_count;
+	struct map by_device, by_session, pins, stranger_map, expected;
+	struct unit **units;
+	size_t unit_count, unit_room;
+	struct unit *absent;
+	size_t session_count, session_peak;
+	struct stranger *strangers;
+	int64_t next_unit, next_attempt;
+	uint64_t next_txn, call_counter;
+	uint64_t ticket;		/* the last one submitted */
+	struct session *tickets, *tickets_tail;	/* waiting for durability, in ticket order */
+	struct loop_timer ticket_timer, watch_timer, end_timer;
+	bool draining, stopping, ended, held_up, expect_list;
+	const char *guard;
+	unsigned consecutive_fail;
+	unsigned settled, passed, failed, quarantined, held, first_pass, retries, seen;
+	uint64_t started_us, last_outcome_us, last_new_us;
+	struct serial_pool *serials;
+	char passphrase[65];
+	struct identity_profile profile;
+	uint64_t think_us[PHASE_COUNT];	/* learned 80 % quantile of the device's work per request */
+	uint64_t *chains;		/* session times of passed units, for the percentiles */
+	size_t chain_count;
+	uint8_t scratch[MR_MESSAGE_MAX], answer[MR_MESSAGE_MAX];
+	size_t session_octets;
+	uint64_t frames, octets;
+};
+
+/* line.c */
+void line_event(struct line *line, const struct line_event *event);
+uint64_t line_submit(struct line *line, const struct journal_record *record);
+void line_await(struct session *s);		/* go on when everything submitted so far is durable */
+void line_settle(struct line *line, struct unit *unit, enum journal_unit_state state, int cause);
+void line_absent(struct line *line, struct unit *unit, uint64_t by_us);
+void line_returned(struct line *line, struct unit *unit);
+void line_stranger(struct line *line, const uint8_t mac[static 6], const struct radio_rx *rx, const char *verdict);
+void line_hold(struct line *line, int cause, const char *detail);
+void line_check_end(struct line *line);
+struct unit *line_unit_new(struct line *line, const uint8_t device_id[static 8]);	/* NULL: no memory */
+void line_forget_ticket(struct line *line, struct session *s);
+struct unit *line_unit(struct line *line, const uint8_t device_id[static 8]);
+struct journal_cause line_cause(int cause);
+int64_t line_utc_us(const struct line *line);
+
+/* admission.c */
+void admission_hello(struct line *line, struct lane *lane, const struct mr_frame *frame, const struct radio_rx *rx);
+void admission_fill(struct line *line);
+double admission_unheard(const struct line *line, const struct channel *channel);
+bool admission_open(const struct line *line);
+
+/* session.c */
+struct session *session_create(struct line *line, struct unit *unit, struct channel *channel, uint16_t steer_mhz);
+void session_destroy(struct session *s);
+void session_receive(struct session *s, const struct mr_frame *frame, const struct radio_rx *rx);
+void session_sent(struct session *s, uint8_t what, bool acked, unsigned tries);
+void session_durable(struct session *s);
+void session_end(struct session *s, int cause);		/* the attempt is over */
+void session_abort(struct session *s);			/* the run is stopped now */
+void session_rearm(struct session *s);
+void session_suspect(struct session *s);		/* the device called although it has a session */
+uint64_t session_remaining_us(const struct session *s);
+
+/* lane.c */
+int lanes_create(struct line *line, char *error, size_t error_len);
+void lanes_start(struct line *line);
+void lane_pump(struct lane *lane);
+void lane_kick(struct lane *lane);		/* something changed: look at the schedule soon */
+void lanes_record(struct line *line);
+struct channel *lane_place(struct line *line, struct channel *home);
+struct channel *lane_channel(struct line *line, uint16_t freq_mhz);	/* NULL: not of this job */

@@ -1,0 +1,944 @@
+#include "station/radio/monitor.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/wire/cause.h"
+#include "station/base/log.h"
+#include "station/base/loop.h"
+#include "station/radio/quirks.h"
+
+#define QUEUE_MAX 256
+/* Frames that the driver has at a time: what an urgent frame may have to wait for. */
+#define WINDOW 8
+#define WINDOW_BULK 3
+#define STATUS_TIMEOUT_US 250000
+#define SILENT_MAX 3		/* statuses missing in a row after which an adapter counts as wedged */
+#define RETRY_SEND_US 2000	/* the driver's queue was full */
+#define READ_MAX 256		/* frames per turn of the loop */
+#define HEALTH_US 1000000
+#define SEEK_US 300000		/* a lost adapter is looked for this often */
+#define FRAME_HEAD 24
+
+enum state {
+	HERE,
+	DRAINING,	/* a tune waits for the frames before it */
+	MOVING,
+	LEAVING,	/* gone, not yet told */
+	GONE,
+};
+
+enum job_kind { JOB_TUNE, JOB_REFRESH, JOB_UP, JOB_QUIT };
+
+struct job {
+	enum job_kind kind;
+	uint16_t freq_mhz;
+	/* results */
+	int result;
+	uint32_t took_us;
+	struct packet *packet;
+	struct nl80211_phy *phy;
+	char error[160];
+};
+
+struct slot {
+	uint8_t frame[RADIO_FRAME_MAX];
+	size_t len;
+	struct radio_tx tx;
+	uint64_t sent_us;
+	bool acked;
+	unsigned tries;
+	struct slot *next;
+};
+
+struct list {
+	struct slot *head, **tail;
+};
+
+struct monitor {
+	struct radio radio;
+	struct loop *loop;
+	const struct log *log;
+	struct sysfs_phy where;
+	unsigned quirks;
+	enum setup_rung rung;
+	struct claim claim;
+	struct setup setup;		/* the control thread's while a job runs */
+	struct packet *packet;
+	struct nl80211_events *events;
+	int rfkill_fd;
+
+	enum state state;
+	bool hold;			/* the rules have changed: nothing is sent before they are read */
+	bool want_refresh, told_missing;
+	uint16_t asked_mhz, drain_mhz;	/* of the tune under way; where we are until it starts */
+	struct list queue[3], in_flight, done, free;
+	size_t in_flight_count;
+	bool reports;			/* has ever given a status */
+	unsigned silent;
+	struct radio_health health;
+	uint64_t packet_dropped, packet_garbage;	/* of the present packet, already in health */
+	struct loop_timer tick, deliver, watch;
+	struct slot *slots;
+
+	pthread_t thread;
+	bool thread_runs, job_runs;	/* job_runs: from post until its result is taken */
+	pthread_mutex_t mutex;
+	bool posted;			/* under the mutex: `job` is the thread's */
+	pthread_cond_t cond;
+	int wake_fd;
+	struct job job;
+};
+
+static struct monitor *of(const struct radio *radio) { return (struct monitor *)(uintptr_t)radio; }
+
+/* --- lists of slots ----------------------------------------------------------------------------------------------- */
+
+static void list_init(struct list *list)
+{
+	list->head = NULL;
+	list->tail = &list->head;
+}
+
+static void list_add(struct list *list, struct slot *slot)
+{
+	slot->next = NULL;
+	*list->tail = slot;
+	list->tail = &slot->next;
+}
+
+static struct slot *list_remove(struct list *list, struct slot **at)
+{
+	struct slot *slot = *at;
+
+	*at = slot->next;
+	if (!*at)
+		list->tail = at;
+	return slot;
+}
+
+static struct slot *list_take(struct list *list) { return list->head ? list_remove(list, &list->head) : NULL; }
+
+/* --- the control thread ------------------------------------------------------------------------------------------- */
+
+static uint64_t clock_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
+static int job_up(struct monitor *m, struct job *job)
+{
+	struct sysfs_phy where;
+	int result;
+
+	setup_down(&m->setup);
+	if (!sysfs_find(m->where.path, m->where.mac, &where)) {
+		snprintf(job->error, sizeof(job->error), "not plugged in");
+		return -ENODEV;
+	}
+	if (where.rfkill_soft || where.rfkill_hard) {
+		snprintf(job->error, sizeof(job->error), "blocked by rfkill (%s)", where.rfkill_hard ? "switch" : "software");
+		return -ERFKILL;
+	}
+	result = setup_up(&m->setup, where.index, m->rung, m->radio.caps.mac, &m->claim);
+	if (result < 0) {
+		snprintf(job->error, sizeof(job->error), "%s", m->setup.error);
+		return result;
+	}
+	result = nl80211_phys(m->setup.nl, where.index, job->phy, 1);
+	if (result == 1)
+		result = packet_open(&job->packet, m->setup.plain, m->radio.caps.mac, job->error, sizeof(job->error));
+	else if (result >= 0)
+		result = -ENODEV;
+	if (result < 0)
+		setup_down(&m->setup);
+	return result;
+}
+
+static void do_job(struct monitor *m, struct job *job)
+{
+	uint64_t since_us = clock_us();
+
+	job->packet = NULL;
+	job->error[0] = '\0';
+	switch (job->kind) {
+	case JOB_TUNE:
+		job->result = setup_tune(&m->setup, job->freq_mhz);
+		if (job->result < 0)
+			snprintf(job->error, sizeof(job->error), "%s", m->setup.error);
+		break;
+	case JOB_REFRESH:
+		job->result = m->setup.nl ? nl80211_phys(m->setup.nl, m->setup.phy, job->phy, 1) : -ENODEV;
+		job->result = job->result == 1 ? 0 : -ENODEV;
+		break;
+	case JOB_UP:
+		job->result = job_up(m, job);
+		break;
+	case JOB_QUIT:
+		job->result = 0;
+		break;
+	}
+	job->took_us = (uint32_t)(clock_us() - since_us);
+}
+
+static void *control(void *ctx)
+{
+	struct monitor *m = ctx;
+	uint64_t one = 1;
+	bool quit;
+
+	do {
+		pthread_mutex_lock(&m->mutex);
+		while (!m->posted)
+			pthread_cond_wait(&m->cond, &m->mutex);
+		pthread_mutex_unlock(&m->mutex);
+		quit = m->job.kind == JOB_QUIT;
+		do_job(m, &m->job);
+		pthread_mutex_lock(&m->mutex);
+		m->posted = false;
+		pthread_cond_broadcast(&m->cond);
+		pthread_mutex_unlock(&m->mutex);
+		(void)!write(m->wake_fd, &one, sizeof(one));
+	} while (!quit);
+	return NULL;
+}
+
+static void post(struct monitor *m, enum job_kind kind, uint16_t freq_mhz)
+{
+	assert(!m->job_runs);
+	m->job_runs = true;
+	m->job.kind = kind;
+	m->job.freq_mhz = freq_mhz;
+	pthread_mutex_lock(&m->mutex);
+	m->posted = true;
+	pthread_cond_broadcast(&m->cond);
+	pthread_mutex_unlock(&m->mutex);
+}
+
+static void wait_for_job(struct monitor *m)
+{
+	pthread_mutex_lock(&m->mutex);
+	while (m->posted)
+		pthread_cond_wait(&m->cond, &m->mutex);
+	pthread_mutex_unlock(&m->mutex);
+}
+
+/* --- sending ------------------------------------------------------------------------------------------------------ */
+
+static bool is_group(const struct slot *slot) { return slot->frame[4] & 1; }
+
+static const struct radio_channel *channel_of(const struct radio *radio, uint16_t freq_mhz)
+{
+	for (size_t i = 0; i < radio->caps.channel_count; i++)
+		if (radio->caps.channels[i].freq_mhz == freq_mhz)
+			return &radio->caps.channels[i];
+	return NULL;
+}
+
+static bool may_send(const struct radio *radio, uint16_t freq_mhz)
+{
+	const struct radio_channel *channel = channel_of(radio, freq_mhz);
+
+	return channel && channel->flags == 0;
+}
+
+/* IEEE 802.11-2020 15.3.4 and 17.4.3: DSSS with the long preamble, or OFDM; FCS included. */
+static uint32_t airtime_us(size_t len, uint8_t rate_500kbps, uint16_t freq_mhz)
+{
+	uint32_t bits = (uint32_t)(len + 4) * 8;
+
+	if (rate_500kbps == 2 || rate_500kbps == 4 || rate_500kbps == 11 || rate_500kbps == 22)
+		return 192 + (2 * bits + rate_500kbps - 1) / rate_500kbps;
+	if (rate_500kbps == 0)
+		return 0;
+	return 20 + 4 * ((22 + bits + 2u * rate_500kbps - 1) / (2u * rate_500kbps)) + (freq_mhz < 5000 ? 6 : 0);
+}
+
+static void deliver_soon(struct monitor *m) { loop_at(m->loop, &m->deliver, loop_now_us(m->loop)); }
+
+static void leave(struct monitor *m, const char *why)
+{
+	if (m->state == LEAVING || m->state == GONE)
+		return;
+	log_write(m->log, LOG_WARN, "%s gone: %s", m->radio.caps.name, why);
+	m->state = LEAVING;
+	m->radio.freq_mhz = 0;
+	deliver_soon(m);
+}
+
+static void finish(struct monitor *m, struct slot *slot, bool acked, unsigned tries)
+{
+	slot->acked = acked;
+	slot->tries = tries;
+	if (tries == 0)
+		m->health.dropped++;
+	else if (!is_group(slot)) {
+		m->health.acked += acked;
+		m->health.unacked += !acked;
+		m->health.retries += tries - 1;
+	}
+	list_add(&m->done, slot);
+	deliver_soon(m);
+}
+
+static void drop_queue(struct monitor *m)
+{
+	struct slot *slot;
+
+	for (size_t i = 0; i < 3; i++)
+		while ((slot = list_take(&m->queue[i])))
+			finish(m, slot, false, 0);
+}
+
+static struct list *next_queue(struct monitor *m)
+{
+	for (size_t i = 0; i < 3; i++)
+		if (m->queue[i].head)
+			return i == RADIO_BULK && m->in_flight_count >= WINDOW_BULK ? NULL : &m->queue[i];
+	return NULL;
+}
+
+static void start_tune(struct monitor *m)
+{
+	if (m->job_runs || m->in_flight.head || next_queue(m))
+		return;
+	m->state = MOVING;
+	post(m, JOB_TUNE, m->asked_mhz);
+}
+
+static bool is_cck(uint8_t rate_500kbps)
+{
+	return rate_500kbps == 2 || rate_500kbps == 4 || rate_500kbps == 11 || rate_500kbps == 22;
+}
+
+/* Gives the driver what it may have; no events from here. */
+static void pump(struct monitor *m)
+{
+	uint16_t freq_mhz = m->state == DRAINING ? m->drain_mhz : m->radio.freq_mhz;
+	uint64_t now_us = loop_now_us(m->loop), again_us = LOOP_NEVER;
+	struct list *queue;
+
+	if ((m->state != HERE && m->state != DRAINING) || m->hold)
+		return;
+	while (m->in_flight_count < WINDOW && (queue = next_queue(m))) {
+		struct slot *slot = queue->head;
+		uint8_t rate = slot->tx.rate_500kbps;
+		int error;
+
+		if (freq_mhz > 5000 && is_cck(rate))
+			rate = 12;	/* 5 GHz has no DSSS: its lowest rate is 6 Mb/s */
+		error = packet_send(m->packet, mr_rd_over(slot->frame, slot->len), rate,
+				    is_group(slot) ? 0 : slot->tx.retries);
+		if (error == -EAGAIN || error == -ENOBUFS) {
+			again_us = now_us + RETRY_SEND_US;
+			break;
+		}
+		if (error == -ENETDOWN || error == -ENXIO || error == -ENODEV) {
+			leave(m, strerror(-error));
+			return;
+		}
+		list_remove(queue, &queue->head);
+		if (error < 0) {
+			log_write(m->log, LOG_WARN, "%s can't send %zu octets: %s", m->radio.caps.name, slot->len,
+				  strerror(-error));
+			finish(m, slot, false, 0);
+			continue;
+		}
+		slot->sent_us = now_us;
+		list_add(&m->in_flight, slot);
+		m->in_flight_count++;
+		m->health.sent++;
+		m->health.airtime_us += airtime_us(slot->len, rate, freq_mhz);
+	}
+	if (m->in_flight.head && m->in_flight.head->sent_us + STATUS_TIMEOUT_US < again_us)
+		again_us = m->in_flight.head->sent_us + STATUS_TIMEOUT_US;
+	loop_at(m->loop, &m->tick, again_us);
+	if (m->state == DRAINING)
+		start_tune(m);
+}
+
+/* A status that never came: the kernel dropped the frame silently, or the adapter is wedged. */
+static void on_tick(void *ctx, uint64_t now_us)
+{
+	struct monitor *m = ctx;
+
+	while (m->in_flight.head && m->in_flight.head->sent_us + STATUS_TIMEOUT_US <= now_us) {
+		m->in_flight_count--;
+		finish(m, list_take(&m->in_flight), false, 0);
+		m->silent++;
+	}
+	if (m->reports && m->silent >= SILENT_MAX) {
+		m->silent = 0;
+		leave(m, "it no longer reports on frames (wedged)");
+		return;
+	}
+	pump(m);
+}
+
+static int monitor_send(struct radio *radio, struct mr_rd frame, const struct radio_tx *tx)
+{
+	struct monitor *m = of(radio);
+	struct slot *slot;
+
+	if (m->state != HERE || radio->freq_mhz == 0 || !may_send(radio, radio->freq_mhz))
+		return -MR_CAUSE_RADIO_GONE;
+	if (frame.left < FRAME_HEAD || frame.left > RADIO_FRAME_MAX)
+		return -MR_CAUSE_BAD_REQUEST;
+	slot = list_take(&m->free);
+	if (!slot)
+		return -MR_CAUSE_NO_MEMORY;
+	mr_copy(slot->frame, frame.at, frame.left);
+	slot->len = frame.left;
+	slot->tx = *tx;
+	list_add(&m->queue[tx->priority <= RADIO_BULK ? tx->priority : RADIO_BULK], slot);
+	pump(m);
+	return 0;
+}
+
+static int monitor_tune(struct radio *radio, uint16_t freq_mhz)
+{
+	struct monitor *m = of(radio);
+	const struct radio_channel *channel = channel_of(radio, freq_mhz);
+
+	if (m->state == LEAVING || m->state == GONE)
+		return -MR_CAUSE_RADIO_GONE;
+	if (m->asked_mhz != 0 || !channel || (channel->flags & RADIO_DISABLED))
+		return -MR_CAUSE_BAD_REQUEST;
+	m->asked_mhz = freq_mhz;
+	m->drain_mhz = radio->freq_mhz;
+	radio->freq_mhz = 0;
+	m->state = DRAINING;
+	start_tune(m);
+	return 0;
+}
+
+/* --- receiving ---------------------------------------------------------------------------------------------------- */
+
+/* Frames of one receiver stay in order, so the oldest is meant when the driver renumbered them. */
+static struct slot **match(struct monitor *m, const uint8_t *frame)
+{
+	struct slot **oldest = NULL;
+
+	for (struct slot **at = &m->in_flight.head; *at; at = &(*at)->next) {
+		if ((*at)->frame[0] != frame[0] || !mr_equal((*at)->frame + 4, frame + 4, 6))
+			continue;
+		if (mr_equal((*at)->frame + 22, frame + 22, 2))
+			return at;
+		if (!oldest)
+			oldest = at;
+	}
+	return m->quirks & QUIRK_OWN_SEQUENCE ? oldest : NULL;
+}
+
+static void on_status_frame(struct monitor *m, const struct radiotap *about, const uint8_t *frame)
+{
+	struct slot **at = match(m, frame), *slot;
+
+	m->reports = true;
+	m->silent = 0;
+	if (!at)
+		return;		/* reported after we had given it up */
+	slot = list_remove(&m->in_flight, at);
+	m->in_flight_count--;
+	finish(m, slot, !is_group(slot) && !about->failed, about->retries + 1u);
+}
+
+static void on_frame(void *ctx, const struct radiotap *about, struct mr_rd frame)
+{
+	struct monitor *m = ctx;
+	uint16_t here_mhz = m->state == DRAINING ? m->drain_mhz : m->radio.freq_mhz;
+	struct radio_rx rx = { .rssi_dbm = about->rssi_dbm, .rate_500kbps = about->rate_500kbps };
+
+	if (frame.left < FRAME_HEAD) {
+		m->health.garbage++;
+		return;
+	}
+	if (mr_equal(frame.at + 10, m->radio.caps.mac, 6)) {
+		if (about->status)
+			on_status_frame(m, about, frame.at);
+		return;		/* or another of our radios, overheard */
+	}
+	if (about->status || m->state == LEAVING || m->state == GONE)
+		return;
+	/* Frames from before the filter was set. */
+	if (!mr_equal(frame.at + 4, m->radio.caps.mac, 6) && !(frame.at[4] & 1))
+		return;
+	/* Before 6.9 the kernel also hands over what was heard on the channel of the start (K3). */
+	rx.freq_mhz = about->freq_mhz ? about->freq_mhz : here_mhz;
+	if (here_mhz == 0 || rx.freq_mhz != here_mhz)
+		return;
+	rx.time_us = loop_now_us(m->loop);
+	m->health.received++;
+	if (m->radio.events.received)
+		m->radio.events.received(m->radio.events.ctx, &m->radio, frame, &rx);
+}
+
+static void on_packets(void *ctx, uint32_t epoll_events)
+{
+	struct monitor *m = ctx;
+	int got = packet_read(m->packet, READ_MAX, on_frame, m);
+
+	if (got < 0 || (got == 0 && (epoll_events & (EPOLLERR | EPOLLHUP)) && interface_is_up(m->setup.plain) != 1))
+		leave(m, "its interface went down");
+	else
+		pump(m);
+}
+
+/* --- coming and going --------------------------------------------------------------------------------------------- */
+
+static void seek(struct monitor *m)
+{
+	if (m->state == GONE && !m->job_runs)
+		post(m, JOB_UP, 0);
+}
+
+static void on_watch(void *ctx, uint64_t now_us)
+{
+	struct monitor *m = ctx;
+	struct packet_counts counts;
+
+	if (m->state == GONE)
+		seek(m);
+	else if (m->packet) {
+		packet_count(m->packet, &counts);
+		if (counts.dropped > m->packet_dropped)
+			log_write(m->log, LOG_WARN, "%s: %llu frames heard but lost: this machine is too slow for the channel",
+				  m->radio.caps.name, (unsigned long long)(counts.dropped - m->packet_dropped));
+		m->health.dropped += counts.dropped - m->packet_dropped;
+		m->health.garbage += counts.garbage - m->packet_garbage;
+		m->packet_dropped = counts.dropped;
+		m->packet_garbage = counts.garbage;
+	}
+	loop_at(m->loop, &m->watch, now_us + (m->state == GONE ? SEEK_US : HEALTH_US));
+}
+
+/* The packet and setup objects belong to the loop again: no job runs. */
+static void let_go_of_packet(struct monitor *m)
+{
+	if (!m->packet)
+		return;
+	loop_unwatch(m->loop, packet_fd(m->packet));
+	packet_close(m->packet);
+	m->packet = NULL;
+}
+
+static void tell_gone(struct monitor *m)
+{
+	struct slot *slot;
+	uint16_t asked_mhz = m->asked_mhz;
+
+	while ((slot = list_take(&m->in_flight)))
+		finish(m, slot, false, 0);
+	m->in_flight_count = 0;
+	drop_queue(m);
+	while ((slot = list_take(&m->done))) {
+		struct radio_events *e = &m->radio.events;
+
+		if (e->status)
+			e->status(e->ctx, &m->radio, slot->tx.cookie, slot->acked, slot->tries);
+		list_add(&m->free, slot);
+	}
+	loop_cancel(m->loop, &m->tick);
+	loop_cancel(m->loop, &m->deliver);
+	m->asked_mhz = 0;
+	m->hold = m->want_refresh = m->told_missing = false;
+	m->state = GONE;
+	let_go_of_packet(m);
+	loop_at(m->loop, &m->watch, loop_now_us(m->loop) + SEEK_US);
+	if (asked_mhz != 0 && m->radio.events.tuned)
+		m->radio.events.tuned(m->radio.events.ctx, &m->radio, asked_mhz, -MR_CAUSE_RADIO_GONE);
+	/* The user may close the radio in this call. */
+	if (m->radio.events.gone)
+		m->radio.events.gone(m->radio.events.ctx, &m->radio);
+}
+
+static void on_deliver(void *ctx, uint64_t now_us)
+{
+	struct monitor *m = ctx;
+	struct radio_events *e = &m->radio.events;
+	struct slot *slot;
+
+	(void)now_us;
+	while ((slot = list_take(&m->done))) {
+		uint64_t cookie = slot->tx.cookie;
+		unsigned tries = slot->tries;
+		bool acked = slot->acked;
+
+		/* Free before the call, which may well send the next frame. */
+		list_add(&m->free, slot);
+		if (e->status)
+			e->status(e->ctx, &m->radio, cookie, acked, tries);
+	}
+	if (m->state == LEAVING) {
+		tell_gone(m);
+		return;
+	}
+	pump(m);
+}
+
+static void adopt_channels(struct monitor *m, const struct nl80211_phy *phy)
+{
+	m->radio.caps.channel_count = phy->channel_count;
+	memcpy(m->radio.caps.channels, phy->channels, sizeof(m->radio.caps.channels));
+}
+
+static int adopt_packet(struct monitor *m, struct packet *packet)
+{
+	m->packet = packet;
+	m->packet_dropped = m->packet_garbage = 0;
+	return loop_watch(m->loop, packet_fd(packet), EPOLLIN, on_packets, m);
+}
+
+/* The user may close the radio in `back`, so that comes last; not in `tuned`. */
+static void after_tune(struct monitor *m, const struct job *job)
+{
+	uint16_t freq_mhz = m->asked_mhz;
+	uint32_t before_us = m->radio.caps.switch_us;
+	int cause = 0;
+
+	if (m->state != MOVING)
+		return;		/* gone meanwhile, and told */
+	if (job->result == -ENODEV || job->result == -ENETDOWN || job->result == -ENOENT) {
+		leave(m, job->error);
+		return;
+	}
+	m->asked_mhz = 0;
+	m->state = HERE;
+	if (job->result < 0) {
+		log_write(m->log, LOG_WARN, "%s %s", m->radio.caps.name, job->error);
+		cause = job->result == -EINVAL ? -MR_CAUSE_BAD_REQUEST : -MR_CAUSE_RADIO_GONE;
+		m->radio.freq_mhz = job->result == -EINVAL ? m->drain_mhz : 0;
+	} else {
+		m->radio.freq_mhz = freq_mhz;
+		m->radio.caps.switch_us = before_us ? (before_us * 7 + job->took_us) / 8 : job->took_us;
+		m->health.switches++;
+	}
+	if (m->radio.events.tuned)
+		m->radio.events.tuned(m->radio.events.ctx, &m->radio, freq_mhz, cause);
+}
+
+static void after_refresh(struct monitor *m)
+{
+	uint16_t freq_mhz = m->state == DRAINING ? m->drain_mhz : m->radio.freq_mhz;
+
+	if (m->job_runs)
+		return;		/* they changed again */
+	m->hold = false;
+	if (m->state != HERE && m->state != DRAINING)
+		return;
+	if (freq_mhz != 0 && !may_send(&m->radio, freq_mhz)) {
+		log_write(m->log, LOG_WARN, "%s: the rules no longer allow sending on %u MHz", m->radio.caps.name, freq_mhz);
+		drop_queue(m);
+	}
+	pump(m);
+}
+
+static void after_up(struct monitor *m, const struct job *job)
+{
+	if (job->result < 0) {
+		if (!m->told_missing && job->result != -ENODEV)
+			log_write(m->log, LOG_WARN, "%s stays away: %s", m->radio.caps.name, job->error);
+		m->told_missing = job->result != -ENODEV;
+		return;
+	}
+	if (adopt_packet(m, job->packet) < 0) {
+		let_go_of_packet(m);
+		return;
+	}
+	m->state = HERE;
+	m->told_missing = false;
+	m->silent = 0;
+	loop_at(m->loop, &m->watch, loop_now_us(m->loop) + HEALTH_US);
+	log_write(m->log, LOG_INFO, "%s back", m->radio.caps.name);
+	if (m->radio.events.back)
+		m->radio.events.back(m->radio.events.ctx, &m->radio);
+}
+
+static bool present(const struct monitor *m) { return m->state != LEAVING && m->state != GONE; }
+
+static bool interfaces_stand(const struct monitor *m)
+{
+	return interface_is_up(m->setup.plain) == 1 &&
+	       (m->setup.second_index == 0 || interface_is_up(m->setup.second) == 1);
+}
+
+/* A tune may take interfaces down and up again: what counts is how they stand when no job runs. */
+static void check_interfaces(struct monitor *m)
+{
+	if (!m->job_runs && present(m) && !interfaces_stand(m))
+		leave(m, "its interface went down");
+}
+
+static void refresh(struct monitor *m)
+{
+	if (!present(m))
+		return;
+	m->hold = m->want_refresh = true;
+	if (m->job_runs)
+		return;
+	m->want_refresh = false;
+	post(m, JOB_REFRESH, 0);
+}
+
+static void on_wake(void *ctx, uint32_t epoll_events)
+{
+	struct monitor *m = ctx;
+	uint64_t count;
+	struct job job;
+
+	(void)epoll_events;
+	if (read(m->wake_fd, &count, sizeof(count)) != (ssize_t)sizeof(count) || !m->job_runs)
+		return;
+	wait_for_job(m);
+	m->job_runs = false;
+	job = m->job;
+	if ((job.kind == JOB_REFRESH || job.kind == JOB_UP) && job.result == 0)
+		adopt_channels(m, m->job.phy);
+	check_interfaces(m);
+	if (m->want_refresh)
+		refresh(m);
+	switch (job.kind) {
+	case JOB_TUNE: after_tune(m, &job); break;
+	case JOB_REFRESH: after_refresh(m); break;
+	case JOB_UP: after_up(m, &job); break;
+	case JOB_QUIT: break;
+	}
+}
+
+static void on_event(void *ctx, const struct nl80211_event *event)
+{
+	struct monitor *m = ctx;
+
+	switch (event->kind) {
+	case NL80211_PHY_NEW:
+		seek(m);
+		break;
+	case NL80211_PHY_GONE:
+		if (present(m) && event->phy == m->setup.phy)
+			leave(m, "unplugged");
+		break;
+	case NL80211_INTERFACE_GONE:
+	case NL80211_INTERFACE_DOWN:
+		if (event->ifindex != 0 &&
+		    (event->ifindex == m->setup.plain_index || event->ifindex == m->setup.second_index))
+			check_interfaces(m);
+		break;
+	case NL80211_REGULATORY:
+		if (event->phy == UINT32_MAX || event->phy == m->setup.phy)
+			refresh(m);
+		break;
+	case NL80211_LOST:
+		check_interfaces(m);
+		refresh(m);
+		seek(m);
+		break;
+	}
+}
+
+static void on_events(void *ctx, uint32_t epoll_events)
+{
+	struct monitor *m = ctx;
+
+	(void)epoll_events;
+	nl80211_events_read(m->events, on_event, m);
+}
+
+static void on_rfkill(void *ctx, uint32_t epoll_events)
+{
+	struct monitor *m = ctx;
+	char event[16];
+
+	(void)epoll_events;
+	while (read(m->rfkill_fd, event, sizeof(event)) > 0)
+		;
+	seek(m);
+}
+
+/* --- opening and closing ------------------------------------------------------------------------------------------ */
+
+static void monitor_health(const struct radio *radio, struct radio_health *out) { *out = of(radio)->health; }
+
+static void monitor_close(struct radio *radio)
+{
+	struct monitor *m = of(radio);
+
+	if (m->thread_runs) {
+		if (m->job_runs)
+			wait_for_job(m);
+		if (m->job_runs && m->job.kind == JOB_UP && m->job.result == 0)
+			packet_close(m->job.packet);
+		m->job_runs = false;
+		post(m, JOB_QUIT, 0);
+		pthread_join(m->thread, NULL);
+	}
+	loop_cancel(m->loop, &m->tick);
+	loop_cancel(m->loop, &m->deliver);
+	loop_cancel(m->loop, &m->watch);
+	let_go_of_packet(m);
+	setup_down(&m->setup);
+	claim_release(&m->claim);
+	if (m->events) {
+		loop_unwatch(m->loop, nl80211_events_fd(m->events));
+		loop_unwatch(m->loop, nl80211_links_fd(m->events));
+		nl80211_events_close(m->events);
+	}
+	if (m->rfkill_fd >= 0) {
+		loop_unwatch(m->loop, m->rfkill_fd);
+		close(m->rfkill_fd);
+	}
+	if (m->wake_fd >= 0) {
+		loop_unwatch(m->loop, m->wake_fd);
+		close(m->wake_fd);
+	}
+	pthread_mutex_destroy(&m->mutex);
+	pthread_cond_destroy(&m->cond);
+	free(m->job.phy);
+	free(m->slots);
+	free(m);
+}
+
+static const struct radio_ops ops = { monitor_tune, monitor_send, monitor_health, monitor_close };
+
+/* In the caller's thread, while the control thread has nothing to do. */
+static int come_up(struct monitor *m, char *error, size_t error_len)
+{
+	m->job.kind = JOB_UP;
+	do_job(m, &m->job);
+	if (m->job.result < 0) {
+		snprintf(error, error_len, "%s", m->job.error);
+		return m->job.result;
+	}
+	adopt_channels(m, m->job.phy);
+	m->radio.caps.acknowledges = m->rung != SETUP_PLAIN;
+	return adopt_packet(m, m->job.packet);
+}
+
+int monitor_change_rung(struct radio *radio, enum setup_rung rung, char *error, size_t error_len)
+{
+	struct monitor *m = of(radio);
+
+	assert(!m->job_runs && m->state == HERE);
+	let_go_of_packet(m);
+	m->rung = rung;
+	return come_up(m, error, error_len);
+}
+
+struct setup *monitor_setup(struct radio *radio) { return &of(radio)->setup; }
+struct packet *monitor_packet(struct radio *radio) { return of(radio)->packet; }
+
+static int watch_all(struct monitor *m)
+{
+	int result = nl80211_events_open(&m->events);
+
+	if (result < 0)
+		return result;
+	m->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (m->wake_fd < 0 || loop_watch(m->loop, m->wake_fd, EPOLLIN, on_wake, m) < 0 ||
+	    loop_watch(m->loop, nl80211_events_fd(m->events), EPOLLIN, on_events, m) < 0 ||
+	    loop_watch(m->loop, nl80211_links_fd(m->events), EPOLLIN, on_events, m) < 0)
+		return -errno;
+	/* Only for speed, and not everybody's to read: a blocked adapter is looked for anyway. */
+	m->rfkill_fd = open("/dev/rfkill", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (m->rfkill_fd >= 0)
+		(void)loop_watch(m->loop, m->rfkill_fd, EPOLLIN, on_rfkill, m);
+	return 0;
+}
+
+static struct monitor *create(const struct monitor_options *options)
+{
+	struct monitor *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->slots = calloc(QUEUE_MAX, sizeof(*m->slots));
+	m->job.phy = calloc(1, sizeof(*m->job.phy));
+	if (!m->slots || !m->job.phy) {
+		free(m->slots);
+		free(m->job.phy);
+		free(m);
+		return NULL;
+	}
+	m->radio.ops = &ops;
+	m->loop = options->loop;
+	m->log = options->log;
+	m->where = options->where;
+	m->quirks = options->quirks;
+	m->rung = options->rung;
+	m->claim.fd = m->wake_fd = m->rfkill_fd = -1;
+	snprintf(m->radio.caps.name, sizeof(m->radio.caps.name), "%s", options->name);
+	snprintf(m->radio.caps.path, sizeof(m->radio.caps.path), "%s", options->where.path);
+	snprintf(m->radio.caps.driver, sizeof(m->radio.caps.driver), "%s", options->where.driver);
+	memcpy(m->radio.caps.mac, options->mac, 6);
+	m->radio.caps.truthful_status = !(options->quirks & QUIRK_STATUS_LIES);
+	for (size_t i = 0; i < 3; i++)
+		list_init(&m->queue[i]);
+	list_init(&m->in_flight);
+	list_init(&m->done);
+	list_init(&m->free);
+	for (size_t i = 0; i < QUEUE_MAX; i++)
+		list_add(&m->free, &m->slots[i]);
+	m->tick = (struct loop_timer){ .fn = on_tick, .ctx = m, .at_us = LOOP_NEVER };
+	m->deliver = (struct loop_timer){ .fn = on_deliver, .ctx = m, .at_us = LOOP_NEVER };
+	m->watch = (struct loop_timer){ .fn = on_watch, .ctx = m, .at_us = LOOP_NEVER };
+	pthread_mutex_init(&m->mutex, NULL);
+	pthread_cond_init(&m->cond, NULL);
+	return m;
+}
+
+/* Signals are the loop's, whether it has asked for them yet or not. */
+static int start_thread(struct monitor *m)
+{
+	sigset_t all, before;
+	int result;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	result = -pthread_create(&m->thread, NULL, control, m);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	m->thread_runs = result == 0;
+	return result;
+}
+
+int monitor_open(struct radio **out, const struct monitor_options *options, char *error, size_t error_len)
+{
+	struct monitor *m = create(options);
+	int result;
+
+	if (!m) {
+		snprintf(error, error_len, "no memory");
+		return -ENOMEM;
+	}
+	result = claim_take(&m->claim, options->where.path, error, error_len);
+	if (result == 0) {
+		result = watch_all(m);
+		if (result < 0)
+			snprintf(error, error_len, "can't listen for changes of the wireless stack: %s", strerror(-result));
+	}
+	if (result == 0)
+		result = come_up(m, error, error_len);
+	if (result == 0) {
+		result = start_thread(m);
+		if (result < 0)
+			snprintf(error, error_len, "no control thread: %s", strerror(-result));
+	}
+	if (result < 0) {
+		monitor_close(&m->radio);
+		return result;
+	}
+	loop_at(m->loop, &m->watch, loop_now_us(m->loop) + HEALTH_US);
+	*out = &m->radio;
+	return 0;
+}

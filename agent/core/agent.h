@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "agent/core/store.h"
 #include "agent/port/port.h"
 #include "agent/wire/cursor.h"
 #include "agent/wire/frame.h"
@@ -13,7 +14,7 @@
 #include "agent/wire/noise.h"
 
 #define MR_CHANNELS_MAX 16
-#define MR_STORE_MAX 2816		/* octets of one storage slot */
+/* MR_STORE_MAX, octets of one storage slot: agent/core/store.h. MR_MESSAGE_MAX: agent/wire/frame.h. */
 
 /* What the firmware image is built with; the pointers must outlive the agent. */
 struct mr_agent_config {

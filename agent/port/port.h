@@ -36,7 +36,7 @@ struct mr_port {
 	 * mr_agent_sent. false: queue full. */
 	bool (*send)(void *ctx, const uint8_t *frame, size_t len, uint32_t cookie);
 	bool (*tune)(void *ctx, uint16_t freq_mhz);
-	/* One of MR_STORE_SLOTS areas of MR_STORE_MAX octets. A write may be torn by a power cut; the agent notices.
+	/* One of MR_STORE_SLOTS areas of MR_STORE_MAX (store.h) octets. A write may be torn by a power cut; the agent notices.
 	 * false: the medium failed. A slot never written reads as false or as any octets. */
 	bool (*store_read)(void *ctx, unsigned slot, uint8_t *out, size_t len);
 	bool (*store_write)(void *ctx, unsigned slot, const uint8_t *bytes, size_t len);

@@ -1,0 +1,16 @@
+/*
+ * What a device does when asked: the operations of agent/wire/message.h. A request comes in as octets that lie in
+ * the agent's buffer; the answer is written over them, after everything that is needed from them has been used.
+ */
+#pragma once
+
+#include "agent/core/agent.h"
+
+/* Carries out one request and writes the response, cause and time included. `w` may lie over the request. */
+void mr_operation_run(struct mr_agent *agent, struct mr_rd request, struct mr_wr *w);
+
+/* What the device is, as a STATUS response without a signature: the payload of handshake message 1. */
+void mr_operation_introduce(struct mr_agent *agent, struct mr_wr *w);
+
+/* Takes over from the store what other parts look at. */
+void mr_operation_refresh(struct mr_agent *agent);

@@ -138,3 +138,6 @@ bool identity_record_verify(const uint8_t public_key[static 65], const uint8_t h
 			    size_t sig_len);
 /* For auditors too: pin.key alone, to open PINs. Everything but pin_open, pin_lookup and the key id is absent in it. */
 int identity_open_pins(struct identity **out, const char *dir, char *error, size_t error_len);
+
+/* The P-256 public key of a certificate that we issued, from the record. 0 or -(cause). */
+int identity_certificate_key(const uint8_t *der, size_t len, uint8_t public_key[static 65]);

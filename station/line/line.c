@@ -362,6 +362,11 @@ static void on_resume(void *ctx, const struct journal_resume *r)
 		memcpy(u->pin_salt, r->pin_salt.at, sizeof(u->pin_salt));
 		u->pin_iterations = r->pin_iterations;
 	}
+	if (u->has_certificate) {
+		struct mr_rd key = mr_rd_over(u->spki_sha256, 8);
+
+		(void)map_put(&line->keys, mr_rd_be64(&key), u);
+	}
 	if (u->same_batch) {
 		line->seen++;
 		/* Outcomes of earlier sessions stand; what was only begun is to go on. */
@@ -543,6 +548,7 @@ void line_destroy(struct line *line)
 	map_free(&line->by_device);
 	map_free(&line->by_session);
 	map_free(&line->pins);
+	map_free(&line->keys);
 	map_free(&line->stranger_map);
 	map_free(&line->expected);
 	if (line->serials)

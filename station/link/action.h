@@ -66,7 +66,7 @@ struct action_link {
 	uint64_t deadline_us;
 	uint64_t patience_us;
 	uint32_t frames_sent, frames_received, retries, octets;
-	uint32_t air_octets_once;	/* distinct octets, for the lower bound */
+	uint32_t air_us_once;		/* each distinct frame once, without backoff: for the lower bound */
 };
 
 void action_init(struct action_link *link, struct action_station *station, const uint8_t peer[static 6],

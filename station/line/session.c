@@ -1,0 +1,1280 @@
+/*
+ * One device on its way through the recipe. Each phase asks one thing of the device, the signer or the record, and its
+ * answer leads to the next; a phase that a device has behind it by its own word and by the record is skipped, which is
+ * all that resuming is.
+ *
+ * Durable before sealed: the identity is on record before the device hears of it, everything is before SEAL, and the
+ * receipt is before PASS.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "agent/port/crypto.h"
+#include "station/line/internal.h"
+
+#define FINISH_PATIENCE_US 400000u	/* the verdict is for its lamp: nobody waits long for it */
+#define HANDSHAKES_MAX 5u		/* calls without a handshake before the unit counts as failed */
+#define POWER_EXTRA 3u			/* attempts that power cuts may add to attempts.max */
+
+/* What each phase asks, and which step of the recipe it belongs to. */
+static const struct {
+	enum mr_operation operation;
+	enum job_step step;
+} phases[PHASE_COUNT] = {
+	[PHASE_INVITED] = { 0, JOB_IDENTIFY },
+	[PHASE_WELCOMED] = { 0, JOB_IDENTIFY },
+	[PHASE_ASK_STATUS] = { MR_OP_STATUS, JOB_IDENTIFY },
+	[PHASE_ASK_SELFTEST] = { MR_OP_SELFTEST, JOB_SELFTEST },
+	[PHASE_ASK_KEY] = { MR_OP_KEY, JOB_IDENTITY },
+	[PHASE_SIGNING] = { 0, JOB_IDENTITY },
+	[PHASE_RECORDING_IDENTITY] = { 0, JOB_IDENTITY },
+	[PHASE_ASK_IDENTITY] = { MR_OP_IDENTITY, JOB_IDENTITY },
+	[PHASE_COMMIT_IDENTITY] = { MR_OP_COMMIT, JOB_IDENTITY },
+	[PHASE_RECORDING_CREDENTIALS] = { 0, JOB_CREDENTIALS },
+	[PHASE_ASK_CREDENTIALS] = { MR_OP_CREDENTIALS, JOB_CREDENTIALS },
+	[PHASE_COMMIT_CREDENTIALS] = { MR_OP_COMMIT, JOB_CREDENTIALS },
+	[PHASE_ASK_VERIFY] = { MR_OP_VERIFY, JOB_VERIFY },
+	[PHASE_RECORDING_SEAL] = { 0, JOB_SEAL },
+	[PHASE_ASK_SEAL] = { MR_OP_SEAL, JOB_SEAL },
+	[PHASE_RECORDING_OUTCOME] = { 0, JOB_SEAL },
+	[PHASE_ASK_FINISH] = { MR_OP_FINISH, JOB_SEAL },
+};
+
+static void advance(struct session *s);
+
+static uint64_t now(const struct session *s) { return loop_now_us(s->line->loop); }
+
+static void event(struct session *s, struct line_event e)
+{
+	e.unit = s->unit->id;
+	e.serial = s->unit->serial;
+	memcpy(e.mac, s->unit->mac, 6);
+	e.attempt = s->unit->attempts;
+	e.rssi_dbm = s->unit->rssi_dbm;
+	e.freq_mhz = s->channel->freq_mhz;
+	e.radio = s->channel->lane ? s->channel->lane->radio->caps.name : NULL;
+	line_event(s->line, &e);
+}
+
+uint64_t session_remaining_us(const struct session *s)
+{
+	uint64_t us = 0;
+
+	for (size_t p = s->phase; p < PHASE_COUNT; p++)
+		if (phases[p].operation)
+			us += s->line->think_us[p];
+	return us;
+}
+
+/* --- the channel it is on, its timer --- */
+
+static void join(struct session *s, struct channel *c)
+{
+	s->channel = c;
+	s->prev = NULL;
+	s->next = c->sessions;
+	if (c->sessions)
+		c->sessions->prev = s;
+	c->sessions = s;
+	c->session_count++;
+}
+
+static void part(struct session *s)
+{
+	if (s->prev)
+		s->prev->next = s->next;
+	else
+		s->channel->sessions = s->next;
+	if (s->next)
+		s->next->prev = s->prev;
+	s->channel->session_count--;
+}
+
+static void move(struct session *s, struct channel *to)
+{
+	if (!to || to == s->channel)
+		return;
+	part(s);
+	join(s, to);
+}
+
+void session_rearm(struct session *s)
+{
+	uint64_t at_us = action_deadline_us(&s->link);
+
+	loop_at(s->line->loop, &s->timer, s->overdue ? LOOP_NEVER : at_us);
+}
+
+/* The link may have something to say, or another deadline. */
+static void touch(struct session *s)
+{
+	if (action_ready(&s->link)) {
+		if (s->ready_us == 0)
+			s->ready_us = now(s);
+	} else {
+		s->ready_us = 0;
+	}
+	session_rearm(s);
+	if (s->channel->lane && action_ready(&s->link))
+		lane_pump(s->channel->lane);
+}
+
+static void on_timer(void *ctx, uint64_t now_us)
+{
+	struct session *s = ctx;
+	int result;
+
+	if (!s->channel->lane) {	/* silence while nobody listens is not the device's; arriving looks at it again */
+		s->overdue = true;
+		return;
+	}
+	result = action_expire(&s->link, now_us);
+	if (result < 0) {
+		if (s->phase == PHASE_ASK_FINISH)
+			session_destroy(s);
+		else
+			session_end(s, -result);
+		return;
+	}
+	touch(s);
+}
+
+/* --- beginning and end --- */
+
+struct session *session_create(struct line *line, struct unit *unit, struct channel *channel, uint16_t steer_mhz)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	uint8_t id[8];
+	struct mr_rd key;
+
+	if (!s)
+		return NULL;
+	do {
+		entropy_fill(line->o.entropy, id, sizeof(id));
+		key = mr_rd_over(id, sizeof(id));
+	} while (map_get(&line->by_session, mr_rd_le32(&key)));
+	s->line = line;
+	s->unit = unit;
+	s->begun_us = s->step_us = now(s);
+	s->timer = (struct loop_timer){ .fn = on_timer, .ctx = s, .at_us = LOOP_NEVER };
+	action_init(&s->link, &line->station, unit->mac, id, unit->hello_nonce, steer_mhz, line->job->patience_us,
+		    s->begun_us);
+	if (!map_put(&line->by_session, action_session(&s->link), s)) {
+		free(s);
+		return NULL;
+	}
+	join(s, channel);
+	unit->session = s;
+	if (++line->session_count > line->session_peak)
+		line->session_peak = line->session_count;
+	touch(s);
+	return s;
+}
+
+static void account(struct session *s)
+{
+	struct unit *u = s->unit;
+	uint64_t air_us = (uint64_t)s->link.air_us_once;
+
+	u->air_us += air_us;
+	u->device_us += s->device_us;
+	s->link.air_us_once = 0;
+	s->device_us = 0;
+}
+
+static void release(struct session *s)
+{
+	OPENSSL_cleanse(s->pin, sizeof(s->pin));
+	free(s->certificate);
+	OPENSSL_cleanse(s, sizeof(*s));
+	free(s);
+}
+
+void session_destroy(struct session *s)
+{
+	struct line *line = s->line;
+
+	account(s);
+	if (s->ticket)
+		line_forget_ticket(line, s);
+	loop_cancel(line->loop, &s->timer);
+	map_remove(&line->by_session, action_session(&s->link));
+	part(s);
+	s->unit->session = NULL;
+	line->session_count--;
+	line->octets += 0;
+	action_wipe(&s->link);
+	if (s->signing)
+		s->dead = true;		/* the signer still holds it: freed when it answers */
+	else
+		release(s);
+	admission_fill(line);
+	line_check_end(line);
+}
+
+static void record_step(struct session *s, enum journal_outcome outcome, int cause)
+{
+	enum job_step step = phases[s->phase].step;
+	uint64_t now_us = now(s);
+
+	line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_STEP,
+		.step = { .attempt = s->attempt, .seq = ++s->step_seq, .name = job_step_name(step),
+			  .tries = 1 + s->step_misses, .at_us = line_utc_us(s->line) - (int64_t)(now_us - s->step_us),
+			  .duration_us = (uint32_t)(now_us - s->step_us), .device_us = s->step_device_us,
+			  .outcome = outcome, .cause = line_cause(cause) } });
+	event(s, (struct line_event){ .kind = LINE_STEP, .step = job_step_name(step), .cause = cause,
+				      .duration_us = now_us - s->step_us });
+	s->step_us = now_us;
+	s->step_device_us = s->step_misses = 0;
+}
+
+static void record_attempt_end(struct session *s, enum journal_outcome outcome, int cause)
+{
+	uint64_t now_us = now(s);
+
+	line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_ATTEMPT_END,
+		.attempt_end = { .attempt = s->attempt, .outcome = outcome, .cause = line_cause(cause),
+				 .step = outcome == OUTCOME_PASS ? NULL : job_step_name(phases[s->phase].step),
+				 .at_us = line_utc_us(s->line), .active_us = (uint32_t)(now_us - s->begun_us),
+				 .device_us = s->device_us, .wait_radio_us = s->wait_radio_us,
+				 .wait_ca_us = s->wait_ca_us, .wait_journal_us = s->wait_journal_us,
+				 .frames_sent = s->link.frames_sent, .frames_received = s->link.frames_received,
+				 .retries = s->link.retries, .octets = s->link.octets } });
+	s->open = false;
+}
+
+static void record_state(struct session *s, enum journal_unit_state state, int cause)
+{
+	line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_UNIT_STATE,
+		.unit_state = { .unit = s->unit->id, .state = state, .cause = line_cause(cause),
+				.at_us = line_utc_us(s->line) } });
+}
+
+/* The number of tries is used up, or the class of the cause decides: where does the unit go from here? */
+static enum journal_unit_state judge(struct session *s, int cause)
+{
+	struct unit *u = s->unit;
+	unsigned max = s->line->job->attempts_max;
+
+	switch (mr_cause_class(cause)) {
+	case MR_CLASS_AIR:
+		return ++u->counted >= max ? UNIT_FAILED : UNIT_SEEN;
+	case MR_CLASS_DEVICE:
+		u->counted++;
+		return ++u->device_faults >= 2 || u->counted >= max ? UNIT_QUARANTINED : UNIT_SEEN;
+	case MR_CLASS_SECURITY:
+		return UNIT_QUARANTINED;
+	case MR_CLASS_POWER:
+		return u->attempts >= max + POWER_EXTRA ? UNIT_FAILED : UNIT_SEEN;
+	case MR_CLASS_STATION:
+	case MR_CLASS_OPERATOR:
+	case MR_CLASS_NONE:
+		break;
+	}
+	return UNIT_HELD;
+}
+
+static void say_verdict(struct session *s, uint8_t verdict)
+{
+	struct mr_wr w = mr_wr_over(s->line->scratch, sizeof(s->line->scratch));
+
+	s->phase = PHASE_ASK_FINISH;
+	if (s->link.state != ACTION_IDLE || s->link.seq >= UINT16_MAX - 1) {
+		session_destroy(s);
+		return;
+	}
+	mr_request_begin(&w, MR_OP_FINISH);
+	mr_attribute_add_u8(&w, MR_AT_VERDICT, verdict);
+	s->link.patience_us = FINISH_PATIENCE_US;
+	if (action_request(&s->link, mr_wr_written(&w), s->line->think_us[PHASE_ASK_FINISH], now(s)) != 0)
+		session_destroy(s);
+	else
+		touch(s);
+}
+
+/* It never got as far as an attempt. */
+static void end_unopened(struct session *s, int cause)
+{
+	struct line *line = s->line;
+	struct unit *u = s->unit;
+
+	if (mr_cause_class(cause) == MR_CLASS_SECURITY || ++u->handshakes_failed >= HANDSHAKES_MAX) {
+		enum journal_unit_state state =
+			mr_cause_class(cause) == MR_CLASS_SECURITY ? UNIT_QUARANTINED : UNIT_FAILED;
+
+		if (u->on_record)
+			record_state(s, state, cause);
+		line_settle(line, u, state, cause);
+	} else {
+		line_absent(line, u, now(s) + 10000000u + line->job->lease_us);
+	}
+	u->last_cause = cause;
+	session_destroy(s);
+}
+
+void session_end(struct session *s, int cause)
+{
+	struct line *line = s->line;
+	struct unit *u = s->unit;
+	enum journal_unit_state state;
+	enum journal_outcome outcome = OUTCOME_FAIL;
+	uint8_t verdict = MR_VERDICT_RETRY;
+
+	if (s->phase == PHASE_ASK_FINISH) {
+		session_destroy(s);
+		return;
+	}
+	if (!s->open) {
+		end_unopened(s, cause);
+		return;
+	}
+	if (s->ticket) {
+		line_forget_ticket(line, s);
+		s->ticket = 0;
+	}
+	if (cause == MR_CAUSE_NO_ANSWER) {
+		outcome = OUTCOME_TIMEOUT;
+		u->prescribed_us += line->job->patience_us;
+	} else if (mr_cause_class(cause) == MR_CLASS_POWER) {
+		outcome = OUTCOME_INTERRUPTED;
+	} else if (mr_cause_class(cause) == MR_CLASS_STATION) {
+		outcome = OUTCOME_ERROR;
+	}
+	record_step(s, outcome, cause);
+	record_attempt_end(s, outcome, cause);
+	account(s);
+	u->last_cause = cause;
+	u->next_kind = mr_cause_class(cause) == MR_CLASS_POWER ? ATTEMPT_RESUME : ATTEMPT_AUTO_RETRY;
+	state = judge(s, cause);
+	record_state(s, state, cause);
+	if (state == UNIT_SEEN) {
+		line->retries++;
+		u->state = state;
+		event(s, (struct line_event){ .kind = LINE_UNIT_STATE, .state = state, .cause = cause });
+		line_absent(line, u, now(s) + line->job->lease_us + 2000000u);
+	} else {
+		verdict = state == UNIT_QUARANTINED ? MR_VERDICT_QUARANTINE
+			  : state == UNIT_FAILED    ? MR_VERDICT_FAIL
+						    : MR_VERDICT_RETRY;
+		line_settle(line, u, state, cause);
+		if (state == UNIT_HELD)
+			line_hold(line, cause, mr_cause_remedy(cause));
+	}
+	if (cause == MR_CAUSE_NO_ANSWER || mr_cause_class(cause) == MR_CLASS_POWER)
+		session_destroy(s);
+	else
+		say_verdict(s, verdict);
+}
+
+void session_abort(struct session *s)
+{
+	if (s->open) {
+		record_step(s, OUTCOME_ABORTED, MR_CAUSE_STOPPED);
+		record_attempt_end(s, OUTCOME_ABORTED, MR_CAUSE_STOPPED);
+		record_state(s, UNIT_SEEN, MR_CAUSE_STOPPED);
+	}
+	session_destroy(s);
+}
+
+void session_suspect(struct session *s)
+{
+	if (s->link.state == ACTION_WAITING || s->link.state == ACTION_ASKING) {
+		s->link.poll = true;
+		touch(s);
+	} else if (s->link.state < ACTION_IDLE && !s->open) {
+		session_end(s, MR_CAUSE_HANDSHAKE_TIMEOUT);
+	}
+}
+
+/* --- asking --- */
+
+static struct mr_wr begin_request(struct session *s, enum phase phase)
+{
+	struct mr_wr w = mr_wr_over(s->line->scratch, sizeof(s->line->scratch));
+
+	s->phase = phase;
+	mr_request_begin(&w, phases[phase].operation);
+	return w;
+}
+
+/* Sends what was built, and wipes it: it may hold a passphrase or a verifier. */
+static void ask(struct session *s, struct mr_wr *w)
+{
+	int result = w->bad ? -MR_CAUSE_TOO_LONG
+			    : action_request(&s->link, mr_wr_written(w), s->line->think_us[s->phase], now(s));
+
+	mr_wipe(s->line->scratch, w->len);
+	s->asked_us = now(s);
+	if (result != 0)
+		session_end(s, -result);
+	else
+		touch(s);
+}
+
+static uint8_t *txn_octets(uint64_t txn, uint8_t out[static 8])
+{
+	struct mr_wr w = mr_wr_over(out, 8);
+
+	mr_wr_le64(&w, txn);
+	return out;
+}
+
+static void ask_plain(struct session *s, enum phase phase)
+{
+	struct mr_wr w = begin_request(s, phase);
+
+	if (phase == PHASE_ASK_KEY) {
+		uint8_t seed[32];
+
+		entropy_fill(s->line->o.entropy, seed, sizeof(seed));
+		mr_attribute_add(&w, MR_AT_ENTROPY, seed, sizeof(seed));
+		mr_wipe(seed, sizeof(seed));
+	}
+	if (phase == PHASE_ASK_VERIFY || phase == PHASE_ASK_SEAL) {
+		entropy_fill(s->line->o.entropy, s->challenge, sizeof(s->challenge));
+		mr_attribute_add(&w, MR_AT_CHALLENGE, s->challenge, sizeof(s->challenge));
+	}
+	if (phase == PHASE_ASK_SEAL)
+		mr_attribute_add_u64(&w, MR_AT_TXN, s->unit->seal_txn);
+	if (phase == PHASE_COMMIT_IDENTITY)
+		mr_attribute_add_u64(&w, MR_AT_TXN, s->unit->identity_txn);
+	if (phase == PHASE_COMMIT_CREDENTIALS)
+		mr_attribute_add_u64(&w, MR_AT_TXN, s->unit->credentials_txn);
+	ask(s, &w);
+}
+
+static void transaction(struct session *s, const char *operation, uint64_t txn, enum journal_phase phase)
+{
+	line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_TRANSACTION,
+		.transaction = { .unit = s->unit->id, .attempt = s->attempt, .transaction = txn,
+				 .operation = operation, .phase = phase, .at_us = line_utc_us(s->line) } });
+}
+
+/* --- identity --- */
+
+struct verifier {
+	uint8_t w0[32], l[65], iterations[4];
+	bool has;
+};
+
+/* The PIN's verifier, made again from the sealed PIN where a device resumes. */
+static int make_verifier(struct session *s, struct verifier *v)
+{
+	struct line *line = s->line;
+	struct unit *u = s->unit;
+	struct mr_wr w = mr_wr_over(v->iterations, 4);
+	int result = 0;
+
+	*v = (struct verifier){ 0 };
+	if (u->pin_sealed_len == 0)
+		return 0;
+	if (!s->pin[0])
+		result = pin_open(line->o.identity, line->job->product, u->serial, u->pin_sealed, u->pin_sealed_len, s->pin);
+	if (result == 0)
+		result = pin_verifier(s->pin, u->serial, u->pin_salt, u->pin_iterations, v->w0, v->l);
+	OPENSSL_cleanse(s->pin, sizeof(s->pin));
+	mr_wr_le32(&w, u->pin_iterations);
+	v->has = result == 0;
+	return result == 0 ? 0 : -MR_CAUSE_SIGNER_UNAVAILABLE;
+}
+
+static bool identity_digest(struct session *s, const struct verifier *v, uint8_t out[static 32])
+{
+	const struct unit *u = s->unit;
+	uint8_t txn[8];
+	size_t issuer_len;
+	const uint8_t *issuer = identity_issuer_der(s->line->o.identity, &issuer_len);
+	const struct mr_digest_field fields[] = {
+		{ txn_octets(u->identity_txn, txn), 8 },
+		{ u->serial, strlen(u->serial) },
+		{ u->certificate, u->certificate_len },
+		{ issuer, issuer_len },
+		{ u->pin_salt, v->has ? sizeof(u->pin_salt) : 0 },
+		{ v->iterations, v->has ? 4 : 0 },
+		{ v->w0, v->has ? 32 : 0 },
+		{ v->l, v->has ? 65 : 0 },
+	};
+
+	return mr_digest(out, "millrace identity", fields, sizeof(fields) / sizeof(fields[0]));
+}
+
+static void ask_identity(struct session *s)
+{
+	struct unit *u = s->unit;
+	struct mr_wr w = begin_request(s, PHASE_ASK_IDENTITY);
+	struct verifier v;
+	size_t issuer_len;
+	const uint8_t *issuer = identity_issuer_der(s->line->o.identity, &issuer_len);
+	int result = make_verifier(s, &v);
+
+	if (result == 0 && !identity_digest(s, &v, s->identity_digest))
+		result = -MR_CAUSE_TOO_LONG;
+	if (result != 0) {
+		session_end(s, -result);
+		return;
+	}
+	s->has_identity_digest = true;
+	mr_attribute_add_u64(&w, MR_AT_TXN, u->identity_txn);
+	mr_attribute_add(&w, MR_AT_SERIAL, u->serial, strlen(u->serial));
+	mr_attribute_add(&w, MR_AT_CERTIFICATE, u->certificate, u->certificate_len);
+	mr_attribute_add(&w, MR_AT_ISSUER, issuer, issuer_len);
+	if (v.has) {
+		mr_attribute_add(&w, MR_AT_PIN_SALT, u->pin_salt, sizeof(u->pin_salt));
+		mr_attribute_add_u32(&w, MR_AT_PIN_ITERATIONS, u->pin_iterations);
+		mr_attribute_add(&w, MR_AT_PIN_W0, v.w0, sizeof(v.w0));
+		mr_attribute_add(&w, MR_AT_PIN_L, v.l, sizeof(v.l));
+	}
+	OPENSSL_cleanse(&v, sizeof(v));
+	ask(s, &w);
+}
+
+/* A PIN that no other unit of the product has; its lookup value and its seal. */
+static int make_pin(struct session *s, uint8_t lookup[static 32])
+{
+	struct line *line = s->line;
+	struct unit *u = s->unit;
+	struct mr_rd key;
+	size_t len;
+	int result;
+
+	do {
+		pin_generate(line->o.entropy, &line->job->pin, s->pin);
+		result = pin_lookup(line->o.identity, line->job->product, s->pin, lookup);
+		key = mr_rd_over(lookup, 8);
+	} while (result == 0 && map_get(&line->pins, mr_rd_be64(&key)));
+	if (result != 0)
+		return result;
+	key = mr_rd_over(lookup, 8);
+	if (!map_put(&line->pins, mr_rd_be64(&key), line))
+		return -MR_CAUSE_NO_MEMORY;
+	result = pin_seal(line->o.identity, line->o.entropy, line->job->product, u->serial, s->pin, u->pin_sealed, &len);
+	u->pin_sealed_len = (uint8_t)(result == 0 ? len : 0);
+	entropy_fill(line->o.entropy, u->pin_salt, sizeof(u->pin_salt));
+	u->pin_iterations = line->job->pin.iterations;
+	return result;
+}
+
+static bool wants(const struct session *s, enum job_step step)
+{
+	for (size_t i = 0; i < s->line->job->recipe_len; i++)
+		if (s->line->job->recipe[i] == step)
+			return true;
+	return false;
+}
+
+static void record_identity(struct session *s, const struct identity_certificate *c)
+{
+	struct line *line = s->line;
+	struct unit *u = s->unit;
+	uint8_t lookup[32] = { 0 };
+	struct journal_record r = { .kind = JOURNAL_IDENTITY };
+
+	if (line->job->has_pin && make_pin(s, lookup) != 0) {
+		session_end(s, MR_CAUSE_SIGNER_UNAVAILABLE);
+		return;
+	}
+	free(u->certificate);
+	u->certificate = malloc(c->len);
+	if (!u->certificate) {
+		session_end(s, MR_CAUSE_NO_MEMORY);
+		return;
+	}
+	memcpy(u->certificate, c->der, c->len);
+	u->certificate_len = (uint16_t)c->len;
+	u->has_certificate = true;
+	memcpy(u->spki_sha256, s->device_key_id, 32);
+	u->identity_txn = line->next_txn++;
+	r.identity = (struct journal_identity){
+		.unit = u->id, .attempt = s->attempt, .serial = u->serial, .transaction = u->identity_txn,
+		.pin_sealed = { u->pin_sealed, u->pin_sealed_len },
+		.pin_kind = line->job->pin.wps_checksum ? "digits-wps" : "digits",
+		.kek_id = identity_kek_id(line->o.identity),
+		.pin_salt = { u->pin_salt, sizeof(u->pin_salt) }, .pin_iterations = u->pin_iterations,
+		.certificate = { c->der, c->len }, .issuer = identity_issuer_name(line->o.identity),
+		.serial_hex = c->serial_hex, .subject = c->subject, .not_before_us = c->not_before_us,
+		.not_after_us = c->not_after_us, .at_us = line_utc_us(line) };
+	memcpy(r.identity.pin_lookup, lookup, 32);
+	memcpy(r.identity.spki_sha256, u->spki_sha256, 32);
+	line_submit(line, &r);
+	/* The credentials' intent rides along: one wait for the disk serves both. */
+	if (wants(s, JOB_CREDENTIALS)) {
+		u->credentials_txn = line->next_txn++;
+		transaction(s, "credentials", u->credentials_txn, PHASE_INTENT);
+	}
+	s->phase = PHASE_RECORDING_IDENTITY;
+	line_await(s);
+}
+
+static void on_issued(void *ctx, int result, const struct identity_certificate *c)
+{
+	struct session *s = ctx;
+
+	s->signing = false;
+	if (s->dead) {
+		release(s);
+		return;
+	}
+	s->wait_ca_us += (uint32_t)(now(s) - s->asked_us);
+	if (result != 0)
+		session_end(s, -result);
+	else
+		record_identity(s, c);
+}
+
+static bool key_taken(const struct session *s, const uint8_t spki[static 32])
+{
+	struct mr_rd key = mr_rd_over(spki, 8);
+	const struct unit *other = map_get(&s->line->keys, mr_rd_be64(&key));
+
+	return other && other != s->unit;
+}
+
+static void on_csr(struct session *s, const struct mr_message *m)
+{
+	struct line *line = s->line;
+	struct unit *u = s->unit;
+	struct identity_csr csr;
+	const char *serial;
+	struct mr_rd key;
+	int result;
+
+	if (!m->has[MR_AT_CSR]) {
+		session_end(s, MR_CAUSE_BAD_RESPONSE);
+		return;
+	}
+	result = identity_csr_check(m->value[MR_AT_CSR].at, m->value[MR_AT_CSR].left, &csr);
+	if (result != 0) {
+		session_end(s, -result);
+		return;
+	}
+	memcpy(s->public_key, csr.public_key, sizeof(s->public_key));
+	memcpy(s->device_key_id, csr.spki_sha256, 32);
+	s->has_public_key = true;
+	if (key_taken(s, csr.spki_sha256)) {
+		session_end(s, MR_CAUSE_DUPLICATE_KEY);
+		return;
+	}
+	if (u->has_certificate) {	/* on record before: the same certificate once more, for the same key only */
+		if (!mr_equal(u->spki_sha256, csr.spki_sha256, 32))
+			session_end(s, MR_CAUSE_KEY_CHANGED);
+		else
+			ask_identity(s);
+		return;
+	}
+	if (!u->serial[0]) {
+		serial = serial_pool_take(line->serials);
+		if (!serial) {
+			session_end(s, MR_CAUSE_POOL_EMPTY);
+			return;
+		}
+		strncpy(u->serial, serial, sizeof(u->serial) - 1);
+	}
+	key = mr_rd_over(csr.spki_sha256, 8);
+	if (!map_put(&line->keys, mr_rd_be64(&key), u)) {
+		session_end(s, MR_CAUSE_NO_MEMORY);
+		return;
+	}
+	s->phase = PHASE_SIGNING;
+	s->signing = true;
+	s->asked_us = now(s);
+	result = identity_issue(line->o.identity, line->o.signer, line->o.entropy, &line->profile, &csr, u->serial,
+				line_utc_us(line), on_issued, s);
+	if (result != 0) {
+		s->signing = false;
+		session_end(s, -result);
+	}
+}
+
+/* --- credentials, verify, seal --- */
+
+static bool credentials_digest(struct session *s, uint8_t out[static 32])
+{
+	const struct job *job = s->line->job;
+	uint8_t txn[8], security = (uint8_t)job->security;
+	const struct mr_digest_field fields[] = { { txn_octets(s->unit->credentials_txn, txn), 8 },
+						  { job->ssid, job->ssid_len },
+						  { &security, 1 },
+						  { s->line->passphrase, strlen(s->line->passphrase) } };
+
+	return mr_digest(out, "millrace credentials", fields, 4);
+}
+
+static void ask_credentials(struct session *s)
+{
+	const struct job *job = s->line->job;
+	struct mr_wr w = begin_request(s, PHASE_ASK_CREDENTIALS);
+
+	s->has_credentials_digest = credentials_digest(s, s->credentials_digest);
+	mr_attribute_add_u64(&w, MR_AT_TXN, s->unit->credentials_txn);
+	mr_attribute_add(&w, MR_AT_SSID, job->ssid, job->ssid_len);
+	mr_attribute_add_u8(&w, MR_AT_SECURITY, (uint8_t)job->security);
+	if (s->line->passphrase[0])
+		mr_attribute_add(&w, MR_AT_PASSPHRASE, s->line->passphrase, strlen(s->line->passphrase));
+	ask(s, &w);
+}
+
+static bool state_digest(const struct session *s, uint8_t stage, uint8_t out[static 32])
+{
+	const struct mr_digest_field fields[] = { { &stage, 1 },
+						  { s->identity_digest, s->has_identity_digest ? 32 : 0 },
+						  { s->credentials_digest, s->has_credentials_digest ? 32 : 0 } };
+
+	return mr_digest(out, "millrace state", fields, 3);
+}
+
+/* What a device that resumes has behind it is known from the record: the digests are computed, not asked for. */
+static bool recompute(struct session *s)
+{
+	struct verifier v;
+	bool ok = true;
+
+	if ((s->stage & MR_STAGE_IDENTITY) && !s->has_identity_digest) {
+		ok = make_verifier(s, &v) == 0 && identity_digest(s, &v, s->identity_digest);
+		s->has_identity_digest = ok;
+		OPENSSL_cleanse(&v, sizeof(v));
+	}
+	if (ok && (s->stage & MR_STAGE_CREDENTIALS) && !s->has_credentials_digest)
+		s->has_credentials_digest = ok = credentials_digest(s, s->credentials_digest);
+	return ok;
+}
+
+static int check_signature(struct session *s, const struct mr_message *m, const char *label,
+			   const struct mr_digest_field *fields, size_t count)
+{
+	uint8_t hash[32];
+
+	if (!m->has[MR_AT_SIGNATURE])
+		return MR_CAUSE_BAD_RESPONSE;
+	if (!s->has_public_key) {
+		if (!s->unit->certificate_len ||
+		    identity_certificate_key(s->unit->certificate, s->unit->certificate_len, s->public_key) != 0)
+			return MR_CAUSE_UNKNOWN_IDENTITY;
+		s->has_public_key = true;
+	}
+	if (!mr_digest(hash, label, fields, count) || !identity_verify(s->public_key, hash, m->value[MR_AT_SIGNATURE].at))
+		return MR_CAUSE_BAD_SIGNATURE;
+	return 0;
+}
+
+static int on_verified(struct session *s, const struct mr_message *m)
+{
+	uint8_t state[32];
+	const struct mr_digest_field fields[] = { { s->link.keys.handshake_hash, 32 }, { s->challenge, 32 }, { state, 32 } };
+
+	if (!state_digest(s, s->stage, state) || !m->has[MR_AT_DIGEST])
+		return MR_CAUSE_BAD_RESPONSE;
+	if (!mr_equal_ct(state, m->value[MR_AT_DIGEST].at, 32))
+		return MR_CAUSE_DIGEST_MISMATCH;
+	return check_signature(s, m, "millrace verify", fields, 3);
+}
+
+static int on_receipt(struct session *s, const struct mr_message *m)
+{
+	const struct unit *u = s->unit;
+	struct mr_rd r = m->value[MR_AT_RECEIPT], whole = r, serial;
+	const struct mr_digest_field fields[] = { { s->challenge, 32 }, { whole.at, whole.left } };
+	uint8_t state[32], txn[8], batch_tag[8], device_id[8], their_txn[8], their_state[32], version, stage;
+
+	if (!m->has[MR_AT_RECEIPT])
+		return MR_CAUSE_BAD_RESPONSE;
+	version = mr_rd_u8(&r);
+	mr_rd_copy(&r, batch_tag, 8);
+	mr_rd_copy(&r, device_id, 8);
+	stage = mr_rd_u8(&r);
+	mr_rd_copy(&r, their_txn, 8);
+	mr_rd_copy(&r, their_state, 32);
+	(void)mr_rd_le32(&r);
+	serial = mr_rd_sub(&r, mr_rd_u8(&r));
+	if (r.bad || r.left || version != 1 || !(stage & MR_STAGE_SEALED))
+		return MR_CAUSE_BAD_RESPONSE;
+	if (!state_digest(s, stage, state) || !mr_equal(batch_tag, s->line->station.batch_tag, 8) ||
+	    !mr_equal(device_id, u->device_id, 8) || !mr_equal(their_txn, txn_octets(u->seal_txn, txn), 8) ||
+	    serial.left != strlen(u->serial) || !mr_equal(serial.at, u->serial, serial.left) ||
+	    !mr_equal_ct(state, their_state, 32))
+		return MR_CAUSE_DIGEST_MISMATCH;
+	return check_signature(s, m, "millrace receipt", fields, 2);
+}
+
+static void record_pass(struct session *s)
+{
+	struct unit *u = s->unit;
+
+	record_step(s, OUTCOME_PASS, 0);
+	if (wants(s, JOB_IDENTITY))
+		line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_CERT_STATE,
+			.cert_state = { .unit = u->id, .state = CERT_VERIFIED, .at_us = line_utc_us(s->line) } });
+	record_attempt_end(s, OUTCOME_PASS, 0);
+	record_state(s, UNIT_PASSED, 0);
+	s->phase = PHASE_RECORDING_OUTCOME;
+	line_await(s);
+}
+
+/* PASS is said only now: everything about the unit is on the disk. */
+static void passed(struct session *s)
+{
+	struct line *line = s->line;
+	struct unit *u = s->unit;
+
+	account(s);
+	if (line->chain_count <= line->job->quantity)
+		line->chains[line->chain_count++] = now(s) - s->begun_us;
+	line->first_pass += u->counted == 0;
+	u->has_receipt = wants(s, JOB_SEAL);
+	line_settle(line, u, UNIT_PASSED, 0);
+	say_verdict(s, MR_VERDICT_PASS);
+}
+
+/* --- the way through the recipe --- */
+
+static void step_done(struct session *s)
+{
+	record_step(s, OUTCOME_PASS, 0);
+	s->recipe_at++;
+}
+
+static void begin_step(struct session *s, enum job_step step)
+{
+	struct unit *u = s->unit;
+
+	switch (step) {
+	case JOB_IDENTIFY:
+		break;
+	case JOB_SELFTEST:
+		ask_plain(s, PHASE_ASK_SELFTEST);
+		return;
+	case JOB_IDENTITY:
+		if (s->stage & MR_STAGE_IDENTITY) {
+			s->phase = PHASE_COMMIT_IDENTITY;
+			step_done(s);
+			advance(s);
+		} else {
+			ask_plain(s, PHASE_ASK_KEY);
+		}
+		return;
+	case JOB_CREDENTIALS:
+		if ((s->stage & MR_STAGE_CREDENTIALS) && (u->credentials_txn || (s->stage & MR_STAGE_SEALED))) {
+			s->phase = PHASE_COMMIT_CREDENTIALS;
+			step_done(s);
+			advance(s);
+			return;
+		}
+		s->phase = PHASE_RECORDING_CREDENTIALS;
+		if (!u->credentials_txn) {
+			u->credentials_txn = s->line->next_txn++;
+			transaction(s, "credentials", u->credentials_txn, PHASE_INTENT);
+		}
+		line_await(s);
+		return;
+	case JOB_VERIFY:
+		if (!recompute(s)) {
+			session_end(s, MR_CAUSE_SIGNER_UNAVAILABLE);
+			return;
+		}
+		ask_plain(s, PHASE_ASK_VERIFY);
+		return;
+	case JOB_SEAL:
+		if (!recompute(s)) {
+			session_end(s, MR_CAUSE_SIGNER_UNAVAILABLE);
+			return;
+		}
+		if (!u->seal_txn) {
+			u->seal_txn = s->line->next_txn++;
+			transaction(s, "seal", u->seal_txn, PHASE_INTENT);
+		}
+		s->phase = PHASE_RECORDING_SEAL;
+		line_await(s);
+		return;
+	case JOB_STEP_COUNT:
+		break;
+	}
+	step_done(s);
+	advance(s);
+}
+
+static void advance(struct session *s)
+{
+	const struct job *job = s->line->job;
+
+	if (s->recipe_at < job->recipe_len)
+		begin_step(s, job->recipe[s->recipe_at]);
+	else
+		record_pass(s);
+}
+
+void session_durable(struct session *s)
+{
+	s->wait_journal_us += (uint32_t)(now(s) - s->wait_us);
+	switch (s->phase) {
+	case PHASE_RECORDING_IDENTITY:
+		ask_identity(s);
+		return;
+	case PHASE_RECORDING_CREDENTIALS:
+		ask_credentials(s);
+		return;
+	case PHASE_RECORDING_SEAL:
+		ask_plain(s, PHASE_ASK_SEAL);
+		return;
+	case PHASE_RECORDING_OUTCOME:
+		passed(s);
+		return;
+	case PHASE_INVITED:
+	case PHASE_WELCOMED:
+	case PHASE_ASK_STATUS:
+	case PHASE_ASK_SELFTEST:
+	case PHASE_ASK_KEY:
+	case PHASE_SIGNING:
+	case PHASE_ASK_IDENTITY:
+	case PHASE_COMMIT_IDENTITY:
+	case PHASE_ASK_CREDENTIALS:
+	case PHASE_COMMIT_CREDENTIALS:
+	case PHASE_ASK_VERIFY:
+	case PHASE_ASK_SEAL:
+	case PHASE_ASK_FINISH:
+	case PHASE_COUNT:
+		break;
+	}
+	assert(!"a session waits for the record in no other phase");
+}
+
+/* --- what the device is, by its first message --- */
+
+static bool text_is(struct mr_rd value, const char *text)
+{
+	return value.left == strlen(text) && mr_equal(value.at, text, value.left);
+}
+
+static void copy_text(char *out, size_t cap, const struct mr_message *m, enum mr_attribute id)
+{
+	size_t len = m->has[id] ? m->value[id].left : 0;
+
+	(void)log_escape(out, cap, len ? m->value[id].at : NULL, len);
+}
+
+static void open_attempt(struct session *s, const struct mr_message *m)
+{
+	struct line *line = s->line;
+	struct unit *u = s->unit;
+
+	if (!u->on_record) {
+		char product[132], hw_rev[68], firmware[132];
+		struct journal_record r = { .kind = JOURNAL_UNIT };
+
+		copy_text(product, sizeof(product), m, MR_AT_PRODUCT);
+		copy_text(hw_rev, sizeof(hw_rev), m, MR_AT_HW_REV);
+		copy_text(firmware, sizeof(firmware), m, MR_AT_FIRMWARE);
+		r.unit = (struct journal_unit){ .unit = u->id, .product = product, .hw_rev = hw_rev, .firmware = firmware,
+						.at_us = line_utc_us(line) };
+		memcpy(r.unit.device_id, u->device_id, 8);
+		memcpy(r.unit.mac, u->mac, 6);
+		line_submit(line, &r);
+		u->on_record = true;
+	}
+	s->attempt = line->next_attempt++;
+	s->open = true;
+	u->state = UNIT_ACTIVE;
+	line_submit(line, &(struct journal_record){ .kind = JOURNAL_ATTEMPT,
+		.attempt = { .attempt = s->attempt, .unit = u->id, .n = ++u->attempts, .kind = u->next_kind,
+			     .radio = s->channel->lane ? s->channel->lane->radio->caps.name : "",
+			     .freq_mhz = s->channel->freq_mhz, .rssi_dbm = u->rssi_dbm,
+			     .method = line->job->method, .at_us = line_utc_us(line) } });
+	event(s, (struct line_event){ .kind = LINE_ATTEMPT });
+}
+
+static int check_limit(struct session *s, const char *name, double value, const char *unit, bool device_says)
+{
+	const struct job *job = s->line->job;
+	struct journal_measurement m = { .attempt = s->attempt, .name = name, .value = value, .unit = unit,
+					 .passed = device_says };
+
+	for (size_t i = 0; i < job->limit_count; i++)
+		if (strcmp(job->limits[i].name, name) == 0) {
+			m.has_low = job->limits[i].has_low;
+			m.has_high = job->limits[i].has_high;
+			m.low = job->limits[i].low;
+			m.high = job->limits[i].high;
+			m.unit = job->limits[i].unit;
+			m.passed = m.passed && !(m.has_low && value < m.low) && !(m.has_high && value > m.high);
+		}
+	line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_MEASUREMENT, .measurement = m });
+	return m.passed ? 0 : MR_CAUSE_LIMIT_EXCEEDED;
+}
+
+static int compare_with_record(struct session *s)
+{
+	const struct unit *u = s->unit;
+
+	if (s->device_has_key && key_taken(s, s->device_key_id))
+		return MR_CAUSE_DUPLICATE_KEY;
+	if (u->has_certificate && (!s->device_has_key || !mr_equal(u->spki_sha256, s->device_key_id, 32)))
+		return MR_CAUSE_KEY_CHANGED;
+	if (!u->has_certificate && (s->stage & (MR_STAGE_IDENTITY | MR_STAGE_SEALED)))
+		return MR_CAUSE_UNKNOWN_IDENTITY;
+	if (u->was_passed && !(s->stage & MR_STAGE_SEALED))
+		return MR_CAUSE_UNKNOWN_IDENTITY;
+	return 0;
+}
+
+static void on_welcome(struct session *s, const struct mr_message *m)
+{
+	struct line *line = s->line;
+	struct unit *u = s->unit;
+	struct mr_welcome welcome = { .lease_s = line->station.lease_s, .utc_us = loop_utc_us(line->loop) };
+	uint8_t payload[MR_WELCOME_LEN], e[32];
+	struct mr_wr w = mr_wr_over(payload, sizeof(payload));
+	int result;
+
+	if (m->operation != MR_OP_STATUS || !m->response || !m->has[MR_AT_DEVICE_ID] || !m->has[MR_AT_STAGE] ||
+	    !mr_equal(m->value[MR_AT_DEVICE_ID].at, u->device_id, 8)) {
+		session_end(s, MR_CAUSE_BAD_RESPONSE);
+		return;
+	}
+	s->stage = m->value[MR_AT_STAGE].at[0];
+	s->device_has_key = m->has[MR_AT_KEY_ID];
+	if (s->device_has_key)
+		memcpy(s->device_key_id, m->value[MR_AT_KEY_ID].at, 32);
+	mr_welcome_build(&w, &welcome);
+	entropy_fill(line->o.entropy, e, sizeof(e));
+	result = action_accept(&s->link, e, mr_wr_written(&w), now(s));
+	mr_wipe(e, sizeof(e));
+	if (result != 0) {
+		session_end(s, -result);
+		return;
+	}
+	u->handshakes_failed = 0;
+	if (!(u->settled && u->state == UNIT_PASSED)) {
+		open_attempt(s, m);
+		result = m->has[MR_AT_PRODUCT] && text_is(m->value[MR_AT_PRODUCT], line->job->product)
+				 ? compare_with_record(s)
+				 : MR_CAUSE_WRONG_PRODUCT;
+		if (result == 0)
+			result = check_limit(s, "rssi", u->rssi_dbm, "dBm", true);
+	}
+	s->phase = PHASE_WELCOMED;
+	s->verdict = (uint8_t)result;	/* told when message 2 has arrived */
+	touch(s);
+}
+
+/* Message 2 is with the device: the session stands. */
+static void on_stands(struct session *s)
+{
+	if (s->unit->settled && s->unit->state == UNIT_PASSED) {
+		say_verdict(s, MR_VERDICT_PASS);
+		return;
+	}
+	if (s->verdict) {
+		session_end(s, s->verdict);
+		return;
+	}
+	if (s->device_has_key && s->unit->has_certificate) {
+		ask_plain(s, PHASE_ASK_STATUS);
+		return;
+	}
+	step_done(s);
+	advance(s);
+}
+
+static int on_selftest(struct session *s, const struct mr_message *m)
+{
+	int cause = m->item_count > 0 ? 0 : MR_CAUSE_BAD_RESPONSE;
+
+	for (size_t i = 0; i < m->item_count; i++) {
+		int one = check_limit(s, m->items[i].name, m->items[i].value, "", m->items[i].passed);
+
+		if (!m->items[i].passed)
+			cause = MR_CAUSE_SELFTEST_FAILED;
+		else if (one && !cause)
+			cause = one;
+	}
+	return cause;
+}
+
+static int digest_matches(const struct mr_message *m, const uint8_t want[static 32])
+{
+	if (!m->has[MR_AT_DIGEST])
+		return MR_CAUSE_BAD_RESPONSE;
+	return mr_equal_ct(m->value[MR_AT_DIGEST].at, want, 32) ? 0 : MR_CAUSE_DIGEST_MISMATCH;
+}
+
+static void on_response(struct session *s, const struct mr_message *m)
+{
+	struct unit *u = s->unit;
+	const struct mr_digest_field hash[] = { { s->link.keys.handshake_hash, 32 } };
+	int cause = m->cause;
+
+	if (!m->response || m->operation != phases[s->phase].operation) {
+		session_end(s, MR_CAUSE_BAD_RESPONSE);
+		return;
+	}
+	if (s->phase == PHASE_ASK_SELFTEST && (cause == 0 || cause == MR_CAUSE_SELFTEST_FAILED)) {
+		int found = on_selftest(s, m);
+
+		cause = found ? found : cause;
+	}
+	if (cause != 0) {
+		session_end(s, mr_cause_class(cause) == MR_CLASS_DEVICE || mr_cause_class(cause) == MR_CLASS_SECURITY
+				       ? cause
+				       : MR_CAUSE_BAD_RESPONSE);
+		return;
+	}
+	switch (s->phase) {
+	case PHASE_ASK_STATUS:
+		cause = check_signature(s, m, "millrace status", hash, 1);
+		if (cause)
+			break;
+		step_done(s);
+		advance(s);
+		return;
+	case PHASE_ASK_SELFTEST:
+		step_done(s);
+		advance(s);
+		return;
+	case PHASE_ASK_KEY:
+		s->stage |= MR_STAGE_KEY;
+		on_csr(s, m);
+		return;
+	case PHASE_ASK_IDENTITY:
+		cause = digest_matches(m, s->identity_digest);
+		if (cause)
+			break;
+		ask_plain(s, PHASE_COMMIT_IDENTITY);
+		return;
+	case PHASE_COMMIT_IDENTITY:
+		s->stage |= MR_STAGE_IDENTITY;
+		transaction(s, "identity", u->identity_txn, PHASE_COMMITTED);
+		line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_CERT_STATE,
+			.cert_state = { .unit = u->id, .state = CERT_INSTALLED, .at_us = line_utc_us(s->line) } });
+		step_done(s);
+		if (wants(s, JOB_CREDENTIALS) && u->credentials_txn) {	/* its intent is durable with the identity's */
+			ask_credentials(s);
+			return;
+		}
+		advance(s);
+		return;
+	case PHASE_ASK_CREDENTIALS:
+		cause = digest_matches(m, s->credentials_digest);
+		if (cause)
+			break;
+		ask_plain(s, PHASE_COMMIT_CREDENTIALS);
+		return;
+	case PHASE_COMMIT_CREDENTIALS:
+		s->stage |= MR_STAGE_CREDENTIALS;
+		transaction(s, "credentials", u->credentials_txn, PHASE_COMMITTED);
+		/* SEAL's intent is durable by the time that VERIFY is answered. */
+		if (wants(s, JOB_SEAL) && !u->seal_txn) {
+			u->seal_txn = s->line->next_txn++;
+			transaction(s, "seal", u->seal_txn, PHASE_INTENT);
+		}
+		step_done(s);
+		advance(s);
+		return;
+	case PHASE_ASK_VERIFY:
+		cause = on_verified(s, m);
+		if (cause)
+			break;
+		step_done(s);
+		advance(s);
+		return;
+	case PHASE_ASK_SEAL:
+		cause = on_receipt(s, m);
+		if (cause)
+			break;
+		line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_RECEIPT,
+			.receipt = { .unit = u->id, .attempt = s->attempt, .transaction = u->seal_txn,
+				     .receipt = { m->value[MR_AT_RECEIPT].at, m->value[MR_AT_RECEIPT].left },
+				     .challenge = { s->challenge, 32 },
+				     .signature = { m->value[MR_AT_SIGNATURE].at, 64 }, .at_us = line_utc_us(s->line) } });
+		s->recipe_at++;
+		record_pass(s);
+		return;
+	case PHASE_ASK_FINISH:
+		session_destroy(s);
+		return;
+	case PHASE_INVITED:
+	case PHASE_WELCOMED:
+	case PHASE_SIGNING:
+	case PHASE_RECORDING_IDENTITY:
+	case PHASE_RECORDING_CREDENTIALS:
+	case PHASE_RECORDING_SEAL:
+	case PHASE_RECORDING_OUTCOME:
+	case PHASE_COUNT:
+		cause = MR_CAUSE_BAD_RESPONSE;
+		break;
+	}
+	session_end(s, cause);
+}
+
+/* --- frames --- */
+
+/* The 80 % quantile of the device's work, learned by stochastic approximation (Robbins, Monro 1951). */
+static void learn(struct session *s, uint32_t busy_us)
+{
+	uint64_t *q = &s->line->think_us[s->phase];
+	uint64_t step_us = *q / 16 + 500;
+
+	if (busy_us > *q)
+		*q += step_us * 4 / 5;
+	else if (*q > step_us)
+		*q -= step_us / 5;
+}
+
+static void note_memory(struct session *s, size_t extra)
+{
+	size_t octets = sizeof(*s) + extra + (s->certificate ? sizeof(*s->certificate) : 0);
+
+	if (octets > s->line->session_octets)
+		s->line->session_octets = octets;
+}
+
+void session_receive(struct session *s, const struct mr_frame *frame, const struct radio_rx *rx)
+{
+	struct line *line = s->line;
+	struct mr_wr w = mr_wr_over(line->answer, sizeof(line->answer));
+	struct mr_message m;
+	int result;
+
+	note_memory(s, (s->link.out ? MR_FRAGMENTS_MAX * (size_t)(MR_FRAGMENT_MAX + MR_TAG_LEN) : 0) +
+			       (s->link.noise ? sizeof(*s->link.noise) : 0) +
+			       (frame->type == MR_DATA ? MR_FRAGMENTS_MAX * (size_t)MR_FRAGMENT_MAX : 0));
+	result = action_receive(&s->link, frame, &w, now(s));
+	s->unit->rssi_dbm = rx->rssi_dbm;
+	if (result == ACTION_HANDSHAKE || result == ACTION_RESPONSE) {
+		move(s, lane_channel(line, rx->freq_mhz));
+		s->overdue = false;
+		if (!mr_message_parse(mr_wr_written(&w), &m)) {
+			session_end(s, MR_CAUSE_BAD_RESPONSE);
+		} else if (result == ACTION_HANDSHAKE) {
+			on_welcome(s, &m);
+		} else {
+			s->device_us += m.busy_us;
+			s->step_device_us += m.busy_us;
+			s->step_misses += s->link.misses;
+			learn(s, m.busy_us);
+			on_response(s, &m);
+		}
+		mr_wipe(line->answer, w.len);
+		return;
+	}
+	if (result == ACTION_RESTARTED)
+		session_end(s, MR_CAUSE_DEVICE_RESTARTED);
+	else if (result < 0)
+		session_end(s, -result);
+	else
+		touch(s);
+}
+
+void session_sent(struct session *s, uint8_t what, bool acked, unsigned tries)
+{
+	enum action_state before = s->link.state;
+
+	action_sent(&s->link, what, acked, tries, now(s));
+	if (before == ACTION_INVITING && s->link.state == ACTION_INVITED && s->link.steer_mhz)
+		move(s, lane_channel(s->line, s->link.steer_mhz));
+	if (before == ACTION_ANSWERING && s->link.state == ACTION_IDLE && s->phase == PHASE_WELCOMED) {
+		on_stands(s);
+		return;
+	}
+	touch(s);
+}

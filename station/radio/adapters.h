@@ -10,12 +10,45 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "station/radio/nl80211.h"
 #include "station/radio/radio.h"
+#include "station/radio/sysfs.h"
 
 #define ADAPTERS_MAX 32
 
 struct log;
 struct loop;
+
+enum adapter_verdict {
+	ADAPTER_GOOD,
+	ADAPTER_LIMITED,	/* works, with what `reason` says */
+	ADAPTER_BUSY,		/* someone else uses it: taken only when named */
+	ADAPTER_UNUSABLE,
+};
+
+#define ADAPTER_INTERFACES_MAX 8
+
+struct adapter {
+	struct sysfs_phy where;
+	struct nl80211_phy phy;
+	unsigned quirks;		/* enum quirk_flags */
+	size_t interface_count;
+	struct {
+		struct nl80211_interface about;
+		bool up;
+	} interfaces[ADAPTER_INTERFACES_MAX];
+	char users[128];		/* who else has a hand on it, for the operator; "" nobody */
+	int holder;			/* process that holds it as its radio; 0: none */
+	enum adapter_verdict verdict;
+	char reason[192], remedy[256];	/* "" when all is well */
+};
+
+const char *adapter_verdict_name(enum adapter_verdict verdict);
+
+/* Everything plugged in; how many, or -errno with a sentence in `error`. Needs no privileges. */
+int adapters_list(struct adapter *out, size_t max, char country[static 3], char *error, size_t error_len);
+/* false: the process may not drive radios; `error` says what to do. */
+bool adapters_permitted(char *error, size_t error_len);
 
 /*
  * Opens adapters as radios on the loop (real clock). `names`: "auto" alone (or name_count 0) takes every adapter that

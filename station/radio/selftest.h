@@ -1,0 +1,41 @@
+/*
+ * What an adapter really does, found out by sending: flags and return values of the kernel prove nothing. Blocking;
+ * while the loop does not run. Frames are Null frames from and to the station's own address, or to nobody's.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "station/radio/radio.h"
+
+struct selftest_result {
+	unsigned sent, reported, acked, retries;	/* by the sender's own statuses */
+	unsigned received, wrong_rate, wrong_sequence, wrong_channel;	/* by the listener */
+};
+
+/* A receiver that nobody has. */
+extern const uint8_t selftest_nobody[6];
+
+/* `from` sends `count` frames to `receiver`; `to` (NULL: nobody) listens. Both are tuned already. */
+void selftest_send(struct radio *from, struct radio *to, const uint8_t receiver[static 6], unsigned count,
+		   struct selftest_result *out);
+/* Mean time of a switch between two channels; 0: it can't switch. Ends on `a`. */
+uint32_t selftest_switch_us(struct radio *radio, uint16_t a_mhz, uint16_t b_mhz);
+/* How long after a switch to `to`'s channel the first of `from`'s frames is heard there; UINT32_MAX: none was. Both end there. */
+uint32_t selftest_settle_us(struct radio *from, struct radio *to, uint16_t here_mhz, uint16_t away_mhz);
+/* Two channels on which all of these radios may send; false: there are none. */
+bool selftest_channels(struct radio *const *radios, size_t count, uint16_t out_mhz[static 2]);
+
+struct selftest_proof {
+	bool reports;		/* gives statuses at all */
+	bool judged;		/* another radio was there to ask for acknowledgements */
+	const char *rung;	/* how it is set up now */
+};
+
+/*
+ * Decides on each radio's rung and fills its caps: acknowledges, truthful_status, switch_us. `rungs[i]`: bits of
+ * enum setup_rung worth a try. They end parked on `out_mhz[1]` of selftest_channels, or where they were without one.
+ */
+void selftest_prove(struct radio *const *radios, const unsigned *rungs, size_t count, struct selftest_proof *proofs);

@@ -525,6 +525,8 @@ static enum mr_cause on_finish(struct mr_agent *agent, const struct mr_message *
 
 static enum mr_cause run(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
 {
+	if (agent->port.operation)
+		agent->port.operation(agent->port.ctx, m->operation);
 	switch ((enum mr_operation)m->operation) {
 	case MR_OP_STATUS: return on_status(agent, m, w);
 	case MR_OP_SELFTEST: return on_selftest(agent, m, w);

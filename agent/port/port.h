@@ -42,6 +42,8 @@ struct mr_port {
 	bool (*store_write)(void *ctx, unsigned slot, const uint8_t *bytes, size_t len);
 	/* Self-test item 0, 1, 2, ...: false when there is no such item. `passed` and a value in the item's own unit. */
 	bool (*selftest)(void *ctx, unsigned item, const char **name, int32_t *value, bool *passed);
+	/* An enum mr_operation begins: for a display, a watchdog, a test. May be NULL. */
+	void (*operation)(void *ctx, uint8_t operation);
 	/* The verdict for a LED or display: an enum mr_verdict. */
 	void (*indicate)(void *ctx, int verdict);
 };

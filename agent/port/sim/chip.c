@@ -1,0 +1,211 @@
+#include "agent/port/sim/chip.h"
+
+/*
+ * Cryptography: instruction counts of BearSSL's m31 code on Cortex-M3 as measured under QEMU (P-256 key 4.4 M, ECDH 6.3 M,
+ * sign 5.6 M, verify 11.4 M; SHA-256 42 and AES-GCM about 360 per octet) times 1.77 cycles per instruction (a published
+ * 145 ms for 8.2 M at 100 MHz) over the clock. X25519 is charged as the P-256 ECDH, its upper bound.
+ * cortex-m3: the m15 code (8.2, 12.2, 10.8, 22.3 M), which does not count on a constant-time multiplier.
+ * Storage: erase of one 4 KiB sector 45 ms and 0.7 ms per 256 octets for serial NOR (Winbond W25Q, typical), one page
+ * 85 ms and 41 us per word on nRF52840-class internal flash. Boot: order of magnitude of vendors' start-up figures.
+ */
+#define US(million, mhz) ((uint32_t)((million) * 1000000.0 * 1.77 / (mhz)))
+#define NS(per_octet, mhz) ((uint32_t)((per_octet) * 1000.0 * 1.77 / (mhz)))
+#define CORE(mhz, ecdh, key, sign, verify)                                                                              \
+	.x25519_us = US(ecdh, mhz), .keygen_us = US(key, mhz), .sign_us = US(sign, mhz), .verify_us = US(verify, mhz), \
+	.aead_ns = NS(360, mhz), .hash_ns = NS(42, mhz)
+#define NOR .erase_us = 45000, .write_ns = 2700, .read_ns = 50
+#define INTERNAL .erase_us = 85000, .write_ns = 10250, .read_ns = 16
+
+static const struct mr_chip_profile profiles[] = {
+	{ .name = "esp32", .boot_us = 300000, .tune_us = 3000, CORE(240, 6.3, 4.4, 5.6, 11.4), NOR, .selftest_us = 60000 },
+	{ .name = "esp32-c3", .boot_us = 300000, .tune_us = 3000, CORE(160, 6.3, 4.4, 5.6, 11.4), NOR, .selftest_us = 60000 },
+	{ .name = "cortex-m4", .boot_us = 120000, .tune_us = 3000, CORE(64, 6.3, 4.4, 5.6, 11.4), INTERNAL,
+	  .selftest_us = 80000 },
+	{ .name = "cortex-m3", .boot_us = 120000, .tune_us = 3000, CORE(80, 12.2, 8.2, 10.8, 22.3), INTERNAL,
+	  .selftest_us = 80000 },
+	{ .name = "instant" },
+};
+
+const struct mr_chip_profile *mr_chip_profile(size_t i)
+{
+	return i < sizeof(profiles) / sizeof(profiles[0]) ? &profiles[i] : NULL;
+}
+
+static bool same(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+const struct mr_chip_profile *mr_chip_profile_named(const char *name)
+{
+	for (size_t i = 0; mr_chip_profile(i); i++)
+		if (same(profiles[i].name, name))
+			return &profiles[i];
+	return NULL;
+}
+
+void mr_chip_init(struct mr_chip *chip, const struct mr_chip_profile *profile, const struct mr_chip_sink *sink)
+{
+	mr_zero(chip, sizeof(*chip));
+	chip->profile = profile;
+	chip->sink = *sink;
+	chip->dead_us = UINT64_MAX;
+	for (size_t i = 0; i < sizeof(chip->flash); i++)
+		((uint8_t *)chip->flash)[i] = 0xff;	/* erased NOR */
+}
+
+static uint64_t instant(const struct mr_chip *chip) { return chip->began_us + chip->worked_ns / 1000; }
+static bool dead(const struct mr_chip *chip) { return instant(chip) >= chip->dead_us; }
+
+void mr_chip_begin(struct mr_chip *chip, uint64_t now_us)
+{
+	chip->began_us = now_us;
+	chip->worked_ns = 0;
+	chip->operation = 0;
+}
+
+uint64_t mr_chip_end(struct mr_chip *chip)
+{
+	chip->operation = 0;
+	return dead(chip) ? chip->dead_us : instant(chip);
+}
+
+static uint64_t port_now_us(void *ctx) { return instant(ctx); }
+
+static uint64_t cost_ns(const struct mr_chip_profile *p, enum mr_work kind, size_t n)
+{
+	switch (kind) {
+	case MR_WORK_X25519: return (uint64_t)p->x25519_us * 1000;
+	case MR_WORK_P256_KEYGEN: return (uint64_t)p->keygen_us * 1000;
+	case MR_WORK_P256_SIGN: return (uint64_t)p->sign_us * 1000;
+	case MR_WORK_P256_VERIFY: return (uint64_t)p->verify_us * 1000;
+	case MR_WORK_AEAD: return (uint64_t)p->aead_ns * n;
+	case MR_WORK_HASH: return (uint64_t)p->hash_ns * n;
+	case MR_WORK_STORE_READ: return (uint64_t)p->read_ns * n;
+	case MR_WORK_STORE_WRITE: return 0;	/* charged where the octets are written, so that a cut tears them */
+	case MR_WORK_SELFTEST: return (uint64_t)p->selftest_us * 1000;
+	case MR_WORK_COUNT: break;
+	}
+	return 0;
+}
+
+static void port_work(void *ctx, enum mr_work kind, size_t n)
+{
+	struct mr_chip *chip = ctx;
+
+	chip->worked_ns += cost_ns(chip->profile, kind, n);
+}
+
+static void port_operation(void *ctx, uint8_t operation)
+{
+	struct mr_chip *chip = ctx;
+
+	chip->operation = operation;
+	if (chip->cut && operation == chip->fault_operation) {
+		chip->cut = false;
+		chip->dead_us = instant(chip) + chip->fault_delay_us;
+	}
+}
+
+static bool port_random(void *ctx, uint8_t *out, size_t len)
+{
+	struct mr_chip *chip = ctx;
+
+	chip->sink.random(chip->sink.ctx, out, len);
+	return true;
+}
+
+static bool port_send(void *ctx, const uint8_t *frame, size_t len, uint32_t cookie)
+{
+	struct mr_chip *chip = ctx;
+
+	if (!dead(chip))
+		chip->sink.frame(chip->sink.ctx, frame, len, cookie, instant(chip));
+	return true;
+}
+
+static bool port_tune(void *ctx, uint16_t freq_mhz)
+{
+	struct mr_chip *chip = ctx;
+
+	if (!dead(chip))
+		chip->sink.tune(chip->sink.ctx, freq_mhz, instant(chip));
+	return true;
+}
+
+static bool port_store_read(void *ctx, unsigned slot, uint8_t *out, size_t len)
+{
+	struct mr_chip *chip = ctx;
+
+	if (slot >= MR_STORE_SLOTS || len > MR_STORE_MAX)
+		return false;
+	mr_copy(out, chip->flash[slot], len);
+	return true;
+}
+
+/* Erase, then write octet by octet: a cut leaves the sector erased, or the octets up to it. */
+static bool port_store_write(void *ctx, unsigned slot, const uint8_t *bytes, size_t len)
+{
+	struct mr_chip *chip = ctx;
+	uint64_t write_ns = chip->profile->write_ns;
+
+	if (slot >= MR_STORE_SLOTS || len > MR_STORE_MAX)
+		return false;
+	if (chip->storage_fails && chip->operation == chip->fault_operation)
+		return false;
+	if (dead(chip))
+		return true;
+	chip->worked_ns += (uint64_t)chip->profile->erase_us * 1000;
+	for (size_t i = 0; i < MR_STORE_MAX; i++)
+		chip->flash[slot][i] = 0xff;
+	for (size_t i = 0; i < len && !dead(chip); i++) {
+		chip->worked_ns += write_ns;
+		chip->flash[slot][i] = bytes[i];
+	}
+	return true;
+}
+
+static bool port_selftest(void *ctx, unsigned item, const char **name, int32_t *value, bool *passed)
+{
+	struct mr_chip *chip = ctx;
+
+	switch (item) {
+	case 0:
+		*name = "vbat_mv";
+		*value = chip->selftest_fails ? 2410 : chip->vbat_mv;
+		*passed = *value >= 3000;
+		return true;
+	case 1:
+		*name = "temperature_c";
+		*value = chip->temperature_c;
+		*passed = true;
+		return true;
+	case 2:
+		*name = "flash_ok";
+		*value = 1;
+		*passed = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void port_indicate(void *ctx, int verdict)
+{
+	struct mr_chip *chip = ctx;
+
+	if (!dead(chip))
+		chip->sink.verdict(chip->sink.ctx, verdict);
+}
+
+void mr_chip_port(struct mr_chip *chip, struct mr_port *port)
+{
+	*port = (struct mr_port){ .ctx = chip, .now_us = port_now_us, .work = port_work, .random = port_random,
+				  .send = port_send, .tune = port_tune, .store_read = port_store_read,
+				  .store_write = port_store_write, .selftest = port_selftest,
+				  .indicate = port_indicate, .operation = port_operation };
+}

@@ -1,0 +1,52 @@
+/*
+ * A simulated microcontroller: the board that agent/core runs on where there is no board. One slow core, whose work is
+ * charged from a profile; a flash of two slots that a power cut tears; self-test items. No heap, no clock: whoever owns the
+ * chip gives it the time and takes what it sends.
+ *
+ *	mr_chip_init -> mr_chip_port -> { mr_chip_begin -> mr_agent_* -> mr_chip_end } ...
+ */
+#pragma once
+
+#include "agent/core/agent.h"
+
+/* What work costs. Sources in chip.c. */
+struct mr_chip_profile {
+	const char *name;
+	uint32_t boot_us, tune_us;
+	uint32_t x25519_us, keygen_us, sign_us, verify_us;
+	uint32_t aead_ns, hash_ns;		/* per octet */
+	uint32_t erase_us, write_ns, read_ns;	/* per store write; per octet */
+	uint32_t selftest_us;
+};
+const struct mr_chip_profile *mr_chip_profile(size_t i);	/* NULL ends the table */
+const struct mr_chip_profile *mr_chip_profile_named(const char *name);	/* NULL: none */
+
+/* What leaves the chip, with the instant at which the core came to it. */
+struct mr_chip_sink {
+	void *ctx;
+	void (*frame)(void *ctx, const uint8_t *frame, size_t len, uint32_t cookie, uint64_t at_us);
+	void (*tune)(void *ctx, uint16_t freq_mhz, uint64_t at_us);
+	void (*verdict)(void *ctx, int verdict);
+	void (*random)(void *ctx, uint8_t *out, size_t len);
+};
+
+/* Layout is ours. */
+struct mr_chip {
+	const struct mr_chip_profile *profile;
+	struct mr_chip_sink sink;
+	uint64_t began_us, worked_ns;
+	uint64_t dead_us;		/* power goes at this instant; UINT64_MAX: it stays */
+	uint8_t flash[MR_STORE_SLOTS][MR_STORE_MAX];
+	bool selftest_fails;
+	bool storage_fails;		/* writes fail during fault_operation */
+	bool cut;			/* power goes fault_delay_us after fault_operation begins */
+	uint8_t operation, fault_operation;
+	uint64_t fault_delay_us;
+	int32_t vbat_mv, temperature_c;
+};
+
+void mr_chip_init(struct mr_chip *chip, const struct mr_chip_profile *profile, const struct mr_chip_sink *sink);
+void mr_chip_port(struct mr_chip *chip, struct mr_port *port);
+/* The core turns to something at `now_us`; end: until when it is busy with it (not past the power cut). */
+void mr_chip_begin(struct mr_chip *chip, uint64_t now_us);
+uint64_t mr_chip_end(struct mr_chip *chip);

@@ -1,0 +1,358 @@
+#include "station/air/device.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/port/crypto.h"
+#include "agent/port/sim/chip.h"
+
+#define RX_QUEUE 8u		/* frames the chip's driver holds while the core is busy; more are lost */
+#define RATE_6M 12u
+#define MAC_RETRIES 7u
+#define WEAK_DB 28.0
+
+const char *device_fault_name(enum device_fault fault)
+{
+	static const char *const names[] = { "none", "selftest", "storage", "vanish", "power-cut", "wrong-batch-key",
+					     "weak-signal", "wrong-product", "clone" };
+
+	return (size_t)fault < sizeof(names) / sizeof(names[0]) ? names[fault] : NULL;
+}
+
+const char *device_chip_profile(size_t i)
+{
+	const struct mr_chip_profile *p = mr_chip_profile(i);
+
+	return p ? p->name : NULL;
+}
+
+/* What waits for the core (frames heard, reports) and what waits to leave (frames, tunes), each in order. */
+enum item_kind { ITEM_FRAME, ITEM_SENT, ITEM_TUNE };
+struct item {
+	struct item *next;
+	enum item_kind kind;
+	uint64_t at_us;
+	uint32_t cookie;
+	bool acked;
+	uint16_t freq_mhz;
+	size_t len;
+	uint8_t bytes[];
+};
+struct fifo {
+	struct item *head, *tail;
+};
+
+struct device {
+	struct loop *loop;
+	struct air_node *node;
+	struct device_config config;
+	struct loop_timer timer, power;
+	struct mr_chip chip;
+	struct mr_agent agent;
+	struct fifo in, out;
+	unsigned frames_waiting;
+	uint64_t busy_us, ready_us, draws;
+	bool on, up;			/* powered; booted */
+	uint16_t last_control;		/* of the last frame heard: the MAC drops repeats (802.11-2020 10.3.2.14) */
+	uint8_t last_sender[6];
+	int verdict;
+};
+
+static void put(struct fifo *f, struct item *item)
+{
+	item->next = NULL;
+	if (f->tail)
+		f->tail->next = item;
+	else
+		f->head = item;
+	f->tail = item;
+}
+
+static struct item *take(struct fifo *f)
+{
+	struct item *item = f->head;
+
+	if (item) {
+		f->head = item->next;
+		if (!f->head)
+			f->tail = NULL;
+	}
+	return item;
+}
+
+static void empty(struct fifo *f)
+{
+	for (struct item *item; (item = take(f));)
+		free(item);
+}
+
+static struct item *make(enum item_kind kind, const uint8_t *bytes, size_t len)
+{
+	struct item *item = calloc(1, sizeof(*item) + len);
+
+	if (!item)
+		abort();	/* the simulation itself has run out of memory: nothing sensible is left to do */
+	item->kind = kind;
+	item->len = len;
+	if (len)
+		memcpy(item->bytes, bytes, len);
+	return item;
+}
+
+/* --- the chip's outside --- */
+
+static void sink_frame(void *ctx, const uint8_t *frame, size_t len, uint32_t cookie, uint64_t at_us)
+{
+	struct device *d = ctx;
+	struct item *item = make(ITEM_FRAME, frame, len);
+
+	item->cookie = cookie;
+	item->at_us = at_us;
+	put(&d->out, item);
+}
+
+static void sink_tune(void *ctx, uint16_t freq_mhz, uint64_t at_us)
+{
+	struct device *d = ctx;
+	struct item *item = make(ITEM_TUNE, NULL, 0);
+
+	item->freq_mhz = freq_mhz;
+	item->at_us = at_us;
+	put(&d->out, item);
+}
+
+static void sink_verdict(void *ctx, int verdict) { ((struct device *)ctx)->verdict = verdict; }
+
+/* SHA-256 in counter mode over the device's seed: reproducible, and ten thousand of them cost no memory. */
+static void sink_random(void *ctx, uint8_t *out, size_t len)
+{
+	struct device *d = ctx;
+	uint64_t block[3] = { d->config.seed, 0, 0x64657669636521 };
+	uint8_t hash[32];
+
+	while (len > 0) {
+		size_t n = len < sizeof(hash) ? len : sizeof(hash);
+
+		block[1] = d->draws++;
+		(void)mr_sha256(block, sizeof(block), hash);
+		memcpy(out, hash, n);
+		out += n;
+		len -= n;
+	}
+}
+
+/* --- the core --- */
+
+static void rearm(struct device *d)
+{
+	uint64_t at_us = LOOP_NEVER, deadline_us;
+
+	if (d->up) {
+		deadline_us = mr_agent_deadline_us(&d->agent);
+		at_us = d->in.head ? d->busy_us : deadline_us > d->busy_us ? deadline_us : d->busy_us;
+		if (d->out.head && d->out.head->at_us < at_us)
+			at_us = d->out.head->at_us;
+		if (at_us > d->chip.dead_us)
+			at_us = d->chip.dead_us;
+	}
+	loop_at(d->loop, &d->timer, at_us);
+}
+
+static void power_off(struct device *d)
+{
+	bool again = d->config.fault == DEVICE_FAULT_POWER_CUT;
+
+	d->on = d->up = false;
+	empty(&d->in);
+	empty(&d->out);
+	d->frames_waiting = 0;
+	d->chip.dead_us = UINT64_MAX;
+	air_power(d->node, false);
+	loop_cancel(d->loop, &d->timer);
+	if (again)
+		loop_at(d->loop, &d->power, loop_now_us(d->loop) + d->config.off_us);
+}
+
+static void leave(struct device *d, struct item *item)
+{
+	struct radio_tx tx = { .rate_500kbps = RATE_6M, .retries = MAC_RETRIES, .priority = RADIO_NORMAL,
+			       .cookie = item->cookie };
+
+	if (item->kind == ITEM_TUNE) {
+		(void)air_tune(d->node, item->freq_mhz);
+	} else if (air_send(d->node, mr_rd_over(item->bytes, item->len), &tx) != 0) {
+		struct item *report = make(ITEM_SENT, NULL, 0);
+
+		report->cookie = item->cookie;
+		put(&d->in, report);
+	}
+}
+
+static void work(struct device *d, uint64_t now_us)
+{
+	struct item *item = take(&d->in);
+
+	mr_chip_begin(&d->chip, now_us);
+	if (!item) {
+		mr_agent_expire(&d->agent);
+	} else if (item->kind == ITEM_FRAME) {
+		d->frames_waiting--;
+		mr_agent_receive(&d->agent, mr_rd_over(item->bytes, item->len));
+	} else {
+		mr_agent_sent(&d->agent, item->cookie, item->acked);
+	}
+	free(item);
+	d->busy_us = mr_chip_end(&d->chip);
+}
+
+static void on_timer(void *ctx, uint64_t now_us)
+{
+	struct device *d = ctx;
+
+	if (now_us >= d->chip.dead_us) {
+		power_off(d);
+		return;
+	}
+	while (d->out.head && d->out.head->at_us <= now_us) {
+		struct item *item = take(&d->out);
+
+		leave(d, item);
+		free(item);
+	}
+	if (now_us >= d->busy_us && (d->in.head || now_us >= mr_agent_deadline_us(&d->agent)))
+		work(d, now_us);
+	rearm(d);
+}
+
+static void on_power(void *ctx, uint64_t now_us)
+{
+	struct device *d = ctx;
+	struct mr_port port;
+
+	if (!d->on) {		/* power comes; the chip boots */
+		d->on = true;
+		loop_at(d->loop, &d->power, now_us + d->chip.profile->boot_us);
+		return;
+	}
+	air_power(d->node, true);
+	mr_chip_port(&d->chip, &port);
+	mr_chip_begin(&d->chip, now_us);
+	d->up = mr_agent_init(&d->agent, &d->config.agent, &port);
+	d->busy_us = mr_chip_end(&d->chip);
+	rearm(d);
+}
+
+/* --- the air --- */
+
+static void on_received(void *ctx, struct mr_rd frame, const struct radio_rx *rx)
+{
+	struct device *d = ctx;
+	struct mr_rd r = frame;
+	uint8_t sender[6];
+	uint16_t fc, control;
+
+	(void)rx;
+	fc = mr_rd_le16(&r);
+	mr_rd_skip(&r, 8);
+	mr_rd_copy(&r, sender, 6);
+	mr_rd_skip(&r, 6);
+	control = mr_rd_le16(&r);
+	if (!d->up || r.bad || frame.left > MR_FRAME_MAX || (fc & 0xff) != 0xd0)
+		return;		/* the driver passes action frames on, nothing else */
+	if ((fc & 0x0800) && control == d->last_control && mr_equal(sender, d->last_sender, 6))
+		return;
+	d->last_control = control;
+	memcpy(d->last_sender, sender, 6);
+	if (d->frames_waiting >= RX_QUEUE)
+		return;
+	d->frames_waiting++;
+	put(&d->in, make(ITEM_FRAME, frame.at, frame.left));
+	rearm(d);
+}
+
+static void on_status(void *ctx, uint64_t cookie, bool acked, unsigned tries)
+{
+	struct device *d = ctx;
+	struct item *item;
+
+	(void)tries;
+	if (!d->up)
+		return;
+	item = make(ITEM_SENT, NULL, 0);
+	item->cookie = (uint32_t)cookie;
+	item->acked = acked;
+	put(&d->in, item);
+	rearm(d);
+}
+
+struct device *device_create(struct air *air, struct loop *loop, const struct device_config *config)
+{
+	static const uint8_t wrong_key[32] = { 0x77 };
+	const struct mr_chip_profile *profile = mr_chip_profile_named(config->chip);
+	struct device *d;
+	struct air_node_config node = { .x_m = config->x_m, .y_m = config->y_m, .tx_dbm = config->tx_dbm,
+					.acknowledges = true, .received = on_received, .status = on_status };
+
+	if (!profile) {
+		errno = EINVAL;
+		return NULL;
+	}
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return NULL;
+	d->loop = loop;
+	d->config = *config;
+	d->timer = (struct loop_timer){ .fn = on_timer, .ctx = d, .at_us = LOOP_NEVER };
+	d->power = (struct loop_timer){ .fn = on_power, .ctx = d, .at_us = LOOP_NEVER };
+	mr_chip_init(&d->chip, profile, &(struct mr_chip_sink){ d, sink_frame, sink_tune, sink_verdict, sink_random });
+	d->chip.vbat_mv = 3250 + (int32_t)(config->seed % 100);
+	d->chip.temperature_c = 21 + (int32_t)(config->seed / 100 % 12);
+	d->chip.selftest_fails = config->fault == DEVICE_FAULT_SELFTEST;
+	d->chip.storage_fails = config->fault == DEVICE_FAULT_STORAGE;
+	d->chip.cut = config->fault == DEVICE_FAULT_VANISH || config->fault == DEVICE_FAULT_POWER_CUT;
+	d->chip.fault_operation = config->fault_operation;
+	d->chip.fault_delay_us = config->fault_delay_us;
+	if (config->fault == DEVICE_FAULT_WRONG_BATCH_KEY)
+		d->config.agent.batch_key = wrong_key;
+	if (config->fault == DEVICE_FAULT_WRONG_PRODUCT)
+		d->config.agent.product = "another product";
+	if (config->fault == DEVICE_FAULT_WEAK_SIGNAL)
+		node.extra_loss_db = WEAK_DB;
+	node.ctx = d;
+	node.switch_us = profile->tune_us;
+	memcpy(node.mac, config->agent.mac, 6);
+	d->node = air_add_node(air, &node);
+	if (!d->node) {
+		free(d);
+		return NULL;
+	}
+	air_power(d->node, false);
+	d->ready_us = config->power_on_us + profile->boot_us;
+	loop_at(loop, &d->power, config->power_on_us);
+	return d;
+}
+
+void device_destroy(struct device *d)
+{
+	if (!d)
+		return;
+	air_node_detach(d->node);
+	loop_cancel(d->loop, &d->timer);
+	loop_cancel(d->loop, &d->power);
+	empty(&d->in);
+	empty(&d->out);
+	mr_wipe(&d->agent, sizeof(d->agent));
+	free(d);
+}
+
+const struct mr_agent *device_agent(const struct device *d) { return &d->agent; }
+uint64_t device_ready_us(const struct device *d) { return d->ready_us; }
+bool device_powered(const struct device *d) { return d->on; }
+size_t device_size(void) { return sizeof(struct device); }
+
+const uint8_t *device_store(const struct device *d, unsigned slot, size_t *len)
+{
+	*len = MR_STORE_MAX;
+	return d->chip.flash[slot];
+}

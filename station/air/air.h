@@ -23,11 +23,17 @@ struct air_node;
 /* Every figure's default and source (clause or measurement) stands in air.c; zero means the default. */
 struct air_config {
 	uint64_t seed;
-	double frame_loss;		/* extra loss per frame, 0..1: an open floor is 0.05 to 0.1 */
-	double loss_burst_frames;	/* mean length of a Gilbert-Elliott loss burst; 1: independent losses */
+	double frame_loss;		/* extra loss per frame heard, ACKs too, 0..1: an open floor is 0.05 to 0.1 */
+	double loss_burst_frames;	/* mean length of a Gilbert-Elliott loss burst; up to 1: independent losses */
 	double path_loss_exponent;	/* log-distance model */
-	double shadowing_db;		/* standard deviation per pair of nodes, fixed for the run */
+	double shadowing_db;		/* standard deviation per pair of nodes, fixed for the run; negative: none */
 	double noise_floor_dbm;
+	double cca_dbm;			/* weaker signals do not make the medium busy: hidden nodes */
+	double capture_first_db;	/* the frame that came first survives at this signal to interference ratio */
+	double capture_later_db;	/* a later frame takes the receiver over at this ratio */
+	bool short_preamble;		/* 802.11b frames above 1 Mb/s with the short PLCP preamble */
+	bool long_slot;			/* 2.4 GHz slots of 20 us, as where an 802.11b station is about */
+	bool no_desensitisation;	/* radios of one cluster do not disturb each other across channels */
 };
 
 struct air_node_config {
@@ -35,13 +41,16 @@ struct air_node_config {
 	uint8_t mac[6];
 	double x_m, y_m;
 	double tx_dbm;
-	bool promiscuous;		/* hears frames to others too (monitor mode); ACKs its own address only */
+	double extra_loss_db;		/* both ways: a bad antenna, a metal box */
+	uint8_t cluster;		/* not 0: shares a table with those of the same number within a metre */
+	bool promiscuous;		/* hears frames to others too (monitor mode, no ACKs); ACKs its own address only */
 	bool acknowledges;
 	bool lies_about_status;		/* reports every frame as acked (mt7601u) */
 	uint8_t cw_min;			/* 0: of the standard; 7: the Ralink chips' */
 	uint32_t switch_us;
 	size_t tx_queue_max;		/* frames; 0: 64 */
 	void *ctx;
+	/* Called from the loop, never from inside an air_* call; NULL: not wanted. They may call any air_* function. */
 	void (*received)(void *ctx, struct mr_rd frame, const struct radio_rx *rx);
 	void (*status)(void *ctx, uint64_t cookie, bool acked, unsigned tries);
 	void (*tuned)(void *ctx, uint16_t freq_mhz);
@@ -49,29 +58,44 @@ struct air_node_config {
 
 struct air *air_create(struct loop *loop, const struct air_config *config);
 void air_destroy(struct air *air);	/* and its nodes */
+struct loop *air_loop(const struct air *air);
 
 /* NULL: no memory. Untuned and switched on. */
 struct air_node *air_add_node(struct air *air, const struct air_node_config *config);
+/* As radio_tune: frames still queued are sent first; `tuned` follows after switch_us. */
 int air_tune(struct air_node *node, uint16_t freq_mhz);
-/* As radio_send. */
+/* As radio_send. The node fills in the Duration field of a unicast frame, and sets Retry when it tries again. A rate
+ * that the band lacks becomes its lowest. Rates: see phy.h (HT by 0x80 | MCS index). */
 int air_send(struct air_node *node, struct mr_rd frame, const struct radio_tx *tx);
-/* Off: hears nothing, sends nothing, forgets its queue (each queued frame is reported with 0 tries). */
+/* Off: hears nothing, a frame on the air breaks off, the queue is forgotten (each frame is reported: those never sent
+ * with 0 tries), a tune under way is forgotten without report. On again: untuned. */
 void air_power(struct air_node *node, bool on);
 void air_node_health(const struct air_node *node, struct radio_health *out);
+size_t air_node_queued(const struct air_node *node);	/* frames not yet reported */
+size_t air_node_number(const struct air_node *node);	/* from 0, in the order of air_add_node */
+/* Off, and no callback any more: its owner goes away. The node itself stays until air_destroy. */
+void air_node_detach(struct air_node *node);
 
-/* A bystander network: frames of `frame_len` octets at `rate`, exponential gaps, taking `share` (0..1) of the air. */
+/* A bystander network: frames of `frame_len` octets at `rate`, exponential gaps, with their ACKs taking `share` (0..1)
+ * of the air. 0, -MR_CAUSE_BAD_REQUEST or -MR_CAUSE_NO_MEMORY. */
 int air_add_bystander(struct air *air, uint16_t freq_mhz, double share, size_t frame_len, uint8_t rate_500kbps);
 
-/* Everything that is sent on a channel (0: all), with radiotap, ACKs included. The file stays the caller's. */
+/* Everything that is sent on a channel (0: all), with radiotap, ACKs included; the signal is that at the floor's
+ * origin. The file stays the caller's, to be closed after air_destroy. 0 or -MR_CAUSE_NO_MEMORY. */
 int air_capture(struct air *air, FILE *to, uint16_t freq_mhz);
 
-/* Microseconds on air of one frame of `len` octets without FCS, preamble included (clauses 15.3.5, 17.4.3, 18.4). */
+/* Microseconds on air of one frame of `len` octets without FCS, preamble included (clauses in phy.h). */
 uint32_t air_frame_us(uint16_t freq_mhz, uint8_t rate_500kbps, size_t len);
 /* The least a unicast exchange takes: DIFS, frame, SIFS, ACK; no backoff, no retry. For lower bounds. */
 uint32_t air_exchange_us(uint16_t freq_mhz, uint8_t rate_500kbps, size_t len);
 
+/*
+ * frames: tries, ACKs not counted; retries: those that were not the first; octets and airtime_us: of all, ACKs
+ * included. As the addressees saw it (group frames: every node on the channel): collisions: lost to another
+ * transmission; captured: received in spite of one; lost: too weak, or taken by frame_loss or desensitisation.
+ */
 struct air_totals {
-	uint64_t frames, collisions, captured, lost, retries, octets, airtime_us;
+	uint64_t frames, collisions, captured, lost, retries, octets, airtime_us, acks;
 };
 void air_totals(const struct air *air, struct air_totals *out);
 

@@ -1,0 +1,27 @@
+/* IEEE 802.11-2020 annex E and 17.3.8.4.2: centre frequency = starting frequency + 5 MHz * channel. */
+#include "station/radio/radio.h"
+
+uint16_t radio_freq_of_channel(unsigned channel)
+{
+	if (channel >= 1 && channel <= 13)
+		return (uint16_t)(2407 + 5 * channel);
+	if (channel == 14)	/* Japan, 15.4.4.2: out of the raster */
+		return 2484;
+	if ((channel >= 32 && channel <= 144 && channel % 4 == 0) ||
+	    (channel >= 149 && channel <= 177 && channel % 4 == 1))
+		return (uint16_t)(5000 + 5 * channel);
+	return 0;
+}
+
+unsigned radio_channel_of_freq(uint16_t freq_mhz)
+{
+	unsigned channel = 0;
+
+	if (freq_mhz == 2484)
+		channel = 14;
+	else if (freq_mhz > 2407 && freq_mhz < 2484 && (freq_mhz - 2407) % 5 == 0)
+		channel = (freq_mhz - 2407u) / 5;
+	else if (freq_mhz > 5000 && freq_mhz < 6000 && freq_mhz % 5 == 0)
+		channel = (freq_mhz - 5000u) / 5;
+	return radio_freq_of_channel(channel) == freq_mhz ? channel : 0;
+}

@@ -1,0 +1,319 @@
+/*
+ * A radio on the simulated air behind the radio seam. What real adapters do differently from one another is a row of
+ * the table of profiles; what real kernels and drivers do wrong is switchable (struct air_faults).
+ */
+#include "station/radio/radio.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/wire/cause.h"
+#include "station/air/air.h"
+
+/* Kernels report no status for a frame that they dropped silently; a driver for libpcap gives up after this long. */
+#define SILENT_DROP_US 200000
+#define SILENT_MAX 64	/* such frames at once */
+#define TX_DBM 17.0
+#define CLUSTER 1	/* the adapters of one station stand on one table */
+
+/*
+ * switch_us: what one channel change costs.
+ *   mt7612u    430 to 580 ms measured by users, because the driver calibrates at every change (morrownr/USB-WiFi #376);
+ *              mt7610u runs the same driver core
+ *   rt2800usb  about 90 register accesses over USB and the oscillator's settling: 15 to 40 ms expected, unmeasured
+ *   ath9k_htc  drain, full chip reset and six firmware round trips: 20 to 60 ms expected, unmeasured
+ *   mt7601u    no figure found: as ath9k_htc
+ * acknowledges: active monitor mode (Linux: mt76, mt7601u). mt7601u then delivers own and group frames only, and its
+ * status is "acknowledged" for whatever left. rt2800usb's backoff is drawn from 0..7 in monitor mode (Guenther et al.).
+ * retries: the hardware's own limit where the driver ignores the caller's; -1: the caller's counts.
+ * ath9k_htc ignores the caller's rate and reports one try always.
+ */
+struct profile {
+	const char *name;
+	bool five_ghz, acknowledges, promiscuous, lies, one_try, lowest_rate;
+	uint8_t cw_min;
+	int8_t retries;
+	uint32_t switch_us;
+};
+
+static const struct profile profiles[] = {
+	{ .name = "ideal", .five_ghz = true, .acknowledges = true, .promiscuous = true, .retries = -1, .switch_us = 1000 },
+	{ .name = "mt7612u", .five_ghz = true, .acknowledges = true, .promiscuous = true, .retries = 7,
+	  .switch_us = 450000 },
+	{ .name = "mt7610u", .five_ghz = true, .acknowledges = true, .promiscuous = true, .retries = 7,
+	  .switch_us = 450000 },
+	{ .name = "mt7601u", .acknowledges = true, .lies = true, .retries = 7, .switch_us = 60000 },
+	{ .name = "rt2800usb", .promiscuous = true, .cw_min = 7, .retries = 7, .switch_us = 20000 },
+	{ .name = "ath9k_htc", .promiscuous = true, .one_try = true, .lowest_rate = true, .retries = 7,
+	  .switch_us = 60000 },
+};
+
+struct simulated {
+	struct radio radio;
+	struct loop *loop;
+	struct air_node *node;
+	const struct profile *profile;
+	struct air_faults faults;
+	uint16_t true_mhz, asked_mhz;	/* asked: a tune under way */
+	bool plugged, gone_due, back_due;
+	struct { uint64_t cookie, due_us; } silent[SILENT_MAX];	/* frames dropped silently, oldest first */
+	size_t silent_count;
+	struct loop_timer plug_timer, silent_timer;
+};
+
+static struct simulated *of(struct radio *radio) { return (struct simulated *)(void *)radio; }
+
+const char *radio_simulated_profile(size_t i)
+{
+	return i < sizeof(profiles) / sizeof(profiles[0]) ? profiles[i].name : NULL;
+}
+
+static void on_received(void *ctx, struct mr_rd frame, const struct radio_rx *rx)
+{
+	struct simulated *s = ctx;
+
+	if (s->radio.events.received)
+		s->radio.events.received(s->radio.events.ctx, &s->radio, frame, rx);
+}
+
+static void on_status(void *ctx, uint64_t cookie, bool acked, unsigned tries)
+{
+	struct simulated *s = ctx;
+
+	if (s->radio.events.status)
+		s->radio.events.status(s->radio.events.ctx, &s->radio, cookie, acked,
+				       s->profile->one_try && tries > 1 ? 1 : tries);
+}
+
+static void tell_tuned(struct simulated *s, int cause)
+{
+	uint16_t freq_mhz = s->asked_mhz;
+
+	s->asked_mhz = 0;
+	if (cause == 0)
+		s->radio.freq_mhz = freq_mhz;
+	if (s->radio.events.tuned)
+		s->radio.events.tuned(s->radio.events.ctx, &s->radio, freq_mhz, cause);
+}
+
+static void on_tuned(void *ctx, uint16_t freq_mhz)
+{
+	struct simulated *s = ctx;
+
+	s->true_mhz = freq_mhz;
+	tell_tuned(s, 0);
+}
+
+static const struct radio_channel *channel_of(const struct radio *radio, uint16_t freq_mhz)
+{
+	for (size_t i = 0; i < radio->caps.channel_count; i++)
+		if (radio->caps.channels[i].freq_mhz == freq_mhz)
+			return &radio->caps.channels[i];
+	return NULL;
+}
+
+static int simulated_tune(struct radio *radio, uint16_t freq_mhz)
+{
+	struct simulated *s = of(radio);
+	const struct radio_channel *channel = channel_of(radio, freq_mhz);
+	int cause;
+
+	if (!s->plugged)
+		return -MR_CAUSE_RADIO_GONE;
+	if (!channel || (channel->flags & RADIO_DISABLED) || s->asked_mhz != 0)
+		return -MR_CAUSE_BAD_REQUEST;
+	/* A stuck radio goes through the motions and stays where it came up. */
+	cause = air_tune(s->node, s->faults.stuck_channel && s->true_mhz != 0 ? s->true_mhz : freq_mhz);
+	if (cause != 0)
+		return cause;
+	s->asked_mhz = freq_mhz;
+	radio->freq_mhz = 0;
+	return 0;
+}
+
+static void on_silent(void *ctx, uint64_t now_us)
+{
+	struct simulated *s = ctx;
+
+	while (s->silent_count > 0 && s->silent[0].due_us <= now_us) {
+		uint64_t cookie = s->silent[0].cookie;
+
+		s->silent_count--;
+		memmove(s->silent, s->silent + 1, s->silent_count * sizeof(s->silent[0]));
+		on_status(s, cookie, false, 0);
+	}
+	if (s->silent_count > 0)
+		loop_at(s->loop, &s->silent_timer, s->silent[0].due_us);
+}
+
+static int drop_silently(struct simulated *s, uint64_t cookie)
+{
+	if (s->silent_count == SILENT_MAX)
+		return -MR_CAUSE_NO_MEMORY;
+	s->silent[s->silent_count].cookie = cookie;
+	s->silent[s->silent_count++].due_us = loop_now_us(s->loop) + SILENT_DROP_US;
+	loop_at(s->loop, &s->silent_timer, s->silent[0].due_us);
+	return 0;
+}
+
+static int simulated_send(struct radio *radio, struct mr_rd frame, const struct radio_tx *asked)
+{
+	struct simulated *s = of(radio);
+	struct radio_tx tx = *asked;
+
+	if (!s->plugged || s->asked_mhz != 0 || radio->freq_mhz == 0)
+		return -MR_CAUSE_RADIO_GONE;
+	if (channel_of(radio, radio->freq_mhz)->flags != 0)
+		return s->faults.silent_no_ir ? drop_silently(s, tx.cookie) : -MR_CAUSE_RADIO_GONE;
+	if (s->profile->retries >= 0)
+		tx.retries = (uint8_t)s->profile->retries;
+	if (s->profile->lowest_rate)
+		tx.rate_500kbps = 0;	/* which the air takes for the band's lowest */
+	return air_send(s->node, frame, &tx);
+}
+
+static void simulated_health(const struct radio *radio, struct radio_health *out)
+{
+	air_node_health(((const struct simulated *)(const void *)radio)->node, out);
+}
+
+static void simulated_close(struct radio *radio)
+{
+	struct simulated *s = of(radio);
+
+	s->radio.events = (struct radio_events){ 0 };
+	air_node_detach(s->node);
+	loop_cancel(s->loop, &s->plug_timer);
+	loop_cancel(s->loop, &s->silent_timer);
+	free(s);
+}
+
+static const struct radio_ops ops = { simulated_tune, simulated_send, simulated_health, simulated_close };
+
+/* The air's own reports of the queue were armed before this timer, and so come before it. The user may close the radio
+ * in its gone or back: nothing is touched after those. */
+static void on_plug(void *ctx, uint64_t now_us)
+{
+	struct simulated *s = ctx;
+
+	if (s->gone_due) {
+		s->gone_due = false;
+		for (size_t i = 0; i < s->silent_count; i++)
+			s->silent[i].due_us = 0;
+		on_silent(s, now_us);
+		if (s->asked_mhz != 0)
+			tell_tuned(s, -MR_CAUSE_RADIO_GONE);
+		s->radio.freq_mhz = 0;
+		if (s->back_due)
+			loop_at(s->loop, &s->plug_timer, now_us);
+		if (s->radio.events.gone)
+			s->radio.events.gone(s->radio.events.ctx, &s->radio);
+	} else if (s->back_due) {
+		s->back_due = false;
+		s->plugged = true;
+		s->true_mhz = 0;
+		air_power(s->node, true);
+		if (s->radio.events.back)
+			s->radio.events.back(s->radio.events.ctx, &s->radio);
+	}
+}
+
+void radio_simulated_unplug(struct radio *radio)
+{
+	struct simulated *s = of(radio);
+
+	if (!s->plugged && !s->back_due)
+		return;
+	if (!s->plugged) {	/* unplugged, plugged in and unplugged again before anybody was told */
+		s->back_due = false;
+		return;
+	}
+	s->plugged = false;
+	s->gone_due = true;
+	air_power(s->node, false);
+	loop_at(s->loop, &s->plug_timer, loop_now_us(s->loop));
+}
+
+void radio_simulated_replug(struct radio *radio)
+{
+	struct simulated *s = of(radio);
+
+	if (s->plugged)
+		return;
+	s->back_due = true;
+	loop_at(s->loop, &s->plug_timer, loop_now_us(s->loop));
+}
+
+/* As in most countries: 1 to 13, 36 to 48 and 149 to 165 to send on; radar channels and 14 to listen only. */
+static void fill_channels(struct radio_caps *caps, bool five_ghz)
+{
+	for (unsigned n = 1; n <= 177; n++) {
+		uint16_t freq_mhz = radio_freq_of_channel(n);
+		uint8_t flags = 0;
+
+		if (freq_mhz == 0 || n == 32 || n > 165 || (n > 14 && !five_ghz))
+			continue;
+		if (n == 14)
+			flags = RADIO_NO_IR;
+		else if (n >= 52 && n <= 144)
+			flags = RADIO_NO_IR | RADIO_RADAR;
+		caps->channels[caps->channel_count++] =
+			(struct radio_channel){ .freq_mhz = freq_mhz, .flags = flags, .max_dbm = 20 };
+	}
+}
+
+struct radio *radio_open_simulated(struct air *air, const char *name, const char *profile, const uint8_t mac[static 6],
+				   double x_m, double y_m, const struct air_faults *faults)
+{
+	const struct profile *p = NULL;
+	struct air_node_config config = { .x_m = x_m, .y_m = y_m, .tx_dbm = TX_DBM, .cluster = CLUSTER,
+					  .received = on_received, .status = on_status, .tuned = on_tuned };
+	struct simulated *s;
+
+	for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++)
+		if (strcmp(profiles[i].name, profile) == 0)
+			p = &profiles[i];
+	if (!p) {
+		errno = EINVAL;
+		return NULL;
+	}
+	s = calloc(1, sizeof(*s));
+	snprintf(config.name, sizeof(config.name), "%s", name);
+	memcpy(config.mac, mac, 6);
+	config.promiscuous = p->promiscuous;
+	config.acknowledges = p->acknowledges;
+	config.lies_about_status = p->lies;
+	config.cw_min = p->cw_min;
+	config.switch_us = p->switch_us;
+	config.ctx = s;
+	if (s)
+		s->node = air_add_node(air, &config);
+	if (!s || !s->node) {
+		free(s);
+		errno = ENOMEM;
+		return NULL;
+	}
+	s->radio.ops = &ops;
+	s->profile = p;
+	s->loop = air_loop(air);
+	s->plugged = true;
+	if (faults)
+		s->faults = *faults;
+	s->plug_timer = (struct loop_timer){ .fn = on_plug, .ctx = s };
+	s->silent_timer = (struct loop_timer){ .fn = on_silent, .ctx = s };
+
+	struct radio_caps *caps = &s->radio.caps;
+
+	snprintf(caps->name, sizeof(caps->name), "%s", name);
+	snprintf(caps->path, sizeof(caps->path), "sim%zu", air_node_number(s->node));
+	snprintf(caps->driver, sizeof(caps->driver), "%s", p->name);
+	memcpy(caps->mac, mac, 6);
+	caps->simulated = true;
+	caps->acknowledges = p->acknowledges;
+	caps->truthful_status = !p->lies;
+	caps->switch_us = p->switch_us;
+	fill_channels(caps, p->five_ghz);
+	return &s->radio;
+}

@@ -67,6 +67,9 @@ $(OUT)/%.o: %.c
 	@mkdir -p $(@D); echo "  CC      $<"
 	$(Q)$(CC) $(CPPALL) $(CSTATION) -MMD -MP -c -o $@ $<
 
+# The SQL texts are part of the program (.incbin in db/sql.c).
+$(OUT)/db/sql.o: $(wildcard db/*.sql db/*/*.sql)
+
 # Each unit test names the files it links in a comment: ` * links: agent/wire/noise.c ...`.
 # Tests of whole batches (tests/line) and benchmarks link everything but main.c.
 UNIT_C  := $(wildcard tests/unit/*.c)

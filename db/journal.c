@@ -1,0 +1,451 @@
+/*
+ * The queue and the thread. Two queues take turns: the caller fills one while the thread writes the other into one
+ * transaction. What comes while a commit waits for the disk is the next transaction, so groups grow with the load and an
+ * idle journal adds no delay.
+ */
+#include "db/journal.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "db/resume.h"
+#include "db/store.h"
+#include "db/write.h"
+
+#define CHUNK_LEN 65536
+#define CHUNKS_KEPT 64		/* per queue: 4 MiB stay, what a burst took beyond goes back */
+
+struct chunk {
+	struct chunk *next;
+	size_t used, cap;
+	_Alignas(max_align_t) uint8_t bytes[];
+};
+
+struct entry {
+	struct entry *next;
+	struct journal_record record;	/* cut after the member that its kind uses */
+};
+
+struct queue {
+	struct entry *first, **last;
+	uint64_t tickets;		/* of the last entry */
+	struct chunk *chunk, *spare;	/* being filled, first; emptied ones */
+	size_t spare_count;
+};
+
+struct journal {
+	struct store store;
+	struct writer writer;		/* under `connection` */
+	pthread_mutex_t connection;
+	pthread_t thread;
+	bool started;
+	int fd;
+
+	pthread_mutex_t lock;		/* all below but the atomics */
+	pthread_cond_t filled, written;
+	struct queue queues[2];
+	unsigned filling;
+	uint64_t submitted;
+	unsigned waiters;
+	bool idle, closing;
+
+	_Atomic uint64_t durable;
+	_Atomic(const char *) failed;
+	char reason[480];
+};
+
+/* Memory of a queue: taken piece by piece, given back at once. */
+
+static void *queue_take(struct queue *queue, size_t len)
+{
+	struct chunk *chunk = queue->chunk;
+	size_t need = (len + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
+
+	if (!chunk || chunk->cap - chunk->used < need) {
+		size_t cap = need > CHUNK_LEN ? need : CHUNK_LEN;
+
+		if (cap == CHUNK_LEN && queue->spare) {
+			chunk = queue->spare;
+			queue->spare = chunk->next;
+			queue->spare_count--;
+		} else {
+			chunk = malloc(sizeof(*chunk) + cap);
+			if (!chunk)
+				return NULL;
+			chunk->cap = cap;
+		}
+		chunk->used = 0;
+		chunk->next = queue->chunk;
+		queue->chunk = chunk;
+	}
+	chunk->used += need;
+	return chunk->bytes + chunk->used - need;
+}
+
+static void queue_empty(struct queue *queue)
+{
+	while (queue->chunk) {
+		struct chunk *chunk = queue->chunk;
+
+		queue->chunk = chunk->next;
+		if (chunk->cap != CHUNK_LEN || queue->spare_count >= CHUNKS_KEPT) {
+			free(chunk);
+			continue;
+		}
+		chunk->next = queue->spare;
+		queue->spare = chunk;
+		queue->spare_count++;
+	}
+	queue->first = NULL;
+	queue->last = &queue->first;
+}
+
+static void queue_destroy(struct queue *queue)
+{
+	queue_empty(queue);
+	while (queue->spare) {
+		struct chunk *chunk = queue->spare;
+
+		queue->spare = chunk->next;
+		free(chunk);
+	}
+}
+
+/* What a record of each kind is made of: how long it is, where its texts and blobs are. */
+
+#define POINTERS_MAX 8
+struct shape {
+	size_t len;
+	size_t texts[POINTERS_MAX], blobs[POINTERS_MAX];	/* offset + 1 in the record; 0 ends */
+};
+
+#define AT(member) (offsetof(struct journal_record, member) + 1)
+#define UPTO(member) (offsetof(struct journal_record, member) + sizeof(((struct journal_record *)0)->member))
+
+static const struct shape shapes[] = {
+	[JOURNAL_UNIT] = { UPTO(unit), { AT(unit.product), AT(unit.hw_rev), AT(unit.firmware) }, { 0 } },
+	[JOURNAL_UNIT_STATE] = { UPTO(unit_state), { AT(unit_state.cause.name), AT(unit_state.cause.side) }, { 0 } },
+	[JOURNAL_ATTEMPT] = { UPTO(attempt), { AT(attempt.radio), AT(attempt.method) }, { 0 } },
+	[JOURNAL_ATTEMPT_END] = { UPTO(attempt_end), { AT(attempt_end.cause.name), AT(attempt_end.cause.side),
+				  AT(attempt_end.step), AT(attempt_end.detail) }, { 0 } },
+	[JOURNAL_STEP] = { UPTO(step), { AT(step.name), AT(step.cause.name), AT(step.cause.side) }, { 0 } },
+	[JOURNAL_MEASUREMENT] = { UPTO(measurement), { AT(measurement.name), AT(measurement.unit) }, { 0 } },
+	[JOURNAL_IDENTITY] = { UPTO(identity), { AT(identity.serial), AT(identity.pin_kind), AT(identity.kek_id),
+			       AT(identity.issuer), AT(identity.serial_hex), AT(identity.subject) },
+			       { AT(identity.pin_sealed), AT(identity.pin_salt), AT(identity.certificate) } },
+	[JOURNAL_CERT_STATE] = { UPTO(cert_state), { 0 }, { 0 } },
+	[JOURNAL_TRANSACTION] = { UPTO(transaction), { AT(transaction.operation) }, { 0 } },
+	[JOURNAL_RECEIPT] = { UPTO(receipt), { 0 },
+			      { AT(receipt.receipt), AT(receipt.challenge), AT(receipt.signature) } },
+	[JOURNAL_SIGHTING] = { UPTO(sighting), { AT(sighting.verdict) }, { 0 } },
+	[JOURNAL_RADIO] = { UPTO(radio), { AT(radio.radio), AT(radio.path), AT(radio.driver) }, { 0 } },
+	[JOURNAL_GUARD] = { UPTO(guard), { AT(guard.guard), AT(guard.detail) }, { 0 } },
+	[JOURNAL_AUDIT] = { UPTO(audit), { AT(audit.actor), AT(audit.action), AT(audit.subject), AT(audit.body) }, { 0 } },
+	[JOURNAL_BATCH_END] = { UPTO(batch_end), { AT(batch_end.state), AT(batch_end.policy) }, { 0 } },
+};
+
+static bool copy_text(struct queue *queue, uint8_t *record, size_t offset)
+{
+	const char *from;
+	char *to;
+	size_t len;
+
+	memcpy(&from, record + offset, sizeof(from));
+	if (!from)
+		return true;
+	len = strlen(from) + 1;
+	to = queue_take(queue, len);
+	if (!to)
+		return false;
+	memcpy(to, from, len);
+	memcpy(record + offset, &to, sizeof(to));
+	return true;
+}
+
+static bool copy_blob(struct queue *queue, uint8_t *record, size_t offset)
+{
+	struct journal_blob blob;
+	void *to;
+
+	memcpy(&blob, record + offset, sizeof(blob));
+	if (blob.len == 0)
+		return true;
+	to = queue_take(queue, blob.len);
+	if (!to)
+		return false;
+	memcpy(to, blob.at, blob.len);
+	blob.at = to;
+	memcpy(record + offset, &blob, sizeof(blob));
+	return true;
+}
+
+static bool queue_add(struct queue *queue, const struct journal_record *record)
+{
+	const struct shape *shape = &shapes[record->kind];
+	struct entry *entry = queue_take(queue, offsetof(struct entry, record) + shape->len);
+	uint8_t *copy;
+
+	if (!entry)
+		return false;
+	copy = (uint8_t *)&entry->record;
+	memcpy(copy, record, shape->len);
+	for (size_t i = 0; i < POINTERS_MAX && shape->texts[i]; i++)
+		if (!copy_text(queue, copy, shape->texts[i] - 1))
+			return false;
+	for (size_t i = 0; i < POINTERS_MAX && shape->blobs[i]; i++)
+		if (!copy_blob(queue, copy, shape->blobs[i] - 1))
+			return false;
+	entry->next = NULL;
+	*queue->last = entry;
+	queue->last = &entry->next;
+	return true;
+}
+
+/* The thread */
+
+static void tell(struct journal *journal)
+{
+	uint64_t one = 1;
+
+	pthread_mutex_lock(&journal->lock);
+	if (journal->waiters)
+		pthread_cond_broadcast(&journal->written);
+	pthread_mutex_unlock(&journal->lock);
+	/* Full means that it is readable already. */
+	if (write(journal->fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+static void give_up(struct journal *journal, const char *reason)
+{
+	snprintf(journal->reason, sizeof(journal->reason), "%s", reason);
+	atomic_store_explicit(&journal->failed, journal->reason, memory_order_release);
+}
+
+/* One transaction. 0, or -1: rolled back, and the reason is kept. */
+static int commit_queue(struct journal *journal, const struct queue *queue, bool last)
+{
+	struct writer *writer = &journal->writer;
+
+	if (writer_transaction(writer, WRITE_begin) != 0)
+		goto failed;
+	for (const struct entry *entry = queue->first; entry; entry = entry->next)
+		if (writer_put(writer, &entry->record) != 0)
+			goto failed;
+	if (last && writer->session) {
+		struct write_bind bind = write_bind(writer->statement[WRITE_session_end]);
+
+		bind_int(&bind, writer->session);
+		bind_int(&bind, writer->last_us);
+		if (writer_run(writer, bind.statement, "the end of the session") != 0)
+			goto failed;
+	}
+	if (writer_anchor(writer, last) != 0 || writer_transaction(writer, WRITE_commit) != 0)
+		goto failed;
+	return 0;
+failed:
+	give_up(journal, writer->error);
+	/* An error that rolled back by itself leaves nothing to roll back. */
+	if (!sqlite3_get_autocommit(writer->db))
+		writer_transaction(writer, WRITE_rollback);
+	return -1;
+}
+
+static void *run(void *ctx)
+{
+	struct journal *journal = ctx;
+	bool last = false;
+
+	while (!last) {
+		struct queue *queue;
+		int result;
+
+		pthread_mutex_lock(&journal->lock);
+		queue = &journal->queues[journal->filling];
+		while (!queue->first && !journal->closing) {
+			journal->idle = true;
+			pthread_cond_wait(&journal->filled, &journal->lock);
+		}
+		journal->idle = false;
+		last = journal->closing;
+		journal->filling ^= 1;
+		pthread_mutex_unlock(&journal->lock);
+
+		pthread_mutex_lock(&journal->connection);
+		result = commit_queue(journal, queue, last);
+		pthread_mutex_unlock(&journal->connection);
+		if (result == 0 && queue->first)
+			atomic_store_explicit(&journal->durable, queue->tickets, memory_order_release);
+		queue_empty(queue);
+		tell(journal);
+		if (result != 0)
+			break;
+	}
+	return NULL;
+}
+
+/* The caller's side */
+
+static int journal_prepare(struct journal *journal, const struct journal_options *options, char *error, size_t error_len)
+{
+	const struct sql_migration *migrations;
+	size_t count;
+	int rc;
+
+	journal->store.lock_fd = -1;
+	journal->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	for (size_t i = 0; i < 2; i++)
+		journal->queues[i].last = &journal->queues[i].first;
+	pthread_mutex_init(&journal->connection, NULL);
+	pthread_mutex_init(&journal->lock, NULL);
+	pthread_cond_init(&journal->filled, NULL);
+	pthread_cond_init(&journal->written, NULL);
+	if (journal->fd < 0) {
+		snprintf(error, error_len, "the system gives no event descriptor: raise the limit of open files");
+		return -STORE_UNAVAILABLE;
+	}
+	migrations = sql_migrations(&count);
+	rc = store_open(&journal->store, options->path, options->simulated ? STORE_SIMULATED : STORE_REAL, migrations, count,
+			error, error_len);
+	if (rc != 0)
+		return rc;
+	if (writer_init(&journal->writer, journal->store.db) != 0) {
+		snprintf(error, error_len, "%s: %s", options->path, journal->writer.error);
+		return -STORE_UNAVAILABLE;
+	}
+	journal->writer.sign = options->sign;
+	journal->writer.sign_ctx = options->sign_ctx;
+	journal->writer.sign_key_id = options->sign_key_id;
+	journal->writer.anchor_every = options->anchor_every;
+	if (pthread_create(&journal->thread, NULL, run, journal) != 0) {
+		snprintf(error, error_len, "the system gives no thread: raise the limit of processes");
+		return -STORE_UNAVAILABLE;
+	}
+	journal->started = true;
+	return 0;
+}
+
+int journal_open(struct journal **out, const struct journal_options *options, char *error, size_t error_len)
+{
+	struct journal *journal = calloc(1, sizeof(*journal));
+	int rc;
+
+	if (!journal) {
+		snprintf(error, error_len, "no memory is left");
+		return -STORE_UNAVAILABLE;
+	}
+	rc = journal_prepare(journal, options, error, error_len);
+	if (rc != 0) {
+		journal_close(journal);
+		return rc;
+	}
+	*out = journal;
+	return 0;
+}
+
+int journal_begin(struct journal *journal, const struct journal_batch *batch, struct journal_start *start,
+		  journal_resume_fn *unit, void (*serial)(void *ctx, const char *serial),
+		  void (*pin)(void *ctx, const uint8_t lookup[static 32]), void *ctx, char *error, size_t error_len)
+{
+	const struct resume_calls calls = { unit, serial, pin, ctx };
+	char holder[80];
+	int rc;
+
+	pthread_mutex_lock(&journal->connection);
+	rc = resume_begin(&journal->writer, journal->store.simulated, batch, start, &calls, error, error_len);
+	pthread_mutex_unlock(&journal->connection);
+	if (rc == 0) {
+		snprintf(holder, sizeof(holder), "lot %s", batch->lot);
+		store_hold_as(&journal->store, holder);
+	}
+	return rc;
+}
+
+uint64_t journal_submit(struct journal *journal, const struct journal_record *record)
+{
+	struct queue *queue;
+	uint64_t ticket = 0;
+	bool wake = false;
+
+	if (journal_failed(journal))
+		return 0;
+	pthread_mutex_lock(&journal->lock);
+	queue = &journal->queues[journal->filling];
+	if (queue_add(queue, record)) {
+		ticket = queue->tickets = ++journal->submitted;
+		wake = journal->idle;
+		journal->idle = false;
+	}
+	pthread_mutex_unlock(&journal->lock);
+	if (wake)
+		pthread_cond_signal(&journal->filled);
+	return ticket;
+}
+
+uint64_t journal_durable(const struct journal *journal)
+{
+	return atomic_load_explicit(&journal->durable, memory_order_acquire);
+}
+
+int journal_wait(struct journal *journal, uint64_t ticket)
+{
+	pthread_mutex_lock(&journal->lock);
+	assert(ticket <= journal->submitted);
+	journal->waiters++;
+	while (journal_durable(journal) < ticket && !journal_failed(journal))
+		pthread_cond_wait(&journal->written, &journal->lock);
+	journal->waiters--;
+	pthread_mutex_unlock(&journal->lock);
+	return journal_durable(journal) >= ticket ? 0 : -1;
+}
+
+int journal_fd(const struct journal *journal)
+{
+	return journal->fd;
+}
+
+const char *journal_failed(const struct journal *journal)
+{
+	return atomic_load_explicit(&journal->failed, memory_order_acquire);
+}
+
+uint64_t journal_cpu_us(const struct journal *journal)
+{
+	struct timespec used;
+	clockid_t clock;
+
+	if (pthread_getcpuclockid(journal->thread, &clock) != 0 || clock_gettime(clock, &used) != 0)
+		return 0;
+	return (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
+}
+
+void journal_close(struct journal *journal)
+{
+	if (!journal)
+		return;
+	if (journal->started) {
+		pthread_mutex_lock(&journal->lock);
+		journal->closing = true;
+		pthread_cond_signal(&journal->filled);
+		pthread_mutex_unlock(&journal->lock);
+		pthread_join(journal->thread, NULL);
+	}
+	writer_wipe(&journal->writer);
+	store_close(&journal->store);
+	for (size_t i = 0; i < 2; i++)
+		queue_destroy(&journal->queues[i]);
+	if (journal->fd >= 0)
+		close(journal->fd);
+	pthread_mutex_destroy(&journal->lock);
+	pthread_mutex_destroy(&journal->connection);
+	pthread_cond_destroy(&journal->filled);
+	pthread_cond_destroy(&journal->written);
+	free(journal);
+}

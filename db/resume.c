@@ -1,0 +1,408 @@
+#include "db/resume.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "db/sql.h"
+#include "db/store.h"
+
+/* station-restarted of agent/wire/cause.h */
+#define CAUSE_RESTARTED 24
+#define CAUSE_RESTARTED_NAME "station-restarted"
+#define CAUSE_RESTARTED_SIDE "power"
+
+/* These statements run once in a session, so they are prepared where they are used. */
+static sqlite3_stmt *prepare(struct writer *writer, const char *name)
+{
+	struct sql_text text = sql_statement(name);
+	sqlite3_stmt *statement = NULL;
+
+	if (!text.at || sqlite3_prepare_v2(writer->db, text.at, (int)text.len, &statement, NULL) != SQLITE_OK) {
+		snprintf(writer->error, sizeof(writer->error), "the database did not take %s: %s; %s", name,
+			 sqlite3_errmsg(writer->db), store_remedy(sqlite3_extended_errcode(writer->db)));
+		return NULL;
+	}
+	return statement;
+}
+
+static int finish(struct writer *writer, sqlite3_stmt *statement, const char *what)
+{
+	int rc = writer_run(writer, statement, what);
+
+	sqlite3_finalize(statement);
+	return rc;
+}
+
+/* After a loop over rows: the error, if it did not end with SQLITE_DONE. */
+static int done(struct writer *writer, sqlite3_stmt *statement, int rc, const char *what)
+{
+	if (rc != SQLITE_DONE)
+		snprintf(writer->error, sizeof(writer->error), "the database does not give %s: %s; %s", what,
+			 sqlite3_errmsg(writer->db), store_remedy(sqlite3_extended_errcode(writer->db)));
+	sqlite3_finalize(statement);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+/* Tells a power cut of the station from a killed process: /proc/sys/kernel/random/boot_id is new after each start. */
+static void boot_id(char out[static 40])
+{
+	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	out[0] = '\0';
+	if (!file)
+		return;
+	if (!fgets(out, 40, file))
+		out[0] = '\0';
+	out[strcspn(out, "\n")] = '\0';
+	fclose(file);
+}
+
+static void hex_short(char out[static 17], const uint8_t *bytes)
+{
+	for (size_t i = 0; i < 8; i++)
+		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+/* 1: resumed; 0: new; -1: `error` of the writer. */
+static int find_or_make_batch(struct writer *writer, const struct journal_batch *batch)
+{
+	sqlite3_stmt *statement = prepare(writer, "batch_find");
+	char known[17], given[17];
+	struct write_bind bind;
+	int rc;
+
+	if (!statement)
+		return -1;
+	sqlite3_bind_text(statement, 1, batch->lot, -1, SQLITE_STATIC);
+	rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW) {
+		bool same = sqlite3_column_bytes(statement, 1) == CHAIN_HASH_LEN &&
+			    memcmp(sqlite3_column_blob(statement, 1), batch->job_sha256, CHAIN_HASH_LEN) == 0;
+
+		writer->batch = sqlite3_column_int64(statement, 0);
+		if (!same) {
+			hex_short(known, sqlite3_column_blob(statement, 1));
+			hex_short(given, batch->job_sha256);
+			snprintf(writer->error, sizeof(writer->error), "lot %s is on record with another job file (SHA-256 %s..., "
+				 "this one is %s...): give the changed job a new lot, or run the job file as it was",
+				 batch->lot, known, given);
+		}
+		sqlite3_finalize(statement);
+		return same ? 1 : -1;
+	}
+	if (done(writer, statement, rc, "its batches") != 0)
+		return -1;
+	statement = prepare(writer, "batch_new");
+	if (!statement)
+		return -1;
+	bind = write_bind(statement);
+	bind_text(&bind, batch->lot);
+	bind_words(&bind, batch->product);
+	bind_words(&bind, batch->hw_rev);
+	bind_words(&bind, batch->work_order);
+	bind_int(&bind, batch->quantity);
+	bind_int(&bind, batch->test);
+	bind_blob(&bind, batch->job.at, batch->job.len);
+	bind_blob(&bind, batch->job_sha256, CHAIN_HASH_LEN);
+	bind_int(&bind, batch->at_us);
+	if (finish(writer, statement, "the batch") != 0)
+		return -1;
+	writer->batch = sqlite3_last_insert_rowid(writer->db);
+	return 0;
+}
+
+static int run_simple(struct writer *writer, const char *name, int64_t value)
+{
+	sqlite3_stmt *statement = prepare(writer, name);
+
+	if (!statement)
+		return -1;
+	sqlite3_bind_int64(statement, 1, value);
+	return finish(writer, statement, name);
+}
+
+static int close_dead_sessions(struct writer *writer, int64_t at_us, const char *boot)
+{
+	sqlite3_stmt *statement = prepare(writer, "sessions_dead");
+	struct write_bind bind;
+
+	if (!statement)
+		return -1;
+	bind = write_bind(statement);
+	bind_int(&bind, at_us);
+	bind_text(&bind, boot);
+	return finish(writer, statement, "the end of a dead session");
+}
+
+static int make_session(struct writer *writer, bool simulated, const struct journal_batch *batch, const char *boot)
+{
+	sqlite3_stmt *statement = prepare(writer, "session_new");
+	char host[65] = "";
+	struct write_bind bind;
+
+	if (!statement)
+		return -1;
+	gethostname(host, sizeof(host) - 1);
+	bind = write_bind(statement);
+	bind_int(&bind, writer->batch);
+	bind_int(&bind, simulated);
+	bind_words(&bind, batch->software);
+	bind_words(&bind, batch->job_path);
+	bind_words(&bind, batch->policy);
+	bind_words(&bind, batch->operator);
+	bind_int(&bind, (int64_t)batch->seed);
+	bind_int(&bind, batch->clock_ok);
+	/* A simulated run repeats to the byte wherever it runs. */
+	bind_text(&bind, simulated ? NULL : host);
+	bind_text(&bind, simulated || !*boot ? NULL : boot);
+	bind_int(&bind, batch->at_us);
+	if (finish(writer, statement, "the session") != 0)
+		return -1;
+	writer->session = sqlite3_last_insert_rowid(writer->db);
+	return 0;
+}
+
+static int interrupt_one(struct writer *writer, int64_t attempt, int64_t unit, int64_t at_us)
+{
+	sqlite3_stmt *statement = prepare(writer, "attempt_interrupt");
+	struct write_bind bind;
+
+	if (!statement)
+		return -1;
+	bind = write_bind(statement);
+	bind_int(&bind, attempt);
+	bind_int(&bind, CAUSE_RESTARTED);
+	bind_text(&bind, CAUSE_RESTARTED_NAME);
+	bind_text(&bind, CAUSE_RESTARTED_SIDE);
+	bind_int(&bind, at_us);
+	if (finish(writer, statement, "the end of an interrupted attempt") != 0)
+		return -1;
+	return writer_audit_attempt(writer, attempt, unit, "interrupted", CAUSE_RESTARTED_NAME, at_us);
+}
+
+static int interrupt_open_attempts(struct writer *writer, int64_t at_us, unsigned *interrupted)
+{
+	sqlite3_stmt *statement = prepare(writer, "attempts_open");
+	int64_t (*list)[2] = NULL;
+	size_t count = 0, cap = 0;
+	int rc;
+
+	if (!statement)
+		return -1;
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+		if (count == cap) {
+			size_t more = cap ? 2 * cap : 64;
+			int64_t (*grown)[2] = realloc(list, more * sizeof(*list));
+
+			if (!grown) {
+				rc = SQLITE_NOMEM;
+				break;
+			}
+			list = grown;
+			cap = more;
+		}
+		list[count][0] = sqlite3_column_int64(statement, 0);
+		list[count++][1] = sqlite3_column_int64(statement, 1);
+	}
+	rc = done(writer, statement, rc, "its open attempts");
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = interrupt_one(writer, list[i][0], list[i][1], at_us);
+	free(list);
+	*interrupted = (unsigned)count;
+	return rc;
+}
+
+static int audit_start(struct writer *writer, bool simulated, const struct journal_batch *batch, bool resumed)
+{
+	struct write_text *body = &writer->body;
+
+	write_object(body);
+	write_number(body, "batch", writer->batch);
+	write_number(body, "session", writer->session);
+	write_hex(body, "job", batch->job_sha256, CHAIN_HASH_LEN);
+	write_string(body, "product", batch->product);
+	write_number(body, "quantity", batch->quantity);
+	write_string(body, "software", batch->software);
+	write_number(body, "simulated", simulated);
+	return writer_audit(writer, batch->at_us, writer->session, batch->operator && *batch->operator ? batch->operator :
+			    "station", resumed ? "batch-resume" : "batch-begin", batch->lot, write_end(body));
+}
+
+static int read_next(struct writer *writer, struct journal_start *start)
+{
+	sqlite3_stmt *statement = prepare(writer, "next");
+	int rc;
+
+	if (!statement)
+		return -1;
+	sqlite3_bind_int64(statement, 1, writer->batch);
+	rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW) {
+		start->next_unit = sqlite3_column_int64(statement, 0);
+		start->next_attempt = sqlite3_column_int64(statement, 1);
+		start->next_transaction = (uint64_t)sqlite3_column_int64(statement, 2);
+		start->passed = (unsigned)sqlite3_column_int(statement, 3);
+		rc = SQLITE_DONE;
+	}
+	return done(writer, statement, rc, "its highest numbers");
+}
+
+static int write_start(struct writer *writer, bool simulated, const struct journal_batch *batch, struct journal_start *start)
+{
+	char boot[40];
+	int found = find_or_make_batch(writer, batch);
+
+	if (found < 0)
+		return -1;
+	boot_id(boot);
+	start->resumed = found == 1;
+	if (close_dead_sessions(writer, batch->at_us, boot) != 0 || run_simple(writer, "batch_reopen", writer->batch) != 0 ||
+	    make_session(writer, simulated, batch, boot) != 0 ||
+	    audit_start(writer, simulated, batch, start->resumed) != 0 ||
+	    interrupt_open_attempts(writer, batch->at_us, &start->interrupted) != 0 ||
+	    run_simple(writer, "units_inactive", batch->at_us) != 0 || read_next(writer, start) != 0)
+		return -1;
+	start->batch = writer->batch;
+	start->session = writer->session;
+	writer->last_us = batch->at_us;
+	return 0;
+}
+
+static bool state_from_name(const char *name, enum journal_unit_state *out)
+{
+	static const char *const names[] = { [UNIT_EXPECTED] = "expected", [UNIT_SEEN] = "seen", [UNIT_ACTIVE] = "active",
+					     [UNIT_PASSED] = "passed", [UNIT_FAILED] = "failed",
+					     [UNIT_QUARANTINED] = "quarantined", [UNIT_HELD] = "held" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i], name) == 0) {
+			*out = (enum journal_unit_state)i;
+			return true;
+		}
+	return false;
+}
+
+static struct journal_blob column_blob(sqlite3_stmt *row, int column)
+{
+	const void *at = sqlite3_column_blob(row, column);
+
+	return (struct journal_blob){ at, (size_t)sqlite3_column_bytes(row, column) };
+}
+
+static bool column_octets(sqlite3_stmt *row, int column, uint8_t *out, size_t len)
+{
+	struct journal_blob blob = column_blob(row, column);
+
+	if (blob.len != len)
+		return false;
+	memcpy(out, blob.at, len);
+	return true;
+}
+
+static bool resume_from_row(sqlite3_stmt *row, struct journal_resume *unit)
+{
+	*unit = (struct journal_resume){
+		.unit = sqlite3_column_int64(row, 0),
+		.attempts = (unsigned)sqlite3_column_int(row, 4),
+		.counted = (unsigned)sqlite3_column_int(row, 5),
+		.serial = (const char *)sqlite3_column_text(row, 6),
+		.identity_txn = (uint64_t)sqlite3_column_int64(row, 7),
+		.identity_phase = (enum journal_phase)sqlite3_column_int(row, 8),
+		.credentials_txn = (uint64_t)sqlite3_column_int64(row, 9),
+		.credentials_phase = (enum journal_phase)sqlite3_column_int(row, 10),
+		.seal_txn = (uint64_t)sqlite3_column_int64(row, 11),
+		.seal_phase = (enum journal_phase)sqlite3_column_int(row, 12),
+		.certificate = column_blob(row, 13),
+		.has_receipt = sqlite3_column_int(row, 15) != 0,
+		.pin_sealed = column_blob(row, 16),
+		.pin_salt = column_blob(row, 17),
+		.pin_iterations = (uint32_t)sqlite3_column_int64(row, 18),
+		.same_batch = sqlite3_column_int(row, 19) != 0,
+	};
+	unit->has_certificate = unit->certificate.len > 0;
+	return column_octets(row, 1, unit->device_id, sizeof(unit->device_id)) &&
+	       column_octets(row, 2, unit->mac, sizeof(unit->mac)) &&
+	       (!unit->has_certificate || column_octets(row, 14, unit->spki_sha256, sizeof(unit->spki_sha256))) &&
+	       state_from_name((const char *)sqlite3_column_text(row, 3), &unit->state);
+}
+
+static int tell_units(struct writer *writer, const struct resume_calls *calls)
+{
+	sqlite3_stmt *statement = prepare(writer, "resume");
+	int rc;
+
+	if (!statement)
+		return -1;
+	sqlite3_bind_int64(statement, 1, writer->batch);
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+		struct journal_resume unit;
+
+		if (!resume_from_row(statement, &unit)) {
+			rc = SQLITE_CORRUPT;
+			break;
+		}
+		calls->unit(calls->ctx, &unit);
+	}
+	return done(writer, statement, rc, "its units");
+}
+
+static int tell_serials(struct writer *writer, const struct resume_calls *calls)
+{
+	sqlite3_stmt *statement = prepare(writer, "serials");
+	int rc;
+
+	if (!statement)
+		return -1;
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW)
+		calls->serial(calls->ctx, (const char *)sqlite3_column_text(statement, 0));
+	return done(writer, statement, rc, "its serial numbers");
+}
+
+static int tell_pins(struct writer *writer, const struct resume_calls *calls)
+{
+	sqlite3_stmt *statement = prepare(writer, "pins");
+	uint8_t lookup[32];
+	int rc;
+
+	if (!statement)
+		return -1;
+	sqlite3_bind_text(statement, 1, writer->product, -1, SQLITE_STATIC);
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW)
+		if (column_octets(statement, 0, lookup, sizeof(lookup)))
+			calls->pin(calls->ctx, lookup);
+	return done(writer, statement, rc, "its PINs");
+}
+
+int resume_begin(struct writer *writer, bool simulated, const struct journal_batch *batch, struct journal_start *start,
+		 const struct resume_calls *calls, char *error, size_t error_len)
+{
+	uint64_t seq = writer->seq;
+	uint8_t head[CHAIN_HASH_LEN];
+
+	*start = (struct journal_start){ 0 };
+	memcpy(head, writer->head, sizeof(head));
+	free(writer->product);
+	writer->product = strdup(batch->product ? batch->product : "");
+	if (!writer->product) {
+		snprintf(error, error_len, "no memory is left");
+		return -1;
+	}
+	if (writer_transaction(writer, WRITE_begin) != 0 || write_start(writer, simulated, batch, start) != 0 ||
+	    writer_anchor(writer, false) != 0 || writer_transaction(writer, WRITE_commit) != 0) {
+		snprintf(error, error_len, "%s", writer->error);
+		if (!sqlite3_get_autocommit(writer->db))
+			writer_transaction(writer, WRITE_rollback);
+		writer->seq = seq;
+		memcpy(writer->head, head, sizeof(head));
+		writer->batch = writer->session = 0;
+		return -1;
+	}
+	if ((calls->unit && tell_units(writer, calls) != 0) || (calls->serial && tell_serials(writer, calls) != 0) ||
+	    (calls->pin && tell_pins(writer, calls) != 0)) {
+		snprintf(error, error_len, "%s", writer->error);
+		return -1;
+	}
+	return 0;
+}

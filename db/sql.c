@@ -1,0 +1,84 @@
+/*
+ * The .sql files of db/ as octets of the program (the assembler's .incbin; paths are relative to the Makefile's folder).
+ * A new migration or query is one line here.
+ */
+#include "db/sql.h"
+
+#include <string.h>
+
+#define EMBED(symbol, file)                                                                      \
+	__asm__(".pushsection .rodata.sql,\"a\",@progbits\n"                                     \
+		".globl " #symbol "\n.hidden " #symbol "\n" #symbol ":\n.incbin \"" file "\"\n"  \
+		".globl " #symbol "_end\n.hidden " #symbol "_end\n" #symbol "_end:\n.byte 0\n"   \
+		".popsection\n");                                                                \
+	extern const char symbol[], symbol##_end[];
+
+#define MIGRATIONS(X) \
+	X(1, 0001_base)
+
+#define QUERIES(X)
+
+EMBED(sql_text_statements, "db/statements.sql")
+EMBED(sql_text_views, "db/views.sql")
+#define EMBED_MIGRATION(version, name) EMBED(sql_text_##name, "db/migrations/" #name ".sql")
+MIGRATIONS(EMBED_MIGRATION)
+#define EMBED_QUERY(name) EMBED(sql_text_query_##name, "db/queries/" #name ".sql")
+QUERIES(EMBED_QUERY)
+
+const char *sql_views(void)
+{
+	return sql_text_views;
+}
+
+const struct sql_migration *sql_migrations(size_t *count)
+{
+	static const struct sql_migration list[] = {
+#define MIGRATION_ROW(version, name) { version, sql_text_##name },
+		MIGRATIONS(MIGRATION_ROW)
+	};
+
+	*count = sizeof(list) / sizeof(list[0]);
+	return list;
+}
+
+struct sql_text sql_statement(const char *name)
+{
+	static const char mark[] = "-- :";
+	const char *at = sql_text_statements;
+	size_t name_len = strlen(name);
+
+	while ((at = strstr(at, mark))) {
+		const char *end;
+
+		at += sizeof(mark) - 1;
+		if (strncmp(at, name, name_len) != 0 || at[name_len] != '\n')
+			continue;
+		at += name_len + 1;
+		end = strstr(at, "\n-- ");
+		return (struct sql_text){ at, (size_t)((end ? end : sql_text_statements_end) - at) };
+	}
+	return (struct sql_text){ 0 };
+}
+
+struct query {
+	const char *name, *text;
+};
+
+static const struct query queries[] = {
+#define QUERY_ROW(name) { #name, sql_text_query_##name },
+	QUERIES(QUERY_ROW)
+	{ 0 },
+};
+
+const char *sql_query(const char *name)
+{
+	for (const struct query *query = queries; query->name; query++)
+		if (strcmp(query->name, name) == 0)
+			return query->text;
+	return NULL;
+}
+
+const char *sql_query_name(size_t index)
+{
+	return index < sizeof(queries) / sizeof(queries[0]) ? queries[index].name : NULL;
+}

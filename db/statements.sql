@@ -1,0 +1,164 @@
+-- The statements of the journal, by name. db/sql.c cuts this file at the lines that begin with "-- :".
+
+-- :begin
+BEGIN IMMEDIATE;
+-- :commit
+COMMIT;
+-- :rollback
+ROLLBACK;
+
+-- :unit
+INSERT INTO unit (unit, batch, device_id, mac, product, hw_rev, firmware, state, state_us, seen_us)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'seen', ?8, ?8);
+
+-- :unit_state
+UPDATE unit SET state = ?2, cause = ?3, cause_name = ?4, side = ?5, state_us = ?6 WHERE unit = ?1;
+
+-- :unit_serial
+UPDATE unit SET serial = ?2 WHERE unit = ?1;
+
+-- :attempt
+INSERT INTO attempt (attempt, unit, batch, session, n, kind, radio, freq_mhz, rssi_dbm, method, started_us)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
+
+-- :attempt_end
+UPDATE attempt SET outcome = ?2, cause = ?3, cause_name = ?4, side = ?5, step = ?6, detail = ?7, ended_us = ?8,
+	active_us = ?9, device_us = ?10, wait_radio_us = ?11, wait_ca_us = ?12, wait_journal_us = ?13,
+	frames_sent = ?14, frames_received = ?15, retries = ?16, octets = ?17
+WHERE attempt = ?1 AND outcome IS NULL;
+
+-- What the chain's row about an attempt covers: the attempt, its steps, its measurements, column by column.
+-- :evidence_attempt
+SELECT attempt, unit, batch, session, n, kind, radio, freq_mhz, rssi_dbm, method, started_us, ended_us, outcome, cause,
+	cause_name, side, step, detail, active_us, device_us, wait_radio_us, wait_ca_us, wait_journal_us, frames_sent,
+	frames_received, retries, octets
+FROM attempt WHERE attempt = ?1;
+-- :evidence_steps
+SELECT seq, name, tries, started_us, duration_us, device_us, outcome, cause, cause_name, side
+FROM step WHERE attempt = ?1 ORDER BY seq;
+-- :evidence_measurements
+SELECT name, n, value, unit, low, high, passed FROM measurement WHERE attempt = ?1 ORDER BY name, n;
+
+-- :step
+INSERT INTO step (attempt, seq, name, tries, started_us, duration_us, device_us, outcome, cause, cause_name, side)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
+
+-- :measurement
+INSERT INTO measurement (attempt, name, n, value, unit, low, high, passed)
+VALUES (?1, ?2, (SELECT coalesce(max(n), 0) + 1 FROM measurement WHERE attempt = ?1 AND name = ?2), ?3, ?4, ?5, ?6, ?7);
+
+-- A second identity of one unit may carry the PIN that the unit has; another unit's PIN is a UNIQUE violation.
+-- :pin
+INSERT INTO pin (unit, attempt, product, lookup, kind, sealed, kek_id, salt, iterations, set_us)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+WHERE NOT EXISTS (SELECT 1 FROM pin WHERE lookup = ?4 AND product = ?3 AND unit = ?1);
+
+-- :cert
+INSERT INTO cert (unit, attempt, serial_hex, issuer, subject, spki_sha256, der, sha256, not_before_us, not_after_us, issued_us)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
+
+-- :cert_installed
+UPDATE cert SET installed_us = coalesce(installed_us, ?2) WHERE unit = ?1 AND void_us IS NULL AND revoked_us IS NULL;
+-- :cert_verified
+UPDATE cert SET installed_us = coalesce(installed_us, ?2), verified_us = coalesce(verified_us, ?2)
+WHERE unit = ?1 AND void_us IS NULL AND revoked_us IS NULL;
+-- :cert_revoked
+UPDATE cert SET revoked_us = ?2 WHERE unit = ?1 AND void_us IS NULL AND revoked_us IS NULL;
+-- :cert_void
+UPDATE cert SET void_us = ?2 WHERE unit = ?1 AND void_us IS NULL AND revoked_us IS NULL;
+
+-- An intent that is repeated (the device restarted before it answered) moves to the attempt that repeats it.
+-- :txn_intent
+INSERT INTO txn (txn, unit, attempt, operation, intent_us) VALUES (?1, ?2, ?3, ?4, ?5)
+ON CONFLICT (txn) DO UPDATE SET attempt = excluded.attempt WHERE unit = excluded.unit AND operation = excluded.operation;
+-- :txn_prepared
+UPDATE txn SET prepared_us = coalesce(prepared_us, ?3) WHERE txn = ?1 AND unit = ?2;
+-- :txn_committed
+UPDATE txn SET committed_us = coalesce(committed_us, ?3) WHERE txn = ?1 AND unit = ?2;
+
+-- :receipt
+INSERT INTO receipt (unit, attempt, txn, receipt, challenge, signature, at_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+
+-- :sighting
+INSERT INTO sighting (session, mac, device_id, verdict, freq_mhz, rssi_dbm, count, first_us, last_us)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+ON CONFLICT DO UPDATE SET count = count + excluded.count, freq_mhz = excluded.freq_mhz,
+	rssi_dbm = max(rssi_dbm, excluded.rssi_dbm), first_us = min(first_us, excluded.first_us),
+	last_us = max(last_us, excluded.last_us);
+
+-- :radio
+INSERT OR REPLACE INTO radio (session, radio, path, driver, mac, simulated, sent, acked, unacked, retries, received,
+	dropped, garbage, switches, airtime_us, switch_us)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16);
+
+-- :guard
+INSERT INTO guard (session, guard, detail, at_us) VALUES (?1, ?2, ?3, ?4);
+
+-- :batch_end
+UPDATE batch SET state = ?2, closed_us = ?3 WHERE batch = ?1;
+-- :session_result
+UPDATE session SET makespan_us = ?2, lower_bound_us = ?3, policy = coalesce(?4, policy) WHERE session = ?1;
+-- :session_end
+UPDATE session SET ended_us = ?2, end_kind = 'clean' WHERE session = ?1;
+
+-- :audit
+INSERT INTO audit (seq, at_us, session, actor, action, subject, body, prev, hash)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
+-- :anchor
+INSERT INTO anchor (seq, head, signature, key_id) VALUES (?1, ?2, ?3, ?4);
+-- :head
+SELECT seq, hash, (SELECT coalesce(max(seq), 0) FROM anchor) FROM audit ORDER BY seq DESC LIMIT 1;
+
+-- The start of a session.
+-- :batch_find
+SELECT batch, job_sha256, product FROM batch WHERE lot = ?1;
+-- :batch_new
+INSERT INTO batch (lot, product, hw_rev, work_order, quantity, test, job, job_sha256, opened_us)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
+-- :batch_reopen
+UPDATE batch SET state = 'open', closed_us = NULL WHERE batch = ?1;
+-- :sessions_dead
+UPDATE session SET ended_us = ?1, end_kind = CASE WHEN boot_id IS NOT NULL AND boot_id <> ?2 THEN 'power'
+	ELSE 'interrupted' END
+WHERE ended_us IS NULL;
+-- :session_new
+INSERT INTO session (batch, simulated, software, schema_version, job_path, policy, operator, seed, clock_ok, host, boot_id,
+	started_us)
+VALUES (?1, ?2, ?3, (SELECT user_version FROM pragma_user_version), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
+-- :attempts_open
+SELECT attempt, unit FROM attempt WHERE outcome IS NULL ORDER BY attempt;
+-- :attempt_interrupt
+UPDATE attempt SET outcome = 'interrupted', cause = ?2, cause_name = ?3, side = ?4, ended_us = max(?5, started_us)
+WHERE attempt = ?1 AND outcome IS NULL;
+-- :units_inactive
+UPDATE unit SET state = 'seen', state_us = ?1 WHERE state = 'active';
+-- :next
+SELECT coalesce((SELECT max(unit) FROM unit), 0) + 1, coalesce((SELECT max(attempt) FROM attempt), 0) + 1,
+	coalesce((SELECT max(txn) FROM txn), 0) + 1,
+	(SELECT count(*) FROM unit WHERE batch = ?1 AND state = 'passed');
+-- :serials
+SELECT serial FROM unit WHERE serial IS NOT NULL ORDER BY unit;
+-- :pins
+SELECT lookup FROM pin WHERE product = ?1 ORDER BY pin;
+-- :resume
+WITH tries AS (
+	SELECT unit, count(*) AS begun, sum(outcome <> 'pass' AND side IN ('air', 'device')) AS counted
+	FROM attempt WHERE batch = ?1 GROUP BY unit),
+last AS (
+	SELECT unit, operation, max(txn) AS txn,
+		CASE WHEN committed_us IS NOT NULL THEN 2 WHEN prepared_us IS NOT NULL THEN 1 ELSE 0 END AS phase
+	FROM txn GROUP BY unit, operation),
+latest_pin AS (SELECT unit, max(pin) AS pin, sealed, salt, iterations FROM pin GROUP BY unit),
+sealed AS (SELECT DISTINCT unit FROM receipt)
+SELECT u.unit, u.device_id, u.mac, u.state, coalesce(t.begun, 0), coalesce(t.counted, 0), u.serial,
+	i.txn, i.phase, c.txn, c.phase, s.txn, s.phase, k.der, k.spki_sha256, r.unit IS NOT NULL,
+	p.sealed, p.salt, p.iterations, u.batch = ?1
+FROM unit AS u
+LEFT JOIN tries AS t ON t.unit = u.unit
+LEFT JOIN last AS i ON i.unit = u.unit AND i.operation = 'identity'
+LEFT JOIN last AS c ON c.unit = u.unit AND c.operation = 'credentials'
+LEFT JOIN last AS s ON s.unit = u.unit AND s.operation = 'seal'
+LEFT JOIN cert AS k ON k.unit = u.unit AND k.void_us IS NULL AND k.revoked_us IS NULL
+LEFT JOIN latest_pin AS p ON p.unit = u.unit
+LEFT JOIN sealed AS r ON r.unit = u.unit
+ORDER BY u.unit;

@@ -1,0 +1,1 @@
+-- The audit interface: views. docs/audit.md explains each.

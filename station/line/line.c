@@ -521,6 +521,7 @@ void line_finish(struct line *line)
 		.batch_end = { .state = stopped || line->settled < line->job->quantity ? "stopped" : "done",
 			       .makespan_us = sum.makespan_us, .lower_bound_us = sum.bound.bound_us,
 			       .policy = line->o.policy->name, .at_us = line_utc_us(line) } });
+	(void)journal_wait(line->o.journal, line->ticket);
 }
 
 void line_destroy(struct line *line)

@@ -1,0 +1,26 @@
+/*
+ * The simulated factory of a job: its air, its radios, its devices, its troubles. Everything the job's `simulation:`
+ * says, from one seed.
+ *
+ *	world_create -> world_radios -> loop_run -> world_destroy (after the line)
+ */
+#pragma once
+
+#include "station/air/air.h"
+#include "station/air/device.h"
+#include "station/identity/identity.h"
+#include "station/job/job.h"
+
+struct world;
+
+/* NULL with a sentence in `error`. `radios`: how many, 0: as the job says. */
+struct world *world_create(struct loop *loop, const struct job *job, struct identity *identity, uint64_t seed,
+			   unsigned radios, char *error, size_t error_len);
+void world_destroy(struct world *world);
+
+struct radio **world_radios(struct world *world, size_t *count);
+struct air *world_air(struct world *world);
+size_t world_device_count(const struct world *world);
+struct device *world_device(struct world *world, size_t i);
+/* line_options.release_us: ctx is the world. UINT64_MAX: no such device. */
+uint64_t world_release_us(void *world, const uint8_t device_id[static 8]);

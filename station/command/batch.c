@@ -1,0 +1,283 @@
+#include "station/command/batch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "agent/wire/cause.h"
+#include "station/air/world.h"
+#include "station/command/command.h"
+#include "station/identity/ceremony.h"
+#include "station/radio/adapters.h"
+
+#define CLOCK_PLAUSIBLE_US 1704067200000000	/* 2024-01-01: a clock before that was never set */
+
+struct batch {
+	const struct batch_options *o;
+	struct loop *loop;
+	struct identity *identity;
+	struct signer *signer;
+	struct entropy *entropy;
+	struct journal *journal;
+	struct world *world;
+	struct line *line;
+	struct radio *radios[ADAPTERS_MAX];
+	size_t radio_count;
+	FILE *pcap;
+	unsigned interrupts;
+	uint64_t seed;
+	bool adapters;
+};
+
+static uint64_t cpu_us(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
+static int64_t real_utc_us(void) { return (int64_t)cpu_us(CLOCK_REALTIME); }
+
+/* A simulated clock goes on where the record of the last session ends. */
+static int64_t last_utc_us(const char *path)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *stmt = NULL;
+	int64_t last = 0;
+
+	if (access(path, R_OK) == 0 && sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+	    sqlite3_prepare_v2(db, "SELECT max(at_us) FROM audit", -1, &stmt, NULL) == SQLITE_OK &&
+	    sqlite3_step(stmt) == SQLITE_ROW)
+		last = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+	return last;
+}
+
+/* The simulated day is the same for the same keys, and never before the CA was made. */
+static int64_t first_utc_us(const struct identity *identity)
+{
+	size_t len;
+	const uint8_t *der = identity_issuer_der(identity, &len);
+	X509 *issuer = d2i_X509(NULL, &der, (long)len);
+	int64_t made_us = issuer ? identity_time_us(X509_get0_notBefore(issuer)) : 0;
+
+	X509_free(issuer);
+	return made_us > BATCH_SIM_UTC_US ? made_us : BATCH_SIM_UTC_US;
+}
+
+static void on_signal(void *ctx, int signal)
+{
+	struct batch *b = ctx;
+
+	if (signal != SIGINT && signal != SIGTERM)
+		return;
+	b->interrupts++;
+	line_stop(b->line, b->interrupts > 1);
+	if (b->o->interrupted)
+		b->o->interrupted(b->o->ctx, b->interrupts);
+}
+
+static void on_ended(void *ctx) { loop_stop(((struct batch *)ctx)->loop); }
+
+static void on_event(void *ctx, const struct line_event *event)
+{
+	struct batch *b = ctx;
+
+	if (b->o->event)
+		b->o->event(b->o->ctx, event);
+}
+
+static uint64_t release_us(void *ctx, const uint8_t device_id[static 8])
+{
+	return world_release_us(((struct batch *)ctx)->world, device_id);
+}
+
+/* A CA for play, made beside the database when a simulated job finds no keys. */
+static int open_keys(struct batch *b, char *error, size_t error_len)
+{
+	const struct job *job = b->o->job;
+	const char *dir = b->o->keys ? b->o->keys : job->keys;
+	char made[512];
+
+	if (access(dir, F_OK) != 0 && job->radios_simulated && !b->o->keys) {
+		struct ceremony c = { .dir = made, .organization = "SIMULATED, for no product", .root_days = 3650,
+				      .issuing_days = 3650, .utc_us = BATCH_SIM_UTC_US };
+		struct entropy *kernel = entropy_create_kernel();
+		const char *name = job->batch_key;
+		int result = 0;
+
+		snprintf(made, sizeof(made), "%s.simulated-keys", b->o->db);
+		c.batch_keys = &name;
+		c.batch_key_count = name[0] && strcmp(name, "default") != 0 ? 1 : 0;
+		if (access(made, F_OK) != 0)
+			result = kernel ? ceremony_init(&c, kernel, error, error_len) : -MR_CAUSE_NO_MEMORY;
+		entropy_destroy(kernel);
+		if (result)
+			return result;
+		dir = made;
+	}
+	return identity_open(&b->identity, dir, job->batch_key[0] ? job->batch_key : "default", real_utc_us(), error,
+			     error_len);
+}
+
+static int open_radios(struct batch *b, char *error, size_t error_len)
+{
+	const struct job *job = b->o->job;
+	const char *names[JOB_LIST_MAX];
+	struct radio **radios;
+
+	if (job->radios_simulated) {
+		b->world = world_create(b->loop, job, b->identity, b->seed, b->o->radios, error, error_len);
+		if (!b->world)
+			return -MR_CAUSE_NO_MEMORY;
+		radios = world_radios(b->world, &b->radio_count);
+		memcpy(b->radios, radios, b->radio_count * sizeof(radios[0]));
+		if (b->o->pcap) {
+			b->pcap = fopen(b->o->pcap, "wb");
+			if (!b->pcap || air_capture(world_air(b->world), b->pcap, 0) != 0) {
+				snprintf(error, error_len, "%s: %s; name a file that can be written with --pcap", b->o->pcap,
+					 strerror(errno));
+				return -MR_CAUSE_BAD_REQUEST;
+			}
+		}
+		return 0;
+	}
+	if (b->o->pcap) {
+		snprintf(error, error_len, "--pcap is of the simulated air; on real radios use tcpdump on the monitor interface");
+		return -MR_CAUSE_BAD_REQUEST;
+	}
+	for (size_t i = 0; i < job->radio_name_count; i++)
+		names[i] = job->radio_names[i];
+	(void)adapters_restore(b->o->log);
+	b->adapters = true;
+	b->radio_count = ADAPTERS_MAX;
+	return adapters_open(b->loop, b->o->log, names, job->radios_auto ? 0 : job->radio_name_count, NULL, b->radios,
+			     &b->radio_count, error, error_len);
+}
+
+static int begin(struct batch *b, char *error, size_t error_len)
+{
+	const struct batch_options *o = b->o;
+	const struct job *job = o->job;
+	struct journal_options journal = { .path = o->db, .simulated = job->radios_simulated, .sign = identity_sign_record,
+					   .anchor_every = 1000 };
+	struct line_options line;
+	int64_t start_us, last_us;
+	int result;
+
+	result = open_keys(b, error, error_len);
+	if (result)
+		return result;
+	start_us = o->utc_us ? o->utc_us : first_utc_us(b->identity);
+	if (job->radios_simulated && !o->utc_us && (last_us = last_utc_us(o->db)) >= start_us)
+		start_us = last_us + 1000000;
+	b->seed = o->seed ? o->seed : job->sim_seed;
+	b->loop = job->radios_simulated ? loop_create_virtual((uint64_t)start_us) : loop_create_real();
+	b->entropy = job->radios_simulated ? entropy_create_seeded(b->seed, "station") : entropy_create_kernel();
+	if (!b->loop || !b->entropy) {
+		snprintf(error, error_len, "no memory or no file descriptors are left");
+		return -MR_CAUSE_NO_MEMORY;
+	}
+	if (job->radios_simulated)
+		entropy_lend_to_openssl(b->entropy);
+	b->signer = job->signer_us ? signer_create_slow(b->identity, b->loop, job->signer_us)
+				   : signer_create_file(b->identity);
+	if (!b->signer) {
+		snprintf(error, error_len, "the signer does not open");
+		return -MR_CAUSE_SIGNER_UNAVAILABLE;
+	}
+	journal.sign_ctx = b->identity;
+	journal.sign_key_id = identity_record_key_id(b->identity);
+	result = journal_open(&b->journal, &journal, error, error_len);
+	if (result)
+		return result;
+	result = open_radios(b, error, error_len);
+	if (result)
+		return result;
+	line = (struct line_options){
+		.loop = b->loop, .log = o->log, .job = job, .identity = b->identity, .signer = b->signer,
+		.entropy = b->entropy, .journal = b->journal, .operator = o->operator, .software = "millrace " MILLRACE_VERSION,
+		.seed = job->radios_simulated ? b->seed : 0, .clock_ok = real_utc_us() > CLOCK_PLAUSIBLE_US,
+		.radios = b->radios, .radio_count = b->radio_count,
+		.policy = schedule_policy(o->policy ? o->policy : job->policy), .release_us = b->world ? release_us : NULL,
+		.ctx = b, .event = on_event, .ended = on_ended };
+	if (!line.policy) {
+		snprintf(error, error_len, "no policy \"%s\"; allowed: pex, round-robin", o->policy ? o->policy : job->policy);
+		return -MR_CAUSE_BAD_REQUEST;
+	}
+	return line_create(&b->line, &line, error, error_len);
+}
+
+static void end(struct batch *b, struct batch_result *r)
+{
+	struct air_totals t;
+
+	if (b->line && b->journal && r) {
+		line_finish(b->line);
+		line_summarize(b->line, &r->summary);
+		if (r->summary.failure)
+			snprintf(r->failure, sizeof(r->failure), "%s", r->summary.failure);
+		r->journal_cpu_us = journal_cpu_us(b->journal);
+		r->simulated = b->world != NULL;
+		r->interrupted = b->interrupts > 0;
+		r->seed = b->seed;
+		r->device_octets = device_size();
+		if (b->world) {
+			air_totals(world_air(b->world), &t);
+			r->air_octets = t.octets;
+			r->air_frames = t.frames;
+			r->air_airtime_us = t.airtime_us;
+			r->air_collisions = t.collisions;
+		}
+	}
+	line_destroy(b->line);
+	world_destroy(b->world);
+	if (b->adapters) {
+		for (size_t i = 0; !b->world && i < b->radio_count && b->radio_count < ADAPTERS_MAX; i++)
+			radio_close(b->radios[i]);
+		(void)adapters_restore(b->o->log);
+	}
+	if (b->pcap)
+		fclose(b->pcap);
+	if (b->journal)
+		journal_close(b->journal);
+	if (b->signer)
+		b->signer->close(b->signer);
+	if (b->identity)
+		identity_close(b->identity);
+	entropy_lend_to_openssl(NULL);
+	entropy_destroy(b->entropy);
+	loop_destroy(b->loop);
+}
+
+int batch_run(const struct batch_options *options, struct batch_result *result, char *error, size_t error_len)
+{
+	struct batch b = { .o = options };
+	int cause;
+
+	*result = (struct batch_result){ 0 };
+	error[0] = '\0';
+	cause = begin(&b, error, error_len);
+	if (cause) {
+		if (b.adapters && !b.line)
+			b.radio_count = cause ? b.radio_count : 0;
+		end(&b, NULL);
+		return cause;
+	}
+	if (options->signals)
+		(void)loop_signals(b.loop, on_signal, &b);
+	if (options->began)
+		options->began(options->ctx, b.line, b.world != NULL, b.seed);
+	line_start(b.line);
+	loop_run(b.loop);
+	end(&b, result);
+	return 0;
+}

@@ -1,0 +1,43 @@
+/*
+ * One run of a job from opened keys to the summary, on whichever radios it names: what `run` shows, what the benchmark
+ * and the tests measure.
+ */
+#pragma once
+
+#include "station/line/line.h"
+
+struct world;
+
+struct batch_options {
+	const struct job *job;
+	const char *db;			/* path */
+	const char *keys;		/* folder; NULL: a simulated CA beside the database */
+	const char *policy;		/* NULL: the job's */
+	const char *operator;
+	const char *pcap;		/* simulated air only */
+	uint64_t seed;			/* 0: the job's */
+	int64_t utc_us;			/* start of the simulated clock; 0: BATCH_SIM_UTC_US, or behind the record's last */
+	unsigned radios;		/* simulated; 0: the job's */
+	const struct log *log;
+	void *ctx;
+	void (*began)(void *ctx, struct line *line, bool simulated, uint64_t seed);
+	void (*event)(void *ctx, const struct line_event *event);
+	/* After line_stop was asked for by a signal; `times` counts. */
+	void (*interrupted)(void *ctx, unsigned times);
+	bool signals;			/* SIGINT and SIGTERM stop the run */
+};
+
+#define BATCH_SIM_UTC_US 1767225600000000	/* 2026-01-01T00:00:00Z: a simulated day is not today */
+
+struct batch_result {
+	struct line_summary summary;
+	bool simulated, interrupted;
+	uint64_t seed;
+	uint64_t station_cpu_us, journal_cpu_us, world_cpu_us;	/* simulated runs; 0 else */
+	uint64_t air_octets, air_frames, air_airtime_us, air_collisions;
+	size_t device_octets;
+	char failure[320];
+};
+
+/* 0; below zero: -(cause), `error` says what is unusable and the remedy. */
+int batch_run(const struct batch_options *options, struct batch_result *result, char *error, size_t error_len);

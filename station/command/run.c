@@ -1,0 +1,425 @@
+/* `millrace run`: a job from admission to summary, shown as a live line, as plain lines, or as JSON. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "agent/wire/cause.h"
+#include "station/command/batch.h"
+#include "station/command/command.h"
+
+#define COMPARE_MAX 500u	/* devices: larger simulated batches are compared on request only */
+
+enum show { SHOW_LIVE, SHOW_PLAIN, SHOW_JSON };
+
+struct run {
+	enum show show;
+	bool colour, simulated;
+	const struct job *job;
+	struct line *line;
+	unsigned seen, passed, failed, quarantined, held, retries;
+	uint64_t now_us;
+	struct timespec drawn;
+	const char *last;
+	char last_serial[40];
+};
+
+static const char *state_name(enum journal_unit_state state)
+{
+	static const char *const names[] = { "expected", "seen", "active", "passed", "failed", "quarantined", "held" };
+
+	return names[state];
+}
+
+static const char *paint(const struct run *r, const char *code) { return r->colour ? code : ""; }
+
+static void mac_text(char out[static 18], const uint8_t mac[static 6])
+{
+	snprintf(out, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+}
+
+static void put_json(json_t *o)
+{
+	char *text = json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_SORT_KEYS * 0);
+
+	if (text)
+		puts(text);
+	free(text);
+	json_decref(o);
+}
+
+static const char *const event_names[] = { "seen", "attempt", "step", "unit", "stranger", "radio", "guard", "hold" };
+
+static void json_event(const struct line_event *e)
+{
+	json_t *o = json_object();
+	char mac[18];
+
+	mac_text(mac, e->mac);
+	json_object_set_new(o, "event", json_string(event_names[e->kind]));
+	json_object_set_new(o, "at_us", json_integer((json_int_t)e->now_us));
+	if (e->unit) {
+		json_object_set_new(o, "unit", json_integer(e->unit));
+		json_object_set_new(o, "serial", json_string(e->serial));
+	}
+	if (e->kind != LINE_RADIO && e->kind != LINE_GUARD && e->kind != LINE_HOLD)
+		json_object_set_new(o, "mac", json_string(mac));
+	if (e->attempt)
+		json_object_set_new(o, "attempt", json_integer(e->attempt));
+	if (e->step)
+		json_object_set_new(o, "step", json_string(e->step));
+	if (e->kind == LINE_UNIT_STATE)
+		json_object_set_new(o, "state", json_string(state_name(e->state)));
+	if (e->cause)
+		json_object_set_new(o, "cause", json_string(mr_cause_name(e->cause)));
+	if (e->duration_us)
+		json_object_set_new(o, "duration_us", json_integer((json_int_t)e->duration_us));
+	if (e->radio)
+		json_object_set_new(o, "radio", json_string(e->radio));
+	if (e->freq_mhz)
+		json_object_set_new(o, "channel", json_integer((json_int_t)radio_channel_of_freq(e->freq_mhz)));
+	if (e->rssi_dbm)
+		json_object_set_new(o, "rssi_dbm", json_integer(e->rssi_dbm));
+	if (e->detail)
+		json_object_set_new(o, "detail", json_string(e->detail));
+	put_json(o);
+}
+
+static void plain_event(struct run *r, const struct line_event *e)
+{
+	char mac[18];
+	const char *what = e->serial[0] ? e->serial : mac;
+	double at = (double)e->now_us / 1e6;
+
+	mac_text(mac, e->mac);
+	switch (e->kind) {
+	case LINE_UNIT_STATE:
+		if (e->state == UNIT_PASSED)
+			printf("%10.3f  %-12s %sPASS%s  %.2f s, %d dBm\n", at, what, paint(r, "\033[32m"), paint(r, "\033[0m"),
+			       (double)e->duration_us / 1e6, e->rssi_dbm);
+		else if (e->state == UNIT_SEEN)
+			printf("%10.3f  %-12s %sRETRY%s %s: %s\n", at, what, paint(r, "\033[33m"), paint(r, "\033[0m"),
+			       mr_cause_name(e->cause), mr_cause_sentence(e->cause));
+		else
+			printf("%10.3f  %-12s %s%s%s  %s: %s; %s\n", at, what, paint(r, "\033[31m"),
+			       e->state == UNIT_QUARANTINED ? "QUARANTINE" : e->state == UNIT_HELD ? "HELD" : "FAIL",
+			       paint(r, "\033[0m"), mr_cause_name(e->cause), mr_cause_sentence(e->cause),
+			       mr_cause_remedy(e->cause));
+		break;
+	case LINE_STRANGER:
+		printf("%10.3f  %-12s stranger: %s (%d dBm)\n", at, mac, e->detail, e->rssi_dbm);
+		break;
+	case LINE_GUARD:
+		printf("%10.3f  %sGUARD%s %s: no new devices are admitted; find the reason, then run the job again\n", at,
+		       paint(r, "\033[31m"), paint(r, "\033[0m"), e->detail);
+		break;
+	case LINE_HOLD:
+		printf("%10.3f  %sHOLD%s %s: %s\n", at, paint(r, "\033[31m"), paint(r, "\033[0m"), mr_cause_sentence(e->cause),
+		       e->detail);
+		break;
+	case LINE_RADIO:
+		if (e->cause || strcmp(e->detail, "tuned") != 0)
+			printf("%10.3f  %-12s radio %s\n", at, e->radio, e->detail);
+		break;
+	case LINE_UNIT_SEEN:
+	case LINE_ATTEMPT:
+	case LINE_STEP:
+		break;
+	}
+}
+
+static void draw(struct run *r)
+{
+	unsigned done = r->passed + r->failed + r->quarantined + r->held;
+	unsigned quantity = r->job->quantity ? r->job->quantity : 1;
+	unsigned full = done >= quantity ? 30 : done * 30 / quantity;
+	char bar[32];
+
+	for (unsigned i = 0; i < 30; i++)
+		bar[i] = i < full ? '#' : '-';
+	bar[30] = '\0';
+	printf("\r%s[%s] %u/%u  %spass %u%s  fail %u  quar %u  retry %u  in flight %u  t %.1f s   ",
+	       r->simulated ? "SIMULATED " : "", bar, done, quantity, paint(r, "\033[32m"), r->passed, paint(r, "\033[0m"),
+	       r->failed, r->quarantined, r->retries, r->seen > done ? r->seen - done : 0, (double)r->now_us / 1e6);
+	fflush(stdout);
+}
+
+static void on_event(void *ctx, const struct line_event *e)
+{
+	struct run *r = ctx;
+	struct timespec now;
+
+	r->now_us = e->now_us;
+	r->seen += e->kind == LINE_UNIT_SEEN;
+	if (e->kind == LINE_UNIT_STATE) {
+		r->passed += e->state == UNIT_PASSED;
+		r->failed += e->state == UNIT_FAILED;
+		r->quarantined += e->state == UNIT_QUARANTINED;
+		r->held += e->state == UNIT_HELD;
+		r->retries += e->state == UNIT_SEEN;
+	}
+	if (r->show == SHOW_JSON) {
+		json_event(e);
+		return;
+	}
+	if (r->show == SHOW_PLAIN) {
+		plain_event(r, e);
+		return;
+	}
+	if ((e->kind == LINE_UNIT_STATE && e->state != UNIT_PASSED) || e->kind == LINE_STRANGER || e->kind == LINE_GUARD ||
+	    e->kind == LINE_HOLD) {
+		fputs("\r\033[K", stdout);
+		plain_event(r, e);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if ((now.tv_sec - r->drawn.tv_sec) * 1000 + (now.tv_nsec - r->drawn.tv_nsec) / 1000000 >= 50) {
+		r->drawn = now;
+		draw(r);
+	}
+}
+
+static void on_began(void *ctx, struct line *line, bool simulated, uint64_t seed)
+{
+	struct run *r = ctx;
+	struct line_summary s;
+
+	r->line = line;
+	r->simulated = simulated;
+	line_summarize(line, &s);
+	r->seen = s.seen;
+	r->passed = s.passed;
+	r->failed = s.failed;
+	r->quarantined = s.quarantined;
+	if (r->show == SHOW_JSON) {
+		json_t *o = json_object();
+
+		json_object_set_new(o, "event", json_string("start"));
+		json_object_set_new(o, "lot", json_string(s.lot));
+		json_object_set_new(o, "batch", json_integer(s.batch));
+		json_object_set_new(o, "simulated", json_boolean(simulated));
+		json_object_set_new(o, "resumed", json_boolean(s.resumed));
+		json_object_set_new(o, "quantity", json_integer(s.quantity));
+		json_object_set_new(o, "policy", json_string(s.policy));
+		json_object_set_new(o, "seed", json_integer((json_int_t)seed));
+		put_json(o);
+		return;
+	}
+	printf("lot %s: %u devices, policy %s%s\n", s.lot, s.quantity, s.policy,
+	       simulated ? ", SIMULATED air in virtual time" : "");
+	if (s.resumed)
+		printf("resumed: %u passed, %u failed, %u quarantined before\n", s.passed, s.failed, s.quarantined);
+}
+
+static void on_interrupt(void *ctx, unsigned times)
+{
+	const struct run *r = ctx;
+
+	if (r->show != SHOW_JSON)
+		printf("\n%s\n", times == 1 ? "stopping: the devices in flight finish; once more to stop now"
+					    : "stopping now: open attempts are recorded as aborted");
+}
+
+static void json_summary(const struct batch_result *b, uint64_t round_robin_us)
+{
+	const struct line_summary *s = &b->summary;
+	json_t *o = json_object();
+
+	json_object_set_new(o, "event", json_string("summary"));
+	json_object_set_new(o, "batch", json_integer(s->batch));
+	json_object_set_new(o, "lot", json_string(s->lot));
+	json_object_set_new(o, "simulated", json_boolean(b->simulated));
+	json_object_set_new(o, "devices", json_integer(s->seen));
+	json_object_set_new(o, "quantity", json_integer(s->quantity));
+	json_object_set_new(o, "passed", json_integer(s->passed));
+	json_object_set_new(o, "failed", json_integer(s->failed));
+	json_object_set_new(o, "quarantined", json_integer(s->quarantined));
+	json_object_set_new(o, "held", json_integer(s->held));
+	json_object_set_new(o, "unfinished", json_integer(s->unfinished));
+	json_object_set_new(o, "missing", json_integer(s->missing));
+	json_object_set_new(o, "strangers", json_integer(s->strangers));
+	json_object_set_new(o, "retries", json_integer(s->retries));
+	json_object_set_new(o, "makespan_us", json_integer((json_int_t)s->makespan_us));
+	json_object_set_new(o, "lower_bound_us", json_integer((json_int_t)s->bound.bound_us));
+	json_object_set_new(o, "policy", json_string(s->policy));
+	json_object_set_new(o, "seed", json_integer((json_int_t)b->seed));
+	if (round_robin_us)
+		json_object_set_new(o, "round_robin_us", json_integer((json_int_t)round_robin_us));
+	json_object_set_new(o, "interrupted", json_boolean(b->interrupted));
+	put_json(o);
+}
+
+static void text_summary(const struct run *r, const struct batch_result *b, uint64_t round_robin_us, const char *db)
+{
+	const struct line_summary *s = &b->summary;
+	unsigned finished = s->passed + s->failed + s->quarantined;
+	double span = (double)s->makespan_us, low = (double)s->bound.bound_us;
+
+	if (r->show == SHOW_LIVE)
+		fputs("\r\033[K", stdout);
+	printf("\nlot %s%s: %s%u passed%s, %u failed, %u quarantined", s->lot, b->simulated ? " (SIMULATED)" : "",
+	       paint(r, "\033[32m"), s->passed, paint(r, "\033[0m"), s->failed, s->quarantined);
+	if (s->held || s->unfinished)
+		printf(", %u unfinished", s->held + s->unfinished);
+	if (s->missing)
+		printf(", %u of %u never called", s->missing, s->quantity);
+	printf("\n");
+	if (finished)
+		printf("  first pass yield %.1f %%, retries %u, strangers %u\n", 100.0 * s->first_pass / finished, s->retries,
+		       s->strangers);
+	if (s->makespan_us)
+		printf("  makespan %.2f s, lower bound %.2f s (%.2f times)%s", span / 1e6, low / 1e6, low > 0 ? span / low : 0.0,
+		       b->simulated ? ", virtual time" : "");
+	if (s->makespan_us && round_robin_us)
+		printf(", round-robin %.2f s (%.2f times ours)", (double)round_robin_us / 1e6, (double)round_robin_us / span);
+	if (s->makespan_us)
+		printf("\n  session %.2f s median, %.2f s at 95 %%; %" PRIu64 " frames sent, %" PRIu64 " channel switches\n",
+		       (double)s->chain_p50_us / 1e6, (double)s->chain_p95_us / 1e6, s->frames, s->switches);
+	if (b->failure[0])
+		printf("%sthe record failed%s: %s\n", paint(r, "\033[31m"), paint(r, "\033[0m"), b->failure);
+	if (b->interrupted || s->unfinished || s->missing)
+		printf("  run the same job again to continue\n");
+	printf("next:\n  millrace audit batch --db %s\n  millrace audit failures --db %s\n  millrace audit verify --db %s\n", db, db,
+	       db);
+}
+
+/* The same batch under the baseline policy, on a record that is thrown away. */
+static uint64_t compare(const struct batch_options *mine, const char *keys)
+{
+	char dir[] = "/tmp/millrace-compare-XXXXXX", db[64], error[320];
+	struct batch_options o = *mine;
+	struct batch_result result;
+	uint64_t us = 0;
+
+	if (!mkdtemp(dir))
+		return 0;
+	snprintf(db, sizeof(db), "%s/reference.db", dir);
+	o.db = db;
+	o.keys = keys;
+	o.policy = "round-robin";
+	o.pcap = NULL;
+	o.log = NULL;
+	o.began = NULL;
+	o.event = NULL;
+	o.interrupted = NULL;
+	o.signals = false;
+	if (batch_run(&o, &result, error, sizeof(error)) == 0)
+		us = result.summary.makespan_us;
+	for (const char *const *end = (const char *const[]){ "", "-wal", "-shm", "-lock", ".lock", NULL }; *end; end++) {
+		char path[96];
+
+		snprintf(path, sizeof(path), "%s%s", db, *end);
+		(void)unlink(path);
+	}
+	(void)rmdir(dir);
+	return us;
+}
+
+static bool number(const char *text, const char *option, uint64_t max, uint64_t *out)
+{
+	char *end;
+
+	if (!text)
+		return true;
+	*out = strtoull(text, &end, 0);
+	if (*text >= '0' && *text <= '9' && *end == '\0' && *out > 0 && *out <= max)
+		return true;
+	fprintf(stderr, "millrace run: %s %s: a whole number from 1 to %" PRIu64 " is wanted\n", option, text, max);
+	return false;
+}
+
+int command_run(int argc, char **argv)
+{
+	static const struct command self = { "run", "JOB.yaml", "provision a batch", command_run };
+	const char *db = "millrace.db", *seed = NULL, *radios = NULL, *policy = NULL, *pcap = NULL, *keys = NULL, *epoch = NULL;
+	const char *operator = getenv("USER"), *log_path = NULL, *path = NULL;
+	bool json = false, plain = false, no_compare = false, do_compare = false, debug = false;
+	const struct option_row rows[] = {
+		{ "--db", "FILE", "the record; made when it is not there (millrace.db)", &db, NULL },
+		{ "--seed", "N", "seed of a simulated run, instead of the job's", &seed, NULL },
+		{ "--radios", "N", "number of simulated radios, instead of the job's", &radios, NULL },
+		{ "--policy", "NAME", "pex or round-robin, instead of the job's", &policy, NULL },
+		{ "--keys", "DIR", "folder made by millrace ca init, instead of the job's", &keys, NULL },
+		{ "--operator", "NAME", "who runs it, for the record ($USER)", &operator, NULL },
+		{ "--pcap", "FILE", "write all channels of the simulated air, with radiotap", &pcap, NULL },
+		{ "--epoch", "SECONDS", "where the simulated clock starts, since 1970", &epoch, NULL },
+		{ "--log", "FILE", "write log lines to FILE", &log_path, NULL },
+		{ "--debug", NULL, "log everything useful", NULL, &debug },
+		{ "--json", NULL, "one JSON object per event, the summary last", NULL, &json },
+		{ "--plain", NULL, "lines instead of the live display", NULL, &plain },
+		{ "--compare", NULL, "run the baseline policy too, however large the simulated batch", NULL, &do_compare },
+		{ "--no-compare", NULL, "do not run the baseline policy for the summary", NULL, &no_compare },
+		{ 0 },
+	};
+	struct run r = { .show = SHOW_PLAIN };
+	struct job_errors errors = { 0 };
+	struct batch_options o = { 0 };
+	struct batch_result result;
+	uint64_t seed_n = 0, radios_n = 0, epoch_n = 0, round_robin_us = 0;
+	struct log log = { .level = LOG_INFO };
+	size_t count = 0;
+	char error[512];
+	struct job *job;
+	int status;
+
+	status = command_options(&self, rows, argc, argv, &path, 1, &count);
+	if (status >= 0)
+		return status;
+	if (count != 1) {
+		fprintf(stderr, "millrace run: name the job: millrace run JOB.yaml\n");
+		return EXIT_UNUSABLE;
+	}
+	if (!number(seed, "--seed", INT64_MAX, &seed_n) || !number(radios, "--radios", 64, &radios_n) ||
+	    !number(epoch, "--epoch", 253402300799, &epoch_n))
+		return EXIT_UNUSABLE;
+	job = job_load(path, &errors);
+	if (!job) {
+		for (size_t i = 0; i < errors.count; i++)
+			fprintf(stderr, "%s\n", errors.text[i]);
+		return EXIT_UNUSABLE;
+	}
+	if (log_path) {
+		log.to = fopen(log_path, "a");
+		if (!log.to) {
+			fprintf(stderr, "millrace run: %s: cannot be written; name another file with --log\n", log_path);
+			job_destroy(job);
+			return EXIT_UNUSABLE;
+		}
+		log.level = debug ? LOG_DEBUG : LOG_INFO;
+	}
+	r.job = job;
+	r.show = json ? SHOW_JSON : plain || !isatty(STDOUT_FILENO) ? SHOW_PLAIN : SHOW_LIVE;
+	r.colour = !json && command_colour(stdout);
+	o = (struct batch_options){ .job = job, .db = db, .keys = keys, .policy = policy, .operator = operator ? operator : "",
+				    .pcap = pcap, .seed = seed_n, .utc_us = (int64_t)epoch_n * 1000000,
+				    .radios = (unsigned)radios_n, .log = log.to ? &log : NULL, .ctx = &r,
+				    .began = on_began, .event = on_event, .interrupted = on_interrupt, .signals = true };
+	status = batch_run(&o, &result, error, sizeof(error));
+	if (status != 0) {
+		fprintf(stderr, "millrace run: %s\n", error);
+		status = EXIT_UNUSABLE;
+	} else {
+		char made[512];
+
+		snprintf(made, sizeof(made), "%s.simulated-keys", db);
+		if (result.simulated && !result.interrupted && !result.summary.resumed && !no_compare &&
+		    strcmp(result.summary.policy, "round-robin") != 0 && (do_compare || job->sim_devices <= COMPARE_MAX))
+			round_robin_us = compare(&o, keys ? keys : access(job->keys, F_OK) == 0 ? job->keys : made);
+		if (json)
+			json_summary(&result, round_robin_us);
+		else
+			text_summary(&r, &result, round_robin_us, db);
+		status = result.failure[0] || result.summary.held_up ? EXIT_UNUSABLE
+			 : result.interrupted			    ? EXIT_INTERRUPTED
+			 : result.summary.passed >= job->quantity    ? EXIT_ALL_WELL
+								     : EXIT_NOT_ALL_WELL;
+	}
+	if (log.to)
+		fclose(log.to);
+	job_destroy(job);
+	return status;
+}

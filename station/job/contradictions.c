@@ -114,46 +114,16 @@ static void check_credentials(const struct reading *r)
 		CONTRADICTION(r, place_of(r, "credentials.passphrase"), "credentials.passphrase: an open network has none; "
 			      "allowed: security: wpa2 or wpa3, or no passphrase");
 	if (job->security != MR_SECURITY_OPEN && !given(r, "credentials.passphrase") && usable(r, "radios") &&
-	    usable(r, "batch.test") && !(job->radios_simulated && job->test))
+	    !job->radios_simulated)
 		CONTRADICTION(r, place_of(r, "credentials.passphrase"), "credentials.passphrase is missing; allowed: "
 			      "file: NAME, env: NAME, or security: open");
-}
-
-/* PREFIX{0N}SUFFIX: the counter has N digits, with zeros before it. */
-const char *job_pattern_wrong(const char *pattern, uint64_t first, uint64_t *serials)
-{
-	const char *open = strchr(pattern, '{'), *close = open ? strchr(open, '}') : NULL;
-	uint64_t room = 1;
-	unsigned digits = 0;
-	size_t len;
-
-	*serials = 0;
-	if (!open || !close || strchr(open + 1, '{') || strchr(close + 1, '}') || open[1] != '0')
-		return "no counter, or more than one";
-	for (const char *at = open + 2; at < close; at++) {
-		if (*at < '0' || *at > '9' || digits > 18)
-			return "a counter that is no number of digits";
-		digits = digits * 10 + (unsigned)(*at - '0');
-	}
-	if (digits < 1 || digits > 18)
-		return "a counter of no digits, or of more than 18";
-	len = strlen(pattern) - (size_t)(close - open + 1) + digits;
-	if (len > IDENTITY_SERIAL_MAX)
-		return "serial numbers that are too long for the device";
-	for (const char *at = pattern; *at; at++)
-		if ((at < open || at > close) && !strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-", *at))
-			return "a character that serial numbers do not have";
-	for (; digits > 0; digits--)
-		room *= 10;
-	*serials = room > first ? room - first : 0;
-	return NULL;
 }
 
 static void check_identity(const struct reading *r)
 {
 	const struct job *job = r->job;
-	uint64_t serials = 0;
-	const char *wrong;
+	struct serial_pool *pool;
+	char why[160];
 
 	if (usable(r, "recipe") && usable(r, "identity.serial") && usable(r, "identity.serial.pattern") &&
 	    usable(r, "identity.serial.file")) {
@@ -165,15 +135,15 @@ static void check_identity(const struct reading *r)
 				      "serial: {pattern: \"AC1{07}\"}, or serial: {file: serials.csv}");
 	}
 	if (*job->serial_pattern && usable(r, "identity.serial.first") && usable(r, "batch.quantity")) {
-		wrong = job_pattern_wrong(job->serial_pattern, job->serial_first, &serials);
-		if (wrong)
+		pool = serial_pool_pattern(job->serial_pattern, job->serial_first, why, sizeof(why));
+		if (!pool)
 			CONTRADICTION(r, place_of(r, "identity.serial.pattern"), "identity.serial.pattern: %s; allowed: "
-				      "A-Z a-z 0-9 . _ - and one counter such as {07}, %u characters in all", wrong,
-				      IDENTITY_SERIAL_MAX);
-		else if (serials < job->quantity)
+				      "A-Z a-z 0-9 . _ - and one counter", why);
+		else if (serial_pool_left(pool) < job->quantity)
 			CONTRADICTION(r, place_of(r, "identity.serial.pattern"), "identity.serial.pattern: %llu serial numbers "
 				      "are left for %u devices; allowed: a longer counter or a lower first",
-				      (unsigned long long)serials, job->quantity);
+				      (unsigned long long)serial_pool_left(pool), job->quantity);
+		serial_pool_destroy(pool);
 	}
 	if (job->pin.wps_checksum && job->pin.digits != 8 && usable(r, "identity.pin.digits"))
 		CONTRADICTION(r, place_of(r, "identity.pin.wps_checksum"), "identity.pin.wps_checksum: a PIN of %u digits has "
@@ -186,7 +156,7 @@ static void check_identity(const struct reading *r)
 /* Simulated radios do not hear what the adapters they copy do not. */
 static bool hears_5ghz(const char *profile)
 {
-	return strcmp(profile, "mt7601u") != 0 && strcmp(profile, "ath9k_htc") != 0;
+	return strcmp(profile, "mt7601u") != 0 && strcmp(profile, "ath9k_htc") != 0 && strcmp(profile, "rt2800usb") != 0;
 }
 
 static void check_radios(const struct reading *r)

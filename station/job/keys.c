@@ -359,16 +359,23 @@ struct key_text job_key_allowed(const struct key *key)
 {
 	struct key_text out = { "" };
 	char *t = out.text;
-	size_t size = sizeof(out.text);
-	bool both;
+	size_t size = sizeof(out.text), len = strlen(key->path);
+	const char *before = "";
 
 	switch (key->type) {
 	case KEY_SECTION:
-		both = job_key(key->path, NODE_LIST)->type == KEY_LIST;
-		add(t, size, "%sits keys, indented", both ? "a list, " : "");
+		add(t, size, "%smap of ", job_key(key->path, NODE_LIST)->type == KEY_LIST ? "list, or " : "");
+		for (size_t i = 0; i < job_key_count; i++) {
+			const char *below = job_keys[i].path;
+
+			if (strncmp(below, key->path, len) != 0 || below[len] != '.' || strpbrk(below + len + 1, ".["))
+				continue;
+			add(t, size, "%s%s", before, below + len + 1);
+			before = ", ";
+		}
 		break;
 	case KEY_LIST:
-		add(t, size, "a list of %s to %s", key->low, key->high);
+		add(t, size, "list of %s to %s", key->low, key->high);
 		break;
 	case KEY_TEXT:
 		add(t, size, "%s to %s characters, printable ASCII", key->low, key->high);
@@ -419,11 +426,12 @@ struct key_text job_key_allowed(const struct key *key)
 struct key_row job_key_reference(const struct key *key)
 {
 	struct key_row out = { "" };
-	const char *fallback = key->fallback && !*key->fallback ? "empty" : key->fallback;
+	const char *fallback = key->fallback && *key->fallback ? key->fallback : NULL;
 
 	snprintf(out.text, sizeof(out.text), "| `%s` | %s | %s | %s%s%s | %s |", key->path, types[key->type].name,
 		 job_key_allowed(key).text, fallback ? "`" : "",
-		 fallback ? fallback : key->required ? "required" : key->otherwise ? key->otherwise : "", fallback ? "`" : "",
+		 fallback ? fallback : key->fallback ? "empty" : key->required ? "required" :
+		 key->otherwise ? key->otherwise : "", fallback ? "`" : "",
 		 key->sentence);
 	return out;
 }
@@ -461,6 +469,13 @@ static void store_integer(const struct key *key, char *place, __int128 value)
 	}
 }
 
+static bool complain_range(const struct storing *s)
+{
+	complain(s->c, s->node->line, s->node->column, "%s: %s is out of range; allowed: %s", s->key->path,
+		 quoted(s->node->text, s->node->len).text, job_key_allowed(s->key).text);
+	return false;
+}
+
 /* "did you mean" for a number without its unit, or with a wrong one: the unit of the default, or the first of all. */
 static void complain_number(const struct storing *s, enum value_result result)
 {
@@ -487,25 +502,28 @@ static void complain_number(const struct storing *s, enum value_result result)
 		}
 		value_number_parse(node->text, node->len, &n);
 		value_number_parse(example, strlen(example), &like);
+		if (key->type == KEY_SHARE && result == VALUE_NO_UNIT && strncmp(node->text, "0.", 2) == 0) {
+			double share = 0;
+
+			value_decimal(node->text, node->len, value_none, &share);
+			complain(s->c, node->line, node->column, "%s: \"%s\" has no unit; allowed: %s; did you mean \"%g%%\"?",
+				 key->path, q.text, units, 100 * share);
+			return;
+		}
 		complain(s->c, node->line, node->column, "%s: \"%s\" has %s; allowed: %s; did you mean \"%.*s%.*s\"?",
 			 key->path, q.text, result == VALUE_NO_UNIT ? "no unit" : "an unknown unit", units,
 			 (int)(n.unit - node->text - (n.unit > node->text && n.unit[-1] == ' ')), node->text,
 			 (int)like.unit_len, like.unit);
 		return;
-	case VALUE_TOO_FINE:
 	case VALUE_TOO_BIG:
+		complain_range(s);
+		return;
+	case VALUE_TOO_FINE:
 		complain(s->c, node->line, node->column, "%s: %s is not a whole number of %s; allowed: %s", key->path, q.text,
 			 key->type == KEY_DURATION ? "microseconds" : key->type == KEY_SIZE ? "octets" :
 			 *units ? units : "units", job_key_allowed(key).text);
 		return;
 	}
-}
-
-static bool complain_range(const struct storing *s)
-{
-	complain(s->c, s->node->line, s->node->column, "%s: %s is out of range; allowed: %s", s->key->path,
-		 quoted(s->node->text, s->node->len).text, job_key_allowed(s->key).text);
-	return false;
 }
 
 static bool store_number(const struct storing *s)
@@ -666,8 +684,9 @@ static bool store_text(const struct storing *s)
 
 	assert(high + !octets <= key->size);
 	if (node->len < low || node->len > high) {
-		complain(s->c, node->line, node->column, "%s: %zu characters are too %s; allowed: %s", key->path, node->len,
-			 node->len < low ? "few" : "many", job_key_allowed(key).text);
+		complain(s->c, node->line, node->column, "%s: %zu %s are too %s; allowed: %s", key->path, node->len,
+			 octets || key->type == KEY_UTF8 ? "octets" : "characters", node->len < low ? "few" : "many",
+			 job_key_allowed(key).text);
 		return false;
 	}
 	if (!characters_fit(key->type, node->text, node->len)) {

@@ -16,6 +16,3 @@ struct reading {
 
 /* Settings that are good alone and wrong together. */
 void job_find_contradictions(struct reading *r);
-
-/* Whether serial numbers of this pattern exist, and how many from `first` on (UINT64_MAX: more). NULL: fine, else why not. */
-const char *job_pattern_wrong(const char *pattern, uint64_t first, uint64_t *serials);

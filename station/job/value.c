@@ -38,7 +38,7 @@ bool value_number_parse(const char *text, size_t len, struct value_number *out)
 		any = true;
 		if (__builtin_mul_overflow(out->digits, UINT64_C(10), &out->digits) ||
 		    __builtin_add_overflow(out->digits, (uint64_t)(text[i] - '0'), &out->digits))
-			return false;
+			out->overflow = true;
 		out->decimals += point;
 	}
 	if (!any)
@@ -80,6 +80,8 @@ enum value_result value_integer(const char *text, size_t len, const struct value
 	if (!value_number_parse(text, len, &n))
 		return VALUE_NO_NUMBER;
 	result = unit_factor(&n, units, &factor);
+	if (result == VALUE_GOOD && n.overflow)
+		result = VALUE_TOO_BIG;
 	if (result != VALUE_GOOD)
 		return result;
 	value = (__int128)n.digits * factor;	/* below 2^64 * 2^42 */

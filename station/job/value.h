@@ -10,6 +10,7 @@
 
 struct value_number {
 	bool negative;
+	bool overflow;			/* more digits than anything here can mean */
 	uint64_t digits;		/* without the point */
 	unsigned decimals;		/* digits after it */
 	const char *unit;		/* into the text; one space before it is allowed */
@@ -27,6 +28,6 @@ extern const struct value_unit value_durations[], value_validities[], value_size
 	value_metres[], value_none[];
 
 enum value_result { VALUE_GOOD, VALUE_NO_NUMBER, VALUE_NO_UNIT, VALUE_WRONG_UNIT, VALUE_TOO_FINE, VALUE_TOO_BIG };
-/* In base units. VALUE_NO_UNIT also for a unit where none belongs (with value_none: VALUE_WRONG_UNIT). */
+/* In base units. VALUE_WRONG_UNIT is also any unit with value_none; VALUE_TOO_FINE: not a whole number of base units. */
 enum value_result value_integer(const char *text, size_t len, const struct value_unit *units, __int128 *out);
 enum value_result value_decimal(const char *text, size_t len, const struct value_unit *units, double *out);

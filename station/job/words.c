@@ -41,7 +41,7 @@ size_t words_distance(const char *a, const char *b)
 
 bool words_near(const char *word, size_t distance)
 {
-	return distance <= (strlen(word) + 2) / 3;
+	return distance <= (strlen(word) + 2) / 3 && distance < strlen(word);
 }
 
 const char *words_nearest(const char *word, const char *const *list)

@@ -1,0 +1,47 @@
+/*
+ * Any octets as a job file: refused with a message, or a job that holds them exactly and reads the same again.
+ * links: station/job/complaint.c station/job/contradictions.c station/job/job.c station/job/keys.c station/job/passphrase.c station/job/tree.c station/job/value.c station/job/words.c station/identity/serial.c station/radio/channel.c station/base/log.c station/base/loop.c agent/port/linux/crypto_openssl.c
+ *
+ * Dictionary: tests/fuzz/job.dict (-dict=), the words of the table and YAML's own; seeds: config/jobs.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "station/job/job.h"
+#include "tests/unit/job_doubles.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void clear_pointers(struct job *job)
+{
+	free(job->path);
+	free(job->bytes);
+	job->path = job->bytes = NULL;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char none[1];
+	struct job_errors errors;
+	const char *bytes = size ? (const char *)data : none;
+	struct job *job = job_parse("folder/fuzz.yaml", bytes, size, &errors), *again;
+
+	assert((job == NULL) == (errors.count > 0));
+	for (size_t i = 0; i < errors.count; i++)
+		assert(strncmp(errors.text[i], "folder/fuzz.yaml:", 17) == 0 && strlen(errors.text[i]) < sizeof(errors.text[i]));
+	if (!job)
+		return 0;
+	assert(job->len == size && memcmp(job->bytes, bytes, size) == 0);
+	assert(job->quantity >= 1 && job->recipe_len >= 1 && job->recipe[0] == JOB_IDENTIFY && job->channel_count >= 1);
+	assert(job->ssid_len <= sizeof(job->ssid) && job->limit_count <= JOB_LIST_MAX && job->sim_fault_count <= JOB_LIST_MAX);
+	assert(!job->radios_simulated || job->test);
+	again = job_parse("folder/fuzz.yaml", job->bytes, job->len, &errors);
+	assert(again);
+	clear_pointers(job);
+	clear_pointers(again);
+	assert(memcmp(job, again, sizeof(*job)) == 0);
+	job_destroy(job);
+	job_destroy(again);
+	return 0;
+}

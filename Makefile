@@ -46,7 +46,7 @@ MILLRACE_C := $(AGENT_C) $(SIM_C) $(CRYPTO_C) $(DB_C) $(STATION_C)
 obj = $(patsubst %.c,$(OUT)/%.o,$(1))
 MILLRACE_O := $(call obj,$(MILLRACE_C))
 
-.PHONY: all demo test deps check-deps help clean
+.PHONY: all demo test check-deps help clean fuzz-targets
 all: check-deps $(BIN)/millrace $(BIN)/millrace-agent
 
 $(BIN)/millrace: $(call obj,station/main.c) $(MILLRACE_O)
@@ -93,7 +93,67 @@ $(LINE) $(BENCH): $(OUT)/tests/%: $(OUT)/tests/%.o $(MILLRACE_O)
 	@mkdir -p $(@D); echo "  LINK    $@"
 	$(Q)$(CC) $(LDALL) -o $@ $^ $(LIBS) -lcmocka
 
-unit: $(UNIT)
+# --- for people ---
+.PHONY: run-demo units test-units test-line test-docs test-asan fuzz fuzz-run bench lint install
+demo: deps-build
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory run-demo
+run-demo:
+	@mkdir -p $(BUILD)/demo && rm -rf $(BUILD)/demo/*
+	@echo "millrace run config/jobs/demo.yaml --db $(BUILD)/demo/millrace.db"
+	@$(BIN)/millrace run config/jobs/demo.yaml --db $(BUILD)/demo/millrace.db; s=$$?; \
+	test $$s -le 1 || exit $$s; echo "(exit status $$s: the job has faulty devices on purpose)"
+
+deps-%:
+	@config/install-deps $*
+
+test: deps-test
+	@$(MAKE) --no-print-directory -j2 all units
+	@tests/run $(BUILD) $(OUT) $(ONLY)
+
+units: $(UNIT) $(LINE)
+
+# The same tests under AddressSanitizer and UndefinedBehaviorSanitizer.
+test-asan: deps-test
+	@$(MAKE) --no-print-directory -j2 VARIANT=asan all units
+	@tests/run $(BUILD) $(BUILD)/asan $(ONLY)
+
+# Short fuzz runs of every target; FUZZ_SECONDS each.
+FUZZ_SECONDS ?= 10
+fuzz: deps-ci
+	@$(MAKE) --no-print-directory -j2 VARIANT=fuzz CC=clang fuzz-targets
+	@tests/fuzz/run $(BUILD)/fuzz/tests/fuzz $(FUZZ_SECONDS)
+fuzz-targets: $(FUZZ)
+
+bench: deps-test
+	@$(MAKE) --no-print-directory -j2 all $(BENCH)
+	@$(OUT)/tests/bench/main $(BUILD)/bench.json $(ONLY)
+
+lint: deps-ci
+	@tests/lint
+
+-include tests/lab/lab.mk
+
+check-deps:
+	@pkg-config --exists $(PKGS) || { echo "libraries are missing; run: config/install-deps build" >&2; exit 2; }
+
+prefix ?= /usr/local
+install: all
+	install -D -m 755 $(BIN)/millrace $(DESTDIR)$(prefix)/bin/millrace
+	install -D -m 755 $(BIN)/millrace-agent $(DESTDIR)$(prefix)/bin/millrace-agent
+	install -D -m 644 docs/millrace.1 $(DESTDIR)$(prefix)/share/man/man1/millrace.1
+
+help:
+	@echo "make demo       install what is missing, build, provision 200 simulated devices"
+	@echo "make test       install what is missing, build, run the tests (ONLY=prefix: a part)"
+	@echo "make            build $(BUILD)/millrace and $(BUILD)/millrace-agent"
+	@echo "make bench      measure; writes $(BUILD)/bench.json (ONLY=prefix: a part)"
+	@echo "make test-asan  the tests under AddressSanitizer and UBSan"
+	@echo "make fuzz       short runs of all fuzz targets (FUZZ_SECONDS=10)"
+	@echo "make test-lab   real 802.11 in a virtual machine with mac80211_hwsim"
+	@echo "make lint       clang build, cppcheck, shellcheck, manual page"
+	@echo "make install    prefix=/usr/local, DESTDIR"
+
 clean:
 	rm -rf $(BUILD)
 

@@ -180,7 +180,7 @@ static void on_call(struct mr_agent *agent, const struct mr_frame *frame)
 
 static void say_hello(struct mr_agent *agent)
 {
-	uint8_t buf[MR_PREFIX_LEN + 32];
+	uint8_t buf[MR_PREFIX_LEN + 40];
 	struct mr_wr w = mr_wr_over(buf, sizeof(buf));
 	struct mr_frame frame = { .type = MR_HELLO };
 
@@ -192,6 +192,7 @@ static void say_hello(struct mr_agent *agent)
 	mr_copy(frame.header.sender, agent->config.mac, 6);
 	mr_copy(frame.hello.batch_tag, agent->batch_tag, 8);
 	mr_copy(frame.hello.device_id, agent->config.device_id, 8);
+	frame.hello.counter = agent->call_counter;
 	mr_copy(frame.hello.nonce, agent->nonce, 8);
 	agent->port.work(agent->port.ctx, MR_WORK_HASH, 64);
 	if (mr_frame_build(&w, &frame, agent->call_key) && mr_agent_transmit(agent, buf, w.len, &agent->awaited))

@@ -157,7 +157,7 @@ static inline size_t mr_wr_open16(struct mr_wr *w)
 {
 	size_t mark = w->len;
 
-	(void)mr_wr_room(w, 2);
+	mr_wr_le16(w, 0);
 	return mark;
 }
 

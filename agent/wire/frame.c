@@ -11,8 +11,7 @@
 #define FLAGS_MAY_BE_SET 0x38
 
 #define HANDSHAKE_LEAST 48	/* an ephemeral key and a tag */
-#define CATEGORY_PUBLIC 4	/* table 9-51 */
-#define ACTION_VENDOR 9		/* table 9-364 */
+#define CATEGORY_VENDOR 127	/* table 9-51: vendor-specific */
 
 static const uint8_t oui[] = MR_OUI;
 static const uint8_t everyone[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
@@ -47,6 +46,7 @@ static void hello_parse(struct mr_rd *in, struct mr_hello *hello)
 {
 	mr_rd_copy(in, hello->batch_tag, 8);
 	mr_rd_copy(in, hello->device_id, 8);
+	hello->counter = mr_rd_le64(in);
 	mr_rd_copy(in, hello->nonce, 8);
 }
 
@@ -54,6 +54,7 @@ static void hello_build(struct mr_wr *out, const struct mr_hello *hello)
 {
 	mr_wr_bytes(out, hello->batch_tag, 8);
 	mr_wr_bytes(out, hello->device_id, 8);
+	mr_wr_le64(out, hello->counter);
 	mr_wr_bytes(out, hello->nonce, 8);
 }
 
@@ -204,8 +205,8 @@ bool mr_frame_parse(struct mr_rd in, struct mr_frame *out)
 	    !mr_equal(addr3, everyone, 6) || (sequence & 15) != 0)
 		return false;
 	out->header.sequence = sequence >> 4;
-	fixed = mr_rd_take(&in, 5);
-	if (!fixed || fixed[0] != CATEGORY_PUBLIC || fixed[1] != ACTION_VENDOR || !mr_equal(fixed + 2, oui, sizeof(oui)))
+	fixed = mr_rd_take(&in, 4);
+	if (!fixed || fixed[0] != CATEGORY_VENDOR || !mr_equal(fixed + 1, oui, sizeof(oui)))
 		return false;
 	from = in;
 	if (mr_rd_u8(&in) != MR_VERSION)
@@ -267,8 +268,7 @@ bool mr_frame_build(struct mr_wr *out, const struct mr_frame *frame, const uint8
 	mr_wr_bytes(out, frame->header.sender, 6);
 	mr_wr_bytes(out, everyone, 6);
 	mr_wr_le16(out, (uint16_t)(frame->header.sequence << 4));
-	mr_wr_u8(out, CATEGORY_PUBLIC);
-	mr_wr_u8(out, ACTION_VENDOR);
+	mr_wr_u8(out, CATEGORY_VENDOR);
 	mr_wr_bytes(out, oui, sizeof(oui));
 	from = out->len;
 	mr_wr_u8(out, MR_VERSION);

@@ -1,10 +1,11 @@
 /*
- * The Millrace frames: IEEE 802.11-2020 9.6.7 public action frames, vendor specific (9.6.7.15 in the 2016 edition:
- * category 4, action 9, OUI, then ours). Little-endian as the rest of 802.11. docs/protocol.md is the text of this.
+ * The Millrace frames: vendor-specific action frames (IEEE 802.11-2020 9.6.5: category 127, OUI, then ours), as ESP-NOW
+ * uses them. Not the public kind (category 4): there analysers take what follows the OUI for elements. Little-endian
+ * as the rest of 802.11. docs/protocol.md is the text of this.
  *
  *   802.11 header   24 octets: frame control 0x00d0, duration 0, addr1 receiver, addr2 sender, addr3 ff:ff:ff:ff:ff:ff,
  *                   sequence control (number in bits 4 to 15, fragment 0)
- *   action          4, 9, OUI 02-4D-52, version 1, type (enum mr_frame_type)
+ *   action          127, OUI 02-4D-52, version 1, type (enum mr_frame_type)
  *   body            by type
  *
  * 02-4D-52 has the "locally administered" bit: nobody owns it. A maker puts its own OUI or CID in MR_OUI.
@@ -17,7 +18,7 @@
 #define MR_VERSION 1
 #define MR_FRAME_MAX 1400		/* whole MPDU without FCS */
 #define MR_HEADER_LEN 24
-#define MR_PREFIX_LEN 31		/* header, category, action, OUI, version, type */
+#define MR_PREFIX_LEN 30		/* header, category, OUI, version, type */
 #define MR_DATA_HEADER_LEN 9		/* session, seq, fragment, fragments, flags */
 #define MR_TAG_LEN 16
 #define MR_FRAGMENT_MAX (MR_FRAME_MAX - MR_PREFIX_LEN - MR_DATA_HEADER_LEN - MR_TAG_LEN)	/* plaintext octets */
@@ -71,6 +72,7 @@ struct mr_call {
 struct mr_hello {
 	uint8_t batch_tag[8];
 	uint8_t device_id[8];
+	uint64_t counter;		/* of the CALL that it answers: an old HELLO cannot be played again */
 	uint8_t nonce[8];		/* fresh for each HELLO */
 	uint8_t mac[8];			/* as in mr_call */
 };

@@ -55,7 +55,7 @@ static void tell(struct attacker *a, struct mr_rd frame)
 
 static void garbage(struct attacker *a)
 {
-	static const uint8_t prefix[] = { 4, 9, 0x02, 0x4d, 0x52, MR_VERSION };
+	static const uint8_t prefix[] = { 127, 0x02, 0x4d, 0x52, MR_VERSION };
 	uint8_t frame[CELL_MAX];
 	size_t len = MR_HEADER_LEN + 8 + (size_t)entropy_below(a->world->entropy, CELL_MAX - MR_HEADER_LEN - 8);
 
@@ -66,7 +66,7 @@ static void garbage(struct attacker *a)
 	frame[10] &= 0xfe;
 	if (a->left % 2) {
 		memcpy(frame + MR_HEADER_LEN, prefix, sizeof(prefix));
-		frame[MR_HEADER_LEN + 6] = (uint8_t)(1 + entropy_below(a->world->entropy, 8));
+		frame[MR_HEADER_LEN + 5] = (uint8_t)(1 + entropy_below(a->world->entropy, 8));
 	}
 	tell(a, mr_rd_over(frame, len));
 }

@@ -7,6 +7,7 @@
 
 #include "station/line/internal.h"
 
+#define CALLS_REMEMBERED 1000u		/* a HELLO may be this many calls (of all radios) behind */
 #define HELLO_FRESH_US 8000000u		/* a device waits about 10 s for its invitation */
 
 bool admission_open(const struct line *line)
@@ -138,6 +139,11 @@ void admission_hello(struct line *line, struct lane *lane, const struct mr_frame
 		line_stranger(line, mac, rx, "stranger");
 		return;
 	}
+	/* An old HELLO, played again: anybody can send it. */
+	if (frame->hello.counter > line->call_counter || frame->hello.counter + CALLS_REMEMBERED < line->call_counter) {
+		line_stranger(line, mac, rx, "replayed");
+		return;
+	}
 	lane->channel->window_answers++;
 	u = line_unit(line, frame->hello.device_id);
 	if (!u && !(u = newcomer(line, frame, rx)))
@@ -163,10 +169,12 @@ void admission_hello(struct line *line, struct lane *lane, const struct mr_frame
 	}
 	u->rssi_dbm = rx->rssi_dbm;
 	if (u->session) {
-		/* An old HELLO played again, or a device that lost its power: its answer to a poll will tell. */
-		if (!mr_equal(u->hello_nonce, frame->hello.nonce, 8))
-			session_suspect(u->session);
-		return;
+		/* It answers a call that is younger than its session: it has forgotten the session. */
+		if (frame->hello.counter <= u->session->call_counter)
+			return;
+		session_end(u->session, MR_CAUSE_DEVICE_RESTARTED);
+		if (u->settled || u->session)
+			return;
 	}
 	memcpy(u->hello_nonce, frame->hello.nonce, 8);
 	u->hello_us = loop_now_us(line->loop);

@@ -77,6 +77,7 @@ struct session {
 	bool open;			/* the attempt is on record */
 	bool fresh_certificate;
 	int64_t attempt;
+	uint64_t call_counter;		/* of the line when the session began */
 	uint64_t ticket;		/* of the journal: go on when durable */
 	struct session *next_ticket;
 	unsigned step_seq;
@@ -207,7 +208,6 @@ void session_durable(struct session *s);
 void session_end(struct session *s, int cause);		/* the attempt is over */
 void session_abort(struct session *s);			/* the run is stopped now */
 void session_rearm(struct session *s);
-void session_suspect(struct session *s);		/* the device called although it has a session */
 uint64_t session_remaining_us(const struct session *s);
 
 /* lane.c */

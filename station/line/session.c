@@ -159,6 +159,7 @@ struct session *session_create(struct line *line, struct unit *unit, struct chan
 	s->line = line;
 	s->unit = unit;
 	s->begun_us = s->step_us = now(s);
+	s->call_counter = line->call_counter;
 	s->timer = (struct loop_timer){ .fn = on_timer, .ctx = s, .at_us = LOOP_NEVER };
 	action_init(&s->link, &line->station, unit->mac, id, unit->hello_nonce, steer_mhz, line->job->patience_us,
 		    s->begun_us);
@@ -301,7 +302,8 @@ static void end_unopened(struct session *s, int cause)
 	struct line *line = s->line;
 	struct unit *u = s->unit;
 
-	if (mr_cause_class(cause) == MR_CLASS_SECURITY || ++u->handshakes_failed >= HANDSHAKES_MAX) {
+	u->handshakes_failed += cause == MR_CAUSE_HANDSHAKE_TIMEOUT;
+	if (mr_cause_class(cause) == MR_CLASS_SECURITY || u->handshakes_failed >= HANDSHAKES_MAX) {
 		enum journal_unit_state state =
 			mr_cause_class(cause) == MR_CLASS_SECURITY ? UNIT_QUARANTINED : UNIT_FAILED;
 
@@ -377,16 +379,6 @@ void session_abort(struct session *s)
 		record_state(s, UNIT_SEEN, MR_CAUSE_STOPPED);
 	}
 	session_destroy(s);
-}
-
-void session_suspect(struct session *s)
-{
-	if (s->link.state == ACTION_WAITING || s->link.state == ACTION_ASKING) {
-		s->link.poll = true;
-		touch(s);
-	} else if (s->link.state < ACTION_IDLE && !s->open) {
-		session_end(s, MR_CAUSE_HANDSHAKE_TIMEOUT);
-	}
 }
 
 /* --- asking --- */

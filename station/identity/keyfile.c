@@ -385,7 +385,7 @@ bool keyfile_id(const char *prefix, const uint8_t *bytes, size_t len, char id[24
 	if (!mr_sha256(bytes, len, hash))
 		return false;
 	used = snprintf(id, 24, "%s", prefix);
-	for (size_t i = 0; i < 8 && used > 0 && used < 22; i++)
+	for (size_t i = 0; i < 8 && used >= 0 && used < 22; i++)
 		used += snprintf(id + used, 24 - (size_t)used, "%02x", hash[i]);
 	return true;
 }

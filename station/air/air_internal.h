@@ -133,7 +133,7 @@ struct bystander {
 	struct air *air;
 	struct air_node *from, *to;
 	struct loop_timer timer;
-	double gap_us;
+	double mean_gap_us;
 	uint64_t sent;
 	uint16_t freq_mhz;
 	uint8_t rate;
@@ -167,8 +167,6 @@ struct air {
 	uint32_t bystander_count;
 	struct capture *captures;
 	struct air_totals totals;
-	uint8_t previous_device_id[8];	/* for DEVICE_FAULT_CLONE */
-	bool has_previous_device;
 };
 
 /* air.c */

@@ -15,10 +15,15 @@
 #define TX_DBM 15.0
 #define RETRIES 6		/* dot11ShortRetryLimit 7 counts tries */
 
+/* Poisson arrivals. */
+static uint64_t gap_us(const struct bystander *b)
+{
+	return 1 + (uint64_t)(-b->mean_gap_us * log1p(-air_draw_unit(b->air)));
+}
+
 static void on_arrival(void *ctx, uint64_t now_us)
 {
 	struct bystander *b = ctx;
-	uint64_t gap_us = (uint64_t)(-b->gap_us * log1p(-air_draw_unit(b->air)));
 	struct mr_wr pn = mr_wr_over(b->frame + HEADER_LEN, 8);
 	const struct radio_tx tx = { .rate_500kbps = b->rate, .retries = RETRIES, .priority = RADIO_NORMAL };
 
@@ -29,7 +34,7 @@ static void on_arrival(void *ctx, uint64_t now_us)
 	mr_wr_le16(&pn, 0x2000);		/* reserved octet, then Ext IV and key 0 */
 	mr_wr_le32(&pn, (uint32_t)(b->sent >> 16));
 	(void)air_send(b->from, mr_rd_over(b->frame, b->frame_len), &tx);	/* a full queue drops it, as there */
-	loop_at(b->air->loop, &b->timer, now_us + gap_us + 1);
+	loop_at(b->air->loop, &b->timer, now_us + gap_us(b));
 }
 
 static void on_tuned(void *ctx, uint16_t freq_mhz)
@@ -37,7 +42,7 @@ static void on_tuned(void *ctx, uint16_t freq_mhz)
 	struct bystander *b = ctx;
 
 	(void)freq_mhz;
-	on_arrival(b, loop_now_us(b->air->loop));
+	loop_at(b->air->loop, &b->timer, loop_now_us(b->air->loop) + gap_us(b));
 }
 
 int air_add_bystander(struct air *air, uint16_t freq_mhz, double share, size_t frame_len, uint8_t rate_500kbps)
@@ -81,7 +86,7 @@ int air_add_bystander(struct air *air, uint16_t freq_mhz, double share, size_t f
 	for (size_t i = HEADER_LEN + 8; i < frame_len; i++)
 		b->frame[i] = (uint8_t)air_draw(air);
 	phy_times(freq_mhz, rate, air_phy_options(air), &times);
-	b->gap_us = (phy_frame_us(freq_mhz, rate, frame_len, air_phy_options(air)) + times.sifs_us +
+	b->mean_gap_us = (phy_frame_us(freq_mhz, rate, frame_len, air_phy_options(air)) + times.sifs_us +
 		     phy_frame_us(freq_mhz, phy_ack_rate(rate), PHY_ACK_LEN, air_phy_options(air))) / share;
 	b->next = air->bystanders;
 	air->bystanders = b;

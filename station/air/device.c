@@ -7,7 +7,8 @@
 #include "agent/port/crypto.h"
 #include "agent/port/sim/chip.h"
 
-#define RX_QUEUE 8u		/* frames the chip's driver holds while the core is busy; more are lost */
+#define RX_QUEUE 8u		/* frames the chip's driver holds while the core is busy; more are lost, though ACKed */
+#define TX_QUEUE 16u		/* frames its driver takes */
 #define RATE_6M 12u
 #define MAC_RETRIES 7u
 #define WEAK_DB 28.0
@@ -54,6 +55,7 @@ struct device {
 	unsigned frames_waiting;
 	uint64_t busy_us, ready_us, draws;
 	bool on, up;			/* powered; booted */
+	bool tuning;			/* what is to be sent waits until the radio is there */
 	uint16_t last_control;		/* of the last frame heard: the MAC drops repeats (802.11-2020 10.3.2.14) */
 	uint8_t last_sender[6];
 	int verdict;
@@ -144,30 +146,35 @@ static void sink_random(void *ctx, uint8_t *out, size_t len)
 
 /* --- the core --- */
 
+/* The next instant at which something is due. */
 static void rearm(struct device *d)
 {
 	uint64_t at_us = LOOP_NEVER, deadline_us;
 
 	if (d->up) {
 		deadline_us = mr_agent_deadline_us(&d->agent);
-		at_us = d->in.head ? d->busy_us : deadline_us > d->busy_us ? deadline_us : d->busy_us;
-		if (d->out.head && d->out.head->at_us < at_us)
+		at_us = d->in.head || deadline_us < d->busy_us ? d->busy_us : deadline_us;
+		if (d->out.head && !d->tuning && d->out.head->at_us < at_us)
 			at_us = d->out.head->at_us;
-		if (at_us > d->chip.dead_us)
-			at_us = d->chip.dead_us;
 	}
-	loop_at(d->loop, &d->timer, at_us);
+	if (d->on && d->chip.dead_us < at_us)
+		at_us = d->chip.dead_us;
+	if (d->timer.at_us != at_us || d->timer.slot == 0)
+		loop_at(d->loop, &d->timer, at_us);
 }
 
 static void power_off(struct device *d)
 {
 	bool again = d->config.fault == DEVICE_FAULT_POWER_CUT;
 
-	d->on = d->up = false;
+	d->on = d->up = d->tuning = false;
 	empty(&d->in);
 	empty(&d->out);
 	d->frames_waiting = 0;
 	d->chip.dead_us = UINT64_MAX;
+	mr_wipe(&d->agent, sizeof(d->agent));	/* RAM */
+	memset(d->last_sender, 0, sizeof(d->last_sender));
+	d->last_control = 0;
 	air_power(d->node, false);
 	loop_cancel(d->loop, &d->timer);
 	if (again)
@@ -180,7 +187,7 @@ static void leave(struct device *d, struct item *item)
 			       .cookie = item->cookie };
 
 	if (item->kind == ITEM_TUNE) {
-		(void)air_tune(d->node, item->freq_mhz);
+		d->tuning = air_tune(d->node, item->freq_mhz) == 0;
 	} else if (air_send(d->node, mr_rd_over(item->bytes, item->len), &tx) != 0) {
 		struct item *report = make(ITEM_SENT, NULL, 0);
 
@@ -189,21 +196,35 @@ static void leave(struct device *d, struct item *item)
 	}
 }
 
+/* A device without anything on its mind takes what it hears at once, without a copy: most hear little but calls. */
+static bool idle(const struct device *d, uint64_t now_us)
+{
+	return !d->in.head && now_us >= d->busy_us && now_us < d->chip.dead_us;
+}
+
+static void hear(struct device *d, struct mr_rd frame, uint64_t now_us)
+{
+	mr_chip_begin(&d->chip, now_us);
+	mr_agent_receive(&d->agent, frame);
+	d->busy_us = mr_chip_end(&d->chip);
+}
+
 static void work(struct device *d, uint64_t now_us)
 {
 	struct item *item = take(&d->in);
 
-	mr_chip_begin(&d->chip, now_us);
-	if (!item) {
-		mr_agent_expire(&d->agent);
-	} else if (item->kind == ITEM_FRAME) {
+	if (item && item->kind == ITEM_FRAME) {
 		d->frames_waiting--;
-		mr_agent_receive(&d->agent, mr_rd_over(item->bytes, item->len));
+		hear(d, mr_rd_over(item->bytes, item->len), now_us);
 	} else {
-		mr_agent_sent(&d->agent, item->cookie, item->acked);
+		mr_chip_begin(&d->chip, now_us);
+		if (item)
+			mr_agent_sent(&d->agent, item->cookie, item->acked);
+		else
+			mr_agent_expire(&d->agent);
+		d->busy_us = mr_chip_end(&d->chip);
 	}
 	free(item);
-	d->busy_us = mr_chip_end(&d->chip);
 }
 
 static void on_timer(void *ctx, uint64_t now_us)
@@ -214,7 +235,7 @@ static void on_timer(void *ctx, uint64_t now_us)
 		power_off(d);
 		return;
 	}
-	while (d->out.head && d->out.head->at_us <= now_us) {
+	while (d->out.head && !d->tuning && d->out.head->at_us <= now_us) {
 		struct item *item = take(&d->out);
 
 		leave(d, item);
@@ -236,6 +257,10 @@ static void on_power(void *ctx, uint64_t now_us)
 		return;
 	}
 	air_power(d->node, true);
+	if (d->chip.cut && d->chip.fault_operation == 0) {	/* a cut by the clock, whatever it does then */
+		d->chip.cut = false;
+		d->chip.dead_us = now_us + d->chip.fault_delay_us;
+	}
 	mr_chip_port(&d->chip, &port);
 	mr_chip_begin(&d->chip, now_us);
 	d->up = mr_agent_init(&d->agent, &d->config.agent, &port);
@@ -252,7 +277,6 @@ static void on_received(void *ctx, struct mr_rd frame, const struct radio_rx *rx
 	uint8_t sender[6];
 	uint16_t fc, control;
 
-	(void)rx;
 	fc = mr_rd_le16(&r);
 	mr_rd_skip(&r, 8);
 	mr_rd_copy(&r, sender, 6);
@@ -264,10 +288,21 @@ static void on_received(void *ctx, struct mr_rd frame, const struct radio_rx *rx
 		return;
 	d->last_control = control;
 	memcpy(d->last_sender, sender, 6);
-	if (d->frames_waiting >= RX_QUEUE)
-		return;
-	d->frames_waiting++;
-	put(&d->in, make(ITEM_FRAME, frame.at, frame.left));
+	if (idle(d, rx->time_us)) {
+		hear(d, frame, rx->time_us);
+	} else if (d->frames_waiting < RX_QUEUE) {
+		d->frames_waiting++;
+		put(&d->in, make(ITEM_FRAME, frame.at, frame.left));
+	}
+	rearm(d);
+}
+
+static void on_tuned(void *ctx, uint16_t freq_mhz)
+{
+	struct device *d = ctx;
+
+	(void)freq_mhz;
+	d->tuning = false;
 	rearm(d);
 }
 
@@ -292,7 +327,8 @@ struct device *device_create(struct air *air, struct loop *loop, const struct de
 	const struct mr_chip_profile *profile = mr_chip_profile_named(config->chip);
 	struct device *d;
 	struct air_node_config node = { .x_m = config->x_m, .y_m = config->y_m, .tx_dbm = config->tx_dbm,
-					.acknowledges = true, .received = on_received, .status = on_status };
+					.acknowledges = true, .received = on_received, .status = on_status,
+					.tuned = on_tuned, .tx_queue_max = TX_QUEUE };
 
 	if (!profile) {
 		errno = EINVAL;
@@ -348,6 +384,7 @@ void device_destroy(struct device *d)
 
 const struct mr_agent *device_agent(const struct device *d) { return &d->agent; }
 uint64_t device_ready_us(const struct device *d) { return d->ready_us; }
+int device_verdict(const struct device *d) { return d->verdict; }
 bool device_powered(const struct device *d) { return d->on; }
 size_t device_size(void) { return sizeof(struct device); }
 

@@ -16,7 +16,7 @@ enum device_fault {
 	DEVICE_FAULT_WRONG_BATCH_KEY,
 	DEVICE_FAULT_WEAK_SIGNAL,	/* extra path loss */
 	DEVICE_FAULT_WRONG_PRODUCT,
-	DEVICE_FAULT_CLONE,		/* answers with the device id of the device before it */
+	DEVICE_FAULT_CLONE,		/* answers with the id of another device: the one who configures it gives it that */
 	DEVICE_FAULT_COUNT
 };
 const char *device_fault_name(enum device_fault fault);	/* "selftest", "storage", "vanish", ... as in job files */
@@ -28,8 +28,8 @@ struct device_config {
 	uint64_t seed;
 	uint64_t power_on_us;		/* when it is put on the line; it answers after the chip's boot time */
 	enum device_fault fault;
-	uint8_t fault_operation;	/* enum mr_operation at which VANISH, POWER_CUT, STORAGE strike */
-	uint64_t fault_delay_us;	/* after that operation's request arrived */
+	uint8_t fault_operation;	/* enum mr_operation at which VANISH, POWER_CUT, STORAGE strike; 0: by the clock */
+	uint64_t fault_delay_us;	/* after that operation began, or after the end of booting */
 	uint64_t off_us;
 };
 
@@ -39,10 +39,12 @@ struct device;
 struct device *device_create(struct air *air, struct loop *loop, const struct device_config *config);
 void device_destroy(struct device *device);	/* before air_destroy */
 
+/* Its RAM: may be ahead of the clock by the work in progress; zeros while it has no power. */
 const struct mr_agent *device_agent(const struct device *device);
 /* When the device was first able to hear a call (power on plus boot): the release time of the lower bound. */
 uint64_t device_ready_us(const struct device *device);
 bool device_powered(const struct device *device);
+int device_verdict(const struct device *device);	/* enum mr_verdict that its LED shows */
 /* What it stored, as a flash dump: tests look for what must or must not be there. */
 const uint8_t *device_store(const struct device *device, unsigned slot, size_t *len);
 const char *device_chip_profile(size_t i);	/* names of the chip profiles; NULL ends */

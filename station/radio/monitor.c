@@ -491,6 +491,8 @@ static void on_packets(void *ctx, uint32_t epoll_events)
 	struct monitor *m = ctx;
 	int got = packet_read(m->packet, READ_MAX, on_frame, m);
 
+	if (m->job_runs)
+		return;		/* a tune may take the interfaces down and up again */
 	if (got < 0 || (got == 0 && (epoll_events & (EPOLLERR | EPOLLHUP)) && interface_is_up(m->setup.plain) != 1))
 		leave(m, "its interface went down");
 	else

@@ -31,7 +31,8 @@ static int set_filter(pcap_t *pcap, const uint8_t mac[static 6])
 
 	snprintf(name, sizeof(name), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 	snprintf(text, sizeof(text),
-		 "wlan addr1 %s or wlan addr2 %s or (type mgt subtype action and wlan addr1 ff:ff:ff:ff:ff:ff)", name, name);
+		 /* 0xd0: action; libpcap has no word for it */
+		 "wlan addr1 %s or wlan addr2 %s or (wlan[0] == 0xd0 and wlan addr1 ff:ff:ff:ff:ff:ff)", name, name);
 	if (pcap_compile(pcap, &program, text, 1, PCAP_NETMASK_UNKNOWN) < 0)
 		return -1;
 	result = pcap_setfilter(pcap, &program);

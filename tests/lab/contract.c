@@ -1,0 +1,469 @@
+/*
+ * The radio seam (radio.h) on a real kernel: two hwsim radios, MILLRACE_LAB_A and MILLRACE_LAB_B, the first with the
+ * station's address, the second with a device's. As root, inside tests/lab/vm.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/wire/cause.h"
+#include "station/base/log.h"
+#include "station/base/loop.h"
+#include "station/radio/adapters.h"
+#include "station/radio/monitor.h"
+
+#define STATUSES_MAX 1024
+
+static const uint8_t mac_a[6] = { 0x02, 0x4d, 0x52, 0, 0, 0xa }, mac_b[6] = { 0x02, 0x4d, 0x52, 0, 0, 0xb };
+static const uint8_t nobody[6] = { 0x02, 0x4d, 0x52, 0xee, 0xee, 0xee }, group[6] = { 255, 255, 255, 255, 255, 255 };
+
+struct side {
+	struct radio *radio;
+	struct loop *loop;
+	unsigned tuned, gone, back, statuses, acked, received;
+	int tuned_cause;
+	unsigned gone_after_statuses;
+	uint64_t cookies[STATUSES_MAX];
+	unsigned tries[STATUSES_MAX];
+	struct radio_rx rx;
+	uint8_t last[256];
+	size_t last_len;
+	unsigned stop_at_statuses;	/* the loop ends by what is waited for; the time-out is a failure's */
+	unsigned stop_at_received, stop_at_tuned, stop_at_gone, stop_at_back;
+};
+
+struct stage {
+	struct loop *loop;
+	struct log log;
+	struct loop_timer timeout;
+	bool timed_out;
+	struct side a, b;
+};
+
+static void look(struct side *s)
+{
+	if ((s->stop_at_statuses && s->statuses >= s->stop_at_statuses) ||
+	    (s->stop_at_received && s->received >= s->stop_at_received) || (s->stop_at_tuned && s->tuned >= s->stop_at_tuned) ||
+	    (s->stop_at_gone && s->gone >= s->stop_at_gone) || (s->stop_at_back && s->back >= s->stop_at_back))
+		loop_stop(s->loop);
+}
+
+static void on_received(void *ctx, struct radio *radio, struct mr_rd frame, const struct radio_rx *rx)
+{
+	struct side *s = ctx;
+
+	(void)radio;
+	s->received++;
+	s->rx = *rx;
+	s->last_len = frame.left < sizeof(s->last) ? frame.left : sizeof(s->last);
+	memcpy(s->last, frame.at, s->last_len);
+	look(s);
+}
+
+static void on_status(void *ctx, struct radio *radio, uint64_t cookie, bool acked, unsigned tries)
+{
+	struct side *s = ctx;
+
+	(void)radio;
+	if (s->statuses < STATUSES_MAX) {
+		s->cookies[s->statuses] = cookie;
+		s->tries[s->statuses] = tries;
+	}
+	s->statuses++;
+	s->acked += acked;
+	look(s);
+}
+
+static void on_tuned(void *ctx, struct radio *radio, uint16_t freq_mhz, int cause)
+{
+	struct side *s = ctx;
+
+	(void)radio;
+	(void)freq_mhz;
+	s->tuned++;
+	s->tuned_cause = cause;
+	look(s);
+}
+
+static void on_gone(void *ctx, struct radio *radio)
+{
+	struct side *s = ctx;
+
+	(void)radio;
+	s->gone++;
+	s->gone_after_statuses = s->statuses;
+	look(s);
+}
+
+static void on_back(void *ctx, struct radio *radio)
+{
+	struct side *s = ctx;
+
+	(void)radio;
+	s->back++;
+	look(s);
+}
+
+static void on_timeout(void *ctx, uint64_t now_us)
+{
+	struct stage *stage = ctx;
+
+	(void)now_us;
+	stage->timed_out = true;
+	loop_stop(stage->loop);
+}
+
+/* Runs until one side has what it waits for; false after `ms`. */
+static bool run(struct stage *stage, unsigned ms)
+{
+	stage->timed_out = false;
+	loop_at(stage->loop, &stage->timeout, loop_now_us(stage->loop) + ms * 1000u);
+	loop_run(stage->loop);
+	loop_cancel(stage->loop, &stage->timeout);
+	stage->a.stop_at_statuses = stage->a.stop_at_received = stage->a.stop_at_tuned = 0;
+	stage->a.stop_at_gone = stage->a.stop_at_back = stage->b.stop_at_received = stage->b.stop_at_tuned = 0;
+	return !stage->timed_out;
+}
+
+static const char *name_of(const char *variable, const char *otherwise)
+{
+	const char *name = getenv(variable);
+
+	return name ? name : otherwise;
+}
+
+static void open_side(struct stage *stage, struct side *side, const char *name, const uint8_t mac[6])
+{
+	char error[256];
+	size_t count = 1;
+	int result = adapters_open(stage->loop, &stage->log, &name, 1, mac, &side->radio, &count, error, sizeof(error));
+
+	if (result != 0)
+		print_error("%s: %s\n", name, error);
+	assert_int_equal(result, 0);
+	assert_int_equal(count, 1);
+	side->loop = stage->loop;
+	side->radio->events = (struct radio_events){ side, on_received, on_status, on_tuned, on_gone, on_back };
+}
+
+static void tune(struct stage *stage, struct side *side, uint16_t freq_mhz)
+{
+	unsigned before = side->tuned;
+
+	assert_int_equal(radio_tune(side->radio, freq_mhz), 0);
+	side->stop_at_tuned = before + 1;
+	assert_true(run(stage, 3000));
+	assert_int_equal(side->tuned, before + 1);
+	assert_int_equal(side->tuned_cause, 0);
+	assert_int_equal(side->radio->freq_mhz, freq_mhz);
+}
+
+static int setup_stage(void **state)
+{
+	struct stage *stage = calloc(1, sizeof(*stage));
+
+	stage->loop = loop_create_real();
+	stage->log = (struct log){ .to = stderr, .level = LOG_WARN };
+	stage->timeout = (struct loop_timer){ .fn = on_timeout, .ctx = stage, .at_us = LOOP_NEVER };
+	open_side(stage, &stage->a, name_of("MILLRACE_LAB_A", "wlan0"), mac_a);
+	open_side(stage, &stage->b, name_of("MILLRACE_LAB_B", "wlan1"), mac_b);
+	tune(stage, &stage->a, 2437);
+	tune(stage, &stage->b, 2437);
+	*state = stage;
+	return 0;
+}
+
+static int teardown_stage(void **state)
+{
+	struct stage *stage = *state;
+
+	radio_close(stage->a.radio);
+	radio_close(stage->b.radio);
+	loop_destroy(stage->loop);
+	free(stage);
+	return 0;
+}
+
+static int send_frame(struct side *side, const uint8_t to[6], unsigned sequence, enum radio_priority priority,
+		      uint64_t cookie)
+{
+	uint8_t buf[100] = { 0xd0 };
+	struct radio_tx tx = { .rate_500kbps = 12, .retries = 3, .priority = priority, .cookie = cookie };
+
+	memcpy(buf + 4, to, 6);
+	memcpy(buf + 10, side->radio->caps.mac, 6);
+	memset(buf + 16, 0xff, 6);
+	buf[22] = (uint8_t)(sequence << 4);
+	buf[23] = (uint8_t)(sequence >> 4);
+	buf[24] = 4;
+	for (size_t i = 25; i < sizeof(buf); i++)
+		buf[i] = (uint8_t)i;
+	return radio_send(side->radio, mr_rd_over(buf, sizeof(buf)), &tx);
+}
+
+static void a_frame_is_heard_as_it_was_sent_and_acknowledged(void **state)
+{
+	struct stage *stage = *state;
+
+	assert_int_equal(send_frame(&stage->a, mac_b, 1234, RADIO_NORMAL, 77), 0);
+	assert_int_equal(stage->a.statuses, 0);		/* never from inside radio_send */
+	stage->b.stop_at_received = 1;
+	assert_true(run(stage, 2000));
+	if (stage->a.statuses == 0) {
+		stage->a.stop_at_statuses = 1;
+		assert_true(run(stage, 2000));
+	}
+	assert_int_equal(stage->b.received, 1);
+	assert_int_equal(stage->b.last_len, 100);
+	assert_int_equal(stage->b.last[22] | stage->b.last[23] << 8, 1234 << 4);
+	assert_int_equal(stage->b.rx.freq_mhz, 2437);
+	assert_int_equal(stage->b.rx.rate_500kbps, 12);
+	assert_int_equal(stage->a.statuses, 1);
+	assert_int_equal(stage->a.acked, 1);
+	assert_int_equal(stage->a.cookies[0], 77);
+	assert_int_equal(stage->a.tries[0], 1);
+	assert_int_equal(stage->a.received, 0);		/* its own frame does not come back as a stranger's */
+}
+
+static void what_nobody_acknowledges_is_reported_so(void **state)
+{
+	struct stage *stage = *state;
+
+	assert_int_equal(send_frame(&stage->a, nobody, 1, RADIO_NORMAL, 1), 0);
+	assert_int_equal(send_frame(&stage->a, group, 2, RADIO_NORMAL, 2), 0);
+	stage->a.stop_at_statuses = 2;
+	assert_true(run(stage, 2000));
+	assert_int_equal(stage->a.acked, 0);
+	assert_true(stage->a.tries[0] >= 1 && stage->a.tries[1] >= 1);
+}
+
+static void each_accepted_frame_gives_one_status_and_a_full_queue_says_so(void **state)
+{
+	struct stage *stage = *state;
+	unsigned accepted = 0;
+	bool seen[STATUSES_MAX] = { false };
+	int result = 0;
+
+	while (accepted < STATUSES_MAX && (result = send_frame(&stage->a, mac_b, accepted, RADIO_NORMAL, accepted)) == 0)
+		accepted++;
+	assert_int_equal(result, -MR_CAUSE_NO_MEMORY);
+	assert_true(accepted >= 64);
+	stage->a.stop_at_statuses = accepted;
+	assert_true(run(stage, 8000));
+	/* Time for one too many. */
+	assert_false(run(stage, 400));
+	assert_int_equal(stage->a.statuses, accepted);
+	for (unsigned i = 0; i < accepted; i++) {
+		assert_true(stage->a.cookies[i] < accepted);
+		assert_false(seen[stage->a.cookies[i]]);
+		seen[stage->a.cookies[i]] = true;
+	}
+	assert_int_equal(stage->a.acked, accepted);
+}
+
+static void an_urgent_frame_overtakes_bulk(void **state)
+{
+	struct stage *stage = *state;
+	unsigned place = 0;
+
+	for (unsigned i = 0; i < 60; i++)
+		assert_int_equal(send_frame(&stage->a, mac_b, i, RADIO_BULK, i), 0);
+	assert_int_equal(send_frame(&stage->a, mac_b, 100, RADIO_URGENT, 100), 0);
+	stage->a.stop_at_statuses = 61;
+	assert_true(run(stage, 5000));
+	while (place < 61 && stage->a.cookies[place] != 100)
+		place++;
+	assert_true(place < 10);
+}
+
+static void while_it_moves_nothing_is_taken_and_then_only_the_new_channel_is_heard(void **state)
+{
+	struct stage *stage = *state;
+	unsigned heard;
+
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(send_frame(&stage->a, mac_b, i, RADIO_BULK, i), 0);
+	assert_int_equal(radio_tune(stage->a.radio, 2427), 0);
+	assert_int_equal(stage->a.radio->freq_mhz, 0);
+	assert_int_equal(stage->a.tuned, 1);		/* of the stage; not from inside radio_tune */
+	assert_int_equal(send_frame(&stage->a, mac_b, 9, RADIO_NORMAL, 9), -MR_CAUSE_RADIO_GONE);
+	assert_int_equal(radio_tune(stage->a.radio, 2412), -MR_CAUSE_BAD_REQUEST);
+	stage->a.stop_at_tuned = 2;
+	assert_true(run(stage, 3000));
+	assert_int_equal(stage->a.statuses, 5);		/* queued before, sent before */
+	assert_int_equal(stage->a.acked, 5);
+	assert_int_equal(stage->a.radio->freq_mhz, 2427);
+	heard = stage->b.received;
+	assert_int_equal(send_frame(&stage->a, mac_b, 10, RADIO_NORMAL, 10), 0);
+	stage->a.stop_at_statuses = 6;
+	assert_true(run(stage, 2000));
+	assert_int_equal(stage->a.acked, 5);
+	tune(stage, &stage->b, 2427);
+	assert_int_equal(stage->b.received, heard);
+	assert_int_equal(send_frame(&stage->a, mac_b, 11, RADIO_NORMAL, 11), 0);
+	stage->a.stop_at_statuses = 7;
+	assert_true(run(stage, 2000));
+	assert_int_equal(stage->a.acked, 6);
+	assert_int_equal(radio_tune(stage->a.radio, 2413), -MR_CAUSE_BAD_REQUEST);
+	assert_true(stage->a.radio->caps.switch_us > 0);
+}
+
+static void rate_and_channel_stay_right_after_a_change_of_band(void **state)
+{
+	struct stage *stage = *state;
+
+	assert_int_equal(system("iw reg set US && sleep 1"), 0);
+	assert_false(run(stage, 500));			/* lets the radios read the rules */
+	tune(stage, &stage->a, 5180);
+	tune(stage, &stage->b, 5180);
+	assert_int_equal(send_frame(&stage->a, mac_b, 5, RADIO_NORMAL, 5), 0);
+	stage->b.stop_at_received = 1;
+	assert_true(run(stage, 2000));
+	assert_int_equal(stage->b.rx.freq_mhz, 5180);
+	assert_int_equal(stage->b.rx.rate_500kbps, 12);
+}
+
+static void a_channel_of_radar_or_no_ir_is_only_listened_to(void **state)
+{
+	struct stage *stage = *state;
+
+	tune(stage, &stage->a, 5260);
+	assert_int_equal(send_frame(&stage->a, mac_b, 5, RADIO_NORMAL, 5), -MR_CAUSE_RADIO_GONE);
+	assert_int_equal(stage->a.statuses, 0);
+}
+
+static void new_rules_stop_a_channel_at_once(void **state)
+{
+	struct stage *stage = *state;
+	unsigned sent = 0, before;
+
+	assert_int_equal(system("iw reg set DE && sleep 1"), 0);
+	assert_false(run(stage, 500));
+	tune(stage, &stage->a, 2472);
+	assert_int_equal(send_frame(&stage->a, mac_b, 1, RADIO_NORMAL, 1), 0);
+	stage->a.stop_at_statuses = 1;
+	assert_true(run(stage, 2000));
+	assert_true(stage->a.tries[0] > 0);
+	assert_int_equal(system("iw reg set US && sleep 1"), 0);
+	/* Before the loop has turned the radio can't know; the queue waits until the rules are read. */
+	while (sent < 8 && send_frame(&stage->a, mac_b, sent + 2, RADIO_NORMAL, sent + 2) == 0)
+		sent++;
+	before = stage->a.statuses;
+	assert_false(run(stage, 700));
+	assert_int_equal(stage->a.statuses - before, sent);
+	assert_int_equal(send_frame(&stage->a, mac_b, 50, RADIO_NORMAL, 50), -MR_CAUSE_RADIO_GONE);
+}
+
+static void leave_and_return(struct stage *stage, const char *take, const char *give)
+{
+	unsigned statuses = stage->a.statuses, accepted = 0;
+
+	while (accepted < 40 && send_frame(&stage->a, nobody, accepted, RADIO_BULK, accepted) == 0)
+		accepted++;
+	assert_int_equal(accepted, 40);
+	assert_int_equal(system(take), 0);
+	if (stage->a.gone == 0) {
+		stage->a.stop_at_gone = 1;
+		assert_true(run(stage, 3000));
+	}
+	assert_int_equal(stage->a.gone_after_statuses, statuses + accepted);
+	assert_int_equal(stage->a.statuses, statuses + accepted);
+	assert_int_equal(stage->a.radio->freq_mhz, 0);
+	if (stage->a.back == 0) {
+		assert_int_equal(send_frame(&stage->a, mac_b, 1, RADIO_NORMAL, 1), -MR_CAUSE_RADIO_GONE);
+		assert_int_equal(radio_tune(stage->a.radio, 2437), -MR_CAUSE_RADIO_GONE);
+	}
+	assert_int_equal(system(give), 0);
+	if (stage->a.back == 0) {
+		stage->a.stop_at_back = 1;
+		assert_true(run(stage, 5000));
+	}
+	assert_int_equal(stage->a.gone, 1);
+	tune(stage, &stage->a, 2437);
+	statuses = stage->a.statuses;
+	assert_int_equal(send_frame(&stage->a, mac_b, 3, RADIO_NORMAL, 3), 0);
+	stage->a.stop_at_statuses = statuses + 1;
+	assert_true(run(stage, 2000));
+	assert_int_equal(stage->a.acked, 1);
+}
+
+static void an_interface_taken_down_is_gone_and_comes_back(void **state)
+{
+	struct stage *stage = *state;
+	char take[64];
+
+	snprintf(take, sizeof(take), "ip link set %s down", monitor_setup(stage->a.radio)->plain);
+	leave_and_return(stage, take, "true");
+}
+
+static void a_radio_blocked_by_rfkill_is_gone_until_it_is_unblocked(void **state)
+{
+	leave_and_return(*state, "rfkill block wifi", "rfkill unblock wifi");
+}
+
+static void a_radio_unplugged_is_gone_and_adopted_again(void **state)
+{
+	struct stage *stage = *state;
+	const char *tool = name_of("MILLRACE_LAB_HWSIM", "true");
+	char take[160], give[160], mac[18];
+
+	assert_int_equal(system("true"), 0);
+	snprintf(mac, sizeof(mac), "%s", name_of("MILLRACE_LAB_A_MAC", ""));
+	snprintf(take, sizeof(take), "%s del %u", tool, monitor_setup(stage->a.radio)->phy);
+	snprintf(give, sizeof(give), "%s new %s", tool, mac);
+	leave_and_return(stage, take, give);
+}
+
+static void two_radios_of_one_station_prove_each_other(void **state)
+{
+	const char *names[2] = { name_of("MILLRACE_LAB_A", "wlan0"), name_of("MILLRACE_LAB_B", "wlan1") };
+	struct log log = { .to = stderr, .level = LOG_INFO };
+	struct loop *loop = loop_create_real();
+	struct radio *radios[2];
+	size_t count = 2;
+	char error[256];
+	(void)state;
+
+	assert_int_equal(adapters_open(loop, &log, names, 2, mac_a, radios, &count, error, sizeof(error)), 0);
+	assert_int_equal(count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(radios[i]->caps.acknowledges);
+		assert_true(radios[i]->caps.truthful_status);
+		assert_true(radios[i]->caps.switch_us > 0);
+		assert_memory_equal(radios[i]->caps.mac, mac_a, 6);
+		radio_close(radios[i]);
+	}
+	loop_destroy(loop);
+}
+
+#define on_stage(test) cmocka_unit_test_setup_teardown(test, setup_stage, teardown_stage)
+
+/* An argument, such as "*urgent*", runs the tests of matching name. */
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(two_radios_of_one_station_prove_each_other),
+		on_stage(a_frame_is_heard_as_it_was_sent_and_acknowledged),
+		on_stage(what_nobody_acknowledges_is_reported_so),
+		on_stage(each_accepted_frame_gives_one_status_and_a_full_queue_says_so),
+		on_stage(an_urgent_frame_overtakes_bulk),
+		on_stage(while_it_moves_nothing_is_taken_and_then_only_the_new_channel_is_heard),
+		on_stage(rate_and_channel_stay_right_after_a_change_of_band),
+		on_stage(a_channel_of_radar_or_no_ir_is_only_listened_to),
+		on_stage(new_rules_stop_a_channel_at_once),
+		on_stage(an_interface_taken_down_is_gone_and_comes_back),
+		on_stage(a_radio_blocked_by_rfkill_is_gone_until_it_is_unblocked),
+		on_stage(a_radio_unplugged_is_gone_and_adopted_again),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,16 @@
+# The lab: tests on the kernel's own 802.11 stack, in a VM (tests/lab/vm). Included by the Makefile.
+# ONLY=contract runs the suites whose name begins so.
+LAB_RADIO_C := $(filter-out station/radio/simulated.c,$(wildcard station/radio/*.c)) station/base/loop.c station/base/log.c \
+	       agent/wire/cause.c
+LAB     := $(OUT)/tests/lab/contract $(OUT)/tests/lab/hwsim $(OUT)/tests/lab/flood
+
+$(OUT)/tests/lab/contract: $(call obj,tests/lab/contract.c $(LAB_RADIO_C))
+$(OUT)/tests/lab/hwsim: $(call obj,tests/lab/hwsim.c)
+$(OUT)/tests/lab/flood: $(call obj,tests/lab/flood.c $(LAB_RADIO_C))
+$(LAB):
+	@mkdir -p $(@D); echo "  LINK    $@"
+	$(Q)$(CC) $(LDALL) -o $@ $^ $(LIBS) -lcmocka
+
+.PHONY: test-lab
+test-lab: all $(LAB)
+	$(Q)BUILD=$(BUILD) OUT=$(OUT) BIN=$(BIN) ONLY=$(ONLY) tests/lab/run

@@ -328,7 +328,8 @@ static bool is_cck(uint8_t rate_500kbps)
 static void pump(struct monitor *m)
 {
 	uint16_t freq_mhz = m->state == DRAINING ? m->drain_mhz : m->radio.freq_mhz;
-	uint64_t now_us = loop_now_us(m->loop), again_us = LOOP_NEVER;
+	/* The loop's time stands still during a callback, and some take long. */
+	uint64_t now_us = clock_us(), wait_us = UINT64_MAX;
 	struct list *queue;
 
 	if ((m->state != HERE && m->state != DRAINING) || m->hold)
@@ -343,7 +344,7 @@ static void pump(struct monitor *m)
 		error = packet_send(m->packet, mr_rd_over(slot->frame, slot->len), rate,
 				    is_group(slot) ? 0 : slot->tx.retries);
 		if (error == -EAGAIN || error == -ENOBUFS) {
-			again_us = now_us + RETRY_SEND_US;
+			wait_us = RETRY_SEND_US;
 			break;
 		}
 		if (error == -ENETDOWN || error == -ENXIO || error == -ENODEV) {
@@ -363,29 +364,14 @@ static void pump(struct monitor *m)
 		m->health.sent++;
 		m->health.airtime_us += airtime_us(slot->len, rate, freq_mhz);
 	}
-	if (m->in_flight.head && m->in_flight.head->sent_us + STATUS_TIMEOUT_US < again_us)
-		again_us = m->in_flight.head->sent_us + STATUS_TIMEOUT_US;
-	loop_at(m->loop, &m->tick, again_us);
+	if (wait_us == UINT64_MAX && m->in_flight.head)
+		wait_us = STATUS_TIMEOUT_US;
+	if (wait_us == UINT64_MAX)
+		loop_cancel(m->loop, &m->tick);
+	else if (wait_us == RETRY_SEND_US || m->tick.slot == 0)
+		loop_at(m->loop, &m->tick, loop_now_us(m->loop) + wait_us);
 	if (m->state == DRAINING)
 		start_tune(m);
-}
-
-/* A status that never came: the kernel dropped the frame silently, or the adapter is wedged. */
-static void on_tick(void *ctx, uint64_t now_us)
-{
-	struct monitor *m = ctx;
-
-	while (m->in_flight.head && m->in_flight.head->sent_us + STATUS_TIMEOUT_US <= now_us) {
-		m->in_flight_count--;
-		finish(m, list_take(&m->in_flight), false, 0);
-		m->silent++;
-	}
-	if (m->reports && m->silent >= SILENT_MAX) {
-		m->silent = 0;
-		leave(m, "it no longer reports on frames (wedged)");
-		return;
-	}
-	pump(m);
 }
 
 static int monitor_send(struct radio *radio, struct mr_rd frame, const struct radio_tx *tx)
@@ -484,6 +470,30 @@ static void on_frame(void *ctx, const struct radiotap *about, struct mr_rd frame
 	m->health.received++;
 	if (m->radio.events.received)
 		m->radio.events.received(m->radio.events.ctx, &m->radio, frame, &rx);
+}
+
+/* Statuses that never came: the kernel dropped the frame silently, or the adapter is wedged. */
+static void on_tick(void *ctx, uint64_t loop_us)
+{
+	struct monitor *m = ctx;
+	uint64_t now_us = clock_us();
+
+	(void)loop_us;
+	/* What waits in the ring while the loop was busy is not late. */
+	if (m->packet && !m->job_runs)
+		(void)packet_read(m->packet, READ_MAX, on_frame, m);
+	while (m->in_flight.head && m->in_flight.head->sent_us + STATUS_TIMEOUT_US <= now_us) {
+		m->in_flight_count--;
+		finish(m, list_take(&m->in_flight), false, 0);
+		/* The kernel is silent about frames that new rules forbid. */
+		m->silent = m->hold || !may_send(&m->radio, m->radio.freq_mhz) ? 0 : m->silent + 1;
+	}
+	if (m->reports && m->silent >= SILENT_MAX) {
+		m->silent = 0;
+		leave(m, "it no longer reports on frames (wedged)");
+		return;
+	}
+	pump(m);
 }
 
 static void on_packets(void *ctx, uint32_t epoll_events)

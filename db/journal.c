@@ -449,3 +449,32 @@ void journal_close(struct journal *journal)
 	pthread_cond_destroy(&journal->written);
 	free(journal);
 }
+
+static int note_in(struct store *store, const struct journal_audit *note, char *error, size_t error_len)
+{
+	struct writer writer;
+	int rc = -1;
+
+	if (writer_init(&writer, store->db) == 0 && writer_transaction(&writer, WRITE_begin) == 0 &&
+	    writer_audit(&writer, note->at_us, 0, note->actor, note->action, note->subject, note->body) == 0)
+		rc = writer_transaction(&writer, WRITE_commit);
+	if (rc != 0)
+		snprintf(error, error_len, "%s", writer.error);
+	writer_wipe(&writer);
+	return rc;
+}
+
+int journal_note(const char *path, const struct journal_audit *note, char *error, size_t error_len)
+{
+	const struct sql_migration *migrations;
+	struct store store;
+	size_t count;
+	int rc;
+
+	migrations = sql_migrations(&count);
+	if (store_open(&store, path, STORE_WHICHEVER, migrations, count, error, error_len) != 0)
+		return -1;
+	rc = note_in(&store, note, error, error_len);
+	store_close(&store);
+	return rc;
+}

@@ -138,7 +138,8 @@ struct journal_receipt {		/* evidence that the device is sealed; goes with the s
 	struct journal_blob receipt, challenge, signature;
 	int64_t at_us;
 };
-struct journal_sighting {		/* heard, but no unit (yet): strangers, refused ones, failures before identity */
+struct journal_sighting {		/* heard, but no unit (yet): strangers, refused ones, failures before identity.
+					 * Again the same in one session: the counts add up */
 	uint8_t mac[6];
 	uint8_t device_id[8];		/* zeros: unknown */
 	uint16_t freq_mhz;
@@ -194,7 +195,8 @@ struct journal_record {
 	};
 };
 
-/* Signs anchors of the chain (the station's P-256 key): DER ECDSA over `hash`. 0, or non-zero: not now. */
+/* Signs anchors of the chain (the station's P-256 key): DER ECDSA over `hash`, `sig` has room for 256 octets. Called on the
+ * journal's thread. 0, or non-zero: not now, and the next commit asks again. */
 typedef int journal_sign_fn(void *ctx, const uint8_t hash[static 32], uint8_t *sig, size_t *sig_len);
 
 struct journal_options {
@@ -278,3 +280,9 @@ const char *journal_failed(const struct journal *journal);
 uint64_t journal_cpu_us(const struct journal *journal);
 /* Waits for what was submitted, signs the last anchor, ends the session as clean, closes. */
 void journal_close(struct journal *journal);
+
+/*
+ * One row of the chain outside any session: an auditor opened a PIN. Durable when it returns 0; -1 with a sentence in
+ * `error`: a station holds the database (it names it), or what journal_open refuses.
+ */
+int journal_note(const char *path, const struct journal_audit *note, char *error, size_t error_len);

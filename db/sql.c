@@ -16,7 +16,9 @@
 #define MIGRATIONS(X) \
 	X(1, 0001_base)
 
-#define QUERIES(X)
+#define QUERIES(X) \
+	X(batch) X(batches) X(certs) X(cycle) X(device) X(evidence) X(failed) X(failures) X(guards) X(life) \
+	X(pareto) X(pin) X(radios) X(verify) X(yield)
 
 EMBED(sql_text_statements, "db/statements.sql")
 EMBED(sql_text_views, "db/views.sql")

@@ -1,1 +1,207 @@
--- The audit interface: views. docs/audit.md explains each.
+-- The audit interface: views, not tables. docs/audit.md explains each with its columns and an example.
+-- Made anew whenever this file has changed. Times are UTC; a column *_us is microseconds.
+
+-- Units, one row each.
+CREATE VIEW v_unit AS
+SELECT u.unit, b.lot, u.serial,
+	lower(printf('%s:%s:%s:%s:%s:%s', substr(hex(u.mac), 1, 2), substr(hex(u.mac), 3, 2), substr(hex(u.mac), 5, 2),
+		substr(hex(u.mac), 7, 2), substr(hex(u.mac), 9, 2), substr(hex(u.mac), 11, 2))) AS mac,
+	lower(hex(u.device_id)) AS device_id, u.product, u.hw_rev, u.firmware, u.state, u.cause_name AS cause, u.side,
+	(SELECT count(*) FROM attempt AS a WHERE a.unit = u.unit) AS attempts,
+	k.serial_hex AS cert_serial, k.state AS cert_state,
+	EXISTS (SELECT 1 FROM receipt AS r WHERE r.unit = u.unit) AS sealed,
+	strftime('%Y-%m-%dT%H:%M:%fZ', u.seen_us / 1e6, 'unixepoch') AS seen,
+	strftime('%Y-%m-%dT%H:%M:%fZ', u.state_us / 1e6, 'unixepoch') AS state_since
+FROM unit AS u JOIN batch AS b ON b.batch = u.batch
+LEFT JOIN cert AS k ON k.unit = u.unit AND k.void_us IS NULL AND k.revoked_us IS NULL;
+
+-- Attempts, one row each: what happened each time that a unit was taken in hand.
+CREATE VIEW v_attempt AS
+SELECT a.attempt, b.lot, a.unit, u.serial, u.mac, a.n, a.kind, a.session, a.radio, a.freq_mhz, a.rssi_dbm, a.method,
+	strftime('%Y-%m-%dT%H:%M:%fZ', a.started_us / 1e6, 'unixepoch') AS started,
+	strftime('%Y-%m-%dT%H:%M:%fZ', a.ended_us / 1e6, 'unixepoch') AS ended,
+	a.outcome, a.cause_name AS cause, a.side, a.step, a.detail,
+	a.active_us, a.device_us, a.wait_radio_us, a.wait_ca_us, a.wait_journal_us,
+	a.frames_sent, a.frames_received, a.retries, a.octets
+FROM attempt AS a JOIN batch AS b ON b.batch = a.batch JOIN v_unit AS u ON u.unit = a.unit;
+
+-- What each unit did in each batch that worked on it. An attempt that ended for a cause on the station's, a person's or the
+-- mains' side says nothing about the product: it is not finished.
+CREATE VIEW v_unit_batch AS
+WITH tries AS (
+	SELECT unit, batch, count(*) AS attempts, max(outcome = 'pass') AS passed,
+		min(CASE WHEN outcome = 'pass' OR side IN ('air', 'device', 'security') THEN attempt END) AS first_attempt
+	FROM attempt GROUP BY unit, batch),
+latest AS (SELECT unit, batch, max(attempt) FROM attempt GROUP BY unit),
+member AS (SELECT unit, batch FROM unit UNION SELECT unit, batch FROM attempt)
+SELECT m.batch, b.lot, m.unit, u.serial, u.batch <> m.batch AS rework, coalesce(t.attempts, 0) AS attempts,
+	f.outcome AS first_outcome,
+	(SELECT max(tries) FROM step WHERE step.attempt = f.attempt) AS first_step_tries,
+	CASE WHEN coalesce(l.batch, u.batch) = m.batch THEN u.state WHEN t.passed THEN 'passed' ELSE 'failed' END AS state
+FROM member AS m JOIN unit AS u ON u.unit = m.unit JOIN batch AS b ON b.batch = m.batch
+LEFT JOIN tries AS t ON t.unit = m.unit AND t.batch = m.batch
+LEFT JOIN latest AS l ON l.unit = m.unit
+LEFT JOIN attempt AS f ON f.attempt = t.first_attempt;
+
+-- Batches, one row each.
+CREATE VIEW v_batch AS
+SELECT b.batch, b.lot, b.product, b.hw_rev, b.work_order, b.quantity, b.state,
+	count(m.unit) AS units, sum(m.state = 'passed') AS passed, sum(m.state = 'failed') AS failed,
+	sum(m.state = 'quarantined') AS quarantined, sum(m.state NOT IN ('passed', 'failed', 'quarantined')) AS unfinished,
+	s.sessions, s.makespan_us, s.lower_bound_us, s.policy, s.operator, s.software, printf('%u', s.seed) AS seed,
+	(SELECT simulated FROM record) AS simulated, b.test,
+	strftime('%Y-%m-%dT%H:%M:%fZ', b.opened_us / 1e6, 'unixepoch') AS opened,
+	strftime('%Y-%m-%dT%H:%M:%fZ', b.closed_us / 1e6, 'unixepoch') AS closed,
+	lower(hex(b.job_sha256)) AS job_sha256
+FROM batch AS b
+LEFT JOIN (SELECT batch, count(*) AS sessions, sum(makespan_us) AS makespan_us, sum(lower_bound_us) AS lower_bound_us,
+		policy, operator, software, seed, max(session) FROM session GROUP BY batch) AS s ON s.batch = b.batch
+LEFT JOIN v_unit_batch AS m ON m.batch = b.batch
+GROUP BY b.batch;
+
+-- Yields, as fractions. FPY: units whose first finished attempt passed / units with a first finished attempt; a unit counts
+-- in the batch of its first attempt. Clean pass: that attempt had no step tried twice. Final: passed / started.
+-- Report yield: passed attempts / closed attempts; it speaks of the station, never of the product.
+CREATE VIEW v_batch_yield AS
+SELECT b.lot, m.started, m.finished, m.first_passed, round(1.0 * m.first_passed / m.finished, 4) AS fpy,
+	round(1.0 * m.clean / m.finished, 4) AS clean_pass,
+	m.passed, round(1.0 * m.passed / m.started, 4) AS final_yield, m.failed, m.quarantined, m.rework,
+	a.attempts, a.passed AS attempts_passed, round(1.0 * a.passed / a.attempts, 4) AS report_yield
+FROM batch AS b
+LEFT JOIN (
+	SELECT batch, sum(attempts > 0) AS started, sum(NOT rework AND first_outcome IS NOT NULL) AS finished,
+		sum(NOT rework AND first_outcome IS 'pass') AS first_passed,
+		sum(NOT rework AND first_outcome IS 'pass' AND coalesce(first_step_tries, 1) <= 1) AS clean,
+		sum(attempts > 0 AND state = 'passed') AS passed, sum(attempts > 0 AND state = 'failed') AS failed,
+		sum(attempts > 0 AND state = 'quarantined') AS quarantined, sum(rework) AS rework
+	FROM v_unit_batch GROUP BY batch) AS m ON m.batch = b.batch
+LEFT JOIN (
+	SELECT batch, count(*) AS attempts, sum(outcome = 'pass') AS passed
+	FROM attempt WHERE outcome IS NOT NULL GROUP BY batch) AS a ON a.batch = b.batch;
+
+-- What goes wrong most: attempts that did not pass, by side, step and cause.
+CREATE VIEW v_pareto AS
+WITH failure AS (
+	SELECT batch, coalesce(side, '') AS side, coalesce(step, '') AS step, coalesce(cause_name, outcome) AS cause,
+		count(*) AS attempts, count(DISTINCT unit) AS units
+	FROM attempt WHERE outcome <> 'pass' GROUP BY 1, 2, 3, 4)
+SELECT b.lot, f.side, f.step, f.cause, f.attempts, f.units,
+	round(1.0 * f.attempts / sum(f.attempts) OVER (PARTITION BY f.batch), 4) AS share,
+	round(1.0 * sum(f.attempts) OVER (PARTITION BY f.batch ORDER BY f.attempts DESC, f.side, f.step, f.cause) /
+		sum(f.attempts) OVER (PARTITION BY f.batch), 4) AS cumulative
+FROM failure AS f JOIN batch AS b ON b.batch = f.batch
+ORDER BY b.batch, f.attempts DESC, f.side, f.step, f.cause;
+
+-- How long it takes: passed steps by name, and passed attempts as a whole and by what they waited for. Nearest rank.
+CREATE VIEW v_cycle AS
+WITH sample (batch, part, step, value_us) AS (
+	SELECT a.batch, 2, s.name, s.duration_us FROM step AS s JOIN attempt AS a ON a.attempt = s.attempt
+		WHERE s.outcome = 'pass'
+	UNION ALL SELECT batch, 1, '(attempt)', active_us FROM attempt WHERE outcome = 'pass'
+	UNION ALL SELECT batch, 3, '(device works)', device_us FROM attempt WHERE outcome = 'pass'
+	UNION ALL SELECT batch, 3, '(waits for radio)', wait_radio_us FROM attempt WHERE outcome = 'pass'
+	UNION ALL SELECT batch, 3, '(waits for CA)', wait_ca_us FROM attempt WHERE outcome = 'pass'
+	UNION ALL SELECT batch, 3, '(waits for record)', wait_journal_us FROM attempt WHERE outcome = 'pass'),
+ranked AS (
+	SELECT *, row_number() OVER (PARTITION BY batch, step ORDER BY value_us) AS rank,
+		count(*) OVER (PARTITION BY batch, step) AS n
+	FROM sample)
+SELECT b.lot, r.step, max(r.n) AS n, min(CASE WHEN 100 * r.rank >= 50 * r.n THEN r.value_us END) AS p50_us,
+	min(CASE WHEN 100 * r.rank >= 95 * r.n THEN r.value_us END) AS p95_us, max(r.value_us) AS max_us,
+	CAST(avg(r.value_us) AS INTEGER) AS mean_us
+FROM ranked AS r JOIN batch AS b ON b.batch = r.batch
+GROUP BY r.batch, r.step ORDER BY r.batch, r.part, r.step;
+
+-- Radios, one row for each session. A yield far below the other radios' points at the adapter, its place or its channel.
+CREATE VIEW v_radio_health AS
+WITH name AS (SELECT session, radio FROM radio UNION SELECT session, radio FROM attempt WHERE radio <> ''),
+work AS (
+	SELECT session, radio, count(*) AS attempts, sum(outcome = 'pass') AS passed,
+		sum(outcome <> 'pass' AND side = 'air') AS air_failures, round(avg(rssi_dbm), 1) AS rssi_mean_dbm
+	FROM attempt WHERE outcome IS NOT NULL GROUP BY session, radio)
+SELECT b.lot, n.session, n.radio, r.driver, r.path, coalesce(w.attempts, 0) AS attempts, coalesce(w.passed, 0) AS passed,
+	round(1.0 * w.passed / w.attempts, 4) AS report_yield, coalesce(w.air_failures, 0) AS air_failures, w.rssi_mean_dbm,
+	r.sent, r.acked, r.unacked, round(1.0 * r.acked / nullif(r.acked + r.unacked, 0), 4) AS acked_share, r.retries,
+	r.received, r.dropped, r.garbage, r.switches, r.switch_us, r.airtime_us
+FROM name AS n JOIN session AS s ON s.session = n.session JOIN batch AS b ON b.batch = s.batch
+LEFT JOIN radio AS r ON r.session = n.session AND r.radio = n.radio
+LEFT JOIN work AS w ON w.session = n.session AND w.radio = n.radio;
+
+-- All that is on record about one unit, in the order of time: WHERE serial = '...' ORDER BY at_us, step.
+CREATE VIEW v_unit_life AS
+WITH event (unit, at_us, place, event, detail) AS (
+	SELECT unit, seen_us, 0, 'seen', printf('%s rev %s firmware %s', product, hw_rev, firmware) FROM unit
+	UNION ALL SELECT unit, started_us, 1, 'attempt ' || n, printf('%s by %s, %s on %d MHz at %d dBm', kind, method, radio,
+		freq_mhz, rssi_dbm) FROM attempt
+	UNION ALL SELECT a.unit, s.started_us + s.duration_us, 4, 'step ' || s.name, printf('%s%s, %.1f ms%s', s.outcome,
+		coalesce(' ' || s.cause_name, ''), s.duration_us / 1e3, CASE WHEN s.tries > 1 THEN ', ' || s.tries || ' tries'
+		ELSE '' END) FROM step AS s JOIN attempt AS a ON a.attempt = s.attempt
+	UNION ALL SELECT a.unit, coalesce(a.ended_us, a.started_us), 5, 'measured ' || m.name, printf('%g %s%s', m.value, m.unit,
+		CASE WHEN m.passed THEN '' ELSE ', outside its limits' END)
+		FROM measurement AS m JOIN attempt AS a ON a.attempt = m.attempt
+	UNION ALL SELECT unit, intent_us, 2, operation || ' intended', 'transaction ' || txn FROM txn
+	UNION ALL SELECT unit, prepared_us, 3, operation || ' prepared', 'transaction ' || txn FROM txn
+		WHERE prepared_us IS NOT NULL
+	UNION ALL SELECT unit, committed_us, 3, operation || ' committed', 'transaction ' || txn FROM txn
+		WHERE committed_us IS NOT NULL
+	UNION ALL SELECT unit, set_us, 2, 'PIN drawn', printf('%s, sealed under %s', kind, kek_id) FROM pin
+	UNION ALL SELECT unit, issued_us, 2, 'certificate issued', printf('%s by %s', serial_hex, issuer) FROM cert
+	UNION ALL SELECT unit, installed_us, 3, 'certificate installed', serial_hex FROM cert WHERE installed_us IS NOT NULL
+	UNION ALL SELECT unit, verified_us, 3, 'certificate verified', serial_hex FROM cert WHERE verified_us IS NOT NULL
+	UNION ALL SELECT unit, revoked_us, 3, 'certificate revoked', serial_hex FROM cert WHERE revoked_us IS NOT NULL
+	UNION ALL SELECT unit, void_us, 3, 'certificate void', serial_hex FROM cert WHERE void_us IS NOT NULL
+	UNION ALL SELECT unit, at_us, 3, 'sealed', printf('receipt of %d octets, transaction %d', length(receipt), txn)
+		FROM receipt
+	UNION ALL SELECT unit, ended_us, 6, 'attempt ' || n || ' ended', outcome || coalesce(', ' || cause_name || ' (' || side ||
+		')', '') || coalesce(' at ' || step, '') || coalesce(': ' || detail, '') FROM attempt WHERE ended_us IS NOT NULL
+	UNION ALL SELECT CAST(substr(subject, 6) AS INTEGER), at_us, 7,
+		CASE action WHEN 'outcome' THEN json_extract(body, '$.state') ELSE action END,
+		coalesce(CASE action WHEN 'outcome' THEN json_extract(body, '$.cause') ELSE body END, '')
+		|| ' (chain ' || seq || ', ' || actor || ')'
+		FROM audit WHERE subject LIKE 'unit %' AND action NOT IN ('identity', 'attempt', 'receipt', 'certificate'))
+SELECT e.unit, u.serial, u.mac, u.device_id, e.at_us, e.place AS step,
+	strftime('%Y-%m-%dT%H:%M:%fZ', e.at_us / 1e6, 'unixepoch') AS at, e.event, e.detail
+FROM event AS e JOIN v_unit AS u ON u.unit = e.unit;
+
+-- The CA's register: every certificate that was ever issued. `loose`: it lives, and its unit did not pass.
+CREATE VIEW v_cert_register AS
+SELECT u.serial, k.serial_hex AS cert_serial, k.issuer, k.subject, k.state,
+	k.state IN ('issued', 'installed', 'verified') AND u.state <> 'passed' AS loose, u.state AS unit_state, u.lot, u.mac,
+	strftime('%Y-%m-%dT%H:%M:%SZ', k.not_before_us / 1000000, 'unixepoch') AS not_before,
+	coalesce(strftime('%Y-%m-%dT%H:%M:%SZ', k.not_after_us / 1000000, 'unixepoch'), 'never') AS not_after,
+	strftime('%Y-%m-%dT%H:%M:%fZ', k.issued_us / 1e6, 'unixepoch') AS issued,
+	strftime('%Y-%m-%dT%H:%M:%fZ', k.verified_us / 1e6, 'unixepoch') AS verified,
+	lower(hex(k.spki_sha256)) AS key_sha256, lower(hex(k.sha256)) AS cert_sha256, k.unit, k.cert
+FROM cert AS k JOIN v_unit AS u ON u.unit = k.unit;
+
+-- Units that have an identity, and their PINs. `duplicates`: PINs of the product that more than one unit has; always 0.
+CREATE VIEW v_pin_coverage AS
+SELECT b.lot, b.product, count(u.unit) AS identified, count(p.unit) AS with_pin, count(u.unit) - count(p.unit) AS without_pin,
+	(SELECT count(*) FROM (SELECT 1 FROM pin WHERE pin.product = b.product GROUP BY lookup HAVING count(DISTINCT unit) > 1))
+		AS duplicates
+FROM batch AS b LEFT JOIN unit AS u ON u.batch = b.batch AND u.serial IS NOT NULL
+LEFT JOIN (SELECT DISTINCT unit FROM pin) AS p ON p.unit = u.unit
+GROUP BY b.batch;
+
+-- What must not be when a batch is done. Empty, or somebody has to look.
+CREATE VIEW v_orphan AS
+WITH found (batch, unit, kind, what) AS (
+	SELECT batch, unit, 'open-attempt', 'attempt ' || attempt || ' never ended' FROM attempt WHERE outcome IS NULL
+	UNION ALL SELECT u.batch, u.unit, 'unfinished', 'the unit is ' || u.state FROM unit AS u JOIN batch AS b ON b.batch = u.batch
+		WHERE u.state IN ('seen', 'active') AND b.state = 'done'
+	UNION ALL SELECT u.batch, u.unit, 'passed-unverified', 'passed, and its certificate ' || k.serial_hex || ' is ' || k.state
+		FROM unit AS u JOIN cert AS k ON k.unit = u.unit
+		WHERE u.state = 'passed' AND k.state IN ('issued', 'installed')
+	UNION ALL SELECT u.batch, u.unit, 'passed-uncertified', 'passed, and every certificate that it had is void or revoked'
+		FROM unit AS u WHERE u.state = 'passed' AND EXISTS (SELECT 1 FROM cert AS k WHERE k.unit = u.unit)
+		AND NOT EXISTS (SELECT 1 FROM cert AS k WHERE k.unit = u.unit AND k.state NOT IN ('void', 'revoked'))
+	UNION ALL SELECT u.batch, u.unit, 'passed-unsealed', 'passed, was to be sealed, and there is no receipt'
+		FROM unit AS u WHERE u.state = 'passed'
+		AND u.unit IN (SELECT unit FROM txn WHERE operation = 'seal')
+		AND u.unit NOT IN (SELECT unit FROM receipt)
+	UNION ALL SELECT u.batch, u.unit, 'passed-unproved', 'passed, and no attempt of it did'
+		FROM unit AS u WHERE u.state = 'passed' AND u.unit NOT IN (SELECT unit FROM attempt WHERE outcome = 'pass')
+	UNION ALL SELECT u.batch, u.unit, 'sealed-unpassed', 'the device is sealed, and the unit is ' || u.state
+		FROM unit AS u WHERE u.state NOT IN ('passed', 'quarantined') AND u.unit IN (SELECT unit FROM receipt))
+SELECT f.kind, b.lot, b.state AS batch_state, f.unit, u.serial, u.mac, f.what
+FROM found AS f JOIN batch AS b ON b.batch = f.batch JOIN v_unit AS u ON u.unit = f.unit;

@@ -1,0 +1,1 @@
+SELECT side, step, cause, attempts, units, share, cumulative FROM v_pareto WHERE lot = :lot;

@@ -1,0 +1,425 @@
+#include "db/verify.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "db/chain.h"
+#include "db/sql.h"
+#include "db/store.h"
+
+/* A connection that cannot write */
+
+static bool ask(sqlite3 *db, const char *sql, int64_t *out)
+{
+	sqlite3_stmt *statement = NULL;
+	bool got = sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW;
+
+	if (got)
+		*out = sqlite3_column_int64(statement, 0);
+	return sqlite3_finalize(statement) == SQLITE_OK && got;
+}
+
+/*
+ * A write-ahead log wants its index file made even by readers. Where that cannot be (a snapshot on read-only media) and
+ * there is no log, nobody writes, and the file can be taken as it lies.
+ */
+static int open_immutable(sqlite3 **db, const char *path)
+{
+	char name[4096];
+	sqlite3_str *uri;
+	char *text;
+	int rc;
+
+	snprintf(name, sizeof(name), "%s-wal", path);
+	if (access(name, F_OK) == 0)
+		return SQLITE_CANTOPEN;
+	sqlite3_close(*db);
+	*db = NULL;
+	uri = sqlite3_str_new(NULL);
+	sqlite3_str_appendall(uri, "file:");
+	for (const char *c = path; *c; c++)
+		if (strchr("?#%", *c))
+			sqlite3_str_appendf(uri, "%%%02x", (unsigned char)*c);
+		else
+			sqlite3_str_appendchar(uri, 1, *c);
+	sqlite3_str_appendall(uri, "?immutable=1");
+	text = sqlite3_str_finish(uri);
+	rc = text ? sqlite3_open_v2(text, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL) : SQLITE_NOMEM;
+	sqlite3_free(text);
+	return rc;
+}
+
+static int say(char *error, size_t error_len, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static int say(char *error, size_t error_len, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(error, error_len, format, args);
+	va_end(args);
+	return -1;
+}
+
+static int check_kind(sqlite3 **db, const char *path, char *error, size_t error_len)
+{
+	const struct sql_migration *migrations;
+	int64_t id = 0, version = 0, objects = 0;
+	size_t count;
+
+	if (!ask(*db, "SELECT count(*) FROM sqlite_schema", &objects) &&
+	    ((sqlite3_errcode(*db) & 0xff) != SQLITE_CANTOPEN || open_immutable(db, path) != SQLITE_OK ||
+	     !ask(*db, "SELECT count(*) FROM sqlite_schema", &objects)))
+		return say(error, error_len, "%s cannot be read: %s; %s", path, sqlite3_errmsg(*db),
+			   (sqlite3_errcode(*db) & 0xff) == SQLITE_NOTADB ? "name the database with --db"
+									  : store_remedy(sqlite3_errcode(*db)));
+	if (!ask(*db, "PRAGMA application_id", &id) || !ask(*db, "PRAGMA user_version", &version))
+		return say(error, error_len, "%s cannot be read: %s", path, sqlite3_errmsg(*db));
+	if (id != STORE_APPLICATION_ID)
+		return say(error, error_len, "%s is not a record of millrace (application id %lld); name the database with --db",
+			   path, (long long)id);
+	migrations = sql_migrations(&count);
+	if (version > migrations[count - 1].version)
+		return say(error, error_len, "%s has schema version %lld and this program knows up to %d: use the newer millrace "
+			   "that wrote it", path, (long long)version, migrations[count - 1].version);
+	if (version < migrations[count - 1].version)
+		return say(error, error_len, "%s has schema version %lld and this program reads %d: run a job on it once, which "
+			   "backs it up and migrates it", path, (long long)version, migrations[count - 1].version);
+	return 0;
+}
+
+int reader_open(sqlite3 **out, const char *path, char *error, size_t error_len)
+{
+	sqlite3 *db = NULL;
+
+	*out = NULL;
+	if (access(path, R_OK) != 0)
+		return say(error, error_len, "%s: %s; name the database with --db", path, strerror(errno));
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+		say(error, error_len, "%s cannot be opened: %s", path, db ? sqlite3_errmsg(db) : "no memory is left");
+		sqlite3_close(db);
+		return -1;
+	}
+	if (check_kind(&db, path, error, error_len) != 0) {
+		sqlite3_close(db);
+		return -1;
+	}
+	sqlite3_busy_timeout(db, 5000);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	*out = db;
+	return 0;
+}
+
+static int only_reads(void *ctx, int action, const char *first, const char *second, const char *schema, const char *view)
+{
+	(void)ctx, (void)schema, (void)view;
+	switch (action) {
+	case SQLITE_SELECT:
+	case SQLITE_READ:
+	case SQLITE_RECURSIVE:
+		return SQLITE_OK;
+	case SQLITE_FUNCTION:
+		/* These reach out of the database. */
+		return second && (!sqlite3_stricmp(second, "load_extension") || !sqlite3_stricmp(second, "writefile") ||
+				  !sqlite3_stricmp(second, "readfile") || !sqlite3_stricmp(second, "edit"))
+			       ? SQLITE_DENY
+			       : SQLITE_OK;
+	case SQLITE_PRAGMA: {
+		static const char *const looking[] = { "table_info", "table_xinfo", "table_list", "index_list", "index_info",
+						       "foreign_key_list", "user_version", "application_id",
+						       "integrity_check", "quick_check", "foreign_key_check" };
+
+		/* Two of these take a value that would set them. */
+		if (second && (!sqlite3_stricmp(first, "user_version") || !sqlite3_stricmp(first, "application_id")))
+			return SQLITE_DENY;
+		for (size_t i = 0; i < sizeof(looking) / sizeof(looking[0]); i++)
+			if (!sqlite3_stricmp(first, looking[i]))
+				return SQLITE_OK;
+		return SQLITE_DENY;
+	}
+	default:
+		return SQLITE_DENY;
+	}
+}
+
+int reader_restrict(sqlite3 *db)
+{
+	sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
+	return sqlite3_set_authorizer(db, only_reads, NULL) == SQLITE_OK ? 0 : -1;
+}
+
+/* Functions for db/queries/verify.sql; only for the statement itself, never from a view that the file brings. */
+
+struct functions {
+	struct chain_sha sha;
+	sqlite3_stmt *evidence[3];
+};
+
+static void sql_sha256(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	struct functions *functions = sqlite3_user_data(context);
+	uint8_t out[CHAIN_HASH_LEN];
+	const void *at = sqlite3_value_blob(values[0]);
+	size_t len = (size_t)sqlite3_value_bytes(values[0]);
+
+	(void)count;
+	if (chain_sha256(&functions->sha, at, len, out))
+		sqlite3_result_blob(context, out, sizeof(out), SQLITE_TRANSIENT);
+	else
+		sqlite3_result_error_nomem(context);
+}
+
+static void sql_evidence(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	struct functions *functions = sqlite3_user_data(context);
+	uint8_t out[CHAIN_HASH_LEN];
+	bool good = chain_sha_begin(&functions->sha);
+
+	(void)count;
+	for (size_t i = 0; good && i < 3; i++) {
+		sqlite3_bind_int64(functions->evidence[i], 1, sqlite3_value_int64(values[0]));
+		good = chain_sha_rows(&functions->sha, functions->evidence[i]) == SQLITE_OK;
+	}
+	if (good && chain_sha_end(&functions->sha, out))
+		sqlite3_result_blob(context, out, sizeof(out), SQLITE_TRANSIENT);
+	else
+		sqlite3_result_error(context, "the evidence cannot be read", -1);
+}
+
+static bool functions_init(struct functions *functions, sqlite3 *db)
+{
+	static const char *const names[] = { "evidence_attempt", "evidence_steps", "evidence_measurements" };
+	const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY;
+
+	if (!chain_sha_init(&functions->sha))
+		return false;
+	for (size_t i = 0; i < 3; i++) {
+		struct sql_text text = sql_statement(names[i]);
+
+		if (sqlite3_prepare_v2(db, text.at, (int)text.len, &functions->evidence[i], NULL) != SQLITE_OK)
+			return false;
+	}
+	return sqlite3_create_function(db, "sha256", 1, flags, functions, sql_sha256, NULL, NULL) == SQLITE_OK &&
+	       sqlite3_create_function(db, "evidence", 1, flags, functions, sql_evidence, NULL, NULL) == SQLITE_OK;
+}
+
+static void functions_wipe(struct functions *functions, sqlite3 *db)
+{
+	sqlite3_create_function(db, "sha256", 1, SQLITE_UTF8, NULL, NULL, NULL, NULL);
+	sqlite3_create_function(db, "evidence", 1, SQLITE_UTF8, NULL, NULL, NULL, NULL);
+	for (size_t i = 0; i < 3; i++)
+		sqlite3_finalize(functions->evidence[i]);
+	chain_sha_wipe(&functions->sha);
+}
+
+/* Findings */
+
+__attribute__((format(printf, 3, 4))) static void find(struct verify *verify, const char *kind, const char *format, ...)
+{
+	char what[600];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	verify->findings++;
+	verify->found(verify->ctx, kind, what);
+}
+
+__attribute__((format(printf, 2, 3))) static void note(struct verify *verify, const char *format, ...)
+{
+	char what[600];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	verify->noted(verify->ctx, what);
+}
+
+static int failed(sqlite3 *db, const char *what, char *error, size_t error_len)
+{
+	return say(error, error_len, "%s cannot be verified: %s; %s", what, sqlite3_errmsg(db),
+		   store_remedy(sqlite3_extended_errcode(db)));
+}
+
+/* A text column as it is hashed; NULL: it has an octet 0 inside, which no station writes. */
+static const char *column_text(sqlite3_stmt *row, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(row, column);
+
+	return text && strlen(text) == (size_t)sqlite3_column_bytes(row, column) ? text : NULL;
+}
+
+static bool column_hash(sqlite3_stmt *row, int column, uint8_t out[static CHAIN_HASH_LEN])
+{
+	if (sqlite3_column_bytes(row, column) != CHAIN_HASH_LEN)
+		return false;
+	memcpy(out, sqlite3_column_blob(row, column), CHAIN_HASH_LEN);
+	return true;
+}
+
+/* The next row of the chain: true, it follows. Otherwise the finding is told, and nothing after it is proved. */
+static bool check_row(struct verify *verify, struct chain_sha *sha, sqlite3_stmt *row)
+{
+	uint8_t prev[CHAIN_HASH_LEN], stored[CHAIN_HASH_LEN], computed[CHAIN_HASH_LEN];
+	struct chain_row link = {
+		.seq = (uint64_t)sqlite3_column_int64(row, 0), .at_us = sqlite3_column_int64(row, 1),
+		.session = sqlite3_column_int64(row, 2), .actor = column_text(row, 3), .action = column_text(row, 4),
+		.subject = column_text(row, 5), .body = column_text(row, 6),
+	};
+	unsigned long long seq = link.seq, expected = verify->rows + 1;
+
+	if (seq > expected) {
+		find(verify, "chain", "rows %llu to %llu of the chain are missing", expected, seq - 1);
+		return false;
+	}
+	if (!column_hash(row, 7, prev) || memcmp(prev, verify->head, sizeof(prev)) != 0) {
+		find(verify, "chain", "row %llu of the chain does not follow the row before it", seq);
+		return false;
+	}
+	if (!link.actor || !link.action || !link.subject || !link.body || !column_hash(row, 8, stored) ||
+	    !chain_hash(sha, &link, prev, computed) || memcmp(stored, computed, sizeof(stored)) != 0) {
+		find(verify, "chain", "row %llu of the chain was changed: its hash is another", seq);
+		return false;
+	}
+	memcpy(verify->head, stored, sizeof(stored));
+	verify->rows = seq;
+	return true;
+}
+
+static int verify_chain(sqlite3 *db, struct verify *verify, struct chain_sha *sha, char *error, size_t error_len)
+{
+	sqlite3_stmt *row = NULL;
+	int rc;
+
+	if (sqlite3_prepare_v2(db, "SELECT seq, at_us, coalesce(session, 0), actor, action, subject, body, prev, hash FROM audit "
+			       "ORDER BY seq", -1, &row, NULL) != SQLITE_OK)
+		return failed(db, "the chain", error, error_len);
+	while ((rc = sqlite3_step(row)) == SQLITE_ROW)
+		if (!check_row(verify, sha, row)) {
+			rc = SQLITE_DONE;
+			break;
+		}
+	if (rc != SQLITE_DONE) {
+		failed(db, "the chain", error, error_len);
+		sqlite3_finalize(row);
+		return -1;
+	}
+	sqlite3_finalize(row);
+	return 0;
+}
+
+static void check_anchor(struct verify *verify, sqlite3_stmt *row)
+{
+	unsigned long long seq = (unsigned long long)sqlite3_column_int64(row, 0);
+	uint8_t head[CHAIN_HASH_LEN], there[CHAIN_HASH_LEN];
+	const char *key_id = column_text(row, 3);
+
+	if (!column_hash(row, 1, head) || !key_id) {
+		find(verify, "anchor", "the anchor of row %llu is malformed", seq);
+	} else if (!column_hash(row, 4, there)) {
+		find(verify, "anchor", "row %llu of the chain was signed and is gone: the chain was cut", seq);
+	} else if (memcmp(head, there, sizeof(head)) != 0) {
+		find(verify, "anchor", "row %llu of the chain is not the one that was signed: the chain was written anew", seq);
+	} else if (verify->signature && !verify->signature(verify->ctx, head, sqlite3_column_blob(row, 2),
+							   (size_t)sqlite3_column_bytes(row, 2), key_id)) {
+		find(verify, "anchor", "the signature of row %llu (key %s) is not this station's", seq, key_id);
+	} else {
+		verify->anchors++;
+		verify->anchored = seq;
+	}
+}
+
+static int verify_anchors(sqlite3 *db, struct verify *verify, char *error, size_t error_len)
+{
+	sqlite3_stmt *row = NULL;
+	int64_t clean = 0, last = 0;
+	int rc;
+
+	if (sqlite3_prepare_v2(db, "SELECT n.seq, n.head, n.signature, n.key_id, a.hash FROM anchor AS n LEFT JOIN audit AS a "
+			       "ON a.seq = n.seq ORDER BY n.seq", -1, &row, NULL) != SQLITE_OK)
+		return failed(db, "the anchors", error, error_len);
+	while ((rc = sqlite3_step(row)) == SQLITE_ROW)
+		check_anchor(verify, row);
+	sqlite3_finalize(row);
+	if (rc != SQLITE_DONE ||
+	    !ask(db, "SELECT coalesce(max(a.seq), 0) FROM audit AS a JOIN session AS s ON s.session = a.session "
+		     "WHERE s.end_kind = 'clean'", &clean) ||
+	    !ask(db, "SELECT coalesce(max(seq), 0) FROM audit", &last))
+		return failed(db, "the anchors", error, error_len);
+	/* A session signs its last row before it ends, so a clean end without a signature was not written by a station. */
+	if (verify->signature && clean > (int64_t)verify->anchored)
+		find(verify, "anchor", "rows %lld to %lld of the chain belong to sessions that ended cleanly, and no valid anchor "
+		     "holds them", (long long)verify->anchored + 1, (long long)clean);
+	else if (last > (int64_t)verify->anchored)
+		note(verify, "rows %lld to %lld of the chain are not signed yet: the next session signs them",
+		     (long long)verify->anchored + 1, (long long)last);
+	if (!verify->signature)
+		note(verify, "the signatures were not looked at: give the folder of record.pub with --keys");
+	return 0;
+}
+
+/* Rows of (kind, what). */
+static int verify_query(sqlite3 *db, struct verify *verify, const char *sql, char *error, size_t error_len)
+{
+	sqlite3_stmt *row = NULL;
+	int rc = sqlite3_prepare_v2(db, sql, -1, &row, NULL);
+
+	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+		rc = sqlite3_step(row);
+		if (rc == SQLITE_ROW)
+			find(verify, (const char *)sqlite3_column_text(row, 0), "%s", (const char *)sqlite3_column_text(row, 1));
+	}
+	if (rc != SQLITE_DONE)
+		failed(db, "the record", error, error_len);
+	sqlite3_finalize(row);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+static int note_open_batches(sqlite3 *db, struct verify *verify, char *error, size_t error_len)
+{
+	sqlite3_stmt *row = NULL;
+	int rc = sqlite3_prepare_v2(db, "SELECT b.lot, b.state, (SELECT count(*) FROM v_orphan AS o WHERE o.lot = b.lot) FROM "
+				    "batch AS b WHERE b.state <> 'done'", -1, &row, NULL);
+
+	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+		rc = sqlite3_step(row);
+		if (rc == SQLITE_ROW)
+			note(verify, "lot %s is %s: its %d loose ends are no fault yet; run its job again to go on",
+			     (const char *)sqlite3_column_text(row, 0), (const char *)sqlite3_column_text(row, 1),
+			     sqlite3_column_int(row, 2));
+	}
+	if (rc != SQLITE_DONE)
+		failed(db, "the batches", error, error_len);
+	sqlite3_finalize(row);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+int verify_record(sqlite3 *db, struct verify *verify, char *error, size_t error_len)
+{
+	static const char whole[] = "SELECT 'file', integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'";
+	static const char links[] = "SELECT 'file', printf('row %d of table %s refers to a row of %s that is not there', rowid, "
+				    "\"table\", parent) FROM pragma_foreign_key_check";
+	struct functions functions = { 0 };
+	int rc = -1;
+
+	verify->rows = verify->anchors = verify->anchored = 0;
+	verify->findings = 0;
+	memset(verify->head, 0, sizeof(verify->head));
+	/* One transaction: one state of the record, whatever a station writes meanwhile. */
+	if (!functions_init(&functions, db) || sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
+		failed(db, "the record", error, error_len);
+	else if (verify_query(db, verify, whole, error, error_len) == 0 && verify_query(db, verify, links, error, error_len) == 0 &&
+		 verify_chain(db, verify, &functions.sha, error, error_len) == 0 &&
+		 verify_anchors(db, verify, error, error_len) == 0 &&
+		 verify_query(db, verify, sql_query("verify"), error, error_len) == 0)
+		rc = note_open_batches(db, verify, error, error_len);
+	if (!sqlite3_get_autocommit(db))
+		sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+	functions_wipe(&functions, db);
+	return rc;
+}

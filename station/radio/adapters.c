@@ -288,7 +288,7 @@ int adapters_list(struct adapter *out, size_t max, char country[static 3], char 
 
 /* --- opening ------------------------------------------------------------------------------------------------------ */
 
-static bool is_named(const struct adapter *adapter, const char *name)
+bool adapter_is_named(const struct adapter *adapter, const char *name)
 {
 	const uint8_t *m = adapter->where.mac;
 	char mac[18];
@@ -312,7 +312,7 @@ static int choose(struct adapter *list, size_t count, const char *const *names, 
 	for (size_t n = 0; !any && n < name_count; n++) {
 		size_t at = chosen;
 
-		while (at < count && !is_named(&list[at], names[n]))
+		while (at < count && !adapter_is_named(&list[at], names[n]))
 			at++;
 		if (at == count) {
 			snprintf(error, error_len, "no adapter is called %.64s; millrace radios lists them", names[n]);

@@ -44,6 +44,8 @@ struct adapter {
 };
 
 const char *adapter_verdict_name(enum adapter_verdict verdict);
+/* Whether a job that says `name` means this one: an interface, a MAC, a phy or a USB path. */
+bool adapter_is_named(const struct adapter *adapter, const char *name);
 
 /* Everything plugged in; how many, or -errno with a sentence in `error`. Needs no privileges. */
 int adapters_list(struct adapter *out, size_t max, char country[static 3], char *error, size_t error_len);

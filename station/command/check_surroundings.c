@@ -1,0 +1,375 @@
+#include "station/command/check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/wire/cause.h"
+#include "db/sql.h"
+
+#define CLOCK_PLAUSIBLE_US INT64_C(1704067200000000)	/* 2024-01-01: a clock before that was never set */
+#define DAY_US (INT64_C(86400) * 1000000)
+#define EXPIRES_SOON_US (30 * DAY_US)
+#define APPLICATION_ID 0x4d494c4c			/* db/schema.sql */
+#define RECORD_PER_DEVICE UINT64_C(16384)		/* octets of the database per device, its log included */
+
+static int64_t utc_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static const char *day(int64_t at_us, char out[static 16])
+{
+	time_t s = (time_t)(at_us / 1000000);
+	struct tm tm;
+
+	if (!gmtime_r(&s, &tm) || strftime(out, 16, "%Y-%m-%d", &tm) == 0)
+		snprintf(out, 16, "?");
+	return out;
+}
+
+static bool has_step(const struct job *job, enum job_step step)
+{
+	for (size_t i = 0; i < job->recipe_len; i++)
+		if (job->recipe[i] == step)
+			return true;
+	return false;
+}
+
+static void check_clock(const struct check_context *c)
+{
+	int64_t now_us = utc_us();
+	char text[16];
+
+	if (now_us < CLOCK_PLAUSIBLE_US)
+		check_add(c->report, "clock", CHECK_FAIL, "set the clock (timedatectl), then check again",
+			  "it says %s: no certificate can be issued", day(now_us, text));
+	else
+		check_add(c->report, "clock", CHECK_OK, NULL, "%s", day(now_us, text));
+}
+
+struct signature {
+	bool called;
+	int result;
+	uint8_t der[80];
+	size_t len;
+};
+
+static void on_signed(void *ctx, int result, const uint8_t *sig, size_t sig_len)
+{
+	struct signature *s = ctx;
+
+	s->called = true;
+	s->result = result;
+	if (result == 0 && sig_len <= sizeof(s->der)) {
+		memcpy(s->der, sig, sig_len);
+		s->len = sig_len;
+	}
+}
+
+static bool verifies(X509 *issuer, const uint8_t *text, size_t len, const struct signature *s)
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	bool good = md && EVP_DigestVerifyInit(md, NULL, EVP_sha256(), NULL, X509_get0_pubkey(issuer)) == 1 &&
+		    EVP_DigestVerify(md, s->der, s->len, text, len) == 1;
+
+	EVP_MD_CTX_free(md);
+	return good;
+}
+
+/* One signature that is no certificate, verified with the key of the issuing certificate: the two belong together. */
+static void check_signature(const struct check_context *c, struct identity *identity, X509 *issuer)
+{
+	static const uint8_t text[] = "millrace check: a test signature";
+	struct signer *signer = signer_create_file(identity);
+	struct signature s = { 0 };
+	struct timespec before, after;
+	int result = -MR_CAUSE_NO_MEMORY;
+
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	if (signer)
+		result = signer->sign(signer, text, sizeof(text), on_signed, &s);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	if (signer)
+		signer->close(signer);
+	if (result == 0 && s.called && s.result == 0 && verifies(issuer, text, sizeof(text), &s))
+		check_add(c->report, "signature", CHECK_OK, NULL, "the CA signs, and the signature verifies (%.1f ms)",
+			  (double)(after.tv_sec - before.tv_sec) * 1e3 + (double)(after.tv_nsec - before.tv_nsec) / 1e6);
+	else
+		check_add(c->report, "signature", CHECK_FAIL, "issuing.key and issuing.crt must be a pair; see millrace ca show",
+			  "the CA does not sign, or its signature does not verify");
+}
+
+static void check_issuer(const struct check_context *c, const struct identity *identity, X509 *issuer)
+{
+	int64_t now_us = utc_us(), until_us = identity_issuer_not_after_us(identity);
+	int days = 0, seconds = 0;
+	char text[16];
+
+	if (ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(issuer), NULL) && (days < 0 || seconds < 0))
+		check_add(c->report, "ca", CHECK_FAIL, "set the clock, or use the CA from the day on which it begins",
+			  "%s is not valid yet by this clock", identity_issuer_name(identity));
+	else if (until_us <= now_us)
+		check_add(c->report, "ca", CHECK_FAIL, "make a new issuing CA: millrace ca issue-station --help",
+			  "%s expired on %s", identity_issuer_name(identity), day(until_us, text));
+	else if (until_us - now_us < EXPIRES_SOON_US)
+		check_add(c->report, "ca", CHECK_WARN, "make a new issuing CA in time: millrace ca issue-station --help",
+			  "%s expires on %s", identity_issuer_name(identity), day(until_us, text));
+	else
+		check_add(c->report, "ca", CHECK_OK, NULL, "%s, valid until %s", identity_issuer_name(identity),
+			  day(until_us, text));
+}
+
+static void check_keys(const struct check_context *c)
+{
+	const struct job *job = c->job;
+	const char *dir = c->keys ? c->keys : job->keys, *wrong;
+	struct identity_profile profile = {
+		.organization = *job->organization ? job->organization : NULL, .common_name = job->product,
+		.validity_s = job->validity_s, .subject_key_identifier = job->subject_key_identifier,
+		.hw_type_oid = *job->hw_type_oid ? job->hw_type_oid : NULL,
+	};
+	struct identity *identity = NULL;
+	char error[400] = "";
+	const uint8_t *der;
+	X509 *issuer;
+	size_t len;
+
+	wrong = identity_profile_wrong(&profile);
+	if (wrong)
+		check_add(c->report, "certificate", CHECK_FAIL, "change identity.certificate or batch.product", "%s", wrong);
+	if (job->radios_simulated && !c->keys && access(dir, F_OK) != 0) {
+		check_add(c->report, "keys", CHECK_OK, NULL, "no folder %s: the simulated batch makes a throw-away CA in "
+			  "%s.simulated-keys", dir, c->db);
+		return;
+	}
+	if (identity_open(&identity, dir, job->batch_key, utc_us(), error, sizeof(error)) != 0) {
+		check_add(c->report, "keys", CHECK_FAIL, access(dir, F_OK) == 0 ? NULL : "make them: millrace ca init", "%s", error);
+		return;
+	}
+	check_add(c->report, "keys", CHECK_OK, NULL, "%s, batch key %s", dir, job->batch_key);
+	der = identity_issuer_der(identity, &len);
+	issuer = d2i_X509(NULL, &der, (long)len);
+	if (issuer) {
+		check_issuer(c, identity, issuer);
+		check_signature(c, identity, issuer);
+	} else {
+		check_add(c->report, "ca", CHECK_FAIL, "make a new CA: millrace ca init", "%s/issuing.crt cannot be read", dir);
+	}
+	X509_free(issuer);
+	identity_close(identity);
+}
+
+static void check_serials(const struct check_context *c)
+{
+	const struct job *job = c->job;
+	struct serial_pool *pool;
+	char error[400] = "";
+	uint64_t left;
+
+	if (!has_step(job, JOB_IDENTITY))
+		return;
+	pool = *job->serial_file ? serial_pool_file(job->serial_file, error, sizeof(error)) :
+	       serial_pool_pattern(job->serial_pattern, job->serial_first, error, sizeof(error));
+	if (!pool) {
+		check_add(c->report, "serials", CHECK_FAIL, NULL, "%s", error);
+		return;
+	}
+	left = serial_pool_left(pool);
+	if (left < job->quantity)
+		check_add(c->report, "serials", CHECK_FAIL, "extend the list, or lower batch.quantity",
+			  "%llu serial numbers for %u devices", (unsigned long long)left, job->quantity);
+	else
+		check_add(c->report, "serials", CHECK_OK, NULL, "%llu serial numbers for %u devices", (unsigned long long)left,
+			  job->quantity);
+	serial_pool_destroy(pool);
+}
+
+/* What people type into a field to get on with a trial. */
+static bool is_test_value(const char *passphrase)
+{
+	static const char *const values[] = { "12345678", "123456789", "1234567890", "00000000", "11111111", "87654321",
+					      "password", "Password", "passw0rd", "password1", "testtest", "test1234",
+					      "changeme", "qwertyui", "abcdefgh", "millrace" };
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		if (strcmp(passphrase, values[i]) == 0)
+			return true;
+	return false;
+}
+
+static void check_passphrase(const struct check_context *c)
+{
+	const struct job *job = c->job;
+	char passphrase[65], error[400] = "";
+
+	if (!has_step(job, JOB_CREDENTIALS) || job->security == MR_SECURITY_OPEN)
+		return;
+	if (job_passphrase(job, passphrase, error, sizeof(error)) != 0)
+		check_add(c->report, "passphrase", CHECK_FAIL, NULL, "%s", error);
+	else if (!job->test && is_test_value(passphrase))
+		check_add(c->report, "passphrase", CHECK_FAIL, "use the network's own, or say batch.test: true",
+			  "it is a well-known test value, and this batch ships");
+	else if (!*job->passphrase_file && !*job->passphrase_env)
+		check_add(c->report, "passphrase", CHECK_OK, NULL, "made up from the seed, as the batch is simulated");
+	else
+		check_add(c->report, "passphrase", CHECK_OK, NULL, "%s %s, %zu characters",
+			  *job->passphrase_file ? "file" : "environment variable",
+			  *job->passphrase_file ? job->passphrase_file : job->passphrase_env, strlen(passphrase));
+	OPENSSL_cleanse(passphrase, sizeof(passphrase));
+}
+
+static void check_expected(const struct check_context *c)
+{
+	struct stat st;
+	int fd;
+
+	if (!*c->job->expect_file)
+		return;
+	fd = open(c->job->expect_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0 || fstat(fd, &st) != 0)
+		check_add(c->report, "expected", CHECK_FAIL, "name the list of device ids in admission.expect", "%s: %s",
+			  c->job->expect_file, strerror(errno));
+	else if (!S_ISREG(st.st_mode) || st.st_size == 0)
+		check_add(c->report, "expected", CHECK_FAIL, "write one device id or MAC a line into it", "%s: %s",
+			  c->job->expect_file, S_ISREG(st.st_mode) ? "empty" : "not a regular file");
+	else
+		check_add(c->report, "expected", CHECK_OK, NULL, "%s", c->job->expect_file);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void folder_of(const char *path, char *out, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+
+	snprintf(out, size, "%.*s", slash == path ? 1 : slash ? (int)(slash - path) : 1, slash ? path : ".");
+}
+
+static void check_disk(const struct check_context *c)
+{
+	uint64_t needed = c->job->guard_disk_free + RECORD_PER_DEVICE * c->job->quantity, free_octets;
+	struct statvfs fs;
+	char folder[512];
+
+	folder_of(c->db, folder, sizeof(folder));
+	if (statvfs(folder, &fs) != 0) {
+		check_add(c->report, "disk", CHECK_FAIL, "name a file in a folder that exists with --db", "%s: %s", folder,
+			  strerror(errno));
+		return;
+	}
+	free_octets = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (free_octets < needed)
+		check_add(c->report, "disk", CHECK_FAIL, "free some, or lower guards.disk_free",
+			  "%llu MiB free in %s, %llu MiB needed (the guard's, and the record of %u devices)",
+			  (unsigned long long)(free_octets >> 20), folder, (unsigned long long)(needed >> 20) + 1,
+			  c->job->quantity);
+	else
+		check_add(c->report, "disk", CHECK_OK, NULL, "%llu MiB free in %s, %llu MiB needed",
+			  (unsigned long long)(free_octets >> 20), folder, (unsigned long long)(needed >> 20) + 1);
+}
+
+static bool ask(sqlite3 *db, const char *sql, const char *text, int64_t *out)
+{
+	sqlite3_stmt *stmt = NULL;
+	bool row = false;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK) {
+		if (text)
+			sqlite3_bind_text(stmt, 1, text, -1, SQLITE_STATIC);
+		row = sqlite3_step(stmt) == SQLITE_ROW;
+		*out = row ? sqlite3_column_int64(stmt, 0) : 0;
+	}
+	sqlite3_finalize(stmt);
+	return row;
+}
+
+/* What the run will find there; the run itself looks closer, under its lock. */
+static void look_at_record(const struct check_context *c, sqlite3 *db)
+{
+	const char *path = c->db;
+	size_t migrations = 0;
+	int newest = 0;
+	int64_t id = 0, version = 0, simulated = 0, batch = 0, passed = 0, objects = 0;
+	const struct sql_migration *list = sql_migrations(&migrations);
+
+	if (migrations > 0)
+		newest = list[migrations - 1].version;
+	if (!ask(db, "PRAGMA application_id", NULL, &id) || !ask(db, "PRAGMA user_version", NULL, &version) ||
+	    !ask(db, "SELECT count(*) FROM sqlite_schema", NULL, &objects))
+		check_add(c->report, "database", CHECK_FAIL, "choose another file with --db", "%s cannot be read: %s", path,
+			  sqlite3_errmsg(db));
+	else if (id == 0 && version == 0 && objects == 0)
+		check_add(c->report, "database", CHECK_OK, NULL, "%s is empty and will be filled", path);
+	else if (id != APPLICATION_ID)
+		check_add(c->report, "database", CHECK_FAIL, "choose another file with --db",
+			  "%s is a database of another program (application id %lld)", path, (long long)id);
+	else if (version > newest)
+		check_add(c->report, "database", CHECK_FAIL, "use the newer millrace that wrote it, or another file with --db",
+			  "%s has schema version %lld and this program knows up to %d", path, (long long)version, newest);
+	else if (ask(db, "SELECT simulated FROM record", NULL, &simulated) && (simulated != 0) != c->job->radios_simulated)
+		check_add(c->report, "database", CHECK_FAIL, "choose another file with --db",
+			  "%s holds %s devices and this job's radios are %s; the two never share a record", path,
+			  simulated ? "simulated" : "real", c->job->radios_simulated ? "simulated" : "real");
+	else if (!ask(db, "SELECT batch FROM batch WHERE lot = ?1", c->job->lot, &batch))
+		check_add(c->report, "database", CHECK_OK, NULL, "%s, lot %s begins", path, c->job->lot);
+	else if (ask(db, "SELECT count(*) FROM unit WHERE state = 'passed' AND batch = (SELECT batch FROM batch WHERE lot = ?1)",
+		     c->job->lot, &passed))
+		check_add(c->report, "database", CHECK_OK, NULL, "%s, lot %s continues: %lld of %u passed", path, c->job->lot,
+			  (long long)passed, c->job->quantity);
+	else
+		check_add(c->report, "database", CHECK_FAIL, "look at it with millrace audit verify", "%s: %s", path,
+			  sqlite3_errmsg(db));
+}
+
+static void check_database(const struct check_context *c)
+{
+	char folder[512];
+	struct stat st;
+	sqlite3 *db = NULL;
+
+	folder_of(c->db, folder, sizeof(folder));
+	if (stat(c->db, &st) != 0) {
+		if (errno != ENOENT || access(folder, W_OK) != 0)
+			check_add(c->report, "database", CHECK_FAIL, "choose another file with --db", "%s cannot be made: %s",
+				  c->db, strerror(errno));
+		else
+			check_add(c->report, "database", CHECK_OK, NULL, "%s will be made", c->db);
+		return;
+	}
+	if (!S_ISREG(st.st_mode) || access(c->db, R_OK | W_OK) != 0 || access(folder, W_OK) != 0) {
+		check_add(c->report, "database", CHECK_FAIL, "make file and folder writable, or choose another with --db",
+			  "%s: %s", c->db, S_ISREG(st.st_mode) ? strerror(errno) : "not a regular file");
+		return;
+	}
+	if (sqlite3_open_v2(c->db, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK)
+		look_at_record(c, db);
+	else
+		check_add(c->report, "database", CHECK_FAIL, "choose another file with --db", "%s cannot be opened: %s", c->db,
+			  sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+void check_surroundings(const struct check_context *context)
+{
+	check_clock(context);
+	check_keys(context);
+	check_serials(context);
+	check_passphrase(context);
+	check_expected(context);
+	check_disk(context);
+	check_database(context);
+}

@@ -16,7 +16,7 @@ const char *radio_simulated_profile(size_t i)
 
 const char *device_chip_profile(size_t i)
 {
-	static const char *const names[] = { "esp32", "esp32-c3", "cortex-m4", "instant" };
+	static const char *const names[] = { "esp32", "esp32-c3", "cortex-m4", "cortex-m3", "instant" };
 
 	return i < sizeof(names) / sizeof(names[0]) ? names[i] : NULL;
 }

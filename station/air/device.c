@@ -50,10 +50,11 @@ struct device {
 	struct device_config config;
 	struct loop_timer timer, power;
 	struct mr_chip chip;
+	uint8_t (*flash)[MR_STORE_MAX];	/* its own, or NULL */
 	struct mr_agent agent;
 	struct fifo in, out;
 	unsigned frames_waiting;
-	uint64_t busy_us, ready_us, draws;
+	uint64_t busy_us, ready_us, draws, epoch;
 	bool on, up;			/* powered; booted */
 	bool tuning;			/* what is to be sent waits until the radio is there */
 	uint16_t last_control;		/* of the last frame heard: the MAC drops repeats (802.11-2020 10.3.2.14) */
@@ -126,11 +127,14 @@ static void sink_tune(void *ctx, uint16_t freq_mhz, uint64_t at_us)
 
 static void sink_verdict(void *ctx, int verdict) { ((struct device *)ctx)->verdict = verdict; }
 
-/* SHA-256 in counter mode over the device's seed: reproducible, and ten thousand of them cost no memory. */
+/*
+ * SHA-256 in counter mode over the device's seed: reproducible, and ten thousand of them cost no memory. The day on
+ * which the simulation begins is part of it, so that a batch that goes on another time draws other nonces.
+ */
 static void sink_random(void *ctx, uint8_t *out, size_t len)
 {
 	struct device *d = ctx;
-	uint64_t block[3] = { d->config.seed, 0, 0x64657669636521 };
+	uint64_t block[3] = { d->config.seed, 0, d->epoch };
 	uint8_t hash[32];
 
 	while (len > 0) {
@@ -338,10 +342,20 @@ struct device *device_create(struct air *air, struct loop *loop, const struct de
 	if (!d)
 		return NULL;
 	d->loop = loop;
+	d->epoch = loop_utc_us(loop);
+	if (!config->flash) {
+		d->flash = malloc(sizeof(uint8_t[MR_STORE_SLOTS][MR_STORE_MAX]));
+		if (!d->flash) {
+			free(d);
+			return NULL;
+		}
+		mr_chip_erase(d->flash);
+	}
 	d->config = *config;
 	d->timer = (struct loop_timer){ .fn = on_timer, .ctx = d, .at_us = LOOP_NEVER };
 	d->power = (struct loop_timer){ .fn = on_power, .ctx = d, .at_us = LOOP_NEVER };
-	mr_chip_init(&d->chip, profile, &(struct mr_chip_sink){ d, sink_frame, sink_tune, sink_verdict, sink_random });
+	mr_chip_init(&d->chip, profile, &(struct mr_chip_sink){ d, sink_frame, sink_tune, sink_verdict, sink_random },
+		     config->flash ? config->flash : d->flash);
 	d->chip.vbat_mv = 3250 + (int32_t)(config->seed % 100);
 	d->chip.temperature_c = 21 + (int32_t)(config->seed / 100 % 12);
 	d->chip.selftest_fails = config->fault == DEVICE_FAULT_SELFTEST;
@@ -360,6 +374,7 @@ struct device *device_create(struct air *air, struct loop *loop, const struct de
 	memcpy(node.mac, config->agent.mac, 6);
 	d->node = air_add_node(air, &node);
 	if (!d->node) {
+		free(d->flash);
 		free(d);
 		return NULL;
 	}
@@ -379,6 +394,7 @@ void device_destroy(struct device *d)
 	empty(&d->in);
 	empty(&d->out);
 	mr_wipe(&d->agent, sizeof(d->agent));
+	free(d->flash);
 	free(d);
 }
 
@@ -386,7 +402,7 @@ const struct mr_agent *device_agent(const struct device *d) { return &d->agent; 
 uint64_t device_ready_us(const struct device *d) { return d->ready_us; }
 int device_verdict(const struct device *d) { return d->verdict; }
 bool device_powered(const struct device *d) { return d->on; }
-size_t device_size(void) { return sizeof(struct device); }
+size_t device_size(void) { return sizeof(struct device) + sizeof(uint8_t[MR_STORE_SLOTS][MR_STORE_MAX]); }
 
 const uint8_t *device_store(const struct device *d, unsigned slot, size_t *len)
 {

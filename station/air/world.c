@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "station/air/flash.h"
 #include "station/base/map.h"
 
 #define CELL_MAX 600		/* octets of an attacker's frame */
@@ -37,6 +38,7 @@ struct world {
 	struct device **devices;
 	size_t device_count;
 	uint16_t (*plans)[MR_CHANNELS_MAX];
+	struct flash *flash;
 	struct map ready;
 	struct attacker *attackers;
 	size_t attacker_count;
@@ -242,6 +244,7 @@ static bool place_device(struct world *w, struct identity *identity, size_t i, c
 					    .station_key = identity_station_public(identity),
 					    .batch_key = identity_batch_key(identity), .channels = plan,
 					    .channel_count = count };
+	c.flash = flash_of(w->flash, i);
 	w->devices[i] = device_create(w->air, w->loop, &c);
 	if (!w->devices[i])
 		return false;
@@ -251,9 +254,10 @@ static bool place_device(struct world *w, struct identity *identity, size_t i, c
 }
 
 struct world *world_create(struct loop *loop, const struct job *job, struct identity *identity, uint64_t seed,
-			   unsigned radios, char *error, size_t error_len)
+			   unsigned radios, const char *flash, char *error, size_t error_len)
 {
 	struct world *w = calloc(1, sizeof(*w));
+	enum loop_side side = loop_enter(loop, LOOP_WORLD);	/* its timers and what they arm are the world's */
 	struct air_config air = { .seed = seed, .frame_loss = job->sim_loss, .loss_burst_frames = job->sim_loss_burst };
 	const struct job_fault **of = calloc(job->sim_devices + 1u, sizeof(*of));
 	bool ok;
@@ -262,6 +266,7 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 	if (!w || !of) {
 		free(w);
 		free(of);
+		(void)loop_enter(loop, side);
 		return NULL;
 	}
 	w->loop = loop;
@@ -297,12 +302,17 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 		snprintf(error, error_len, "simulation.faults: more faulty devices than devices");
 		ok = false;
 	}
+	if (ok) {
+		w->flash = flash_open(flash, job->sha256, job->sim_devices, error, error_len);
+		ok = w->flash != NULL;
+	}
 	for (size_t i = 0; ok && i < job->sim_devices; i++)
 		ok = place_device(w, identity, i, of[i], seed);
 	for (size_t i = 0; ok && i < job->sim_fault_count; i++)
 		if (is_attack(job->sim_faults[i].kind))
 			ok = attack(w, &job->sim_faults[i], i);
 	free(of);
+	(void)loop_enter(loop, side);
 	if (!ok) {
 		world_destroy(w);
 		return NULL;
@@ -325,6 +335,7 @@ void world_destroy(struct world *w)
 		air_destroy(w->air);
 	map_free(&w->ready);
 	entropy_destroy(w->entropy);
+	flash_close(w->flash);
 	free(w->attackers);
 	free(w->plans);
 	free(w->devices);

@@ -13,9 +13,12 @@
 
 struct world;
 
-/* NULL with a sentence in `error`. `radios`: how many, 0: as the job says. */
+/*
+ * NULL with a sentence in `error`. `radios`: how many, 0: as the job says. `flash`: the file that keeps what the devices
+ * store, for a batch that goes on later; NULL: nothing is kept.
+ */
 struct world *world_create(struct loop *loop, const struct job *job, struct identity *identity, uint64_t seed,
-			   unsigned radios, char *error, size_t error_len);
+			   unsigned radios, const char *flash, char *error, size_t error_len);
 void world_destroy(struct world *world);
 
 struct radio **world_radios(struct world *world, size_t *count);

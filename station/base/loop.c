@@ -20,7 +20,9 @@ struct watch {
 };
 
 struct loop {
-	bool is_virtual, stopped;
+	bool is_virtual, stopped, metered;
+	enum loop_side side;
+	uint64_t cpu_ns[LOOP_SIDES], charged_ns;
 	uint64_t now_us, utc_us, started_us, order;
 	struct loop_timer **heap;	/* 1-based: heap[0] unused, so that slot 0 can mean "not armed" */
 	size_t count, room;
@@ -112,6 +114,45 @@ void loop_destroy(struct loop *loop)
 	free(loop);
 }
 
+static uint64_t thread_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void charge(struct loop *loop)
+{
+	uint64_t now_ns = thread_ns();
+
+	loop->cpu_ns[loop->side] += now_ns - loop->charged_ns;
+	loop->charged_ns = now_ns;
+}
+
+enum loop_side loop_enter(struct loop *loop, enum loop_side side)
+{
+	enum loop_side before = loop->side;
+
+	if (side != before && loop->metered)
+		charge(loop);
+	loop->side = side;
+	return before;
+}
+
+void loop_meter(struct loop *loop)
+{
+	loop->metered = true;
+	loop->charged_ns = thread_ns();
+}
+
+uint64_t loop_cpu_ns(struct loop *loop, enum loop_side side)
+{
+	if (loop->metered)
+		charge(loop);
+	return loop->cpu_ns[side];
+}
+
 bool loop_is_virtual(const struct loop *loop) { return loop->is_virtual; }
 uint64_t loop_now_us(const struct loop *loop) { return loop->now_us; }
 uint64_t loop_utc_us(const struct loop *loop) { return loop->utc_us + loop->now_us; }
@@ -154,6 +195,7 @@ void loop_at(struct loop *loop, struct loop_timer *timer, uint64_t at_us)
 	}
 	timer->at_us = at_us;
 	timer->order = ++loop->order;
+	timer->side = (uint8_t)loop->side;
 	sift(loop, timer->slot);
 }
 
@@ -232,6 +274,7 @@ static bool fire_next(struct loop *loop)
 	struct loop_timer *timer = loop->heap[1];
 
 	loop_cancel(loop, timer);
+	(void)loop_enter(loop, (enum loop_side)timer->side);
 	timer->fn(timer->ctx, loop->now_us);
 	return true;
 }
@@ -298,11 +341,14 @@ static void run_real(struct loop *loop)
 
 void loop_run(struct loop *loop)
 {
+	enum loop_side side = loop->side;
+
 	loop->stopped = false;
 	if (loop->is_virtual)
 		run_virtual(loop);
 	else
 		run_real(loop);
+	(void)loop_enter(loop, side);
 }
 
 void loop_stop(struct loop *loop) { loop->stopped = true; }

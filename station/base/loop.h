@@ -20,6 +20,9 @@ typedef void loop_timer_fn(void *ctx, uint64_t now_us);
 typedef void loop_fd_fn(void *ctx, uint32_t epoll_events);
 typedef void loop_signal_fn(void *ctx, int signal);
 
+/* In a simulation one thread is the station and the world around it; a timer runs on the side that armed it. */
+enum loop_side { LOOP_STATION, LOOP_WORLD, LOOP_SIDES };
+
 /* Placed by its owner inside a larger object; zero it, set fn and ctx. Layout is ours. */
 struct loop_timer {
 	loop_timer_fn *fn;
@@ -27,6 +30,7 @@ struct loop_timer {
 	uint64_t at_us;	 /* LOOP_NEVER: not armed */
 	uint64_t order;
 	size_t slot;	 /* place in the heap plus one; 0: not armed */
+	uint8_t side;	 /* who armed it: enum loop_side */
 };
 
 /* NULL: no memory or no epoll. The virtual clock starts at 0; utc_us is what loop_utc_us says at that moment. */
@@ -41,6 +45,12 @@ uint64_t loop_utc_us(const struct loop *loop);	/* microseconds since 1970, for t
 /* Arms (or moves) a timer; a time in the past fires at the next turn. LOOP_NEVER disarms. */
 void loop_at(struct loop *loop, struct loop_timer *timer, uint64_t at_us);
 void loop_cancel(struct loop *loop, struct loop_timer *timer);
+
+/* Goes over to a side; gives the one that it was on, to go back to. */
+enum loop_side loop_enter(struct loop *loop, enum loop_side side);
+/* From now on the thread's CPU time is charged to the side that uses it: one system call per change of sides. */
+void loop_meter(struct loop *loop);
+uint64_t loop_cpu_ns(struct loop *loop, enum loop_side side);	/* 0 without a meter */
 
 /* Watches a descriptor (EPOLLIN, ...). Real clock only: a virtual loop returns -1. 0, or -1 with errno. */
 int loop_watch(struct loop *loop, int fd, uint32_t epoll_events, loop_fd_fn *fn, void *ctx);

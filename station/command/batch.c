@@ -32,7 +32,7 @@ struct batch {
 	FILE *pcap;
 	unsigned interrupts;
 	uint64_t seed;
-	bool adapters;
+	bool adapters, first;		/* first: there was no database */
 };
 
 static uint64_t cpu_us(clockid_t id)
@@ -132,10 +132,14 @@ static int open_radios(struct batch *b, char *error, size_t error_len)
 {
 	const struct job *job = b->o->job;
 	const char *names[JOB_LIST_MAX];
+	char flash[512];
 	struct radio **radios;
 
 	if (job->radios_simulated) {
-		b->world = world_create(b->loop, job, b->identity, b->seed, b->o->radios, error, error_len);
+		snprintf(flash, sizeof(flash), "%s.simulated-flash", b->o->db);
+		if (b->first)	/* a new record: devices of another one are not its own */
+			(void)unlink(flash);
+		b->world = world_create(b->loop, job, b->identity, b->seed, b->o->radios, flash, error, error_len);
 		if (!b->world)
 			return -MR_CAUSE_NO_MEMORY;
 		radios = world_radios(b->world, &b->radio_count);
@@ -170,18 +174,25 @@ static int begin(struct batch *b, char *error, size_t error_len)
 	struct journal_options journal = { .path = o->db, .simulated = job->radios_simulated, .sign = identity_sign_record,
 					   .anchor_every = 1000 };
 	struct line_options line;
-	int64_t start_us, last_us;
+	int64_t start_us, last_us = 0;
+	char label[48] = "station";
 	int result;
 
 	result = open_keys(b, error, error_len);
 	if (result)
 		return result;
 	start_us = o->utc_us ? o->utc_us : first_utc_us(b->identity);
-	if (job->radios_simulated && !o->utc_us && (last_us = last_utc_us(o->db)) >= start_us)
+	if (job->radios_simulated)
+		last_us = last_utc_us(o->db);
+	if (!o->utc_us && last_us >= start_us)
 		start_us = last_us + 1000000;
+	b->first = access(o->db, F_OK) != 0;
+	/* A batch that goes on draws other numbers than the session before it: nothing is drawn twice. */
+	if (last_us > 0)
+		snprintf(label, sizeof(label), "station, after %lld", (long long)last_us);
 	b->seed = o->seed ? o->seed : job->sim_seed;
 	b->loop = job->radios_simulated ? loop_create_virtual((uint64_t)start_us) : loop_create_real();
-	b->entropy = job->radios_simulated ? entropy_create_seeded(b->seed, "station") : entropy_create_kernel();
+	b->entropy = job->radios_simulated ? entropy_create_seeded(b->seed, label) : entropy_create_kernel();
 	if (!b->loop || !b->entropy) {
 		snprintf(error, error_len, "no memory or no file descriptors are left");
 		return -MR_CAUSE_NO_MEMORY;
@@ -226,6 +237,8 @@ static void end(struct batch *b, struct batch_result *r)
 		if (r->summary.failure)
 			snprintf(r->failure, sizeof(r->failure), "%s", r->summary.failure);
 		r->journal_cpu_us = journal_cpu_us(b->journal);
+		r->station_cpu_us = loop_cpu_ns(b->loop, LOOP_STATION) / 1000;
+		r->world_cpu_us = loop_cpu_ns(b->loop, LOOP_WORLD) / 1000;
 		r->simulated = b->world != NULL;
 		r->interrupted = b->interrupts > 0;
 		r->seed = b->seed;
@@ -274,6 +287,8 @@ int batch_run(const struct batch_options *options, struct batch_result *result, 
 	}
 	if (options->signals)
 		(void)loop_signals(b.loop, on_signal, &b);
+	if (options->meter)
+		loop_meter(b.loop);
 	if (options->began)
 		options->began(options->ctx, b.line, b.world != NULL, b.seed);
 	line_start(b.line);

@@ -25,6 +25,7 @@ struct batch_options {
 	/* After line_stop was asked for by a signal; `times` counts. */
 	void (*interrupted)(void *ctx, unsigned times);
 	bool signals;			/* SIGINT and SIGTERM stop the run */
+	bool meter;			/* simulated: charge CPU time to station and world */
 };
 
 #define BATCH_SIM_UTC_US 1767225600000000	/* 2026-01-01T00:00:00Z: a simulated day is not today */
@@ -33,7 +34,8 @@ struct batch_result {
 	struct line_summary summary;
 	bool simulated, interrupted;
 	uint64_t seed;
-	uint64_t station_cpu_us, journal_cpu_us, world_cpu_us;	/* simulated runs; 0 else */
+	uint64_t station_cpu_us, world_cpu_us;		/* of the loop, with `meter`; 0 else */
+	uint64_t journal_cpu_us;
 	uint64_t air_octets, air_frames, air_airtime_us, air_collisions;
 	size_t device_octets;
 	char failure[320];

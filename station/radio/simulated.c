@@ -70,32 +70,42 @@ const char *radio_simulated_profile(size_t i)
 	return i < sizeof(profiles) / sizeof(profiles[0]) ? profiles[i].name : NULL;
 }
 
+/* What the radio tells is the station's work; what it is told is the world's (loop_enter). */
 static void on_received(void *ctx, struct mr_rd frame, const struct radio_rx *rx)
 {
 	struct simulated *s = ctx;
+	struct loop *loop = s->loop;
+	enum loop_side side = loop_enter(loop, LOOP_STATION);
 
 	if (s->radio.events.received)
 		s->radio.events.received(s->radio.events.ctx, &s->radio, frame, rx);
+	(void)loop_enter(loop, side);
 }
 
 static void on_status(void *ctx, uint64_t cookie, bool acked, unsigned tries)
 {
 	struct simulated *s = ctx;
+	struct loop *loop = s->loop;
+	enum loop_side side = loop_enter(loop, LOOP_STATION);
 
 	if (s->radio.events.status)
 		s->radio.events.status(s->radio.events.ctx, &s->radio, cookie, acked,
 				       s->profile->one_try && tries > 1 ? 1 : tries);
+	(void)loop_enter(loop, side);
 }
 
 static void tell_tuned(struct simulated *s, int cause)
 {
 	uint16_t freq_mhz = s->asked_mhz;
+	struct loop *loop = s->loop;
+	enum loop_side side = loop_enter(loop, LOOP_STATION);
 
 	s->asked_mhz = 0;
 	if (cause == 0)
 		s->radio.freq_mhz = freq_mhz;
 	if (s->radio.events.tuned)
 		s->radio.events.tuned(s->radio.events.ctx, &s->radio, freq_mhz, cause);
+	(void)loop_enter(loop, side);
 }
 
 static void on_tuned(void *ctx, uint16_t freq_mhz)
@@ -118,6 +128,7 @@ static int simulated_tune(struct radio *radio, uint16_t freq_mhz)
 {
 	struct simulated *s = of(radio);
 	const struct radio_channel *channel = channel_of(radio, freq_mhz);
+	enum loop_side side;
 	int cause;
 
 	if (!s->plugged)
@@ -125,7 +136,9 @@ static int simulated_tune(struct radio *radio, uint16_t freq_mhz)
 	if (!channel || (channel->flags & RADIO_DISABLED) || s->asked_mhz != 0)
 		return -MR_CAUSE_BAD_REQUEST;
 	/* A stuck radio goes through the motions and stays where it came up. */
+	side = loop_enter(s->loop, LOOP_WORLD);
 	cause = air_tune(s->node, s->faults.stuck_channel && s->true_mhz != 0 ? s->true_mhz : freq_mhz);
+	(void)loop_enter(s->loop, side);
 	if (cause != 0)
 		return cause;
 	s->asked_mhz = freq_mhz;
@@ -162,6 +175,8 @@ static int simulated_send(struct radio *radio, struct mr_rd frame, const struct 
 {
 	struct simulated *s = of(radio);
 	struct radio_tx tx = *asked;
+	enum loop_side side;
+	int result;
 
 	if (!s->plugged || s->asked_mhz != 0 || radio->freq_mhz == 0)
 		return -MR_CAUSE_RADIO_GONE;
@@ -171,7 +186,10 @@ static int simulated_send(struct radio *radio, struct mr_rd frame, const struct 
 		tx.retries = (uint8_t)s->profile->retries;
 	if (s->profile->lowest_rate)
 		tx.rate_500kbps = 0;	/* which the air takes for the band's lowest */
-	return air_send(s->node, frame, &tx);
+	side = loop_enter(s->loop, LOOP_WORLD);
+	result = air_send(s->node, frame, &tx);
+	(void)loop_enter(s->loop, side);
+	return result;
 }
 
 static void simulated_health(const struct radio *radio, struct radio_health *out)
@@ -192,6 +210,16 @@ static void simulated_close(struct radio *radio)
 
 static const struct radio_ops ops = { simulated_tune, simulated_send, simulated_health, simulated_close };
 
+static void tell(struct simulated *s, void (*event)(void *ctx, struct radio *radio))
+{
+	struct loop *loop = s->loop;
+	enum loop_side side = loop_enter(loop, LOOP_STATION);
+
+	if (event)
+		event(s->radio.events.ctx, &s->radio);
+	(void)loop_enter(loop, side);
+}
+
 /* The air's own reports of the queue were armed before this timer, and so come before it. The user may close the radio
  * in its gone or back: nothing is touched after those. */
 static void on_plug(void *ctx, uint64_t now_us)
@@ -208,15 +236,13 @@ static void on_plug(void *ctx, uint64_t now_us)
 		s->radio.freq_mhz = 0;
 		if (s->back_due)
 			loop_at(s->loop, &s->plug_timer, now_us);
-		if (s->radio.events.gone)
-			s->radio.events.gone(s->radio.events.ctx, &s->radio);
+		tell(s, s->radio.events.gone);
 	} else if (s->back_due) {
 		s->back_due = false;
 		s->plugged = true;
 		s->true_mhz = 0;
 		air_power(s->node, true);
-		if (s->radio.events.back)
-			s->radio.events.back(s->radio.events.ctx, &s->radio);
+		tell(s, s->radio.events.back);
 	}
 }
 

@@ -48,14 +48,21 @@ const struct mr_chip_profile *mr_chip_profile_named(const char *name)
 	return NULL;
 }
 
-void mr_chip_init(struct mr_chip *chip, const struct mr_chip_profile *profile, const struct mr_chip_sink *sink)
+void mr_chip_init(struct mr_chip *chip, const struct mr_chip_profile *profile, const struct mr_chip_sink *sink,
+		  uint8_t flash[static MR_STORE_SLOTS][MR_STORE_MAX])
 {
 	mr_zero(chip, sizeof(*chip));
 	chip->profile = profile;
 	chip->sink = *sink;
+	chip->flash = flash;
 	chip->dead_us = UINT64_MAX;
-	for (size_t i = 0; i < sizeof(chip->flash); i++)
-		((uint8_t *)chip->flash)[i] = 0xff;	/* erased NOR */
+}
+
+void mr_chip_erase(uint8_t flash[static MR_STORE_SLOTS][MR_STORE_MAX])
+{
+	for (size_t slot = 0; slot < MR_STORE_SLOTS; slot++)
+		for (size_t i = 0; i < MR_STORE_MAX; i++)
+			flash[slot][i] = 0xff;	/* erased NOR */
 }
 
 static uint64_t instant(const struct mr_chip *chip) { return chip->began_us + chip->worked_ns / 1000; }

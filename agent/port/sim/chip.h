@@ -1,7 +1,7 @@
 /*
  * A simulated microcontroller: the board that agent/core runs on where there is no board. One slow core, whose work is
- * charged from a profile; a flash of two slots that a power cut tears; self-test items. No heap, no clock: whoever owns the
- * chip gives it the time and takes what it sends.
+ * charged from a profile; a flash of two slots that a power cut tears; self-test items. No heap, no clock: whoever owns
+ * the chip gives it the time and the flash's memory, and takes what it sends.
  *
  *	mr_chip_init -> mr_chip_port -> { mr_chip_begin -> mr_agent_* -> mr_chip_end } ...
  */
@@ -36,7 +36,7 @@ struct mr_chip {
 	struct mr_chip_sink sink;
 	uint64_t began_us, worked_ns;
 	uint64_t dead_us;		/* power goes at this instant; UINT64_MAX: it stays */
-	uint8_t flash[MR_STORE_SLOTS][MR_STORE_MAX];
+	uint8_t (*flash)[MR_STORE_MAX];	/* MR_STORE_SLOTS of them, the owner's */
 	bool selftest_fails;
 	bool storage_fails;		/* writes fail during fault_operation */
 	bool cut;			/* power goes fault_delay_us after fault_operation begins */
@@ -45,7 +45,10 @@ struct mr_chip {
 	int32_t vbat_mv, temperature_c;
 };
 
-void mr_chip_init(struct mr_chip *chip, const struct mr_chip_profile *profile, const struct mr_chip_sink *sink);
+/* `flash` outlives the chip and is taken as it is: mr_chip_erase makes it new. */
+void mr_chip_init(struct mr_chip *chip, const struct mr_chip_profile *profile, const struct mr_chip_sink *sink,
+		  uint8_t flash[static MR_STORE_SLOTS][MR_STORE_MAX]);
+void mr_chip_erase(uint8_t flash[static MR_STORE_SLOTS][MR_STORE_MAX]);
 void mr_chip_port(struct mr_chip *chip, struct mr_port *port);
 /* The core turns to something at `now_us`; end: until when it is busy with it (not past the power cut). */
 void mr_chip_begin(struct mr_chip *chip, uint64_t now_us);

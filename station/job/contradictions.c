@@ -246,13 +246,15 @@ static void check_faults(const struct reading *r)
 		if (tree_value(item, "operation", 9) && !is_one_of(fault->kind, with_operation))
 			CONTRADICTION(r, item, "simulation.faults: %s has no operation; allowed: with vanish, power-cut, storage",
 				      fault->kind);
+		if (strcmp(fault->kind, "storage") == 0 && !fault->operation)
+			CONTRADICTION(r, item, "simulation.faults: storage without operation; allowed: key, identity, credentials, "
+				      "commit, seal: the request whose write fails");
 		if (tree_value(item, "off", 3) && !is_one_of(fault->kind, with_off))
 			CONTRADICTION(r, item, "simulation.faults: %s does not come back; allowed: off with power-cut, radio-lost",
 				      fault->kind);
-		if (strcmp(fault->kind, "radio-lost") == 0 && fault->count > job->radio_count && usable(r, "radios") &&
-		    usable(r, "radios.simulated"))
-			CONTRADICTION(r, item, "simulation.faults: %u radios lost of %u; allowed: as many as there are",
-				      fault->count, job->radio_count);
+		if (strcmp(fault->kind, "radio-lost") == 0 && fault->count != 1)
+			CONTRADICTION(r, item, "simulation.faults: radio-lost strikes one radio, not %u; allowed: a row for each",
+				      fault->count);
 		if (!is_one_of(fault->kind, of_the_line))
 			struck += fault->count;
 	}

@@ -117,7 +117,7 @@ static const struct malformed {
 	  "did you mean \"round-robin\"?" },
 	{ GOOD "simulation: {chips: [{profile: esp23, share: 100%}]}\n",
 	  "job.yaml:6:32: simulation.chips[].profile: unknown word \"esp23\"; allowed: esp32, "
-	  "esp32-c3, cortex-m4, instant; did you mean \"esp32\"?" },
+	  "esp32-c3, cortex-m4, cortex-m3, instant; did you mean \"esp32\"?" },
 	{ GOOD "simulation: {faults: [{kind: power_cut}]}\n",
 	  "job.yaml:6:30: simulation.faults[].kind: unknown word \"power_cut\"; allowed: selftest, "
 	  "storage, vanish, power-cut, wrong-batch-key, weak-signal, wrong-product, clone, "
@@ -128,6 +128,12 @@ static const struct malformed {
 	{ GOOD "simulation: {faults: [{kind: vanish, off: 2s}]}\n",
 	  "job.yaml:6:23: simulation.faults: vanish does not come back; allowed: off with "
 	  "power-cut, radio-lost" },
+	{ GOOD "simulation: {faults: [{kind: radio-lost, count: 2}]}\n",
+	  "job.yaml:6:23: simulation.faults: radio-lost strikes one radio, not 2; allowed: a row "
+	  "for each" },
+	{ GOOD "simulation: {faults: [{kind: storage}]}\n",
+	  "job.yaml:6:23: simulation.faults: storage without operation; allowed: key, identity, "
+	  "credentials, commit, seal: the request whose write fails" },
 	{ GOOD "simulation: {faults: [{kind: vanish, count: 3}]}\n",
 	  "job.yaml:6:22: simulation.faults: they strike 3 devices of 2; allowed: one fault per " "device" },
 	{ GOOD "simulation:\n" "  chips:\n" "    - {profile: esp32, share: 60%}\n"

@@ -449,6 +449,44 @@ static void nodes_that_do_not_hear_each_other_collide_far_more(void **state)
 	assert_true(acked[1] < acked[0] * 2 / 3);
 }
 
+/* A third node's frame, queued while others are on the air: how long after their end it begins, slots aside. */
+static uint64_t waited_us(unsigned senders, unsigned to)
+{
+	struct floor *floor = floor_create(4, &(struct air_config){ .shadowing_db = -1, .capture_first_db = 100 });
+	struct station *ear = plain(floor, 1), *third;
+	uint64_t end_us = 1000 + 298, begin_us;
+
+	for (unsigned i = 0; i < senders; i++)
+		plain(floor, 5);
+	third = plain(floor, 6);
+	tune_all(floor, 2412);
+	run_until(floor, 1000);
+	for (unsigned i = 0; i < senders; i++)
+		send_once(&floor->stations[1 + i], to, 200, 12, 0);
+	run_until(floor, 1100);
+	send_once(third, 0, 200, 12, 0);
+	run_until(floor, 50000);
+	assert_true(ear->heard_count > 0);
+	begin_us = ear->heard[ear->heard_count - 1].time_us - 298;
+	assert_true(begin_us > end_us);
+	begin_us -= end_us;
+	floor_destroy(floor);
+	return begin_us;
+}
+
+static void others_wait_difs_or_the_duration_or_eifs(void **state)
+{
+	uint64_t us;
+
+	(void)state;
+	us = waited_us(1, 0);	/* a broadcast: DIFS 28 and 0 to 15 slots */
+	assert_true(us >= 28 && us <= 28 + 135 && (us - 28) % 9 == 0);
+	us = waited_us(1, 99);	/* to a node that is not there: its Duration counts, ACK or not */
+	assert_true(us >= 88 && us <= 88 + 135 && (us - 88) % 9 == 0);
+	us = waited_us(2, 0);	/* two at once, undecodable: EIFS 88 */
+	assert_true(us >= 88 && us <= 88 + 135 && (us - 88) % 9 == 0);
+}
+
 /* -- capture effect, half duplex, loss ------------------------------------------------------------------------- */
 
 /* Two hidden senders of broadcasts, one starting `offset_us` after the other; how often the receiver got each. */
@@ -1208,6 +1246,7 @@ int main(void)
 		cmocka_unit_test(one_saturated_sender_reaches_the_calculated_throughput),
 		cmocka_unit_test(saturated_senders_collide_about_as_often_as_bianchi_says),
 		cmocka_unit_test(nodes_that_do_not_hear_each_other_collide_far_more),
+		cmocka_unit_test(others_wait_difs_or_the_duration_or_eifs),
 		cmocka_unit_test(of_two_overlapping_frames_the_much_stronger_one_survives),
 		cmocka_unit_test(who_sends_hears_nothing_meanwhile),
 		cmocka_unit_test(out_of_range_means_out_of_hearing),

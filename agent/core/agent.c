@@ -14,7 +14,7 @@
 #define HANDSHAKE_WAIT_US 150000	/* doubled with each try, up to the next line: 9.5 s in all */
 #define HANDSHAKE_WAIT_MAX_US 2400000
 #define HANDSHAKE_UNACKED_SHIFT 2	/* nobody was there to acknowledge it: wait a quarter of that */
-#define UNKNOWN_SPACING_US 100000
+#define UNKNOWN_SPACING_US 100000	/* on average; two may come in a row: a station asks twice before it believes it */
 #define TUNE_RETRY_US 1000000
 
 #define INTRODUCTION_MAX 320		/* octets of the STATUS response in message 1 */
@@ -316,9 +316,9 @@ static void deny(struct mr_agent *agent, const struct mr_frame *frame, uint32_t 
 	struct mr_frame out = { .type = MR_PROGRESS };
 	uint64_t now_us = now(agent);
 
-	if (now_us < agent->unknown_us)
+	if (agent->unknown_us > now_us + UNKNOWN_SPACING_US)
 		return;
-	agent->unknown_us = now_us + UNKNOWN_SPACING_US;
+	agent->unknown_us = (agent->unknown_us > now_us ? agent->unknown_us : now_us) + UNKNOWN_SPACING_US;
 	mr_copy(out.header.receiver, frame->header.sender, 6);
 	mr_copy(out.header.sender, agent->config.mac, 6);
 	out.progress = (struct mr_progress){ .session = session, .seq = seq, .state = MR_PROGRESS_UNKNOWN };

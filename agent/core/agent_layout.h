@@ -54,7 +54,7 @@ struct mr_agent {
 	uint32_t restarts;
 	uint32_t cookie, awaited;	/* the last one given out; the one whose report matters */
 	uint16_t sequence;
-	uint64_t unknown_us;		/* not before this another PROGRESS (UNKNOWN) */
+	uint64_t unknown_us;		/* when those PROGRESS (UNKNOWN) that were sent will have been paid for */
 	char serial[33];
 	struct mr_store store;
 	uint8_t buf[MR_MESSAGE_MAX];	/* the request's octets, then the whole frame of the answer; or message 1 */

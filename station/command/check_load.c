@@ -12,7 +12,7 @@
 #include "station/air/air.h"
 #include "station/radio/radio.h"
 
-#define RATE_6M 12u		/* what a session begins with */
+#define RATE_24M 48u		/* the fastest that a session uses */
 #define BACKOFF_US 68u		/* IEEE 802.11-2020 10.3.3: half of CWmin 15, slots of 9 us */
 
 /* Octets of the frames that a step exchanges, docs/protocol.md: requests and responses, 0 ends. */
@@ -31,7 +31,7 @@ static uint64_t air_of(const uint16_t *frames, uint16_t freq_mhz)
 	uint64_t us = 0;
 
 	for (; *frames; frames++)
-		us += air_exchange_us(freq_mhz, RATE_6M, *frames) + BACKOFF_US;
+		us += air_exchange_us(freq_mhz, RATE_24M, *frames) + BACKOFF_US;
 	return us;
 }
 

@@ -123,10 +123,10 @@ static void check_issuer(const struct check_context *c, const struct identity *i
 		check_add(c->report, "ca", CHECK_FAIL, "set the clock, or use the CA from the day on which it begins",
 			  "%s is not valid yet by this clock", identity_issuer_name(identity));
 	else if (until_us <= now_us)
-		check_add(c->report, "ca", CHECK_FAIL, "make a new issuing CA: millrace ca issue-station --help",
+		check_add(c->report, "ca", CHECK_FAIL, "make a new issuing CA: millrace ca new-issuing-ca --help",
 			  "%s expired on %s", identity_issuer_name(identity), day(until_us, text));
 	else if (until_us - now_us < EXPIRES_SOON_US)
-		check_add(c->report, "ca", CHECK_WARN, "make a new issuing CA in time: millrace ca issue-station --help",
+		check_add(c->report, "ca", CHECK_WARN, "make a new issuing CA in time: millrace ca new-issuing-ca --help",
 			  "%s expires on %s", identity_issuer_name(identity), day(until_us, text));
 	else
 		check_add(c->report, "ca", CHECK_OK, NULL, "%s, valid until %s", identity_issuer_name(identity),
@@ -157,7 +157,7 @@ static void check_keys(const struct check_context *c)
 		return;
 	}
 	if (identity_open(&identity, dir, job->batch_key, utc_us(), error, sizeof(error)) != 0) {
-		check_add(c->report, "keys", CHECK_FAIL, access(dir, F_OK) == 0 ? NULL : "make them: millrace ca init", "%s", error);
+		check_add(c->report, "keys", CHECK_FAIL, NULL, "%s", error);
 		return;
 	}
 	check_add(c->report, "keys", CHECK_OK, NULL, "%s, batch key %s", dir, job->batch_key);

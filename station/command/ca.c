@@ -531,6 +531,41 @@ static int run_new_batch_key(int argc, char **argv)
 	return EXIT_ALL_WELL;
 }
 
+static const struct command new_issuing_command = { "ca new-issuing-ca", "", "makes the next issuing CA with the root's key, which is "
+						    "brought back for it", NULL };
+
+static int run_new_issuing(int argc, char **argv)
+{
+	const char *dir = DEFAULT_DIR, *root_key = NULL, *days = "1826";
+	const struct option_row rows[] = {
+		{ "--dir", "DIR", "folder of the keys (default: " DEFAULT_DIR ")", &dir, NULL },
+		{ "--root-key", "FILE", "the root's key on its medium", &root_key, NULL },
+		{ "--days", "N", "validity (default: 1826, 5 years)", &days, NULL },
+		{ 0 },
+	};
+	char error[ERROR_MAX] = "", stamp[24];
+	struct entropy *entropy;
+	int status = command_options(&new_issuing_command, rows, argc, argv, NULL, 0, NULL), result;
+
+	if (status >= 0)
+		return status;
+	if (!root_key)
+		return unusable(&new_issuing_command, "name the root's key: --root-key FILE");
+	if (days_of(days) == 0)
+		return unusable(&new_issuing_command, "--days takes a number of days from 1 to 36500");
+	entropy = entropy_create_kernel();
+	result = entropy ? ceremony_issuing_ca(dir, root_key, days_of(days), utc_now_us(), entropy, stamp, error, sizeof(error))
+			 : -MR_CAUSE_NO_MEMORY;
+	entropy_destroy(entropy);
+	if (result != 0)
+		return unusable(&new_issuing_command, error[0] ? error : mr_cause_sentence(-result));
+	printf("Made a new issuing CA in %s; the old one's files end with .%s. Keep the old certificate: devices made\n"
+	       "so far chain through it. Its key is needed no more: shred it when no job runs with it.\n"
+	       "Take the root's key offline again, copy the folder to the backup, and run millrace ca verify --dir %s.\n",
+	       dir, stamp, dir);
+	return EXIT_ALL_WELL;
+}
+
 /* --- verify --- */
 
 static const struct command verify_command = { "ca verify", "", "tries every key: a test certificate up to the root, a PIN, a "
@@ -699,6 +734,7 @@ static const struct command subcommands[] = {
 	{ "show", "", "what the folder holds, or a C header for the firmware", run_show },
 	{ "issue-station", "", "a new station key", run_issue_station },
 	{ "new-batch-key", "NAME", "another batch key", run_new_batch_key },
+	{ "new-issuing-ca", "", "the next issuing CA, with the root's key", run_new_issuing },
 	{ "verify", "", "try every key", run_verify },
 };
 

@@ -21,6 +21,8 @@
 
 /* A station whose clock is a little behind accepts the CA all the same. */
 #define BACKDATE_S 86400
+/* Makes certificates for devices only, no further CAs. */
+#define ISSUING_CONSTRAINTS "critical,CA:TRUE,pathlen:0"
 
 bool identity_key_name_is_valid(const char *name)
 {
@@ -66,32 +68,37 @@ static bool set_serial(X509 *certificate, struct entropy *entropy)
 	return ok;
 }
 
+struct ca {
+	const char *what, *organization, *constraints;
+	unsigned days;
+	int64_t utc_us;
+};
+
 /*
- * A CA certificate. RFC 5280 section 4.2.1: basicConstraints and keyUsage critical, subjectKeyIdentifier always. The
+ * A CA certificate; `issuer` is NULL for the root. RFC 5280 section 4.2.1: basicConstraints and keyUsage critical, subjectKeyIdentifier always. The
  * common name ends with the start of the key's hash, so that two CAs of one factory are told apart.
  */
-static X509 *make_ca(const struct ceremony *c, struct entropy *entropy, const char *what, EVP_PKEY *key, X509 *issuer,
-		     EVP_PKEY *issuer_key, unsigned days, const char *constraints)
+static X509 *make_ca(const struct ca *ca, struct entropy *entropy, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key)
 {
 	X509 *certificate = X509_new();
 	X509_NAME *subject = X509_NAME_new();
-	time_t now = (time_t)(c->utc_us / 1000000) - BACKDATE_S;
+	time_t now = (time_t)(ca->utc_us / 1000000) - BACKDATE_S;
 	char id[24] = "", common_name[IDENTITY_NAME_MAX + 1];
 	uint8_t point[65];
 	bool ok;
 
 	ok = keyfile_point(key, point) && keyfile_id("", point, sizeof(point), id);
-	(void)snprintf(common_name, sizeof(common_name), "Factory %s CA %.8s", what, id);
+	(void)snprintf(common_name, sizeof(common_name), "Factory %s CA %.8s", ca->what, id);
 	ok = ok && certificate && subject && X509_set_version(certificate, X509_VERSION_3) == 1 &&
-	     set_serial(certificate, entropy) && (!c->organization || add_name(subject, "O", c->organization)) &&
+	     set_serial(certificate, entropy) && (!ca->organization || add_name(subject, "O", ca->organization)) &&
 	     add_name(subject, "CN", common_name) && X509_set_subject_name(certificate, subject) == 1 &&
 	     X509_set_issuer_name(certificate, issuer ? X509_get_subject_name(issuer) : subject) == 1 &&
 	     X509_time_adj_ex(X509_getm_notBefore(certificate), 0, 0, &now) != NULL &&
-	     X509_time_adj_ex(X509_getm_notAfter(certificate), (int)days, BACKDATE_S, &now) != NULL &&
+	     X509_time_adj_ex(X509_getm_notAfter(certificate), (int)ca->days, BACKDATE_S, &now) != NULL &&
 	     X509_set_pubkey(certificate, key) == 1 &&
 	     add_extension(certificate, issuer, NID_subject_key_identifier, "hash") &&
 	     (!issuer || add_extension(certificate, issuer, NID_authority_key_identifier, "keyid:always")) &&
-	     add_extension(certificate, issuer, NID_basic_constraints, constraints) &&
+	     add_extension(certificate, issuer, NID_basic_constraints, ca->constraints) &&
 	     add_extension(certificate, issuer, NID_key_usage, "critical,keyCertSign,cRLSign") &&
 	     X509_sign(certificate, issuer_key, EVP_sha256()) > 0;
 	X509_NAME_free(subject);
@@ -126,15 +133,16 @@ static bool write_station_key(const char *dir, const char *name, const struct ke
 
 static bool write_cas(const struct ceremony *c, const char *dir, struct entropy *entropy, const struct keyfile_error *error)
 {
+	const struct ca of_root = { "root", c->organization, "critical,CA:TRUE,pathlen:1", c->root_days, c->utc_us };
+	const struct ca of_issuing = { "issuing", c->organization, ISSUING_CONSTRAINTS, c->issuing_days, c->utc_us };
 	EVP_PKEY *root_key = EVP_EC_gen("P-256"), *issuing_key = EVP_EC_gen("P-256"), *record_key = EVP_EC_gen("P-256");
 	X509 *root = NULL, *issuing = NULL;
 	bool ok = root_key && issuing_key && record_key;
 
 	if (ok)
-		root = make_ca(c, entropy, "root", root_key, NULL, root_key, c->root_days, "critical,CA:TRUE,pathlen:1");
+		root = make_ca(&of_root, entropy, root_key, NULL, root_key);
 	if (root)
-		issuing = make_ca(c, entropy, "issuing", issuing_key, root, root_key, c->issuing_days,
-				  "critical,CA:TRUE,pathlen:0");
+		issuing = make_ca(&of_issuing, entropy, issuing_key, root, root_key);
 	if (!issuing)
 		ok = keyfile_complain(error, "OpenSSL does not make the CA certificates: %s",
 				      ERR_reason_error_string(ERR_peek_last_error()) ?: "no reason given");
@@ -284,23 +292,92 @@ int ceremony_init(const struct ceremony *c, struct entropy *entropy, char *error
 	return keyfile_sync_dir(slash ? parent : ".", &complaint) ? 0 : -MR_CAUSE_SIGNER_UNAVAILABLE;
 }
 
+static void stamp_of(int64_t utc_us, char stamp[static 24])
+{
+	time_t now = (time_t)(utc_us / 1000000);
+	struct tm tm;
+
+	if (!gmtime_r(&now, &tm) || strftime(stamp, 24, "%Y%m%dT%H%M%SZ", &tm) == 0)
+		(void)snprintf(stamp, 24, "old");
+}
+
 int ceremony_station_key(const char *dir, int64_t utc_us, char aside[static 40], char *error, size_t error_len)
 {
 	const struct keyfile_error complaint = { error, error_len, dir };
-	time_t now = (time_t)(utc_us / 1000000);
-	struct tm tm;
-	char stamp[24] = "";
+	char stamp[24];
 	EVP_PKEY *old;
 	bool ok;
 
-	if (gmtime_r(&now, &tm))
-		(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
+	stamp_of(utc_us, stamp);
 	(void)snprintf(aside, 40, "station.key.%s", stamp);
 	if (!keyfile_check_dir(dir, &complaint) || !(old = keyfile_private_key(dir, "station.key", "X25519", &complaint)))
 		return -MR_CAUSE_SIGNER_UNAVAILABLE;
 	EVP_PKEY_free(old);
+	/* The new one is complete on the medium before the old one moves; stopped in between, both are there. */
+	keyfile_discard(dir, "station.key.next");
 	ok = write_station_key(dir, "station.key.next", &complaint) &&
 	     keyfile_supersede(dir, "station.key", "station.key.next", aside, &complaint);
+	return ok ? 0 : -MR_CAUSE_SIGNER_UNAVAILABLE;
+}
+
+/* A file anywhere, as folder and name. */
+static EVP_PKEY *read_root_key(const char *path, const struct keyfile_error *error)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX];
+
+	if (!slash)
+		return keyfile_private_key(".", path, "EC", error);
+	(void)snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	return keyfile_private_key(dir, slash + 1, "EC", error);
+}
+
+/* The new files are complete before the old ones move. */
+static bool supersede_issuing(const char *dir, const char *stamp, EVP_PKEY *key, X509 *certificate,
+			      const struct keyfile_error *error)
+{
+	char old_key[48], old_certificate[48];
+
+	(void)snprintf(old_key, sizeof(old_key), "issuing.key.%s", stamp);
+	(void)snprintf(old_certificate, sizeof(old_certificate), "issuing.crt.%s", stamp);
+	keyfile_discard(dir, "issuing.key.next");
+	keyfile_discard(dir, "issuing.crt.next");
+	return keyfile_write_private_key(dir, "issuing.key.next", key, error) &&
+	       keyfile_write_certificate(dir, "issuing.crt.next", certificate, error) &&
+	       keyfile_supersede(dir, "issuing.key", "issuing.key.next", old_key, error) &&
+	       keyfile_supersede(dir, "issuing.crt", "issuing.crt.next", old_certificate, error);
+}
+
+int ceremony_issuing_ca(const char *dir, const char *root_key, unsigned days, int64_t utc_us, struct entropy *entropy,
+			char stamp[static 24], char *error, size_t error_len)
+{
+	const struct keyfile_error complaint = { error, error_len, dir };
+	char organization[IDENTITY_NAME_MAX + 1] = "";
+	struct ca of_issuing = { "issuing", NULL, ISSUING_CONSTRAINTS, days, utc_us };
+	EVP_PKEY *signing = NULL, *key = NULL;
+	X509 *root = NULL, *issuing = NULL;
+	bool ok;
+
+	stamp_of(utc_us, stamp);
+	ok = keyfile_check_dir(dir, &complaint) && (root = keyfile_certificate(dir, "root.crt", &complaint)) &&
+	     (signing = read_root_key(root_key, &complaint));
+	if (ok && EVP_PKEY_eq(X509_get0_pubkey(root), signing) != 1)
+		ok = keyfile_complain(&complaint, "%s: is not the key of %s/root.crt; take the right medium", root_key, dir);
+	if (ok && (days < 1 || utc_us / 1000000 + (int64_t)days * 86400 > identity_time_us(X509_get0_notAfter(root)) / 1000000))
+		ok = keyfile_complain(&complaint, "the issuing CA would outlive the root or not live at all; fewer days, or a new "
+				      "root");
+	if (ok && X509_NAME_get_text_by_NID(X509_get_subject_name(root), NID_organizationName, organization,
+					    sizeof(organization)) > 0)
+		of_issuing.organization = organization;
+	if (ok && (key = EVP_EC_gen("P-256")))
+		issuing = make_ca(&of_issuing, entropy, key, root, signing);
+	if (ok && !issuing)
+		ok = keyfile_complain(&complaint, "OpenSSL does not make the issuing CA's certificate");
+	ok = ok && supersede_issuing(dir, stamp, key, issuing, &complaint);
+	X509_free(root);
+	X509_free(issuing);
+	EVP_PKEY_free(signing);
+	EVP_PKEY_free(key);
 	return ok ? 0 : -MR_CAUSE_SIGNER_UNAVAILABLE;
 }
 

@@ -46,8 +46,8 @@ static int check_validity(const X509 *certificate, const char *name, int64_t utc
 	date_text(to_us, to);
 	date_text(utc_us, now);
 	if (utc_us > to_us)
-		(void)keyfile_complain(error, "%s/%s: expired on %s, the clock says %s; set the clock, or make a new issuing CA "
-				       "(docs/keys.md, rotation)", error->dir, name, to, now);
+		(void)keyfile_complain(error, "%s/%s: expired on %s, the clock says %s; set the clock, or renew it: "
+				       "`millrace ca new-issuing-ca`, docs/keys.md", error->dir, name, to, now);
 	else if (utc_us < from_us)
 		(void)keyfile_complain(error, "%s/%s: is not valid before %s, the clock says %s; set the clock", error->dir, name,
 				       from, now);

@@ -363,6 +363,15 @@ bool keyfile_write_secret(const char *dir, const char *name, const uint8_t secre
 	return ok;
 }
 
+void keyfile_discard(const char *dir, const char *name)
+{
+	const struct keyfile_error quiet = { .cap = 0 };
+	char path[PATH_MAX];
+
+	if (keyfile_path(path, dir, name, &quiet))
+		(void)unlink(path);
+}
+
 bool keyfile_supersede(const char *dir, const char *name, const char *next, const char *aside,
 		       const struct keyfile_error *error)
 {

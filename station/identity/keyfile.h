@@ -42,6 +42,8 @@ bool keyfile_write_public_key(const char *dir, const char *name, EVP_PKEY *key, 
 bool keyfile_write_secret(const char *dir, const char *name, const uint8_t secret[static 32],
 			  const struct keyfile_error *error);
 bool keyfile_write_certificate(const char *dir, const char *name, X509 *certificate, const struct keyfile_error *error);
+/* What an interrupted run left under a name that only a run in progress uses. */
+void keyfile_discard(const char *dir, const char *name);
 /* `next` becomes `name`, whose old content stays as `aside`; at no moment is there no `name`. */
 bool keyfile_supersede(const char *dir, const char *name, const char *next, const char *aside,
 		       const struct keyfile_error *error);

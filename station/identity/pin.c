@@ -22,14 +22,14 @@
 #define ITERATIONS_MIN 1000
 #define HALF 40		/* octets: 256 bits and 64 more, so that the reduction shows no bias (RFC 9383 section 3.2) */
 
-/* WSC 2.0.5 section 7.4.1: digits weighted 3 and 1 in turn, from the left; the last digit makes the sum a multiple of 10. */
-static unsigned wps_checksum(const char *digits, size_t count)
+/* Digits weighted 3 and 1 in turn, from the left; the last digit makes the sum a multiple of 10. */
+char pin_wps_checksum(const char *digits)
 {
 	unsigned sum = 0;
 
-	for (size_t i = 0; i < count; i++)
+	for (unsigned i = 0; i < 7; i++)
 		sum += (unsigned)(digits[i] - '0') * (i % 2 == 0 ? 3 : 1);
-	return (10 - sum % 10) % 10;
+	return (char)('0' + (10 - sum % 10) % 10);
 }
 
 /* Each digit follows from the one before by the same step: 1234, 8901, 4321, 5555. */
@@ -104,7 +104,7 @@ void pin_generate(struct entropy *entropy, const struct pin_policy *policy, char
 			number /= 10;
 		}
 		if (policy->wps_checksum)
-			pin[drawn] = (char)('0' + wps_checksum(pin, drawn));
+			pin[drawn] = pin_wps_checksum(pin);
 		pin[policy->digits] = '\0';
 	} while (pin_is_weak(pin));
 }

@@ -1,0 +1,349 @@
+/*
+ * Serial numbers from a pattern and from a list: each once, in order, none of them twice after a resume.
+ * links: station/identity/serial.c station/base/log.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "station/identity/identity.h"
+
+static struct serial_pool *pattern(const char *text, uint64_t first)
+{
+	char error[200] = "";
+	struct serial_pool *pool = serial_pool_pattern(text, first, error, sizeof(error));
+
+	if (!pool)
+		fail_msg("%s", error);
+	return pool;
+}
+
+static struct serial_pool *text(const char *lines)
+{
+	char error[200] = "";
+	struct serial_pool *pool = serial_pool_text("list", lines, strlen(lines), error, sizeof(error));
+
+	if (!pool)
+		fail_msg("%s", error);
+	return pool;
+}
+
+static void a_pattern_counts_with_leading_zeros(void **state)
+{
+	struct serial_pool *pool = pattern("AC1{07}", 8);
+
+	(void)state;
+	assert_int_equal(serial_pool_left(pool), 10000000 - 8);
+	assert_string_equal(serial_pool_take(pool), "AC10000008");
+	assert_string_equal(serial_pool_take(pool), "AC10000009");
+	assert_string_equal(serial_pool_take(pool), "AC10000010");
+	assert_int_equal(serial_pool_left(pool), 10000000 - 11);
+	serial_pool_destroy(pool);
+}
+
+static void a_counter_may_stand_anywhere_and_alone(void **state)
+{
+	struct serial_pool *pool = pattern("{03}-X", 0);
+
+	(void)state;
+	assert_string_equal(serial_pool_take(pool), "000-X");
+	serial_pool_destroy(pool);
+	pool = pattern("a.b_{02}-c", 98);
+	assert_string_equal(serial_pool_take(pool), "a.b_98-c");
+	serial_pool_destroy(pool);
+	pool = pattern("12345678901234{018}", UINT64_C(999999999999999999));
+	assert_string_equal(serial_pool_take(pool), "12345678901234999999999999999999");
+	assert_null(serial_pool_take(pool));
+	serial_pool_destroy(pool);
+}
+
+static void a_counter_ends_and_stays_ended(void **state)
+{
+	struct serial_pool *pool = pattern("{01}", 7);
+
+	(void)state;
+	assert_string_equal(serial_pool_take(pool), "7");
+	assert_string_equal(serial_pool_take(pool), "8");
+	assert_string_equal(serial_pool_take(pool), "9");
+	assert_int_equal(serial_pool_left(pool), 0);
+	assert_null(serial_pool_take(pool));
+	assert_null(serial_pool_take(pool));
+	serial_pool_destroy(pool);
+}
+
+static void wrong_patterns_are_refused_with_the_reason(void **state)
+{
+	static const struct {
+		const char *pattern, *says;
+		uint64_t first;
+	} wrong[] = {
+		{ "AC1", "no counter in braces", 0 },
+		{ "", "no counter in braces", 0 },
+		{ "AC1{07", "no counter in braces", 0 },
+		{ "AC1{}", "not {0N}", 0 },
+		{ "AC1{7}", "not {0N}", 0 },
+		{ "AC1{0}", "not {0N}", 0 },
+		{ "AC1{0x}", "not of 1 to 18 digits", 0 },
+		{ "AC1{00}", "not of 1 to 18 digits", 0 },
+		{ "AC1{019}", "not of 1 to 18 digits", 0 },
+		{ "AC1{0999}", "not {0N}", 0 },
+		{ "AC 1{07}", "character outside", 0 },
+		{ "AC1{07}{07}", "character outside", 0 },
+		{ "AC1{07}/", "character outside", 0 },
+		{ "\xc3\x84{07}", "character outside", 0 },
+		{ "12345678901234567890123456{07}", "more than 32 characters", 0 },
+		{ "AC1{02}", "cannot start at 100", 100 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		char error[200] = "";
+
+		assert_null(serial_pool_pattern(wrong[i].pattern, wrong[i].first, error, sizeof(error)));
+		if (!strstr(error, wrong[i].says))
+			fail_msg("\"%s\" is said to be: %s", wrong[i].pattern, error);
+	}
+}
+
+static void what_is_marked_as_used_is_not_handed_out_again(void **state)
+{
+	struct serial_pool *pool = pattern("A{04}", 10);
+
+	(void)state;
+	serial_pool_mark_used(pool, "A0010");
+	serial_pool_mark_used(pool, "A0012");
+	serial_pool_mark_used(pool, "A0012");		/* twice is once */
+	serial_pool_mark_used(pool, "A0003");		/* before the start */
+	serial_pool_mark_used(pool, "B0013");		/* of other batches */
+	serial_pool_mark_used(pool, "A00130");
+	serial_pool_mark_used(pool, "A001");
+	serial_pool_mark_used(pool, "A00x3");
+	serial_pool_mark_used(pool, "");
+	assert_int_equal(serial_pool_left(pool), 10000 - 10 - 2);
+	assert_string_equal(serial_pool_take(pool), "A0011");
+	assert_string_equal(serial_pool_take(pool), "A0013");
+	serial_pool_mark_used(pool, "A0013");		/* taken already */
+	serial_pool_mark_used(pool, "A9999");
+	assert_int_equal(serial_pool_left(pool), 10000 - 14 - 1);
+	serial_pool_destroy(pool);
+}
+
+/* Any order of marks and takes: a bit map is the judge. */
+static void a_pattern_agrees_with_a_bit_map_under_random_use(void **state)
+{
+	static bool used[20000];
+	struct serial_pool *pool = pattern("S{05}", 300);
+	uint64_t random = 42, left = 100000 - 300;
+	unsigned next = 300;
+
+	(void)state;
+	for (unsigned step = 0; step < 30000 && next < 15000; step++) {
+		random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+		if (random >> 63) {
+			unsigned n = (unsigned)(random >> 33) % 18000;
+			char serial[8];
+
+			(void)snprintf(serial, sizeof(serial), "S%05u", n);
+			serial_pool_mark_used(pool, serial);
+			left -= !used[n] && n >= 300;
+			used[n] = true;
+		} else {
+			char serial[8];
+
+			while (used[next])
+				next++;
+			(void)snprintf(serial, sizeof(serial), "S%05u", next);
+			assert_string_equal(serial_pool_take(pool), serial);
+			used[next] = true;
+			left--;
+		}
+		assert_int_equal(serial_pool_left(pool), left);
+	}
+	serial_pool_destroy(pool);
+}
+
+static void a_million_used_numbers_take_little_memory_and_time(void **state)
+{
+	struct serial_pool *pool = pattern("AC1{09}", 0);
+	clock_t start = clock();
+	size_t before = mallinfo2().uordblks + mallinfo2().hblkhd, after;
+
+	(void)state;
+	for (unsigned n = 0; n < 1000000; n++) {
+		char serial[24];
+
+		(void)snprintf(serial, sizeof(serial), "AC1%09u", n);
+		serial_pool_mark_used(pool, serial);
+	}
+	after = mallinfo2().uordblks + mallinfo2().hblkhd;
+	assert_true(after - before < 1 << 20);
+	assert_string_equal(serial_pool_take(pool), "AC1001000000");
+	assert_true((clock() - start) / CLOCKS_PER_SEC < 10);
+	serial_pool_destroy(pool);
+}
+
+static void a_list_is_handed_out_in_its_order(void **state)
+{
+	struct serial_pool *pool = text("B-2\nA_1\r\nc.3");
+
+	(void)state;
+	assert_int_equal(serial_pool_left(pool), 3);
+	assert_string_equal(serial_pool_take(pool), "B-2");
+	assert_string_equal(serial_pool_take(pool), "A_1");
+	assert_string_equal(serial_pool_take(pool), "c.3");
+	assert_null(serial_pool_take(pool));
+	assert_int_equal(serial_pool_left(pool), 0);
+	serial_pool_destroy(pool);
+}
+
+static void the_first_column_of_a_csv_counts(void **state)
+{
+	struct serial_pool *pool = text("\xef\xbb\xbf\"serial\",mac,note\r\nA1,02:00:5e:10:00:00,\"x, y\"\r\n\"A2\"\r\nA3,,\r\n");
+
+	(void)state;
+	assert_int_equal(serial_pool_left(pool), 3);
+	assert_string_equal(serial_pool_take(pool), "A1");
+	assert_string_equal(serial_pool_take(pool), "A2");
+	assert_string_equal(serial_pool_take(pool), "A3");
+	serial_pool_destroy(pool);
+	/* Without the header, a serial may well be "serial". */
+	pool = text("A1\nserial\n");
+	assert_int_equal(serial_pool_left(pool), 2);
+	serial_pool_destroy(pool);
+}
+
+static void what_is_marked_as_used_in_a_list_is_skipped(void **state)
+{
+	struct serial_pool *pool = text("A\nB\nC\nD\n");
+
+	(void)state;
+	serial_pool_mark_used(pool, "A");
+	serial_pool_mark_used(pool, "C");
+	serial_pool_mark_used(pool, "C");
+	serial_pool_mark_used(pool, "Z");
+	assert_int_equal(serial_pool_left(pool), 2);
+	assert_string_equal(serial_pool_take(pool), "B");
+	serial_pool_mark_used(pool, "B");
+	assert_int_equal(serial_pool_left(pool), 1);
+	assert_string_equal(serial_pool_take(pool), "D");
+	assert_null(serial_pool_take(pool));
+	serial_pool_destroy(pool);
+}
+
+static void wrong_lists_are_refused_with_file_and_line(void **state)
+{
+	static const struct {
+		const char *lines, *says;
+	} wrong[] = {
+		{ "", "list: holds no serial numbers" },
+		{ "serial\n", "list: holds no serial numbers" },
+		{ "\xef\xbb\xbf", "list: holds no serial numbers" },
+		{ "A\n\nB\n", "list:2: there is no serial number here" },
+		{ "A\nB\n\n", "list:3: there is no serial number here" },
+		{ "\n", "list:1: there is no serial number here" },
+		{ "A\nB\nC\nB\n", "list:4: the serial number \"B\" stands in line 2 already" },
+		{ "serial,x\nA,1\nB,2\nA,3\n", "list:4: the serial number \"A\" stands in line 2 already" },
+		{ "serial\nA\n,x\n", "list:3: there is no serial number here" },
+		{ "A\n123456789012345678901234567890123\n", "list:2: a serial number has at most 32 characters, not \"12345" },
+		{ "A\nB C\n", "list:2: a serial number is made of A-Z a-z 0-9 . _ -, not as here: \"B C\"" },
+		{ "A,1\n", "list:1: a serial number is made of" },
+		{ "A\n\x1b[2J\n", "not as here: \"\\x1b[2J\"" },
+		{ "A\n \n", "list:2: a serial number is made of" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		char error[200] = "";
+
+		assert_null(serial_pool_text("list", wrong[i].lines, strlen(wrong[i].lines), error, sizeof(error)));
+		if (!strstr(error, wrong[i].says))
+			fail_msg("case %zu is said to be: %s", i, error);
+	}
+	/* A NUL is a character like any other that does not belong. */
+	assert_null(serial_pool_text("list", "A\0B\n", 4, (char[200]){ "" }, 200));
+}
+
+static void a_file_is_read_and_what_is_no_file_is_refused(void **state)
+{
+	char path[] = "/tmp/millrace-serial-XXXXXX", error[200] = "";
+	struct serial_pool *pool;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "A\nB\nA\n", 6), 6);
+	assert_null(serial_pool_file(path, error, sizeof(error)));
+	assert_memory_equal(error, path, strlen(path));
+	assert_non_null(strstr(error, ":3: "));
+	assert_int_equal(ftruncate(fd, 4), 0);
+	pool = serial_pool_file(path, error, sizeof(error));
+	assert_non_null(pool);
+	assert_int_equal(serial_pool_left(pool), 2);
+	serial_pool_destroy(pool);
+	(void)close(fd);
+	(void)unlink(path);
+	assert_null(serial_pool_file(path, error, sizeof(error)));
+	assert_non_null(strstr(error, "No such file"));
+	assert_null(serial_pool_file("/tmp", error, sizeof(error)));
+	assert_non_null(strstr(error, "not a regular file"));
+}
+
+static void a_list_of_a_million_stays_fast(void **state)
+{
+	const size_t lines = 1000000, width = 11;
+	char *bytes = malloc(lines * width + 1), error[200] = "";
+	struct serial_pool *pool;
+	clock_t start;
+
+	(void)state;
+	for (size_t i = 0; i < lines; i++)
+		(void)snprintf(bytes + i * width, width + 1, "AC%08zu\n", (i * 7919) % lines);
+	start = clock();
+	pool = serial_pool_text("list", bytes, lines * width, error, sizeof(error));
+	assert_non_null(pool);
+	for (size_t i = 0; i < lines; i += 2) {
+		char serial[12];
+
+		(void)snprintf(serial, sizeof(serial), "AC%08zu", (i * 7919) % lines);
+		serial_pool_mark_used(pool, serial);
+	}
+	assert_int_equal(serial_pool_left(pool), lines / 2);
+	assert_string_equal(serial_pool_take(pool), "AC00007919");
+	assert_true((clock() - start) / CLOCKS_PER_SEC < 10);	/* a quadratic one would take hours */
+	serial_pool_destroy(pool);
+	/* The last line repeats the first: still found. */
+	memcpy(bytes + (lines - 1) * width, bytes, width);
+	assert_null(serial_pool_text("list", bytes, lines * width, error, sizeof(error)));
+	assert_non_null(strstr(error, "list:1000000: the serial number \"AC00000000\" stands in line 1 already"));
+	free(bytes);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_pattern_counts_with_leading_zeros),
+		cmocka_unit_test(a_counter_may_stand_anywhere_and_alone),
+		cmocka_unit_test(a_counter_ends_and_stays_ended),
+		cmocka_unit_test(wrong_patterns_are_refused_with_the_reason),
+		cmocka_unit_test(what_is_marked_as_used_is_not_handed_out_again),
+		cmocka_unit_test(a_pattern_agrees_with_a_bit_map_under_random_use),
+		cmocka_unit_test(a_million_used_numbers_take_little_memory_and_time),
+		cmocka_unit_test(a_list_is_handed_out_in_its_order),
+		cmocka_unit_test(the_first_column_of_a_csv_counts),
+		cmocka_unit_test(what_is_marked_as_used_in_a_list_is_skipped),
+		cmocka_unit_test(wrong_lists_are_refused_with_file_and_line),
+		cmocka_unit_test(a_file_is_read_and_what_is_no_file_is_refused),
+		cmocka_unit_test(a_list_of_a_million_stays_fast),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

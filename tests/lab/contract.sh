@@ -1,9 +1,9 @@
-# radios: 3; channels: 1; seconds: 180
-# The radio seam on hwsim radios, by tests/lab/contract.c.
+# radios: 3; channels: 1 2; seconds: 180
+# The radio seam on hwsim radios, by tests/lab/contract.c; with one and with two channel contexts.
 export MILLRACE_LAB_HWSIM=$OUT/tests/lab/hwsim
 MILLRACE_LAB_A_MAC=$(cat /sys/class/ieee80211/phy0/macaddress)
 export MILLRACE_LAB_A_MAC
-# The first radio is named by its chip: unplugged and plugged in again its interface has another name.
+# The first radio is named by its address: unplugged and plugged in again its interface has another name.
 export MILLRACE_LAB_A=$MILLRACE_LAB_A_MAC MILLRACE_LAB_B=wlan1
 export CMOCKA_MESSAGE_OUTPUT=TAP
-"$OUT/tests/lab/contract"
+reports "$OUT/tests/lab/contract"

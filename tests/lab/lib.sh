@@ -1,0 +1,102 @@
+# For the suites of the lab: one line per sentence, waiting for conditions with a limit, a factory's keys, devices.
+number=0 bad=0
+started=()
+
+# is "a sentence" COMMAND...: ok when the command succeeds.
+is() {
+	local sentence=$1
+	shift
+	number=$((number + 1))
+	if "$@" > "/tmp/is.$number" 2>&1; then
+		echo "ok $number - $sentence"
+	else
+		echo "not ok $number - $sentence"
+		echo "#   $*"
+		tail -15 "/tmp/is.$number" | sed 's/^/#   /'
+		bad=$((bad + 1))
+	fi
+}
+
+# A program that reports sentences by itself, one "ok" or "not ok" line each.
+reports() {
+	"$@" || bad=$((bad + 1))
+}
+
+finish() {
+	local pid
+	for pid in "${started[@]}"; do kill "$pid" 2>/dev/null; done
+	[ "$bad" -eq 0 ]
+	exit
+}
+
+# within SECONDS COMMAND...: until it succeeds; fails when it does not in time.
+within() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" > /dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || return 1
+		read -rt 0.1 <> <(:) || true
+	done
+}
+
+phy_of() { cat "/sys/class/net/$1/phy80211/index"; }
+count_of() { # the number that a JSON summary has for a key
+	sed -n "s/.*\"$2\": *\([0-9]*\).*/\1/p" "$1" | tail -1
+}
+
+# factory DIR: keys of a new factory; also DIR/station.hex and DIR/batch.hex, as firmware has them.
+factory() {
+	local header
+	"$BIN/millrace" ca init --dir "$1" > /tmp/ca.log 2>&1 || { cat /tmp/ca.log; return 1; }
+	header=$("$BIN/millrace" ca show --dir "$1" --firmware --reveal-batch-key)
+	for key in station batch; do
+		echo "$header" | sed -n "/millrace_${key}_key\[32\]/,/};/p" | grep -o '0x[0-9a-f][0-9a-f]' | cut -c3- |
+			tr -d '\n' > "$1/$key.hex"
+		[ "$(wc -c < "$1/$key.hex")" -eq 64 ] || { echo "no $key key in the header"; return 1; }
+	done
+}
+
+# agent NAME INTERFACE KEYS "CHANNELS": a device; its words go to /tmp/NAME.log.
+agent() {
+	cat > "/tmp/$1.conf" <<-CONF
+		station_key = $(cat "$3/station.hex")
+		batch_key = $(cat "$3/batch.hex")
+		product = AC-100
+		hw_rev = C
+		firmware = 1.0
+		channels = $4
+		roam_ms = 4000
+	CONF
+	chmod 600 "/tmp/$1.conf"
+	"$BIN/millrace-agent" --interface "$2" --config "/tmp/$1.conf" --state "/tmp/$1.state" > "/tmp/$1.log" 2>&1 &
+	started+=($!)
+}
+
+# job FILE LOT QUANTITY "RADIOS" "CHANNELS" KEYS
+job() {
+	echo "the lab's own network" > /tmp/passphrase
+	chmod 600 /tmp/passphrase
+	cat > "$1" <<-JOB
+		format: 1
+		batch:
+		  lot: "$2"
+		  product: "AC-100"
+		  hw_rev: "C"
+		  quantity: $3
+		identity:
+		  keys: "$6"
+		  serial: {pattern: "$2{05}", first: 1}
+		  pin: {digits: 8, wps_checksum: true}
+		  certificate: {organization: "Lab", validity: forever}
+		credentials:
+		  method: direct
+		  ssid: "lab"
+		  security: wpa2
+		  passphrase: {file: "/tmp/passphrase"}
+		recipe: [identify, selftest, identity, credentials, verify, seal]
+		radios: [$4]
+		channels: [$5]
+		attempts: {max: 5, patience: 20s}
+		guards: {disk_free: 1MiB}
+	JOB
+}

@@ -11,8 +11,8 @@
 static const struct command commands[] = {
 	{ "run", "JOB.yaml", "provision a batch, or continue it", command_run },
 	{ "check", "JOB.yaml", "check a job and everything it needs, without touching a device", command_check },
-	{ "ca", "init|show|issue-station", "the factory's CA, the station's key and the batch keys", command_ca },
-	{ "audit", "batch|device|failures|certs|verify|sql|export", "what is on record, and whether it holds together",
+	{ "ca", "COMMAND", "the factory's CA, the station's key and the batch keys", command_ca },
+	{ "audit", "COMMAND", "what is on record, and whether it holds together",
 	  command_audit },
 	{ "radios", "[test]", "the adapters of this machine: what they can do, what stands in their way", command_radios },
 };
@@ -29,8 +29,10 @@ static void print_option(FILE *to, const char *name, const char *value, const ch
 
 static void print_usage(FILE *to, const struct command *self, const struct option_row *rows)
 {
-	fprintf(to, "usage: millrace %s [OPTION...]%s%s\n%s.\n\n", self->name, *self->usage ? " " : "", self->usage,
-		self->sentence);
+	char first = self->sentence[0];
+
+	fprintf(to, "usage: millrace %s [OPTION...]%s%s\n%c%s.\n\n", self->name, *self->usage ? " " : "", self->usage,
+		first >= 'a' && first <= 'z' ? first - 'a' + 'A' : first, first ? self->sentence + 1 : "");
 	for (; rows && rows->name; rows++)
 		print_option(to, rows->name, rows->value, rows->sentence);
 	print_option(to, "--help", NULL, "this text");

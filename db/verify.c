@@ -389,9 +389,9 @@ static int note_open_batches(sqlite3 *db, struct verify *verify, char *error, si
 	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
 		rc = sqlite3_step(row);
 		if (rc == SQLITE_ROW)
-			note(verify, "lot %s is %s: its %d loose ends are no fault yet; run its job again to go on",
-			     (const char *)sqlite3_column_text(row, 0), (const char *)sqlite3_column_text(row, 1),
-			     sqlite3_column_int(row, 2));
+			note(verify, "lot %s is %s, with %d loose ends, which are no fault before it is done: run its job again "
+			     "to go on", (const char *)sqlite3_column_text(row, 0),
+			     (const char *)sqlite3_column_text(row, 1), sqlite3_column_int(row, 2));
 	}
 	if (rc != SQLITE_DONE)
 		failed(db, "the batches", error, error_len);

@@ -154,10 +154,9 @@ WITH event (unit, at_us, place, event, detail) AS (
 		FROM receipt
 	UNION ALL SELECT unit, ended_us, 6, 'attempt ' || n || ' ended', outcome || coalesce(', ' || cause_name || ' (' || side ||
 		')', '') || coalesce(' at ' || step, '') || coalesce(': ' || detail, '') FROM attempt WHERE ended_us IS NOT NULL
-	UNION ALL SELECT CAST(substr(subject, 6) AS INTEGER), at_us, 7,
-		CASE action WHEN 'outcome' THEN json_extract(body, '$.state') ELSE action END,
-		coalesce(CASE action WHEN 'outcome' THEN json_extract(body, '$.cause') ELSE body END, '')
-		|| ' (chain ' || seq || ', ' || actor || ')'
+	UNION ALL SELECT CAST(substr(subject, 6) AS INTEGER), at_us, 7, action,
+		CASE action WHEN 'outcome' THEN replace(replace(replace(body, '{"state":"', ''), '","cause":"', ', '), '"}', '')
+		ELSE body END || ' (chain ' || seq || ', ' || actor || ')'
 		FROM audit WHERE subject LIKE 'unit %' AND action NOT IN ('identity', 'attempt', 'receipt', 'certificate'))
 SELECT e.unit, u.serial, u.mac, u.device_id, e.at_us, e.place AS step,
 	strftime('%Y-%m-%dT%H:%M:%fZ', e.at_us / 1e6, 'unixepoch') AS at, e.event, e.detail

@@ -123,7 +123,7 @@ bool peer_meets(struct peer *p)
 
 bool peer_accepts(struct peer *p, const struct board_frame *handshake_1)
 {
-	uint8_t prologue[MR_PROLOGUE_LEN], e[32], welcome[MR_WELCOME_LEN], two[128], frame[MR_FRAME_MAX];
+	uint8_t prologue[MR_PROLOGUE_LEN], e[32], welcome[MR_WELCOME_LEN], two[128];
 	struct mr_wr introduction = mr_wr_over(p->introduction, sizeof(p->introduction));
 	struct mr_wr w = mr_wr_over(welcome, sizeof(welcome)), message = mr_wr_over(two, sizeof(two));
 	struct mr_frame f;
@@ -144,7 +144,8 @@ bool peer_accepts(struct peer *p, const struct board_frame *handshake_1)
 	f = (struct mr_frame){ .type = MR_HANDSHAKE_2 };
 	memcpy(f.handshake.session_id, p->session_id, 8);
 	f.handshake.noise = mr_wr_written(&message);
-	board_hear(p->board, frame, build(p, &f, frame));
+	p->handshake_2.len = build(p, &f, p->handshake_2.bytes);
+	board_hear(p->board, p->handshake_2.bytes, p->handshake_2.len);
 	p->seq = 0;
 	return true;
 }

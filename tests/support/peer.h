@@ -21,6 +21,7 @@ struct peer {
 	uint8_t answer[MR_MESSAGE_MAX];		/* plaintext of the last response */
 	struct mr_message response;		/* points into `answer` */
 	struct board_frame raw;			/* the last response as it came */
+	struct board_frame handshake_2;		/* as it was sent */
 	struct mr_progress progress;		/* the last one heard */
 };
 

@@ -160,7 +160,7 @@ struct line {
 	uint64_t next_txn, call_counter;
 	uint64_t ticket;		/* the last one submitted */
 	struct session *tickets, *tickets_tail;	/* waiting for durability, in ticket order */
-	struct loop_timer ticket_timer, watch_timer, end_timer;
+	struct loop_timer ticket_timer, watch_timer, end_timer, hold_timer;
 	bool draining, stopping, ended, held_up, expect_list;
 	const char *guard;
 	unsigned consecutive_fail;

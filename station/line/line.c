@@ -47,6 +47,9 @@ void line_hold(struct line *line, int cause, const char *detail)
 	line->draining = true;
 	log_write(line->o.log, LOG_ERROR, "line: %s: %s", mr_cause_name(cause), detail);
 	line_event(line, &(struct line_event){ .kind = LINE_HOLD, .cause = cause, .detail = detail });
+	/* Without a record nothing goes on: the sessions end as if the power had gone, from outside their own calls. */
+	if (cause == MR_CAUSE_JOURNAL_UNAVAILABLE)
+		loop_at(line->loop, &line->hold_timer, loop_now_us(line->loop));
 	line_check_end(line);
 }
 
@@ -270,6 +273,12 @@ void line_stranger(struct line *line, const uint8_t mac[static 6], const struct 
 
 /* --- the end --- */
 
+static void on_hold(void *ctx, uint64_t now_us)
+{
+	(void)now_us;
+	line_stop(ctx, true);
+}
+
 static void on_end(void *ctx, uint64_t now_us)
 {
 	struct line *line = ctx;
@@ -455,6 +464,7 @@ int line_create(struct line **out, const struct line_options *options, char *err
 	line->ticket_timer = (struct loop_timer){ .fn = on_ticket_timer, .ctx = line, .at_us = LOOP_NEVER };
 	line->watch_timer = (struct loop_timer){ .fn = on_watch, .ctx = line, .at_us = LOOP_NEVER };
 	line->end_timer = (struct loop_timer){ .fn = on_end, .ctx = line, .at_us = LOOP_NEVER };
+	line->hold_timer = (struct loop_timer){ .fn = on_hold, .ctx = line, .at_us = LOOP_NEVER };
 	line->started_us = loop_now_us(line->loop);
 	for (size_t i = 0; i < PHASE_COUNT; i++)
 		line->think_us[i] = 150000;
@@ -534,6 +544,7 @@ void line_destroy(struct line *line)
 	loop_cancel(line->loop, &line->ticket_timer);
 	loop_cancel(line->loop, &line->watch_timer);
 	loop_cancel(line->loop, &line->end_timer);
+	loop_cancel(line->loop, &line->hold_timer);
 	for (size_t i = 0; i < line->lane_count; i++)
 		loop_cancel(line->loop, &line->lanes[i].timer);
 	if (!loop_is_virtual(line->loop))

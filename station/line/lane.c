@@ -18,6 +18,7 @@
 #define SLOTS_MIN 8u
 #define SLOTS_MAX 512u
 #define DRAIN_US 20000u
+#define GONE_US 100000u			/* a radio that is going away tells so soon */
 
 enum cookie_kind { COOKIE_SESSION, COOKIE_CALL, COOKIE_LEAVE };
 
@@ -222,6 +223,15 @@ void lane_pump(struct lane *lane)
 
 /* --- moving --- */
 
+static void rearm(struct lane *lane)
+{
+	uint64_t at_us = lane->look_us;
+
+	if (lane->state == LANE_HERE && lane->channel->next_call_us < at_us)
+		at_us = lane->channel->next_call_us;
+	loop_at(lane->line->loop, &lane->timer, at_us);
+}
+
 static void arrive(struct lane *lane, uint64_t now_us)
 {
 	lane->state = LANE_HERE;
@@ -238,19 +248,29 @@ static void arrive(struct lane *lane, uint64_t now_us)
 	admission_fill(lane->line);
 }
 
+/* A radio that went away says nothing about the channel: it may serve it when it is back. */
+static void refused(struct lane *lane, int cause)
+{
+	if (cause != MR_CAUSE_RADIO_GONE)
+		lane->channels &= ~(1ull << lane->channel->index);
+	lane->channel = NULL;
+	lane->state = LANE_UNTUNED;
+	lane->look_us = loop_now_us(lane->line->loop) + (cause == MR_CAUSE_RADIO_GONE ? GONE_US : 0);
+	rearm(lane);
+}
+
 static void go(struct lane *lane, struct channel *to)
 {
 	struct line *line = lane->line;
+	int result;
 
 	lane->channel = to;
 	lane->go = NULL;
 	lane->state = LANE_TUNING;
-	if (radio_tune(lane->radio, to->freq_mhz) != 0) {
+	result = radio_tune(lane->radio, to->freq_mhz);
+	if (result != 0) {
 		log_write(line->o.log, LOG_WARN, "%s: does not tune to %u MHz", lane->radio->caps.name, to->freq_mhz);
-		lane->channels &= ~(1ull << to->index);
-		lane->channel = NULL;
-		lane->state = LANE_UNTUNED;
-		lane_kick(lane);
+		refused(lane, -result);
 	}
 }
 
@@ -297,15 +317,6 @@ static void decide(struct lane *lane)
 	lane->state = LANE_LEAVING;
 	lane->leave_said = false;
 	leave(lane);
-}
-
-static void rearm(struct lane *lane)
-{
-	uint64_t at_us = lane->look_us;
-
-	if (lane->state == LANE_HERE && lane->channel->next_call_us < at_us)
-		at_us = lane->channel->next_call_us;
-	loop_at(lane->line->loop, &lane->timer, at_us);
 }
 
 static void on_timer(void *ctx, uint64_t now_us)
@@ -389,10 +400,7 @@ static void on_tuned(void *ctx, struct radio *radio, uint16_t freq_mhz, int caus
 	line_event(line, &(struct line_event){ .kind = LINE_RADIO, .radio = radio->caps.name, .freq_mhz = freq_mhz,
 					       .cause = -cause, .detail = cause ? "does not tune" : "tuned" });
 	if (cause) {
-		lane->channels &= ~(1ull << lane->channel->index);
-		lane->channel = NULL;
-		lane->state = LANE_UNTUNED;
-		lane_kick(lane);
+		refused(lane, -cause);
 		return;
 	}
 	arrive(lane, loop_now_us(line->loop));

@@ -303,9 +303,13 @@ static void look_at_record(const struct check_context *c, sqlite3 *db)
 	const char *path = c->db;
 	size_t migrations = 0;
 	int newest = 0;
-	int64_t id = 0, version = 0, simulated = 0, batch = 0, passed = 0, objects = 0;
+	int64_t id = 0, version = 0, simulated = 0, same = 0, passed = 0, objects = 0;
+	char digest[65], sql[160];
 	const struct sql_migration *list = sql_migrations(&migrations);
 
+	for (size_t i = 0; i < 32; i++)
+		snprintf(digest + 2 * i, 3, "%02x", c->job->sha256[i]);
+	snprintf(sql, sizeof(sql), "SELECT job_sha256 = x'%s' FROM batch WHERE lot = ?1", digest);
 	if (migrations > 0)
 		newest = list[migrations - 1].version;
 	if (!ask(db, "PRAGMA application_id", NULL, &id) || !ask(db, "PRAGMA user_version", NULL, &version) ||
@@ -324,8 +328,11 @@ static void look_at_record(const struct check_context *c, sqlite3 *db)
 		check_add(c->report, "database", CHECK_FAIL, "choose another file with --db",
 			  "%s holds %s devices and this job's radios are %s; the two never share a record", path,
 			  simulated ? "simulated" : "real", c->job->radios_simulated ? "simulated" : "real");
-	else if (!ask(db, "SELECT batch FROM batch WHERE lot = ?1", c->job->lot, &batch))
+	else if (!ask(db, sql, c->job->lot, &same))
 		check_add(c->report, "database", CHECK_OK, NULL, "%s, lot %s begins", path, c->job->lot);
+	else if (!same)
+		check_add(c->report, "database", CHECK_FAIL, "give the changed job a new lot, or run the job file as it was",
+			  "%s has lot %s with another job file", path, c->job->lot);
 	else if (ask(db, "SELECT count(*) FROM unit WHERE state = 'passed' AND batch = (SELECT batch FROM batch WHERE lot = ?1)",
 		     c->job->lot, &passed))
 		check_add(c->report, "database", CHECK_OK, NULL, "%s, lot %s continues: %lld of %u passed", path, c->job->lot,

@@ -97,7 +97,7 @@ const struct key job_keys[] = {
 
 	{ "batch", KEY_SECTION, .required = true, .sentence = "what is made" },
 	{ "batch.lot", KEY_TEXT, .required = true, .low = "1", .high = "32", IN(lot),
-	  .sentence = "name of the batch; the same lot again continues it" },
+	  .sentence = "name of the batch; running the same job again continues it, a changed job needs a new lot" },
 	{ "batch.product", KEY_TEXT, .required = true, .low = "1", .high = "32", IN(product),
 	  .sentence = "product as the devices' firmware names it; devices of another one go to the red bin" },
 	{ "batch.hw_rev", KEY_TEXT, .fallback = "", .low = "0", .high = "16", IN(hw_rev),

@@ -290,6 +290,8 @@ static void a_batch_that_was_run_continues(void **state)
 	write_job(PATTERN, "wpa2");
 	assert_int_equal(command_run(5, argv), EXIT_ALL_WELL);
 	expect("x.db", "database", "ok", "lot a continues: 5 of 5 passed", EXIT_ALL_WELL);
+	write_job(PATTERN ", first: 7", "wpa2");
+	expect("x.db", "database", "fail", "lot a with another job file", EXIT_UNUSABLE);
 }
 
 static void a_takt_that_nothing_can_keep_is_refused(void **state)

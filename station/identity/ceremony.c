@@ -271,7 +271,7 @@ int ceremony_init(const struct ceremony *c, struct entropy *entropy, char *error
 		return -MR_CAUSE_SIGNER_UNAVAILABLE;
 
 	(void)snprintf(building, sizeof(building), "%s.XXXXXX", dir);
-	if (!mkdtemp(building)) {
+	if (!mkdtemp(building) || chmod(building, 0700) != 0) {	/* chmod: the umask has no say */
 		(void)keyfile_complain(&complaint, "%s: cannot make a folder beside it: %s", dir, strerror(errno));
 		return -MR_CAUSE_SIGNER_UNAVAILABLE;
 	}

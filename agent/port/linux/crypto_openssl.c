@@ -9,7 +9,6 @@
  */
 #include "agent/port/crypto.h"
 
-#include <limits.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
@@ -19,6 +18,8 @@
 #include <openssl/evp.h>
 #include <openssl/objects.h>
 #include <openssl/params.h>
+
+#define LEN_MAX 0x7fffffffu	/* OpenSSL counts in int */
 
 struct fetched {
 	EVP_MD *sha256;
@@ -175,7 +176,7 @@ bool mr_aes_gcm_seal(const uint8_t key[static 32], const uint8_t iv[static 12], 
 	int n = 0;
 	bool ok;
 
-	if (len > INT_MAX || ad_len > INT_MAX)
+	if (len > LEN_MAX || ad_len > LEN_MAX)
 		return false;
 	ERR_set_mark();
 	ctx = a ? EVP_CIPHER_CTX_new() : NULL;
@@ -199,7 +200,7 @@ bool mr_aes_gcm_open(const uint8_t key[static 32], const uint8_t iv[static 12], 
 	int n = 0;
 	bool ok;
 
-	if (len < sizeof(tag) || len > INT_MAX || ad_len > INT_MAX)
+	if (len < sizeof(tag) || len > LEN_MAX || ad_len > LEN_MAX)
 		return false;
 	plain = len - sizeof(tag);
 	memcpy(tag, sealed + plain, sizeof(tag));

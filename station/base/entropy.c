@@ -1,6 +1,7 @@
 #include "station/base/entropy.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,8 @@ static void refill(struct entropy *e)
 		for (size_t got = 0; got < BLOCK;) {
 			ssize_t n = getrandom(e->block + got, BLOCK - got, 0);
 
+			if (n < 0 && errno == EINTR)
+				continue;
 			if (n < 0) {
 				fputs("millrace: the kernel gives no random octets; stopping\n", stderr);
 				abort();
@@ -121,6 +124,8 @@ static int lent_bytes(unsigned char *out, int len)
 		for (int got = 0; got < len;) {
 			ssize_t n = getrandom(out + got, (size_t)(len - got), 0);
 
+			if (n < 0 && errno == EINTR)
+				continue;
 			if (n < 0)
 				return 0;
 			got += (int)n;

@@ -193,7 +193,8 @@ void loop_at(struct loop *loop, struct loop_timer *timer, uint64_t at_us)
 		}
 		put(loop, ++loop->count, timer);
 	}
-	timer->at_us = at_us;
+	/* One that is armed for the past, again and again, must not stay ahead of those that are due. */
+	timer->at_us = at_us > loop->now_us ? at_us : loop->now_us;
 	timer->order = ++loop->order;
 	timer->side = (uint8_t)loop->side;
 	sift(loop, timer->slot);
@@ -213,6 +214,7 @@ int loop_watch(struct loop *loop, int fd, uint32_t epoll_events, loop_fd_fn *fn,
 		w = calloc(1, sizeof(*w));
 		if (!w)
 			return -1;
+		w->fd = -1;	/* 0 is a descriptor too */
 		w->next = loop->watches;
 		loop->watches = w;
 	}

@@ -816,6 +816,9 @@ static void fragments_come_in_any_order_and_what_is_missing_is_told(void **state
 	assert_false(peer_hears(&l->peer, 0));
 	assert_int_equal(l->peer.progress.state, MR_PROGRESS_INCOMPLETE);
 	assert_int_equal(l->peer.progress.have, 2);
+	/* The next request has to wait for the answer to this one. */
+	board_hear(&l->board, l->frame, peer_build_data(&l->peer, "\1", 1, (uint16_t)(l->peer.seq + 1), 0, 0, l->frame));
+	assert_int_equal(l->board.count, 0);
 	board_hear(&l->board, one, one_len);
 	assert_true(peer_hears(&l->peer, 0));
 	assert_int_equal(l->peer.response.cause, MR_CAUSE_OK);

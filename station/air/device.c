@@ -256,6 +256,8 @@ static void on_power(void *ctx, uint64_t now_us)
 	struct mr_port port;
 
 	if (!d->on) {		/* power comes; the chip boots */
+		if (d->config.placed)
+			*d->config.placed = 1;
 		d->on = true;
 		loop_at(d->loop, &d->power, now_us + d->chip.profile->boot_us);
 		return;

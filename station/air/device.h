@@ -31,6 +31,7 @@ struct device_config {
 	uint8_t fault_operation;	/* enum mr_operation at which VANISH, POWER_CUT, STORAGE strike; 0: by the clock */
 	uint64_t fault_delay_us;	/* after that operation began, or after the end of booting */
 	uint64_t off_us;
+	uint8_t *placed;		/* set to 1 when power first comes; may be NULL */
 	uint8_t (*flash)[MR_STORE_MAX];	/* MR_STORE_SLOTS slots that outlive the device; NULL: new ones of its own */
 };
 

@@ -11,7 +11,7 @@
 
 #include "agent/port/sim/chip.h"
 
-#define HEAD_LEN 64u	/* "MRFLASH1", id 32, devices le64, zeros */
+#define HEAD_LEN 64u	/* "MRFLASH1", id 32, devices le64, zeros; then the slots of each device, then an octet each */
 #define DEVICE_LEN ((size_t)MR_STORE_SLOTS * MR_STORE_MAX)
 
 struct flash {
@@ -65,7 +65,7 @@ struct flash *flash_open(const char *path, const uint8_t id[static 32], size_t d
 		return NULL;
 	}
 	f->devices = devices;
-	f->len = HEAD_LEN + devices * DEVICE_LEN;
+	f->len = HEAD_LEN + devices * (DEVICE_LEN + 1);
 	if (path) {
 		fd = open_file(path, want, f->len, &fresh);
 		if (fd < 0) {
@@ -98,6 +98,8 @@ void flash_close(struct flash *f)
 	(void)munmap(f->at, f->len);
 	free(f);
 }
+
+uint8_t *flash_placed(struct flash *f, size_t device) { return f->at + HEAD_LEN + f->devices * DEVICE_LEN + device; }
 
 uint8_t (*flash_of(struct flash *f, size_t device))[MR_STORE_MAX]
 {

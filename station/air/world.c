@@ -245,6 +245,9 @@ static bool place_device(struct world *w, struct identity *identity, size_t i, c
 					    .batch_key = identity_batch_key(identity), .channels = plan,
 					    .channel_count = count };
 	c.flash = flash_of(w->flash, i);
+	c.placed = flash_placed(w->flash, i);
+	if (*c.placed)
+		c.power_on_us = 0;
 	w->devices[i] = device_create(w->air, w->loop, &c);
 	if (!w->devices[i])
 		return false;

@@ -197,6 +197,9 @@ static int begin(struct batch *b, char *error, size_t error_len)
 		snprintf(error, error_len, "no memory or no file descriptors are left");
 		return -MR_CAUSE_NO_MEMORY;
 	}
+	/* Before the first thread, which inherits that they are blocked: else a signal to it would end the process. */
+	if (o->signals)
+		(void)loop_signals(b->loop, on_signal, b);
 	if (job->radios_simulated)
 		entropy_lend_to_openssl(b->entropy);
 	b->signer = job->signer_us ? signer_create_slow(b->identity, b->loop, job->signer_us)
@@ -285,8 +288,6 @@ int batch_run(const struct batch_options *options, struct batch_result *result, 
 		end(&b, NULL);
 		return cause;
 	}
-	if (options->signals)
-		(void)loop_signals(b.loop, on_signal, &b);
 	if (options->meter)
 		loop_meter(b.loop);
 	if (options->began)

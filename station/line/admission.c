@@ -21,7 +21,7 @@ double admission_unheard(const struct line *line, const struct channel *channel)
 
 	if (line->draining)
 		return 0;
-	return fresh / (double)line->channel_count + channel->absent + channel->waiting_count;
+	return (fresh + line->homeless) / (double)line->channel_count + channel->absent + channel->waiting_count;
 }
 
 static void enqueue(struct unit *unit, struct channel *home)

@@ -154,6 +154,7 @@ struct line {
 	struct unit **units;
 	size_t unit_count, unit_room;
 	struct unit *absent;
+	unsigned homeless;		/* of the absent: from an earlier session, they may call on any channel */
 	size_t session_count, session_peak;
 	struct stranger *strangers;
 	int64_t next_unit, next_attempt;

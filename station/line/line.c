@@ -148,16 +148,18 @@ void line_forget_ticket(struct line *line, struct session *s)
 
 /* --- units --- */
 
+static unsigned *absent_at(struct line *line, struct unit *unit)
+{
+	return unit->home ? &unit->home->absent : &line->homeless;
+}
+
 void line_absent(struct line *line, struct unit *unit, uint64_t by_us)
 {
-	if (unit->return_by_us == RETURNED) {	/* still in the list */
-		if (unit->home)
-			unit->home->absent++;
-	} else if (unit->return_by_us == 0) {
+	if (unit->return_by_us == RETURNED || unit->return_by_us == 0)
+		++*absent_at(line, unit);
+	if (unit->return_by_us == 0) {	/* else it is still in the list */
 		unit->next_absent = line->absent;
 		line->absent = unit;
-		if (unit->home)
-			unit->home->absent++;
 	}
 	unit->return_by_us = by_us;
 }
@@ -165,12 +167,10 @@ void line_absent(struct line *line, struct unit *unit, uint64_t by_us)
 /* It called again. Its place in the list is cleared by the next look at the list. */
 void line_returned(struct line *line, struct unit *unit)
 {
-	(void)line;
-	if (unit->return_by_us == 0)
+	if (unit->return_by_us == 0 || unit->return_by_us == RETURNED)
 		return;
 	unit->return_by_us = RETURNED;
-	if (unit->home)
-		unit->home->absent--;
+	--*absent_at(line, unit);
 }
 
 void line_settle(struct line *line, struct unit *unit, enum journal_unit_state state, int cause)

@@ -31,8 +31,8 @@ struct job_chip_share {
 
 struct job_fault {
 	char kind[16];			/* device_fault_name, or "radio-lost", "garbage", "rogue-station", "replay" */
-	unsigned count;
-	uint8_t operation;		/* enum mr_operation; 0: the kind's default */
+	unsigned count;			/* devices; "radio-lost": 1 */
+	uint8_t operation;		/* enum mr_operation; 0: not given, the clock decides */
 	uint64_t after_us, off_us;
 };
 
@@ -49,7 +49,7 @@ struct job {
 	bool test;			/* simulated radios and test values are allowed */
 
 	/* identity */
-	char keys[256];			/* folder of millrace ca, relative to the job file */
+	char keys[256];			/* folder of millrace ca; "keys" in the current folder when the job is silent */
 	char batch_key[33];
 	char serial_pattern[40];	/* one of the two */
 	uint64_t serial_first;
@@ -115,7 +115,8 @@ struct job_errors {
 	char text[20][320];
 };
 
-/* NULL: see errors. Only the file itself is read; job_check_surroundings looks at what it names. */
+/* NULL: see errors. Only the file itself is read; `millrace check` looks at what it names. Paths in the result
+ * are ready to open: those of the job are relative to its file. */
 struct job *job_load(const char *path, struct job_errors *errors);
 struct job *job_parse(const char *path, const char *bytes, size_t len, struct job_errors *errors);
 void job_destroy(struct job *job);

@@ -1,27 +1,39 @@
-# radios: 20; channels: 1; seconds: 420
-# The demo recipe on three station radios over channels 1, 6 and 11, sixteen devices with a radio each.
+# radios: 20; channels: 1 2; seconds: 420
+# The demo recipe on three station radios over channels 1, 6 and 11, sixteen devices with a radio each; all of it captured.
 keys=/tmp/keys
 is "a factory makes its keys" factory $keys
-cd /tmp || exit 2
-for i in $(seq 16); do
-	case $((i % 3)) in
-	0) plan="1 6 11" ;;
-	1) plan="6 11 1" ;;
-	2) plan="11 1 6" ;;
-	esac
-	agent "device$i" "wlan$((i + 2))" $keys "$plan"
-done
+plans=("1 6 11" "6 11 1" "11 1 6")
+for i in $(seq 16); do agent "device$i" "wlan$((i + 2))" $keys "${plans[i % 3]}"; done
 job /tmp/job.yaml LAB 16 "wlan0, wlan1, wlan2" "1, 6, 11" $keys
-iw phy phy19 interface add air type monitor && ip link set wlan19 down && ip link set air up
+# hwsim0 hears every radio on every channel, acknowledgements included.
+ip link set hwsim0 up
+tcpdump -Z root -i hwsim0 -w /tmp/air.pcap 2> /tmp/tcpdump.log &
+started+=($!)
+capture=$!
+is "the capture runs" within 10 grep -q listening /tmp/tcpdump.log
+
 begin=$(date +%s%N)
-( time timeout 240 "$BIN/millrace" run --db /tmp/lab.db --json --no-compare --log /out/run.log /tmp/job.yaml ) > /out/run.json 2> /out/run.err
+TIMEFORMAT="%U %S"
+{ time "$BIN/millrace" run --db /tmp/lab.db --json --no-compare --log /out/run.log /tmp/job.yaml > /out/run.json 2> /out/run.err; } 2> /tmp/cpu
 status=$?
 end=$(date +%s%N)
+sleep 0.5 # the last acknowledgement is on its way to the file
+kill $capture && wait $capture
+
 is "the batch ends with all well" test $status -eq 0
-passed() { cat /tmp/device*.log | grep -c '^verdict pass'; }
-is "all sixteen devices show PASS" test "$(passed)" -eq 16
-is "all three radios served" true
+is "every one of the sixteen units passed" test "$(count_of /out/run.json passed)" = 16
+is "every device shows PASS" test "$(cat /tmp/device*.log | grep -c '^verdict pass')" -eq 16
+for r in 1 2 3; do is "radio$r served devices" grep -q "\"step\":\"seal\".*\"radio\":\"radio$r\"" /out/run.json; done
+is "no radio was lost" test -z "$(grep gone /out/run.log)"
+is "the record holds together" "$BIN/millrace" audit verify --db /tmp/lab.db
+tshark -r /tmp/air.pcap -q -z io,phs > /tmp/phs 2> /dev/null
+is "tshark reads the capture" grep -q wlan /tmp/phs
+malformed=$(tshark -r /tmp/air.pcap -Y '_ws.malformed' 2> /dev/null | wc -l)
+is "no frame of it is malformed" test "$malformed" -eq 0
+frames=$(tshark -r /tmp/air.pcap -Y 'wlan.fc.type_subtype == 13' 2> /dev/null | wc -l)
+is "the exchange is in it" test "$frames" -gt 300
+is "the interfaces are as they were" test -z "$(iw dev | grep -E 'Interface mr[0-9]')"
 echo "radio.devices_per_minute $((16 * 60000000000 / (end - begin)))"
-cat /out/run.err | tail -4
-tail -c 1500 /out/run.json
-for i in 1 2 3; do cat /tmp/device$i.log; done
+echo "radio.frames_per_device $((frames / 16))"
+awk '{ printf "radio.station_cpu_ms_per_device %d\n", ($1 + $2) * 1000 / 16 }' /tmp/cpu
+cp /tmp/air.pcap /tmp/lab.db /out/

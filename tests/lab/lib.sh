@@ -35,7 +35,7 @@ within() {
 	shift
 	until "$@" > /dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || return 1
-		read -rt 0.1 <> <(:) || true
+		sleep 0.1
 	done
 }
 

@@ -1,6 +1,6 @@
 /*
- * millrace ca: makes, shows and checks the factory's keys. docs/keys.md is the manual of the ceremony. Secrets are never
- * printed, save a batch key on explicit request, for the firmware that has to carry it.
+ * millrace ca: makes, shows and checks the factory's keys. docs/keys.md is the manual of the ceremony.
+ * Secrets are never printed, save a batch key on explicit request, for the firmware that has to carry it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -61,15 +61,18 @@ static const char *hex_text(const uint8_t *bytes, size_t len, char *text)
 
 /* --- init --- */
 
-static const struct command init_command = { "ca init", "", "makes root, issuing CA, station key, record key, PIN key and "
-					     "batch keys in a new folder", NULL };
+static const struct command init_command = { "ca init", "",
+					     "makes root, issuing CA, station key, record key, PIN key and "
+					     "batch keys in a new folder",
+					     NULL };
 
 /* "7300": digits alone. 0: not that, which no validity may be. */
 static unsigned days_of(const char *text)
 {
 	size_t len = strlen(text);
 
-	return len >= 1 && len <= 6 && strspn(text, "0123456789") == len ? (unsigned)strtoul(text, NULL, 10) : 0;
+	return len >= 1 && len <= 6 && strspn(text, "0123456789") == len ? (unsigned)strtoul(text, NULL, 10)
+									 : 0;
 }
 
 /* "a,b,c" in place; false: more names than room. */
@@ -87,25 +90,31 @@ static bool split_names(char *text, const char **names, size_t room, size_t *cou
 
 static void say_made(const struct ceremony *plan)
 {
-	printf("Made the factory's keys in %s. docs/keys.md tells what each file is and who holds it.\n\n", plan->dir);
+	printf("Made the factory's keys in %s. docs/keys.md tells what each file is and who holds it.\n\n",
+	       plan->dir);
 	printf("Do this now:\n"
 	       "  1. Copy all of %s to an encrypted medium, twice: this is the backup.\n"
 	       "  2. Take the root's key offline. It is needed again only for the next issuing CA:\n"
-	       "       cp %s/root.key MEDIUM/ && sync && cmp %s/root.key MEDIUM/root.key && shred -u %s/root.key\n"
-	       "     and lock the medium away. On flash memory shred is no guarantee: better, make the keys on a machine\n"
+	       "       cp %s/root.key MEDIUM/ && sync && cmp %s/root.key MEDIUM/root.key && shred -u "
+	       "%s/root.key\n"
+	       "     and lock the medium away. On flash memory shred is no guarantee: better, make the keys "
+	       "on a machine\n"
 	       "     that never was online, and carry everything but root.key to the station.\n"
 	       "  3. Hand the public values to firmware: millrace ca show --firmware --dir %s\n"
-	       "  4. millrace ca verify --dir %s\n", plan->dir, plan->dir, plan->dir, plan->dir, plan->dir, plan->dir);
+	       "  4. millrace ca verify --dir %s\n",
+	       plan->dir, plan->dir, plan->dir, plan->dir, plan->dir, plan->dir);
 }
 
 static int run_init(int argc, char **argv)
 {
-	const char *dir = DEFAULT_DIR, *organization = NULL, *root_days = "9131", *issuing_days = "1826", *batch = NULL;
+	const char *dir = DEFAULT_DIR, *organization = NULL, *root_days = "9131", *issuing_days = "1826",
+		   *batch = NULL;
 	const struct option_row rows[] = {
 		{ "--dir", "DIR", "folder to make (default: " DEFAULT_DIR ")", &dir, NULL },
 		{ "--organization", "NAME", "O of the CA certificates (default: none)", &organization, NULL },
 		{ "--root-days", "N", "validity of the root (default: 9131, 25 years)", &root_days, NULL },
-		{ "--issuing-days", "N", "validity of the issuing CA (default: 1826, 5 years)", &issuing_days, NULL },
+		{ "--issuing-days", "N", "validity of the issuing CA (default: 1826, 5 years)", &issuing_days,
+		  NULL },
 		{ "--batch-key", "NAME,...", "batch keys to make besides \"default\"", &batch, NULL },
 		{ 0 },
 	};
@@ -119,14 +128,20 @@ static int run_init(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	if (days_of(root_days) == 0 || days_of(issuing_days) == 0)
-		return unusable(&init_command, "--root-days and --issuing-days take a number of days from 1 to 36500");
+		return unusable(&init_command,
+				"--root-days and --issuing-days take a number of days from 1 to 36500");
 	split = batch ? strdup(batch) : NULL;
 	if (split && !split_names(split, names, CEREMONY_BATCH_KEYS_MAX, &count)) {
 		free(split);
-		return unusable(&init_command, "--batch-key takes up to 32 names; make more with millrace ca new-batch-key");
+		return unusable(&init_command,
+				"--batch-key takes up to 32 names; make more with millrace ca new-batch-key");
 	}
-	plan = (struct ceremony){ .dir = dir, .organization = organization, .root_days = days_of(root_days),
-				  .issuing_days = days_of(issuing_days), .batch_keys = names, .batch_key_count = count,
+	plan = (struct ceremony){ .dir = dir,
+				  .organization = organization,
+				  .root_days = days_of(root_days),
+				  .issuing_days = days_of(issuing_days),
+				  .batch_keys = names,
+				  .batch_key_count = count,
 				  .utc_us = utc_now_us() };
 	entropy = entropy_create_kernel();
 	result = entropy ? ceremony_init(&plan, entropy, error, sizeof(error)) : -MR_CAUSE_NO_MEMORY;
@@ -169,12 +184,14 @@ static bool list_batch_keys(const char *dir, struct names *out, const struct key
 		return false;
 	d = opendir(path);
 	if (!d)
-		return keyfile_complain(error, "%s: %s; make a batch key with `millrace ca new-batch-key`", path, strerror(errno));
+		return keyfile_complain(error, "%s: %s; make a batch key with `millrace ca new-batch-key`",
+					path, strerror(errno));
 	while ((entry = readdir(d)) != NULL && out->count < NAMES_MAX) {
 		size_t len = strlen(entry->d_name);
 		char *name;
 
-		if (len <= 4 || strcmp(entry->d_name + len - 4, ".key") != 0 || !(name = strndup(entry->d_name, len - 4)))
+		if (len <= 4 || strcmp(entry->d_name + len - 4, ".key") != 0 ||
+		    !(name = strndup(entry->d_name, len - 4)))
 			continue;
 		if (identity_key_name_is_valid(name))
 			out->name[out->count++] = name;
@@ -203,10 +220,12 @@ static const char *private_file_problem(const char *dir, const char *name, bool 
 
 /* --- show --- */
 
-static const struct command show_command = { "ca show", "", "subjects, validity, fingerprints and public keys; never a secret",
-					     NULL };
+static const struct command show_command = {
+	"ca show", "", "subjects, validity, fingerprints and public keys; never a secret", NULL
+};
 
-static const char *const private_files[] = { "root.key", "issuing.key", "station.key", "pin.key", "record.key" };
+static const char *const private_files[] = { "root.key", "issuing.key", "station.key", "pin.key",
+					     "record.key" };
 
 static bool add_text(json_t *to, const char *name, const char *value)
 {
@@ -218,15 +237,17 @@ static bool name_text(const X509_NAME *name, char *text, size_t cap)
 	BIO *bio = BIO_new(BIO_s_mem());
 	int len = -1;
 
-	if (bio && X509_NAME_print_ex(bio, name, 0, (ASN1_STRFLGS_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) |
-				      XN_FLAG_SEP_CPLUS_SPC | XN_FLAG_FN_SN) >= 0)
+	if (bio && X509_NAME_print_ex(bio, name, 0,
+				      (ASN1_STRFLGS_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) |
+					      XN_FLAG_SEP_CPLUS_SPC | XN_FLAG_FN_SN) >= 0)
 		len = BIO_read(bio, text, (int)cap - 1);
 	BIO_free(bio);
 	text[len > 0 ? len : 0] = '\0';
 	return len > 0;
 }
 
-static json_t *certificate_facts(const char *dir, const char *role, const char *file, const struct keyfile_error *error)
+static json_t *certificate_facts(const char *dir, const char *role, const char *file,
+				 const struct keyfile_error *error)
 {
 	X509 *certificate = keyfile_certificate(dir, file, error);
 	char subject[400] = "", issuer[400] = "", from[32], to[32], fingerprint[65], hex[131], *serial = NULL;
@@ -248,10 +269,14 @@ static json_t *certificate_facts(const char *dir, const char *role, const char *
 		add_text(facts, "subject", subject);
 		add_text(facts, "issuer", issuer);
 		add_text(facts, "serial", serial);
-		add_text(facts, "not_before", time_text(identity_time_us(X509_get0_notBefore(certificate)), from));
-		add_text(facts, "not_after", time_text(identity_time_us(X509_get0_notAfter(certificate)), to));
+		add_text(facts, "not_before",
+			 time_text(identity_time_us(X509_get0_notBefore(certificate)), from));
+		add_text(facts, "not_after",
+			 time_text(identity_time_us(X509_get0_notAfter(certificate)), to));
 		add_text(facts, "sha256", hex_text(hash, 32, fingerprint));
-		add_text(facts, "public_key", keyfile_point(X509_get0_pubkey(certificate), point) ? hex_text(point, 65, hex) : NULL);
+		add_text(facts, "public_key",
+			 keyfile_point(X509_get0_pubkey(certificate), point) ? hex_text(point, 65, hex)
+									     : NULL);
 	}
 	OPENSSL_free(serial);
 	BN_free(number);
@@ -320,7 +345,8 @@ static json_t *folder_facts(const char *dir, const struct keyfile_error *error)
 	certificates = json_array();
 	add_text(facts, "dir", dir);
 	for (unsigned i = 0; i < 2; i++) {
-		json_t *certificate = certificate_facts(dir, i ? "issuing" : "root", i ? "issuing.crt" : "root.crt", error);
+		json_t *certificate =
+			certificate_facts(dir, i ? "issuing" : "root", i ? "issuing.crt" : "root.crt", error);
 
 		if (certificate)
 			(void)json_array_append_new(certificates, certificate);
@@ -380,9 +406,10 @@ static void print_facts(const json_t *facts)
 	printf("folder       %s\n", text_of(facts, "dir"));
 	json_array_foreach(json_object_get(facts, "certificates"), i, item) {
 		printf("\n%-12s %s\n", text_of(item, "role"), text_of(item, "subject"));
-		printf("  issuer     %s\n  valid      %s to %s\n  serial     %s\n  SHA-256    %s\n  public key %s\n",
-		       text_of(item, "issuer"), text_of(item, "not_before"), text_of(item, "not_after"), text_of(item, "serial"),
-		       text_of(item, "sha256"), text_of(item, "public_key"));
+		printf("  issuer     %s\n  valid      %s to %s\n  serial     %s\n  SHA-256    %s\n  public "
+		       "key %s\n",
+		       text_of(item, "issuer"), text_of(item, "not_before"), text_of(item, "not_after"),
+		       text_of(item, "serial"), text_of(item, "sha256"), text_of(item, "public_key"));
 	}
 	printf("\nstation      X25519 %s\n", text_of(json_object_get(facts, "station"), "public_key"));
 	printf("record       %s, P-256 %s\n", text_of(json_object_get(facts, "record"), "key_id"),
@@ -392,7 +419,10 @@ static void print_facts(const json_t *facts)
 		bool present = json_is_true(json_object_get(item, "present"));
 		const char *wrong = json_string_value(json_object_get(item, "problem"));
 
-		printf("  %-24s %s%s%s\n", text_of(item, "file"), present ? "present" : wrong ? "" : "not here (offline)",
+		printf("  %-24s %s%s%s\n", text_of(item, "file"),
+		       present ? "present"
+		       : wrong ? ""
+			       : "not here (offline)",
 		       present && wrong ? ", " : "", wrong ? wrong : "");
 	}
 	json_array_foreach(json_object_get(facts, "problems"), i, item)
@@ -406,8 +436,10 @@ static void print_octets(const uint8_t *octets, size_t len)
 	printf("\n};\n");
 }
 
-/* A C header for whoever builds the firmware. The batch key in it makes it a secret file; without, it is public. */
-static int print_firmware(const char *dir, const char *batch_key, bool reveal, const struct keyfile_error *error)
+/* A C header for whoever builds the firmware. The batch key in it makes it a secret file; without, it is
+ * public. */
+static int print_firmware(const char *dir, const char *batch_key, bool reveal,
+			  const struct keyfile_error *error)
 {
 	uint8_t public_key[32], secret[32];
 	char file[80];
@@ -415,23 +447,28 @@ static int print_firmware(const char *dir, const char *batch_key, bool reveal, c
 	if (!identity_key_name_is_valid(batch_key))
 		return unusable(&show_command, "--batch-key takes a name of 1 to 32 of A-Z a-z 0-9 . _ -");
 	(void)snprintf(file, sizeof(file), "batch/%s.key", batch_key);
-	if (!keyfile_check_dir(dir, error) || !station_public(dir, public_key, error) || !keyfile_secret(dir, file, secret, error))
+	if (!keyfile_check_dir(dir, error) || !station_public(dir, public_key, error) ||
+	    !keyfile_secret(dir, file, secret, error))
 		return unusable(&show_command, error->text);
 	printf("/*\n * Made by `millrace ca show --firmware`: whom this firmware lets provision it.\n");
 	if (reveal)
-		printf(" * SECRET: it holds a batch key. Keep it out of version control, logs and build servers' artefacts.\n");
+		printf(" * SECRET: it holds a batch key. Keep it out of version control, logs and build "
+		       "servers' artefacts.\n");
 	printf(" */\n#pragma once\n\n#include <stdint.h>\n\n"
 	       "/* The station's static key: X25519 (RFC 7748). Public. */\n"
 	       "static const uint8_t millrace_station_key[32] = {");
 	print_octets(public_key, sizeof(public_key));
 	if (reveal) {
-		printf("\n/* Batch key \"%s\": the psk of Noise_NKpsk0. Secret; the same in all devices of the batch. */\n"
-		       "static const uint8_t millrace_batch_key[32] = {", batch_key);
+		printf("\n/* Batch key \"%s\": the psk of Noise_NKpsk0. Secret; the same in all devices of "
+		       "the batch. */\n"
+		       "static const uint8_t millrace_batch_key[32] = {",
+		       batch_key);
 		print_octets(secret, sizeof(secret));
 	} else {
 		printf("\n/* Batch key \"%s\": secret, in %s/%s as 64 hexadecimal digits;\n"
-		       " * `millrace ca show --firmware --batch-key %s --reveal-batch-key` writes it here. */\n", batch_key, dir, file,
-		       batch_key);
+		       " * `millrace ca show --firmware --batch-key %s --reveal-batch-key` writes it here. "
+		       "*/\n",
+		       batch_key, dir, file, batch_key);
 	}
 	OPENSSL_cleanse(secret, sizeof(secret));
 	return EXIT_ALL_WELL;
@@ -445,8 +482,10 @@ static int run_show(int argc, char **argv)
 		{ "--dir", "DIR", "folder of the keys (default: " DEFAULT_DIR ")", &dir, NULL },
 		{ "--json", NULL, "as one JSON object", NULL, &json },
 		{ "--firmware", NULL, "a C header with what the firmware needs", NULL, &firmware },
-		{ "--batch-key", "NAME", "with --firmware: which batch key (default: default)", &batch_key, NULL },
-		{ "--reveal-batch-key", NULL, "with --firmware: writes the secret batch key into the header", NULL, &reveal },
+		{ "--batch-key", "NAME", "with --firmware: which batch key (default: default)", &batch_key,
+		  NULL },
+		{ "--reveal-batch-key", NULL, "with --firmware: writes the secret batch key into the header",
+		  NULL, &reveal },
 		{ 0 },
 	};
 	char sentence[ERROR_MAX] = "";
@@ -479,7 +518,8 @@ static int run_show(int argc, char **argv)
 
 /* --- issue-station, new-batch-key --- */
 
-static const struct command issue_station_command = { "ca issue-station", "", "makes a new station key; the old one is kept aside",
+static const struct command issue_station_command = { "ca issue-station", "",
+						      "makes a new station key; the old one is kept aside",
 						      NULL };
 
 static int run_issue_station(int argc, char **argv)
@@ -497,9 +537,11 @@ static int run_issue_station(int argc, char **argv)
 	if (ceremony_station_key(dir, utc_now_us(), aside, error, sizeof(error)) != 0)
 		return unusable(&issue_station_command, error);
 	printf("Made a new %s/station.key; the old one is %s/%s.\n"
-	       "Devices that carry the old public key do not answer to the new one: build their firmware with\n"
+	       "Devices that carry the old public key do not answer to the new one: build their firmware "
+	       "with\n"
 	       "  millrace ca show --firmware --dir %s\n"
-	       "and remove the old key when the last of them is done.\n", dir, dir, aside, dir);
+	       "and remove the old key when the last of them is done.\n",
+	       dir, dir, aside, dir);
 	return EXIT_ALL_WELL;
 }
 
@@ -527,12 +569,15 @@ static int run_new_batch_key(int argc, char **argv)
 	if (result != 0)
 		return unusable(&new_batch_key_command, error[0] ? error : mr_cause_sentence(-result));
 	printf("Made %s/batch/%s.key. A job uses it with `batch_key: %s`; firmware gets it by\n"
-	       "  millrace ca show --firmware --batch-key %s --reveal-batch-key --dir %s\n", dir, name, name, name, dir);
+	       "  millrace ca show --firmware --batch-key %s --reveal-batch-key --dir %s\n",
+	       dir, name, name, name, dir);
 	return EXIT_ALL_WELL;
 }
 
-static const struct command new_issuing_command = { "ca new-issuing-ca", "", "makes the next issuing CA with the root's key, which is "
-						    "brought back for it", NULL };
+static const struct command new_issuing_command = { "ca new-issuing-ca", "",
+						    "makes the next issuing CA with the root's key, which is "
+						    "brought back for it",
+						    NULL };
 
 static int run_new_issuing(int argc, char **argv)
 {
@@ -554,22 +599,27 @@ static int run_new_issuing(int argc, char **argv)
 	if (days_of(days) == 0)
 		return unusable(&new_issuing_command, "--days takes a number of days from 1 to 36500");
 	entropy = entropy_create_kernel();
-	result = entropy ? ceremony_issuing_ca(dir, root_key, days_of(days), utc_now_us(), entropy, stamp, error, sizeof(error))
+	result = entropy ? ceremony_issuing_ca(dir, root_key, days_of(days), utc_now_us(), entropy, stamp,
+					       error, sizeof(error))
 			 : -MR_CAUSE_NO_MEMORY;
 	entropy_destroy(entropy);
 	if (result != 0)
 		return unusable(&new_issuing_command, error[0] ? error : mr_cause_sentence(-result));
-	printf("Made a new issuing CA in %s; the old one's files end with .%s. Keep the old certificate: devices made\n"
+	printf("Made a new issuing CA in %s; the old one's files end with .%s. Keep the old certificate: "
+	       "devices made\n"
 	       "so far chain through it. Its key is needed no more: shred it when no job runs with it.\n"
-	       "Take the root's key offline again, copy the folder to the backup, and run millrace ca verify --dir %s.\n",
+	       "Take the root's key offline again, copy the folder to the backup, and run millrace ca verify "
+	       "--dir %s.\n",
 	       dir, stamp, dir);
 	return EXIT_ALL_WELL;
 }
 
 /* --- verify --- */
 
-static const struct command verify_command = { "ca verify", "", "tries every key: a test certificate up to the root, a PIN, a "
-					       "record, each batch key", NULL };
+static const struct command verify_command = { "ca verify", "",
+					       "tries every key: a test certificate up to the root, a PIN, a "
+					       "record, each batch key",
+					       NULL };
 
 struct verdicts {
 	unsigned failed;
@@ -594,7 +644,8 @@ static const char *chain_problem(const char *dir, const struct identity_certific
 {
 	const uint8_t *at = issued->der;
 	X509 *device = d2i_X509(NULL, &at, (long)issued->len);
-	X509 *root = keyfile_certificate(dir, "root.crt", error), *issuing = keyfile_certificate(dir, "issuing.crt", error);
+	X509 *root = keyfile_certificate(dir, "root.crt", error),
+	     *issuing = keyfile_certificate(dir, "issuing.crt", error);
 	X509_STORE *store = X509_STORE_new();
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	STACK_OF(X509) *untrusted = sk_X509_new_null();
@@ -604,7 +655,9 @@ static const char *chain_problem(const char *dir, const struct identity_certific
 	    sk_X509_push(untrusted, issuing) > 0 && X509_STORE_CTX_init(ctx, store, device, untrusted) == 1) {
 		X509_STORE_CTX_set_flags(ctx, X509_V_FLAG_X509_STRICT | X509_V_FLAG_CHECK_SS_SIGNATURE);
 		X509_STORE_CTX_set_time(ctx, 0, (time_t)(utc_us / 1000000));
-		why = X509_verify_cert(ctx) == 1 ? NULL : X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx));
+		why = X509_verify_cert(ctx) == 1
+			      ? NULL
+			      : X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx));
 	}
 	X509_STORE_CTX_free(ctx);
 	X509_STORE_free(store);
@@ -616,14 +669,15 @@ static const char *chain_problem(const char *dir, const struct identity_certific
 	return why;
 }
 
-static void try_certificate(struct verdicts *verdicts, struct identity *identity, struct entropy *entropy, const char *dir,
-			    int64_t utc_us, const struct keyfile_error *error)
+static void try_certificate(struct verdicts *verdicts, struct identity *identity, struct entropy *entropy,
+			    const char *dir, int64_t utc_us, const struct keyfile_error *error)
 {
 	const struct identity_profile profile = { .common_name = "millrace ca verify" };
 	struct identity_certificate issued = { .len = 0 };
 	struct identity_csr csr = { 0 };
 	struct signer *signer = signer_create_file(identity);
 	uint8_t private[32];
+	const char *why;
 	int result = -MR_CAUSE_SIGNER_UNAVAILABLE;
 
 	do
@@ -631,14 +685,12 @@ static void try_certificate(struct verdicts *verdicts, struct identity *identity
 	while (!mr_p256_public(private, csr.public_key));
 	OPENSSL_cleanse(private, sizeof(private));
 	if (signer) {
-		result = identity_issue(identity, signer, entropy, &profile, &csr, "VERIFY", utc_us, keep_certificate, &issued);
+		result = identity_issue(identity, signer, entropy, &profile, &csr, "VERIFY", utc_us,
+					keep_certificate, &issued);
 		signer->close(signer);
 	}
-	if (result != 0 || issued.len == 0)
-		verdict(verdicts, false, "the issuing CA signs", mr_cause_sentence(-result));
-	else
-		verdict(verdicts, !chain_problem(dir, &issued, utc_us, error), "a test certificate verifies strictly up to the root",
-			chain_problem(dir, &issued, utc_us, error));
+	why = result == 0 ? chain_problem(dir, &issued, utc_us, error) : mr_cause_sentence(-result);
+	verdict(verdicts, !why, "a test certificate verifies strictly up to the root", why);
 }
 
 static void try_pin(struct verdicts *verdicts, const struct identity *identity, struct entropy *entropy)
@@ -655,15 +707,18 @@ static void try_pin(struct verdicts *verdicts, const struct identity *identity, 
 	OPENSSL_cleanse(opened, sizeof(opened));
 }
 
-static void try_record(struct verdicts *verdicts, struct identity *identity, struct entropy *entropy, const char *dir)
+static void try_record(struct verdicts *verdicts, struct identity *identity, struct entropy *entropy,
+		       const char *dir)
 {
 	char why[ERROR_MAX] = "";
 	uint8_t public_key[65], hash[32], sig[72];
 	size_t len = 0;
 
 	entropy_fill(entropy, hash, sizeof(hash));
-	verdict(verdicts, identity_record_public(dir, public_key, NULL, why, sizeof(why)) == 0 &&
-		identity_sign_record(identity, hash, sig, &len) == 0 && identity_record_verify(public_key, hash, sig, len),
+	verdict(verdicts,
+		identity_record_public(dir, public_key, NULL, why, sizeof(why)) == 0 &&
+			identity_sign_record(identity, hash, sig, &len) == 0 &&
+			identity_record_verify(public_key, hash, sig, len),
 		"record.key signs what record.pub verifies", why);
 }
 
@@ -676,7 +731,8 @@ static void notes(const struct identity *identity, const char *dir, int64_t utc_
 	if (present)
 		printf("note %s/root.key is still here: take it offline (docs/keys.md)\n", dir);
 	if (left_us < SOON_US)
-		printf("note the issuing CA expires in %lld days: make the next one (docs/keys.md, rotation)\n",
+		printf("note the issuing CA expires in %lld days: make the next one (docs/keys.md, "
+		       "rotation)\n",
 		       (long long)(left_us / 86400 / 1000000));
 }
 
@@ -703,7 +759,9 @@ static int run_verify(int argc, char **argv)
 	entropy = entropy_create_kernel();
 	if (!entropy || batch.count == 0) {
 		entropy_destroy(entropy);
-		return unusable(&verify_command, entropy ? "there is no batch key; make one with millrace ca new-batch-key" : "no memory");
+		return unusable(&verify_command,
+				entropy ? "there is no batch key; make one with millrace ca new-batch-key"
+					: "no memory");
 	}
 	for (size_t i = 0; i < batch.count; i++) {
 		struct identity *identity;
@@ -742,7 +800,8 @@ static const struct command subcommands[] = {
 
 static void print_subcommands(FILE *to)
 {
-	fprintf(to, "usage: millrace ca COMMAND [OPTION...]\nThe factory's CA, the station's key and the batch keys.\n\n");
+	fprintf(to, "usage: millrace ca COMMAND [OPTION...]\nThe factory's CA, the station's key and the "
+		    "batch keys.\n\n");
 	for (size_t i = 0; i < SUBCOMMAND_COUNT; i++)
 		fprintf(to, "  %-16s %s\n", subcommands[i].name, subcommands[i].sentence);
 	fprintf(to, "\nmillrace ca COMMAND --help tells the options.\n");
@@ -766,7 +825,7 @@ int command_ca(int argc, char **argv)
 			return subcommands[i].run(argc - 1, argv + 1);
 	}
 	nearest = command_nearest(argv[1], names);
-	fprintf(stderr, "millrace ca: unknown command \"%s\"%s%s%s\n", argv[1], nearest ? "; did you mean \"" : "",
-		nearest ? nearest : "", nearest ? "\"?" : "");
+	fprintf(stderr, "millrace ca: unknown command \"%s\"%s%s%s\n", argv[1],
+		nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 	return EXIT_UNUSABLE;
 }

@@ -1,6 +1,6 @@
 /*
- * Making the factory's keys: what `millrace ca` does, and what tests need. docs/keys.md says who holds which file.
- * Nothing here ever replaces an existing key without keeping it aside.
+ * Making the factory's keys: what `millrace ca` does, and what tests need. docs/keys.md says who holds which
+ * file. Nothing here ever replaces an existing key without keeping it aside.
  */
 #pragma once
 
@@ -22,16 +22,18 @@ struct ceremony {
 /* All of it or nothing: the folder appears under its name when it is complete and synced. 0 or -(cause). */
 int ceremony_init(const struct ceremony *ceremony, struct entropy *entropy, char *error, size_t error_len);
 /* A new station.key; the old one stays as `aside`, e.g. station.key.20261123T093000Z. */
-int ceremony_station_key(const char *dir, int64_t utc_us, char aside[static 40], char *error, size_t error_len);
-int ceremony_batch_key(const char *dir, const char *name, struct entropy *entropy, char *error, size_t error_len);
+int ceremony_station_key(const char *dir, int64_t utc_us, char aside[static 40], char *error,
+			 size_t error_len);
+int ceremony_batch_key(const char *dir, const char *name, struct entropy *entropy, char *error,
+		       size_t error_len);
 
 /*
- * A new issuing CA under the same root, whose key comes back from its offline medium as the file `root_key`. The old
- * one's files stay as issuing.crt.<stamp> and issuing.key.<stamp>: `stamp` says which. O is that of the root. Stopped in
- * the middle, it is repeated.
+ * A new issuing CA under the same root, whose key comes back from its offline medium as the file `root_key`.
+ * The old one's files stay as issuing.crt.<stamp> and issuing.key.<stamp>: `stamp` says which. O is that of
+ * the root. Stopped in the middle, it is repeated.
  */
-int ceremony_issuing_ca(const char *dir, const char *root_key, unsigned days, int64_t utc_us, struct entropy *entropy,
-			char stamp[static 24], char *error, size_t error_len);
+int ceremony_issuing_ca(const char *dir, const char *root_key, unsigned days, int64_t utc_us,
+			struct entropy *entropy, char stamp[static 24], char *error, size_t error_len);
 
 /* 1 to 32 of A-Z a-z 0-9 . _ -, first a letter or digit: it becomes a file name. */
 bool identity_key_name_is_valid(const char *name);

@@ -1,7 +1,7 @@
 /*
- * A device's certificate: IEEE 802.1AR-2018 IDevID, RFC 5280 section 4.1. The to-be-signed octets are written straight
- * in the order of the standard, around what identity_open has encoded of the issuer, so that a certificate costs little
- * more than its signature; tests have OpenSSL read, re-encode and verify them.
+ * A device's certificate: IEEE 802.1AR-2018 IDevID, RFC 5280 section 4.1. The to-be-signed octets are written
+ * straight in the order of the standard, around what identity_open has encoded of the issuer, so that a
+ * certificate costs little more than its signature; tests have OpenSSL read, re-encode and verify them.
  *
  *	identity_issue: TBS -> signer -> TBS, algorithm, signature -> done
  */
@@ -32,8 +32,8 @@ struct issue {
 };
 
 /* RFC 5280 section 4.2.1.3: critical, digitalSignature alone. */
-static const uint8_t key_usage[] = { 0x30, 0x0e, 0x06, 0x03, 0x55, 0x1d, 0x0f, 0x01, 0x01, 0xff, 0x04, 0x04, 0x03, 0x02,
-				     0x07, 0x80 };
+static const uint8_t key_usage[] = { 0x30, 0x0e, 0x06, 0x03, 0x55, 0x1d, 0x0f, 0x01,
+				     0x01, 0xff, 0x04, 0x04, 0x03, 0x02, 0x07, 0x80 };
 static const uint8_t oid_authority_key_identifier[] = { 0x55, 0x1d, 0x23 };
 static const uint8_t oid_subject_key_identifier[] = { 0x55, 0x1d, 0x0e };
 static const uint8_t oid_subject_alt_name[] = { 0x55, 0x1d, 0x11 };
@@ -42,6 +42,14 @@ static const uint8_t oid_organization[] = { 0x55, 0x04, 0x0a };
 static const uint8_t oid_common_name[] = { 0x55, 0x04, 0x03 };
 static const uint8_t oid_serial_number[] = { 0x55, 0x04, 0x05 };
 
+/* Octets of a UTF-8 sequence that begins so; 0: none does. */
+static size_t sequence_len(uint8_t first)
+{
+	if (first < 0xc2 || first > 0xf4)
+		return 0;
+	return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
 /* Well-formed UTF-8 (RFC 3629) without control characters. */
 static bool is_text(const char *text, size_t len)
 {
@@ -49,8 +57,7 @@ static bool is_text(const char *text, size_t len)
 
 	while (len > 0) {
 		uint32_t code = at[0];
-		size_t n = code < 0x80 ? 1 : code >= 0xc2 && code < 0xe0 ? 2 : code >= 0xe0 && code < 0xf0 ? 3 :
-			   code >= 0xf0 && code < 0xf5 ? 4 : 0;
+		size_t n = code < 0x80 ? 1 : sequence_len(at[0]);
 
 		if (n == 0 || n > len || code < 0x20 || code == 0x7f)
 			return false;
@@ -149,8 +156,9 @@ static void write_validity(struct mr_wr *out, const struct identity_profile *pro
 	size_t mark = der_open(out, DER_SEQUENCE);
 
 	certificate->not_before_us = utc_us / 1000000 * 1000000;
-	certificate->not_after_us = profile->validity_s > 0 ? certificate->not_before_us + profile->validity_s * 1000000
-							    : INT64_MAX;
+	certificate->not_after_us = profile->validity_s > 0
+					    ? certificate->not_before_us + profile->validity_s * 1000000
+					    : INT64_MAX;
 	write_time(out, utc_us);
 	if (profile->validity_s > 0)
 		write_time(out, certificate->not_after_us);
@@ -171,15 +179,16 @@ static void write_rdn(struct mr_wr *out, const uint8_t *oid, size_t oid_len, uin
 }
 
 /*
- * RFC 5280 appendix A.1 wants serialNumber as PrintableString, which lacks the underscore; a serial number with one is
- * a UTF8String, which every verifier reads.
+ * RFC 5280 appendix A.1 wants serialNumber as PrintableString, which lacks the underscore; a serial number
+ * with one is a UTF8String, which every verifier reads.
  */
 static void write_subject(struct mr_wr *out, const struct identity_profile *profile, const char *serial)
 {
 	size_t mark = der_open(out, DER_SEQUENCE);
 
 	if (profile->organization)
-		write_rdn(out, oid_organization, sizeof(oid_organization), DER_UTF8_STRING, profile->organization);
+		write_rdn(out, oid_organization, sizeof(oid_organization), DER_UTF8_STRING,
+			  profile->organization);
 	write_rdn(out, oid_common_name, sizeof(oid_common_name), DER_UTF8_STRING, profile->common_name);
 	write_rdn(out, oid_serial_number, sizeof(oid_serial_number),
 		  strchr(serial, '_') ? DER_UTF8_STRING : DER_PRINTABLE_STRING, serial);
@@ -203,7 +212,8 @@ static void close_extension(struct mr_wr *out, size_t mark, size_t value)
 
 static void write_authority_key_identifier(struct mr_wr *out, const struct identity *identity)
 {
-	size_t value, mark = open_extension(out, oid_authority_key_identifier, sizeof(oid_authority_key_identifier), &value);
+	size_t value, mark = open_extension(out, oid_authority_key_identifier,
+					    sizeof(oid_authority_key_identifier), &value);
 	size_t sequence = der_open(out, DER_SEQUENCE);
 
 	der_write(out, DER_CONTEXT, identity->issuer_key_id, identity->issuer_key_id_len);
@@ -214,7 +224,8 @@ static void write_authority_key_identifier(struct mr_wr *out, const struct ident
 /* RFC 7093 section 2, method 1: the leftmost 160 bits of SHA-256 over the public key. */
 static void write_subject_key_identifier(struct mr_wr *out, const uint8_t point[static 65])
 {
-	size_t value, mark = open_extension(out, oid_subject_key_identifier, sizeof(oid_subject_key_identifier), &value);
+	size_t value, mark = open_extension(out, oid_subject_key_identifier,
+					    sizeof(oid_subject_key_identifier), &value);
 	uint8_t hash[32];
 
 	if (!mr_sha256(point, 65, hash))
@@ -229,7 +240,8 @@ static void write_hardware_module_name(struct mr_wr *out, const char *hw_type_oi
 	uint8_t oid[OID_MAX];
 	size_t oid_len = encode_oid(hw_type_oid, oid);
 	size_t value, mark = open_extension(out, oid_subject_alt_name, sizeof(oid_subject_alt_name), &value);
-	size_t names = der_open(out, DER_SEQUENCE), other = der_open(out, DER_CONTEXT_CONSTRUCTED), explicit, sequence;
+	size_t names = der_open(out, DER_SEQUENCE), other = der_open(out, DER_CONTEXT_CONSTRUCTED), explicit,
+	       sequence;
 
 	der_write(out, DER_OID, oid_hardware_module_name, sizeof(oid_hardware_module_name));
 	explicit = der_open(out, DER_CONTEXT_CONSTRUCTED);
@@ -243,8 +255,9 @@ static void write_hardware_module_name(struct mr_wr *out, const char *hw_type_oi
 	close_extension(out, mark, value);
 }
 
-static void write_extensions(struct mr_wr *out, const struct identity *identity, const struct identity_profile *profile,
-			     const struct identity_csr *csr, const char *serial)
+static void write_extensions(struct mr_wr *out, const struct identity *identity,
+			     const struct identity_profile *profile, const struct identity_csr *csr,
+			     const char *serial)
 {
 	size_t explicit = der_open(out, DER_CONTEXT_CONSTRUCTED | 3), sequence = der_open(out, DER_SEQUENCE);
 
@@ -260,8 +273,8 @@ static void write_extensions(struct mr_wr *out, const struct identity *identity,
 
 /* RFC 5280 section 4.1: TBSCertificate. */
 static void write_tbs(struct mr_wr *out, const struct identity *identity, struct entropy *entropy,
-		      const struct identity_profile *profile, const struct identity_csr *csr, const char *serial,
-		      int64_t utc_us, struct identity_certificate *certificate)
+		      const struct identity_profile *profile, const struct identity_csr *csr,
+		      const char *serial, int64_t utc_us, struct identity_certificate *certificate)
 {
 	static const uint8_t version_3[] = { 0xa0, 0x03, 0x02, 0x01, 0x02 };
 	size_t mark = der_open(out, DER_SEQUENCE);
@@ -293,7 +306,8 @@ static void append_attribute(struct mr_wr *out, const char *name, const char *va
 	}
 }
 
-static bool subject_text(const struct identity_profile *profile, const char *serial, char text[static IDENTITY_SUBJECT_MAX])
+static bool subject_text(const struct identity_profile *profile, const char *serial,
+			 char text[static IDENTITY_SUBJECT_MAX])
 {
 	struct mr_wr out = mr_wr_over(text, IDENTITY_SUBJECT_MAX - 1);
 

@@ -1,7 +1,7 @@
 /*
- * A device's request: PKCS #10, RFC 2986 section 4, from a stranger. Only what matters is read: the key, which is
- * P-256 and an uncompressed point, and the signature over the request, which shows that the device holds its other half.
- * Subject and attributes are skipped: the station fills the certificate.
+ * A device's request: PKCS #10, RFC 2986 section 4, from a stranger. Only what matters is read: the key,
+ * which is P-256 and an uncompressed point, and the signature over the request, which shows that the device
+ * holds its other half. Subject and attributes are skipped: the station fills the certificate.
  */
 #include "agent/port/crypto.h"
 #include "agent/wire/cause.h"
@@ -22,7 +22,8 @@ static bool read_number(struct mr_rd *in, uint8_t out[static 32])
 	struct mr_rd number = der_read(in, DER_INTEGER, NULL);
 	const uint8_t *at = number.at;
 
-	if (number.bad || number.left == 0 || (at[0] & 0x80) || (number.left > 1 && at[0] == 0 && !(at[1] & 0x80)))
+	if (number.bad || number.left == 0 || (at[0] & 0x80) ||
+	    (number.left > 1 && at[0] == 0 && !(at[1] & 0x80)))
 		return false;
 	if (at[0] == 0)
 		mr_rd_skip(&number, 1);
@@ -33,7 +34,8 @@ static bool read_number(struct mr_rd *in, uint8_t out[static 32])
 	return true;
 }
 
-/* CertificationRequestInfo ::= version 0, subject, subjectPKInfo, attributes [0] (some encoders leave empty ones out) */
+/* CertificationRequestInfo ::= version 0, subject, subjectPKInfo, attributes [0] (some encoders leave empty
+ * ones out) */
 static bool read_info(struct mr_rd info, struct identity_csr *out)
 {
 	static const uint8_t version_0[] = { 0x02, 0x01, 0x00 };
@@ -60,7 +62,8 @@ static bool read_signature(struct mr_rd bits, uint8_t sig[static 64])
 	if (mr_rd_u8(&bits) != 0)	/* unused bits */
 		return false;
 	rs = der_read(&bits, DER_SEQUENCE, NULL);
-	return read_number(&rs, sig) && read_number(&rs, sig + 32) && rs.left == 0 && !bits.bad && bits.left == 0;
+	return read_number(&rs, sig) && read_number(&rs, sig + 32) && rs.left == 0 && !bits.bad &&
+	       bits.left == 0;
 }
 
 int identity_csr_check(const uint8_t *der, size_t len, struct identity_csr *out)

@@ -1,6 +1,7 @@
 /*
- * DER (ITU-T X.690 section 10) over the cursor: just what a certificate and a request need. Lengths are definite and
- * the shortest possible, tags have one octet, contents stay under 64 KiB; a reader refuses everything else by `bad`.
+ * DER (ITU-T X.690 section 10) over the cursor: just what a certificate and a request need. Lengths are
+ * definite and the shortest possible, tags have one octet, contents stay under 64 KiB; a reader refuses
+ * everything else by `bad`.
  */
 #pragma once
 
@@ -49,7 +50,8 @@ static inline struct mr_rd der_read(struct mr_rd *in, uint8_t tag, struct mr_rd 
 	return content;
 }
 
-/* Opens an element and returns its mark; der_close writes the length, making room for it when it needs more octets. */
+/* Opens an element and returns its mark; der_close writes the length, making room for it when it needs more
+ * octets. */
 static inline size_t der_open(struct mr_wr *out, uint8_t tag)
 {
 	mr_wr_u8(out, tag);

@@ -36,7 +36,8 @@ static void date_text(int64_t us, char text[static 32])
 		(void)snprintf(text, 32, "an impossible date");
 }
 
-static int check_validity(const X509 *certificate, const char *name, int64_t utc_us, const struct keyfile_error *error)
+static int check_validity(const X509 *certificate, const char *name, int64_t utc_us,
+			  const struct keyfile_error *error)
 {
 	int64_t from_us = identity_time_us(X509_get0_notBefore(certificate));
 	int64_t to_us = identity_time_us(X509_get0_notAfter(certificate));
@@ -46,11 +47,14 @@ static int check_validity(const X509 *certificate, const char *name, int64_t utc
 	date_text(to_us, to);
 	date_text(utc_us, now);
 	if (utc_us > to_us)
-		(void)keyfile_complain(error, "%s/%s: expired on %s, the clock says %s; set the clock, or renew it: "
-				       "`millrace ca new-issuing-ca`, docs/keys.md", error->dir, name, to, now);
+		(void)keyfile_complain(error,
+				       "%s/%s: expired on %s, the clock says %s; set the clock, or renew it: "
+				       "`millrace ca new-issuing-ca`, docs/keys.md",
+				       error->dir, name, to, now);
 	else if (utc_us < from_us)
-		(void)keyfile_complain(error, "%s/%s: is not valid before %s, the clock says %s; set the clock", error->dir, name,
-				       from, now);
+		(void)keyfile_complain(error,
+				       "%s/%s: is not valid before %s, the clock says %s; set the clock",
+				       error->dir, name, from, now);
 	else
 		return 0;
 	return -MR_CAUSE_CERTIFICATE_EXPIRED;
@@ -62,21 +66,30 @@ static bool is_ca(X509 *certificate)
 }
 
 /* The issuing CA is what it says: made by the root, a CA, the certificate of issuing.key. */
-static int check_issuer(X509 *root, X509 *issuing, const EVP_PKEY *key, int64_t utc_us, const struct keyfile_error *error)
+static int check_issuer(X509 *root, X509 *issuing, const EVP_PKEY *key, int64_t utc_us,
+			const struct keyfile_error *error)
 {
 	const char *dir = error->dir;
 	int expired;
 
 	if (!is_ca(root) || X509_verify(root, X509_get0_pubkey(root)) != 1)
-		(void)keyfile_complain(error, "%s/root.crt: is not a self-signed CA certificate; bring it back from the backup",
-				       dir);
+		(void)keyfile_complain(
+			error,
+			"%s/root.crt: is not a self-signed CA certificate; bring it back from the backup",
+			dir);
 	else if (!is_ca(issuing) || X509_check_issued(root, issuing) != X509_V_OK ||
 		 X509_verify(issuing, X509_get0_pubkey(root)) != 1)
-		(void)keyfile_complain(error, "%s/issuing.crt: is not a CA certificate made by root.crt; bring both back from "
-				       "the same backup", dir);
+		(void)keyfile_complain(
+			error,
+			"%s/issuing.crt: is not a CA certificate made by root.crt; bring both back from "
+			"the same backup",
+			dir);
 	else if (EVP_PKEY_eq(X509_get0_pubkey(issuing), key) != 1)
-		(void)keyfile_complain(error, "%s/issuing.key: does not belong to issuing.crt; bring both back from the same "
-				       "backup", dir);
+		(void)keyfile_complain(
+			error,
+			"%s/issuing.key: does not belong to issuing.crt; bring both back from the same "
+			"backup",
+			dir);
 	else if ((expired = check_validity(root, "root.crt", utc_us, error)) != 0 ||
 		 (expired = check_validity(issuing, "issuing.crt", utc_us, error)) != 0)
 		return expired;
@@ -100,8 +113,11 @@ static bool cache_issuer(struct identity *identity, X509 *issuing, const struct 
 					IDENTITY_CERT_MAX);
 	if (!key_id || ASN1_STRING_length(key_id) <= 0 ||
 	    (size_t)ASN1_STRING_length(key_id) > sizeof(identity->issuer_key_id))
-		return keyfile_complain(error, "%s/issuing.crt: has no usable subject key identifier; make the CA with "
-					"`millrace ca init`", dir);
+		return keyfile_complain(
+			error,
+			"%s/issuing.crt: has no usable subject key identifier; make the CA with "
+			"`millrace ca init`",
+			dir);
 	at = identity->issuer_der;
 	identity->issuer_der_len = (size_t)i2d_X509(issuing, &at);
 	at = identity->issuer_subject;
@@ -109,8 +125,10 @@ static bool cache_issuer(struct identity *identity, X509 *issuing, const struct 
 	identity->issuer_key_id_len = (size_t)ASN1_STRING_length(key_id);
 	mr_copy(identity->issuer_key_id, ASN1_STRING_get0_data(key_id), identity->issuer_key_id_len);
 	if (!identity_common_name(issuing, identity->issuer_name))
-		return keyfile_complain(error, "%s/issuing.crt: its subject has no common name; make the CA with "
-					"`millrace ca init`", dir);
+		return keyfile_complain(error,
+					"%s/issuing.crt: its subject has no common name; make the CA with "
+					"`millrace ca init`",
+					dir);
 	identity->not_before_us = identity_time_us(X509_get0_notBefore(issuing));
 	identity->not_after_us = identity_time_us(X509_get0_notAfter(issuing));
 	return true;
@@ -145,9 +163,13 @@ static bool open_record_key(struct identity *identity, const char *dir, const st
 	if (!identity->record_key ||
 	    identity_record_public(dir, public_key, identity->record_key_id, error->text, error->cap) != 0)
 		return false;
-	if (!keyfile_point(identity->record_key, of_private) || !mr_equal(public_key, of_private, sizeof(of_private)))
-		return keyfile_complain(error, "%s/record.key: does not belong to record.pub; bring both back from the same "
-					"backup", dir);
+	if (!keyfile_point(identity->record_key, of_private) ||
+	    !mr_equal(public_key, of_private, sizeof(of_private)))
+		return keyfile_complain(
+			error,
+			"%s/record.key: does not belong to record.pub; bring both back from the same "
+			"backup",
+			dir);
 	return true;
 }
 
@@ -170,15 +192,19 @@ static int open_all(struct identity *identity, const char *dir, const char *batc
 	int result = -MR_CAUSE_SIGNER_UNAVAILABLE;
 
 	if (!identity_key_name_is_valid(batch_key)) {
-		(void)keyfile_complain(error, "the batch key's name \"%.40s\" is not 1 to 32 of A-Z a-z 0-9 . _ -, beginning "
-				       "with a letter or digit", batch_key);
+		(void)keyfile_complain(
+			error,
+			"the batch key's name \"%.40s\" is not 1 to 32 of A-Z a-z 0-9 . _ -, beginning "
+			"with a letter or digit",
+			batch_key);
 		return result;
 	}
 	(void)snprintf(batch_file, sizeof(batch_file), "batch/%s.key", batch_key);
 	if (keyfile_check_dir(dir, error) && (root = keyfile_certificate(dir, "root.crt", error)) &&
 	    (issuing = keyfile_certificate(dir, "issuing.crt", error)) &&
 	    (identity->issuing_key = keyfile_private_key(dir, "issuing.key", "EC", error)) &&
-	    open_station_key(identity, dir, error) && keyfile_secret(dir, batch_file, identity->batch_key, error) &&
+	    open_station_key(identity, dir, error) &&
+	    keyfile_secret(dir, batch_file, identity->batch_key, error) &&
 	    open_pin_key(identity, dir, error) && open_record_key(identity, dir, error)) {
 		result = check_issuer(root, issuing, identity->issuing_key, utc_us, error);
 		if (result == 0 && !cache_issuer(identity, issuing, error))
@@ -245,7 +271,8 @@ const uint8_t *identity_issuer_der(const struct identity *identity, size_t *len)
 	return identity->issuer_der;
 }
 
-/* Its own context for each call: the key itself is only read, which OpenSSL allows from any number of threads. */
+/* Its own context for each call: the key itself is only read, which OpenSSL allows from any number of
+ * threads. */
 int identity_sign_record(void *ctx, const uint8_t hash[static 32], uint8_t *sig, size_t *sig_len)
 {
 	const struct identity *identity = ctx;
@@ -260,7 +287,8 @@ int identity_sign_record(void *ctx, const uint8_t hash[static 32], uint8_t *sig,
 	return ok ? 0 : -MR_CAUSE_SIGNER_UNAVAILABLE;
 }
 
-int identity_record_public(const char *dir, uint8_t public_key[static 65], char key_id[24], char *error, size_t error_len)
+int identity_record_public(const char *dir, uint8_t public_key[static 65], char key_id[24], char *error,
+			   size_t error_len)
 {
 	const struct keyfile_error complaint = { error, error_len, dir };
 
@@ -271,8 +299,8 @@ int identity_record_public(const char *dir, uint8_t public_key[static 65], char 
 	return 0;
 }
 
-bool identity_record_verify(const uint8_t public_key[static 65], const uint8_t hash[static 32], const uint8_t *sig,
-			    size_t sig_len)
+bool identity_record_verify(const uint8_t public_key[static 65], const uint8_t hash[static 32],
+			    const uint8_t *sig, size_t sig_len)
 {
 	const uint8_t *at = sig;
 	uint8_t raw[64];
@@ -285,7 +313,8 @@ bool identity_record_verify(const uint8_t public_key[static 65], const uint8_t h
 	return ok && mr_p256_verify(public_key, hash, raw);
 }
 
-bool identity_verify(const uint8_t public_key[static 65], const uint8_t hash[static 32], const uint8_t sig[static 64])
+bool identity_verify(const uint8_t public_key[static 65], const uint8_t hash[static 32],
+		     const uint8_t sig[static 64])
 {
 	return mr_p256_verify(public_key, hash, sig);
 }

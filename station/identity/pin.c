@@ -20,7 +20,8 @@
 #include "station/identity/private.h"
 
 #define ITERATIONS_MIN 1000
-#define HALF 40		/* octets: 256 bits and 64 more, so that the reduction shows no bias (RFC 9383 section 3.2) */
+#define HALF 40 /* octets: 256 bits and 64 more, so that the reduction shows no bias (RFC 9383 section 3.2)  \
+		 */
 
 /* Digits weighted 3 and 1 in turn, from the left; the last digit makes the sum a multiple of 10. */
 char pin_wps_checksum(const char *digits)
@@ -71,7 +72,8 @@ static bool is_doubled_run(const char *pin, size_t len)
 
 bool pin_is_weak(const char *pin)
 {
-	/* 20202021: Matter's test code. 11223344 and its like are caught by rule; so is 12345670, the WPS default. */
+	/* 20202021: Matter's test code. 11223344 and its like are caught by rule; so is 12345670, the WPS
+	 * default. */
 	static const char *const published[] = { "20202021", "31415926", "314159", "27182818", "271828" };
 	size_t len = strlen(pin);
 
@@ -92,10 +94,12 @@ void pin_generate(struct entropy *entropy, const struct pin_policy *policy, char
 	unsigned drawn = policy->wps_checksum ? policy->digits - 1 : policy->digits;
 	uint64_t bound = 1;
 
-	assert(policy->digits >= 6 && policy->digits < IDENTITY_PIN_MAX && (!policy->wps_checksum || policy->digits == 8));
+	assert(policy->digits >= 6 && policy->digits < IDENTITY_PIN_MAX &&
+	       (!policy->wps_checksum || policy->digits == 8));
 	for (unsigned i = 0; i < drawn; i++)
 		bound *= 10;
-	/* The whole number is drawn at once: entropy_below rejects what would make some numbers likelier than others. */
+	/* The whole number is drawn at once: entropy_below rejects what would make some numbers likelier than
+	 * others. */
 	do {
 		uint64_t number = entropy_below(entropy, bound);
 
@@ -111,11 +115,13 @@ void pin_generate(struct entropy *entropy, const struct pin_policy *policy, char
 
 bool pin_derive(const uint8_t pin_key[static 32], struct identity *identity)
 {
-	static const char seal[] = "millrace pin seal", lookup[] = "millrace pin lookup", name[] = "millrace pin key id";
+	static const char seal[] = "millrace pin seal", lookup[] = "millrace pin lookup",
+			  name[] = "millrace pin key id";
 	uint8_t id[32];
 
 	return mr_hkdf_sha256(NULL, 0, pin_key, 32, seal, sizeof(seal) - 1, identity->pin_seal_key, 32) &&
-	       mr_hkdf_sha256(NULL, 0, pin_key, 32, lookup, sizeof(lookup) - 1, identity->pin_lookup_key, 32) &&
+	       mr_hkdf_sha256(NULL, 0, pin_key, 32, lookup, sizeof(lookup) - 1, identity->pin_lookup_key,
+			      32) &&
 	       mr_hkdf_sha256(NULL, 0, pin_key, 32, name, sizeof(name) - 1, id, sizeof(id)) &&
 	       keyfile_id("pin-", id, sizeof(id), identity->kek_id);
 }
@@ -143,8 +149,8 @@ static struct mr_wr associated(uint8_t room[static 600], const char *product, co
 	return ad;
 }
 
-int pin_seal(const struct identity *identity, struct entropy *entropy, const char *product, const char *serial,
-	     const char *pin, uint8_t out[static PIN_SEALED_MAX], size_t *len)
+int pin_seal(const struct identity *identity, struct entropy *entropy, const char *product,
+	     const char *serial, const char *pin, uint8_t out[static PIN_SEALED_MAX], size_t *len)
 {
 	uint8_t room[600];
 	struct mr_wr ad = associated(room, product, serial);
@@ -160,8 +166,8 @@ int pin_seal(const struct identity *identity, struct entropy *entropy, const cha
 	return 0;
 }
 
-int pin_open(const struct identity *identity, const char *product, const char *serial, const uint8_t *sealed, size_t len,
-	     char pin[static IDENTITY_PIN_MAX])
+int pin_open(const struct identity *identity, const char *product, const char *serial, const uint8_t *sealed,
+	     size_t len, char pin[static IDENTITY_PIN_MAX])
 {
 	uint8_t room[600], plain[IDENTITY_PIN_MAX];
 	struct mr_wr ad = associated(room, product, serial);
@@ -253,8 +259,9 @@ int pin_verifier(const char *pin, const char *serial, const uint8_t salt[static 
 	put_counted(&in, serial);
 	if (in.bad || iterations < ITERATIONS_MIN || iterations > INT32_MAX)
 		return -MR_CAUSE_TOO_LONG;
-	ok = PKCS5_PBKDF2_HMAC((const char *)in.buf, (int)in.len, salt, 16, (int)iterations, EVP_sha256(), sizeof(halves),
-			       halves) == 1 && verifier_of(halves, w0, l);
+	ok = PKCS5_PBKDF2_HMAC((const char *)in.buf, (int)in.len, salt, 16, (int)iterations, EVP_sha256(),
+			       sizeof(halves), halves) == 1 &&
+	     verifier_of(halves, w0, l);
 	OPENSSL_cleanse(room, sizeof(room));
 	OPENSSL_cleanse(halves, sizeof(halves));
 	if (!ok) {

@@ -1,9 +1,10 @@
 /*
  * Serial numbers of a batch, handed out once each.
  *
- * A pattern is a counter between two texts. What is used of it is a set of bits, 64 to an entry of a hash table, so
- * that the contiguous past of a long batch takes two bits' worth of memory per number and a scattered one still little.
- * A list is the file's text, cut at its line ends, with a hash table over the lines.
+ * A pattern is a counter between two texts. What is used of it is a set of bits, 64 to an entry of a hash
+ * table, so that the contiguous past of a long batch takes two bits' worth of memory per number and a
+ * scattered one still little. A list is the file's text, cut at its line ends, with a hash table over the
+ * lines.
  */
 #include <assert.h>
 #include <errno.h>
@@ -53,7 +54,8 @@ struct serial_pool {
 
 static bool is_serial_character(char c)
 {
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+	       c == '_' || c == '-';
 }
 
 static bool all_serial_characters(const char *text, size_t len)
@@ -132,7 +134,8 @@ static void use_number(struct pattern *p, uint64_t number)
 
 static struct serial_pool *complain(char *error, size_t error_len, const char *pattern, const char *what)
 {
-	(void)snprintf(error, error_len, "the serial pattern \"%.60s\" %s; an example: AC1{07}", pattern, what);
+	(void)snprintf(error, error_len, "the serial pattern \"%.60s\" %s; an example: AC1{07}", pattern,
+		       what);
 	return NULL;
 }
 
@@ -149,20 +152,23 @@ struct serial_pool *serial_pool_pattern(const char *pattern, uint64_t first, cha
 	before = (size_t)(open - pattern);
 	after = strlen(close + 1);
 	if (close - open < 3 || close - open > 4 || open[1] != '0')
-		return complain(error, error_len, pattern, "has a counter that is not {0N}, N digits with leading zeros");
+		return complain(error, error_len, pattern,
+				"has a counter that is not {0N}, N digits with leading zeros");
 	for (const char *at = open + 2; at < close; at++)
 		digits = *at >= '0' && *at <= '9' ? digits * 10 + (unsigned)(*at - '0') : 1000;
 	if (digits < 1 || digits > COUNTER_DIGITS_MAX)
 		return complain(error, error_len, pattern, "has a counter that is not of 1 to 18 digits");
 	if (!all_serial_characters(pattern, before) || !all_serial_characters(close + 1, after))
-		return complain(error, error_len, pattern, "has a character outside A-Z a-z 0-9 . _ - around its counter");
+		return complain(error, error_len, pattern,
+				"has a character outside A-Z a-z 0-9 . _ - around its counter");
 	if (before + digits + after > IDENTITY_SERIAL_MAX)
 		return complain(error, error_len, pattern, "gives serial numbers of more than 32 characters");
 	for (unsigned i = 0; i < digits; i++)
 		limit *= 10;
 	if (first >= limit) {
-		(void)snprintf(error, error_len, "the serial pattern \"%.60s\" counts to %llu and cannot start at %llu", pattern,
-			       (unsigned long long)(limit - 1), (unsigned long long)first);
+		(void)snprintf(error, error_len,
+			       "the serial pattern \"%.60s\" counts to %llu and cannot start at %llu",
+			       pattern, (unsigned long long)(limit - 1), (unsigned long long)first);
 		return NULL;
 	}
 	pool = calloc(1, sizeof(*pool));
@@ -181,8 +187,8 @@ static bool number_of(const struct pattern *p, const char *serial, uint64_t *num
 {
 	size_t before = strlen(p->prefix), digits = p->digits;
 
-	if (strlen(serial) != before + digits + strlen(p->suffix) || strncmp(serial, p->prefix, before) != 0 ||
-	    strcmp(serial + before + digits, p->suffix) != 0)
+	if (strlen(serial) != before + digits + strlen(p->suffix) ||
+	    strncmp(serial, p->prefix, before) != 0 || strcmp(serial + before + digits, p->suffix) != 0)
 		return false;
 	*number = 0;
 	for (size_t i = 0; i < digits; i++) {
@@ -253,8 +259,9 @@ static bool wrong_line(const struct cutter *cut, const char *what, const char *s
 {
 	char shown[3 * IDENTITY_SERIAL_MAX];
 
-	(void)snprintf(cut->error, cut->error_len, "%s:%zu: %s%s%s%s", cut->name, cut->line, what, len ? " \"" : "",
-		       len ? log_escape(shown, sizeof(shown), serial, len) : "", len ? "\"" : "");
+	(void)snprintf(cut->error, cut->error_len, "%s:%zu: %s%s%s%s", cut->name, cut->line, what,
+		       len ? " \"" : "", len ? log_escape(shown, sizeof(shown), serial, len) : "",
+		       len ? "\"" : "");
 	return false;
 }
 
@@ -295,7 +302,8 @@ static void skip_header(struct cutter *cut)
 		*cut = ahead;
 }
 
-static bool add_line(struct list *list, const struct cutter *cut, size_t *text_len, const char *serial, size_t len)
+static bool add_line(struct list *list, const struct cutter *cut, size_t *text_len, const char *serial,
+		     size_t len)
 {
 	char *to = list->text + *text_len;
 	uint32_t *slot;
@@ -306,13 +314,15 @@ static bool add_line(struct list *list, const struct cutter *cut, size_t *text_l
 		return wrong_line(cut, "a serial number has at most 32 characters, not", serial,
 				  len > IDENTITY_SERIAL_MAX + 8 ? IDENTITY_SERIAL_MAX + 8 : len);
 	if (!all_serial_characters(serial, len))
-		return wrong_line(cut, "a serial number is made of A-Z a-z 0-9 . _ -, not as here:", serial, len);
+		return wrong_line(cut, "a serial number is made of A-Z a-z 0-9 . _ -, not as here:", serial,
+				  len);
 	mr_copy(to, serial, len);
 	to[len] = '\0';
 	list->start[list->count] = (uint32_t)*text_len;
 	slot = find_slot(list, to);
 	if (*slot != 0) {
-		(void)snprintf(cut->error, cut->error_len, "%s:%zu: the serial number \"%s\" stands in line %zu already", cut->name,
+		(void)snprintf(cut->error, cut->error_len,
+			       "%s:%zu: the serial number \"%s\" stands in line %zu already", cut->name,
 			       cut->line, to, *slot - 1 + (cut->csv ? 2 : (size_t)1));
 		return false;
 	}
@@ -321,9 +331,12 @@ static bool add_line(struct list *list, const struct cutter *cut, size_t *text_l
 	return true;
 }
 
-struct serial_pool *serial_pool_text(const char *name, const char *bytes, size_t len, char *error, size_t error_len)
+struct serial_pool *serial_pool_text(const char *name, const char *bytes, size_t len, char *error,
+				     size_t error_len)
 {
-	struct cutter cut = { .name = name, .at = bytes, .end = bytes + len, .error = error, .error_len = error_len };
+	struct cutter cut = {
+		.name = name, .at = bytes, .end = bytes + len, .error = error, .error_len = error_len
+	};
 	struct serial_pool *pool = calloc(1, sizeof(*pool));
 	struct list *list = pool ? &pool->list : NULL;
 	const char *serial;
@@ -344,7 +357,8 @@ struct serial_pool *serial_pool_text(const char *name, const char *bytes, size_t
 		list->slots = calloc(list->cap, sizeof(*list->slots));
 	}
 	if (!pool || !list->text || !list->start || !list->used || !list->slots) {
-		(void)snprintf(error, error_len, "%s: %s", name, len > FILE_SIZE_MAX ? "is longer than 256 MiB" : "no memory for it");
+		(void)snprintf(error, error_len, "%s: %s", name,
+			       len > FILE_SIZE_MAX ? "is longer than 256 MiB" : "no memory for it");
 		serial_pool_destroy(pool);
 		return NULL;
 	}
@@ -397,7 +411,8 @@ struct serial_pool *serial_pool_file(const char *path, char *error, size_t error
 		if (text && read_all(fd, text, len))
 			pool = serial_pool_text(path, text, len, error, error_len);
 		else
-			(void)snprintf(error, error_len, "%s: %s", path, text ? "could not be read whole" : "no memory for it");
+			(void)snprintf(error, error_len, "%s: %s", path,
+				       text ? "could not be read whole" : "no memory for it");
 	}
 	free(text);
 	if (fd >= 0)
@@ -441,7 +456,8 @@ const char *serial_pool_take(struct serial_pool *pool)
 
 uint64_t serial_pool_left(const struct serial_pool *pool)
 {
-	return pool->is_list ? pool->list.left : pool->pattern.limit - pool->pattern.next - pool->pattern.ahead;
+	return pool->is_list ? pool->list.left
+			     : pool->pattern.limit - pool->pattern.next - pool->pattern.ahead;
 }
 
 void serial_pool_destroy(struct serial_pool *pool)

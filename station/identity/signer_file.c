@@ -1,6 +1,6 @@
 /*
- * The CA's key from its file: signs at once, in the caller's thread. The context is set up once; a signature then costs
- * what the curve costs.
+ * The CA's key from its file: signs at once, in the caller's thread. The context is set up once; a signature
+ * then costs what the curve costs.
  */
 #include <openssl/err.h>
 #include <openssl/evp.h>

@@ -1,6 +1,7 @@
 /*
- * An emulated HSM: one session, a fixed time per signature, requests wait in line. For planning a line whose CA key
- * lives in a token (a USB token may take 700 ms), and for tests of what happens while it takes its time.
+ * An emulated HSM: one session, a fixed time per signature, requests wait in line. For planning a line whose
+ * CA key lives in a token (a USB token may take 700 ms), and for tests of what happens while it takes its
+ * time.
  */
 #include <stdlib.h>
 

@@ -17,7 +17,8 @@ static void use_up(struct serial_pool *pool)
 	char first[IDENTITY_SERIAL_MAX + 1] = "";
 
 	while ((serial = serial_pool_take(pool)) != NULL) {
-		if (!serial_is_valid(serial) || strcmp(serial, first) == 0 || serial_pool_left(pool) != --left)
+		if (!serial_is_valid(serial) || strcmp(serial, first) == 0 ||
+		    serial_pool_left(pool) != --left)
 			abort();
 		if (!first[0])
 			memcpy(first, serial, strlen(serial) + 1);

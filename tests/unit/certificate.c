@@ -1,8 +1,9 @@
 /*
  * A device's certificate: the profile of IEEE 802.1AR, field by field, with OpenSSL as the judge.
- * links: station/identity/certificate.c station/identity/identity.c station/identity/keyfile.c station/identity/ceremony.c
- * links: station/identity/pin.c station/identity/serial.c station/identity/signer_file.c station/identity/signer_slow.c
- * links: station/identity/csr.c station/base/entropy.c station/base/loop.c station/base/log.c agent/wire/hkdf.c
+ *
+ * links: station/identity/certificate.c station/identity/identity.c station/identity/keyfile.c
+ * links: station/identity/ceremony.c station/identity/pin.c station/identity/serial.c
+ * links: station/identity/signer_file.c station/base/entropy.c station/base/log.c agent/wire/hkdf.c
  * links: agent/wire/cause.c agent/port/linux/crypto_openssl.c
  */
 #include <setjmp.h>
@@ -47,7 +48,10 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 static int begin(void **state)
 {
 	struct bench *b = calloc(1, sizeof(*b));
-	struct ceremony plan = { .dir = b->dir, .organization = "Acme", .root_days = 7300, .issuing_days = 1825,
+	struct ceremony plan = { .dir = b->dir,
+				 .organization = "Acme",
+				 .root_days = 7300,
+				 .issuing_days = 1825,
 				 .utc_us = NOW_US };
 	char error[300] = "";
 	size_t len = 0;
@@ -96,25 +100,28 @@ static void on_issued(void *ctx, int result, const struct identity_certificate *
 		issued->certificate = *certificate;
 }
 
-static X509 *issue(struct bench *b, const struct identity_profile *profile, const char *serial, int64_t utc_us,
-		   struct identity_certificate *out)
+static X509 *issue(struct bench *b, const struct identity_profile *profile, const char *serial,
+		   int64_t utc_us, struct identity_certificate *out)
 {
 	struct issued issued = { 0 };
 	const uint8_t *at = issued.certificate.der;
 	X509 *certificate;
 	uint8_t *der = NULL;
 
-	assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, profile, &b->csr, serial, utc_us, on_issued,
-					&issued), 0);
+	assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, profile, &b->csr, serial, utc_us,
+					on_issued, &issued),
+			 0);
 	assert_int_equal(issued.calls, 1);
 	assert_int_equal(issued.result, 0);
 	certificate = d2i_X509(NULL, &at, (long)issued.certificate.len);
 	assert_non_null(certificate);
 	assert_ptr_equal(at, issued.certificate.der + issued.certificate.len);
-	/* What OpenSSL writes from what it read is what we wrote: the DER is canonical. The setter drops its cached copy. */
+	/* What OpenSSL writes from what it read is what we wrote: the DER is canonical. The setter drops its
+	 * cached copy. */
 	assert_int_equal(X509_set_version(certificate, X509_VERSION_3), 1);
 	assert_int_equal(i2d_re_X509_tbs(certificate, &der) > 0, 1);
-	assert_non_null(memmem(issued.certificate.der, issued.certificate.len, der, (size_t)i2d_re_X509_tbs(certificate, NULL)));
+	assert_non_null(memmem(issued.certificate.der, issued.certificate.len, der,
+			       (size_t)i2d_re_X509_tbs(certificate, NULL)));
 	OPENSSL_free(der);
 	X509_free(certificate);
 	at = issued.certificate.der;
@@ -178,7 +185,9 @@ static void openssl_verifies_every_profile_strictly_up_to_the_root(void **state)
 		};
 		X509 *certificate = issue(b, &profile, "AC10000001", NOW_US, NULL);
 
-		assert_string_equal(X509_verify_cert_error_string(strict_verdict(b, certificate, NOW_US / 1000000 + 1)), "ok");
+		assert_string_equal(
+			X509_verify_cert_error_string(strict_verdict(b, certificate, NOW_US / 1000000 + 1)),
+			"ok");
 		X509_free(certificate);
 	}
 }
@@ -196,7 +205,8 @@ static void a_certificate_with_one_bit_changed_is_not_verified(void **state)
 	serial[9] ^= 3;
 	certificate = d2i_X509(NULL, &at, (long)c.len);
 	assert_non_null(certificate);
-	assert_int_equal(strict_verdict(b, certificate, NOW_US / 1000000 + 1), X509_V_ERR_CERT_SIGNATURE_FAILURE);
+	assert_int_equal(strict_verdict(b, certificate, NOW_US / 1000000 + 1),
+			 X509_V_ERR_CERT_SIGNATURE_FAILURE);
 	X509_free(certificate);
 }
 
@@ -209,7 +219,8 @@ static void another_factory_does_not_vouch_for_it(void **state)
 
 	assert_int_equal(begin(&other_state), 0);
 	other = other_state;
-	assert_int_equal(strict_verdict(other, certificate, NOW_US / 1000000 + 1), X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+	assert_int_equal(strict_verdict(other, certificate, NOW_US / 1000000 + 1),
+			 X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
 	X509_free(certificate);
 	(void)end(&other_state);
 }
@@ -260,9 +271,11 @@ static void without_validity_it_never_expires(void **state)
 	X509 *certificate = issue(b, &plain, "AC10000001", NOW_US, &c);
 
 	assert_int_equal(ASN1_STRING_type(X509_get0_notBefore(certificate)), V_ASN1_UTCTIME);
-	assert_string_equal((const char *)ASN1_STRING_get0_data(X509_get0_notBefore(certificate)), "261123093045Z");
+	assert_string_equal((const char *)ASN1_STRING_get0_data(X509_get0_notBefore(certificate)),
+			    "261123093045Z");
 	assert_int_equal(ASN1_STRING_type(X509_get0_notAfter(certificate)), V_ASN1_GENERALIZEDTIME);
-	assert_string_equal((const char *)ASN1_STRING_get0_data(X509_get0_notAfter(certificate)), "99991231235959Z");
+	assert_string_equal((const char *)ASN1_STRING_get0_data(X509_get0_notAfter(certificate)),
+			    "99991231235959Z");
 	assert_int_equal(c.not_before_us, NOW_US);
 	assert_int_equal(c.not_after_us, INT64_MAX);
 	X509_free(certificate);
@@ -278,14 +291,16 @@ static void years_from_2050_on_are_written_with_four_digits(void **state)
 
 	profile.validity_s = to_2049_end;
 	certificate = issue(b, &profile, "A", NOW_US, &c);
-	assert_string_equal((const char *)ASN1_STRING_get0_data(X509_get0_notAfter(certificate)), "491231235959Z");
+	assert_string_equal((const char *)ASN1_STRING_get0_data(X509_get0_notAfter(certificate)),
+			    "491231235959Z");
 	assert_int_equal(c.not_after_us, INT64_C(2524607999000000));
 	X509_free(certificate);
 
 	profile.validity_s = to_2049_end + 1;
 	certificate = issue(b, &profile, "A", NOW_US, &c);
 	assert_int_equal(ASN1_STRING_type(X509_get0_notAfter(certificate)), V_ASN1_GENERALIZEDTIME);
-	assert_string_equal((const char *)ASN1_STRING_get0_data(X509_get0_notAfter(certificate)), "20500101000000Z");
+	assert_string_equal((const char *)ASN1_STRING_get0_data(X509_get0_notAfter(certificate)),
+			    "20500101000000Z");
 	X509_free(certificate);
 }
 
@@ -311,8 +326,9 @@ static void the_hardware_module_name_carries_type_and_serial_number(void **state
 	const GENERAL_NAME *name;
 	ASN1_TYPE *value;
 	/* RFC 4108 section 5: SEQUENCE { 1.3.6.1.4.1.32473.1, OCTET STRING "AC10000001" } */
-	static const uint8_t expected[] = { 0x30, 0x17, 0x06, 0x09, 0x2b, 0x06, 0x01, 0x04, 0x01, 0x81, 0xfd, 0x59, 0x01,
-					    0x04, 0x0a, 'A', 'C', '1', '0', '0', '0', '0', '0', '0', '1' };
+	static const uint8_t expected[] = { 0x30, 0x17, 0x06, 0x09, 0x2b, 0x06, 0x01, 0x04, 0x01,
+					    0x81, 0xfd, 0x59, 0x01, 0x04, 0x0a, 'A',  'C',  '1',
+					    '0',  '0',	'0',  '0',  '0',  '0',	'1' };
 	char text[64];
 
 	profile.hw_type_oid = "1.3.6.1.4.1.32473.1";
@@ -359,8 +375,12 @@ static void the_longest_names_fit_and_verify(void **state)
 {
 	struct bench *b = *state;
 	char o[65], cn[65], serial[33];
-	const struct identity_profile profile = { .organization = o, .common_name = cn, .subject_key_identifier = true,
-						  .validity_s = 1, .hw_type_oid = "1.3.6.1.4.1.4294967295.4294967295.4294967295" };
+	const struct identity_profile profile = { .organization = o,
+						  .common_name = cn,
+						  .subject_key_identifier = true,
+						  .validity_s = 1,
+						  .hw_type_oid =
+							  "1.3.6.1.4.1.4294967295.4294967295.4294967295" };
 	struct identity_certificate c;
 	X509 *certificate;
 
@@ -416,14 +436,18 @@ static void profiles_that_make_no_certificate_are_refused_before_the_signer_is_a
 	long_name[65] = '\0';
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		assert_non_null(identity_profile_wrong(&wrong[i]));
-		assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, &wrong[i], &b->csr, "A", NOW_US, on_issued,
-						&issued), -MR_CAUSE_TOO_LONG);
+		assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, &wrong[i], &b->csr, "A",
+						NOW_US, on_issued, &issued),
+				 -MR_CAUSE_TOO_LONG);
 	}
-	assert_null(identity_profile_wrong(&(struct identity_profile){ .common_name = "Mühle 水車 \xf0\x9f\x8f\xad" }));
-	for (const char *const *serial = (const char *const[]){ "", "a b", "a/b", "012345678901234567890123456789012", NULL };
+	assert_null(identity_profile_wrong(
+		&(struct identity_profile){ .common_name = "Mühle 水車 \xf0\x9f\x8f\xad" }));
+	for (const char *const *serial =
+		     (const char *const[]){ "", "a b", "a/b", "012345678901234567890123456789012", NULL };
 	     *serial; serial++)
-		assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, &plain, &b->csr, *serial, NOW_US, on_issued,
-						&issued), -MR_CAUSE_TOO_LONG);
+		assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, &plain, &b->csr, *serial,
+						NOW_US, on_issued, &issued),
+				 -MR_CAUSE_TOO_LONG);
 	assert_int_equal(issued.calls, 0);
 }
 
@@ -433,12 +457,16 @@ static void nothing_is_issued_outside_the_issuers_own_time(void **state)
 	struct issued issued = { 0 };
 	const int64_t end_us = identity_issuer_not_after_us(b->identity);
 
-	assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, &plain, &b->csr, "A", end_us + 1, on_issued, &issued),
+	assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, &plain, &b->csr, "A", end_us + 1,
+					on_issued, &issued),
 			 -MR_CAUSE_CERTIFICATE_EXPIRED);
-	assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, &plain, &b->csr, "A", NOW_US - INT64_C(3) * 86400000000,
-					on_issued, &issued), -MR_CAUSE_CERTIFICATE_EXPIRED);
+	assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, &plain, &b->csr, "A",
+					NOW_US - INT64_C(3) * 86400000000, on_issued, &issued),
+			 -MR_CAUSE_CERTIFICATE_EXPIRED);
 	assert_int_equal(issued.calls, 0);
-	assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, &plain, &b->csr, "A", end_us, on_issued, &issued), 0);
+	assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, &plain, &b->csr, "A", end_us,
+					on_issued, &issued),
+			 0);
 	assert_int_equal(issued.calls, 1);
 }
 

@@ -1,8 +1,11 @@
 /*
- * The folder of keys: made whole or not at all, opened only when every file is right, each complaint with its remedy.
- * links: station/identity/identity.c station/identity/keyfile.c station/identity/ceremony.c station/identity/pin.c
- * links: station/identity/certificate.c station/identity/serial.c station/identity/signer_file.c station/base/log.c
- * links: station/base/entropy.c agent/wire/hkdf.c agent/wire/cause.c agent/port/linux/crypto_openssl.c
+ * The folder of keys: made whole or not at all, opened only when every file is right, each complaint with its
+ * remedy.
+ *
+ * links: station/identity/identity.c station/identity/keyfile.c station/identity/ceremony.c
+ * links: station/identity/pin.c station/identity/certificate.c station/identity/serial.c
+ * links: station/identity/signer_file.c station/base/log.c station/base/entropy.c agent/wire/hkdf.c
+ * links: agent/wire/cause.c agent/port/linux/crypto_openssl.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,7 +51,9 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 
 static struct ceremony plan_in(const char *dir)
 {
-	return (struct ceremony){ .dir = dir, .organization = "Acme", .root_days = 7300, .issuing_days = 1825, .utc_us = NOW_US };
+	return (struct ceremony){
+		.dir = dir, .organization = "Acme", .root_days = 7300, .issuing_days = 1825, .utc_us = NOW_US
+	};
 }
 
 /* A fresh folder for each test. */
@@ -184,7 +189,8 @@ static void the_cas_are_as_rfc_5280_wants_them(void **state)
 		assert_non_null(X509_get0_subject_key_id(ca[i]));
 	}
 	assert_int_equal(X509_check_issued(ca[0], ca[1]), X509_V_OK);
-	assert_int_equal(ASN1_STRING_cmp(X509_get0_authority_key_id(ca[1]), X509_get0_subject_key_id(ca[0])), 0);
+	assert_int_equal(ASN1_STRING_cmp(X509_get0_authority_key_id(ca[1]), X509_get0_subject_key_id(ca[0])),
+			 0);
 	assert_int_equal(ASN1_TIME_compare(X509_get0_notAfter(ca[1]), X509_get0_notAfter(ca[0])), -1);
 	X509_free(ca[0]);
 	X509_free(ca[1]);
@@ -197,9 +203,10 @@ static void private_files_are_closed_whatever_the_umask(void **state)
 		const char *name;
 		mode_t mode;
 	} files[] = {
-		{ "root.key", 0600 }, { "issuing.key", 0600 }, { "station.key", 0600 }, { "pin.key", 0600 },
-		{ "record.key", 0600 }, { "batch/default.key", 0600 }, { "root.crt", 0644 }, { "issuing.crt", 0644 },
-		{ "record.pub", 0644 }, { "batch", 0700 }, { ".", 0700 },
+		{ "root.key", 0600 }, { "issuing.key", 0600 }, { "station.key", 0600 },
+		{ "pin.key", 0600 },  { "record.key", 0600 },  { "batch/default.key", 0600 },
+		{ "root.crt", 0644 }, { "issuing.crt", 0644 }, { "record.pub", 0644 },
+		{ "batch", 0700 },    { ".", 0700 },
 	};
 	static const mode_t masks[] = { 0, 0177, 0777 };
 	char dir[100], error[ERROR_MAX] = "";
@@ -296,8 +303,8 @@ static void a_plan_that_cannot_work_leaves_nothing_behind(void **state)
 static void a_missing_file_is_named_with_its_remedy(void **state)
 {
 	struct bench *b = *state;
-	static const char *const files[] = { "root.crt", "issuing.crt", "issuing.key", "station.key", "pin.key", "record.key",
-					     "record.pub" };
+	static const char *const files[] = { "root.crt", "issuing.crt", "issuing.key", "station.key",
+					     "pin.key",	 "record.key",	"record.pub" };
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		char says[100];
@@ -308,7 +315,8 @@ static void a_missing_file_is_named_with_its_remedy(void **state)
 		assert_int_equal(rename(path_of(b, "aside"), path_of(b, files[i])), 0);
 	}
 	(void)unlink(path_of(b, "batch/default.key"));
-	refused(b, NOW_US, -MR_CAUSE_SIGNER_UNAVAILABLE, "batch/default.key|no such batch key|millrace ca new-batch-key");
+	refused(b, NOW_US, -MR_CAUSE_SIGNER_UNAVAILABLE,
+		"batch/default.key|no such batch key|millrace ca new-batch-key");
 }
 
 static void without_the_roots_key_all_goes_on(void **state)
@@ -322,7 +330,8 @@ static void without_the_roots_key_all_goes_on(void **state)
 static void a_private_file_open_to_others_is_refused_with_the_remedy(void **state)
 {
 	struct bench *b = *state;
-	static const char *const files[] = { "issuing.key", "station.key", "pin.key", "record.key", "batch/default.key" };
+	static const char *const files[] = { "issuing.key", "station.key", "pin.key", "record.key",
+					     "batch/default.key" };
 	static const mode_t modes[] = { 0644, 0640, 0604, 0660, 0610, 0602 };
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -330,7 +339,8 @@ static void a_private_file_open_to_others_is_refused_with_the_remedy(void **stat
 
 		for (size_t m = 0; m < sizeof(modes) / sizeof(modes[0]); m++) {
 			assert_int_equal(chmod(path_of(b, files[i]), modes[m]), 0);
-			(void)snprintf(says, sizeof(says), "keys/%s|mode %04o|chmod 600", files[i], (unsigned)modes[m]);
+			(void)snprintf(says, sizeof(says), "keys/%s|mode %04o|chmod 600", files[i],
+				       (unsigned)modes[m]);
 			refused(b, NOW_US, -MR_CAUSE_SIGNER_UNAVAILABLE, says);
 		}
 		assert_int_equal(chmod(path_of(b, files[i]), 0400), 0);
@@ -366,15 +376,16 @@ static void a_file_of_another_user_is_refused(void **state)
 static void damaged_files_are_refused_and_secrets_are_not_in_the_sentence(void **state)
 {
 	struct bench *b = *state;
-	static const char *const files[] = { "root.crt", "issuing.crt", "issuing.key", "station.key", "pin.key", "record.key",
-					     "record.pub", "batch/default.key" };
+	static const char *const files[] = { "root.crt", "issuing.crt", "issuing.key", "station.key",
+					     "pin.key",	 "record.key",	"record.pub",  "batch/default.key" };
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		char bytes[4096], big[20000], says[100];
 		size_t len = get(b, files[i], bytes, sizeof(bytes));
 
 		(void)snprintf(says, sizeof(says), "keys/%s|backup", files[i]);
-		for (size_t cut = 0; cut < len - 2; cut += len / 7) {	/* the last one lacks the line end only, or little more */
+		for (size_t cut = 0; cut < len - 2;
+		     cut += len / 7) { /* the last one lacks the line end only, or little more */
 			put(b, files[i], bytes, cut, 0600);
 			refused(b, NOW_US, -MR_CAUSE_SIGNER_UNAVAILABLE, says);
 		}
@@ -396,7 +407,8 @@ static void write_key(const struct bench *b, const char *name, EVP_PKEY *key, co
 	FILE *file = fopen(path_of(b, name), "w");
 
 	assert_non_null(file);
-	assert_int_equal(PEM_write_PKCS8PrivateKey(file, key, cipher, "password", cipher ? 8 : 0, NULL, NULL), 1);
+	assert_int_equal(PEM_write_PKCS8PrivateKey(file, key, cipher, "password", cipher ? 8 : 0, NULL, NULL),
+			 1);
 	(void)fclose(file);
 	EVP_PKEY_free(key);
 }
@@ -451,7 +463,8 @@ static void an_expired_or_future_ca_is_refused_with_the_remedy(void **state)
 {
 	struct bench *b = *state;
 
-	refused(b, NOW_US + 1826 * DAY_US, -MR_CAUSE_CERTIFICATE_EXPIRED, "issuing.crt|expired on 2031-11-22|clock|new-issuing-ca");
+	refused(b, NOW_US + 1826 * DAY_US, -MR_CAUSE_CERTIFICATE_EXPIRED,
+		"issuing.crt|expired on 2031-11-22|clock|new-issuing-ca");
 	refused(b, NOW_US - 2 * DAY_US, -MR_CAUSE_CERTIFICATE_EXPIRED, "not valid before|set the clock");
 	refused(b, NOW_US + INT64_C(7301) * DAY_US, -MR_CAUSE_CERTIFICATE_EXPIRED, "root.crt|expired");
 }
@@ -500,7 +513,8 @@ static void a_batch_key_is_read_from_its_64_digits(void **state)
 	identity_close(identity);
 	put(b, "batch/default.key", digits, 63, 0600);
 	refused(b, NOW_US, -MR_CAUSE_SIGNER_UNAVAILABLE, "not 64 hexadecimal digits");
-	put(b, "batch/default.key", "x00102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F", 64, 0600);
+	put(b, "batch/default.key", "x00102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F", 64,
+	    0600);
 	refused(b, NOW_US, -MR_CAUSE_SIGNER_UNAVAILABLE, "not 64 hexadecimal digits");
 }
 
@@ -533,15 +547,16 @@ static void a_new_issuing_ca_comes_from_the_same_root_and_keeps_the_old_aside(vo
 	char stamp[24], error[ERROR_MAX] = "", name[100];
 	const int64_t later_us = NOW_US + 1826 * DAY_US;
 
-	assert_true(ceremony_issuing_ca(b->dir, path_of(b, "record.key"), 100, later_us, b->entropy, stamp, error,
-					sizeof(error)) < 0);
+	assert_true(ceremony_issuing_ca(b->dir, path_of(b, "record.key"), 100, later_us, b->entropy, stamp,
+					error, sizeof(error)) < 0);
 	assert_non_null(strstr(error, "is not the key of"));
-	assert_true(ceremony_issuing_ca(b->dir, path_of(b, "root.key"), 7300, later_us, b->entropy, stamp, error,
-					sizeof(error)) < 0);
+	assert_true(ceremony_issuing_ca(b->dir, path_of(b, "root.key"), 7300, later_us, b->entropy, stamp,
+					error, sizeof(error)) < 0);
 	assert_non_null(strstr(error, "outlive"));
 	refused(b, later_us, -MR_CAUSE_CERTIFICATE_EXPIRED, "expired");
-	assert_int_equal(ceremony_issuing_ca(b->dir, path_of(b, "root.key"), 100, later_us, b->entropy, stamp, error,
-					     sizeof(error)), 0);
+	assert_int_equal(ceremony_issuing_ca(b->dir, path_of(b, "root.key"), 100, later_us, b->entropy, stamp,
+					     error, sizeof(error)),
+			 0);
 	assert_int_equal(identity_open(&after, b->dir, "default", later_us, error, sizeof(error)), 0);
 	assert_string_not_equal(identity_issuer_name(before), identity_issuer_name(after));
 	assert_int_equal(identity_issuer_not_after_us(after), later_us + 100 * DAY_US);
@@ -621,8 +636,9 @@ static void records_are_signed_in_one_thread_while_another_issues(void **state)
 	thread.public_key = public_key;
 	assert_int_equal(pthread_create(&id, NULL, sign_records, &thread), 0);
 	for (unsigned n = 0; n < SIGNATURES; n++)
-		assert_int_equal(identity_issue(thread.identity, signer, b->entropy, &profile, &csr, "A", NOW_US, count_issued,
-						&issued), 0);
+		assert_int_equal(identity_issue(thread.identity, signer, b->entropy, &profile, &csr, "A",
+						NOW_US, count_issued, &issued),
+				 0);
 	assert_int_equal(pthread_join(id, NULL), 0);
 	assert_int_equal(thread.verified, SIGNATURES);
 	assert_int_equal(issued, SIGNATURES);

@@ -1,8 +1,11 @@
 /*
- * PINs: drawn without bias, never weak, sealed for one unit, looked up with a key, and turned into RFC 9383's verifier.
- * links: station/identity/pin.c station/identity/identity.c station/identity/keyfile.c station/identity/ceremony.c
- * links: station/identity/certificate.c station/identity/serial.c station/identity/signer_file.c station/base/log.c
- * links: station/base/entropy.c agent/wire/hkdf.c agent/wire/cause.c agent/port/linux/crypto_openssl.c
+ * PINs: drawn without bias, never weak, sealed for one unit, looked up with a key, and turned into RFC 9383's
+ * verifier.
+ *
+ * links: station/identity/pin.c station/identity/identity.c station/identity/keyfile.c
+ * links: station/identity/ceremony.c station/identity/certificate.c station/identity/serial.c
+ * links: station/identity/signer_file.c station/base/log.c station/base/entropy.c agent/wire/hkdf.c
+ * links: agent/wire/cause.c agent/port/linux/crypto_openssl.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,7 +46,9 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 
 static void found(struct factory *factory, struct entropy *entropy)
 {
-	const struct ceremony plan = { .dir = factory->dir, .root_days = 20, .issuing_days = 10, .utc_us = NOW_US };
+	const struct ceremony plan = {
+		.dir = factory->dir, .root_days = 20, .issuing_days = 10, .utc_us = NOW_US
+	};
 	char error[300] = "";
 
 	(void)snprintf(factory->dir, sizeof(factory->dir), "/tmp/millrace-pin-XXXXXX");
@@ -89,7 +94,8 @@ static double chi_square(const unsigned *count, size_t bins, double total)
 
 enum { DRAWS = 1000000 };
 
-/* Critical values at 1 in 10,000: 33.7 for 9 degrees of freedom, 161 for 99. The seed is fixed: so is the outcome. */
+/* Critical values at 1 in 10,000: 33.7 for 9 degrees of freedom, 161 for 99. The seed is fixed: so is the
+ * outcome. */
 static void every_digit_and_every_pair_of_digits_is_equally_likely(void **state)
 {
 	struct bench *b = *state;
@@ -161,12 +167,17 @@ static void the_wps_checksum_is_that_of_the_standard(void **state)
 static void weak_pins_are_known_as_such(void **state)
 {
 	static const char *const weak[] = {
-		"00000000", "11111111", "999999", "12345678", "87654321", "01234567", "123456", "654321", "98765432",
-		"89012345", "21098765", "12345670", "12345671", "11111110", "20202021", "12121212", "12341234", "123123",
-		"121212", "90909090", "11223344", "44332211", "112233", "1234567890123456", "5555555555555555",
-		"1212121212121212", "", "12345", "12345678901234567", "1234567a", "4815 623",
+		"00000000",	     "11111111",	 "999999",   "12345678",
+		"87654321",	     "01234567",	 "123456",   "654321",
+		"98765432",	     "89012345",	 "21098765", "12345670",
+		"12345671",	     "11111110",	 "20202021", "12121212",
+		"12341234",	     "123123",		 "121212",   "90909090",
+		"11223344",	     "44332211",	 "112233",   "1234567890123456",
+		"5555555555555555",  "1212121212121212", "",	     "12345",
+		"12345678901234567", "1234567a",	 "4815 623",
 	};
-	static const char *const strong[] = { "48151623", "73019264", "600613", "90210774", "1357924680135799", "31313137" };
+	static const char *const strong[] = { "48151623", "73019264",	      "600613",
+					      "90210774", "1357924680135799", "31313137" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(weak) / sizeof(weak[0]); i++)
@@ -197,7 +208,8 @@ static void a_sealed_pin_opens_for_its_own_unit_only(void **state)
 	char pin[IDENTITY_PIN_MAX];
 	size_t len = 0;
 
-	assert_int_equal(pin_seal(b->one.identity, b->entropy, "AC-100", "AC10000001", "48151623", sealed, &len), 0);
+	assert_int_equal(
+		pin_seal(b->one.identity, b->entropy, "AC-100", "AC10000001", "48151623", sealed, &len), 0);
 	assert_int_equal(len, 12 + 8 + 16);
 	assert_null(memmem(sealed, len, "4815", 4));
 	assert_true(pin_open(b->one.identity, "AC-100", "AC10000002", sealed, len, pin) < 0);
@@ -216,7 +228,8 @@ static void two_factories_do_not_open_each_others_pins(void **state)
 	char pin[IDENTITY_PIN_MAX];
 	size_t len = 0;
 
-	assert_int_equal(pin_seal(b->one.identity, b->entropy, "AC-100", "AC10000001", "48151623", sealed, &len), 0);
+	assert_int_equal(
+		pin_seal(b->one.identity, b->entropy, "AC-100", "AC10000001", "48151623", sealed, &len), 0);
 	assert_true(pin_open(b->two.identity, "AC-100", "AC10000001", sealed, len, pin) < 0);
 	assert_string_equal(pin, "");
 	assert_int_equal(pin_lookup(b->one.identity, "AC-100", "48151623", mine), 0);
@@ -232,7 +245,8 @@ static void a_sealed_pin_altered_or_cut_anywhere_does_not_open(void **state)
 	char pin[IDENTITY_PIN_MAX];
 	size_t len = 0;
 
-	assert_int_equal(pin_seal(b->one.identity, b->entropy, "AC-100", "A", "4815162342108150", sealed, &len), 0);
+	assert_int_equal(
+		pin_seal(b->one.identity, b->entropy, "AC-100", "A", "4815162342108150", sealed, &len), 0);
 	for (size_t bit = 0; bit < 8 * len; bit++) {
 		sealed[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		assert_true(pin_open(b->one.identity, "AC-100", "A", sealed, len, pin) < 0);
@@ -295,7 +309,8 @@ static void pins_of_impossible_length_are_not_sealed(void **state)
 	assert_int_equal(len, 0);
 }
 
-/* Worked out with another implementation of PBKDF2 and of the curve, one that reproduces L from w1 of RFC 9383 appendix C. */
+/* Worked out with another implementation of PBKDF2 and of the curve, one that reproduces L from w1 of RFC
+ * 9383 appendix C. */
 static void the_verifier_is_that_of_rfc_9383(void **state)
 {
 	static const struct {
@@ -319,18 +334,25 @@ static void the_verifier_is_that_of_rfc_9383(void **state)
 		hex(vectors[i].salt, salt, sizeof(salt));
 		hex(vectors[i].w0, expected_w0, sizeof(expected_w0));
 		hex(vectors[i].l, expected_l, sizeof(expected_l));
-		assert_int_equal(pin_verifier(vectors[i].pin, vectors[i].serial, salt, vectors[i].iterations, w0, l), 0);
+		assert_int_equal(
+			pin_verifier(vectors[i].pin, vectors[i].serial, salt, vectors[i].iterations, w0, l),
+			0);
 		assert_memory_equal(w0, expected_w0, 32);
 		assert_memory_equal(l, expected_l, 65);
 		/* PIN, serial, salt and count all matter. */
-		assert_int_equal(pin_verifier("48151624", vectors[i].serial, salt, vectors[i].iterations, w0, l), 0);
+		assert_int_equal(
+			pin_verifier("48151624", vectors[i].serial, salt, vectors[i].iterations, w0, l), 0);
 		assert_memory_not_equal(w0, expected_w0, 32);
 		assert_int_equal(pin_verifier(vectors[i].pin, "B", salt, vectors[i].iterations, w0, l), 0);
 		assert_memory_not_equal(w0, expected_w0, 32);
-		assert_int_equal(pin_verifier(vectors[i].pin, vectors[i].serial, salt, vectors[i].iterations + 1, w0, l), 0);
+		assert_int_equal(pin_verifier(vectors[i].pin, vectors[i].serial, salt,
+					      vectors[i].iterations + 1, w0, l),
+				 0);
 		assert_memory_not_equal(l, expected_l, 65);
 		salt[15] ^= 1;
-		assert_int_equal(pin_verifier(vectors[i].pin, vectors[i].serial, salt, vectors[i].iterations, w0, l), 0);
+		assert_int_equal(
+			pin_verifier(vectors[i].pin, vectors[i].serial, salt, vectors[i].iterations, w0, l),
+			0);
 		assert_memory_not_equal(l, expected_l, 65);
 	}
 }

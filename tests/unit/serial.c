@@ -207,7 +207,8 @@ static void a_list_is_handed_out_in_its_order(void **state)
 
 static void the_first_column_of_a_csv_counts(void **state)
 {
-	struct serial_pool *pool = text("\xef\xbb\xbf\"serial\",mac,note\r\nA1,02:00:5e:10:00:00,\"x, y\"\r\n\"A2\"\r\nA3,,\r\n");
+	struct serial_pool *pool = text(
+		"\xef\xbb\xbf\"serial\",mac,note\r\nA1,02:00:5e:10:00:00,\"x, y\"\r\n\"A2\"\r\nA3,,\r\n");
 
 	(void)state;
 	assert_int_equal(serial_pool_left(pool), 3);
@@ -253,7 +254,8 @@ static void wrong_lists_are_refused_with_file_and_line(void **state)
 		{ "A\nB\nC\nB\n", "list:4: the serial number \"B\" stands in line 2 already" },
 		{ "serial,x\nA,1\nB,2\nA,3\n", "list:4: the serial number \"A\" stands in line 2 already" },
 		{ "serial\nA\n,x\n", "list:3: there is no serial number here" },
-		{ "A\n123456789012345678901234567890123\n", "list:2: a serial number has at most 32 characters, not \"12345" },
+		{ "A\n123456789012345678901234567890123\n",
+		  "list:2: a serial number has at most 32 characters, not \"12345" },
 		{ "A\nB C\n", "list:2: a serial number is made of A-Z a-z 0-9 . _ -, not as here: \"B C\"" },
 		{ "A,1\n", "list:1: a serial number is made of" },
 		{ "A\n\x1b[2J\n", "not as here: \"\\x1b[2J\"" },
@@ -264,7 +266,8 @@ static void wrong_lists_are_refused_with_file_and_line(void **state)
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		char error[200] = "";
 
-		assert_null(serial_pool_text("list", wrong[i].lines, strlen(wrong[i].lines), error, sizeof(error)));
+		assert_null(serial_pool_text("list", wrong[i].lines, strlen(wrong[i].lines), error,
+					     sizeof(error)));
 		if (!strstr(error, wrong[i].says))
 			fail_msg("case %zu is said to be: %s", i, error);
 	}
@@ -323,7 +326,8 @@ static void a_list_of_a_million_stays_fast(void **state)
 	/* The last line repeats the first: still found. */
 	memcpy(bytes + (lines - 1) * width, bytes, width);
 	assert_null(serial_pool_text("list", bytes, lines * width, error, sizeof(error)));
-	assert_non_null(strstr(error, "list:1000000: the serial number \"AC00000000\" stands in line 1 already"));
+	assert_non_null(
+		strstr(error, "list:1000000: the serial number \"AC00000000\" stands in line 1 already"));
 	free(bytes);
 }
 

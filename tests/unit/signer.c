@@ -1,9 +1,11 @@
 /*
- * The signers behind one seam: the key in a file answers at once; the emulated HSM takes its time, one after another.
+ * The signers behind one seam: the key in a file answers at once; the emulated HSM takes its time, one after
+ * another.
+ *
  * links: station/identity/signer_slow.c station/identity/signer_file.c station/identity/certificate.c
- * links: station/identity/identity.c station/identity/keyfile.c station/identity/ceremony.c station/identity/pin.c
- * links: station/identity/serial.c station/base/entropy.c station/base/loop.c station/base/log.c agent/wire/hkdf.c
- * links: agent/wire/cause.c agent/port/linux/crypto_openssl.c
+ * links: station/identity/identity.c station/identity/keyfile.c station/identity/ceremony.c
+ * links: station/identity/pin.c station/identity/serial.c station/base/entropy.c station/base/loop.c
+ * links: station/base/log.c agent/wire/hkdf.c agent/wire/cause.c agent/port/linux/crypto_openssl.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -109,7 +111,8 @@ static void on_signed(void *ctx, int result, const uint8_t *sig, size_t len)
 	if (result == 0)
 		memcpy(a->sig, sig, len);
 	if (a->again)
-		assert_int_equal(a->again->sign(a->again, (const uint8_t *)"again", 5, on_signed, a->next), 0);
+		assert_int_equal(a->again->sign(a->again, (const uint8_t *)"again", 5, on_signed, a->next),
+				 0);
 	if (a->closes)
 		a->closes->close(a->closes);
 }
@@ -156,7 +159,8 @@ static void the_slow_signer_takes_its_time_for_each_in_turn(void **state)
 		answers[i].loop = b->loop;
 		answers[i].order = &order;
 		(void)snprintf(tbs, sizeof(tbs), "request %u", i);
-		assert_int_equal(signer->sign(signer, (const uint8_t *)tbs, strlen(tbs), on_signed, &answers[i]), 0);
+		assert_int_equal(
+			signer->sign(signer, (const uint8_t *)tbs, strlen(tbs), on_signed, &answers[i]), 0);
 		assert_int_equal(answers[i].calls, 0);
 	}
 	memset(tbs, 'x', sizeof(tbs));	/* it has a copy */
@@ -175,7 +179,8 @@ static void a_request_made_while_one_is_answered_waits_a_whole_signature(void **
 {
 	struct bench *b = *state;
 	struct signer *signer = signer_create_slow(b->identity, b->loop, SIGNATURE_US);
-	struct answer second = { .loop = b->loop }, first = { .loop = b->loop, .again = signer, .next = &second };
+	struct answer second = { .loop = b->loop },
+		      first = { .loop = b->loop, .again = signer, .next = &second };
 	uint64_t start = loop_now_us(b->loop);
 
 	assert_int_equal(signer->sign(signer, (const uint8_t *)"first", 5, on_signed, &first), 0);
@@ -242,10 +247,12 @@ static void certificates_come_one_after_another_and_forgotten_ones_do_not_call_b
 	struct issued issued[3] = { 0 };
 
 	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(identity_issue(b->identity, signer, b->entropy, &profile, &b->csr, "A", NOW_US, on_issued,
-						&issued[i]), 0);
+		assert_int_equal(identity_issue(b->identity, signer, b->entropy, &profile, &b->csr, "A",
+						NOW_US, on_issued, &issued[i]),
+				 0);
 	identity_issue_forget(b->identity, &issued[1]);
-	identity_issue_forget(b->identity, &issued);	/* the same address as the first: it is forgotten as well */
+	identity_issue_forget(b->identity,
+			      &issued); /* the same address as the first: it is forgotten as well */
 	loop_run(b->loop);
 	assert_int_equal(issued[0].calls, 0);
 	assert_int_equal(issued[1].calls, 0);
@@ -260,7 +267,9 @@ static void a_stopped_signer_ends_certificates_under_way(void **state)
 	struct signer *signer = signer_create_slow(b->identity, b->loop, SIGNATURE_US);
 	struct issued issued = { 0 };
 
-	assert_int_equal(identity_issue(b->identity, signer, b->entropy, &profile, &b->csr, "A", NOW_US, on_issued, &issued), 0);
+	assert_int_equal(identity_issue(b->identity, signer, b->entropy, &profile, &b->csr, "A", NOW_US,
+					on_issued, &issued),
+			 0);
 	signer->close(signer);
 	assert_int_equal(issued.calls, 1);
 	assert_int_equal(issued.result, -MR_CAUSE_STOPPED);
@@ -295,17 +304,21 @@ static void no_certificate_comes_of_a_signer_that_fails(void **state)
 	struct issued issued = { 0 };
 	struct signer bad = { .sign = refuses };
 
-	assert_int_equal(identity_issue(b->identity, &bad, b->entropy, &profile, &b->csr, "A", NOW_US, on_issued, &issued),
+	assert_int_equal(identity_issue(b->identity, &bad, b->entropy, &profile, &b->csr, "A", NOW_US,
+					on_issued, &issued),
 			 -MR_CAUSE_SIGNER_UNAVAILABLE);
 	assert_int_equal(issued.calls, 0);
 	bad.sign = fails;
-	assert_int_equal(identity_issue(b->identity, &bad, b->entropy, &profile, &b->csr, "A", NOW_US, on_issued, &issued), 0);
+	assert_int_equal(identity_issue(b->identity, &bad, b->entropy, &profile, &b->csr, "A", NOW_US,
+					on_issued, &issued),
+			 0);
 	assert_int_equal(issued.calls, 1);
 	assert_int_equal(issued.result, -MR_CAUSE_SIGNER_UNAVAILABLE);
 	bad.sign = babbles;
 	for (unsigned i = 0; i < 2; i++) {
-		assert_int_equal(identity_issue(b->identity, &bad, b->entropy, &profile, &b->csr, i ? "AB" : "A", NOW_US, on_issued,
-						&issued), 0);
+		assert_int_equal(identity_issue(b->identity, &bad, b->entropy, &profile, &b->csr,
+						i ? "AB" : "A", NOW_US, on_issued, &issued),
+				 0);
 		assert_int_equal(issued.calls, 2 + i);
 		assert_int_equal(issued.result, -MR_CAUSE_SIGNER_UNAVAILABLE);
 	}

@@ -398,35 +398,46 @@ static const char *text_of(const json_t *object, const char *name)
 	return text ? text : "-";
 }
 
+static void print_certificate(const json_t *certificate)
+{
+	static const struct {
+		const char *label, *name;
+	} lines[] = { { "issuer", "issuer" }, { "from", "not_before" }, { "to", "not_after" },
+		      { "serial", "serial" }, { "SHA-256", "sha256" }, { "public key", "public_key" } };
+
+	printf("\n%-12s %s\n", text_of(certificate, "role"), text_of(certificate, "subject"));
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		printf("  %-10s %s\n", lines[i].label, text_of(certificate, lines[i].name));
+}
+
+static void print_private_file(const json_t *file)
+{
+	const char *wrong = json_string_value(json_object_get(file, "problem")), *state = "present";
+
+	if (!json_is_true(json_object_get(file, "present")))
+		state = wrong ? wrong : "not here (offline)";
+	else if (wrong)
+		state = wrong;
+	printf("  %-24s %s\n", text_of(file, "file"), state);
+}
+
 static void print_facts(const json_t *facts)
 {
-	const json_t *item;
-	size_t i;
+	const json_t *certificates = json_object_get(facts, "certificates");
+	const json_t *files = json_object_get(facts, "private_files");
+	const json_t *problems = json_object_get(facts, "problems");
+	const json_t *record = json_object_get(facts, "record");
 
 	printf("folder       %s\n", text_of(facts, "dir"));
-	json_array_foreach(json_object_get(facts, "certificates"), i, item) {
-		printf("\n%-12s %s\n", text_of(item, "role"), text_of(item, "subject"));
-		printf("  issuer     %s\n  valid      %s to %s\n  serial     %s\n  SHA-256    %s\n  public "
-		       "key %s\n",
-		       text_of(item, "issuer"), text_of(item, "not_before"), text_of(item, "not_after"),
-		       text_of(item, "serial"), text_of(item, "sha256"), text_of(item, "public_key"));
-	}
+	for (size_t i = 0; i < json_array_size(certificates); i++)
+		print_certificate(json_array_get(certificates, i));
 	printf("\nstation      X25519 %s\n", text_of(json_object_get(facts, "station"), "public_key"));
-	printf("record       %s, P-256 %s\n", text_of(json_object_get(facts, "record"), "key_id"),
-	       text_of(json_object_get(facts, "record"), "public_key"));
+	printf("record       %s, P-256 %s\n", text_of(record, "key_id"), text_of(record, "public_key"));
 	printf("PIN key      %s\n\nprivate files\n", text_of(json_object_get(facts, "pin"), "key_id"));
-	json_array_foreach(json_object_get(facts, "private_files"), i, item) {
-		bool present = json_is_true(json_object_get(item, "present"));
-		const char *wrong = json_string_value(json_object_get(item, "problem"));
-
-		printf("  %-24s %s%s%s\n", text_of(item, "file"),
-		       present ? "present"
-		       : wrong ? ""
-			       : "not here (offline)",
-		       present && wrong ? ", " : "", wrong ? wrong : "");
-	}
-	json_array_foreach(json_object_get(facts, "problems"), i, item)
-		printf("%sproblem: %s\n", i == 0 ? "\n" : "", json_string_value(item));
+	for (size_t i = 0; i < json_array_size(files); i++)
+		print_private_file(json_array_get(files, i));
+	for (size_t i = 0; i < json_array_size(problems); i++)
+		printf("%sproblem: %s\n", i == 0 ? "\n" : "", json_string_value(json_array_get(problems, i)));
 }
 
 static void print_octets(const uint8_t *octets, size_t len)

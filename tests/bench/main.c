@@ -1,0 +1,514 @@
+/*
+ * What a batch costs: wall time, CPU, memory, air. `make bench`; main OUT.json [PREFIX].
+ *
+ * main.station_cpu_ratio is what the station spends on a device over the floor: the least that any station must, which is
+ * the same cryptography on the same library alone, in a loop. Both are measured in this process, one after the other,
+ * by the thread's CPU clock.
+ *   above the line  the loop's thread while it is the station (loop_meter: the simulated radio and each timer change
+ *                   sides, so the air and the devices are not counted; the two system calls of each crossing are, on both
+ *                   sides) and the journal's thread with SQLite, the hash chain and its fsync calls
+ *   the floor       for each device: 3 X25519 and the HKDFs of the handshake, HMACs of HELLO and INVITE, AES-GCM over
+ *                   each request and response at its size, the check of the CSR, the certificate's signature, seal, lookup
+ *                   and SPAKE2+ verifier of the PIN (PBKDF2, the job's 2000 iterations), 2 signature checks, the digests
+ * PBKDF2 is a large part of both and says little about the station; ..._without_pbkdf2 leaves it out of both.
+ *
+ * main.session_octets is the session object at its largest with its link's buffers, by the line's own count.
+ * main.session_heap_octets is the allocator's view: growth of the heap from the first session on to the fullest moment
+ * over the sessions open then, SQLite's own memory left out. It holds everything that grows with a batch: the unit
+ * records with their certificates, maps, the journal's queue, and the simulated devices' frames under way.
+ */
+#include <fcntl.h>
+#include <ftw.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <jansson.h>
+#include <sqlite3.h>
+
+#include "agent/core/csr.h"
+#include "agent/port/crypto.h"
+#include "agent/wire/frame.h"
+#include "agent/wire/noise.h"
+#include "station/command/batch.h"
+#include "station/identity/ceremony.h"
+
+#define FLOOR_DEVICES 300
+#define ITERATIONS 2000u
+
+struct bench {
+	char dir[64], keys[80];
+	const char *prefix;
+	json_t *list;
+	unsigned batches;
+};
+
+static uint64_t clock_us(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
+static void die(const char *what)
+{
+	fprintf(stderr, "bench: %s\n", what);
+	exit(2);
+}
+
+static bool wanted(const struct bench *b, const char *area) { return strncmp(area, b->prefix, strlen(b->prefix)) == 0 ||
+								     strncmp(area, b->prefix, strlen(area)) == 0; }
+
+/* `target` below zero: none. */
+static void report(struct bench *b, const char *name, double value, const char *unit, double target, bool lower)
+{
+	json_t *row;
+
+	if (strncmp(name, b->prefix, strlen(b->prefix)) != 0)
+		return;
+	row = json_pack("{s:s, s:f, s:s, s:o, s:s}", "name", name, "value", value, "unit", unit, "target",
+			target < 0 ? json_null() : json_real(target), "better", lower ? "lower" : "higher");
+	if (!row || json_array_append_new(b->list, row) != 0)
+		die("no memory");
+	printf("%-46s %14.3f %-10s", name, value, unit);
+	if (target >= 0)
+		printf(" %s %g%s", lower ? "<=" : ">=", target, (lower ? value <= target : value >= target) ? "" : "  MISSED");
+	printf("\n");
+	fflush(stdout);
+}
+
+/* --- batches --- */
+
+struct shape {
+	unsigned devices, radios, in_flight;
+	const char *channels, *profile, *arrival, *loss;
+	bool no_steer;
+};
+
+struct outcome {		/* crosses a pipe from the child that ran the batch */
+	bool ok;
+	unsigned passed, settled;
+	uint64_t makespan_us, bound_us, station_cpu_us, world_cpu_us, journal_cpu_us, air_octets, wall_us, switches;
+	uint64_t sessions_peak, heap_octets;
+	size_t session_octets, rss_octets, device_octets;
+};
+
+struct watch {
+	struct line *line;
+	size_t heap_before, calls, sessions_peak, heap_peak;
+};
+
+static size_t heap(void)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	return m.uordblks + m.hblkhd - (size_t)sqlite3_memory_used();
+}
+
+static void on_began(void *ctx, struct line *line, bool simulated, uint64_t seed)
+{
+	struct watch *w = ctx;
+
+	(void)simulated, (void)seed;
+	w->line = line;
+	w->heap_before = heap();
+}
+
+static void on_event(void *ctx, const struct line_event *event)
+{
+	struct watch *w = ctx;
+	struct line_summary sum;
+
+	(void)event;
+	if (w->calls++ % 8 != 0)
+		return;
+	line_summarize(w->line, &sum);
+	if (sum.in_flight > w->sessions_peak) {
+		w->sessions_peak = sum.in_flight;
+		w->heap_peak = heap();
+	}
+}
+
+static void run_here(struct bench *b, const struct job *job, const char *policy, bool meter, bool watched, struct outcome *out)
+{
+	char db[120], error[512];
+	struct watch watch = { 0 };
+	struct batch_result r;
+	struct batch_options o = { .job = job, .db = db, .keys = b->keys, .policy = policy, .operator = "bench",
+				   .meter = meter, .ctx = &watch };
+	struct rusage usage;
+	uint64_t from_us = clock_us(CLOCK_MONOTONIC);
+
+	if (watched) {
+		o.began = on_began;
+		o.event = on_event;
+	}
+	snprintf(db, sizeof(db), "%s/%u.db", b->dir, b->batches);
+	if (batch_run(&o, &r, error, sizeof(error)) != 0) {
+		fprintf(stderr, "bench: %s\n", error);
+		return;
+	}
+	getrusage(RUSAGE_SELF, &usage);
+	*out = (struct outcome){
+		.ok = true, .passed = r.summary.passed,
+		.settled = r.summary.passed + r.summary.failed + r.summary.quarantined,
+		.makespan_us = r.summary.makespan_us, .bound_us = r.summary.bound.bound_us,
+		.station_cpu_us = r.station_cpu_us, .world_cpu_us = r.world_cpu_us, .journal_cpu_us = r.journal_cpu_us,
+		.air_octets = r.air_octets, .wall_us = clock_us(CLOCK_MONOTONIC) - from_us, .switches = r.summary.switches,
+		.session_octets = r.summary.session_octets, .rss_octets = (size_t)usage.ru_maxrss * 1024,
+		.device_octets = r.device_octets, .sessions_peak = watch.sessions_peak,
+		.heap_octets = watch.heap_peak > watch.heap_before ? watch.heap_peak - watch.heap_before : 0,
+	};
+}
+
+static struct job *job_of(struct bench *b, const struct shape *s)
+{
+	struct job_errors errors = { 0 };
+	char text[2000];
+	int len = snprintf(text, sizeof(text),
+		"format: 1\n"
+		"batch: {lot: \"bench-%u\", product: \"AC-100\", hw_rev: \"C\", quantity: %u, test: true}\n"
+		"identity:\n  serial: {pattern: \"B{07}\", first: 1}\n  pin: {digits: 8, wps_checksum: true, iterations: %u}\n"
+		"  certificate: {organization: \"Bench\", validity: forever}\n"
+		"credentials: {method: direct, ssid: \"bench\", security: wpa2}\n"
+		"recipe: [identify, selftest, identity, credentials, verify, seal]\n"
+		"radios: {simulated: %u, profile: %s}\nchannels: [%s]\nschedule: {policy: pex, steer: %s}\n"
+		"admission: {max_in_flight: %u, min_rssi: -82dBm, lease: 5s}\nattempts: {max: 3, patience: 4s}\n"
+		"guards: {consecutive_fail: off, disk_free: 1MiB}\n"
+		"simulation:\n  devices: %u\n  seed: 1\n  arrival: %s\n  loss: %s\n",
+		b->batches, s->devices, ITERATIONS, s->radios, s->profile ? s->profile : "mt7612u", s->channels,
+		s->no_steer ? "false" : "true", s->in_flight ? s->in_flight : 96, s->devices,
+		s->arrival ? s->arrival : "together", s->loss ? s->loss : "0%");
+	struct job *job = job_parse("bench", text, (size_t)len, &errors);
+
+	if (!job)
+		die(errors.text[0]);
+	return job;
+}
+
+/* In a child of its own: its peak memory is its own too. `shape` NULL: the demo job. */
+static struct outcome run(struct bench *b, const struct shape *shape, const char *policy, bool meter, bool watched)
+{
+	struct outcome out = { 0 };
+	int ends[2], status;
+	pid_t child;
+
+	b->batches++;
+	if (pipe(ends) != 0 || (child = fork()) < 0)
+		die("no pipe or process");
+	if (child == 0) {
+		struct job_errors errors = { 0 };
+		struct job *job = shape ? job_of(b, shape) : job_load("config/jobs/demo.yaml", &errors);
+
+		if (!job)
+			die(errors.text[0]);
+		run_here(b, job, policy, meter, watched, &out);
+		job_destroy(job);
+		_exit(write(ends[1], &out, sizeof(out)) == (ssize_t)sizeof(out) ? 0 : 1);
+	}
+	close(ends[1]);
+	if (read(ends[0], &out, sizeof(out)) != (ssize_t)sizeof(out))
+		out.ok = false;
+	close(ends[0]);
+	if (waitpid(child, &status, 0) != child || status != 0 || !out.ok)
+		die("a batch did not run");
+	return out;
+}
+
+/* --- the floor --- */
+
+static void must(bool ok)
+{
+	if (!ok)
+		die("an operation of the floor failed");
+}
+
+struct floor_side {
+	struct identity *identity;
+	struct signer *signer;
+	struct entropy *entropy;
+	uint8_t prologue[MR_PROLOGUE_LEN], first[256];
+	size_t first_len;
+	uint8_t csr[400];
+	size_t csr_len;
+	uint8_t priv[32], pub[65], hash[32], sig[64];
+};
+
+static void on_issued(void *ctx, int result, const struct identity_certificate *c)
+{
+	(void)ctx, (void)c;
+	must(result == 0);
+}
+
+/* The device's part, made once: a first handshake message, a request, a signature. */
+static void floor_open(struct bench *b, struct floor_side *f)
+{
+	static const uint8_t id[8] = { 1, 2, 3, 4, 5, 6, 7, 8 }, mac[6] = { 2 };
+	uint8_t e[32], payload[90] = { 0 };
+	struct mr_wr first = mr_wr_over(f->first, sizeof(f->first)), csr = mr_wr_over(f->csr, sizeof(f->csr));
+	struct mr_noise noise;
+	char error[512];
+
+	if (identity_open(&f->identity, b->keys, "default", BATCH_SIM_UTC_US, error, sizeof(error)) != 0)
+		die(error);
+	f->signer = signer_create_file(f->identity);
+	f->entropy = entropy_create_seeded(1, "floor");
+	must(f->signer && f->entropy);
+	mr_noise_prologue(f->prologue, id, id, id, mac);
+	entropy_fill(f->entropy, e, sizeof(e));
+	must(mr_noise_init(&noise, f->prologue, sizeof(f->prologue), identity_station_public(f->identity)) &&
+	     mr_noise_write_1(&noise, identity_batch_key(f->identity), e, identity_station_public(f->identity),
+			      mr_rd_over(payload, sizeof(payload)), &first));
+	f->first_len = first.len;
+	do
+		entropy_fill(f->entropy, f->priv, sizeof(f->priv));
+	while (!mr_p256_public(f->priv, f->pub));
+	must(mr_csr_write(&csr, "AC-100", id, f->priv, f->pub));
+	f->csr_len = csr.len;
+	entropy_fill(f->entropy, f->hash, sizeof(f->hash));
+	must(mr_p256_sign(f->priv, f->hash, f->sig));
+}
+
+static void floor_close(struct floor_side *f)
+{
+	f->signer->close(f->signer);
+	identity_close(f->identity);
+	entropy_destroy(f->entropy);
+}
+
+static void floor_handshake(struct floor_side *f)
+{
+	uint8_t payload[256], second[256], welcome[10] = { 0 }, e[32], hello[43] = { 0 }, mac[32];
+	struct mr_wr in = mr_wr_over(payload, sizeof(payload)), out = mr_wr_over(second, sizeof(second));
+	struct mr_noise_keys keys;
+	struct mr_noise noise;
+
+	must(mr_hmac_sha256(f->prologue, 32, hello, sizeof(hello), mac) &&		/* HELLO */
+	     mr_hmac_sha256(f->prologue, 32, hello, 26, mac));				/* INVITE */
+	entropy_fill(f->entropy, e, sizeof(e));
+	must(mr_noise_init(&noise, f->prologue, sizeof(f->prologue), identity_station_public(f->identity)) &&
+	     mr_noise_read_1(&noise, identity_batch_key(f->identity), identity_station_private(f->identity),
+			     mr_rd_over(f->first, f->first_len), &in) &&
+	     mr_noise_write_2(&noise, e, mr_rd_over(welcome, sizeof(welcome)), &out, &keys));
+	mr_noise_wipe(&noise);
+	mr_wipe(&keys, sizeof(keys));
+}
+
+/* Octets of each message in the order of the recipe; requests are sealed, responses opened. */
+static void floor_messages(struct floor_side *f)
+{
+	static const size_t requests[] = { 4, 37, 1290, 12, 60, 12, 37, 48, 6 };
+	static const size_t responses[] = { 130, 280, 44, 12, 44, 12, 110, 200, 8 };
+	static const uint8_t iv[12] = { 0 }, ad[11] = { 0 };
+	uint8_t buf[1400] = { 0 };
+
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+		must(mr_aes_gcm_seal(f->prologue, iv, ad, sizeof(ad), buf, requests[i], buf));
+	for (size_t i = 0; i < sizeof(responses) / sizeof(responses[0]); i++) {
+		memset(buf, 0, responses[i]);
+		must(mr_aes_gcm_seal(f->prologue, iv, ad, sizeof(ad), buf, responses[i], buf) &&
+		     mr_aes_gcm_open(f->prologue, iv, ad, sizeof(ad), buf, responses[i] + 16, buf));
+	}
+}
+
+static uint64_t thread_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Sealing a response is the device's work, but there is nothing to open without it: measured alone and taken off. */
+static uint64_t floor_response_seals_ns(struct floor_side *f)
+{
+	static const size_t responses[] = { 130, 280, 44, 12, 44, 12, 110, 200, 8 };
+	static const uint8_t iv[12] = { 0 }, ad[11] = { 0 };
+	uint64_t from_ns = thread_ns();
+	uint8_t buf[1400] = { 0 };
+
+	for (size_t i = 0; i < sizeof(responses) / sizeof(responses[0]); i++)
+		must(mr_aes_gcm_seal(f->prologue, iv, ad, sizeof(ad), buf, responses[i], buf));
+	return thread_ns() - from_ns;
+}
+
+static void floor_identity(struct floor_side *f, unsigned n)
+{
+	struct identity_profile profile = { .organization = "Bench", .common_name = "AC-100" };
+	struct pin_policy policy = { .digits = 8, .wps_checksum = true, .iterations = ITERATIONS };
+	struct identity_csr csr;
+	uint8_t lookup[32], sealed[PIN_SEALED_MAX];
+	char serial[16], pin[IDENTITY_PIN_MAX];
+	size_t len;
+
+	snprintf(serial, sizeof(serial), "B%07u", n);
+	must(identity_csr_check(f->csr, f->csr_len, &csr) == 0 &&
+	     identity_issue(f->identity, f->signer, f->entropy, &profile, &csr, serial, BATCH_SIM_UTC_US, on_issued, f) == 0);
+	pin_generate(f->entropy, &policy, pin);
+	must(pin_lookup(f->identity, "AC-100", pin, lookup) == 0 &&
+	     pin_seal(f->identity, f->entropy, "AC-100", serial, pin, sealed, &len) == 0);
+}
+
+static void floor_digests(struct floor_side *f)
+{
+	static const uint8_t certificate[1400] = { 0 };
+	const struct mr_digest_field identity[] = { { certificate, 1290 } }, small[] = { { certificate, 60 } };
+	uint8_t out[32];
+
+	must(mr_digest(out, "millrace identity", identity, 1));
+	for (int i = 0; i < 5; i++)	/* credentials, state twice, what is signed by verify and by the receipt */
+		must(mr_digest(out, "millrace state", small, 1));
+	must(identity_verify(f->pub, f->hash, f->sig) && identity_verify(f->pub, f->hash, f->sig));
+}
+
+static void measure_floor(struct bench *b, double *without_us, double *pbkdf2_us)
+{
+	struct floor_side f = { 0 };
+	uint8_t w0[32], l[65];
+	uint64_t from_ns, ns = 0, pbkdf2_ns;
+
+	floor_open(b, &f);
+	for (unsigned i = 0; i < FLOOR_DEVICES; i++) {
+		from_ns = thread_ns();
+		floor_handshake(&f);
+		floor_messages(&f);
+		floor_identity(&f, i);
+		floor_digests(&f);
+		ns += thread_ns() - from_ns - floor_response_seals_ns(&f);
+	}
+	from_ns = thread_ns();
+	for (unsigned i = 0; i < FLOOR_DEVICES; i++)
+		must(pin_verifier("12345670", "B0000001", f.hash, ITERATIONS, w0, l) == 0);
+	pbkdf2_ns = thread_ns() - from_ns;
+	floor_close(&f);
+	*without_us = (double)ns / 1000.0 / FLOOR_DEVICES;
+	*pbkdf2_us = (double)pbkdf2_ns / 1000.0 / FLOOR_DEVICES;
+}
+
+/* --- what is measured --- */
+
+static void bench_cpu(struct bench *b)
+{
+	const struct shape shape = { .devices = 1000, .radios = 4, .channels = "1, 6, 11, 36, 44, 149" };
+	double without_us, pbkdf2_us, spent_us;
+	struct outcome o;
+
+	if (!wanted(b, "main.station_cpu"))
+		return;
+	measure_floor(b, &without_us, &pbkdf2_us);
+	o = run(b, &shape, NULL, true, false);
+	spent_us = (double)(o.station_cpu_us + o.journal_cpu_us) / o.passed;
+	report(b, "main.station_cpu_floor", without_us + pbkdf2_us, "us/device", -1, true);
+	report(b, "main.station_cpu", spent_us, "us/device", -1, true);
+	report(b, "main.station_cpu_journal", (double)o.journal_cpu_us / o.passed, "us/device", -1, true);
+	report(b, "main.station_cpu_ratio", spent_us / (without_us + pbkdf2_us), "ratio", 2.0, true);
+	report(b, "main.station_cpu_ratio_without_pbkdf2", (spent_us - pbkdf2_us) / without_us, "ratio", -1, true);
+	report(b, "main.world_cpu", (double)o.world_cpu_us / o.passed, "us/device", -1, true);
+}
+
+static void bench_memory(struct bench *b)
+{
+	const struct shape shape = { .devices = 400, .radios = 4, .channels = "1, 6, 11, 36", .in_flight = 200 };
+	struct outcome o;
+
+	if (!wanted(b, "main.session"))
+		return;
+	o = run(b, &shape, NULL, false, true);
+	report(b, "main.session_octets", (double)o.session_octets, "octets", 8192, true);
+	report(b, "main.sessions_at_once", (double)o.sessions_peak, "sessions", -1, false);
+	report(b, "main.session_heap_octets", o.sessions_peak ? (double)o.heap_octets / (double)o.sessions_peak : 0, "octets", -1,
+	       true);
+}
+
+static void bench_makespan(struct bench *b)
+{
+	static const struct {
+		const char *name;
+		struct shape shape;
+	} workloads[] = {
+		{ "burst", { .devices = 200, .radios = 4, .channels = "1, 6, 11, 36, 44, 149" } },
+		{ "feed", { .devices = 200, .radios = 4, .channels = "1, 6, 11, 36, 44, 149", .arrival = "100ms", .loss = "5%" } },
+		{ "one_radio_six_channels", { .devices = 60, .radios = 1, .channels = "1, 6, 11, 36, 44, 149" } },
+		{ "one_radio_six_channels_no_steer",
+		  { .devices = 60, .radios = 1, .channels = "1, 6, 11, 36, 44, 149", .no_steer = true } },
+	};
+	static const char *const policies[] = { "pex", "round-robin" };
+	char name[100];
+
+	if (!wanted(b, "main.makespan_ratio"))
+		return;
+	for (size_t w = 0; w <= sizeof(workloads) / sizeof(workloads[0]); w++)
+		for (size_t p = 0; p < 2; p++) {
+			const char *what = w == 0 ? "demo" : workloads[w - 1].name;
+			struct outcome o;
+
+			snprintf(name, sizeof(name), "main.makespan_ratio.%s.%s", what, policies[p]);
+			if (!wanted(b, name))
+				continue;
+			o = run(b, w == 0 ? NULL : &workloads[w - 1].shape, policies[p], false, false);
+			report(b, name, (double)o.makespan_us / (double)o.bound_us, "ratio", w == 0 && p == 0 ? 1.3 : -1, true);
+		}
+}
+
+static void bench_large(struct bench *b)
+{
+	const struct shape shape = { .devices = 10000, .radios = 8, .in_flight = 400, .loss = "2%",
+				     .channels = "1, 6, 11, 36, 40, 44, 48, 149, 153, 157, 161, 165" };
+	struct outcome o;
+
+	if (!wanted(b, "main.devices_10000"))
+		return;
+	o = run(b, &shape, NULL, false, false);
+	report(b, "main.devices_10000_passed", o.passed, "devices", 10000, false);
+	report(b, "main.devices_10000_wall", (double)o.wall_us / 1e6, "s", -1, true);
+	report(b, "main.devices_10000_makespan", (double)o.makespan_us / 1e6, "s (virtual)", -1, true);
+	report(b, "main.devices_10000_makespan_ratio", (double)o.makespan_us / (double)o.bound_us, "ratio", -1, true);
+	report(b, "main.devices_10000_rss", (double)o.rss_octets / 1048576, "MiB", -1, true);
+	report(b, "main.devices_10000_rss_beside_devices",
+	       ((double)o.rss_octets - (double)o.device_octets * 10000) / 1048576, "MiB", -1, true);
+	report(b, "main.devices_10000_air_octets", (double)o.air_octets / o.passed, "octets/device", -1, true);
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *walk)
+{
+	(void)st, (void)flag, (void)walk;
+	return remove(path);
+}
+
+int main(int argc, char **argv)
+{
+	struct bench b = { .dir = "/tmp/millrace-bench-XXXXXX", .prefix = argc > 2 ? argv[2] : "" };
+	struct ceremony ceremony = { .organization = "Bench", .root_days = 3650, .issuing_days = 3650,
+				     .utc_us = BATCH_SIM_UTC_US };
+	struct entropy *entropy = entropy_create_kernel();
+	char error[512];
+	int status = 0;
+
+	if (argc < 2)
+		die("usage: main OUT.json [PREFIX]");
+	b.list = json_array();
+	if (!b.list || !entropy || !mkdtemp(b.dir))
+		die("no memory or no temporary folder");
+	snprintf(b.keys, sizeof(b.keys), "%s/keys", b.dir);
+	ceremony.dir = b.keys;
+	if (ceremony_init(&ceremony, entropy, error, sizeof(error)) != 0)
+		die(error);
+	entropy_destroy(entropy);
+	bench_cpu(&b);
+	bench_memory(&b);
+	bench_makespan(&b);
+	bench_large(&b);
+	if (json_dump_file(b.list, argv[1], JSON_INDENT(1)) != 0) {
+		fprintf(stderr, "bench: %s cannot be written\n", argv[1]);
+		status = 2;
+	}
+	json_decref(b.list);
+	nftw(b.dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return status;
+}

@@ -184,8 +184,9 @@ static bool list_batch_keys(const char *dir, struct names *out, const struct key
 		return false;
 	d = opendir(path);
 	if (!d)
-		return keyfile_complain(error, "%s: %s; make a batch key with `millrace ca new-batch-key`",
-					path, strerror(errno));
+		return keyfile_complain(error, "%s: %s; %s", path, strerror(errno),
+					errno == ENOENT ? "make a batch key with `millrace ca new-batch-key`"
+							: "run as the owner of the keys");
 	while ((entry = readdir(d)) != NULL && out->count < NAMES_MAX) {
 		size_t len = strlen(entry->d_name);
 		char *name;

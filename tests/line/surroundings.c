@@ -1,0 +1,271 @@
+/*
+ * The surroundings are not as they should be: a full disk, a record that cannot be written, is somebody else's or newer.
+ * The station says what is wrong, ends with 2, and what was on record stays on record.
+ */
+#include "tests/line/hall.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "station/command/command.h"
+
+/* The command in a child, what it says in `error`. `file_max`: no file grows beyond it, as on a full disk; 0: no limit. */
+static int run_command(const struct hall *hall, const struct run *run, rlim_t file_max, char *error, size_t error_len)
+{
+	int ends[2], status;
+	size_t len = 0;
+	pid_t child;
+
+	fflush(stdout);
+	assert_int_equal(pipe(ends), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		const char *const argv[] = { "run", run->path, "--db", run->db, "--keys", hall->keys, "--plain", "--no-compare" };
+		char *args[sizeof(argv) / sizeof(argv[0]) + 1] = { 0 };
+		struct rlimit limit = { file_max, file_max };
+
+		for (size_t i = 0; i < sizeof(argv) / sizeof(argv[0]); i++)
+			args[i] = strdup(argv[i]);
+		signal(SIGXFSZ, SIG_IGN);
+		if (dup2(ends[1], 1) < 0 || dup2(ends[1], 2) < 0 ||
+		    (file_max && setrlimit(RLIMIT_FSIZE, &limit) != 0))
+			_exit(9);
+		close(ends[0]);
+		close(ends[1]);
+		status = command_run((int)(sizeof(argv) / sizeof(argv[0])), args);
+		fflush(NULL);
+		_exit(status);
+	}
+	close(ends[1]);
+	for (ssize_t n; (n = read(ends[0], error + len, error_len - 1 - len)) > 0;)
+		len += (size_t)n;
+	error[len] = '\0';
+	close(ends[0]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void says(const char *error, const char *words)
+{
+	if (!strstr(error, words))
+		fail_msg("\"%s\" is not in: %s", words, error);
+}
+
+static off_t size_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? st.st_size : 0;
+}
+
+static void plain_job(struct hall *hall, struct run *run, uint64_t seed)
+{
+	hall_job(hall, run, &(struct shape){ .devices = 12, .radios = 2, .channels = "1, 6" }, seed);
+}
+
+/* The disk fills at every stage of a batch: what is acknowledged stays, the next run with room goes on to the end. */
+static void a_disk_that_fills_stops_the_run_and_loses_nothing(void **state)
+{
+	struct hall *hall = *state;
+	uint64_t seed = hall_seed(1);
+	char error[8000];
+	unsigned stopped = 0;
+	off_t least, most;
+	struct run run;
+
+	/* How large do its files get? The log of writes counts while the run lives. */
+	plain_job(hall, &run, seed);
+	hall_run(hall, &run);
+	most = size_of(run.db);
+	hall_done(&run);
+	least = 70000;		/* the devices' flash fits, the tables do not */
+	assert_true(most > least);
+	for (unsigned i = 0; i < 8; i++) {
+		rlim_t room = (rlim_t)(least + (2 * most - least) * (off_t)i / 8);
+		int64_t passed = 0, certificates = 0;
+		int status;
+
+		plain_job(hall, &run, seed + i);
+		status = run_command(hall, &run, room, error, sizeof(error));
+		if (status != EXIT_ALL_WELL) {
+			stopped++;
+			assert_int_equal(status, EXIT_UNUSABLE);
+			if (!strstr(error, "disk") && !strstr(error, "File too large"))
+				fail_msg("with room for %llu octets: %s", (unsigned long long)room, error);
+		}
+		if (hall_ask(&run, "SELECT count(*) FROM sqlite_schema WHERE name = 'v_orphan'") == 1) {
+			passed = hall_ask(&run, "SELECT count(*) FROM unit WHERE state = 'passed'");
+			certificates = hall_ask(&run, "SELECT count(*) FROM cert");
+		}
+		assert_int_equal(run_command(hall, &run, 0, error, sizeof(error)), EXIT_ALL_WELL);
+		assert_true(hall_ask(&run, "SELECT count(*) FROM unit WHERE state = 'passed'") >= passed);
+		assert_true(hall_ask(&run, "SELECT count(*) FROM cert") >= certificates);
+		hall_run(hall, &run);
+		hall_all_passed(hall, &run, 12);
+		hall_done(&run);
+	}
+	assert_true(stopped >= 2);
+}
+
+/* root writes whatever the mode says: then a path below a file stands in for it. */
+static void a_record_that_cannot_be_written_is_refused(void **state)
+{
+	struct hall *hall = *state;
+	char error[8000];
+	struct run run;
+	int fd;
+
+	plain_job(hall, &run, hall_seed(2));
+	hall_run(hall, &run);
+	if (geteuid() != 0) {
+		assert_int_equal(chmod(run.db, 0400), 0);
+		assert_int_equal(run_command(hall, &run, 0, error, sizeof(error)), EXIT_UNUSABLE);
+		says(error, run.db);
+		assert_int_equal(chmod(run.db, 0600), 0);
+	}
+	hall_all_passed(hall, &run, 12);
+	hall_done(&run);
+	plain_job(hall, &run, 3);
+	fd = open(run.db, O_CREAT | O_WRONLY, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	snprintf(run.db, sizeof(run.db), "%s/record%u.db/below.db", hall->dir, hall->batches);
+	assert_int_equal(run_command(hall, &run, 0, error, sizeof(error)), EXIT_UNUSABLE);
+	says(error, "below.db");
+	job_destroy(run.job);
+}
+
+static void somebody_elses_database_is_left_as_it_is(void **state)
+{
+	struct hall *hall = *state;
+	char error[8000];
+	sqlite3 *db;
+	struct run run;
+
+	plain_job(hall, &run, hall_seed(4));
+	assert_int_equal(sqlite3_open(run.db, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "CREATE TABLE recipe (cake TEXT); INSERT INTO recipe VALUES ('apple')", NULL, NULL,
+				      NULL), SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(run_command(hall, &run, 0, error, sizeof(error)), EXIT_UNUSABLE);
+	says(error, run.db);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM recipe WHERE cake = 'apple'"), 1);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM sqlite_schema"), 1);
+	hall_done(&run);
+}
+
+static void a_file_that_is_no_database_is_left_as_it_is(void **state)
+{
+	struct hall *hall = *state;
+	char error[8000], text[40] = "";
+	struct run run;
+	FILE *f;
+
+	plain_job(hall, &run, hall_seed(5));
+	f = fopen(run.db, "w");
+	assert_non_null(f);
+	fputs("a letter to the factory, not a database", f);
+	fclose(f);
+	assert_int_equal(run_command(hall, &run, 0, error, sizeof(error)), EXIT_UNUSABLE);
+	says(error, run.db);
+	f = fopen(run.db, "r");
+	assert_non_null(fgets(text, sizeof(text), f));
+	fclose(f);
+	assert_string_equal(text, "a letter to the factory, not a database");
+	hall_done(&run);
+}
+
+static void a_record_of_a_newer_version_is_left_as_it_is(void **state)
+{
+	struct hall *hall = *state;
+	char error[8000];
+	sqlite3 *db;
+	struct run run;
+
+	plain_job(hall, &run, hall_seed(6));
+	hall_run(hall, &run);
+	assert_int_equal(sqlite3_open(run.db, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 9999", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(run_command(hall, &run, 0, error, sizeof(error)), EXIT_UNUSABLE);
+	says(error, "newer");
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM unit WHERE state = 'passed'"), 12);
+	hall_done(&run);
+}
+
+static void the_same_lot_with_another_job_is_refused(void **state)
+{
+	struct hall *hall = *state;
+	char error[8000];
+	struct run run;
+	FILE *f;
+
+	plain_job(hall, &run, hall_seed(7));
+	hall_run(hall, &run);
+	f = fopen(run.path, "a");
+	assert_non_null(f);
+	fputs("# changed since\n", f);
+	fclose(f);
+	assert_int_equal(run_command(hall, &run, 0, error, sizeof(error)), EXIT_UNUSABLE);
+	says(error, "lot");
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM session"), 1);
+	hall_done(&run);
+}
+
+static void missing_keys_and_open_modes_are_refused(void **state)
+{
+	struct hall *hall = *state, other = *hall;
+	char error[8000], path[120];
+	struct run run;
+
+	plain_job(hall, &run, hall_seed(8));
+	snprintf(other.keys, sizeof(other.keys), "%s/nowhere", hall->dir);
+	assert_int_equal(run_command(&other, &run, 0, error, sizeof(error)), EXIT_UNUSABLE);
+	says(error, "nowhere");
+	snprintf(path, sizeof(path), "%s/issuing.key", hall->keys);
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_int_equal(run_command(hall, &run, 0, error, sizeof(error)), EXIT_UNUSABLE);
+	says(error, "issuing.key");
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(access(run.db, F_OK), -1);	/* nothing was begun */
+	assert_int_equal(run_command(hall, &run, 0, error, sizeof(error)), EXIT_ALL_WELL);
+	hall_done(&run);
+}
+
+static void two_stations_do_not_share_a_record(void **state)
+{
+	struct hall *hall = *state;
+	struct journal_options options = { .simulated = true };
+	struct journal *journal;
+	char error[8000];
+	struct run run;
+
+	plain_job(hall, &run, hall_seed(9));
+	options.path = run.db;
+	assert_int_equal(journal_open(&journal, &options, error, sizeof(error)), 0);
+	assert_int_equal(run_command(hall, &run, 0, error, sizeof(error)), EXIT_UNUSABLE);
+	says(error, run.db);
+	journal_close(journal);
+	assert_int_equal(run_command(hall, &run, 0, error, sizeof(error)), EXIT_ALL_WELL);
+	hall_done(&run);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_disk_that_fills_stops_the_run_and_loses_nothing),
+		cmocka_unit_test(a_record_that_cannot_be_written_is_refused),
+		cmocka_unit_test(somebody_elses_database_is_left_as_it_is),
+		cmocka_unit_test(a_file_that_is_no_database_is_left_as_it_is),
+		cmocka_unit_test(a_record_of_a_newer_version_is_left_as_it_is),
+		cmocka_unit_test(the_same_lot_with_another_job_is_refused),
+		cmocka_unit_test(missing_keys_and_open_modes_are_refused),
+		cmocka_unit_test(two_stations_do_not_share_a_record),
+	};
+
+	return cmocka_run_group_tests(tests, hall_open, hall_close);
+}

@@ -288,7 +288,7 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 	}
 	for (size_t i = 0; ok && i < w->radio_count; i++) {
 		static const uint8_t mac[6] = { 0x02, 0x4d, 0x53, 0, 0, 1 };	/* one address serves all radios */
-		char name[16];
+		char name[RADIO_NAME_MAX];
 
 		snprintf(name, sizeof(name), "radio%zu", i + 1);
 		w->radios[i] = radio_open_simulated(w->air, name, job->radio_profile, mac,

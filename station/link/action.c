@@ -155,6 +155,7 @@ size_t action_pull(struct action_link *link, uint8_t frame[static MR_FRAME_MAX],
 		return 0;
 	link->to_send = (uint8_t)(link->to_send & ~(1u << i));
 	link->in_air = (uint8_t)(link->in_air | 1u << i);
+	link->lost = (uint8_t)(link->lost & ~(1u << i));
 	switch (link->state) {
 	case ACTION_INVITING:
 		*what = WHAT_INVITE;
@@ -180,8 +181,15 @@ size_t action_pull(struct action_link *link, uint8_t frame[static MR_FRAME_MAX],
 					   .sealed = mr_rd_over(link->out + (size_t)i * (MR_FRAGMENT_MAX + MR_TAG_LEN),
 								link->out_len[i]) };
 		return finish(link, &f, frame, link->misses == 0);
-	case ACTION_INVITED:
 	case ACTION_IDLE:
+		if (link->seq > 0 || !link->out)
+			break;
+		*what = WHAT_HANDSHAKE;		/* message 2 once more; the session stands all the while */
+		f.type = MR_HANDSHAKE_2;
+		memcpy(f.handshake.session_id, link->session_id, 8);
+		f.handshake.noise = mr_rd_over(link->out, link->out_len[0]);
+		return finish(link, &f, frame, false);
+	case ACTION_INVITED:
 		break;
 	}
 	return 0;
@@ -206,7 +214,7 @@ void action_sent(struct action_link *link, uint8_t what, bool acked, unsigned tr
 			return;
 		if (acked) {
 			link->state = ACTION_INVITED;
-			link->misses = 0;
+			link->misses = link->to_send = 0;
 			link->deadline_us = now_us + HANDSHAKE_WAIT_US;
 		} else {
 			link->deadline_us = now_us + RESEND_US;
@@ -216,10 +224,12 @@ void action_sent(struct action_link *link, uint8_t what, bool acked, unsigned tr
 		link->in_air = 0;
 		if (link->state != ACTION_ANSWERING)
 			return;
-		if (acked)
+		if (acked) {
 			link->state = ACTION_IDLE;	/* `out` stays: message 1 once more means message 2 once more */
-		else
+			link->to_send = 0;
+		} else {
 			link->deadline_us = now_us + RESEND_US;
+		}
 		return;
 	case WHAT_FRAGMENT:
 		link->in_air = (uint8_t)(link->in_air & ~(1u << i));
@@ -227,10 +237,11 @@ void action_sent(struct action_link *link, uint8_t what, bool acked, unsigned tr
 			return;
 		if (acked) {
 			link->silent_us = 0;
-			if (link->state == ACTION_ASKING && !link->to_send && !link->in_air)
+			if (link->state == ACTION_ASKING && !link->to_send && !link->in_air && !link->lost)
 				wait_for_answer(link, now_us);
 		} else if (link->state == ACTION_ASKING) {
 			/* Sent again from action_expire, or at once by a poll's answer. */
+			link->lost = (uint8_t)(link->lost | 1u << i);
 			link->deadline_us = now_us + RESEND_US * (1u + (link->misses < 4 ? link->misses : 4));
 		}
 		return;
@@ -245,6 +256,11 @@ int action_expire(struct action_link *link, uint64_t now_us)
 
 	if (now_us < link->deadline_us)
 		return ACTION_NOTHING;
+	/* What waits in our own queue is not the device's silence: on a full channel every one would count as lost. */
+	if (action_ready(link) && link->state != ACTION_IDLE) {
+		link->deadline_us = now_us + RESEND_US;
+		return ACTION_NOTHING;
+	}
 	switch (link->state) {
 	case ACTION_INVITING:
 		if (++link->misses > INVITE_TRIES)
@@ -270,8 +286,8 @@ int action_expire(struct action_link *link, uint64_t now_us)
 			return -MR_CAUSE_NO_ANSWER;
 		link->misses++;
 		/* What is neither queued nor reported as acknowledged goes again; repeats are harmless (docs/protocol.md). */
-		if (!link->to_send && !link->in_air)
-			link->to_send = (uint8_t)((1u << link->fragments) - 1);
+		if (!link->in_air)
+			link->to_send = (uint8_t)(link->lost ? link->lost : (1u << link->fragments) - 1);
 		link->deadline_us = now_us + step_us;
 		return ACTION_NOTHING;
 	case ACTION_WAITING:
@@ -305,8 +321,8 @@ static int on_handshake_1(struct action_link *link, const struct mr_frame *frame
 
 	if (!mr_equal(frame->handshake.session_id, link->session_id, 8))
 		return ACTION_NOTHING;
-	if (link->state == ACTION_IDLE && link->seq == 0 && link->out) {	/* it did not get message 2 */
-		link->state = ACTION_ANSWERING;
+	/* It did not get message 2. Or somebody repeats what he heard: so the state must not change, a request may follow. */
+	if (link->state == ACTION_IDLE && link->seq == 0 && link->out) {
 		link->to_send = 1;
 		return ACTION_NOTHING;
 	}
@@ -373,7 +389,7 @@ int action_request(struct action_link *link, struct mr_rd message, uint64_t expe
 		link->out_len[i] = (uint16_t)(len + MR_TAG_LEN);
 	}
 	link->to_send = (uint8_t)((1u << link->fragments) - 1);
-	link->in_air = 0;
+	link->in_air = link->lost = 0;
 	link->state = ACTION_ASKING;
 	link->misses = 0;
 	link->silent_us = 0;
@@ -430,6 +446,8 @@ static int on_progress(struct action_link *link, const struct mr_progress *p, ui
 	case MR_PROGRESS_INCOMPLETE: {
 		uint8_t missing = (uint8_t)(((1u << link->fragments) - 1) & ~p->have);
 
+		link->strange = 0;
+		link->lost = (uint8_t)(link->lost & missing);
 		link->to_send = (uint8_t)(link->to_send | (missing & ~link->in_air));
 		if (missing && link->state == ACTION_WAITING) {
 			link->state = ACTION_ASKING;

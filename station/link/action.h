@@ -55,6 +55,7 @@ struct action_link {
 	uint16_t in_len[MR_FRAGMENTS_MAX];
 	uint16_t seq;
 	uint8_t fragments, to_send, in_air;	/* bit per fragment */
+	uint8_t lost;			/* reported as not acknowledged, not yet sent again */
 	uint8_t in_fragments, have;
 	bool poll;			/* a POLL is to be sent */
 	unsigned polls;			/* sent in this session */

@@ -26,6 +26,13 @@ static bool ask(sqlite3 *db, const char *sql, int64_t *out)
  * A write-ahead log wants its index file made even by readers. Where that cannot be (a snapshot on read-only media) and
  * there is no log, nobody writes, and the file can be taken as it lies.
  */
+static bool lacks_index_file(sqlite3 *db)
+{
+	int rc = sqlite3_errcode(db) & 0xff;
+
+	return rc == SQLITE_CANTOPEN || rc == SQLITE_READONLY;
+}
+
 static int open_immutable(sqlite3 **db, const char *path)
 {
 	char name[4096];
@@ -70,7 +77,7 @@ static int check_kind(sqlite3 **db, const char *path, char *error, size_t error_
 	size_t count;
 
 	if (!ask(*db, "SELECT count(*) FROM sqlite_schema", &objects) &&
-	    ((sqlite3_errcode(*db) & 0xff) != SQLITE_CANTOPEN || open_immutable(db, path) != SQLITE_OK ||
+	    (!lacks_index_file(*db) || open_immutable(db, path) != SQLITE_OK ||
 	     !ask(*db, "SELECT count(*) FROM sqlite_schema", &objects)))
 		return say(error, error_len, "%s cannot be read: %s; %s", path, sqlite3_errmsg(*db),
 			   (sqlite3_errcode(*db) & 0xff) == SQLITE_NOTADB ? "name the database with --db"
@@ -413,10 +420,11 @@ int verify_record(sqlite3 *db, struct verify *verify, char *error, size_t error_
 	/* One transaction: one state of the record, whatever a station writes meanwhile. */
 	if (!functions_init(&functions, db) || sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
 		failed(db, "the record", error, error_len);
-	else if (verify_query(db, verify, whole, error, error_len) == 0 && verify_query(db, verify, links, error, error_len) == 0 &&
+	else if (verify_query(db, verify, whole, error, error_len) == 0 &&
 		 verify_chain(db, verify, &functions.sha, error, error_len) == 0 &&
 		 verify_anchors(db, verify, error, error_len) == 0 &&
-		 verify_query(db, verify, sql_query("verify"), error, error_len) == 0)
+		 verify_query(db, verify, sql_query("verify"), error, error_len) == 0 &&
+		 verify_query(db, verify, links, error, error_len) == 0)
 		rc = note_open_batches(db, verify, error, error_len);
 	if (!sqlite3_get_autocommit(db))
 		sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);

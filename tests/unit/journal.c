@@ -7,13 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 
 #include "agent/wire/cause.h"
 #include "db/sql.h"
@@ -365,22 +363,7 @@ static void simulated_and_real_never_share_a_database(void **state)
 	assert_refused(place, "holds real devices");
 }
 
-/* Root may write everywhere: these run as somebody else when needed. */
-static void as_nobody(struct place *place, void (*check)(struct place *place))
-{
-	pid_t child = fork();
-	int status;
-
-	if (child == 0) {
-		if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setgid(65534) != 0 || setuid(65534) != 0))
-			_exit(9);
-		check(place);
-		_exit(0);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
+/* Root may write everywhere, hence as_nobody. */
 static void check_words(struct place *place, const char *words)
 {
 	struct journal *journal;

@@ -11,10 +11,12 @@
 #include <cmocka.h>
 
 #include <ftw.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <openssl/sha.h>
@@ -234,6 +236,22 @@ static inline void put_passing_unit(struct journal *journal, int64_t unit, int64
 	put(journal, receipt_record(unit, attempt, seal));
 	put(journal, end_record(attempt, OUTCOME_PASS, 0, NULL, NULL, NULL, 900000));
 	put(journal, state_record(unit, UNIT_PASSED, 0, NULL, NULL));
+}
+
+/* Root may write everywhere: these run as somebody else when needed. */
+static inline void as_nobody(struct place *place, void (*check)(struct place *place))
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setgid(65534) != 0 || setuid(65534) != 0))
+			_exit(9);
+		check(place);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 static inline sqlite3 *plain_open(const char *path)

@@ -52,7 +52,8 @@ uint64_t air_draw_below(struct air *air, uint64_t bound)
 
 struct phy_options air_phy_options(const struct air *air)
 {
-	return (struct phy_options){ .short_preamble = air->config.short_preamble, .long_slot = air->config.long_slot };
+	return (struct phy_options){ .short_preamble = air->config.short_preamble,
+				     .long_slot = air->config.long_slot };
 }
 
 uint32_t air_frame_us(uint16_t freq_mhz, uint8_t rate_500kbps, size_t len)
@@ -305,7 +306,8 @@ static bool grow(struct air *air, bool clustered)
 		air->node_room = room;
 	}
 	if (clustered) {
-		struct air_node **list = realloc(air->clustered, (air->clustered_count + 1) * sizeof(struct air_node *));
+		struct air_node **list = realloc(air->clustered,
+						 (air->clustered_count + 1) * sizeof(struct air_node *));
 
 		if (!list)
 			return false;

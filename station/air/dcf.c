@@ -34,7 +34,8 @@ static void set_times(struct air_node *node)
 
 	for (size_t i = 0; !next && i < 3; i++)
 		next = node->queue[i].first;
-	phy_times(node->channel->freq_mhz, next ? next->rate : node->last_rate, air_phy_options(node->air), &node->times);
+	phy_times(node->channel->freq_mhz, next ? next->rate : node->last_rate, air_phy_options(node->air),
+		  &node->times);
 	if (node->config.cw_min)
 		node->times.cw_min = node->config.cw_min;
 	if (node->cw < node->times.cw_min)

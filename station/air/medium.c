@@ -307,50 +307,48 @@ static void count(struct air_node *node, const struct transmission *tx, enum out
 	totals->captured += outcome == DECODED && tx->overlapped;
 }
 
-/* Every node that hears a frame, in the order in which they came to the channel; the list is complete before the first
- * callback, since a callback may tune or switch off any node. */
+/* `mine`: it is an addressee. Returns how many receptions there are now. */
+static size_t hear_at(struct air_node *node, const struct transmission *tx, bool mine, size_t n)
+{
+	struct reception *r = &node->air->receptions[n];
+	enum outcome outcome = receive(node, tx, &r->rssi_dbm);
+
+	r->node = node;
+	node->health.garbage += outcome == COLLIDED || outcome == LOST;
+	if (mine)
+		count(node, tx, outcome);
+	if (outcome != DECODED)
+		return n;
+	if (mine && node->config.acknowledges && tx->frame->expects_ack)
+		acknowledge(node, tx);
+	return n + 1;
+}
+
+/*
+ * Every node that hears a frame, in the order in which they came to the channel. The list is complete before the
+ * first callback, since a callback may tune or switch off any node.
+ */
 static size_t hear(const struct transmission *tx)
 {
 	struct channel *channel = tx->channel;
-	struct air *air = channel->air;
 	const uint8_t *bytes = bytes_of(tx);
 	size_t len = len_of(tx), n = 0;
-	bool group = len >= 10 && (bytes[4] & 1);
+	struct air_node *node;
 
-	for (struct link *ring = group ? &channel->nodes : &channel->promiscuous, *at = ring->next; at != ring; at = at->next) {
-		struct air_node *node = group ? LINK_OF(at, struct air_node, on_channel) :
-						LINK_OF(at, struct air_node, promiscuous);
-		struct reception *r = &air->receptions[n];
-		enum outcome outcome = receive(node, tx, &r->rssi_dbm);
-
-		r->node = node;
-		node->health.garbage += outcome == COLLIDED || outcome == LOST;
-		if (group || is_addressee(node, bytes, len))
-			count(node, tx, outcome);
-		if (outcome != DECODED)
-			continue;
-		n++;
-		if (!group && node->config.acknowledges && tx->frame->expects_ack && is_addressee(node, bytes, len))
-			acknowledge(node, tx);
-	}
-	if (group || len < 10)
+	if (len >= 10 && (bytes[4] & 1)) {
+		LINK_EACH(at, &channel->nodes)
+			n = hear_at(LINK_OF(at, struct air_node, on_channel), tx, true, n);
 		return n;
-	for (struct air_node *node = air->by_mac[(bytes[8] << 8 | bytes[9]) % MAC_BUCKETS]; node; node = node->same_hash) {
-		struct reception *r = &air->receptions[n];
-		enum outcome outcome;
-
-		if (node->channel != channel || node->config.promiscuous || !is_addressee(node, bytes, len))
-			continue;
-		outcome = receive(node, tx, &r->rssi_dbm);
-		r->node = node;
-		node->health.garbage += outcome == COLLIDED || outcome == LOST;
-		count(node, tx, outcome);
-		if (outcome != DECODED)
-			continue;
-		n++;
-		if (node->config.acknowledges && tx->frame->expects_ack)
-			acknowledge(node, tx);
 	}
+	LINK_EACH(at, &channel->promiscuous) {
+		node = LINK_OF(at, struct air_node, promiscuous);
+		n = hear_at(node, tx, is_addressee(node, bytes, len), n);
+	}
+	if (len < 10)
+		return n;
+	for (node = channel->air->by_mac[(bytes[8] << 8 | bytes[9]) % MAC_BUCKETS]; node; node = node->same_hash)
+		if (node->channel == channel && !node->config.promiscuous && is_addressee(node, bytes, len))
+			n = hear_at(node, tx, true, n);
 	return n;
 }
 

@@ -65,7 +65,8 @@ uint32_t phy_frame_us(uint16_t freq_mhz, uint8_t rate_500kbps, size_t len, struc
 
 		return preamble_us + (2 * bits + rate - 1) / rate;
 	}
-	if (rate & PHY_HT)	/* L-STF 8, L-LTF 8, L-SIG 4, HT-SIG 8, HT-STF 4, HT-LTF 4; SERVICE 16 and tail 6 bits */
+	/* L-STF 8, L-LTF 8, L-SIG 4, HT-SIG 8, HT-STF 4, HT-LTF 4; then 16 SERVICE bits, the data, 6 tail bits. */
+	if (rate & PHY_HT)
 		return 36 + 4 * ((22 + bits + per_symbol - 1) / per_symbol) + extension_us;
 	return 20 + 4 * ((22 + bits + per_symbol - 1) / per_symbol) + extension_us;
 }
@@ -91,7 +92,7 @@ void phy_times(uint16_t freq_mhz, uint8_t rate_500kbps, struct phy_options optio
 	out->difs_us = (uint16_t)(out->sifs_us + 2 * out->slot_us);
 	out->cw_min = dsss ? 31 : 15;
 	out->cw_max = 1023;
-	/* 10.3.2.11: SIFS, slot, aRxPHYStartDelay (DSSS: the long preamble; OFDM: 20 us, and 5 us on top as Linux has). */
+	/* 10.3.2.11: SIFS, slot, aRxPHYStartDelay (DSSS: the long preamble; OFDM: 20 us, and 5 us on top). */
 	out->ack_timeout_us = (uint16_t)(out->sifs_us + out->slot_us + (dsss ? 192 : 25));
 	out->eifs_us = (uint16_t)(out->sifs_us + out->difs_us + phy_frame_us(freq_mhz, lowest, PHY_ACK_LEN, options));
 }

@@ -1,0 +1,467 @@
+/*
+ * millrace audit as its users meet it: real certificates, receipts, sealed PINs and anchors on record, words typed, what
+ * is printed, the exit status.
+ *
+ * links: station/command/audit.c station/command/sheet.c station/command/evidence.c station/command/command.c
+ * links: station/job/words.c station/identity/certificate.c station/identity/identity.c station/identity/keyfile.c
+ * links: station/identity/ceremony.c station/identity/pin.c station/identity/serial.c station/identity/signer_file.c
+ * links: station/identity/subject_key.c station/base/entropy.c station/base/log.c agent/wire/hkdf.c agent/wire/cause.c
+ * links: agent/wire/message.c agent/port/linux/crypto_openssl.c
+ * links: db/journal.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c db/verify.c
+ */
+#include "tests/unit/record.h"
+
+#include <jansson.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <time.h>
+
+#include "agent/wire/message.h"
+#include "station/command/command.h"
+#include "station/identity/ceremony.h"
+#include "station/identity/identity.h"
+
+#define NOW_US (INT64_C(1790000000) * 1000000)
+
+/* The other commands are not here. */
+int command_run(int argc, char **argv) { return (void)argc, (void)argv, 99; }
+int command_check(int argc, char **argv) { return (void)argc, (void)argv, 99; }
+int command_ca(int argc, char **argv) { return (void)argc, (void)argv, 99; }
+int command_radios(int argc, char **argv) { return (void)argc, (void)argv, 99; }
+
+struct factory {
+	struct place place;		/* first, so that its helpers take the whole */
+	char keys[100], out_path[100], err_path[100];
+	char out[200000], err[4000];
+	struct identity *identity;
+	struct entropy *entropy;
+	struct signer *signer;
+	struct identity_certificate issued;
+};
+
+static void on_issued(void *ctx, int result, const struct identity_certificate *certificate)
+{
+	struct factory *f = ctx;
+
+	assert_int_equal(result, 0);
+	f->issued = *certificate;
+}
+
+/* r || s of an ECDSA signature over `hash`. */
+static void sign_raw(EVP_PKEY *key, const uint8_t hash[static 32], uint8_t out[static 64])
+{
+	EVP_PKEY_CTX *sign = EVP_PKEY_CTX_new(key, NULL);
+	uint8_t der[80];
+	const uint8_t *at = der;
+	size_t len = sizeof(der);
+	ECDSA_SIG *sig;
+
+	assert_int_equal(EVP_PKEY_sign_init(sign), 1);
+	assert_int_equal(EVP_PKEY_sign(sign, der, &len, hash, 32), 1);
+	sig = d2i_ECDSA_SIG(NULL, &at, (long)len);
+	BN_bn2binpad(ECDSA_SIG_get0_r(sig), out, 32);
+	BN_bn2binpad(ECDSA_SIG_get0_s(sig), out + 32, 32);
+	ECDSA_SIG_free(sig);
+	EVP_PKEY_CTX_free(sign);
+}
+
+static void spki_sha256(EVP_PKEY *key, uint8_t out[static 32])
+{
+	uint8_t *der = NULL;
+	int len = i2d_PUBKEY(key, &der);
+
+	SHA256(der, (size_t)len, out);
+	OPENSSL_free(der);
+}
+
+/* A unit that passed, everything about it real. `wrong_receipt`: signed by somebody else's key. */
+static void put_real_unit(struct factory *f, struct journal *journal, int64_t unit, bool wrong_receipt)
+{
+	const struct identity_profile profile = { .organization = "Acme", .common_name = "AC-100" };
+	EVP_PKEY *key = EVP_EC_gen("P-256"), *other = EVP_EC_gen("P-256");
+	struct identity_csr csr;
+	uint8_t sealed[PIN_SEALED_MAX], salt[16] = { 1 }, receipt[73] = { 1, (uint8_t)unit }, challenge[32], signature[64], hash[32];
+	const struct mr_digest_field fields[] = { { challenge, 32 }, { receipt, sizeof(receipt) } };
+	struct journal_record r = { .kind = JOURNAL_IDENTITY };
+	char serial[24], pin[IDENTITY_PIN_MAX];
+	size_t len, sealed_len;
+
+	snprintf(serial, sizeof(serial), "AC%07lld", (long long)unit);
+	snprintf(pin, sizeof(pin), "9173%04lld", (long long)unit);
+	assert_int_equal(EVP_PKEY_get_octet_string_param(key, "encoded-pub-key", csr.public_key, 65, &len), 1);
+	spki_sha256(key, csr.spki_sha256);
+	assert_int_equal(identity_issue(f->identity, f->signer, f->entropy, &profile, &csr, serial, NOW_US, on_issued, f), 0);
+	assert_int_equal(pin_seal(f->identity, f->entropy, "AC-100", serial, pin, sealed, &sealed_len), 0);
+	put(journal, unit_record(unit));
+	put(journal, attempt_record(unit, unit, 1));
+	put(journal, step_record(unit, 1, "identify", 1, 1500));
+	r.identity = (struct journal_identity){ .unit = unit, .attempt = unit, .serial = serial, .transaction = (uint64_t)(2 * unit),
+		.pin_sealed = { sealed, sealed_len }, .pin_kind = "digits", .kek_id = identity_kek_id(f->identity),
+		.pin_salt = { salt, 16 }, .pin_iterations = 1000, .certificate = { f->issued.der, f->issued.len },
+		.issuer = identity_issuer_name(f->identity), .serial_hex = f->issued.serial_hex, .subject = f->issued.subject,
+		.not_before_us = f->issued.not_before_us, .not_after_us = f->issued.not_after_us, .at_us = T0 };
+	assert_int_equal(pin_lookup(f->identity, "AC-100", pin, r.identity.pin_lookup), 0);
+	memcpy(r.identity.spki_sha256, csr.spki_sha256, 32);
+	put(journal, r);
+	put(journal, transaction_record(unit, unit, (uint64_t)(2 * unit + 1), "seal", PHASE_INTENT));
+	put(journal, cert_record(unit, CERT_VERIFIED));
+	memset(challenge, (int)unit, sizeof(challenge));
+	assert_true(mr_digest(hash, "millrace receipt", fields, 2));
+	sign_raw(wrong_receipt ? other : key, hash, signature);
+	put(journal, (struct journal_record){ .kind = JOURNAL_RECEIPT, .receipt = { .unit = unit, .attempt = unit,
+		.transaction = (uint64_t)(2 * unit + 1), .receipt = { receipt, sizeof(receipt) }, .challenge = { challenge, 32 },
+		.signature = { signature, 64 }, .at_us = T0 } });
+	put(journal, end_record(unit, OUTCOME_PASS, 0, NULL, NULL, NULL, 900000));
+	put(journal, state_record(unit, UNIT_PASSED, 0, NULL, NULL));
+	EVP_PKEY_free(key);
+	EVP_PKEY_free(other);
+}
+
+static void write_lot(struct factory *f, bool wrong_receipt)
+{
+	struct journal *journal;
+	struct journal_record r;
+
+	f->place.sign = identity_sign_record;
+	f->place.sign_ctx = f->identity;
+	journal = NULL;
+	assert_int_equal(journal_open(&journal, &(struct journal_options){ .path = f->place.path, .simulated = true,
+				      .sign = identity_sign_record, .sign_ctx = f->identity,
+				      .sign_key_id = identity_record_key_id(f->identity), .anchor_every = 10 },
+				      f->place.error, sizeof(f->place.error)), 0);
+	assert_int_equal(begin_lot(journal, &f->place, "2611-A07", "job", &(struct journal_start){ 0 }, NULL, NULL), 0);
+	put_real_unit(f, journal, 1, false);
+	put_real_unit(f, journal, 2, wrong_receipt);
+	r = unit_record(3);
+	r.unit.firmware = "\033[2J\xff";	/* from outside */
+	put(journal, r);
+	put(journal, attempt_record(3, 3, 1));
+	put(journal, end_record(3, OUTCOME_TIMEOUT, 1, "no-answer", "air", "selftest", 5));
+	put(journal, state_record(3, UNIT_FAILED, 1, "no-answer", "air"));
+	put(journal, batch_end_record("done"));
+	journal_close(journal);
+}
+
+static int set_up(void **state)
+{
+	struct factory *f = calloc(1, sizeof(*f));
+	struct ceremony plan = { .dir = f->keys, .organization = "Acme", .root_days = 7300, .issuing_days = 1825, .utc_us = NOW_US };
+	char error[300] = "";
+
+	strcpy(f->place.dir, "/tmp/millrace-audit-XXXXXX");
+	if (!mkdtemp(f->place.dir))
+		return -1;
+	snprintf(f->place.path, sizeof(f->place.path), "%s/record.db", f->place.dir);
+	snprintf(f->keys, sizeof(f->keys), "%s/keys", f->place.dir);
+	snprintf(f->out_path, sizeof(f->out_path), "%s/out", f->place.dir);
+	snprintf(f->err_path, sizeof(f->err_path), "%s/err", f->place.dir);
+	f->entropy = entropy_create_seeded(11, "audit");
+	if (ceremony_init(&plan, f->entropy, error, sizeof(error)) != 0 ||
+	    identity_open(&f->identity, f->keys, "default", NOW_US, error, sizeof(error)) != 0)
+		fail_msg("%s", error);
+	f->signer = signer_create_file(f->identity);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct factory *f = *state;
+
+	f->signer->close(f->signer);
+	identity_close(f->identity);
+	entropy_destroy(f->entropy);
+	nftw(f->place.dir, place_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	free(f);
+	return 0;
+}
+
+static void slurp(const char *path, char *out, size_t cap)
+{
+	FILE *file = fopen(path, "r");
+
+	out[fread(out, 1, cap - 1, file)] = '\0';
+	fclose(file);
+}
+
+/* Types `millrace audit WORDS... --db FILE`; NULL ends the words. The exit status; what was printed is in out and err. */
+static int audit(struct factory *f, ...)
+{
+	char *argv[24] = { (char[]){ "audit" } };
+	int argc = 1, out, err, result;
+	va_list words;
+
+	va_start(words, f);
+	for (const char *word; (word = va_arg(words, const char *));)
+		argv[argc++] = strdup(word);
+	va_end(words);
+	argv[argc++] = strdup("--db");
+	argv[argc++] = strdup(f->place.path);
+	fflush(stdout);
+	fflush(stderr);
+	out = dup(1);
+	err = dup(2);
+	assert_non_null(freopen(f->out_path, "w", stdout));
+	assert_non_null(freopen(f->err_path, "w", stderr));
+	result = command_audit(argc, argv);
+	fflush(stdout);
+	fflush(stderr);
+	dup2(out, 1);
+	dup2(err, 2);
+	close(out);
+	close(err);
+	for (int i = 1; i < argc; i++)
+		free(argv[i]);
+	slurp(f->out_path, f->out, sizeof(f->out));
+	slurp(f->err_path, f->err, sizeof(f->err));
+	return result;
+}
+
+#define assert_says(text, words)                                                        \
+	do {                                                                            \
+		if (!strstr(text, words))                                               \
+			fail_msg("this does not say \"%s\":\n%s", words, text);         \
+	} while (0)
+
+static void a_good_record_verifies_to_the_last_signature(void **state)
+{
+	struct factory *f = *state;
+	json_t *answer;
+
+	write_lot(f, false);
+	assert_int_equal(audit(f, "verify", "--keys", f->keys, NULL), EXIT_ALL_WELL);
+	assert_says(f->out, "certificates  2 checked against the CA");
+	assert_says(f->out, "receipts      2 signatures checked");
+	assert_says(f->out, "with valid signatures");
+	assert_says(f->out, "The record holds together.");
+	assert_int_equal(audit(f, "verify", NULL), EXIT_ALL_WELL);
+	assert_says(f->out, "signatures not looked at");
+	assert_int_equal(audit(f, "verify", "--json", "--keys", f->keys, NULL), EXIT_ALL_WELL);
+	answer = json_loads(f->out, 0, NULL);
+	assert_non_null(answer);
+	assert_true(json_is_true(json_object_get(answer, "good")));
+	assert_int_equal(json_array_size(json_object_get(answer, "findings")), 0);
+	assert_int_equal(json_integer_value(json_object_get(answer, "receipts")), 2);
+	json_decref(answer);
+}
+
+static void a_receipt_by_another_key_is_found(void **state)
+{
+	struct factory *f = *state;
+
+	write_lot(f, true);
+	assert_int_equal(audit(f, "verify", "--keys", f->keys, NULL), EXIT_NOT_ALL_WELL);
+	assert_says(f->out, "of unit 2 (serial number AC0000002): its signature is not by the key of the device's certificate");
+	assert_says(f->out, "1 thing is wrong");
+	assert_int_equal(audit(f, "verify", NULL), EXIT_NOT_ALL_WELL);
+}
+
+static void another_factorys_keys_do_not_verify_this_record(void **state)
+{
+	struct factory *f = *state;
+	struct ceremony plan = { .organization = "Acme", .root_days = 7300, .issuing_days = 1825, .utc_us = NOW_US };
+	char dir[120], error[300];
+
+	write_lot(f, false);
+	snprintf(dir, sizeof(dir), "%s/other", f->place.dir);
+	plan.dir = dir;
+	assert_int_equal(ceremony_init(&plan, f->entropy, error, sizeof(error)), 0);
+	assert_int_equal(audit(f, "verify", "--keys", dir, NULL), EXIT_NOT_ALL_WELL);
+	assert_says(f->out, "is not this station's");
+	assert_says(f->out, "the factory's CA did not issue it");
+	assert_int_equal(audit(f, "verify", "--keys", "/nonexistent", NULL), EXIT_UNUSABLE);
+	assert_says(f->err, "/nonexistent/root.crt: No such file");
+}
+
+static void a_certificate_of_an_earlier_issuing_ca_still_verifies(void **state)
+{
+	struct factory *f = *state;
+	char root_key[120], error[300], stamp[40] = "";
+
+	write_lot(f, false);
+	snprintf(root_key, sizeof(root_key), "%s/root.key", f->keys);
+	if (ceremony_issuing_ca(f->keys, root_key, 365, NOW_US + INT64_C(86400000000), f->entropy, stamp, error,
+				sizeof(error)) != 0)
+		fail_msg("%s", error);
+	assert_int_equal(audit(f, "verify", "--keys", f->keys, NULL), EXIT_ALL_WELL);
+	assert_says(f->out, "certificates  2 checked against the CA");
+}
+
+static void a_pin_opens_for_those_who_say_who_and_why(void **state)
+{
+	struct factory *f = *state;
+
+	write_lot(f, false);
+	assert_int_equal(audit(f, "device", "AC0000002", "--reveal", NULL), EXIT_UNUSABLE);
+	assert_says(f->err, "--keys DIR --operator NAME --reason TEXT");
+	assert_row(f->place.path, "SELECT count(*) FROM audit WHERE action = 'pin-reveal'", "0");
+	assert_int_equal(audit(f, "device", "AC0000002", "--reveal", "--keys", f->keys, "--operator", "Eve", "--reason",
+			       "returned \"unit\"", NULL), EXIT_ALL_WELL);
+	assert_says(f->out, "PIN of AC0000002: 91730002");
+	assert_row(f->place.path, "SELECT actor, subject, json_extract(body, '$.reason'), at_us > 1700000000000000 FROM audit WHERE "
+		   "action = 'pin-reveal'", "Eve|unit 2|returned \"unit\"|1");
+	assert_int_equal(audit(f, "verify", "--keys", f->keys, NULL), EXIT_ALL_WELL);
+	assert_int_equal(audit(f, "device", "AC0000001", "--json", "--reveal", "--keys", f->keys, "--operator", "Eve", "--reason", "x",
+			       NULL), EXIT_ALL_WELL);
+	assert_says(f->out, "\"pin\": \"91730001\"");
+	/* No PIN, no opening on record. */
+	assert_int_equal(audit(f, "device", "02:00:00:00:00:03", "--reveal", "--keys", f->keys, "--operator", "Eve", "--reason", "x",
+			       NULL), EXIT_NOT_ALL_WELL);
+	assert_says(f->err, "no PIN of this device");
+	assert_int_equal(audit(f, "verify", "--reveal", NULL), EXIT_UNUSABLE);
+	assert_row(f->place.path, "SELECT count(*) FROM audit WHERE action = 'pin-reveal'", "2");
+}
+
+static void a_pin_stays_shut_while_a_station_holds_the_database_or_with_other_keys(void **state)
+{
+	struct factory *f = *state;
+	struct ceremony plan = { .organization = "Acme", .root_days = 7300, .issuing_days = 1825, .utc_us = NOW_US };
+	struct journal *journal;
+	char dir[120], error[300];
+
+	write_lot(f, false);
+	journal = opened_lot(&f->place, "2611-A07");
+	assert_int_equal(audit(f, "device", "AC0000002", "--reveal", "--keys", f->keys, "--operator", "Eve", "--reason", "x", NULL),
+			 EXIT_UNUSABLE);
+	assert_says(f->err, "in use by another station (lot 2611-A07");
+	assert_null(strstr(f->out, "91730002"));
+	/* Reading goes on beside it. */
+	assert_int_equal(audit(f, "batch", "2611-A07", NULL), EXIT_ALL_WELL);
+	journal_close(journal);
+	snprintf(dir, sizeof(dir), "%s/other", f->place.dir);
+	plan.dir = dir;
+	assert_int_equal(ceremony_init(&plan, f->entropy, error, sizeof(error)), 0);
+	assert_int_equal(audit(f, "device", "AC0000002", "--reveal", "--keys", dir, "--operator", "Eve", "--reason", "x", NULL),
+			 EXIT_UNUSABLE);
+	assert_says(f->err, "the PIN does not open");
+	assert_row(f->place.path, "SELECT count(*) FROM audit WHERE action = 'pin-reveal'", "0");
+}
+
+static void a_device_is_found_by_each_of_its_names(void **state)
+{
+	struct factory *f = *state;
+	char number[64], colons[80];
+	size_t at = 0;
+
+	write_lot(f, false);
+	plain_row(f->place.path, "SELECT serial_hex FROM cert WHERE unit = 1", number, sizeof(number));
+	for (size_t i = 0; number[i]; i++)
+		at += (size_t)snprintf(colons + at, sizeof(colons) - at, "%s%c", i && i % 2 == 0 ? ":" : "", number[i]);
+	const char *const names[] = { "AC0000001", "02:00:00:00:00:01", "02-00-00-00-00-01", "0100000000000001", number, colons };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		assert_int_equal(audit(f, "device", names[i], NULL), EXIT_ALL_WELL);
+		assert_says(f->out, "AC0000001");
+		assert_says(f->out, "certificate issued");
+		assert_null(strstr(f->out, "9173"));
+	}
+	assert_int_equal(audit(f, "device", "nobody", NULL), EXIT_NOT_ALL_WELL);
+	assert_says(f->err, "\"nobody\" is not on record");
+	assert_int_equal(audit(f, "device", NULL), EXIT_UNUSABLE);
+}
+
+static void octets_from_outside_are_escaped(void **state)
+{
+	struct factory *f = *state;
+	json_t *answer;
+
+	write_lot(f, false);
+	assert_int_equal(audit(f, "device", "02:00:00:00:00:03", NULL), EXIT_ALL_WELL);
+	assert_null(strchr(f->out, '\033'));
+	assert_says(f->out, "\\x1b[2J\\xff");
+	assert_int_equal(audit(f, "export", "--json", NULL), EXIT_ALL_WELL);
+	answer = json_loads(f->out, 0, NULL);
+	assert_non_null(answer);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(answer, "v_unit"), 2), "firmware")),
+			    "\\x1b[2J\\xff");
+	json_decref(answer);
+	assert_int_equal(audit(f, "export", "--csv", NULL), EXIT_ALL_WELL);
+	assert_null(strchr(f->out, '\033'));
+	assert_says(f->out, "\\x1b[2J\\xff");
+	assert_int_equal(audit(f, "device", "\033[2J", NULL), EXIT_NOT_ALL_WELL);
+	assert_null(strchr(f->err, '\033'));
+}
+
+static void tables_csv_and_json_say_the_same(void **state)
+{
+	struct factory *f = *state;
+	json_t *answer, *row;
+
+	write_lot(f, false);
+	assert_int_equal(audit(f, "batch", NULL), EXIT_ALL_WELL);	/* the only lot there is */
+	assert_says(f->out, "lot          2611-A07");
+	assert_says(f->out, "makespan     12.00 s");
+	assert_says(f->out, "no-answer");
+	assert_int_equal(audit(f, "batch", "nothing", NULL), EXIT_NOT_ALL_WELL);
+	assert_int_equal(audit(f, "failures", "2611-A07", NULL), EXIT_ALL_WELL);
+	assert_says(f->out, "02:00:00:00:00:03");
+	assert_null(strstr(f->out, "AC0000001"));
+	assert_int_equal(audit(f, "certs", "--json", NULL), EXIT_ALL_WELL);
+	answer = json_loads(f->out, 0, NULL);
+	assert_int_equal(json_array_size(json_object_get(answer, "certificates")), 2);
+	row = json_array_get(json_object_get(answer, "certificates"), 0);
+	assert_string_equal(json_string_value(json_object_get(row, "state")), "verified");
+	json_decref(answer);
+	assert_int_equal(audit(f, "sql", "SELECT 'a,b' AS x, 'say \"hi\"' AS y, NULL AS z, x'00ff' AS b, 1.5 AS r, '' AS e", "--csv", NULL),
+			 EXIT_ALL_WELL);
+	assert_string_equal(f->out, "x,y,z,b,r,e\r\n\"a,b\",\"say \"\"hi\"\"\",,00ff,1.5,\"\"\r\n");
+	assert_int_equal(audit(f, "sql", "SELECT lot, fpy FROM v_batch_yield", NULL), EXIT_ALL_WELL);
+	assert_string_equal(f->out, "\nrows\nlot          fpy\n2611-A07  0.6667\n");
+}
+
+static void statements_that_are_no_question_are_refused(void **state)
+{
+	static const char *const refused[] = { "DELETE FROM unit", "PRAGMA journal_mode = DELETE", "ATTACH ':memory:' AS m", "SELECT 1; SELECT 2",
+					       "", "SELEC", "BEGIN", "SELECT * FROM nothing", "INSERT INTO guard VALUES (1, 1, '', '', 1)" };
+	struct factory *f = *state;
+
+	write_lot(f, false);
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		assert_int_equal(audit(f, "sql", refused[i], NULL), EXIT_UNUSABLE);
+		assert_says(f->err, "millrace audit: ");
+		assert_string_equal(f->out, "");
+	}
+	assert_int_equal(audit(f, "sql", "SELECT 1; -- and a comment", NULL), EXIT_ALL_WELL);
+	assert_row(f->place.path, "SELECT count(*) FROM unit", "3");
+}
+
+static void wrong_words_get_the_nearest_right_one(void **state)
+{
+	struct factory *f = *state;
+
+	write_lot(f, false);
+	assert_int_equal(audit(f, "verfy", NULL), EXIT_UNUSABLE);
+	assert_says(f->err, "did you mean \"verify\"?");
+	assert_int_equal(audit(f, "export", "v_untit", NULL), EXIT_UNUSABLE);
+	assert_says(f->err, "did you mean \"v_unit\"?");
+	assert_int_equal(audit(f, "export", "unit; DROP TABLE unit", NULL), EXIT_UNUSABLE);
+	assert_int_equal(audit(f, "export", "unit", NULL), EXIT_UNUSABLE);
+	assert_int_equal(audit(f, NULL), EXIT_UNUSABLE);
+	assert_int_equal(audit(f, "verify", "--csv", NULL), EXIT_UNUSABLE);
+	assert_int_equal(audit(f, "batch", "a", "b", NULL), EXIT_UNUSABLE);
+	assert_int_equal(audit(f, "batch", "--jsn", NULL), EXIT_UNUSABLE);
+	assert_says(f->err, "--json");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		TEST(a_good_record_verifies_to_the_last_signature),
+		TEST(a_receipt_by_another_key_is_found),
+		TEST(another_factorys_keys_do_not_verify_this_record),
+		TEST(a_certificate_of_an_earlier_issuing_ca_still_verifies),
+		TEST(a_pin_opens_for_those_who_say_who_and_why),
+		TEST(a_pin_stays_shut_while_a_station_holds_the_database_or_with_other_keys),
+		TEST(a_device_is_found_by_each_of_its_names),
+		TEST(octets_from_outside_are_escaped),
+		TEST(tables_csv_and_json_say_the_same),
+		TEST(statements_that_are_no_question_are_refused),
+		TEST(wrong_words_get_the_nearest_right_one),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -35,7 +35,7 @@ enum mr_cause_class { MR_CLASS_NONE, MR_CLASS_AIR, MR_CLASS_STATION, MR_CLASS_DE
 	X(STATION_RESTARTED, 24, "station-restarted", POWER, "the station stopped in the middle of this attempt", \
 	  "none: the unit resumes where its record says")                                                        \
 	X(CERTIFICATE_EXPIRED, 25, "ca-expired", STATION, "the issuing CA's certificate has expired",            \
-	  "make a new issuing CA with millrace ca init")                                                         \
+	  "make a new issuing CA with millrace ca new-issuing-ca")                                                         \
 	X(NO_MEMORY, 26, "no-memory", STATION, "no memory is left for another device", "lower admission.max_in_flight") \
 	X(SELFTEST_FAILED, 40, "selftest-failed", DEVICE, "the device's self-test failed", "repair or scrap the unit") \
 	X(STORAGE_FAILED, 41, "storage-failed", DEVICE, "the device could not write its storage", "repair or scrap the unit") \

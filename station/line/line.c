@@ -222,10 +222,16 @@ static void give_up(struct line *line, struct unit *unit)
 static void on_watch(void *ctx, uint64_t now_us)
 {
 	struct line *line = ctx;
+	bool deaf = !line->draining && !admission_open(line);	/* full: nobody is called, so nobody can come in time */
 
 	for (struct unit **at = &line->absent; *at;) {
 		struct unit *u = *at;
 
+		if (deaf && u->return_by_us != RETURNED)
+			u->return_by_us += WATCH_US;
+		/* Called, but was never invited while others had their turn: that is no silence of its own. */
+		if (u->return_by_us != RETURNED && u->attempts == 0 && line->session_count > 0 && now_us >= u->return_by_us)
+			u->return_by_us = now_us + QUIET_US;
 		if (u->return_by_us != RETURNED && now_us < u->return_by_us) {
 			at = &u->next_absent;
 			continue;

@@ -91,7 +91,6 @@ struct session {
 	bool has_public_key;
 	uint8_t identity_digest[32], credentials_digest[32], challenge[32];
 	bool has_identity_digest, has_credentials_digest;
-	struct identity_certificate *certificate;
 	char pin[IDENTITY_PIN_MAX];
 	uint8_t verdict;
 	bool signing;			/* the signer has it: wait for its answer before it is freed */

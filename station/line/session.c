@@ -188,7 +188,6 @@ static void account(struct session *s)
 static void release(struct session *s)
 {
 	OPENSSL_cleanse(s->pin, sizeof(s->pin));
-	free(s->certificate);
 	OPENSSL_cleanse(s, sizeof(*s));
 	free(s);
 }
@@ -1213,7 +1212,7 @@ static void learn(struct session *s, uint32_t busy_us)
 
 static void note_memory(struct session *s, size_t extra)
 {
-	size_t octets = sizeof(*s) + extra + (s->certificate ? sizeof(*s->certificate) : 0);
+	size_t octets = sizeof(*s) + extra;
 
 	if (octets > s->line->session_octets)
 		s->line->session_octets = octets;
@@ -1226,7 +1225,8 @@ void session_receive(struct session *s, const struct mr_frame *frame, const stru
 	struct mr_message m;
 	int result;
 
-	note_memory(s, (s->link.out ? MR_FRAGMENTS_MAX * (size_t)(MR_FRAGMENT_MAX + MR_TAG_LEN) : 0) +
+	note_memory(s, (s->link.out ? (s->link.fragments ? s->link.fragments : 1u) : 0) *
+				       (size_t)(MR_FRAGMENT_MAX + MR_TAG_LEN) +
 			       (s->link.noise ? sizeof(*s->link.noise) : 0) +
 			       (frame->type == MR_DATA ? MR_FRAGMENTS_MAX * (size_t)MR_FRAGMENT_MAX : 0));
 	result = action_receive(&s->link, frame, &w, now(s));

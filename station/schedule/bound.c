@@ -15,7 +15,8 @@ struct schedule_bound schedule_lower_bound(struct schedule_bound_unit *units, si
 	struct schedule_bound b = { 0 };
 	uint64_t air_us = 0;
 
-	qsort(units, count, sizeof(*units), by_release_descending);
+	if (count > 1)
+		qsort(units, count, sizeof(*units), by_release_descending);
 	for (size_t i = 0; i < count; i++) {
 		uint64_t end_us = units[i].release_us + units[i].chain_us;
 

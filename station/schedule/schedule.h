@@ -2,7 +2,7 @@
  * Which radio sits on which channel, and for how long: a decision from a view of the line, without memory of its own,
  * so that the planner, the simulated air and real radios all ask the same code.
  *
- * The view is the line's; a policy reads it and answers. Rules 1 to 9 of docs/architecture.md, "Scheduling".
+ * The view is the line's; a policy reads it and answers. Rules 1 to 6 of docs/architecture.md, "Scheduling".
  */
 #pragma once
 

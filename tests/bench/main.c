@@ -197,7 +197,7 @@ static struct outcome run(struct bench *b, const struct shape *shape, const char
 {
 	struct outcome out = { 0 };
 	int ends[2], status;
-	pid_t child;
+	pid_t child = -1;
 
 	b->batches++;
 	if (pipe(ends) != 0 || (child = fork()) < 0)

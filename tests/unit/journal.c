@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "agent/wire/cause.h"
@@ -165,6 +166,7 @@ static void what_was_acknowledged_before_a_kill_is_there_after_it(void **state)
 		assert_int_equal(pipe(ends), 0);
 		child = fork();
 		if (child == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			close(ends[0]);
 			stream_until_killed(place, ends[1]);
 		}
@@ -416,6 +418,7 @@ static void the_lock_of_a_killed_station_is_gone_with_it(void **state)
 	if (child == 0) {
 		struct journal *journal = opened_lot(place, "A");
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (!journal || write(ends[1], "x", 1) != 1)
 			_exit(1);
 		for (;;)

@@ -93,6 +93,14 @@ static struct unit *newcomer(struct line *line, const struct mr_frame *frame, co
 	const uint8_t *mac = frame->header.sender;
 	struct unit *u;
 
+	static const uint8_t zeros[8], ones[8] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+	/* The record takes no such identity, and one address stands for one unit. */
+	if ((mac[0] & 1) || mr_equal(mac, zeros, 6) || mr_equal(frame->hello.device_id, zeros, 8) ||
+	    mr_equal(frame->hello.device_id, ones, 8) || map_get(&line->by_mac, map_key_mac(mac))) {
+		line_stranger(line, mac, rx, "bad-identity");
+		return NULL;
+	}
 	if (rx->rssi_dbm < line->job->min_rssi_dbm) {
 		line_stranger(line, mac, rx, "weak");
 		return NULL;
@@ -106,8 +114,10 @@ static struct unit *newcomer(struct line *line, const struct mr_frame *frame, co
 		return NULL;
 	}
 	u = line_unit_new(line, frame->hello.device_id);
-	if (u)
-		u->id = line->next_unit++;
+	if (!u)
+		return NULL;
+	u->id = line->next_unit++;
+	(void)map_put(&line->by_mac, map_key_mac(mac), u);
 	return u;
 }
 

@@ -149,7 +149,7 @@ struct line {
 	size_t lane_count;
 	struct channel channels[CHANNELS_MAX];
 	size_t channel_count;
-	struct map by_device, by_session, pins, keys, stranger_map, expected;
+	struct map by_device, by_mac, by_session, pins, keys, stranger_map, expected;
 	struct unit **units;
 	size_t unit_count, unit_room;
 	struct unit *absent;

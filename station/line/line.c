@@ -352,6 +352,7 @@ static void on_resume(void *ctx, const struct journal_resume *r)
 		return;
 	u->id = r->unit;
 	memcpy(u->mac, r->mac, 6);
+	(void)map_put(&line->by_mac, map_key_mac(u->mac), u);
 	u->state = r->state;
 	u->attempts = r->attempts;
 	u->counted = r->counted;
@@ -564,6 +565,7 @@ void line_destroy(struct line *line)
 		free(s);
 	}
 	map_free(&line->by_device);
+	map_free(&line->by_mac);
 	map_free(&line->by_session);
 	map_free(&line->pins);
 	map_free(&line->keys);

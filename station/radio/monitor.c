@@ -496,17 +496,30 @@ static void on_tick(void *ctx, uint64_t loop_us)
 	pump(m);
 }
 
+static bool present(const struct monitor *m) { return m->state != LEAVING && m->state != GONE; }
+
+static bool interfaces_stand(const struct monitor *m)
+{
+	return interface_is_up(m->setup.plain) == 1 &&
+	       (m->setup.second_index == 0 || interface_is_up(m->setup.second) == 1);
+}
+
+/* A tune may take interfaces down and up again: what counts is how they stand when no job runs. */
+static void check_interfaces(struct monitor *m)
+{
+	if (!m->job_runs && present(m) && !interfaces_stand(m))
+		leave(m, "its interface went down");
+}
+
 static void on_packets(void *ctx, uint32_t epoll_events)
 {
 	struct monitor *m = ctx;
 	int got = packet_read(m->packet, READ_MAX, on_frame, m);
 
-	if (m->job_runs)
-		return;		/* a tune may take the interfaces down and up again */
-	if (got < 0 || (got == 0 && (epoll_events & (EPOLLERR | EPOLLHUP)) && interface_is_up(m->setup.plain) != 1))
-		leave(m, "its interface went down");
-	else
-		pump(m);
+	/* A tune may take the interfaces down and up again: the error is left behind on the socket. */
+	if (got < 0 || (got == 0 && (epoll_events & (EPOLLERR | EPOLLHUP))))
+		check_interfaces(m);
+	pump(m);
 }
 
 /* --- coming and going --------------------------------------------------------------------------------------------- */
@@ -679,21 +692,6 @@ static void after_up(struct monitor *m, const struct job *job)
 		m->radio.events.back(m->radio.events.ctx, &m->radio);
 }
 
-static bool present(const struct monitor *m) { return m->state != LEAVING && m->state != GONE; }
-
-static bool interfaces_stand(const struct monitor *m)
-{
-	return interface_is_up(m->setup.plain) == 1 &&
-	       (m->setup.second_index == 0 || interface_is_up(m->setup.second) == 1);
-}
-
-/* A tune may take interfaces down and up again: what counts is how they stand when no job runs. */
-static void check_interfaces(struct monitor *m)
-{
-	if (!m->job_runs && present(m) && !interfaces_stand(m))
-		leave(m, "its interface went down");
-}
-
 static void refresh(struct monitor *m)
 {
 	if (!present(m))
@@ -842,7 +840,11 @@ int monitor_change_rung(struct radio *radio, enum setup_rung rung, char *error, 
 {
 	struct monitor *m = of(radio);
 
-	assert(!m->job_runs && m->state == HERE);
+	assert(m->state == HERE);
+	/* New rules may be on their way; they are read anew here. */
+	if (m->job_runs)
+		wait_for_job(m);
+	m->job_runs = m->hold = m->want_refresh = false;
 	let_go_of_packet(m);
 	m->rung = rung;
 	return come_up(m, error, error_len);

@@ -137,7 +137,7 @@ static bool run(struct stage *stage, unsigned ms)
 	loop_run(stage->loop);
 	loop_cancel(stage->loop, &stage->timeout);
 	stage->a.stop_at_statuses = stage->a.stop_at_received = stage->a.stop_at_tuned = 0;
-	stage->a.stop_at_gone = stage->a.stop_at_back = stage->b.stop_at_received = stage->b.stop_at_tuned = 0;
+	stage->b.stop_at_statuses = stage->a.stop_at_gone = stage->a.stop_at_back = stage->b.stop_at_received = stage->b.stop_at_tuned = 0;
 	return !stage->timed_out;
 }
 
@@ -453,6 +453,29 @@ static void two_radios_of_one_station_prove_each_other(void **state)
 	loop_destroy(loop);
 }
 
+/* Which rungs work on this kernel with so many channel contexts: MILLRACE_LAB_RUNGS, "active anchor companion". */
+static void each_rung_of_the_ladder_acknowledges_as_the_table_says(void **state)
+{
+	const char *works = name_of("MILLRACE_LAB_RUNGS", "active");
+	static const char *const words[SETUP_RUNGS] = { "active", "anchor", "companion", "-" };
+	struct stage *stage = *state;
+	char error[160];
+
+	for (unsigned rung = 0; rung < SETUP_RUNGS; rung++) {
+		unsigned acked = stage->b.acked, statuses = stage->b.statuses;
+
+		if (monitor_change_rung(stage->a.radio, (enum setup_rung)rung, error, sizeof(error)) < 0)
+			fail_msg("%s: %s", setup_rung_name((enum setup_rung)rung), error);
+		tune(stage, &stage->a, 2437);
+		for (unsigned i = 0; i < 5; i++)
+			assert_int_equal(send_frame(&stage->b, mac_a, i, RADIO_NORMAL, i), 0);
+		stage->b.stop_at_statuses = statuses + 5;
+		assert_true(run(stage, 3000));
+		print_message("# %s: %u of 5 acknowledged\n", setup_rung_name((enum setup_rung)rung), stage->b.acked - acked);
+		assert_int_equal(stage->b.acked - acked, strstr(works, words[rung]) ? 5 : 0);
+	}
+}
+
 #define on_stage(test) cmocka_unit_test_setup_teardown(test, setup_stage, teardown_stage)
 
 /* An argument, such as "*urgent*", runs the tests of matching name. */
@@ -468,6 +491,7 @@ int main(int argc, char **argv)
 		on_stage(rate_and_channel_stay_right_after_a_change_of_band),
 		on_stage(a_channel_of_radar_or_no_ir_is_only_listened_to),
 		on_stage(new_rules_stop_a_channel_at_once),
+		on_stage(each_rung_of_the_ladder_acknowledges_as_the_table_says),
 		on_stage(an_interface_taken_down_is_gone_and_comes_back),
 		on_stage(a_radio_blocked_by_rfkill_is_gone_until_it_is_unblocked),
 		on_stage(a_radio_unplugged_is_gone_and_adopted_again),

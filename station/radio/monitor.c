@@ -74,6 +74,11 @@ struct monitor {
 	enum setup_rung rung;
 	struct claim claim;
 	struct setup setup;		/* the control thread's while a job runs */
+	struct {			/* of it, the loop's own copy */
+		uint32_t phy;
+		char plain[16], second[16];
+		int plain_index, second_index;
+	} at;
 	struct packet *packet;
 	struct nl80211_events *events;
 	int rfkill_fd;
@@ -500,8 +505,8 @@ static bool present(const struct monitor *m) { return m->state != LEAVING && m->
 
 static bool interfaces_stand(const struct monitor *m)
 {
-	return interface_is_up(m->setup.plain) == 1 &&
-	       (m->setup.second_index == 0 || interface_is_up(m->setup.second) == 1);
+	return interface_is_up(m->at.plain) == 1 &&
+	       (m->at.second_index == 0 || interface_is_up(m->at.second) == 1);
 }
 
 /* A tune may take interfaces down and up again: what counts is how they stand when no job runs. */
@@ -620,8 +625,14 @@ static void adopt_channels(struct monitor *m, const struct nl80211_phy *phy)
 	memcpy(m->radio.caps.channels, phy->channels, sizeof(m->radio.caps.channels));
 }
 
+/* After JOB_UP: its packet object, and where things are. */
 static int adopt_packet(struct monitor *m, struct packet *packet)
 {
+	m->at.phy = m->setup.phy;
+	m->at.plain_index = m->setup.plain_index;
+	m->at.second_index = m->setup.second_index;
+	memcpy(m->at.plain, m->setup.plain, sizeof(m->at.plain));
+	memcpy(m->at.second, m->setup.second, sizeof(m->at.second));
 	m->packet = packet;
 	m->packet_dropped = m->packet_garbage = 0;
 	return loop_watch(m->loop, packet_fd(packet), EPOLLIN, on_packets, m);
@@ -737,17 +748,17 @@ static void on_event(void *ctx, const struct nl80211_event *event)
 		seek(m);
 		break;
 	case NL80211_PHY_GONE:
-		if (present(m) && event->phy == m->setup.phy)
+		if (present(m) && event->phy == m->at.phy)
 			leave(m, "unplugged");
 		break;
 	case NL80211_INTERFACE_GONE:
 	case NL80211_INTERFACE_DOWN:
 		if (event->ifindex != 0 &&
-		    (event->ifindex == m->setup.plain_index || event->ifindex == m->setup.second_index))
+		    (event->ifindex == m->at.plain_index || event->ifindex == m->at.second_index))
 			check_interfaces(m);
 		break;
 	case NL80211_REGULATORY:
-		if (event->phy == UINT32_MAX || event->phy == m->setup.phy)
+		if (event->phy == UINT32_MAX || event->phy == m->at.phy)
 			refresh(m);
 		break;
 	case NL80211_LOST:

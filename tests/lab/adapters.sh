@@ -1,4 +1,5 @@
 # radios: 8; channels: 1 2; seconds: 240
+# shellcheck shell=bash
 # `millrace radios`, who may use what, and that interfaces get their state back.
 M=$BIN/millrace
 says() { # FILE WORD...

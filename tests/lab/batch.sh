@@ -1,4 +1,5 @@
 # radios: 20; channels: 1 2; seconds: 420
+# shellcheck shell=bash
 # The demo recipe on three station radios over channels 1, 6 and 11, sixteen devices with a radio each; all of it captured.
 keys=/tmp/keys
 is "a factory makes its keys" factory $keys

@@ -1,4 +1,5 @@
 # radios: 20; channels: 1; seconds: 420
+# shellcheck shell=bash
 # Others on the air: an access point with a client that moves data, a flood of foreign frames, another station.
 keys=/tmp/keys
 factory $keys || exit 2

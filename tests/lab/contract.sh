@@ -1,4 +1,5 @@
 # radios: 3; channels: 1 2; seconds: 180
+# shellcheck shell=bash
 # The radio seam on hwsim radios, by tests/lab/contract.c; with one and with two channel contexts.
 export MILLRACE_LAB_HWSIM=$OUT/tests/lab/hwsim
 MILLRACE_LAB_A_MAC=$(cat /sys/class/ieee80211/phy0/macaddress)

@@ -12,5 +12,5 @@ $(LAB):
 	$(Q)$(CC) $(LDALL) -o $@ $^ $(LIBS) -lcmocka
 
 .PHONY: test-lab
-test-lab: all $(LAB)
+test-lab: deps-lab all $(LAB)
 	$(Q)BUILD=$(BUILD) OUT=$(OUT) BIN=$(BIN) ONLY=$(ONLY) tests/lab/run

@@ -1,4 +1,5 @@
 # For the suites of the lab: one line per sentence, waiting for conditions with a limit, a factory's keys, devices.
+# shellcheck shell=bash
 number=0 bad=0
 started=()
 

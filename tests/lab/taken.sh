@@ -1,4 +1,5 @@
 # radios: 17; channels: 1; seconds: 420
+# shellcheck shell=bash disable=SC2016,SC2034 # what takes and gives a radio is evaluated later
 # A station radio is taken away in mid-batch and given back: interface down, rfkill, unplugged.
 keys=/tmp/keys
 factory $keys || exit 2

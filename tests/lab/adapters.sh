@@ -68,7 +68,7 @@ is "the next start gives it back" up wlan3
 
 # Channel 36 is no-IR in the world domain: listened to, never sent on.
 ip link set hwsim0 up
-tcpdump -Z root -i hwsim0 -w /tmp/air.pcap 2> /tmp/tcpdump.log &
+tcpdump --immediate-mode -U -B 8192 -Z root -i hwsim0 -w /tmp/air.pcap 2> /tmp/tcpdump.log &
 capture=$!
 within 10 grep -q listening /tmp/tcpdump.log
 job /tmp/one.yaml ONE 1 "wlan3, wlan4" "6, 36" $keys

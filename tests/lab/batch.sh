@@ -8,7 +8,7 @@ for i in $(seq 16); do agent "device$i" "wlan$((i + 2))" $keys "${plans[i % 3]}"
 job /tmp/job.yaml LAB 16 "wlan0, wlan1, wlan2" "1, 6, 11" $keys
 # hwsim0 hears every radio on every channel, acknowledgements included.
 ip link set hwsim0 up
-tcpdump -Z root -i hwsim0 -w /tmp/air.pcap 2> /tmp/tcpdump.log &
+tcpdump --immediate-mode -U -B 8192 -Z root -i hwsim0 -w /tmp/air.pcap 2> /tmp/tcpdump.log &
 started+=($!)
 capture=$!
 is "the capture runs" within 10 grep -q listening /tmp/tcpdump.log

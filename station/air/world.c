@@ -224,7 +224,6 @@ static bool place_device(struct world *w, struct identity *identity, size_t i, c
 				   .power_on_us = i * job->sim_arrival_us };
 	uint16_t *plan = w->plans[i];
 	size_t count = job->channel_count < MR_CHANNELS_MAX ? job->channel_count : MR_CHANNELS_MAX;
-	struct mr_rd key;
 	size_t id = i;
 
 	for (size_t k = 0; k < count; k++)
@@ -252,8 +251,7 @@ static bool place_device(struct world *w, struct identity *identity, size_t i, c
 	if (!w->devices[i])
 		return false;
 	w->device_count++;
-	key = mr_rd_over(c.agent.device_id, 8);
-	return map_put(&w->ready, mr_rd_be64(&key), w->devices[i]);
+	return map_put(&w->ready, map_key_octets(c.agent.device_id), w->devices[i]);
 }
 
 struct world *world_create(struct loop *loop, const struct job *job, struct identity *identity, uint64_t seed,
@@ -358,8 +356,7 @@ struct device *world_device(struct world *w, size_t i) { return w->devices[i]; }
 uint64_t world_release_us(void *ctx, const uint8_t device_id[static 8])
 {
 	const struct world *w = ctx;
-	struct mr_rd key = mr_rd_over(device_id, 8);
-	const struct device *d = map_get(&w->ready, mr_rd_be64(&key));
+	const struct device *d = map_get(&w->ready, map_key_octets(device_id));
 
 	return d ? device_ready_us(d) : UINT64_MAX;
 }

@@ -23,6 +23,16 @@ bool map_put(struct map *map, uint64_t key, void *value);	/* replaces; false: no
 void map_remove(struct map *map, uint64_t key);
 void map_free(struct map *map);
 
+/* The first 8 octets as a key: device ids, and hashes of which 64 bits tell them apart. */
+static inline uint64_t map_key_octets(const uint8_t octets[static 8])
+{
+	uint64_t k = 0;
+
+	for (int i = 0; i < 8; i++)
+		k = k << 8 | octets[i];
+	return k;
+}
+
 /* Octets 0..5 as a key. */
 static inline uint64_t map_key_mac(const uint8_t mac[static 6])
 {

@@ -75,7 +75,6 @@ struct session {
 	size_t recipe_at;
 	bool overdue;			/* its deadline passed while no radio was there */
 	bool open;			/* the attempt is on record */
-	bool fresh_certificate;
 	int64_t attempt;
 	uint64_t call_counter;		/* of the line when the session began */
 	uint64_t ticket;		/* of the journal: go on when durable */
@@ -154,7 +153,7 @@ struct line {
 	size_t unit_count, unit_room;
 	struct unit *absent;
 	unsigned homeless;		/* of the absent: from an earlier session, they may call on any channel */
-	size_t session_count, session_peak;
+	size_t session_count;
 	struct stranger *strangers;
 	int64_t next_unit, next_attempt;
 	uint64_t next_txn, call_counter;

@@ -40,8 +40,6 @@ struct view {
 
 static void view_channel(const struct line *line, const struct channel *c, struct schedule_channel *out)
 {
-	uint64_t now_us = loop_now_us(line->loop);
-
 	*out = (struct schedule_channel){ .freq_mhz = c->freq_mhz, .owner = SCHEDULE_NONE, .sessions = c->session_count,
 					  .ready_since_us = SCHEDULE_NEVER, .next_due_us = SCHEDULE_NEVER,
 					  .window_end_us = c->window_end_us, .left_us = c->left_us,
@@ -61,7 +59,6 @@ static void view_channel(const struct line *line, const struct channel *c, struc
 			out->remaining_us = remaining_us;
 		out->unsafe |= action_unsafe(&s->link);
 	}
-	(void)now_us;
 }
 
 static void look(struct line *line, struct view *out, bool sessions)

@@ -34,9 +34,7 @@ void line_event(struct line *line, const struct line_event *event)
 
 struct unit *line_unit(struct line *line, const uint8_t device_id[static 8])
 {
-	struct mr_rd key = mr_rd_over(device_id, 8);
-
-	return map_get(&line->by_device, mr_rd_be64(&key));
+	return map_get(&line->by_device, map_key_octets(device_id));
 }
 
 void line_hold(struct line *line, int cause, const char *detail)
@@ -321,7 +319,6 @@ void line_stop(struct line *line, bool now)
 
 struct unit *line_unit_new(struct line *line, const uint8_t device_id[static 8])
 {
-	struct mr_rd key = mr_rd_over(device_id, 8);
 	struct unit *u;
 
 	if (line->unit_count == line->unit_room) {
@@ -334,7 +331,7 @@ struct unit *line_unit_new(struct line *line, const uint8_t device_id[static 8])
 		line->unit_room = room;
 	}
 	u = calloc(1, sizeof(*u));
-	if (!u || !map_put(&line->by_device, mr_rd_be64(&key), u)) {
+	if (!u || !map_put(&line->by_device, map_key_octets(device_id), u)) {
 		free(u);
 		return NULL;
 	}
@@ -378,11 +375,9 @@ static void on_resume(void *ctx, const struct journal_resume *r)
 		memcpy(u->pin_salt, r->pin_salt.at, sizeof(u->pin_salt));
 		u->pin_iterations = r->pin_iterations;
 	}
-	if (u->has_certificate) {
-		struct mr_rd key = mr_rd_over(u->spki_sha256, 8);
+	if (u->has_certificate)
+		(void)map_put(&line->keys, map_key_octets(u->spki_sha256), u);
 
-		(void)map_put(&line->keys, mr_rd_be64(&key), u);
-	}
 	if (u->same_batch) {
 		line->seen++;
 		/* Outcomes of earlier sessions stand; what was only begun is to go on. */
@@ -403,9 +398,7 @@ static void on_serial(void *ctx, const char *serial) { serial_pool_mark_used(((s
 static void on_pin(void *ctx, const uint8_t lookup[static 32])
 {
 	struct line *line = ctx;
-	struct mr_rd key = mr_rd_over(lookup, 8);
-
-	(void)map_put(&line->pins, mr_rd_be64(&key), line);
+	(void)map_put(&line->pins, map_key_octets(lookup), line);
 }
 
 static int begin(struct line *line, char *error, size_t error_len)

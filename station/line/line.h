@@ -61,7 +61,6 @@ struct line_options {
 	const struct schedule_policy *policy;
 	/* When the device was first able to hear a call; NULL (real radios): when it was first heard. */
 	uint64_t (*release_us)(void *ctx, const uint8_t device_id[static 8]);
-	uint64_t (*now_real_us)(void *ctx);	/* of the whole process, for the summary's CPU time; may be NULL */
 	void *ctx;
 	void (*event)(void *ctx, const struct line_event *event);
 	void (*ended)(void *ctx);	/* from a timer; the loop may be stopped here */

@@ -168,8 +168,7 @@ struct session *session_create(struct line *line, struct unit *unit, struct chan
 	}
 	join(s, channel);
 	unit->session = s;
-	if (++line->session_count > line->session_peak)
-		line->session_peak = line->session_count;
+	line->session_count++;
 	touch(s);
 	return s;
 }
@@ -204,7 +203,6 @@ void session_destroy(struct session *s)
 	part(s);
 	s->unit->session = NULL;
 	line->session_count--;
-	line->octets += 0;
 	action_wipe(&s->link);
 	if (s->signing)
 		s->dead = true;		/* the signer still holds it: freed when it answers */
@@ -526,19 +524,16 @@ static int make_pin(struct session *s, uint8_t lookup[static 32])
 {
 	struct line *line = s->line;
 	struct unit *u = s->unit;
-	struct mr_rd key;
 	size_t len;
 	int result;
 
 	do {
 		pin_generate(line->o.entropy, &line->job->pin, s->pin);
 		result = pin_lookup(line->o.identity, line->job->product, s->pin, lookup);
-		key = mr_rd_over(lookup, 8);
-	} while (result == 0 && map_get(&line->pins, mr_rd_be64(&key)));
+	} while (result == 0 && map_get(&line->pins, map_key_octets(lookup)));
 	if (result != 0)
 		return result;
-	key = mr_rd_over(lookup, 8);
-	if (!map_put(&line->pins, mr_rd_be64(&key), line))
+	if (!map_put(&line->pins, map_key_octets(lookup), line))
 		return -MR_CAUSE_NO_MEMORY;
 	result = pin_seal(line->o.identity, line->o.entropy, line->job->product, u->serial, s->pin, u->pin_sealed, &len);
 	u->pin_sealed_len = (uint8_t)(result == 0 ? len : 0);
@@ -616,8 +611,7 @@ static void on_issued(void *ctx, int result, const struct identity_certificate *
 
 static bool key_taken(const struct session *s, const uint8_t spki[static 32])
 {
-	struct mr_rd key = mr_rd_over(spki, 8);
-	const struct unit *other = map_get(&s->line->keys, mr_rd_be64(&key));
+	const struct unit *other = map_get(&s->line->keys, map_key_octets(spki));
 
 	return other && other != s->unit;
 }
@@ -628,7 +622,6 @@ static void on_csr(struct session *s, const struct mr_message *m)
 	struct unit *u = s->unit;
 	struct identity_csr csr;
 	const char *serial;
-	struct mr_rd key;
 	int result;
 
 	if (!m->has[MR_AT_CSR]) {
@@ -662,8 +655,7 @@ static void on_csr(struct session *s, const struct mr_message *m)
 		}
 		strncpy(u->serial, serial, sizeof(u->serial) - 1);
 	}
-	key = mr_rd_over(csr.spki_sha256, 8);
-	if (!map_put(&line->keys, mr_rd_be64(&key), u)) {
+	if (!map_put(&line->keys, map_key_octets(csr.spki_sha256), u)) {
 		session_end(s, MR_CAUSE_NO_MEMORY);
 		return;
 	}

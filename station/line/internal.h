@@ -209,6 +209,21 @@ void session_abort(struct session *s);			/* the run is stopped now */
 void session_rearm(struct session *s);
 uint64_t session_remaining_us(const struct session *s);
 
+/* proof.c: causes are positive here, 0 is proved */
+struct verifier {
+	uint8_t w0[32], l[65], iterations[4];
+	bool has;
+};
+int proof_verifier(struct session *s, struct verifier *v);	/* 0 or -(cause); wipe it after use */
+bool proof_identity_digest(struct session *s, const struct verifier *v, uint8_t out[static 32]);
+bool proof_credentials_digest(struct session *s, uint8_t out[static 32]);
+bool proof_recompute(struct session *s);	/* the digests that a resuming device has behind it */
+int proof_digest(const struct mr_message *m, const uint8_t want[static 32]);
+int proof_signature(struct session *s, const struct mr_message *m, const char *label,
+		    const struct mr_digest_field *fields, size_t count);
+int proof_verify(struct session *s, const struct mr_message *m);	/* the answer to VERIFY */
+int proof_receipt(struct session *s, const struct mr_message *m);	/* the answer to SEAL */
+
 /* lane.c */
 int lanes_create(struct line *line, char *error, size_t error_len);
 void lanes_start(struct line *line);

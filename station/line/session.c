@@ -402,14 +402,6 @@ static void ask(struct session *s, struct mr_wr *w)
 		touch(s);
 }
 
-static uint8_t *txn_octets(uint64_t txn, uint8_t out[static 8])
-{
-	struct mr_wr w = mr_wr_over(out, 8);
-
-	mr_wr_le64(&w, txn);
-	return out;
-}
-
 static void ask_plain(struct session *s, enum phase phase)
 {
 	struct mr_wr w = begin_request(s, phase);
@@ -443,52 +435,6 @@ static void transaction(struct session *s, const char *operation, uint64_t txn, 
 
 /* --- identity --- */
 
-struct verifier {
-	uint8_t w0[32], l[65], iterations[4];
-	bool has;
-};
-
-/* The PIN's verifier, made again from the sealed PIN where a device resumes. */
-static int make_verifier(struct session *s, struct verifier *v)
-{
-	struct line *line = s->line;
-	struct unit *u = s->unit;
-	struct mr_wr w = mr_wr_over(v->iterations, 4);
-	int result = 0;
-
-	*v = (struct verifier){ 0 };
-	if (u->pin_sealed_len == 0)
-		return 0;
-	if (!s->pin[0])
-		result = pin_open(line->o.identity, line->job->product, u->serial, u->pin_sealed, u->pin_sealed_len, s->pin);
-	if (result == 0)
-		result = pin_verifier(s->pin, u->serial, u->pin_salt, u->pin_iterations, v->w0, v->l);
-	OPENSSL_cleanse(s->pin, sizeof(s->pin));
-	mr_wr_le32(&w, u->pin_iterations);
-	v->has = result == 0;
-	return result == 0 ? 0 : -MR_CAUSE_SIGNER_UNAVAILABLE;
-}
-
-static bool identity_digest(struct session *s, const struct verifier *v, uint8_t out[static 32])
-{
-	const struct unit *u = s->unit;
-	uint8_t txn[8];
-	size_t issuer_len;
-	const uint8_t *issuer = identity_issuer_der(s->line->o.identity, &issuer_len);
-	const struct mr_digest_field fields[] = {
-		{ txn_octets(u->identity_txn, txn), 8 },
-		{ u->serial, strlen(u->serial) },
-		{ u->certificate, u->certificate_len },
-		{ issuer, issuer_len },
-		{ u->pin_salt, v->has ? sizeof(u->pin_salt) : 0 },
-		{ v->iterations, v->has ? 4 : 0 },
-		{ v->w0, v->has ? 32 : 0 },
-		{ v->l, v->has ? 65 : 0 },
-	};
-
-	return mr_digest(out, "millrace identity", fields, sizeof(fields) / sizeof(fields[0]));
-}
-
 static void ask_identity(struct session *s)
 {
 	struct unit *u = s->unit;
@@ -496,9 +442,9 @@ static void ask_identity(struct session *s)
 	struct verifier v;
 	size_t issuer_len;
 	const uint8_t *issuer = identity_issuer_der(s->line->o.identity, &issuer_len);
-	int result = make_verifier(s, &v);
+	int result = proof_verifier(s, &v);
 
-	if (result == 0 && !identity_digest(s, &v, s->identity_digest))
+	if (result == 0 && !proof_identity_digest(s, &v, s->identity_digest))
 		result = -MR_CAUSE_TOO_LONG;
 	if (result != 0) {
 		session_end(s, -result);
@@ -672,112 +618,18 @@ static void on_csr(struct session *s, const struct mr_message *m)
 
 /* --- credentials, verify, seal --- */
 
-static bool credentials_digest(struct session *s, uint8_t out[static 32])
-{
-	const struct job *job = s->line->job;
-	uint8_t txn[8], security = (uint8_t)job->security;
-	const struct mr_digest_field fields[] = { { txn_octets(s->unit->credentials_txn, txn), 8 },
-						  { job->ssid, job->ssid_len },
-						  { &security, 1 },
-						  { s->line->passphrase, strlen(s->line->passphrase) } };
-
-	return mr_digest(out, "millrace credentials", fields, 4);
-}
-
 static void ask_credentials(struct session *s)
 {
 	const struct job *job = s->line->job;
 	struct mr_wr w = begin_request(s, PHASE_ASK_CREDENTIALS);
 
-	s->has_credentials_digest = credentials_digest(s, s->credentials_digest);
+	s->has_credentials_digest = proof_credentials_digest(s, s->credentials_digest);
 	mr_attribute_add_u64(&w, MR_AT_TXN, s->unit->credentials_txn);
 	mr_attribute_add(&w, MR_AT_SSID, job->ssid, job->ssid_len);
 	mr_attribute_add_u8(&w, MR_AT_SECURITY, (uint8_t)job->security);
 	if (s->line->passphrase[0])
 		mr_attribute_add(&w, MR_AT_PASSPHRASE, s->line->passphrase, strlen(s->line->passphrase));
 	ask(s, &w);
-}
-
-static bool state_digest(const struct session *s, uint8_t stage, uint8_t out[static 32])
-{
-	const struct mr_digest_field fields[] = { { &stage, 1 },
-						  { s->identity_digest, s->has_identity_digest ? 32 : 0 },
-						  { s->credentials_digest, s->has_credentials_digest ? 32 : 0 } };
-
-	return mr_digest(out, "millrace state", fields, 3);
-}
-
-/* What a device that resumes has behind it is known from the record: the digests are computed, not asked for. */
-static bool recompute(struct session *s)
-{
-	struct verifier v;
-	bool ok = true;
-
-	if ((s->stage & MR_STAGE_IDENTITY) && !s->has_identity_digest) {
-		ok = make_verifier(s, &v) == 0 && identity_digest(s, &v, s->identity_digest);
-		s->has_identity_digest = ok;
-		OPENSSL_cleanse(&v, sizeof(v));
-	}
-	if (ok && (s->stage & MR_STAGE_CREDENTIALS) && !s->has_credentials_digest)
-		s->has_credentials_digest = ok = credentials_digest(s, s->credentials_digest);
-	return ok;
-}
-
-static int check_signature(struct session *s, const struct mr_message *m, const char *label,
-			   const struct mr_digest_field *fields, size_t count)
-{
-	uint8_t hash[32];
-
-	if (!m->has[MR_AT_SIGNATURE])
-		return MR_CAUSE_BAD_RESPONSE;
-	if (!s->has_public_key) {
-		if (!s->unit->certificate_len ||
-		    identity_certificate_key(s->unit->certificate, s->unit->certificate_len, s->public_key) != 0)
-			return MR_CAUSE_UNKNOWN_IDENTITY;
-		s->has_public_key = true;
-	}
-	if (!mr_digest(hash, label, fields, count) || !identity_verify(s->public_key, hash, m->value[MR_AT_SIGNATURE].at))
-		return MR_CAUSE_BAD_SIGNATURE;
-	return 0;
-}
-
-static int on_verified(struct session *s, const struct mr_message *m)
-{
-	uint8_t state[32];
-	const struct mr_digest_field fields[] = { { s->link.keys.handshake_hash, 32 }, { s->challenge, 32 }, { state, 32 } };
-
-	if (!state_digest(s, s->stage, state) || !m->has[MR_AT_DIGEST])
-		return MR_CAUSE_BAD_RESPONSE;
-	if (!mr_equal_ct(state, m->value[MR_AT_DIGEST].at, 32))
-		return MR_CAUSE_DIGEST_MISMATCH;
-	return check_signature(s, m, "millrace verify", fields, 3);
-}
-
-static int on_receipt(struct session *s, const struct mr_message *m)
-{
-	const struct unit *u = s->unit;
-	struct mr_rd r = m->value[MR_AT_RECEIPT], whole = r, serial;
-	const struct mr_digest_field fields[] = { { s->challenge, 32 }, { whole.at, whole.left } };
-	uint8_t state[32], txn[8], batch_tag[8], device_id[8], their_txn[8], their_state[32], version, stage;
-
-	if (!m->has[MR_AT_RECEIPT])
-		return MR_CAUSE_BAD_RESPONSE;
-	version = mr_rd_u8(&r);
-	mr_rd_copy(&r, batch_tag, 8);
-	mr_rd_copy(&r, device_id, 8);
-	stage = mr_rd_u8(&r);
-	mr_rd_copy(&r, their_txn, 8);
-	mr_rd_copy(&r, their_state, 32);
-	(void)mr_rd_le32(&r);
-	serial = mr_rd_sub(&r, mr_rd_u8(&r));
-	if (r.bad || r.left || version != 1 || !(stage & MR_STAGE_SEALED))
-		return MR_CAUSE_BAD_RESPONSE;
-	if (!state_digest(s, stage, state) || !mr_equal(batch_tag, s->line->station.batch_tag, 8) ||
-	    !mr_equal(device_id, u->device_id, 8) || !mr_equal(their_txn, txn_octets(u->seal_txn, txn), 8) ||
-	    serial.left != strlen(u->serial) || !mr_equal(serial.at, u->serial, serial.left) ||
-	    !mr_equal_ct(state, their_state, 32))
-		return MR_CAUSE_DIGEST_MISMATCH;
-	return check_signature(s, m, "millrace receipt", fields, 2);
 }
 
 static void record_pass(struct session *s)
@@ -851,14 +703,14 @@ static void begin_step(struct session *s, enum job_step step)
 		line_await(s);
 		return;
 	case JOB_VERIFY:
-		if (!recompute(s)) {
+		if (!proof_recompute(s)) {
 			session_end(s, MR_CAUSE_SIGNER_UNAVAILABLE);
 			return;
 		}
 		ask_plain(s, PHASE_ASK_VERIFY);
 		return;
 	case JOB_SEAL:
-		if (!recompute(s)) {
+		if (!proof_recompute(s)) {
 			session_end(s, MR_CAUSE_SIGNER_UNAVAILABLE);
 			return;
 		}
@@ -1073,13 +925,6 @@ static int on_selftest(struct session *s, const struct mr_message *m)
 	return cause;
 }
 
-static int digest_matches(const struct mr_message *m, const uint8_t want[static 32])
-{
-	if (!m->has[MR_AT_DIGEST])
-		return MR_CAUSE_BAD_RESPONSE;
-	return mr_equal_ct(m->value[MR_AT_DIGEST].at, want, 32) ? 0 : MR_CAUSE_DIGEST_MISMATCH;
-}
-
 static void on_response(struct session *s, const struct mr_message *m)
 {
 	struct unit *u = s->unit;
@@ -1103,7 +948,7 @@ static void on_response(struct session *s, const struct mr_message *m)
 	}
 	switch (s->phase) {
 	case PHASE_ASK_STATUS:
-		cause = check_signature(s, m, "millrace status", hash, 1);
+		cause = proof_signature(s, m, "millrace status", hash, 1);
 		if (cause)
 			break;
 		step_done(s);
@@ -1118,7 +963,7 @@ static void on_response(struct session *s, const struct mr_message *m)
 		on_csr(s, m);
 		return;
 	case PHASE_ASK_IDENTITY:
-		cause = digest_matches(m, s->identity_digest);
+		cause = proof_digest(m, s->identity_digest);
 		if (cause)
 			break;
 		ask_plain(s, PHASE_COMMIT_IDENTITY);
@@ -1136,7 +981,7 @@ static void on_response(struct session *s, const struct mr_message *m)
 		advance(s);
 		return;
 	case PHASE_ASK_CREDENTIALS:
-		cause = digest_matches(m, s->credentials_digest);
+		cause = proof_digest(m, s->credentials_digest);
 		if (cause)
 			break;
 		ask_plain(s, PHASE_COMMIT_CREDENTIALS);
@@ -1153,14 +998,14 @@ static void on_response(struct session *s, const struct mr_message *m)
 		advance(s);
 		return;
 	case PHASE_ASK_VERIFY:
-		cause = on_verified(s, m);
+		cause = proof_verify(s, m);
 		if (cause)
 			break;
 		step_done(s);
 		advance(s);
 		return;
 	case PHASE_ASK_SEAL:
-		cause = on_receipt(s, m);
+		cause = proof_receipt(s, m);
 		if (cause)
 			break;
 		line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_RECEIPT,

@@ -1,4 +1,5 @@
 #include "station/command/check.h"
+#include "station/line/expected.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -235,6 +236,8 @@ static void check_passphrase(const struct check_context *c)
 static void check_expected(const struct check_context *c)
 {
 	struct stat st;
+	struct expected list = { 0 };
+	char error[320];
 	int fd;
 
 	if (!*c->job->expect_file)
@@ -246,8 +249,12 @@ static void check_expected(const struct check_context *c)
 	else if (!S_ISREG(st.st_mode) || st.st_size == 0)
 		check_add(c->report, "expected", CHECK_FAIL, "write one device id or MAC a line into it", "%s: %s",
 			  c->job->expect_file, S_ISREG(st.st_mode) ? "empty" : "not a regular file");
+	else if (expected_load(&list, c->job->expect_file, error, sizeof(error)) != 0)
+		check_add(c->report, "expected", CHECK_FAIL, "correct the list", "%s", error);
 	else
-		check_add(c->report, "expected", CHECK_OK, NULL, "%s", c->job->expect_file);
+		check_add(c->report, "expected", CHECK_OK, NULL, "%s: %zu devices", c->job->expect_file,
+			  list.ids.count + list.macs.count);
+	expected_free(&list);
 	if (fd >= 0)
 		close(fd);
 }

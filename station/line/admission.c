@@ -79,15 +79,6 @@ void admission_fill(struct line *line)
 		fill_channel(line, &line->channels[i]);
 }
 
-/* The job's list names device ids (16 hexadecimal digits) or MACs; loaded as one set of keys. */
-static bool expected(const struct line *line, const uint8_t device_id[static 8], const uint8_t mac[static 6])
-{
-	struct mr_rd id = mr_rd_over(device_id, 8);
-
-	return !line->expect_list || map_get(&line->expected, mr_rd_be64(&id)) ||
-	       map_get(&line->expected, map_key_mac(mac) | 1ull << 63);
-}
-
 static struct unit *newcomer(struct line *line, const struct mr_frame *frame, const struct radio_rx *rx)
 {
 	const uint8_t *mac = frame->header.sender;
@@ -105,7 +96,7 @@ static struct unit *newcomer(struct line *line, const struct mr_frame *frame, co
 		line_stranger(line, mac, rx, "weak");
 		return NULL;
 	}
-	if (!expected(line, frame->hello.device_id, mac)) {
+	if (line->job->expect_file[0] && !expected_has(&line->expected, frame->hello.device_id, mac)) {
 		line_stranger(line, mac, rx, "not-expected");
 		return NULL;
 	}

@@ -3,6 +3,7 @@
 
 #include "agent/wire/cause.h"
 #include "station/base/map.h"
+#include "station/line/expected.h"
 #include "station/line/line.h"
 #include "station/link/action.h"
 
@@ -148,7 +149,8 @@ struct line {
 	size_t lane_count;
 	struct channel channels[CHANNELS_MAX];
 	size_t channel_count;
-	struct map by_device, by_mac, by_session, pins, keys, stranger_map, expected;
+	struct map by_device, by_mac, by_session, pins, keys, stranger_map;
+	struct expected expected;	/* of job.expect_file */
 	struct unit **units;
 	size_t unit_count, unit_room;
 	struct unit *absent;
@@ -160,7 +162,7 @@ struct line {
 	uint64_t ticket;		/* the last one submitted */
 	struct session *tickets, *tickets_tail;	/* waiting for durability, in ticket order */
 	struct loop_timer ticket_timer, watch_timer, end_timer, hold_timer;
-	bool draining, stopping, ended, held_up, expect_list;
+	bool draining, stopping, ended, held_up;
 	const char *guard;
 	unsigned consecutive_fail;
 	unsigned settled, passed, failed, quarantined, held, first_pass, retries, seen;

@@ -471,6 +471,8 @@ int line_create(struct line **out, const struct line_options *options, char *err
 	line->serials = job->serial_file[0] ? serial_pool_file(job->serial_file, error, error_len)
 					    : serial_pool_pattern(job->serial_pattern, job->serial_first, error, error_len);
 	result = line->serials ? 0 : -MR_CAUSE_POOL_EMPTY;
+	if (!result && job->expect_file[0])
+		result = expected_load(&line->expected, job->expect_file, error, error_len);
 	if (!result)
 		result = prepare_station(line, error, error_len);
 	if (!result)
@@ -563,7 +565,7 @@ void line_destroy(struct line *line)
 	map_free(&line->pins);
 	map_free(&line->keys);
 	map_free(&line->stranger_map);
-	map_free(&line->expected);
+	expected_free(&line->expected);
 	if (line->serials)
 		serial_pool_destroy(line->serials);
 	free(line->units);

@@ -1,0 +1,16 @@
+/*
+ * The job's list of expected devices (admission.expect): device ids (16 hexadecimal digits) or MACs (six pairs with
+ * colons), one a line; blank lines and lines that begin with # are skipped.
+ */
+#pragma once
+
+#include "station/base/map.h"
+
+struct expected {		/* zero it to begin; layout is ours */
+	struct map ids, macs;
+};
+
+/* 0, or -(enum mr_cause): `error` names file, line and what is allowed. Free it in any case. */
+int expected_load(struct expected *expected, const char *path, char *error, size_t error_len);
+bool expected_has(const struct expected *expected, const uint8_t device_id[static 8], const uint8_t mac[static 6]);
+void expected_free(struct expected *expected);

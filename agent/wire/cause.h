@@ -24,6 +24,13 @@ enum mr_cause_class { MR_CLASS_NONE, MR_CLASS_AIR, MR_CLASS_STATION, MR_CLASS_DE
 	  "move it closer, retry")                                                                               \
 	X(RSSI_LOW, 3, "rssi-low", AIR, "the device is heard too weakly for this job", "move it closer")         \
 	X(LEASE_LOST, 4, "lease-lost", AIR, "the device gave the session up", "retry")                           \
+	X(ASSOCIATION_REFUSED, 5, "association-refused", AIR, "the device's access point refused the association", \
+	  "restart the device, retry")                                                                           \
+	X(LINK_LOST, 6, "link-lost", AIR, "the device ended the link", "move it closer, check its power, retry") \
+	X(ADDRESS_TIMEOUT, 7, "address-timeout", AIR, "the device gave no IP address", "restart the device, retry") \
+	X(CONNECT_FAILED, 8, "connect-failed", AIR, "the device's server did not take the connection", "restart the device, retry") \
+	X(JOIN_TIMEOUT, 9, "join-timeout", AIR, "nobody saw the device join its network", \
+	  "check that the network's access point is on and in reach, retry")                                     \
 	X(JOURNAL_UNAVAILABLE, 20, "journal-unavailable", STATION, "the database does not take records",         \
 	  "free disk space or repair the database, then run the job again")                                     \
 	X(SIGNER_UNAVAILABLE, 21, "signer-unavailable", STATION, "the CA does not sign",                         \
@@ -46,6 +53,12 @@ enum mr_cause_class { MR_CLASS_NONE, MR_CLASS_AIR, MR_CLASS_STATION, MR_CLASS_DE
 	X(DIGEST_MISMATCH, 46, "digest-mismatch", DEVICE, "the device read back something else than was sent", "repair or scrap the unit") \
 	X(BAD_RESPONSE, 47, "bad-response", DEVICE, "the device's answer is malformed", "check firmware and station versions") \
 	X(LIMIT_EXCEEDED, 48, "limit-exceeded", DEVICE, "a measurement is outside the job's limits", "repair or scrap the unit") \
+	X(TLS_FAILED, 49, "tls-failed", DEVICE, "the TLS handshake with the device failed", "check firmware and station versions") \
+	X(JOIN_FAILED, 50, "join-failed", DEVICE, "the device could not join its network", \
+	  "check SSID, passphrase and security of the job, then the unit's radio")                               \
+	X(NETWORK_NOT_SEEN, 51, "network-not-seen", DEVICE, "the network of the job is not in the device's scan list", \
+	  "check that the network's access point is on and in reach, then the unit's antenna")                   \
+	X(UNSUPPORTED, 52, "unsupported", DEVICE, "the device cannot do what the job asks of it", "check firmware and job") \
 	X(WRONG_PRODUCT, 60, "wrong-product", SECURITY, "the device is of another product than the job's", "put it in the red bin") \
 	X(DUPLICATE_KEY, 61, "duplicate-key", SECURITY, "the device's public key is already on record for another unit", "put it in the red bin") \
 	X(KEY_CHANGED, 62, "key-changed", SECURITY, "the device came back with another key than its record says", "put it in the red bin") \
@@ -53,6 +66,13 @@ enum mr_cause_class { MR_CLASS_NONE, MR_CLASS_AIR, MR_CLASS_STATION, MR_CLASS_DE
 	X(UNKNOWN_IDENTITY, 64, "unknown-identity", SECURITY, "the device carries an identity that is not on record", "put it in the red bin") \
 	X(DUPLICATE_DEVICE, 65, "duplicate-device", SECURITY, "two devices answer with one device id", "put both in the red bin") \
 	X(NOT_EXPECTED, 66, "not-expected", SECURITY, "the device is not on the job's list", "put it aside, ask the lead") \
+	X(PASSPHRASE_REFUSED, 67, "passphrase-refused", SECURITY, "the passphrase on record or label is not the access point's", \
+	  "put it in the red bin; compare its label with the record")                                            \
+	X(PIN_REFUSED, 68, "pin-refused", SECURITY, "the PIN on record or label is not the device's", \
+	  "put it in the red bin; compare its label with the record")                                            \
+	X(PIN_LOCKED, 69, "pin-locked", SECURITY, "the device has locked itself after too many wrong PINs", "put it in the red bin") \
+	X(CERTIFICATE_REFUSED, 70, "certificate-refused", SECURITY, "the device's TLS certificate is not what the job demands", \
+	  "put it in the red bin; compare its certificate with the record")                                      \
 	X(STOPPED, 80, "stopped", OPERATOR, "the operator stopped the run", "run the job again to continue")      \
 	X(DEVICE_RESTARTED, 90, "device-restarted", POWER, "the device restarted in the middle of the attempt", "none: the unit resumes")
 

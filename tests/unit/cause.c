@@ -62,7 +62,13 @@ static void numbers_names_and_classes_are_what_they_were(void **state)
 		{ 62, "key-changed", MR_CLASS_SECURITY }, { 63, "bad-signature", MR_CLASS_SECURITY },
 		{ 64, "unknown-identity", MR_CLASS_SECURITY }, { 65, "duplicate-device", MR_CLASS_SECURITY },
 		{ 66, "not-expected", MR_CLASS_SECURITY }, { 80, "stopped", MR_CLASS_OPERATOR },
-		{ 90, "device-restarted", MR_CLASS_POWER },
+		{ 90, "device-restarted", MR_CLASS_POWER }, { 5, "association-refused", MR_CLASS_AIR },
+		{ 6, "link-lost", MR_CLASS_AIR }, { 7, "address-timeout", MR_CLASS_AIR },
+		{ 8, "connect-failed", MR_CLASS_AIR }, { 9, "join-timeout", MR_CLASS_AIR },
+		{ 49, "tls-failed", MR_CLASS_DEVICE }, { 50, "join-failed", MR_CLASS_DEVICE },
+		{ 51, "network-not-seen", MR_CLASS_DEVICE }, { 52, "unsupported", MR_CLASS_DEVICE },
+		{ 67, "passphrase-refused", MR_CLASS_SECURITY }, { 68, "pin-refused", MR_CLASS_SECURITY },
+		{ 69, "pin-locked", MR_CLASS_SECURITY }, { 70, "certificate-refused", MR_CLASS_SECURITY },
 	};
 
 	(void)state;
@@ -77,7 +83,7 @@ static void numbers_names_and_classes_are_what_they_were(void **state)
 /* A newer peer's cause must not count as good, nor as an attack. */
 static void an_unknown_number_is_the_devices_fault(void **state)
 {
-	static const int strange[] = { -1, 5, 19, 91, 255, 65535, 1 << 30 };
+	static const int strange[] = { -1, 10, 19, 91, 255, 65535, 1 << 30 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++) {

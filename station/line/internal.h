@@ -71,7 +71,9 @@ struct session {
 	struct channel *channel;	/* where its frames go */
 	struct session *prev, *next;	/* in the channel's list */
 	struct loop_timer timer;
-	struct action_link link;
+	uint32_t number;		/* of the session, in cookies and in `by_session` */
+	struct link *link;		/* &action.base */
+	struct action_link action;
 	enum phase phase;
 	size_t recipe_at;
 	bool overdue;			/* its deadline passed while no radio was there */

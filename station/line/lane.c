@@ -45,9 +45,9 @@ static void view_channel(const struct line *line, const struct channel *c, struc
 					  .window_end_us = c->window_end_us, .left_us = c->left_us,
 					  .unheard = admission_unheard(line, c) };
 	for (const struct session *s = c->sessions; s; s = s->next) {
-		uint64_t remaining_us = session_remaining_us(s), due_us = action_due_us(&s->link);
+		uint64_t remaining_us = session_remaining_us(s), due_us = link_due_us(s->link);
 
-		if (action_ready(&s->link) || s->overdue) {
+		if (link_ready(s->link) || s->overdue) {
 			out->ready++;
 			out->ready_air_us += 1000;
 			if (s->ready_us < out->ready_since_us)
@@ -57,7 +57,7 @@ static void view_channel(const struct line *line, const struct channel *c, struc
 		}
 		if (remaining_us > out->remaining_us)
 			out->remaining_us = remaining_us;
-		out->unsafe |= action_unsafe(&s->link);
+		out->unsafe |= link_unsafe(s->link);
 	}
 }
 
@@ -174,9 +174,9 @@ static struct session *next_session(const struct channel *c)
 	for (struct session *s = c->sessions; s; s = s->next) {
 		uint64_t us;
 
-		if (!action_ready(&s->link))
+		if (!link_ready(s->link))
 			continue;
-		us = s->link.state < ACTION_IDLE ? UINT64_MAX : session_remaining_us(s) + 1;
+		us = !link_up(s->link) ? UINT64_MAX : session_remaining_us(s) + 1;
 		if (us > best_us) {
 			best = s;
 			best_us = us;
@@ -188,7 +188,7 @@ static struct session *next_session(const struct channel *c)
 void lane_pump(struct lane *lane)
 {
 	struct line *line = lane->line;
-	uint8_t frame[MR_FRAME_MAX], what;
+	uint8_t frame[RADIO_FRAME_MAX], what;
 	uint64_t now_us = loop_now_us(line->loop);
 
 	if (lane->state != LANE_HERE)
@@ -202,16 +202,16 @@ void lane_pump(struct lane *lane)
 
 		if (!s)
 			break;
-		len = action_pull(&s->link, frame, false, &what, now_us);
+		len = link_pull(s->link, frame, false, &what, now_us);
 		if (len == 0)
 			break;
-		tx.rate_500kbps = s->link.misses > 0 ? RATE_6M : rate_for(s->unit->rssi_dbm);
-		tx.cookie = (uint64_t)COOKIE_SESSION << 56 | (uint64_t)action_session(&s->link) << 8 | what;
+		tx.rate_500kbps = s->link->misses > 0 ? RATE_6M : rate_for(s->unit->rssi_dbm);
+		tx.cookie = (uint64_t)COOKIE_SESSION << 56 | (uint64_t)s->number << 8 | what;
 		if (now_us > s->ready_us && s->ready_us)
 			s->wait_radio_us += (uint32_t)(now_us - s->ready_us);
 		if (!put(lane, mr_rd_over(frame, len), &tx)) {
 			/* As if nobody had acknowledged it: the link sends it again. */
-			action_sent(&s->link, what, false, 0, now_us);
+			link_sent(s->link, what, false, 0, now_us);
 			session_rearm(s);
 			break;
 		}
@@ -237,7 +237,7 @@ static void arrive(struct lane *lane, uint64_t now_us)
 	lane->channel->next_call_us = now_us;
 	lane->channel->window_end_us = 0;
 	for (struct session *s = lane->channel->sessions; s; s = s->next) {
-		action_resume(&s->link, now_us);
+		link_resume(s->link, now_us);
 		s->overdue = false;
 		session_rearm(s);
 	}

@@ -115,7 +115,7 @@ int proof_signature(struct session *s, const struct mr_message *m, const char *l
 int proof_verify(struct session *s, const struct mr_message *m)
 {
 	uint8_t state[32];
-	const struct mr_digest_field fields[] = { { s->link.keys.handshake_hash, 32 }, { s->challenge, 32 }, { state, 32 } };
+	const struct mr_digest_field fields[] = { { s->link->binding, 32 }, { s->challenge, 32 }, { state, 32 } };
 
 	if (!state_digest(s, s->stage, state) || !m->has[MR_AT_DIGEST])
 		return MR_CAUSE_BAD_RESPONSE;

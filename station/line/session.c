@@ -102,7 +102,7 @@ static void move(struct session *s, struct channel *to)
 
 void session_rearm(struct session *s)
 {
-	uint64_t at_us = action_deadline_us(&s->link);
+	uint64_t at_us = link_deadline_us(s->link);
 
 	loop_at(s->line->loop, &s->timer, s->overdue ? LOOP_NEVER : at_us);
 }
@@ -110,14 +110,14 @@ void session_rearm(struct session *s)
 /* The link may have something to say, or another deadline. */
 static void touch(struct session *s)
 {
-	if (action_ready(&s->link)) {
+	if (link_ready(s->link)) {
 		if (s->ready_us == 0)
 			s->ready_us = now(s);
 	} else {
 		s->ready_us = 0;
 	}
 	session_rearm(s);
-	if (s->channel->lane && action_ready(&s->link))
+	if (s->channel->lane && link_ready(s->link))
 		lane_pump(s->channel->lane);
 }
 
@@ -130,7 +130,7 @@ static void on_timer(void *ctx, uint64_t now_us)
 		s->overdue = true;
 		return;
 	}
-	result = action_expire(&s->link, now_us);
+	result = link_expire(s->link, now_us);
 	if (result < 0) {
 		if (s->phase == PHASE_ASK_FINISH)
 			session_destroy(s);
@@ -154,15 +154,17 @@ struct session *session_create(struct line *line, struct unit *unit, struct chan
 	do {
 		entropy_fill(line->o.entropy, id, sizeof(id));
 		key = mr_rd_over(id, sizeof(id));
-	} while (map_get(&line->by_session, mr_rd_le32(&key)));
+		s->number = mr_rd_le32(&key);
+	} while (map_get(&line->by_session, s->number));
 	s->line = line;
 	s->unit = unit;
 	s->begun_us = s->step_us = now(s);
 	s->call_counter = line->call_counter;
 	s->timer = (struct loop_timer){ .fn = on_timer, .ctx = s, .at_us = LOOP_NEVER };
-	action_init(&s->link, &line->station, unit->mac, id, unit->hello_nonce, steer_mhz, line->job->patience_us,
+	action_init(&s->action, &line->station, unit->mac, id, unit->hello_nonce, steer_mhz, line->job->patience_us,
 		    s->begun_us);
-	if (!map_put(&line->by_session, action_session(&s->link), s)) {
+	s->link = &s->action.base;
+	if (!map_put(&line->by_session, s->number, s)) {
 		free(s);
 		return NULL;
 	}
@@ -176,11 +178,11 @@ struct session *session_create(struct line *line, struct unit *unit, struct chan
 static void account(struct session *s)
 {
 	struct unit *u = s->unit;
-	uint64_t air_us = (uint64_t)s->link.air_us_once;
+	uint64_t air_us = (uint64_t)s->link->air_us_once;
 
 	u->air_us += air_us;
 	u->device_us += s->device_us;
-	s->link.air_us_once = 0;
+	s->link->air_us_once = 0;
 	s->device_us = 0;
 }
 
@@ -199,11 +201,11 @@ void session_destroy(struct session *s)
 	if (s->ticket)
 		line_forget_ticket(line, s);
 	loop_cancel(line->loop, &s->timer);
-	map_remove(&line->by_session, action_session(&s->link));
+	map_remove(&line->by_session, s->number);
 	part(s);
 	s->unit->session = NULL;
 	line->session_count--;
-	action_wipe(&s->link);
+	link_wipe(s->link);
 	if (s->signing)
 		s->dead = true;		/* the signer still holds it: freed when it answers */
 	else
@@ -238,8 +240,8 @@ static void record_attempt_end(struct session *s, enum journal_outcome outcome, 
 				 .at_us = line_utc_us(s->line), .active_us = (uint32_t)(now_us - s->begun_us),
 				 .device_us = s->device_us, .wait_radio_us = s->wait_radio_us,
 				 .wait_ca_us = s->wait_ca_us, .wait_journal_us = s->wait_journal_us,
-				 .frames_sent = s->link.frames_sent, .frames_received = s->link.frames_received,
-				 .retries = s->link.retries, .octets = s->link.octets } });
+				 .frames_sent = s->link->frames_sent, .frames_received = s->link->frames_received,
+				 .retries = s->link->retries, .octets = s->link->octets } });
 	s->open = false;
 }
 
@@ -279,14 +281,14 @@ static void say_verdict(struct session *s, uint8_t verdict)
 	struct mr_wr w = mr_wr_over(s->line->scratch, sizeof(s->line->scratch));
 
 	s->phase = PHASE_ASK_FINISH;
-	if (s->link.state != ACTION_IDLE || s->link.seq >= UINT16_MAX - 1) {
+	if (!link_idle(s->link)) {
 		session_destroy(s);
 		return;
 	}
 	mr_request_begin(&w, MR_OP_FINISH);
 	mr_attribute_add_u8(&w, MR_AT_VERDICT, verdict);
-	s->link.patience_us = FINISH_PATIENCE_US;
-	if (action_request(&s->link, mr_wr_written(&w), s->line->think_us[PHASE_ASK_FINISH], now(s)) != 0)
+	s->link->patience_us = FINISH_PATIENCE_US;
+	if (link_request(s->link, mr_wr_written(&w), s->line->think_us[PHASE_ASK_FINISH], now(s)) != 0)
 		session_destroy(s);
 	else
 		touch(s);
@@ -392,7 +394,7 @@ static struct mr_wr begin_request(struct session *s, enum phase phase)
 static void ask(struct session *s, struct mr_wr *w)
 {
 	int result = w->bad ? -MR_CAUSE_TOO_LONG
-			    : action_request(&s->link, mr_wr_written(w), s->line->think_us[s->phase], now(s));
+			    : link_request(s->link, mr_wr_written(w), s->line->think_us[s->phase], now(s));
 
 	mr_wipe(s->line->scratch, w->len);
 	s->asked_us = now(s);
@@ -871,7 +873,7 @@ static void on_welcome(struct session *s, const struct mr_message *m)
 		memcpy(s->device_key_id, m->value[MR_AT_KEY_ID].at, 32);
 	mr_welcome_build(&w, &welcome);
 	entropy_fill(line->o.entropy, e, sizeof(e));
-	result = action_accept(&s->link, e, mr_wr_written(&w), now(s));
+	result = action_accept(&s->action, e, mr_wr_written(&w), now(s));
 	mr_wipe(e, sizeof(e));
 	if (result != 0) {
 		session_end(s, -result);
@@ -928,7 +930,7 @@ static int on_selftest(struct session *s, const struct mr_message *m)
 static void on_response(struct session *s, const struct mr_message *m)
 {
 	struct unit *u = s->unit;
-	const struct mr_digest_field hash[] = { { s->link.keys.handshake_hash, 32 } };
+	const struct mr_digest_field hash[] = { { s->link->binding, 32 } };
 	int cause = m->cause;
 
 	if (!m->response || m->operation != phases[s->phase].operation) {
@@ -1049,7 +1051,7 @@ static void learn(struct session *s, uint32_t busy_us)
 
 static void note_memory(struct session *s, size_t extra)
 {
-	size_t octets = sizeof(*s) + extra;
+	size_t octets = sizeof(*s) + link_memory(s->link) + extra;
 
 	if (octets > s->line->session_octets)
 		s->line->session_octets = octets;
@@ -1062,11 +1064,8 @@ void session_receive(struct session *s, const struct mr_frame *frame, const stru
 	struct mr_message m;
 	int result;
 
-	note_memory(s, (s->link.out ? (s->link.fragments ? s->link.fragments : 1u) : 0) *
-				       (size_t)(MR_FRAGMENT_MAX + MR_TAG_LEN) +
-			       (s->link.noise ? sizeof(*s->link.noise) : 0) +
-			       (frame->type == MR_DATA ? MR_FRAGMENTS_MAX * (size_t)MR_FRAGMENT_MAX : 0));
-	result = action_receive(&s->link, frame, &w, now(s));
+	note_memory(s, frame->type == MR_DATA && !s->action.in ? MR_FRAGMENTS_MAX * (size_t)MR_FRAGMENT_MAX : 0);
+	result = action_receive(&s->action, frame, &w, now(s));
 	s->unit->rssi_dbm = rx->rssi_dbm;
 	if (result == ACTION_HANDSHAKE || result == ACTION_RESPONSE) {
 		move(s, lane_channel(line, rx->freq_mhz));
@@ -1078,7 +1077,7 @@ void session_receive(struct session *s, const struct mr_frame *frame, const stru
 		} else {
 			s->device_us += m.busy_us;
 			s->step_device_us += m.busy_us;
-			s->step_misses += s->link.misses;
+			s->step_misses += s->link->misses;
 			learn(s, m.busy_us);
 			on_response(s, &m);
 		}
@@ -1095,12 +1094,12 @@ void session_receive(struct session *s, const struct mr_frame *frame, const stru
 
 void session_sent(struct session *s, uint8_t what, bool acked, unsigned tries)
 {
-	enum action_state before = s->link.state;
+	enum action_state before = s->action.state;
 
-	action_sent(&s->link, what, acked, tries, now(s));
-	if (before == ACTION_INVITING && s->link.state == ACTION_INVITED && s->link.steer_mhz)
-		move(s, lane_channel(s->line, s->link.steer_mhz));
-	if (before == ACTION_ANSWERING && s->link.state == ACTION_IDLE && s->phase == PHASE_WELCOMED) {
+	link_sent(s->link, what, acked, tries, now(s));
+	if (before == ACTION_INVITING && s->action.state == ACTION_INVITED && s->action.steer_mhz)
+		move(s, lane_channel(s->line, s->action.steer_mhz));
+	if (before == ACTION_ANSWERING && s->action.state == ACTION_IDLE && s->phase == PHASE_WELCOMED) {
 		on_stands(s);
 		return;
 	}

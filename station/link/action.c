@@ -26,12 +26,18 @@ static uint32_t least_exchange_us(size_t len)
 	return 28 + 20 + 4 * (uint32_t)((22 + 8 * (len + 4) + 95) / 96) + 10 + 28;
 }
 
+static const struct link_ops ops;
+
+static struct action_link *of(struct link *base) { return (struct action_link *)base; }
+static const struct action_link *of_const(const struct link *base) { return (const struct action_link *)base; }
+
 void action_init(struct action_link *link, struct action_station *station, const uint8_t peer[static 6],
 		 const uint8_t session_id[static 8], const uint8_t hello_nonce[static 8], uint16_t steer_mhz,
 		 uint64_t patience_us, uint64_t now_us)
 {
-	*link = (struct action_link){ .station = station, .steer_mhz = steer_mhz, .patience_us = patience_us,
-				      .to_send = 1, .deadline_us = now_us + HANDSHAKE_WAIT_US };
+	*link = (struct action_link){ .base = { .ops = &ops, .patience_us = patience_us }, .station = station,
+				      .steer_mhz = steer_mhz, .to_send = 1, .deadline_us = now_us + HANDSHAKE_WAIT_US };
+	link->base.binding = link->keys.handshake_hash;
 	memcpy(link->peer, peer, sizeof(link->peer));
 	memcpy(link->session_id, session_id, sizeof(link->session_id));
 	memcpy(link->hello_nonce, hello_nonce, sizeof(link->hello_nonce));
@@ -67,8 +73,10 @@ static void drop_out(struct action_link *link)
 	link->fragments = link->to_send = 0;
 }
 
-void action_wipe(struct action_link *link)
+static void wipe(struct link *base)
 {
+	struct action_link *link = of(base);
+
 	drop_noise(link);
 	drop_in(link);
 	drop_out(link);
@@ -82,15 +90,27 @@ uint32_t action_session(const struct action_link *link)
 	return mr_rd_le32(&id);
 }
 
-bool action_ready(const struct action_link *link)
+static bool ready(const struct link *base)
 {
+	const struct action_link *link = of_const(base);
+
 	return link->to_send || link->poll;
 }
 
-uint64_t action_deadline_us(const struct action_link *link) { return link->deadline_us; }
+static uint64_t deadline_us(const struct link *base) { return of_const(base)->deadline_us; }
+static bool up(const struct link *base) { return of_const(base)->state >= ACTION_IDLE; }
 
-uint64_t action_due_us(const struct action_link *link)
+static bool idle(const struct link *base)
 {
+	const struct action_link *link = of_const(base);
+
+	return link->state == ACTION_IDLE && link->seq < UINT16_MAX - 1;
+}
+
+static uint64_t due_us(const struct link *base)
+{
+	const struct action_link *link = of_const(base);
+
 	switch (link->state) {
 	case ACTION_INVITED:
 		return link->deadline_us;
@@ -105,8 +125,10 @@ uint64_t action_due_us(const struct action_link *link)
 	return UINT64_MAX;
 }
 
-bool action_unsafe(const struct action_link *link)
+static bool unsafe(const struct link *base)
 {
+	const struct action_link *link = of_const(base);
+
 	return link->state == ACTION_INVITED || link->state == ACTION_ANSWERING;
 }
 
@@ -129,15 +151,16 @@ static size_t finish(struct action_link *link, struct mr_frame *frame, uint8_t *
 	s->sequence = (s->sequence + 1) & 0xfff;
 	if (!mr_frame_build(&w, frame, s->call_key))
 		return 0;
-	link->frames_sent++;
-	link->octets += (uint32_t)w.len;
+	link->base.frames_sent++;
+	link->base.octets += (uint32_t)w.len;
 	if (once)
-		link->air_us_once += least_exchange_us(w.len);
+		link->base.air_us_once += least_exchange_us(w.len);
 	return w.len;
 }
 
-size_t action_pull(struct action_link *link, uint8_t frame[static MR_FRAME_MAX], bool hold, uint8_t *what, uint64_t now_us)
+static size_t pull(struct link *base, uint8_t frame[static RADIO_FRAME_MAX], bool hold, uint8_t *what, uint64_t now_us)
 {
+	struct action_link *link = of(base);
 	struct mr_frame f = { 0 };
 	int i;
 
@@ -164,13 +187,13 @@ size_t action_pull(struct action_link *link, uint8_t frame[static MR_FRAME_MAX],
 		memcpy(f.invite.nonce, link->hello_nonce, 8);
 		f.invite.freq_mhz = link->steer_mhz;
 		f.invite.lease_s = link->station->lease_s;
-		return finish(link, &f, frame, link->misses == 0);
+		return finish(link, &f, frame, link->base.misses == 0);
 	case ACTION_ANSWERING:
 		*what = WHAT_HANDSHAKE;
 		f.type = MR_HANDSHAKE_2;
 		memcpy(f.handshake.session_id, link->session_id, 8);
 		f.handshake.noise = mr_rd_over(link->out, link->out_len[0]);
-		return finish(link, &f, frame, link->misses == 0);
+		return finish(link, &f, frame, link->base.misses == 0);
 	case ACTION_ASKING:
 	case ACTION_WAITING:
 		*what = (uint8_t)(WHAT_FRAGMENT | i);
@@ -180,7 +203,7 @@ size_t action_pull(struct action_link *link, uint8_t frame[static MR_FRAME_MAX],
 					   .flags = hold ? MR_DATA_HOLD : 0,
 					   .sealed = mr_rd_over(link->out + (size_t)i * (MR_FRAGMENT_MAX + MR_TAG_LEN),
 								link->out_len[i]) };
-		return finish(link, &f, frame, link->misses == 0);
+		return finish(link, &f, frame, link->base.misses == 0);
 	case ACTION_IDLE:
 		if (link->seq > 0 || !link->out)
 			break;
@@ -202,11 +225,12 @@ static void wait_for_answer(struct action_link *link, uint64_t now_us)
 	link->deadline_us = now_us + link->expect_us + link->expect_us / 2 + POLL_FIRST_US;
 }
 
-void action_sent(struct action_link *link, uint8_t what, bool acked, unsigned tries, uint64_t now_us)
+static void sent(struct link *base, uint8_t what, bool acked, unsigned tries, uint64_t now_us)
 {
+	struct action_link *link = of(base);
 	uint8_t i = what & 0x0f;
 
-	link->retries += tries > 1 ? tries - 1 : 0;
+	link->base.retries += tries > 1 ? tries - 1 : 0;
 	switch ((enum what)(what & 0xf0)) {
 	case WHAT_INVITE:
 		link->in_air = 0;
@@ -214,7 +238,7 @@ void action_sent(struct action_link *link, uint8_t what, bool acked, unsigned tr
 			return;
 		if (acked) {
 			link->state = ACTION_INVITED;
-			link->misses = link->to_send = 0;
+			link->base.misses = link->to_send = 0;
 			link->deadline_us = now_us + HANDSHAKE_WAIT_US;
 		} else {
 			link->deadline_us = now_us + RESEND_US;
@@ -242,7 +266,7 @@ void action_sent(struct action_link *link, uint8_t what, bool acked, unsigned tr
 		} else if (link->state == ACTION_ASKING) {
 			/* Sent again from action_expire, or at once by a poll's answer. */
 			link->lost = (uint8_t)(link->lost | 1u << i);
-			link->deadline_us = now_us + RESEND_US * (1u + (link->misses < 4 ? link->misses : 4));
+			link->deadline_us = now_us + RESEND_US * (1u + (link->base.misses < 4 ? link->base.misses : 4));
 		}
 		return;
 	case WHAT_POLL:
@@ -250,20 +274,21 @@ void action_sent(struct action_link *link, uint8_t what, bool acked, unsigned tr
 	}
 }
 
-int action_expire(struct action_link *link, uint64_t now_us)
+static int expire(struct link *base, uint64_t now_us)
 {
+	struct action_link *link = of(base);
 	uint64_t step_us;
 
 	if (now_us < link->deadline_us)
 		return ACTION_NOTHING;
 	/* What waits in our own queue is not the device's silence: on a full channel every one would count as lost. */
-	if (action_ready(link) && link->state != ACTION_IDLE) {
+	if (ready(base) && link->state != ACTION_IDLE) {
 		link->deadline_us = now_us + RESEND_US;
 		return ACTION_NOTHING;
 	}
 	switch (link->state) {
 	case ACTION_INVITING:
-		if (++link->misses > INVITE_TRIES)
+		if (++link->base.misses > INVITE_TRIES)
 			return -MR_CAUSE_HANDSHAKE_TIMEOUT;
 		link->to_send = 1;
 		link->deadline_us = now_us + HANDSHAKE_WAIT_US;
@@ -271,7 +296,7 @@ int action_expire(struct action_link *link, uint64_t now_us)
 	case ACTION_INVITED:
 		return -MR_CAUSE_HANDSHAKE_TIMEOUT;
 	case ACTION_ANSWERING:
-		if (++link->misses > INVITE_TRIES)
+		if (++link->base.misses > INVITE_TRIES)
 			return -MR_CAUSE_HANDSHAKE_TIMEOUT;
 		link->to_send = 1;
 		link->deadline_us = now_us + HANDSHAKE_WAIT_US;
@@ -280,24 +305,24 @@ int action_expire(struct action_link *link, uint64_t now_us)
 		link->deadline_us = UINT64_MAX;
 		return ACTION_NOTHING;
 	case ACTION_ASKING:
-		step_us = RESEND_US * (1u + (link->misses < 4 ? link->misses : 4));
+		step_us = RESEND_US * (1u + (link->base.misses < 4 ? link->base.misses : 4));
 		link->silent_us += step_us;
-		if (link->silent_us >= link->patience_us)
+		if (link->silent_us >= link->base.patience_us)
 			return -MR_CAUSE_NO_ANSWER;
-		link->misses++;
+		link->base.misses++;
 		/* What is neither queued nor reported as acknowledged goes again; repeats are harmless (docs/protocol.md). */
 		if (!link->in_air)
 			link->to_send = (uint8_t)(link->lost ? link->lost : (1u << link->fragments) - 1);
 		link->deadline_us = now_us + step_us;
 		return ACTION_NOTHING;
 	case ACTION_WAITING:
-		step_us = POLL_FIRST_US << (link->misses < 4 ? link->misses : 4);
+		step_us = POLL_FIRST_US << (link->base.misses < 4 ? link->base.misses : 4);
 		if (step_us > POLL_MAX_US)
 			step_us = POLL_MAX_US;
 		link->silent_us += step_us;
-		if (link->silent_us >= link->patience_us)
+		if (link->silent_us >= link->base.patience_us)
 			return -MR_CAUSE_NO_ANSWER;
-		link->misses++;
+		link->base.misses++;
 		link->poll = true;
 		link->deadline_us = now_us + step_us;
 		return ACTION_NOTHING;
@@ -305,8 +330,10 @@ int action_expire(struct action_link *link, uint64_t now_us)
 	return ACTION_NOTHING;
 }
 
-void action_resume(struct action_link *link, uint64_t now_us)
+static void resume(struct link *base, uint64_t now_us)
 {
+	struct action_link *link = of(base);
+
 	/* CALL (PRESENT) has the device send what it holds; give it that time before asking. */
 	if (link->state == ACTION_WAITING && link->deadline_us < now_us + POLL_FIRST_US)
 		link->deadline_us = now_us + POLL_FIRST_US;
@@ -337,7 +364,7 @@ static int on_handshake_1(struct action_link *link, const struct mr_frame *frame
 		return ACTION_NOTHING;
 	}
 	link->to_send = link->in_air = 0;
-	link->air_us_once += least_exchange_us(MR_PREFIX_LEN + 8 + frame->handshake.noise.left);
+	link->base.air_us_once += least_exchange_us(MR_PREFIX_LEN + 8 + frame->handshake.noise.left);
 	return ACTION_HANDSHAKE;
 }
 
@@ -356,13 +383,14 @@ int action_accept(struct action_link *link, const uint8_t e[static 32], struct m
 	link->out_len[0] = (uint16_t)w.len;
 	link->state = ACTION_ANSWERING;
 	link->to_send = 1;
-	link->misses = 0;
+	link->base.misses = 0;
 	link->deadline_us = now_us + HANDSHAKE_WAIT_US;
 	return 0;
 }
 
-int action_request(struct action_link *link, struct mr_rd message, uint64_t expect_us, uint64_t now_us)
+static int request(struct link *base, struct mr_rd message, uint64_t expect_us, uint64_t now_us)
 {
+	struct action_link *link = of(base);
 	uint8_t ad[2 + MR_DATA_HEADER_LEN];
 	struct mr_data data;
 
@@ -391,7 +419,7 @@ int action_request(struct action_link *link, struct mr_rd message, uint64_t expe
 	link->to_send = (uint8_t)((1u << link->fragments) - 1);
 	link->in_air = link->lost = 0;
 	link->state = ACTION_ASKING;
-	link->misses = 0;
+	link->base.misses = 0;
 	link->silent_us = 0;
 	link->expect_us = expect_us;
 	link->deadline_us = now_us + RESEND_US;
@@ -421,7 +449,7 @@ static int on_data(struct action_link *link, const struct mr_data *data, struct 
 	link->have = (uint8_t)(link->have | bit);
 	link->silent_us = 0;
 	link->strange = 0;
-	link->air_us_once += least_exchange_us(MR_PREFIX_LEN + MR_DATA_HEADER_LEN + data->sealed.left);
+	link->base.air_us_once += least_exchange_us(MR_PREFIX_LEN + MR_DATA_HEADER_LEN + data->sealed.left);
 	if (link->have != (1u << link->in_fragments) - 1)
 		return ACTION_NOTHING;
 	for (uint8_t i = 0; i < link->in_fragments; i++)
@@ -479,7 +507,7 @@ static int on_progress(struct action_link *link, const struct mr_progress *p, ui
 
 int action_receive(struct action_link *link, const struct mr_frame *frame, struct mr_wr *message, uint64_t now_us)
 {
-	link->frames_received++;
+	link->base.frames_received++;
 	switch (frame->type) {
 	case MR_HANDSHAKE_1:
 		return on_handshake_1(link, frame, message);
@@ -497,3 +525,24 @@ int action_receive(struct action_link *link, const struct mr_frame *frame, struc
 	}
 	return ACTION_NOTHING;
 }
+
+/* A CALL without PRESENT tells all devices of the channel at once. */
+static void park(struct link *base, uint64_t now_us)
+{
+	(void)base;
+	(void)now_us;
+}
+
+static size_t memory(const struct link *base)
+{
+	const struct action_link *link = of_const(base);
+
+	return (link->out ? (link->fragments ? link->fragments : 1u) * (size_t)(MR_FRAGMENT_MAX + MR_TAG_LEN) : 0) +
+	       (link->noise ? sizeof(*link->noise) : 0) + (link->in ? MR_FRAGMENTS_MAX * (size_t)MR_FRAGMENT_MAX : 0);
+}
+
+static const struct link_ops ops = {
+	.pull = pull, .ready = ready, .sent = sent, .up = up, .idle = idle, .request = request, .park = park,
+	.resume = resume, .deadline_us = deadline_us, .expire = expire, .due_us = due_us, .unsafe = unsafe,
+	.memory = memory, .wipe = wipe,
+};

@@ -16,6 +16,7 @@
 #include "agent/wire/frame.h"
 #include "agent/wire/message.h"
 #include "agent/wire/noise.h"
+#include "station/link/link.h"
 
 enum action_state {
 	ACTION_INVITING,	/* the device is to begin */
@@ -43,6 +44,7 @@ struct action_station {
 
 /* Layout is ours. Contains secrets. Placed in the session. */
 struct action_link {
+	struct link base;
 	struct action_station *station;
 	uint8_t peer[6], session_id[8], hello_nonce[8];
 	uint16_t steer_mhz;
@@ -60,31 +62,18 @@ struct action_link {
 	bool poll;			/* a POLL is to be sent */
 	unsigned polls;			/* sent in this session */
 	unsigned strange;		/* the poll to which the device said UNKNOWN; 0: none */
-	unsigned misses;		/* polls (or handshake frames) in a row without an answer */
 	uint64_t asked_us;		/* the last request fragment was acknowledged */
 	uint64_t expect_us;		/* predicted work of the device for this request */
 	uint64_t silent_us;		/* patience used up while the radio was there */
 	uint64_t deadline_us;
-	uint64_t patience_us;
-	uint32_t frames_sent, frames_received, retries, octets;
-	uint32_t air_us_once;		/* each distinct frame once, without backoff: for the lower bound */
 };
 
 void action_init(struct action_link *link, struct action_station *station, const uint8_t peer[static 6],
 		 const uint8_t session_id[static 8], const uint8_t hello_nonce[static 8], uint16_t steer_mhz,
 		 uint64_t patience_us, uint64_t now_us);
-void action_wipe(struct action_link *link);
 
 /* The number that DATA frames carry. */
 uint32_t action_session(const struct action_link *link);
-
-/* The next frame to be sent now, 0 when there is none. `hold`: the radio is about to leave the channel. `what` comes back
- * in action_sent. Call after each change and when the radio has room. */
-size_t action_pull(struct action_link *link, uint8_t frame[static MR_FRAME_MAX], bool hold, uint8_t *what, uint64_t now_us);
-bool action_ready(const struct action_link *link);	/* action_pull would give something */
-
-/* The radio's report on the frame `what`. */
-void action_sent(struct action_link *link, uint8_t what, bool acked, unsigned tries, uint64_t now_us);
 
 /*
  * A frame from the device: HANDSHAKE_1, DATA or PROGRESS of this session. The event's message is written to
@@ -95,17 +84,3 @@ int action_receive(struct action_link *link, const struct mr_frame *frame, struc
 
 /* After ACTION_HANDSHAKE: message 2 with `payload`; `e`: 32 random octets. 0 or -(cause). */
 int action_accept(struct action_link *link, const uint8_t e[static 32], struct mr_rd payload, uint64_t now_us);
-
-/* Asks. `expect_us`: how long the device will probably work. IDLE only. 0 or -(cause). */
-int action_request(struct action_link *link, struct mr_rd message, uint64_t expect_us, uint64_t now_us);
-
-/* The radio is on the channel again: what is due is asked for at once. */
-void action_resume(struct action_link *link, uint64_t now_us);
-
-uint64_t action_deadline_us(const struct action_link *link);
-/* At the deadline, with the radio there: polls, or gives up (-(cause)). */
-int action_expire(struct action_link *link, uint64_t now_us);
-/* When the device will probably have its answer ready; UINT64_MAX when nothing is awaited. */
-uint64_t action_due_us(const struct action_link *link);
-/* Leaving the channel now would cost the session (the handshake is open). */
-bool action_unsafe(const struct action_link *link);

@@ -71,7 +71,7 @@ static size_t true_frame(struct script *s, uint8_t frame[static MR_FRAME_MAX])
 
 static int receive(struct script *s, bool change)
 {
-	uint8_t frame[MR_FRAME_MAX];
+	uint8_t frame[RADIO_FRAME_MAX];
 	size_t len = true_frame(s, frame);
 
 	if (change && len) {
@@ -88,7 +88,7 @@ static int receive(struct script *s, bool change)
 /* A head that gets past the parser, then the script's own octets. */
 static int receive_raw(struct script *s)
 {
-	uint8_t frame[MR_FRAME_MAX], type = mr_rd_u8(&s->in), n = mr_rd_u8(&s->in);
+	uint8_t frame[RADIO_FRAME_MAX], type = mr_rd_u8(&s->in), n = mr_rd_u8(&s->in);
 	struct mr_rd body = mr_rd_sub(&s->in, n < s->in.left ? n : s->in.left);
 	struct mr_frame f = { .type = MR_PROGRESS, .progress = { bench_session(s->b), 1, 1, 0, 0 } };
 	size_t len = device_frame(s->b, &f, frame);
@@ -109,9 +109,9 @@ static int receive_raw(struct script *s)
 static void pull(struct script *s, uint8_t detail)
 {
 	struct bench *b = s->b;
-	uint8_t frame[MR_FRAME_MAX], what = 0;
-	bool ready = action_ready(&b->link), poll = b->link.poll;
-	size_t len = action_pull(&b->link, frame, detail & 1, &what, b->now_us);
+	uint8_t frame[RADIO_FRAME_MAX], what = 0;
+	bool ready = link_ready(&b->link.base), poll = b->link.poll;
+	size_t len = link_pull(&b->link.base, frame, detail & 1, &what, b->now_us);
 
 	assert(len <= MR_FRAME_MAX && (len == 0 || ready));
 	if (len == 0)
@@ -122,7 +122,7 @@ static void pull(struct script *s, uint8_t detail)
 	if (detail & 4 && s->late < sizeof(s->what))
 		s->what[s->late++] = what;
 	else
-		action_sent(&b->link, what, detail & 8, 1 + (detail >> 4), b->now_us);
+		link_sent(&b->link.base, what, detail & 8, 1 + (detail >> 4), b->now_us);
 }
 
 static int one_step(struct script *s)
@@ -142,22 +142,22 @@ static int one_step(struct script *s)
 		return ACTION_NOTHING;
 	case 4:
 		if (s->late)
-			action_sent(&b->link, s->what[--s->late], step & 8, 3, b->now_us);
+			link_sent(&b->link.base, s->what[--s->late], step & 8, 3, b->now_us);
 		return ACTION_NOTHING;
 	case 5:
 		b->now_us += (uint64_t)(step >> 3) << (step >> 4);
-		action_resume(&b->link, b->now_us);
+		link_resume(&b->link.base, b->now_us);
 		return ACTION_NOTHING;
 	case 6:
-		if (action_deadline_us(&b->link) != UINT64_MAX && b->now_us < action_deadline_us(&b->link))
-			b->now_us = action_deadline_us(&b->link);
-		return action_expire(&b->link, b->now_us);
+		if (link_deadline_us(&b->link.base) != UINT64_MAX && b->now_us < link_deadline_us(&b->link.base))
+			b->now_us = link_deadline_us(&b->link.base);
+		return link_expire(&b->link.base, b->now_us);
 	default:
 		if (b->link.state != ACTION_IDLE)
 			return ACTION_NOTHING;
 		s->answer_len = 0;
 		s->polls = 0;
-		return action_request(&b->link, mr_rd_over(s->fill, 1 + step * 8u % MR_MESSAGE_MAX), step * 100u, b->now_us);
+		return link_request(&b->link.base, mr_rd_over(s->fill, 1 + step * 8u % MR_MESSAGE_MAX), step * 100u, b->now_us);
 	}
 }
 

@@ -32,13 +32,13 @@ static int teardown(void **state)
 /* Time passes until the deadline, with the radio there. */
 static int expire(struct bench *b)
 {
-	b->now_us = action_deadline_us(&b->link);
-	return action_expire(&b->link, b->now_us);
+	b->now_us = link_deadline_us(&b->link.base);
+	return link_expire(&b->link.base, b->now_us);
 }
 
 static int answer(struct bench *b, uint16_t seq, size_t len)
 {
-	uint8_t frame[MR_FRAME_MAX];
+	uint8_t frame[RADIO_FRAME_MAX];
 	int event = ACTION_NOTHING;
 
 	for (unsigned i = 0; i * MR_FRAGMENT_MAX < len; i++) {
@@ -52,7 +52,7 @@ static int answer(struct bench *b, uint16_t seq, size_t len)
 
 static int progress(struct bench *b, enum mr_progress_state state, uint16_t seq, uint8_t have, uint16_t remaining_ms)
 {
-	uint8_t frame[MR_FRAME_MAX];
+	uint8_t frame[RADIO_FRAME_MAX];
 
 	return bench_air(b, frame, device_progress(b, state, seq, have, remaining_ms, frame));
 }
@@ -62,32 +62,32 @@ static int progress(struct bench *b, enum mr_progress_state state, uint16_t seq,
 static void a_session_goes_from_invitation_to_answer(void **state)
 {
 	struct bench *b = *state;
-	uint8_t frame[MR_FRAME_MAX];
+	uint8_t frame[RADIO_FRAME_MAX];
 
 	assert_int_equal(b->link.state, ACTION_INVITING);
-	assert_true(action_ready(&b->link));
+	assert_true(link_ready(&b->link.base));
 	bench_to_invited(b);
-	assert_true(action_unsafe(&b->link) && !action_ready(&b->link));
+	assert_true(link_unsafe(&b->link.base) && !link_ready(&b->link.base));
 	assert_int_equal(bench_air(b, frame, device_handshake_1(b, frame)), ACTION_HANDSHAKE);
 	assert_int_equal(b->message_len, sizeof(STATUS));
 	assert_memory_equal(b->message, STATUS, sizeof(STATUS));
 	bench_accept(b);
-	assert_true(action_unsafe(&b->link));
+	assert_true(link_unsafe(&b->link.base));
 	assert_true(bench_send(b, true, true) > 0);
 	assert_int_equal(b->link.state, ACTION_IDLE);
-	assert_false(action_unsafe(&b->link));
+	assert_false(link_unsafe(&b->link.base));
 	assert_memory_equal(b->keys.to_device, b->link.keys.to_device, 32);
 	assert_memory_equal(b->keys.handshake_hash, b->link.keys.handshake_hash, 32);
 	assert_null(b->link.noise);
 	bench_ask(b, fill, 10, 5000);
 	assert_true(bench_send(b, true, true) > 0);
 	assert_int_equal(b->link.state, ACTION_WAITING);
-	assert_int_equal(action_due_us(&b->link), b->now_us + 5000);
+	assert_int_equal(link_due_us(&b->link.base), b->now_us + 5000);
 	assert_int_equal(answer(b, 1, 20), ACTION_RESPONSE);
 	assert_int_equal(b->message_len, 20);
 	assert_memory_equal(b->message, fill, 20);
-	assert_int_equal(action_due_us(&b->link), UINT64_MAX);
-	assert_int_equal(action_deadline_us(&b->link), UINT64_MAX);
+	assert_int_equal(link_due_us(&b->link.base), UINT64_MAX);
+	assert_int_equal(link_deadline_us(&b->link.base), UINT64_MAX);
 }
 
 static void messages_of_every_length_around_a_fragment_arrive_whole(void **state)
@@ -119,14 +119,14 @@ static void a_message_too_long_or_empty_is_refused(void **state)
 	struct bench *b = *state;
 
 	bench_to_idle(b);
-	assert_int_equal(action_request(&b->link, mr_rd_over(fill, MR_MESSAGE_MAX + 1), 0, b->now_us), -MR_CAUSE_TOO_LONG);
-	assert_int_equal(action_request(&b->link, mr_rd_over(fill, 0), 0, b->now_us), -MR_CAUSE_TOO_LONG);
+	assert_int_equal(link_request(&b->link.base, mr_rd_over(fill, MR_MESSAGE_MAX + 1), 0, b->now_us), -MR_CAUSE_TOO_LONG);
+	assert_int_equal(link_request(&b->link.base, mr_rd_over(fill, 0), 0, b->now_us), -MR_CAUSE_TOO_LONG);
 }
 
 static void fragments_may_come_in_any_order_and_twice(void **state)
 {
 	struct bench *b = *state;
-	uint8_t frame[2][MR_FRAME_MAX];
+	uint8_t frame[2][RADIO_FRAME_MAX];
 	size_t len[2];
 
 	bench_to_waiting(b, fill, 10, 0);
@@ -145,17 +145,17 @@ static void fragments_may_come_in_any_order_and_twice(void **state)
 static void an_answer_may_overtake_the_report_on_its_question(void **state)
 {
 	struct bench *b = *state;
-	uint8_t frame[MR_FRAME_MAX], what;
+	uint8_t frame[RADIO_FRAME_MAX], what;
 	size_t len;
 
 	bench_to_idle(b);
 	bench_ask(b, fill, 10, 0);
-	len = action_pull(&b->link, frame, false, &what, b->now_us);
+	len = link_pull(&b->link.base, frame, false, &what, b->now_us);
 	assert_true(device_takes(b, frame, len));
 	assert_int_equal(answer(b, 1, 30), ACTION_RESPONSE);
-	action_sent(&b->link, what, false, 7, b->now_us);
+	link_sent(&b->link.base, what, false, 7, b->now_us);
 	assert_int_equal(b->link.state, ACTION_IDLE);
-	assert_false(action_ready(&b->link));
+	assert_false(link_ready(&b->link.base));
 	bench_ask(b, fill, 10, 0);
 	while (bench_send(b, true, true))
 		;
@@ -165,19 +165,19 @@ static void an_answer_may_overtake_the_report_on_its_question(void **state)
 static void hold_is_said_in_the_frame_and_does_not_break_its_seal(void **state)
 {
 	struct bench *b = *state;
-	uint8_t frame[MR_FRAME_MAX], what;
+	uint8_t frame[RADIO_FRAME_MAX], what;
 	struct mr_frame f;
 	size_t len;
 
 	bench_to_idle(b);
 	bench_ask(b, fill, 2 * 10, 0);
-	len = action_pull(&b->link, frame, true, &what, b->now_us);
+	len = link_pull(&b->link.base, frame, true, &what, b->now_us);
 	assert_true(mr_frame_parse(mr_rd_over(frame, len), &f));
 	assert_int_equal(f.data.flags, MR_DATA_HOLD);
 	assert_true(device_takes(b, frame, len));
-	action_sent(&b->link, what, false, 7, b->now_us);
+	link_sent(&b->link.base, what, false, 7, b->now_us);
 	assert_int_equal(expire(b), ACTION_NOTHING);
-	len = action_pull(&b->link, frame, false, &what, b->now_us);	/* the radio stays after all */
+	len = link_pull(&b->link.base, frame, false, &what, b->now_us);	/* the radio stays after all */
 	assert_true(mr_frame_parse(mr_rd_over(frame, len), &f));
 	assert_int_equal(f.data.flags, 0);
 	assert_true(device_takes(b, frame, len));
@@ -186,11 +186,11 @@ static void hold_is_said_in_the_frame_and_does_not_break_its_seal(void **state)
 static void sequence_numbers_go_round_over_all_links(void **state)
 {
 	struct bench *b = *state;
-	uint8_t frame[MR_FRAME_MAX], what;
+	uint8_t frame[RADIO_FRAME_MAX], what;
 	struct mr_frame f;
 
 	b->station.sequence = 0xfff;
-	assert_true(mr_frame_parse(mr_rd_over(frame, action_pull(&b->link, frame, false, &what, 0)), &f));
+	assert_true(mr_frame_parse(mr_rd_over(frame, link_pull(&b->link.base, frame, false, &what, 0)), &f));
 	assert_int_equal(f.header.sequence, 0xfff);
 	assert_int_equal(b->station.sequence, 0);
 }
@@ -216,18 +216,18 @@ static void an_invited_device_that_stays_silent_ends_in_a_timeout(void **state)
 	struct bench *b = *state;
 
 	bench_to_invited(b);
-	assert_int_equal(action_expire(&b->link, action_deadline_us(&b->link) - 1), ACTION_NOTHING);
+	assert_int_equal(link_expire(&b->link.base, link_deadline_us(&b->link.base) - 1), ACTION_NOTHING);
 	assert_int_equal(expire(b), -MR_CAUSE_HANDSHAKE_TIMEOUT);
 }
 
 static void message_1_counts_even_when_the_invitations_ack_was_lost(void **state)
 {
 	struct bench *b = *state;
-	uint8_t frame[MR_FRAME_MAX];
+	uint8_t frame[RADIO_FRAME_MAX];
 
 	assert_true(bench_send(b, true, false) > 0);
 	assert_int_equal(expire(b), ACTION_NOTHING);
-	assert_true(action_ready(&b->link));		/* the INVITE again */
+	assert_true(link_ready(&b->link.base));		/* the INVITE again */
 	assert_int_equal(bench_air(b, frame, device_handshake_1(b, frame)), ACTION_HANDSHAKE);
 	bench_accept(b);
 	assert_true(bench_send(b, true, true) > 0);	/* message 2, not the INVITE */
@@ -237,21 +237,21 @@ static void message_1_counts_even_when_the_invitations_ack_was_lost(void **state
 static void message_1_once_more_gets_message_2_once_more(void **state)
 {
 	struct bench *b = *state;
-	uint8_t again[MR_FRAME_MAX], first[MR_FRAME_MAX], second[MR_FRAME_MAX], what;
+	uint8_t again[RADIO_FRAME_MAX], first[RADIO_FRAME_MAX], second[RADIO_FRAME_MAX], what;
 	size_t again_len, len;
 
 	bench_to_answering(b);
 	again_len = device_handshake_1(b, again);	/* the same ephemeral key: the same octets */
-	len = action_pull(&b->link, first, false, &what, b->now_us);
-	action_sent(&b->link, what, true, 1, b->now_us);
+	len = link_pull(&b->link.base, first, false, &what, b->now_us);
+	link_sent(&b->link.base, what, true, 1, b->now_us);
 	assert_int_equal(b->link.state, ACTION_IDLE);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(bench_air(b, again, again_len), ACTION_NOTHING);
-		assert_int_equal(action_pull(&b->link, second, false, &what, b->now_us), len);
+		assert_int_equal(link_pull(&b->link.base, second, false, &what, b->now_us), len);
 		assert_memory_equal(second + MR_PREFIX_LEN, first + MR_PREFIX_LEN, len - MR_PREFIX_LEN);
-		action_sent(&b->link, what, i == 0, 1, b->now_us);
+		link_sent(&b->link.base, what, i == 0, 1, b->now_us);
 		assert_int_equal(b->link.state, ACTION_IDLE);
-		assert_int_equal(action_pull(&b->link, second, false, &what, b->now_us), 0);
+		assert_int_equal(link_pull(&b->link.base, second, false, &what, b->now_us), 0);
 	}
 	assert_true(device_takes(b, first, len));
 }
@@ -260,14 +260,14 @@ static void message_1_once_more_gets_message_2_once_more(void **state)
 static void message_1_repeated_by_a_stranger_does_not_stop_the_first_request(void **state)
 {
 	struct bench *b = *state;
-	uint8_t again[MR_FRAME_MAX];
+	uint8_t again[RADIO_FRAME_MAX];
 	size_t again_len;
 
 	bench_to_idle(b);
 	again_len = device_handshake_1(b, again);
 	assert_int_equal(bench_air(b, again, again_len), ACTION_NOTHING);
 	assert_int_equal(b->link.state, ACTION_IDLE);
-	assert_false(action_unsafe(&b->link));		/* nor does it keep the radio here */
+	assert_false(link_unsafe(&b->link.base));		/* nor does it keep the radio here */
 	bench_ask(b, fill, 10, 0);
 	assert_int_equal(bench_air(b, again, again_len), ACTION_NOTHING);
 	assert_true(bench_send(b, true, true) > 0);
@@ -275,23 +275,23 @@ static void message_1_repeated_by_a_stranger_does_not_stop_the_first_request(voi
 	assert_int_equal(bench_air(b, again, again_len), ACTION_NOTHING);
 	assert_int_equal(answer(b, 1, 30), ACTION_RESPONSE);
 	assert_int_equal(bench_air(b, again, again_len), ACTION_NOTHING);
-	assert_false(action_ready(&b->link));
+	assert_false(link_ready(&b->link.base));
 }
 
 static void a_lost_fragment_is_sent_again_the_same_to_the_octet(void **state)
 {
 	struct bench *b = *state;
-	uint8_t first[MR_FRAME_MAX], second[MR_FRAME_MAX], what;
+	uint8_t first[RADIO_FRAME_MAX], second[RADIO_FRAME_MAX], what;
 	size_t len;
 
 	bench_to_idle(b);
 	bench_ask(b, fill, 2 * MR_FRAGMENT_MAX - 700, 0);
-	len = action_pull(&b->link, first, false, &what, b->now_us);
-	action_sent(&b->link, what, false, 8, b->now_us);
-	assert_int_equal(b->link.retries, 7);
+	len = link_pull(&b->link.base, first, false, &what, b->now_us);
+	link_sent(&b->link.base, what, false, 8, b->now_us);
+	assert_int_equal(b->link.base.retries, 7);
 	assert_true(bench_send(b, true, true) > 0);	/* the second gets through */
 	assert_int_equal(expire(b), ACTION_NOTHING);
-	assert_int_equal(action_pull(&b->link, second, false, &what, b->now_us), len);
+	assert_int_equal(link_pull(&b->link.base, second, false, &what, b->now_us), len);
 	assert_memory_equal(second + MR_PREFIX_LEN, first + MR_PREFIX_LEN, len - MR_PREFIX_LEN);
 	assert_true(device_takes(b, second, len));
 }
@@ -299,18 +299,18 @@ static void a_lost_fragment_is_sent_again_the_same_to_the_octet(void **state)
 static void the_device_names_the_fragment_that_it_lacks(void **state)
 {
 	struct bench *b = *state;
-	uint8_t frame[MR_FRAME_MAX], what;
+	uint8_t frame[RADIO_FRAME_MAX], what;
 	struct mr_frame f;
 
 	bench_to_waiting(b, fill, MR_FRAGMENT_MAX + 1, 1000);
 	assert_int_equal(progress(b, MR_PROGRESS_INCOMPLETE, 2, 0, 0), ACTION_NOTHING);		/* of another request */
-	assert_false(action_ready(&b->link));
+	assert_false(link_ready(&b->link.base));
 	assert_int_equal(progress(b, MR_PROGRESS_INCOMPLETE, 1, 1, 0), ACTION_NOTHING);
 	assert_int_equal(b->link.state, ACTION_ASKING);
-	assert_true(mr_frame_parse(mr_rd_over(frame, action_pull(&b->link, frame, false, &what, b->now_us)), &f));
+	assert_true(mr_frame_parse(mr_rd_over(frame, link_pull(&b->link.base, frame, false, &what, b->now_us)), &f));
 	assert_int_equal(f.data.fragment, 1);
-	assert_false(action_ready(&b->link));
-	action_sent(&b->link, what, true, 1, b->now_us);
+	assert_false(link_ready(&b->link.base));
+	link_sent(&b->link.base, what, true, 1, b->now_us);
 	assert_int_equal(b->link.state, ACTION_WAITING);
 	assert_int_equal(progress(b, MR_PROGRESS_INCOMPLETE, 1, 0xff, 0), ACTION_NOTHING);	/* lacks nothing */
 	assert_int_equal(b->link.state, ACTION_WAITING);
@@ -319,7 +319,7 @@ static void the_device_names_the_fragment_that_it_lacks(void **state)
 static void a_lost_answer_is_asked_for_and_the_poll_says_what_is_there(void **state)
 {
 	struct bench *b = *state;
-	uint8_t frame[MR_FRAME_MAX], what;
+	uint8_t frame[RADIO_FRAME_MAX], what;
 	struct mr_frame f;
 	size_t len;
 
@@ -327,11 +327,11 @@ static void a_lost_answer_is_asked_for_and_the_poll_says_what_is_there(void **st
 	len = device_response(b, 1, fill, MR_FRAGMENT_MAX + 9, 1, frame);
 	assert_int_equal(bench_air(b, frame, len), ACTION_NOTHING);	/* the first was lost */
 	assert_int_equal(expire(b), ACTION_NOTHING);
-	assert_true(mr_frame_parse(mr_rd_over(frame, action_pull(&b->link, frame, false, &what, b->now_us)), &f));
+	assert_true(mr_frame_parse(mr_rd_over(frame, link_pull(&b->link.base, frame, false, &what, b->now_us)), &f));
 	assert_int_equal(f.type, MR_POLL);
 	assert_int_equal(f.poll.seq, 1);
 	assert_int_equal(f.poll.have, 2);
-	action_sent(&b->link, what, true, 1, b->now_us);
+	link_sent(&b->link.base, what, true, 1, b->now_us);
 	len = device_response(b, 1, fill, MR_FRAGMENT_MAX + 9, 0, frame);
 	assert_int_equal(bench_air(b, frame, len), ACTION_RESPONSE);
 	assert_int_equal(b->message_len, MR_FRAGMENT_MAX + 9);
@@ -345,9 +345,9 @@ static void silence_costs_patience_only_when_expire_is_called(void **state)
 
 	bench_to_waiting(b, fill, 10, 1000);
 	b->now_us += 3600000000u;	/* an hour without a radio */
-	action_resume(&b->link, b->now_us);
+	link_resume(&b->link.base, b->now_us);
 	assert_int_equal(b->link.silent_us, 0);
-	assert_true(action_deadline_us(&b->link) > b->now_us);
+	assert_true(link_deadline_us(&b->link.base) > b->now_us);
 	assert_int_equal(answer(b, 1, 10), ACTION_RESPONSE);
 }
 
@@ -361,11 +361,11 @@ static void a_silent_device_is_given_up_after_its_patience_and_not_before(void *
 	bench_to_waiting(b, fill, 10, 50000);
 	asked_us = b->now_us;
 	while ((result = expire(b)) == ACTION_NOTHING) {
-		assert_true(b->now_us < asked_us + 2 * b->link.patience_us);
+		assert_true(b->now_us < asked_us + 2 * b->link.base.patience_us);
 		polls += bench_send(b, true, true) > 0;
 	}
 	assert_int_equal(result, -MR_CAUSE_NO_ANSWER);
-	assert_true(b->now_us - asked_us > b->link.patience_us / 2);
+	assert_true(b->now_us - asked_us > b->link.base.patience_us / 2);
 	assert_in_range(polls, 4, 20);
 	assert_int_equal(b->link.polls, polls);
 }
@@ -379,7 +379,7 @@ static void a_working_device_is_waited_for_as_long_as_it_says_so(void **state)
 		assert_int_equal(expire(b), ACTION_NOTHING);
 		assert_true(bench_send(b, true, true) > 0);
 		assert_int_equal(progress(b, MR_PROGRESS_WORKING, 1, 1, 3000), ACTION_NOTHING);
-		assert_true(action_deadline_us(&b->link) > b->now_us + 3000000);
+		assert_true(link_deadline_us(&b->link.base) > b->now_us + 3000000);
 	}
 	assert_int_equal(answer(b, 1, 10), ACTION_RESPONSE);
 }
@@ -397,7 +397,7 @@ static void what_waits_in_our_own_queue_costs_the_device_nothing(void **state)
 	bench_ask(b, fill, 10, 0);
 	for (unsigned i = 0; i < 1000; i++)
 		assert_int_equal(expire(b), ACTION_NOTHING);
-	assert_int_equal(b->link.misses, 0);	/* and it goes at its own rate, not at the rate for repeats */
+	assert_int_equal(b->link.base.misses, 0);	/* and it goes at its own rate, not at the rate for repeats */
 	assert_int_equal(b->link.silent_us, 0);
 	assert_true(bench_send(b, true, true) > 0);
 	assert_int_equal(expire(b), ACTION_NOTHING);
@@ -433,7 +433,7 @@ static void unknown_is_believed_when_said_to_two_polls_in_a_row(void **state)
 	assert_int_equal(expire(b), ACTION_NOTHING);
 	assert_true(bench_send(b, true, true) > 0);
 	assert_int_equal(progress(b, MR_PROGRESS_UNKNOWN, 0, 0, 0), ACTION_NOTHING);
-	assert_int_equal(action_deadline_us(&b->link), b->now_us);	/* asked again at once */
+	assert_int_equal(link_deadline_us(&b->link.base), b->now_us);	/* asked again at once */
 	assert_int_equal(expire(b), ACTION_NOTHING);
 	assert_true(bench_send(b, true, true) > 0);
 	assert_int_equal(progress(b, MR_PROGRESS_UNKNOWN, 0, 0, 0), ACTION_RESTARTED);
@@ -476,7 +476,7 @@ static void progress_means_nothing_outside_a_request(void **state)
 		for (int s = MR_PROGRESS_INCOMPLETE; s <= MR_PROGRESS_UNKNOWN; s++)
 			for (uint16_t seq = 0; seq < 3; seq++)
 				assert_int_equal(progress(b, (enum mr_progress_state)s, seq, 0, 9), ACTION_NOTHING);
-		before.frames_received += 12;
+		before.base.frames_received += 12;
 		assert_memory_equal(&b->link, &before, sizeof(before));
 	}
 }
@@ -486,7 +486,7 @@ static void progress_means_nothing_outside_a_request(void **state)
 static void a_handshake_of_a_stranger_changes_nothing(void **state)
 {
 	struct bench *b = *state;
-	uint8_t frame[MR_FRAME_MAX];
+	uint8_t frame[RADIO_FRAME_MAX];
 	size_t len;
 
 	bench_to_invited(b);
@@ -510,7 +510,7 @@ static void a_handshake_of_a_stranger_changes_nothing(void **state)
 static void every_changed_octet_of_an_answer_is_refused(void **state)
 {
 	struct bench *b = *state;
-	uint8_t frame[MR_FRAME_MAX];
+	uint8_t frame[RADIO_FRAME_MAX];
 	size_t len;
 
 	bench_to_waiting(b, fill, 10, 1000);
@@ -531,7 +531,7 @@ static void every_changed_octet_of_an_answer_is_refused(void **state)
 static void every_changed_octet_of_message_1_is_refused(void **state)
 {
 	struct bench *b = *state;
-	uint8_t frame[MR_FRAME_MAX];
+	uint8_t frame[RADIO_FRAME_MAX];
 	size_t len;
 
 	bench_to_invited(b);
@@ -552,7 +552,7 @@ static void every_changed_octet_of_message_1_is_refused(void **state)
 static void every_frame_cut_anywhere_is_refused(void **state)
 {
 	struct bench *b = *state;
-	uint8_t frame[MR_FRAME_MAX];
+	uint8_t frame[RADIO_FRAME_MAX];
 	size_t len;
 
 	bench_to_invited(b);
@@ -567,7 +567,7 @@ static void every_frame_cut_anywhere_is_refused(void **state)
 	len = device_progress(b, MR_PROGRESS_INCOMPLETE, 1, 0, 0, frame);
 	for (size_t cut = 0; cut < len; cut++)
 		assert_int_equal(bench_air(b, frame, cut), ACTION_NOTHING);
-	assert_false(action_ready(&b->link));
+	assert_false(link_ready(&b->link.base));
 	for (unsigned i = 0; i < 2; i++) {
 		len = device_response(b, 1, fill, MR_FRAGMENT_MAX + 40, i, frame);
 		for (size_t cut = 0; cut < len; cut++)
@@ -581,7 +581,7 @@ static void every_frame_cut_anywhere_is_refused(void **state)
 static void an_answer_to_another_question_is_not_taken(void **state)
 {
 	struct bench *b = *state;
-	uint8_t old[MR_FRAME_MAX], frame[MR_FRAME_MAX];
+	uint8_t old[RADIO_FRAME_MAX], frame[RADIO_FRAME_MAX];
 	size_t old_len;
 
 	bench_to_waiting(b, fill, 10, 1000);
@@ -599,12 +599,12 @@ static void an_answer_to_another_question_is_not_taken(void **state)
 static void our_own_request_sent_back_is_no_answer(void **state)
 {
 	struct bench *b = *state;
-	uint8_t frame[MR_FRAME_MAX], what;
+	uint8_t frame[RADIO_FRAME_MAX], what;
 	size_t len;
 
 	bench_to_idle(b);
 	bench_ask(b, fill, 10, 0);
-	len = action_pull(&b->link, frame, false, &what, b->now_us);
+	len = link_pull(&b->link.base, frame, false, &what, b->now_us);
 	assert_int_equal(bench_air(b, frame, len), ACTION_NOTHING);
 	frame[MR_PREFIX_LEN + 8] |= MR_DATA_RESPONSE;
 	assert_int_equal(bench_air(b, frame, len), ACTION_NOTHING);
@@ -615,7 +615,7 @@ static void our_own_request_sent_back_is_no_answer(void **state)
 static void a_device_that_contradicts_itself_ends_its_session(void **state)
 {
 	struct bench *b = *state;
-	uint8_t frame[MR_FRAME_MAX];
+	uint8_t frame[RADIO_FRAME_MAX];
 
 	bench_to_waiting(b, fill, 10, 1000);
 	assert_int_equal(bench_air(b, frame, device_response(b, 1, fill, MR_FRAGMENT_MAX + 1, 0, frame)), ACTION_NOTHING);
@@ -628,7 +628,7 @@ static void an_answer_longer_than_a_message_ends_the_session(void **state)
 {
 	static uint8_t long_one[3 * MR_FRAGMENT_MAX];
 	struct bench *b = *state;
-	uint8_t frame[MR_FRAME_MAX];
+	uint8_t frame[RADIO_FRAME_MAX];
 	int event = ACTION_NOTHING;
 
 	bench_to_waiting(b, fill, 10, 1000);
@@ -643,7 +643,7 @@ static void a_wiped_link_keeps_no_secret(void **state)
 	struct action_link zero;
 
 	bench_to_waiting(b, fill, 10, 1000);
-	action_wipe(&b->link);
+	link_wipe(&b->link.base);
 	memset(&zero, 0, sizeof(zero));
 	assert_memory_equal(&b->link, &zero, sizeof(zero));
 }
@@ -655,7 +655,7 @@ static void a_wiped_link_keeps_no_secret(void **state)
 static void a_session_survives_a_bad_channel_or_ends_with_a_cause(void **state)
 {
 	enum { KEPT = 8 };
-	static uint8_t kept[KEPT][MR_FRAME_MAX];
+	static uint8_t kept[KEPT][RADIO_FRAME_MAX];
 	size_t kept_len[KEPT] = { 0 };
 	unsigned whole = 0, ended = 0;
 	uint64_t x = 0x5eed0011;
@@ -668,8 +668,8 @@ static void a_session_survives_a_bad_channel_or_ends_with_a_cause(void **state)
 
 		memset(kept_len, 0, sizeof(kept_len));
 		for (unsigned turn = 0; turn < 5000 && result >= 0 && answers < 5; turn++) {
-			uint8_t frame[MR_FRAME_MAX], reply[MR_FRAME_MAX], what;
-			size_t len = action_pull(&b->link, frame, false, &what, b->now_us), reply_len = 0;
+			uint8_t frame[RADIO_FRAME_MAX], reply[RADIO_FRAME_MAX], what;
+			size_t len = link_pull(&b->link.base, frame, false, &what, b->now_us), reply_len = 0;
 			bool took = false;
 
 			x ^= x << 13, x ^= x >> 7, x ^= x << 17;
@@ -680,7 +680,7 @@ static void a_session_survives_a_bad_channel_or_ends_with_a_cause(void **state)
 					reply_len = device_handshake_1(b, reply);
 			}
 			if (len)
-				action_sent(&b->link, what, took && (x >> 8 & 255) >= loss, 1, b->now_us);
+				link_sent(&b->link.base, what, took && (x >> 8 & 255) >= loss, 1, b->now_us);
 			if (!reply_len && b->link.state == ACTION_WAITING && b->seq == b->link.seq &&
 			    b->have == (1u << b->fragments) - 1)
 				reply_len = device_response(b, b->seq, fill, b->seq * 600u,
@@ -715,7 +715,7 @@ static void a_session_survives_a_bad_channel_or_ends_with_a_cause(void **state)
 			} else if (result == ACTION_RESTARTED) {
 				break;
 			}
-			if (result >= 0 && b->link.state == ACTION_IDLE && b->seq == b->link.seq && !action_ready(&b->link) &&
+			if (result >= 0 && b->link.state == ACTION_IDLE && b->seq == b->link.seq && !link_ready(&b->link.base) &&
 			    answers == b->link.seq && answers < 3)
 				bench_ask(b, fill, answers * 600 + 100, 1000);
 			if (answers == 3 || b->link.state == ACTION_IDLE)
@@ -723,7 +723,7 @@ static void a_session_survives_a_bad_channel_or_ends_with_a_cause(void **state)
 			if (answers == 3)
 				break;
 			if (result >= 0)
-				result = action_expire(&b->link, b->now_us);
+				result = link_expire(&b->link.base, b->now_us);
 		}
 		whole += answers == 3;
 		ended += result < 0;

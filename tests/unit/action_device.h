@@ -59,7 +59,7 @@ static inline struct bench *bench_create(void)
 
 static inline void bench_destroy(struct bench *b)
 {
-	action_wipe(&b->link);
+	link_wipe(&b->link.base);
 	free(b);
 }
 
@@ -190,8 +190,8 @@ static inline bool device_takes(struct bench *b, const uint8_t *bytes, size_t le
 /* One frame from the link to the device and its report. 0: there was none. */
 static inline size_t bench_send(struct bench *b, bool heard, bool acked)
 {
-	uint8_t frame[MR_FRAME_MAX], what = 0;
-	size_t len = action_pull(&b->link, frame, false, &what, b->now_us);
+	uint8_t frame[RADIO_FRAME_MAX], what = 0;
+	size_t len = link_pull(&b->link.base, frame, false, &what, b->now_us);
 	bool took;
 
 	if (len == 0)
@@ -200,7 +200,7 @@ static inline size_t bench_send(struct bench *b, bool heard, bool acked)
 		took = device_takes(b, frame, len);
 		assert(took);
 	}
-	action_sent(&b->link, what, acked, 1, b->now_us);
+	link_sent(&b->link.base, what, acked, 1, b->now_us);
 	return len;
 }
 
@@ -223,7 +223,7 @@ static inline void bench_to_invited(struct bench *b)
 
 static inline void bench_to_answering(struct bench *b)
 {
-	uint8_t frame[MR_FRAME_MAX];
+	uint8_t frame[RADIO_FRAME_MAX];
 	size_t len;
 	int event;
 
@@ -246,7 +246,7 @@ static inline void bench_to_idle(struct bench *b)
 
 static inline void bench_ask(struct bench *b, const uint8_t *message, size_t len, uint64_t expect_us)
 {
-	int result = action_request(&b->link, mr_rd_over(message, len), expect_us, b->now_us);
+	int result = link_request(&b->link.base, mr_rd_over(message, len), expect_us, b->now_us);
 
 	assert(result == 0 && b->link.state == ACTION_ASKING);
 }

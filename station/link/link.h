@@ -76,4 +76,9 @@ static inline uint64_t link_due_us(const struct link *l) { return l->ops->due_us
 /* Leaving the channel now would cost the session: a handshake is open. */
 static inline bool link_unsafe(const struct link *l) { return l->ops->unsafe(l); }
 static inline size_t link_memory(const struct link *l) { return l->ops->memory(l); }	/* octets it holds now */
-static inline void link_wipe(struct link *l) { l->ops->wipe(l); }
+/* The end: what it holds is wiped and freed. A link of zeros has nothing to wipe. */
+static inline void link_wipe(struct link *l)
+{
+	if (l->ops)
+		l->ops->wipe(l);
+}

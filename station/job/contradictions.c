@@ -119,6 +119,34 @@ static void check_credentials(const struct reading *r)
 			      "file: NAME, env: NAME, or security: open");
 }
 
+static void check_access_point(const struct reading *r)
+{
+	const struct job *job = r->job;
+	const struct node *ssid = place_of(r, "credentials.access_point.ssid");
+	const char *wrong;
+
+	if (!usable(r, "credentials.method") || !usable(r, "credentials.access_point"))
+		return;
+	if (job->method == ACCESS_DIRECT && given(r, "credentials.access_point"))
+		CONTRADICTION(r, place_of(r, "credentials.access_point")->key, "credentials.access_point: the method direct has "
+			      "none; allowed: method: micro-ap, pin or https, or no access_point");
+	if (job->method != ACCESS_DIRECT && given(r, "credentials") && !given(r, "credentials.access_point"))
+		CONTRADICTION(r, place_of(r, "credentials.method"), "credentials.access_point is missing, for %s goes through "
+			      "it; allowed: access_point: {ssid: ...}", access_method_name(job->method));
+	if (job->method == ACCESS_DIRECT || !given(r, "credentials.access_point"))
+		return;
+	if (given(r, "credentials.access_point.ssid") && usable(r, "credentials.access_point.ssid") &&
+	    (wrong = roster_ssid_valid(job->ap_ssid)))
+		CONTRADICTION(r, ssid, "credentials.access_point.ssid: %s; allowed: as AC-{serial}, AC-{mac} or one name for all",
+			      wrong);
+	if (job->ap_secrets == JOB_SECRETS_LABELS && !*job->ap_labels && usable(r, "radios") && !job->radios_simulated)
+		CONTRADICTION(r, place_of(r, "credentials.access_point"), "credentials.access_point.labels is missing; allowed: "
+			      "labels: FILE.csv, or secrets: record");
+	if (job->ap_secrets == JOB_SECRETS_RECORD && *job->ap_labels)
+		CONTRADICTION(r, place_of(r, "credentials.access_point.labels"), "credentials.access_point.labels: the secrets "
+			      "come from the record; allowed: secrets: labels, or no labels");
+}
+
 static void check_identity(const struct reading *r)
 {
 	const struct job *job = r->job;
@@ -284,6 +312,7 @@ void job_find_contradictions(struct reading *r)
 {
 	check_recipe(r);
 	check_credentials(r);
+	check_access_point(r);
 	check_identity(r);
 	check_radios(r);
 	check_attempts(r);

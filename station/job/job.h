@@ -11,11 +11,15 @@
 
 #include "agent/wire/message.h"
 #include "station/identity/identity.h"
+#include "station/identity/roster.h"
 
 #define JOB_LIST_MAX 32
 
 enum job_step { JOB_IDENTIFY, JOB_SELFTEST, JOB_IDENTITY, JOB_CREDENTIALS, JOB_VERIFY, JOB_SEAL, JOB_STEP_COUNT };
 const char *job_step_name(enum job_step step);
+
+enum job_secrets { JOB_SECRETS_LABELS, JOB_SECRETS_RECORD };	/* where passphrase or PIN of an access point come from */
+enum job_certificate { JOB_CERTIFICATE_CA, JOB_CERTIFICATE_PINNED };	/* what a TLS server must show */
 
 struct job_limit {			/* on a self-test item, or on "rssi" */
 	char name[35];
@@ -63,11 +67,18 @@ struct job {
 	uint32_t signer_us;		/* signer: slow; 0: the key file */
 
 	/* credentials */
-	char method[16];		/* "direct" */
+	enum access_method method;
 	uint8_t ssid[32];
 	size_t ssid_len;
 	enum mr_security security;
 	char passphrase_file[256], passphrase_env[64];	/* a reference, never the secret */
+	bool join;			/* the device joins the network before it passes; methods of access points */
+
+	/* the devices' own access points: methods other than direct */
+	char ap_ssid[41];		/* pattern, roster.h */
+	enum job_secrets ap_secrets;
+	char ap_labels[256];		/* CSV, roster.h; "": a simulated batch makes labels up */
+	enum job_certificate ap_certificate;
 
 	/* recipe: identify first, seal last */
 	enum job_step recipe[JOB_STEP_COUNT];
@@ -107,6 +118,8 @@ struct job {
 	size_t sim_chip_count;
 	struct job_fault sim_faults[JOB_LIST_MAX];
 	size_t sim_fault_count;
+	uint16_t sim_network_mhz;	/* where the network of the credentials is; 0: the first of `channels` */
+	unsigned sim_neighbours;	/* networks of others in the devices' scan lists */
 };
 
 /* Every error found (up to 20), a line each: `file:line:column: what; allowed: ...; did you mean "..."?` */

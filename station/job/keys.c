@@ -20,9 +20,18 @@ static const char *format_word(size_t i)
 	return i == 0 ? "1" : NULL;
 }
 
-static const char *method_word(size_t i)
+static const char *method_word(size_t i) { return access_method_name((enum access_method)i); }
+
+static const char *secrets_word(size_t i)	/* enum job_secrets */
 {
-	static const char *const words[] = { "direct" };
+	static const char *const words[] = { "labels", "record" };
+
+	return i < sizeof(words) / sizeof(words[0]) ? words[i] : NULL;
+}
+
+static const char *certificate_word(size_t i)	/* enum job_certificate */
+{
+	static const char *const words[] = { "factory-ca", "pinned" };
 
 	return i < sizeof(words) / sizeof(words[0]) ? words[i] : NULL;
 }
@@ -149,7 +158,7 @@ const struct key job_keys[] = {
 
 	{ "credentials", KEY_SECTION, .otherwise = "required by the step `credentials`",
 	  .sentence = "the network that the devices are to join" },
-	{ "credentials.method", KEY_WORD, .fallback = "direct", .words = method_word, IN(method),
+	{ "credentials.method", KEY_ENUM, .fallback = "direct", .words = method_word, IN(method),
 	  .sentence = "how they get there" },
 	{ "credentials.ssid", KEY_OCTETS, .required = true, .low = "1", .high = "32", IN(ssid),
 	  .count_at = offsetof(struct job, ssid_len), .sentence = "name of the network, any UTF-8" },
@@ -162,6 +171,21 @@ const struct key job_keys[] = {
 	  .sentence = "file of one line, readable by its owner only (0600 or 0400)" },
 	{ "credentials.passphrase.env", KEY_NAME, .otherwise = "`file` is given", .low = "1", .high = "63",
 	  IN(passphrase_env), .sentence = "environment variable" },
+	{ "credentials.join", KEY_YESNO, .fallback = "true", IN(join),
+	  .sentence = "the device joins the network and is seen there before it passes; `direct` does not do that yet" },
+	{ "credentials.access_point", KEY_SECTION, .otherwise = "required by the methods micro-ap, pin and https",
+	  .sentence = "the access points that the devices make themselves" },
+	{ "credentials.access_point.ssid", KEY_TEXT, .required = true, .low = "1", .high = "40", IN(ap_ssid),
+	  .sentence = "their names: `AC-{serial}`, `AC-{mac}` (last six digits of the BSSID), or one name for all" },
+	{ "credentials.access_point.secrets", KEY_ENUM, .fallback = "labels", .words = secrets_word, IN(ap_secrets),
+	  .sentence = "where a device's passphrase or PIN comes from: its label, or what an earlier step has put on record" },
+	{ "credentials.access_point.labels", KEY_PATH, .otherwise = "simulated batches make labels up", IN(ap_labels),
+	  .sentence = "CSV with the columns serial, mac, ssid, method, passphrase, pin, as many as there are; readable by "
+		      "its owner only (0600 or 0400)" },
+	{ "credentials.access_point.certificate", KEY_ENUM, .fallback = "factory-ca", .words = certificate_word,
+	  IN(ap_certificate),
+	  .sentence = "what a device's TLS server must show: a certificate of the factory's CA with its serial number, or any "
+		      "one, which is then put on record" },
 
 	{ "recipe", KEY_LIST, .fallback = "[identify, selftest, identity, credentials, verify, seal]", .low = "1", .high = "6",
 	  ITEMS(recipe, recipe_len), .sentence = "the steps, in this order; identify is always there, seal is irreversible" },
@@ -236,6 +260,10 @@ const struct key job_keys[] = {
 	  .sentence = "share of the air of each channel that strangers' networks take" },
 	{ "simulation.floor", KEY_METRES, .fallback = "12m", .low = "0.5m", .high = "500m", IN(sim_floor_m),
 	  .sentence = "side of the square on which devices and radios stand" },
+	{ "simulation.network", KEY_CHANNEL, .otherwise = "the first of `channels`", .low = "1", .high = "177",
+	  IN(sim_network_mhz), .sentence = "channel of the network that the devices are to join" },
+	{ "simulation.neighbours", KEY_COUNT, .fallback = "3", .low = "0", .high = "200", IN(sim_neighbours),
+	  .sentence = "other networks that the devices find when they scan" },
 	{ "simulation.chips", KEY_LIST, .otherwise = "esp32 100%", .low = "1", .high = "8", ITEMS(sim_chips, sim_chip_count),
 	  .sentence = "the chips of the devices; shares add up to 100%" },
 	{ "simulation.chips[]", KEY_SECTION, .sentence = "a kind of chip" },

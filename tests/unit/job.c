@@ -1,6 +1,6 @@
 /*
  * Job files: what is refused and with which words, what is taken and with which defaults.
- * links: station/job/complaint.c station/job/contradictions.c station/job/job.c station/job/keys.c station/job/passphrase.c station/job/tree.c station/job/value.c station/job/words.c station/identity/serial.c station/radio/channel.c station/base/log.c station/base/loop.c agent/port/linux/crypto_openssl.c
+ * links: station/job/complaint.c station/job/contradictions.c station/job/job.c station/job/keys.c station/job/passphrase.c station/job/tree.c station/job/value.c station/job/words.c station/identity/serial.c station/radio/channel.c station/base/log.c station/base/loop.c station/base/secret_file.c station/base/map.c station/identity/roster.c agent/port/linux/crypto_openssl.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -210,6 +210,25 @@ static const struct malformed {
 	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, security: open, passphrase: {env: B}}\n" RADIOS,
 	  "job.yaml:4:54: credentials.passphrase: an open network has none; allowed: security: "
 	  "wpa2 or wpa3, or no passphrase" },
+	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, method: micro_ap}\n" RADIOS,
+	  "job.yaml:4:34: credentials.method: unknown word \"micro_ap\"; allowed: direct, micro-ap, pin, https; did "
+	  "you mean \"micro-ap\"?" },
+	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, method: pin}\n" RADIOS,
+	  "job.yaml:4:34: credentials.access_point is missing, for pin goes through it; allowed: access_point: "
+	  "{ssid: ...}" },
+	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, access_point: {ssid: A}}\n" RADIOS,
+	  "job.yaml:4:26: credentials.access_point: the method direct has none; allowed: method: micro-ap, pin or "
+	  "https, or no access_point" },
+	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, method: pin, access_point: {ssid: \"A-{pin}\"}}\n" RADIOS,
+	  "job.yaml:4:60: credentials.access_point.ssid: what stands in braces is neither serial nor mac; allowed: "
+	  "as AC-{serial}, AC-{mac} or one name for all" },
+	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, security: open, method: pin, access_point: {ssid: A}}\n"
+	  "radios: auto\n",
+	  "job.yaml:4:69: credentials.access_point.labels is missing; allowed: labels: FILE.csv, or secrets: record" },
+	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, method: pin, access_point: {ssid: A, secrets: record, labels: l}}\n"
+	  RADIOS,
+	  "job.yaml:4:88: credentials.access_point.labels: the secrets come from the record; allowed: secrets: labels, "
+	  "or no labels" },
 	{ FORMAT BATCH IDENTITY CREDENTIALS "radios: auto\n",
 	  "job.yaml:4:1: credentials.passphrase is missing; allowed: file: NAME, env: NAME, or "
 	  "security: open" },
@@ -415,7 +434,7 @@ static void the_defaults_are_those_of_the_table(void **state)
 	assert_int_equal(job->pin.iterations, 2000);
 	assert_int_equal(job->validity_s, 0);
 	assert_int_equal(job->signer_us, 0);
-	assert_string_equal(job->method, "direct");
+	assert_int_equal(job->method, ACCESS_DIRECT);
 	assert_int_equal(job->ssid_len, 3);
 	assert_memory_equal(job->ssid, "net", 3);
 	assert_int_equal(job->security, MR_SECURITY_WPA2);

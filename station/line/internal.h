@@ -207,11 +207,28 @@ struct session *session_create(struct line *line, struct unit *unit, struct chan
 void session_destroy(struct session *s);
 void session_receive(struct session *s, const struct mr_frame *frame, const struct radio_rx *rx);
 void session_sent(struct session *s, uint8_t what, bool acked, unsigned tries);
-void session_durable(struct session *s);
 void session_end(struct session *s, int cause);		/* the attempt is over */
 void session_abort(struct session *s);			/* the run is stopped now */
 void session_rearm(struct session *s);
 uint64_t session_remaining_us(const struct session *s);
+
+/* session.c, for the recipe */
+void session_event(struct session *s, struct line_event e);
+void session_touch(struct session *s);		/* the link may have something to say, or another deadline */
+void session_account(struct session *s);
+void session_release(struct session *s);	/* after session_destroy, when the signer has let go of it */
+void session_record_step(struct session *s, enum journal_outcome outcome, int cause);
+void session_record_end(struct session *s, enum journal_outcome outcome, int cause);
+void session_record_state(struct session *s, enum journal_unit_state state, int cause);
+void session_say_verdict(struct session *s, uint8_t verdict);
+
+/* recipe.c */
+enum mr_operation recipe_operation(enum phase phase);	/* 0: the phase asks nothing of the device */
+enum job_step recipe_step(enum phase phase);
+void recipe_welcome(struct session *s, const struct mr_message *m);	/* what the device says it is */
+void recipe_stands(struct session *s);					/* the link is up */
+void recipe_response(struct session *s, const struct mr_message *m);
+void recipe_durable(struct session *s);					/* what it waited for is on the disk */
 
 /* proof.c: causes are positive here, 0 is proved */
 struct verifier {

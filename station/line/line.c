@@ -77,7 +77,7 @@ static void go_on(struct line *line, uint64_t durable)
 			line->tickets_tail = NULL;
 		s->next_ticket = NULL;
 		s->ticket = 0;
-		session_durable(s);
+		recipe_durable(s);
 	}
 }
 

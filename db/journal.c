@@ -147,6 +147,10 @@ static const struct shape shapes[] = {
 	[JOURNAL_SIGHTING] = { UPTO(sighting), { AT(sighting.verdict) }, { 0 } },
 	[JOURNAL_RADIO] = { UPTO(radio), { AT(radio.radio), AT(radio.path), AT(radio.driver) }, { 0 } },
 	[JOURNAL_GUARD] = { UPTO(guard), { AT(guard.guard), AT(guard.detail) }, { 0 } },
+	[JOURNAL_LABEL] = { UPTO(label), { AT(label.kind), AT(label.template), AT(label.key_id), AT(label.reason), AT(label.actor) },
+			    { 0 } },
+	[JOURNAL_LABEL_STATE] = { UPTO(label_state), { AT(label_state.actor) }, { 0 } },
+	[JOURNAL_LABEL_SCAN] = { UPTO(label_scan), { AT(label_scan.verdict), AT(label_scan.actor) }, { 0 } },
 	[JOURNAL_AUDIT] = { UPTO(audit), { AT(audit.actor), AT(audit.action), AT(audit.subject), AT(audit.body) }, { 0 } },
 	[JOURNAL_BATCH_END] = { UPTO(batch_end), { AT(batch_end.state), AT(batch_end.policy) }, { 0 } },
 };

@@ -44,6 +44,9 @@ enum journal_phase { PHASE_INTENT, PHASE_PREPARED, PHASE_COMMITTED };
 	X(SIGHTING, sighting)        \
 	X(RADIO, radio)              \
 	X(GUARD, guard)              \
+	X(LABEL, label)              \
+	X(LABEL_STATE, label_state)  \
+	X(LABEL_SCAN, label_scan)    \
 	X(AUDIT, audit)              \
 	X(BATCH_END, batch_end)
 
@@ -159,6 +162,34 @@ struct journal_guard {
 	const char *guard, *detail;
 	int64_t at_us;
 };
+struct journal_label {			/* a label is asked for; its unit has passed */
+	int64_t label, unit;
+	unsigned copy;			/* 1, 2, ... of this unit and template; the one before is void by then */
+	const char *kind;		/* "file", "print" */
+	const char *template;
+	uint8_t digest[32];
+	const char *key_id;		/* NULL: the digest is a plain SHA-256 */
+	const char *reason;		/* of a reprint; NULL with copy 1 */
+	const char *actor;
+	int64_t at_us;
+};
+enum journal_label_state { LABEL_SENT, LABEL_PRINTED, LABEL_SCANNED, LABEL_VOID };
+struct journal_label_state_change {
+	int64_t label, unit;
+	enum journal_label_state state;
+	const char *actor;
+	int64_t at_us;
+};
+struct journal_label_scan {		/* read back from a unit */
+	int64_t scan;
+	int64_t batch;			/* the lot in hand */
+	int64_t expected, unit, label;	/* 0: not said; nobody's */
+	const char *verdict;		/* "right", "wrong-unit", ... of db/schema.sql */
+	bool has_sha256;
+	uint8_t sha256[32];
+	const char *actor;
+	int64_t at_us;
+};
 struct journal_audit {			/* one link of the hash chain, beside those that the journal adds by itself */
 	const char *actor, *action, *subject, *body;
 	int64_t at_us;
@@ -190,6 +221,9 @@ struct journal_record {
 		struct journal_sighting sighting;
 		struct journal_radio radio;
 		struct journal_guard guard;
+		struct journal_label label;
+		struct journal_label_state_change label_state;
+		struct journal_label_scan label_scan;
 		struct journal_audit audit;
 		struct journal_batch_end batch_end;
 	};

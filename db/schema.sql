@@ -1,5 +1,5 @@
 -- The record as it is: the sum of db/migrations, with its explanation (tests/unit/journal.c compares the two).
--- application_id 0x4d494c4c ("MILL"), user_version 1, WAL, synchronous=FULL, foreign_keys. docs/audit.md is the manual.
+-- application_id 0x4d494c4c ("MILL"), user_version 2, WAL, synchronous=FULL, foreign_keys. docs/audit.md is the manual.
 --
 -- Times *_us are microseconds since 1970 in UTC, or durations. Causes are those of agent/wire/cause.h, as number, name and
 -- class ("side"). A row is written once; what may change, and how far, the triggers at the end say.
@@ -277,6 +277,59 @@ CREATE TABLE guard (
 	at_us    INTEGER NOT NULL
 ) STRICT;
 
+-- Labels, a row for each copy that was asked for. What is printed on it is not in here, only a digest of the code that is
+-- scanned back: SHA-256, or HMAC-SHA256 under a key beside pin.key when a PIN is part of it (a hash of eight digits is no secret).
+CREATE TABLE label (
+	label      INTEGER PRIMARY KEY,
+	unit       INTEGER NOT NULL REFERENCES unit,
+	-- 1, 2, ... of this unit and template; from 2 on a reprint
+	copy       INTEGER NOT NULL CHECK (copy > 0),
+	-- file: written into a folder; print: sent to a printer
+	kind       TEXT NOT NULL CHECK (kind IN ('file', 'print')),
+	template   TEXT NOT NULL CHECK (template <> ''),
+	digest     BLOB NOT NULL CHECK (length(digest) = 32 AND digest <> zeroblob(32)),
+	-- NULL: the digest is a plain SHA-256
+	key_id     TEXT,
+	-- why it was printed again
+	reason     TEXT CHECK (reason <> ''),
+	actor      TEXT NOT NULL CHECK (actor <> ''),
+	queued_us  INTEGER NOT NULL,
+	-- written, or all octets taken by the printer
+	sent_us    INTEGER,
+	-- by the printer's own word
+	printed_us INTEGER,
+	-- read back from the unit: the only proof
+	scanned_us INTEGER,
+	-- replaced by a later copy, or its unit is no longer a passed one
+	void_us    INTEGER,
+	state      TEXT AS (CASE WHEN void_us IS NOT NULL THEN 'void' WHEN scanned_us IS NOT NULL THEN 'scanned'
+		WHEN printed_us IS NOT NULL THEN 'printed' WHEN sent_us IS NOT NULL THEN 'sent' ELSE 'queued' END) VIRTUAL,
+	UNIQUE (unit, template, copy),
+	CHECK (copy = 1 OR reason IS NOT NULL)
+) STRICT;
+-- One copy of a label counts at a time.
+CREATE UNIQUE INDEX label_live ON label (unit, template) WHERE void_us IS NULL;
+CREATE INDEX label_digest ON label (digest);
+
+-- What was read back from units, right or wrong.
+CREATE TABLE label_scan (
+	scan     INTEGER PRIMARY KEY,
+	-- the lot in hand
+	batch    INTEGER NOT NULL REFERENCES batch,
+	-- the unit in hand, when that was said
+	expected INTEGER REFERENCES unit,
+	-- whose label it is; NULL: nobody's
+	unit     INTEGER REFERENCES unit,
+	label    INTEGER REFERENCES label,
+	verdict  TEXT NOT NULL CHECK (verdict IN ('right', 'wrong-unit', 'wrong-lot', 'not-passed', 'void', 'duplicate',
+		'unknown')),
+	-- SHA-256 of what was read, or NULL where a PIN may be part of it
+	sha256   BLOB CHECK (length(sha256) = 32),
+	actor    TEXT NOT NULL CHECK (actor <> ''),
+	at_us    INTEGER NOT NULL,
+	CHECK ((label IS NULL) = (verdict = 'unknown'))
+) STRICT;
+
 -- The hash chain (db/chain.h). It carries hashes of what the other tables hold.
 CREATE TABLE audit (
 	seq     INTEGER PRIMARY KEY,
@@ -402,3 +455,24 @@ CREATE TRIGGER anchor_fixed BEFORE UPDATE ON anchor
 BEGIN SELECT raise(ABORT, 'an anchor never changes'); END;
 CREATE TRIGGER anchor_keep BEFORE DELETE ON anchor
 BEGIN SELECT raise(ABORT, 'an anchor is never deleted'); END;
+
+CREATE TRIGGER label_passed BEFORE INSERT ON label WHEN (SELECT state FROM unit WHERE unit = NEW.unit) IS NOT 'passed'
+BEGIN SELECT raise(ABORT, 'only a unit that passed gets a label'); END;
+CREATE TRIGGER label_once BEFORE INSERT ON label WHEN EXISTS (SELECT 1 FROM label WHERE label = NEW.label)
+BEGIN SELECT raise(ABORT, 'a label is never replaced'); END;
+CREATE TRIGGER label_fixed BEFORE UPDATE OF label, unit, copy, kind, template, digest, key_id, reason, actor, queued_us ON label
+BEGIN SELECT raise(ABORT, 'a label on record never changes'); END;
+CREATE TRIGGER label_forward BEFORE UPDATE OF sent_us, printed_us, scanned_us, void_us ON label
+WHEN (OLD.sent_us IS NOT NULL AND NEW.sent_us IS NOT OLD.sent_us)
+	OR (OLD.printed_us IS NOT NULL AND NEW.printed_us IS NOT OLD.printed_us)
+	OR (OLD.scanned_us IS NOT NULL AND NEW.scanned_us IS NOT OLD.scanned_us)
+	OR OLD.void_us IS NOT NULL
+BEGIN SELECT raise(ABORT, 'the state of a label only goes forward'); END;
+CREATE TRIGGER label_keep BEFORE DELETE ON label
+BEGIN SELECT raise(ABORT, 'a label is never deleted'); END;
+CREATE TRIGGER label_scan_once BEFORE INSERT ON label_scan WHEN EXISTS (SELECT 1 FROM label_scan WHERE scan = NEW.scan)
+BEGIN SELECT raise(ABORT, 'a scan is never replaced'); END;
+CREATE TRIGGER label_scan_fixed BEFORE UPDATE ON label_scan
+BEGIN SELECT raise(ABORT, 'a scan never changes'); END;
+CREATE TRIGGER label_scan_keep BEFORE DELETE ON label_scan
+BEGIN SELECT raise(ABORT, 'a scan is never deleted'); END;

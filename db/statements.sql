@@ -91,6 +91,20 @@ INSERT OR REPLACE INTO radio (session, radio, path, driver, mac, simulated, sent
 	dropped, garbage, switches, airtime_us, switch_us)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16);
 
+-- :label
+INSERT INTO label (label, unit, copy, kind, template, digest, key_id, reason, actor, queued_us)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10);
+-- :label_sent
+UPDATE label SET sent_us = ?3 WHERE label = ?1 AND unit = ?2 AND sent_us IS NULL;
+-- :label_printed
+UPDATE label SET printed_us = ?3 WHERE label = ?1 AND unit = ?2 AND sent_us IS NOT NULL AND printed_us IS NULL;
+-- :label_scanned
+UPDATE label SET scanned_us = ?3 WHERE label = ?1 AND unit = ?2 AND sent_us IS NOT NULL AND scanned_us IS NULL;
+-- :label_void
+UPDATE label SET void_us = ?3 WHERE label = ?1 AND unit = ?2 AND void_us IS NULL;
+-- :label_scan
+INSERT INTO label_scan (scan, batch, expected, unit, label, verdict, sha256, actor, at_us)
+VALUES (?1, ?2, nullif(?3, 0), nullif(?4, 0), nullif(?5, 0), ?6, ?7, ?8, ?9);
 -- :guard
 INSERT INTO guard (session, guard, detail, at_us) VALUES (?1, ?2, ?3, ?4);
 

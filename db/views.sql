@@ -154,10 +154,19 @@ WITH event (unit, at_us, place, event, detail) AS (
 		FROM receipt
 	UNION ALL SELECT unit, ended_us, 6, 'attempt ' || n || ' ended', outcome || coalesce(', ' || cause_name || ' (' || side ||
 		')', '') || coalesce(' at ' || step, '') || coalesce(': ' || detail, '') FROM attempt WHERE ended_us IS NOT NULL
+	UNION ALL SELECT unit, queued_us, 7, printf('label %s %d queued', template, copy), printf('%s by %s%s', kind, actor,
+		coalesce(', again: ' || reason, '')) FROM label
+	UNION ALL SELECT unit, sent_us, 8, printf('label %s %d sent', template, copy), kind FROM label WHERE sent_us IS NOT NULL
+	UNION ALL SELECT unit, printed_us, 9, printf('label %s %d printed', template, copy), 'by the printer''s word' FROM label
+		WHERE printed_us IS NOT NULL
+	UNION ALL SELECT unit, void_us, 9, printf('label %s %d void', template, copy), 'it counts no longer' FROM label
+		WHERE void_us IS NOT NULL
+	UNION ALL SELECT unit, at_us, 10, 'label scanned', printf('%s, by %s', verdict, actor) FROM label_scan WHERE unit IS NOT NULL
 	UNION ALL SELECT CAST(substr(subject, 6) AS INTEGER), at_us, 7, action,
 		CASE action WHEN 'outcome' THEN replace(replace(replace(body, '{"state":"', ''), '","cause":"', ', '), '"}', '')
 		ELSE body END || ' (chain ' || seq || ', ' || actor || ')'
-		FROM audit WHERE subject LIKE 'unit %' AND action NOT IN ('identity', 'attempt', 'receipt', 'certificate'))
+		FROM audit WHERE subject LIKE 'unit %' AND action NOT IN ('identity', 'attempt', 'receipt', 'certificate',
+			'label', 'label-state', 'label-scan'))
 SELECT e.unit, u.serial, u.mac, u.device_id, e.at_us, e.place AS step,
 	strftime('%Y-%m-%dT%H:%M:%fZ', e.at_us / 1e6, 'unixepoch') AS at, e.event, e.detail
 FROM event AS e JOIN v_unit AS u ON u.unit = e.unit;
@@ -201,6 +210,72 @@ WITH found (batch, unit, kind, what) AS (
 	UNION ALL SELECT u.batch, u.unit, 'passed-unproved', 'passed, and no attempt of it did'
 		FROM unit AS u WHERE u.state = 'passed' AND u.unit NOT IN (SELECT unit FROM attempt WHERE outcome = 'pass')
 	UNION ALL SELECT u.batch, u.unit, 'sealed-unpassed', 'the device is sealed, and the unit is ' || u.state
-		FROM unit AS u WHERE u.state NOT IN ('passed', 'quarantined') AND u.unit IN (SELECT unit FROM receipt))
+		FROM unit AS u WHERE u.state NOT IN ('passed', 'quarantined') AND u.unit IN (SELECT unit FROM receipt)
+	UNION ALL SELECT u.batch, u.unit, 'labelled-unpassed', 'it has the label ' || l.template || ', and the unit is ' || u.state
+		FROM unit AS u JOIN label AS l ON l.unit = u.unit WHERE u.state <> 'passed' AND l.void_us IS NULL)
 SELECT f.kind, b.lot, b.state AS batch_state, f.unit, u.serial, u.mac, f.what
 FROM found AS f JOIN batch AS b ON b.batch = f.batch JOIN v_unit AS u ON u.unit = f.unit;
+
+-- Sessions, one row for each run of the station on a lot.
+CREATE VIEW v_session AS
+SELECT b.lot, s.session, s.operator, s.policy, s.software, s.clock_ok,
+	strftime('%Y-%m-%dT%H:%M:%fZ', s.started_us / 1e6, 'unixepoch') AS started,
+	strftime('%Y-%m-%dT%H:%M:%fZ', s.ended_us / 1e6, 'unixepoch') AS ended, s.end_kind,
+	s.ended_us - s.started_us AS lasted_us, s.makespan_us, s.lower_bound_us, s.started_us - b.opened_us AS after_us
+FROM session AS s JOIN batch AS b ON b.batch = s.batch;
+
+-- Passes in the order of time: what cadence is counted from. `after_us`: since the lot began; `gap_us`: since the pass before
+-- it in the same session.
+CREATE VIEW v_pass AS
+SELECT b.lot, a.session, u.serial, a.radio, row_number() OVER (PARTITION BY a.batch ORDER BY a.ended_us, a.attempt) AS nth,
+	strftime('%Y-%m-%dT%H:%M:%fZ', a.ended_us / 1e6, 'unixepoch') AS at, a.ended_us - b.opened_us AS after_us,
+	a.ended_us - lag(a.ended_us) OVER (PARTITION BY a.session ORDER BY a.ended_us, a.attempt) AS gap_us
+FROM attempt AS a JOIN batch AS b ON b.batch = a.batch JOIN unit AS u ON u.unit = a.unit
+WHERE a.outcome = 'pass';
+
+-- What stopped the admission of devices.
+CREATE VIEW v_guard AS
+SELECT b.lot, g.session, strftime('%Y-%m-%dT%H:%M:%fZ', g.at_us / 1e6, 'unixepoch') AS at, g.guard, g.detail,
+	g.at_us - b.opened_us AS after_us
+FROM guard AS g JOIN session AS s ON s.session = g.session JOIN batch AS b ON b.batch = s.batch;
+
+-- Who opened whose PIN, and why. (Plain text functions: the shell does not trust JSON's in views. The reason comes last.)
+CREATE VIEW v_pin_openings AS
+SELECT u.lot, u.serial, u.unit, strftime('%Y-%m-%dT%H:%M:%fZ', c.at_us / 1e6, 'unixepoch') AS at, c.actor,
+	substr(c.body, instr(c.body, '"reason":"') + 10, length(c.body) - instr(c.body, '"reason":"') - 11) AS reason,
+	c.seq AS chain_row
+FROM audit AS c JOIN v_unit AS u ON c.subject = 'unit ' || u.unit
+WHERE c.action = 'pin-reveal';
+
+-- Labels, one row for each copy.
+CREATE VIEW v_labels AS
+SELECT u.lot, u.serial, l.template, l.copy, l.kind, l.state, l.reason, l.actor,
+	strftime('%Y-%m-%dT%H:%M:%fZ', l.queued_us / 1e6, 'unixepoch') AS queued,
+	strftime('%Y-%m-%dT%H:%M:%fZ', l.sent_us / 1e6, 'unixepoch') AS sent,
+	strftime('%Y-%m-%dT%H:%M:%fZ', l.printed_us / 1e6, 'unixepoch') AS printed,
+	strftime('%Y-%m-%dT%H:%M:%fZ', l.scanned_us / 1e6, 'unixepoch') AS scanned,
+	strftime('%Y-%m-%dT%H:%M:%fZ', l.void_us / 1e6, 'unixepoch') AS void,
+	l.key_id IS NOT NULL AS keyed, lower(hex(l.digest)) AS digest, u.state AS unit_state, l.unit, l.label
+FROM label AS l JOIN v_unit AS u ON u.unit = l.unit;
+
+-- Labels that were printed again: who, and why.
+CREATE VIEW v_reprints AS
+SELECT lot, serial, template, copy, reason, actor, queued, state, unit, label FROM v_labels WHERE copy > 1;
+
+-- What was read back from units. `serial`: whose label it is; `expected`: the unit in hand, when that was said.
+CREATE VIEW v_label_scans AS
+SELECT b.lot, strftime('%Y-%m-%dT%H:%M:%fZ', t.at_us / 1e6, 'unixepoch') AS at, t.verdict, u.serial, e.serial AS expected,
+	l.template, l.copy, t.actor, t.scan
+FROM label_scan AS t JOIN batch AS b ON b.batch = t.batch
+LEFT JOIN unit AS u ON u.unit = t.unit LEFT JOIN unit AS e ON e.unit = t.expected LEFT JOIN label AS l ON l.label = t.label;
+
+-- How far a lot is labelled, by template: units that passed, and how many of them have such a label in each state.
+CREATE VIEW v_label_coverage AS
+SELECT b.lot, t.template, p.passed, coalesce(sum(l.state = 'queued'), 0) AS queued, coalesce(sum(l.state = 'sent'), 0) AS sent,
+	coalesce(sum(l.state = 'printed'), 0) AS printed, coalesce(sum(l.state = 'scanned'), 0) AS scanned,
+	p.passed - count(l.label) AS without
+FROM batch AS b JOIN (SELECT DISTINCT u.batch, l.template FROM label AS l JOIN unit AS u ON u.unit = l.unit) AS t ON t.batch = b.batch
+JOIN (SELECT batch, sum(state = 'passed') AS passed FROM unit GROUP BY batch) AS p ON p.batch = b.batch
+LEFT JOIN unit AS u ON u.batch = b.batch AND u.state = 'passed'
+LEFT JOIN label AS l ON l.unit = u.unit AND l.template = t.template AND l.void_us IS NULL
+GROUP BY b.batch, t.template;

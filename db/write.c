@@ -696,6 +696,99 @@ static int put_guard(struct writer *writer, const struct journal_guard *guard)
 			    write_end(&writer->body));
 }
 
+/* A row of the chain about a unit, by a person. */
+static int audit_label(struct writer *writer, int64_t at_us, const char *actor, const char *action, int64_t unit)
+{
+	char subject[32];
+
+	snprintf(subject, sizeof(subject), "unit %lld", (long long)unit);
+	return writer_audit(writer, at_us, writer->session, actor, action, subject, write_end(&writer->body));
+}
+
+static int put_label(struct writer *writer, const struct journal_label *label)
+{
+	struct write_bind bind = write_bind(writer->statement[WRITE_label]);
+
+	bind_int(&bind, label->label);
+	bind_int(&bind, label->unit);
+	bind_int(&bind, label->copy);
+	bind_words(&bind, label->kind);
+	bind_words(&bind, label->template);
+	bind_blob(&bind, label->digest, sizeof(label->digest));
+	bind_text(&bind, label->key_id);
+	bind_text(&bind, label->reason);
+	bind_words(&bind, label->actor);
+	bind_int(&bind, label->at_us);
+	if (writer_run(writer, bind.statement, "a label") != 0)
+		return -1;
+	write_object(&writer->body);
+	write_number(&writer->body, "label", label->label);
+	write_number(&writer->body, "copy", label->copy);
+	write_string(&writer->body, "kind", label->kind);
+	write_string(&writer->body, "template", label->template);
+	write_hex(&writer->body, "digest", label->digest, sizeof(label->digest));
+	write_string(&writer->body, "key", label->key_id);
+	write_string(&writer->body, "reason", label->reason);
+	return audit_label(writer, label->at_us, label->actor, "label", label->unit);
+}
+
+static int put_label_state(struct writer *writer, const struct journal_label_state_change *change)
+{
+	static const struct {
+		enum write_statement statement;
+		const char *name;
+	} states[] = {
+		[LABEL_SENT] = { WRITE_label_sent, "sent" },
+		[LABEL_PRINTED] = { WRITE_label_printed, "printed" },
+		[LABEL_SCANNED] = { WRITE_label_scanned, "scanned" },
+		[LABEL_VOID] = { WRITE_label_void, "void" },
+	};
+	struct write_bind bind = write_bind(writer->statement[states[change->state].statement]);
+
+	bind_int(&bind, change->label);
+	bind_int(&bind, change->unit);
+	bind_int(&bind, change->at_us);
+	if (run_one(writer, bind.statement, "the state of label", change->label,
+		    "it is not on record for that unit, or that state does not follow its present one") != 0)
+		return -1;
+	write_object(&writer->body);
+	write_number(&writer->body, "label", change->label);
+	write_string(&writer->body, "state", states[change->state].name);
+	return audit_label(writer, change->at_us, change->actor, "label-state", change->unit);
+}
+
+static int put_label_scan(struct writer *writer, const struct journal_label_scan *scan)
+{
+	struct write_bind bind = write_bind(writer->statement[WRITE_label_scan]);
+	char subject[32];
+
+	bind_int(&bind, scan->scan);
+	bind_int(&bind, scan->batch);
+	bind_int(&bind, scan->expected);
+	bind_int(&bind, scan->unit);
+	bind_int(&bind, scan->label);
+	bind_words(&bind, scan->verdict);
+	if (scan->has_sha256)
+		bind_blob(&bind, scan->sha256, sizeof(scan->sha256));
+	else
+		bind_text(&bind, NULL);
+	bind_words(&bind, scan->actor);
+	bind_int(&bind, scan->at_us);
+	if (writer_run(writer, bind.statement, "a scan") != 0)
+		return -1;
+	write_object(&writer->body);
+	write_number(&writer->body, "scan", scan->scan);
+	write_string(&writer->body, "verdict", scan->verdict);
+	if (scan->label)
+		write_number(&writer->body, "label", scan->label);
+	if (scan->expected)
+		write_number(&writer->body, "expected", scan->expected);
+	if (scan->has_sha256)
+		write_hex(&writer->body, "sha256", scan->sha256, sizeof(scan->sha256));
+	snprintf(subject, sizeof(subject), "%s %lld", scan->unit ? "unit" : "batch", (long long)(scan->unit ? scan->unit : scan->batch));
+	return writer_audit(writer, scan->at_us, writer->session, scan->actor, "label-scan", subject, write_end(&writer->body));
+}
+
 static int put_batch_end(struct writer *writer, const struct journal_batch_end *end)
 {
 	struct write_bind bind = write_bind(writer->statement[WRITE_batch_end]);
@@ -744,6 +837,9 @@ static int64_t record_at_us(const struct journal_record *record)
 	case JOURNAL_SIGHTING: return record->sighting.last_us;
 	case JOURNAL_RADIO: return 0;
 	case JOURNAL_GUARD: return record->guard.at_us;
+	case JOURNAL_LABEL: return record->label.at_us;
+	case JOURNAL_LABEL_STATE: return record->label_state.at_us;
+	case JOURNAL_LABEL_SCAN: return record->label_scan.at_us;
 	case JOURNAL_AUDIT: return record->audit.at_us;
 	case JOURNAL_BATCH_END: return record->batch_end.at_us;
 	}

@@ -23,6 +23,22 @@ sealed AS MATERIALIZED (
 	FROM link WHERE action = 'receipt'),
 outcome AS MATERIALIZED (
 	SELECT max(seq) AS seq, unit, json_extract(body, '$.state') AS state FROM link WHERE action = 'outcome' GROUP BY unit),
+-- Labels are also written outside sessions.
+about_label AS MATERIALIZED (
+	SELECT seq, action, CASE WHEN subject LIKE 'unit %' THEN CAST(substr(subject, 6) AS INTEGER) END AS unit,
+		CASE WHEN json_valid(body) THEN body ELSE '{}' END AS body
+	FROM audit WHERE action IN ('label', 'label-state', 'label-scan')),
+labelled AS MATERIALIZED (
+	SELECT seq, unit, json_extract(body, '$.label') AS label, json_extract(body, '$.digest') AS digest,
+		json_extract(body, '$.copy') AS copy, json_extract(body, '$.reason') AS reason
+	FROM about_label WHERE action = 'label'),
+label_went AS MATERIALIZED (
+	SELECT seq, unit, json_extract(body, '$.label') AS label, json_extract(body, '$.state') AS state
+	FROM about_label WHERE action = 'label-state'),
+label_read AS MATERIALIZED (
+	SELECT seq, unit, json_extract(body, '$.scan') AS scan, json_extract(body, '$.verdict') AS verdict,
+		json_extract(body, '$.label') AS label
+	FROM about_label WHERE action = 'label-scan'),
 ended AS MATERIALIZED (
 	SELECT seq, unit, json_extract(body, '$.state') AS state FROM link WHERE action = 'certificate')
 SELECT 'job' AS kind, printf('batch %d (lot %s): the job file is not the one that its hash says', batch, lot) AS what
@@ -98,6 +114,34 @@ WHERE (u.state IN ('passed', 'failed', 'quarantined') AND o.state IS NOT u.state
 UNION ALL
 SELECT 'outcome', printf('chain row %d: its unit %d is not in the table', o.seq, o.unit)
 FROM outcome AS o LEFT JOIN unit AS u ON u.unit = o.unit WHERE u.unit IS NULL
+UNION ALL
+SELECT 'label', printf('label %d of unit %d: the chain does not have it as it is stored', l.label, l.unit)
+FROM label AS l LEFT JOIN labelled AS c ON c.label = l.label AND c.unit = l.unit AND c.digest = lower(hex(l.digest))
+	AND c.copy = l.copy AND c.reason IS l.reason
+WHERE c.seq IS NULL
+UNION ALL
+SELECT 'label', printf('chain row %d: the label of unit %d is not in the table', c.seq, c.unit)
+FROM labelled AS c LEFT JOIN label AS l ON l.label = c.label AND l.unit = c.unit WHERE l.label IS NULL
+UNION ALL
+SELECT 'label', printf('label %d of unit %d is %s, and the chain does not say so', l.label, l.unit, s.state)
+FROM label AS l JOIN (SELECT 'sent' AS state UNION ALL SELECT 'printed' UNION ALL SELECT 'scanned' UNION ALL SELECT 'void') AS s
+	ON CASE s.state WHEN 'sent' THEN l.sent_us WHEN 'printed' THEN l.printed_us WHEN 'scanned' THEN l.scanned_us
+		ELSE l.void_us END IS NOT NULL
+LEFT JOIN label_went AS w ON w.label = l.label AND w.unit = l.unit AND w.state = s.state
+WHERE w.seq IS NULL
+UNION ALL
+SELECT 'label', printf('chain row %d: label %d of unit %d is %s, and the table does not say so', w.seq, w.label, w.unit, w.state)
+FROM label_went AS w LEFT JOIN label AS l ON l.label = w.label AND l.unit = w.unit
+WHERE CASE w.state WHEN 'sent' THEN l.sent_us WHEN 'printed' THEN l.printed_us WHEN 'scanned' THEN l.scanned_us
+	WHEN 'void' THEN l.void_us END IS NULL
+UNION ALL
+SELECT 'label', printf('scan %d: the chain does not have it as it is stored', t.scan)
+FROM label_scan AS t LEFT JOIN label_read AS r ON r.scan = t.scan AND r.verdict = t.verdict AND r.unit IS t.unit
+	AND r.label IS t.label
+WHERE r.seq IS NULL
+UNION ALL
+SELECT 'label', printf('chain row %d: its scan %d is not in the table', r.seq, r.scan)
+FROM label_read AS r LEFT JOIN label_scan AS t ON t.scan = r.scan WHERE t.scan IS NULL
 UNION ALL
 SELECT 'twice', printf('serial number %s: on %d units', serial, count(*)) FROM unit WHERE serial IS NOT NULL
 GROUP BY serial HAVING count(*) > 1

@@ -319,6 +319,56 @@ static void every_change_is_noticed_and_named(void **state)
 	EVP_PKEY_free(answer.key);
 }
 
+static void a_label_that_the_chain_does_not_know_is_noticed(void **state)
+{
+	static const struct {
+		const char *sql, *words;
+	} cases[] = {
+		{ "UPDATE label SET digest = randomblob(32) WHERE label = 1", "label 1 of unit 1: the chain does not have it" },
+		{ "UPDATE label SET reason = 'none' WHERE label = 2", "label 2 of unit 1: the chain does not have it" },
+		{ "UPDATE label SET unit = 2, copy = 7 WHERE label = 2", "label 2 of unit 2: the chain does not have it" },
+		{ "DELETE FROM label_scan; DELETE FROM label WHERE label = 2", "the label of unit 1 is not in the table" },
+		{ "UPDATE label SET printed_us = 5 WHERE label = 2", "is printed, and the chain does not say so" },
+		{ "DROP INDEX label_live; UPDATE label SET void_us = NULL WHERE label = 1", "is void, and the table does not say so" },
+		{ "UPDATE label_scan SET verdict = 'right'", "scan 1: the chain does not have it as it is stored" },
+		{ "DELETE FROM label_scan", "its scan 1 is not in the table" },
+	};
+	struct place *place = *state;
+	struct answer answer = { .key = EVP_EC_gen("P-256") };
+	char whole[120];
+	struct journal *journal;
+
+	place->sign = sign_with_key;
+	place->sign_ctx = answer.key;
+	journal = opened_lot(place, "A");
+	put_passing_unit(journal, 1, 1);
+	put_passing_unit(journal, 2, 2);
+	put(journal, label_record(1, 1, 1, NULL));
+	put(journal, label_state_record(1, 1, LABEL_SENT));
+	put(journal, label_state_record(1, 1, LABEL_VOID));
+	put(journal, label_record(2, 1, 2, "torn"));
+	put(journal, label_state_record(2, 1, LABEL_SENT));
+	put(journal, scan_record(1, 1, 1, 1, "void"));
+	put(journal, batch_end_record("done"));
+	journal_close(journal);
+	assert_int_equal(verified(place, &answer, true).findings, 0);
+	plain_exec(place->path, "PRAGMA wal_checkpoint(TRUNCATE)");
+	snprintf(whole, sizeof(whole), "%s/whole.db", place->dir);
+	copy_file(place->path, whole);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char wal[130];
+
+		snprintf(wal, sizeof(wal), "%s-wal", place->path);
+		unlink(wal);
+		copy_file(whole, place->path);
+		tamper(place, cases[i].sql);
+		assert_true(verified(place, &answer, true).findings > 0);
+		if (!strstr(answer.first, cases[i].words))
+			fail_msg("%s: \"%s\" does not say \"%s\"", cases[i].sql, answer.first, cases[i].words);
+	}
+	EVP_PKEY_free(answer.key);
+}
+
 static void a_chain_written_anew_fails_at_its_anchors(void **state)
 {
 	struct place *place = *state;
@@ -503,6 +553,7 @@ int main(void)
 		TEST(what_the_station_wrote_holds_together),
 		TEST(the_hash_is_the_documented_one),
 		TEST(every_change_is_noticed_and_named),
+		TEST(a_label_that_the_chain_does_not_know_is_noticed),
 		TEST(a_chain_written_anew_fails_at_its_anchors),
 		TEST(a_chain_cut_back_to_an_anchor_contradicts_the_tables),
 		TEST(an_open_batch_is_a_note_and_no_fault),

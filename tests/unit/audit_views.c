@@ -265,24 +265,91 @@ static void what_is_heard_again_adds_up(void **state)
 	journal_close(journal);
 }
 
+static void labels_reprints_and_scans_are_counted_by_hand(void **state)
+{
+	struct place *place = *state;
+	struct journal *journal = opened_lot(place, "A");
+
+	for (int64_t unit = 1; unit <= 4; unit++)
+		put_passing_unit(journal, unit, unit);
+	/* 1: printed, torn, printed again and scanned; 2: sent; 3: queued; 4: none */
+	put(journal, label_record(1, 1, 1, NULL));
+	put(journal, label_state_record(1, 1, LABEL_SENT));
+	put(journal, label_state_record(1, 1, LABEL_PRINTED));
+	put(journal, label_state_record(1, 1, LABEL_VOID));
+	put(journal, label_record(2, 1, 2, "torn"));
+	put(journal, label_state_record(2, 1, LABEL_SENT));
+	put(journal, label_state_record(2, 1, LABEL_SCANNED));
+	put(journal, label_record(3, 2, 1, NULL));
+	put(journal, label_state_record(3, 2, LABEL_SENT));
+	put(journal, label_record(4, 3, 1, NULL));
+	put(journal, scan_record(1, 1, 1, 1, "void"));
+	put(journal, scan_record(2, 1, 1, 2, "right"));
+	put_durable(journal, scan_record(3, 1, 0, 0, "unknown"));
+	assert_row(place->path, "SELECT passed, queued, sent, printed, scanned, without FROM v_label_coverage WHERE lot = 'A'",
+		   "4|1|1|0|1|1");
+	assert_row(place->path, "SELECT serial, template, copy, reason, actor, state FROM v_reprints", "AC00001|t|2|torn|0417|scanned");
+	assert_row(place->path, "SELECT group_concat(verdict || ' ' || coalesce(serial, '-') || ' ' || coalesce(copy, '-'), ', ') "
+		   "FROM v_label_scans", "void AC00001 1, right AC00001 2, unknown - -");
+	assert_row(place->path, "SELECT group_concat(event || ': ' || detail, '; ') FROM (SELECT * FROM v_unit_life WHERE unit = 1 "
+		   "AND event LIKE 'label%' ORDER BY at_us, step, event)",
+		   "label t 1 queued: file by 0417; label t 2 queued: file by 0417, again: torn; label t 1 sent: file; "
+		   "label t 2 sent: file; label t 1 printed: by the printer's word; label t 1 void: it counts no longer; "
+		   "label scanned: void, by 0417; label scanned: right, by 0417");
+	assert_row(place->path, "SELECT count(*) FROM v_orphan", "0");
+	/* A unit that is taken back after it was labelled. */
+	put_durable(journal, state_record(2, UNIT_QUARANTINED, 40, "selftest-failed", "device"));
+	assert_row(place->path, "SELECT kind, what FROM v_orphan WHERE kind LIKE 'label%'",
+		   "labelled-unpassed|it has the label t, and the unit is quarantined");
+	journal_close(journal);
+}
+
+static void passes_sessions_guards_and_openings_are_rows(void **state)
+{
+	struct place *place = *state;
+	struct journal *journal = opened_lot(place, "A");
+
+	put_passing_unit(journal, 1, 1);	/* ends at T0 + 1.9 s */
+	put_passing_unit(journal, 2, 4);	/* T0 + 4.9 s */
+	put(journal, (struct journal_record){ .kind = JOURNAL_GUARD, .guard = { "disk", "full", T0 + 5 * S } });
+	put(journal, (struct journal_record){ .kind = JOURNAL_AUDIT, .audit = { "Eve", "pin-reveal", "unit 2",
+	    "{\"serial\":\"AC00002\",\"reason\":\"returned\"}", T0 + 6 * S } });
+	put(journal, batch_end_record("done"));
+	journal_close(journal);
+	assert_row(place->path, "SELECT group_concat(nth || ' ' || serial || ' ' || after_us || ' ' || coalesce(gap_us, '-'), ', ') FROM v_pass",
+		   "1 AC00001 1900000 -, 2 AC00002 4900000 3000000");
+	assert_row(place->path, "SELECT session, operator, end_kind, makespan_us FROM v_session", "1|0417|clean|12000000");
+	assert_row(place->path, "SELECT guard, detail, after_us FROM v_guard", "disk|full|5000000");
+	assert_row(place->path, "SELECT lot, serial, actor, reason FROM v_pin_openings", "A|AC00002|Eve|returned");
+}
+
 /* The shell of the distribution, on the file of a running station. */
 static void the_plain_shell_answers_from_every_view(void **state)
 {
 	static const char *const views[] = { "v_unit", "v_attempt", "v_unit_batch", "v_batch", "v_batch_yield", "v_pareto", "v_cycle",
-					     "v_radio_health", "v_unit_life", "v_cert_register", "v_pin_coverage", "v_orphan" };
+					     "v_radio_health", "v_unit_life", "v_cert_register", "v_pin_coverage", "v_orphan",
+					     "v_session", "v_pass", "v_guard", "v_pin_openings", "v_labels", "v_reprints",
+					     "v_label_scans", "v_label_coverage" };
 	struct place *place = *state;
 	struct journal *journal = lot_of_eight(place);
 	char command[300], line[100];
 	FILE *shell;
 
 	put_passing_unit(journal, 20, 20);
+	put(journal, (struct journal_record){ .kind = JOURNAL_GUARD, .guard = { "disk", "full", T0 } });
+	put(journal, (struct journal_record){ .kind = JOURNAL_AUDIT, .audit = { "Eve", "pin-reveal", "unit 20",
+	    "{\"serial\":\"AC00020\",\"reason\":\"returned\"}", T0 + 130 * S } });
+	put(journal, label_record(1, 20, 1, NULL));
+	put(journal, label_state_record(1, 20, LABEL_VOID));
+	put(journal, label_record(2, 20, 2, "torn"));
+	put(journal, scan_record(1, 1, 20, 2, "right"));
 	put_durable(journal, attempt_record(21, 8, 1));
 	if (system("sqlite3 -version >/dev/null 2>&1") != 0) {
 		journal_close(journal);
 		print_message("skipped: there is no sqlite3 shell here\n");
 		skip();
 	}
-	assert_row(place->path, "SELECT count(*) FROM sqlite_schema WHERE type = 'view'", "12");
+	assert_row(place->path, "SELECT count(*) FROM sqlite_schema WHERE type = 'view'", "20");
 	for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
 		snprintf(command, sizeof(command), "sqlite3 -bail '%s' 'PRAGMA trusted_schema = 0; SELECT count(*) > 0 FROM "
 			 "(SELECT * FROM %s)' 2>&1", place->path, views[i]);
@@ -308,6 +375,8 @@ int main(void)
 		TEST(the_register_has_every_certificate_and_says_which_are_loose),
 		TEST(a_good_lot_has_no_orphans_and_each_contradiction_is_one),
 		TEST(what_is_heard_again_adds_up),
+		TEST(labels_reprints_and_scans_are_counted_by_hand),
+		TEST(passes_sessions_guards_and_openings_are_rows),
 		TEST(the_plain_shell_answers_from_every_view),
 	};
 

@@ -464,9 +464,13 @@ static const char bad_migration[] = "CREATE TABLE pallet (name TEXT); INSERT INT
 static void open_with(struct place *place, const char *second, struct store *store, int expected)
 {
 	size_t count;
-	struct sql_migration list[2] = { sql_migrations(&count)[0], { 2, second } };
+	const struct sql_migration *own = sql_migrations(&count);
+	struct sql_migration list[8];
 
-	if (store_open(store, place->path, STORE_SIMULATED, list, 2, place->error, sizeof(place->error)) != expected)
+	assert_true(count < 8);
+	memcpy(list, own, count * sizeof(*own));
+	list[count] = (struct sql_migration){ own[count - 1].version + 1, second };
+	if (store_open(store, place->path, STORE_SIMULATED, list, count + 1, place->error, sizeof(place->error)) != expected)
 		fail_msg("%s", place->error);
 }
 
@@ -475,26 +479,82 @@ static void an_older_database_is_backed_up_and_migrated(void **state)
 	struct place *place = *state;
 	struct journal *journal = opened_lot(place, "A");
 	struct store store;
-	char backup[200];
+	char backup[200], now[16], next[16], refusal[40];
+	size_t count;
+	int version;
 
+	(void)sql_migrations(&count);
+	version = sql_migrations(&count)[count - 1].version;
+	snprintf(now, sizeof(now), "%d", version);
+	snprintf(next, sizeof(next), "%d", version + 1);
+	snprintf(refusal, sizeof(refusal), "schema version %d", version + 1);
 	put(journal, unit_record(1));
 	journal_close(journal);
 	open_with(place, second_migration, &store, 0);
 	assert_false(store.fresh);
 	store_close(&store);
-	assert_row(place->path, "PRAGMA user_version", "2");
+	assert_row(place->path, "PRAGMA user_version", next);
 	assert_row(place->path, "SELECT unit, pallet FROM unit", "1|");
 	assert_row(place->path, "SELECT units FROM v_batch", "1");
-	snprintf(backup, sizeof(backup), "%s.v1.backup", place->path);
-	assert_row(backup, "PRAGMA user_version", "1");
+	snprintf(backup, sizeof(backup), "%s.v%s.backup", place->path, now);
+	assert_row(backup, "PRAGMA user_version", now);
 	assert_row(backup, "SELECT count(*) FROM unit", "1");
 	/* To this program it is a newer one now. */
-	assert_refused(place, "schema version 2");
+	assert_refused(place, refusal);
 	/* Again: nothing to do, no second backup. */
 	open_with(place, second_migration, &store, 0);
 	store_close(&store);
-	snprintf(backup, sizeof(backup), "%s.v1-1.backup", place->path);
+	snprintf(backup, sizeof(backup), "%s.v%s-1.backup", place->path, now);
 	assert_int_equal(access(backup, F_OK), -1);
+}
+
+static char *schema_text(sqlite3 *db);
+
+/* What the first program of all left behind: today's record without what later migrations add. */
+static void make_first_version(struct place *place, const struct sql_migration *first)
+{
+	sqlite3 *then = NULL, *now;
+	char *left, *right;
+
+	plain_exec(place->path, "DROP TABLE label_scan; DROP TABLE label; PRAGMA user_version = 1;");
+	assert_int_equal(sqlite3_open(":memory:", &then), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(then, first->text, NULL, NULL, NULL), SQLITE_OK);
+	now = plain_open(place->path);
+	left = schema_text(then);
+	right = schema_text(now);
+	assert_string_equal(left, right);
+	sqlite3_free(left);
+	sqlite3_free(right);
+	sqlite3_close(then);
+	sqlite3_close(now);
+}
+
+static void a_record_of_the_first_version_with_data_gets_labels(void **state)
+{
+	struct place *place = *state;
+	struct journal *journal = opened_lot(place, "A");
+	char before[200], after[200], backup[200];
+	static const char sums[] = "SELECT (SELECT count(*) FROM unit), (SELECT count(*) FROM attempt), (SELECT count(*) FROM pin), "
+				   "(SELECT count(*) FROM cert), (SELECT hex(hash) FROM audit WHERE seq = 3)";
+	size_t count;
+
+	put_passing_unit(journal, 1, 1);
+	put_passing_unit(journal, 2, 2);
+	put(journal, batch_end_record("done"));
+	journal_close(journal);
+	make_first_version(place, &sql_migrations(&count)[0]);
+	plain_row(place->path, sums, before, sizeof(before));
+	journal = opened_lot(place, "A");
+	put(journal, label_record(1, 1, 1, NULL));
+	put_durable(journal, label_state_record(1, 1, LABEL_SENT));
+	journal_close(journal);
+	assert_string_equal(plain_row(place->path, sums, after, sizeof(after)), before);
+	assert_row(place->path, "SELECT unit, state, copy FROM label", "1|sent|1");
+	assert_row(place->path, "SELECT serial, template, state FROM v_labels", "AC00001|t|sent");
+	assert_row(place->path, "SELECT count(*) FROM pragma_foreign_key_check", "0");
+	snprintf(backup, sizeof(backup), "%s.v1.backup", place->path);
+	assert_string_equal(plain_row(backup, sums, after, sizeof(after)), before);
+	assert_row(backup, "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'label%'", "0");
 }
 
 static void a_migration_that_fails_changes_nothing(void **state)
@@ -507,7 +567,7 @@ static void a_migration_that_fails_changes_nothing(void **state)
 	journal_close(journal);
 	open_with(place, bad_migration, &store, -STORE_UNAVAILABLE);
 	assert_non_null(strstr(place->error, "no such table: nowhere"));
-	assert_row(place->path, "PRAGMA user_version", "1");
+	assert_row(place->path, "PRAGMA user_version", "2");
 	assert_row(place->path, "SELECT count(*) FROM sqlite_schema WHERE name = 'pallet'", "0");
 	journal = opened_lot(place, "A");
 	put(journal, unit_record(2));
@@ -579,7 +639,7 @@ static void every_table_is_strict_and_every_setting_holds(void **state)
 	assert_row(place->path, "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND NOT strict",
 		   "0");
 	assert_row(place->path, "PRAGMA application_id", "1296649292");
-	assert_row(place->path, "PRAGMA user_version", "1");
+	assert_row(place->path, "PRAGMA user_version", "2");
 	assert_row(place->path, "SELECT count(*) FROM pragma_foreign_key_check", "0");
 }
 
@@ -620,6 +680,22 @@ static void triggers_refuse_what_must_not_change(void **state)
 		{ "UPDATE session SET seed = 8", "a session that has ended never changes" },
 		{ "UPDATE txn SET committed_us = NULL WHERE txn = 1001", "only goes forward" },
 		{ "UPDATE txn SET operation = 'seal' WHERE txn = 1001", "keeps its unit and operation" },
+		{ "INSERT INTO label VALUES (9, 2, 1, 'file', 't', randomblob(32), NULL, NULL, 'me', 1, NULL, NULL, NULL, NULL)",
+		  "only a unit that passed gets a label" },
+		{ "UPDATE label SET digest = zeroblob(32)", "a label on record never changes" },
+		{ "UPDATE label SET sent_us = 99 WHERE label = 1", "only goes forward" },
+		{ "UPDATE label SET void_us = NULL WHERE label = 1", "only goes forward" },
+		{ "UPDATE label SET scanned_us = 99 WHERE label = 1", "only goes forward" },
+		{ "DELETE FROM label", "a label is never deleted" },
+		{ "INSERT OR REPLACE INTO label SELECT label, unit, copy, kind, template, digest, key_id, reason, actor, queued_us, "
+		  "sent_us, printed_us, scanned_us, void_us FROM label", "a label is never replaced" },
+		{ "INSERT INTO label VALUES (9, 1, 3, 'file', 't', randomblob(32), NULL, NULL, 'me', 1, NULL, NULL, NULL, NULL)",
+		  "CHECK constraint failed" },
+		{ "INSERT INTO label VALUES (9, 1, 3, 'file', 't', randomblob(32), NULL, 'torn', 'me', 1, NULL, NULL, NULL, NULL)",
+		  "UNIQUE constraint failed: label.unit, label.template" },
+		{ "UPDATE label_scan SET verdict = 'right'", "a scan never changes" },
+		{ "DELETE FROM label_scan", "a scan is never deleted" },
+		{ "INSERT OR REPLACE INTO label_scan SELECT * FROM label_scan", "a scan is never replaced" },
 		{ "UPDATE record SET simulated = 0", "stays simulated or real" },
 		{ "INSERT INTO session (batch, simulated, software, schema_version, job_path, policy, operator, seed, clock_ok, started_us) "
 		  "VALUES (1, 0, '', 1, '', '', '', 0, 1, 1)", "do not share a database" },
@@ -631,6 +707,11 @@ static void triggers_refuse_what_must_not_change(void **state)
 	put_passing_unit(journal, 1, 1);
 	put(journal, unit_record(2));
 	put(journal, attempt_record(2, 2, 1));
+	put(journal, label_record(1, 1, 1, NULL));
+	put(journal, label_state_record(1, 1, LABEL_SENT));
+	put(journal, label_state_record(1, 1, LABEL_VOID));
+	put(journal, label_record(2, 1, 2, "torn"));
+	put(journal, scan_record(1, 1, 1, 1, "void"));
 	journal_close(journal);
 	db = plain_open(place->path);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -1123,6 +1204,7 @@ int main(void)
 		TEST(the_lock_of_a_killed_station_is_gone_with_it),
 		TEST(a_damaged_database_is_refused_after_a_crash),
 		TEST(an_older_database_is_backed_up_and_migrated),
+		TEST(a_record_of_the_first_version_with_data_gets_labels),
 		TEST(a_migration_that_fails_changes_nothing),
 		TEST(the_documented_schema_is_the_sum_of_the_migrations),
 		TEST(every_table_is_strict_and_every_setting_holds),

@@ -197,6 +197,27 @@ static inline struct journal_record cert_record(int64_t unit, enum journal_cert_
 		.at_us = T0 + 50 * S } };
 }
 
+static inline struct journal_record label_record(int64_t label, int64_t unit, unsigned copy, const char *reason)
+{
+	struct journal_record r = { .kind = JOURNAL_LABEL, .label = { .label = label, .unit = unit, .copy = copy, .kind = "file",
+		.template = "t", .reason = reason, .actor = "0417", .at_us = T0 + 110 * S } };
+
+	memset(r.label.digest, (int)(16 * unit) + 1, sizeof(r.label.digest));
+	return r;
+}
+
+static inline struct journal_record label_state_record(int64_t label, int64_t unit, enum journal_label_state state)
+{
+	return (struct journal_record){ .kind = JOURNAL_LABEL_STATE, .label_state = { .label = label, .unit = unit,
+		.state = state, .actor = "0417", .at_us = T0 + 111 * S + state } };
+}
+
+static inline struct journal_record scan_record(int64_t scan, int64_t batch, int64_t unit, int64_t label, const char *verdict)
+{
+	return (struct journal_record){ .kind = JOURNAL_LABEL_SCAN, .label_scan = { .scan = scan, .batch = batch, .unit = unit,
+		.label = label, .verdict = verdict, .actor = "0417", .at_us = T0 + 120 * S + scan } };
+}
+
 static inline struct journal_record batch_end_record(const char *state)
 {
 	return (struct journal_record){ .kind = JOURNAL_BATCH_END, .batch_end = { .state = state, .makespan_us = 12 * S,

@@ -44,6 +44,8 @@ enum journal_phase { PHASE_INTENT, PHASE_PREPARED, PHASE_COMMITTED };
 	X(SIGHTING, sighting)        \
 	X(RADIO, radio)              \
 	X(GUARD, guard)              \
+	X(LINK, link)                \
+	X(NETWORK, network)          \
 	X(LABEL, label)              \
 	X(LABEL_STATE, label_state)  \
 	X(LABEL_SCAN, label_scan)    \
@@ -162,6 +164,39 @@ struct journal_guard {
 	const char *guard, *detail;
 	int64_t at_us;
 };
+struct journal_link {			/* a link through a device's own access point has come up */
+	int64_t attempt, unit;
+	unsigned n;			/* 1, 2, ... within the attempt */
+	const char *method;		/* "micro-ap", "pin", "https" */
+	bool ad_hoc;
+	uint8_t bssid[6];
+	struct journal_blob ssid;
+	uint16_t freq_mhz;
+	const char *security;		/* of the access point: "open", "wpa2", "wpa2+pmf" */
+	const char *secret;		/* "label", "record", "none": where it came from */
+	const char *cipher;		/* what protects requests and responses */
+	bool has_certificate;
+	uint8_t certificate_sha256[32];
+	uint32_t join_us, address_us, connect_us, secure_us;
+	int64_t at_us;
+};
+enum journal_observed { OBSERVED_NO, OBSERVED_SEEN, OBSERVED_KEY_VERIFIED };
+struct journal_network {		/* the network that a device was given, and how it is known to have joined it */
+	int64_t attempt, unit;
+	struct journal_blob ssid;
+	const char *security;
+	unsigned heard, candidates;
+	bool picked;			/* bssid, freq_mhz, rssi_dbm hold */
+	uint8_t bssid[6];
+	uint16_t freq_mhz;
+	int rssi_dbm;
+	const char *reason;
+	bool joined;			/* joined_us holds */
+	uint32_t joined_us;
+	enum journal_observed observed;
+	bool reported;
+	int64_t at_us;
+};
 struct journal_label {			/* a label is asked for; its unit has passed */
 	int64_t label, unit;
 	unsigned copy;			/* 1, 2, ... of this unit and template; the one before is void by then */
@@ -221,6 +256,8 @@ struct journal_record {
 		struct journal_sighting sighting;
 		struct journal_radio radio;
 		struct journal_guard guard;
+		struct journal_link link;
+		struct journal_network network;
 		struct journal_label label;
 		struct journal_label_state_change label_state;
 		struct journal_label_scan label_scan;

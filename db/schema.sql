@@ -1,5 +1,5 @@
 -- The record as it is: the sum of db/migrations, with its explanation (tests/unit/journal.c compares the two).
--- application_id 0x4d494c4c ("MILL"), user_version 2, WAL, synchronous=FULL, foreign_keys. docs/audit.md is the manual.
+-- application_id 0x4d494c4c ("MILL"), user_version 3, WAL, synchronous=FULL, foreign_keys. docs/audit.md is the manual.
 --
 -- Times *_us are microseconds since 1970 in UTC, or durations. Causes are those of agent/wire/cause.h, as number, name and
 -- class ("side"). A row is written once; what may change, and how far, the triggers at the end say.
@@ -268,6 +268,55 @@ CREATE TABLE radio (
 	PRIMARY KEY (session, radio)
 ) STRICT, WITHOUT ROWID;
 
+-- A link through a device's own access point (BSS), each time that it came up in an attempt. Durations are from one stage
+-- to the next.
+CREATE TABLE link (
+	attempt            INTEGER NOT NULL REFERENCES attempt,
+	n                  INTEGER NOT NULL CHECK (n > 0),
+	method             TEXT NOT NULL CHECK (method IN ('micro-ap', 'pin', 'https')),
+	kind               TEXT NOT NULL CHECK (kind IN ('infrastructure', 'ad-hoc')),
+	bssid              BLOB NOT NULL CHECK (length(bssid) = 6),
+	ssid               BLOB NOT NULL CHECK (length(ssid) <= 32),
+	freq_mhz           INTEGER NOT NULL,
+	-- of the access point: open, wpa2, wpa2+pmf
+	security           TEXT NOT NULL,
+	-- where its passphrase or PIN came from
+	secret             TEXT NOT NULL CHECK (secret IN ('label', 'record', 'none')),
+	-- what protects requests and responses
+	cipher             TEXT NOT NULL,
+	-- of the device's TLS server; NULL: none was shown
+	certificate_sha256 BLOB CHECK (length(certificate_sha256) = 32),
+	-- authentication, association, 4-way handshake; then DHCP; then TCP; then TLS or SPAKE2+
+	join_us            INTEGER NOT NULL,
+	address_us         INTEGER NOT NULL,
+	connect_us         INTEGER NOT NULL,
+	secure_us          INTEGER NOT NULL,
+	at_us              INTEGER NOT NULL,
+	PRIMARY KEY (attempt, n)
+) STRICT, WITHOUT ROWID;
+
+-- Which network of its scan list a device was given, why, and how it is known to have joined it.
+CREATE TABLE network (
+	attempt    INTEGER PRIMARY KEY REFERENCES attempt,
+	ssid       BLOB NOT NULL CHECK (length(ssid) BETWEEN 1 AND 32),
+	security   TEXT NOT NULL,
+	-- networks in the scan list, and those of them that are the one of the job
+	heard      INTEGER NOT NULL,
+	candidates INTEGER NOT NULL,
+	-- of the one that was picked; NULL: the device has no scan list, or joined another access point of it unseen
+	bssid      BLOB CHECK (length(bssid) = 6),
+	freq_mhz   INTEGER,
+	rssi_dbm   INTEGER,
+	reason     TEXT NOT NULL,
+	-- by the device's own clock, from JOIN to joined; NULL: it was not to join
+	joined_us  INTEGER,
+	-- by the station, on the air: its frames, or also that it holds the network's key (MIC of message 2)
+	observed   TEXT NOT NULL CHECK (observed IN ('no', 'seen', 'key-verified')),
+	-- by the device, signed with the key of its certificate
+	reported   INTEGER NOT NULL CHECK (reported IN (0, 1)),
+	at_us      INTEGER NOT NULL
+) STRICT;
+
 -- What stopped the admission of devices, and why.
 CREATE TABLE guard (
 	guard_id INTEGER PRIMARY KEY,
@@ -442,6 +491,15 @@ CREATE TRIGGER receipt_fixed BEFORE UPDATE ON receipt
 BEGIN SELECT raise(ABORT, 'a receipt never changes'); END;
 CREATE TRIGGER receipt_keep BEFORE DELETE ON receipt
 BEGIN SELECT raise(ABORT, 'a receipt is never deleted'); END;
+
+CREATE TRIGGER link_fixed BEFORE UPDATE ON link
+BEGIN SELECT raise(ABORT, 'a link on record never changes'); END;
+CREATE TRIGGER link_keep BEFORE DELETE ON link
+BEGIN SELECT raise(ABORT, 'a link is never deleted'); END;
+CREATE TRIGGER network_fixed BEFORE UPDATE ON network
+BEGIN SELECT raise(ABORT, 'how a device joined its network never changes'); END;
+CREATE TRIGGER network_keep BEFORE DELETE ON network
+BEGIN SELECT raise(ABORT, 'how a device joined its network is never deleted'); END;
 
 CREATE TRIGGER audit_next BEFORE INSERT ON audit WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM audit)
 BEGIN SELECT raise(ABORT, 'the audit chain only grows at its end'); END;

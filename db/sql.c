@@ -14,7 +14,7 @@
 	extern const char symbol[], symbol##_end[];
 
 #define MIGRATIONS(X) \
-	X(1, 0001_base) X(2, 0002_labels)
+	X(1, 0001_base) X(2, 0002_labels) X(3, 0003_links)
 
 #define QUERIES(X) \
 	X(batch) X(batches) X(certs) X(cycle) X(device) X(evidence) X(failed) X(failures) X(guards) X(life) \

@@ -105,6 +105,13 @@ UPDATE label SET void_us = ?3 WHERE label = ?1 AND unit = ?2 AND void_us IS NULL
 -- :label_scan
 INSERT INTO label_scan (scan, batch, expected, unit, label, verdict, sha256, actor, at_us)
 VALUES (?1, ?2, nullif(?3, 0), nullif(?4, 0), nullif(?5, 0), ?6, ?7, ?8, ?9);
+-- :link
+INSERT INTO link (attempt, n, method, kind, bssid, ssid, freq_mhz, security, secret, cipher, certificate_sha256, join_us, address_us,
+	connect_us, secure_us, at_us)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16);
+-- :network
+INSERT INTO network (attempt, ssid, security, heard, candidates, bssid, freq_mhz, rssi_dbm, reason, joined_us, observed, reported, at_us)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13);
 -- :guard
 INSERT INTO guard (session, guard, detail, at_us) VALUES (?1, ?2, ?3, ?4);
 

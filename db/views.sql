@@ -154,6 +154,12 @@ WITH event (unit, at_us, place, event, detail) AS (
 		FROM receipt
 	UNION ALL SELECT unit, ended_us, 6, 'attempt ' || n || ' ended', outcome || coalesce(', ' || cause_name || ' (' || side ||
 		')', '') || coalesce(' at ' || step, '') || coalesce(': ' || detail, '') FROM attempt WHERE ended_us IS NOT NULL
+	UNION ALL SELECT a.unit, l.at_us, 2, 'link ' || l.n || ' up', printf('%s, %s, %s, BSSID %s on %d MHz%s', l.method, l.security,
+		l.cipher, lower(hex(l.bssid)), l.freq_mhz, coalesce(', certificate ' || lower(hex(l.certificate_sha256)), ''))
+		FROM link AS l JOIN attempt AS a ON a.attempt = l.attempt
+	UNION ALL SELECT a.unit, t.at_us, 3, CASE WHEN t.joined_us IS NULL THEN 'network given' ELSE 'network joined' END,
+		printf('%s; on the air: %s; by its own signed word: %s', t.reason, t.observed,
+		CASE WHEN t.reported THEN 'yes' ELSE 'no' END) FROM network AS t JOIN attempt AS a ON a.attempt = t.attempt
 	UNION ALL SELECT unit, queued_us, 7, printf('label %s %d queued', template, copy), printf('%s by %s%s', kind, actor,
 		coalesce(', again: ' || reason, '')) FROM label
 	UNION ALL SELECT unit, sent_us, 8, printf('label %s %d sent', template, copy), kind FROM label WHERE sent_us IS NOT NULL
@@ -165,7 +171,7 @@ WITH event (unit, at_us, place, event, detail) AS (
 	UNION ALL SELECT CAST(substr(subject, 6) AS INTEGER), at_us, 7, action,
 		CASE action WHEN 'outcome' THEN replace(replace(replace(body, '{"state":"', ''), '","cause":"', ', '), '"}', '')
 		ELSE body END || ' (chain ' || seq || ', ' || actor || ')'
-		FROM audit WHERE subject LIKE 'unit %' AND action NOT IN ('identity', 'attempt', 'receipt', 'certificate',
+		FROM audit WHERE subject LIKE 'unit %' AND action NOT IN ('identity', 'attempt', 'receipt', 'certificate', 'link', 'network',
 			'label', 'label-state', 'label-scan'))
 SELECT e.unit, u.serial, u.mac, u.device_id, e.at_us, e.place AS step,
 	strftime('%Y-%m-%dT%H:%M:%fZ', e.at_us / 1e6, 'unixepoch') AS at, e.event, e.detail
@@ -279,3 +285,21 @@ JOIN (SELECT batch, sum(state = 'passed') AS passed FROM unit GROUP BY batch) AS
 LEFT JOIN unit AS u ON u.batch = b.batch AND u.state = 'passed'
 LEFT JOIN label AS l ON l.unit = u.unit AND l.template = t.template AND l.void_us IS NULL
 GROUP BY b.batch, t.template;
+
+-- How devices were reached through their own access points. Times in milliseconds, each from the stage before it.
+CREATE VIEW v_links AS
+SELECT b.lot, u.serial, a.n AS attempt_n, l.n, l.method, l.kind,
+	lower(printf('%s:%s:%s:%s:%s:%s', substr(hex(l.bssid), 1, 2), substr(hex(l.bssid), 3, 2), substr(hex(l.bssid), 5, 2),
+		substr(hex(l.bssid), 7, 2), substr(hex(l.bssid), 9, 2), substr(hex(l.bssid), 11, 2))) AS bssid,
+	hex(l.ssid) AS ssid_hex, CAST(l.ssid AS TEXT) AS ssid, l.freq_mhz, l.security, l.secret, l.cipher,
+	lower(hex(l.certificate_sha256)) AS certificate_sha256, round(l.join_us / 1e3, 1) AS join_ms,
+	round(l.address_us / 1e3, 1) AS address_ms, round(l.connect_us / 1e3, 1) AS connect_ms,
+	round(l.secure_us / 1e3, 1) AS secure_ms, strftime('%Y-%m-%dT%H:%M:%fZ', l.at_us / 1e6, 'unixepoch') AS at, a.unit, l.attempt
+FROM link AS l JOIN attempt AS a ON a.attempt = l.attempt JOIN batch AS b ON b.batch = a.batch JOIN v_unit AS u ON u.unit = a.unit;
+
+-- Which network each device was given, out of how many, why, and how it is known to have joined it.
+CREATE VIEW v_networks AS
+SELECT b.lot, u.serial, a.n AS attempt_n, hex(t.ssid) AS ssid_hex, CAST(t.ssid AS TEXT) AS ssid, t.security, t.heard, t.candidates,
+	lower(hex(t.bssid)) AS bssid, t.freq_mhz, t.rssi_dbm, t.reason, round(t.joined_us / 1e3, 1) AS joined_ms, t.observed,
+	t.reported, strftime('%Y-%m-%dT%H:%M:%fZ', t.at_us / 1e6, 'unixepoch') AS at, a.unit, t.attempt
+FROM network AS t JOIN attempt AS a ON a.attempt = t.attempt JOIN batch AS b ON b.batch = a.batch JOIN v_unit AS u ON u.unit = a.unit;

@@ -696,6 +696,79 @@ static int put_guard(struct writer *writer, const struct journal_guard *guard)
 			    write_end(&writer->body));
 }
 
+static int put_link(struct writer *writer, const struct journal_link *link)
+{
+	struct write_bind bind = write_bind(writer->statement[WRITE_link]);
+
+	bind_int(&bind, link->attempt);
+	bind_int(&bind, link->n);
+	bind_words(&bind, link->method);
+	bind_words(&bind, link->ad_hoc ? "ad-hoc" : "infrastructure");
+	bind_blob(&bind, link->bssid, sizeof(link->bssid));
+	bind_blob(&bind, link->ssid.at, link->ssid.len);
+	bind_int(&bind, link->freq_mhz);
+	bind_words(&bind, link->security);
+	bind_words(&bind, link->secret);
+	bind_words(&bind, link->cipher);
+	if (link->has_certificate)
+		bind_blob(&bind, link->certificate_sha256, sizeof(link->certificate_sha256));
+	else
+		bind_text(&bind, NULL);
+	bind_int(&bind, link->join_us);
+	bind_int(&bind, link->address_us);
+	bind_int(&bind, link->connect_us);
+	bind_int(&bind, link->secure_us);
+	bind_int(&bind, link->at_us);
+	if (writer_run(writer, bind.statement, "a link") != 0)
+		return -1;
+	write_object(&writer->body);
+	write_number(&writer->body, "attempt", link->attempt);
+	write_number(&writer->body, "n", link->n);
+	write_string(&writer->body, "method", link->method);
+	write_hex(&writer->body, "bssid", link->bssid, sizeof(link->bssid));
+	write_string(&writer->body, "cipher", link->cipher);
+	if (link->has_certificate)
+		write_hex(&writer->body, "certificate", link->certificate_sha256, sizeof(link->certificate_sha256));
+	return audit_unit(writer, link->at_us, "link", link->unit);
+}
+
+static int put_network(struct writer *writer, const struct journal_network *network)
+{
+	static const char *const observed[] = { "no", "seen", "key-verified" };
+	struct write_bind bind = write_bind(writer->statement[WRITE_network]);
+
+	bind_int(&bind, network->attempt);
+	bind_blob(&bind, network->ssid.at, network->ssid.len);
+	bind_words(&bind, network->security);
+	bind_int(&bind, network->heard);
+	bind_int(&bind, network->candidates);
+	if (network->picked) {
+		bind_blob(&bind, network->bssid, sizeof(network->bssid));
+		bind_int(&bind, network->freq_mhz);
+		bind_int(&bind, network->rssi_dbm);
+	} else {
+		bind_text(&bind, NULL);
+		bind_text(&bind, NULL);
+		bind_text(&bind, NULL);
+	}
+	bind_words(&bind, network->reason);
+	if (network->joined)
+		bind_int(&bind, network->joined_us);
+	else
+		bind_text(&bind, NULL);
+	bind_words(&bind, observed[network->observed]);
+	bind_int(&bind, network->reported);
+	bind_int(&bind, network->at_us);
+	if (writer_run(writer, bind.statement, "a network") != 0)
+		return -1;
+	write_object(&writer->body);
+	write_number(&writer->body, "attempt", network->attempt);
+	write_hex(&writer->body, "ssid", network->ssid.at, network->ssid.len);
+	write_string(&writer->body, "observed", observed[network->observed]);
+	write_number(&writer->body, "reported", network->reported);
+	return audit_unit(writer, network->at_us, "network", network->unit);
+}
+
 /* A row of the chain about a unit, by a person. */
 static int audit_label(struct writer *writer, int64_t at_us, const char *actor, const char *action, int64_t unit)
 {
@@ -837,6 +910,8 @@ static int64_t record_at_us(const struct journal_record *record)
 	case JOURNAL_SIGHTING: return record->sighting.last_us;
 	case JOURNAL_RADIO: return 0;
 	case JOURNAL_GUARD: return record->guard.at_us;
+	case JOURNAL_LINK: return record->link.at_us;
+	case JOURNAL_NETWORK: return record->network.at_us;
 	case JOURNAL_LABEL: return record->label.at_us;
 	case JOURNAL_LABEL_STATE: return record->label_state.at_us;
 	case JOURNAL_LABEL_SCAN: return record->label_scan.at_us;

@@ -19,6 +19,7 @@
 	X(cert_installed) X(cert_verified) X(cert_revoked) X(cert_void) X(txn_intent) X(txn_prepared)              \
 	X(txn_committed) X(receipt) X(sighting) X(radio) X(guard) X(batch_end) X(session_result) X(session_end)    \
 	X(label) X(label_sent) X(label_printed) X(label_scanned) X(label_void) X(label_scan)                       \
+	X(link) X(network)                                                                                         \
 	X(audit) X(anchor) X(head)
 
 enum write_statement {

@@ -4,7 +4,7 @@ WITH link AS MATERIALIZED (
 	SELECT seq, session, action, subject, CAST(substr(subject, 6) AS INTEGER) AS unit,
 		CASE WHEN json_valid(body) THEN body ELSE '{}' END AS body
 	FROM audit WHERE session IS NOT NULL
-		AND action IN ('batch-begin', 'batch-resume', 'identity', 'attempt', 'receipt', 'outcome', 'certificate')),
+		AND action IN ('batch-begin', 'batch-resume', 'identity', 'attempt', 'receipt', 'outcome', 'certificate', 'link', 'network')),
 opening AS MATERIALIZED (
 	SELECT seq, session, subject AS lot, json_extract(body, '$.batch') AS batch, json_extract(body, '$.job') AS job,
 		action = 'batch-begin' AS first
@@ -39,6 +39,15 @@ label_read AS MATERIALIZED (
 	SELECT seq, unit, json_extract(body, '$.scan') AS scan, json_extract(body, '$.verdict') AS verdict,
 		json_extract(body, '$.label') AS label
 	FROM about_label WHERE action = 'label-scan'),
+linked AS MATERIALIZED (
+	SELECT seq, unit, json_extract(body, '$.attempt') AS attempt, json_extract(body, '$.n') AS n,
+		json_extract(body, '$.method') AS method, json_extract(body, '$.bssid') AS bssid,
+		json_extract(body, '$.cipher') AS cipher, json_extract(body, '$.certificate') AS certificate
+	FROM link WHERE action = 'link'),
+went_in AS MATERIALIZED (
+	SELECT seq, unit, json_extract(body, '$.attempt') AS attempt, json_extract(body, '$.ssid') AS ssid,
+		json_extract(body, '$.observed') AS observed, json_extract(body, '$.reported') AS reported
+	FROM link WHERE action = 'network'),
 ended AS MATERIALIZED (
 	SELECT seq, unit, json_extract(body, '$.state') AS state FROM link WHERE action = 'certificate')
 SELECT 'job' AS kind, printf('batch %d (lot %s): the job file is not the one that its hash says', batch, lot) AS what
@@ -114,6 +123,24 @@ WHERE (u.state IN ('passed', 'failed', 'quarantined') AND o.state IS NOT u.state
 UNION ALL
 SELECT 'outcome', printf('chain row %d: its unit %d is not in the table', o.seq, o.unit)
 FROM outcome AS o LEFT JOIN unit AS u ON u.unit = o.unit WHERE u.unit IS NULL
+UNION ALL
+SELECT 'link', printf('link %d of attempt %d: the chain does not have it as it is stored', l.n, l.attempt)
+FROM main.link AS l JOIN attempt AS a ON a.attempt = l.attempt
+LEFT JOIN linked AS c ON c.attempt = l.attempt AND c.n = l.n AND c.unit = a.unit AND c.method = l.method
+	AND c.bssid = lower(hex(l.bssid)) AND c.cipher = l.cipher AND c.certificate IS lower(hex(l.certificate_sha256))
+WHERE c.seq IS NULL
+UNION ALL
+SELECT 'link', printf('chain row %d: link %d of attempt %d is not in the table', c.seq, c.n, c.attempt)
+FROM linked AS c LEFT JOIN main.link AS l ON l.attempt = c.attempt AND l.n = c.n WHERE l.n IS NULL
+UNION ALL
+SELECT 'network', printf('network of attempt %d: the chain does not have it as it is stored', t.attempt)
+FROM network AS t JOIN attempt AS a ON a.attempt = t.attempt
+LEFT JOIN went_in AS c ON c.attempt = t.attempt AND c.unit = a.unit AND c.ssid = lower(hex(t.ssid)) AND c.observed = t.observed
+	AND c.reported = t.reported
+WHERE c.seq IS NULL
+UNION ALL
+SELECT 'network', printf('chain row %d: the network of attempt %d is not in the table', c.seq, c.attempt)
+FROM went_in AS c LEFT JOIN network AS t ON t.attempt = c.attempt WHERE t.attempt IS NULL
 UNION ALL
 SELECT 'label', printf('label %d of unit %d: the chain does not have it as it is stored', l.label, l.unit)
 FROM label AS l LEFT JOIN labelled AS c ON c.label = l.label AND c.unit = l.unit AND c.digest = lower(hex(l.digest))

@@ -332,6 +332,11 @@ static void a_label_that_the_chain_does_not_know_is_noticed(void **state)
 		{ "DROP INDEX label_live; UPDATE label SET void_us = NULL WHERE label = 1", "is void, and the table does not say so" },
 		{ "UPDATE label_scan SET verdict = 'right'", "scan 1: the chain does not have it as it is stored" },
 		{ "DELETE FROM label_scan", "its scan 1 is not in the table" },
+		{ "UPDATE link SET cipher = 'NULL'", "link 1 of attempt 1: the chain does not have it as it is stored" },
+		{ "UPDATE link SET certificate_sha256 = NULL", "link 1 of attempt 1: the chain does not have it as it is stored" },
+		{ "DELETE FROM link", "link 1 of attempt 1 is not in the table" },
+		{ "UPDATE network SET observed = 'seen'", "network of attempt 1: the chain does not have it as it is stored" },
+		{ "DELETE FROM network", "the network of attempt 1 is not in the table" },
 	};
 	struct place *place = *state;
 	struct answer answer = { .key = EVP_EC_gen("P-256") };
@@ -343,6 +348,8 @@ static void a_label_that_the_chain_does_not_know_is_noticed(void **state)
 	journal = opened_lot(place, "A");
 	put_passing_unit(journal, 1, 1);
 	put_passing_unit(journal, 2, 2);
+	put(journal, link_record(1, 1, 1));
+	put(journal, network_record(1, 1));
 	put(journal, label_record(1, 1, 1, NULL));
 	put(journal, label_state_record(1, 1, LABEL_SENT));
 	put(journal, label_state_record(1, 1, LABEL_VOID));

@@ -323,12 +323,29 @@ static void passes_sessions_guards_and_openings_are_rows(void **state)
 	assert_row(place->path, "SELECT lot, serial, actor, reason FROM v_pin_openings", "A|AC00002|Eve|returned");
 }
 
+static void how_devices_were_reached_is_on_record(void **state)
+{
+	struct place *place = *state;
+	struct journal *journal = lot_of_eight(place);
+
+	put_passing_unit(journal, 20, 20);
+	put(journal, link_record(20, 20, 1));
+	put_durable(journal, network_record(20, 20));
+	assert_row(place->path, "SELECT serial, method, kind, bssid, ssid, ssid_hex, cipher, substr(certificate_sha256, 1, 4), join_ms, "
+		   "secure_ms FROM v_links", "AC00020|https|infrastructure|02:00:00:00:00:14|AC-1|41432D31|"
+		   "TLS_AES_128_GCM_SHA256|0700|4.0|90.0");
+	assert_row(place->path, "SELECT serial, ssid, heard, candidates, bssid, rssi_dbm, reason, joined_ms, observed, reported "
+		   "FROM v_networks", "AC00020|Hall|9|2|020000000101|-48|strongest of 2|850.0|key-verified|1");
+	assert_row(place->path, "SELECT count(*) FROM v_unit_life WHERE event IN ('link 1 up', 'network joined')", "2");
+	journal_close(journal);
+}
+
 /* The shell of the distribution, on the file of a running station. */
 static void the_plain_shell_answers_from_every_view(void **state)
 {
 	static const char *const views[] = { "v_unit", "v_attempt", "v_unit_batch", "v_batch", "v_batch_yield", "v_pareto", "v_cycle",
 					     "v_radio_health", "v_unit_life", "v_cert_register", "v_pin_coverage", "v_orphan",
-					     "v_session", "v_pass", "v_guard", "v_pin_openings", "v_labels", "v_reprints",
+					     "v_session", "v_pass", "v_guard", "v_pin_openings", "v_labels", "v_reprints", "v_links", "v_networks",
 					     "v_label_scans", "v_label_coverage" };
 	struct place *place = *state;
 	struct journal *journal = lot_of_eight(place);
@@ -339,6 +356,8 @@ static void the_plain_shell_answers_from_every_view(void **state)
 	put(journal, (struct journal_record){ .kind = JOURNAL_GUARD, .guard = { "disk", "full", T0 } });
 	put(journal, (struct journal_record){ .kind = JOURNAL_AUDIT, .audit = { "Eve", "pin-reveal", "unit 20",
 	    "{\"serial\":\"AC00020\",\"reason\":\"returned\"}", T0 + 130 * S } });
+	put(journal, link_record(20, 20, 1));
+	put(journal, network_record(20, 20));
 	put(journal, label_record(1, 20, 1, NULL));
 	put(journal, label_state_record(1, 20, LABEL_VOID));
 	put(journal, label_record(2, 20, 2, "torn"));
@@ -349,7 +368,7 @@ static void the_plain_shell_answers_from_every_view(void **state)
 		print_message("skipped: there is no sqlite3 shell here\n");
 		skip();
 	}
-	assert_row(place->path, "SELECT count(*) FROM sqlite_schema WHERE type = 'view'", "20");
+	assert_row(place->path, "SELECT count(*) FROM sqlite_schema WHERE type = 'view'", "22");
 	for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
 		snprintf(command, sizeof(command), "sqlite3 -bail '%s' 'PRAGMA trusted_schema = 0; SELECT count(*) > 0 FROM "
 			 "(SELECT * FROM %s)' 2>&1", place->path, views[i]);
@@ -375,6 +394,7 @@ int main(void)
 		TEST(the_register_has_every_certificate_and_says_which_are_loose),
 		TEST(a_good_lot_has_no_orphans_and_each_contradiction_is_one),
 		TEST(what_is_heard_again_adds_up),
+		TEST(how_devices_were_reached_is_on_record),
 		TEST(labels_reprints_and_scans_are_counted_by_hand),
 		TEST(passes_sessions_guards_and_openings_are_rows),
 		TEST(the_plain_shell_answers_from_every_view),

@@ -516,7 +516,7 @@ static void make_first_version(struct place *place, const struct sql_migration *
 	sqlite3 *then = NULL, *now;
 	char *left, *right;
 
-	plain_exec(place->path, "DROP TABLE label_scan; DROP TABLE label; PRAGMA user_version = 1;");
+	plain_exec(place->path, "DROP TABLE network; DROP TABLE link; DROP TABLE label_scan; DROP TABLE label; PRAGMA user_version = 1;");
 	assert_int_equal(sqlite3_open(":memory:", &then), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(then, first->text, NULL, NULL, NULL), SQLITE_OK);
 	now = plain_open(place->path);
@@ -567,7 +567,7 @@ static void a_migration_that_fails_changes_nothing(void **state)
 	journal_close(journal);
 	open_with(place, bad_migration, &store, -STORE_UNAVAILABLE);
 	assert_non_null(strstr(place->error, "no such table: nowhere"));
-	assert_row(place->path, "PRAGMA user_version", "2");
+	assert_row(place->path, "PRAGMA user_version", "3");
 	assert_row(place->path, "SELECT count(*) FROM sqlite_schema WHERE name = 'pallet'", "0");
 	journal = opened_lot(place, "A");
 	put(journal, unit_record(2));
@@ -639,7 +639,7 @@ static void every_table_is_strict_and_every_setting_holds(void **state)
 	assert_row(place->path, "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND NOT strict",
 		   "0");
 	assert_row(place->path, "PRAGMA application_id", "1296649292");
-	assert_row(place->path, "PRAGMA user_version", "2");
+	assert_row(place->path, "PRAGMA user_version", "3");
 	assert_row(place->path, "SELECT count(*) FROM pragma_foreign_key_check", "0");
 }
 
@@ -680,6 +680,10 @@ static void triggers_refuse_what_must_not_change(void **state)
 		{ "UPDATE session SET seed = 8", "a session that has ended never changes" },
 		{ "UPDATE txn SET committed_us = NULL WHERE txn = 1001", "only goes forward" },
 		{ "UPDATE txn SET operation = 'seal' WHERE txn = 1001", "keeps its unit and operation" },
+		{ "UPDATE link SET cipher = 'x'", "a link on record never changes" },
+		{ "DELETE FROM link", "a link is never deleted" },
+		{ "UPDATE network SET observed = 'seen'", "how a device joined its network never changes" },
+		{ "DELETE FROM network", "how a device joined its network is never deleted" },
 		{ "INSERT INTO label VALUES (9, 2, 1, 'file', 't', randomblob(32), NULL, NULL, 'me', 1, NULL, NULL, NULL, NULL)",
 		  "only a unit that passed gets a label" },
 		{ "UPDATE label SET digest = zeroblob(32)", "a label on record never changes" },
@@ -707,6 +711,8 @@ static void triggers_refuse_what_must_not_change(void **state)
 	put_passing_unit(journal, 1, 1);
 	put(journal, unit_record(2));
 	put(journal, attempt_record(2, 2, 1));
+	put(journal, link_record(1, 1, 1));
+	put(journal, network_record(1, 1));
 	put(journal, label_record(1, 1, 1, NULL));
 	put(journal, label_state_record(1, 1, LABEL_SENT));
 	put(journal, label_state_record(1, 1, LABEL_VOID));

@@ -197,6 +197,22 @@ static inline struct journal_record cert_record(int64_t unit, enum journal_cert_
 		.at_us = T0 + 50 * S } };
 }
 
+static inline struct journal_record link_record(int64_t attempt, int64_t unit, unsigned n)
+{
+	return (struct journal_record){ .kind = JOURNAL_LINK, .link = { .attempt = attempt, .unit = unit, .n = n, .method = "https",
+		.bssid = { 2, 0, 0, 0, 0, (uint8_t)unit }, .ssid = { "AC-1", 4 }, .freq_mhz = 2437, .security = "open",
+		.secret = "none", .cipher = "TLS_AES_128_GCM_SHA256", .has_certificate = true, .certificate_sha256 = { 7 },
+		.join_us = 4000, .address_us = 3000, .connect_us = 2000, .secure_us = 90000, .at_us = T0 + S * attempt } };
+}
+
+static inline struct journal_record network_record(int64_t attempt, int64_t unit)
+{
+	return (struct journal_record){ .kind = JOURNAL_NETWORK, .network = { .attempt = attempt, .unit = unit, .ssid = { "Hall", 4 },
+		.security = "wpa2", .heard = 9, .candidates = 2, .picked = true, .bssid = { 2, 0, 0, 0, 1, 1 }, .freq_mhz = 2412,
+		.rssi_dbm = -48, .reason = "strongest of 2", .joined = true, .joined_us = 850000,
+		.observed = OBSERVED_KEY_VERIFIED, .reported = true, .at_us = T0 + S * attempt } };
+}
+
 static inline struct journal_record label_record(int64_t label, int64_t unit, unsigned copy, const char *reason)
 {
 	struct journal_record r = { .kind = JOURNAL_LABEL, .label = { .label = label, .unit = unit, .copy = copy, .kind = "file",

@@ -16,6 +16,7 @@
 #include "agent/wire/cause.h"
 #include "station/base/log.h"
 #include "station/base/loop.h"
+#include "station/radio/hearing.h"
 #include "station/radio/quirks.h"
 
 #define QUEUE_MAX 256
@@ -89,6 +90,7 @@ struct monitor {
 	uint16_t asked_mhz, drain_mhz;	/* of the tune under way; where we are until it starts */
 	struct list queue[3], in_flight, done, free;
 	size_t in_flight_count;
+	unsigned hear;			/* enum radio_hear */
 	bool reports;			/* has ever given a status */
 	unsigned silent;
 	struct radio_health health;
@@ -416,6 +418,17 @@ static int monitor_tune(struct radio *radio, uint16_t freq_mhz)
 	return 0;
 }
 
+static int monitor_hear(struct radio *radio, unsigned hear)
+{
+	struct monitor *m = of(radio);
+
+	/* One that is gone hears when it is back. */
+	if (m->packet && packet_hear(m->packet, radio->caps.mac, hear) < 0)
+		return -MR_CAUSE_NO_MEMORY;
+	m->hear = hear;
+	return 0;
+}
+
 /* --- receiving ---------------------------------------------------------------------------------------------------- */
 
 /* Frames of one receiver stay in order, so the oldest is meant when the driver renumbered them. */
@@ -465,7 +478,7 @@ static void on_frame(void *ctx, const struct radiotap *about, struct mr_rd frame
 	if (about->status || m->state == LEAVING || m->state == GONE)
 		return;
 	/* Frames from before the filter was set. */
-	if (!mr_equal(frame.at + 4, m->radio.caps.mac, 6) && !(frame.at[4] & 1))
+	if (!hearing_wants(m->radio.caps.mac, m->hear, frame))
 		return;
 	/* Before 6.9 the kernel also hands over what was heard on the channel of the start (K3). */
 	rx.freq_mhz = about->freq_mhz ? about->freq_mhz : here_mhz;
@@ -628,6 +641,8 @@ static void adopt_channels(struct monitor *m, const struct nl80211_phy *phy)
 /* After JOB_UP: its packet object, and where things are. */
 static int adopt_packet(struct monitor *m, struct packet *packet)
 {
+	int error;
+
 	m->at.phy = m->setup.phy;
 	m->at.plain_index = m->setup.plain_index;
 	m->at.second_index = m->setup.second_index;
@@ -635,7 +650,8 @@ static int adopt_packet(struct monitor *m, struct packet *packet)
 	memcpy(m->at.second, m->setup.second, sizeof(m->at.second));
 	m->packet = packet;
 	m->packet_dropped = m->packet_garbage = 0;
-	return loop_watch(m->loop, packet_fd(packet), EPOLLIN, on_packets, m);
+	error = m->hear ? packet_hear(packet, m->radio.caps.mac, m->hear) : 0;
+	return error < 0 ? error : loop_watch(m->loop, packet_fd(packet), EPOLLIN, on_packets, m);
 }
 
 /* The user may close the radio in `back`, so that comes last; not in `tuned`. */
@@ -831,7 +847,7 @@ static void monitor_close(struct radio *radio)
 	free(m);
 }
 
-static const struct radio_ops ops = { monitor_tune, monitor_send, monitor_health, monitor_close };
+static const struct radio_ops ops = { monitor_tune, monitor_send, monitor_hear, monitor_health, monitor_close };
 
 /* In the caller's thread, while the control thread has nothing to do. */
 static int come_up(struct monitor *m, char *error, size_t error_len)
@@ -908,6 +924,7 @@ static struct monitor *create(const struct monitor_options *options)
 	snprintf(m->radio.caps.driver, sizeof(m->radio.caps.driver), "%s", options->where.driver);
 	memcpy(m->radio.caps.mac, options->mac, 6);
 	m->radio.caps.truthful_status = !(options->quirks & QUIRK_STATUS_LIES);
+	m->radio.caps.hears_others = true;
 	for (size_t i = 0; i < 3; i++)
 		list_init(&m->queue[i]);
 	list_init(&m->in_flight);

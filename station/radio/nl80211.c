@@ -622,6 +622,13 @@ int interface_set_mac(const char *name, const uint8_t mac[static 6])
 	return with_interface(name, SIOCSIFHWADDR, &r);
 }
 
+int interface_set_mtu(const char *name, int octets)
+{
+	struct ifreq r = { .ifr_mtu = octets };
+
+	return with_interface(name, SIOCSIFMTU, &r);
+}
+
 /* --- events ------------------------------------------------------------------------------------------------------ */
 
 struct nl80211_events {

@@ -77,6 +77,7 @@ int interface_up(const char *name, bool up);
 int interface_is_up(const char *name);		/* 1, 0, or -errno */
 int interface_mac(const char *name, uint8_t mac[static 6]);
 int interface_set_mac(const char *name, const uint8_t mac[static 6]);
+int interface_set_mtu(const char *name, int octets);
 
 /* What happens to phys and interfaces. */
 enum nl80211_event_kind { NL80211_PHY_NEW, NL80211_PHY_GONE, NL80211_INTERFACE_GONE, NL80211_INTERFACE_DOWN,

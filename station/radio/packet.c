@@ -1,6 +1,7 @@
 #include "station/radio/packet.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "station/radio/hearing.h"
 #include "station/radio/radio.h"
 
 /* libpcap gives each slot of its ring room for a whole snap length: the default of 256 KiB leaves 8 slots. */
@@ -23,21 +25,22 @@ struct packet {
 	struct packet_counts counts;
 };
 
-static int set_filter(pcap_t *pcap, const uint8_t mac[static 6])
+/* Not pcap_setfilter: that shuts the socket for a moment, and a status that comes just then would be missed. */
+int packet_hear(struct packet *packet, const uint8_t mac[static 6], unsigned hear)
 {
 	struct bpf_program program;
-	char text[160], name[18];
-	int result;
+	struct sock_fprog kernel;
+	char text[HEARING_FILTER_MAX];
+	int error = 0;
 
-	snprintf(name, sizeof(name), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
-	snprintf(text, sizeof(text),
-		 /* 0xd0: action; libpcap has no word for it */
-		 "wlan addr1 %s or wlan addr2 %s or (wlan[0] == 0xd0 and wlan addr1 ff:ff:ff:ff:ff:ff)", name, name);
-	if (pcap_compile(pcap, &program, text, 1, PCAP_NETMASK_UNKNOWN) < 0)
-		return -1;
-	result = pcap_setfilter(pcap, &program);
+	hearing_filter(text, sizeof(text), mac, hear);
+	if (pcap_compile(packet->pcap, &program, text, 1, PCAP_NETMASK_UNKNOWN) < 0)
+		return -EINVAL;
+	kernel = (struct sock_fprog){ .len = (unsigned short)program.bf_len, .filter = (void *)program.bf_insns };
+	if (setsockopt(pcap_fileno(packet->pcap), SOL_SOCKET, SO_ATTACH_FILTER, &kernel, sizeof(kernel)) < 0)
+		error = -errno;
 	pcap_freecode(&program);
-	return result;
+	return error;
 }
 
 static int fail(struct packet *packet, int error, const char *why, char *text, size_t text_len)
@@ -67,8 +70,11 @@ int packet_open(struct packet **out, const char *interface, const uint8_t *mac, 
 			    status == PCAP_ERROR ? pcap_geterr(packet->pcap) : pcap_statustostr(status), error, error_len);
 	if (pcap_datalink(packet->pcap) != DLT_IEEE802_11_RADIO)
 		return fail(packet, -ENOTSUP, "the interface gives no radiotap header", error, error_len);
-	if ((mac && set_filter(packet->pcap, mac) < 0) || pcap_setnonblock(packet->pcap, 1, text) < 0)
-		return fail(packet, -EIO, pcap_geterr(packet->pcap), error, error_len);
+	if (pcap_setnonblock(packet->pcap, 1, text) < 0)
+		return fail(packet, -EIO, text, error, error_len);
+	status = mac ? packet_hear(packet, mac, 0) : 0;
+	if (status < 0)
+		return fail(packet, status, "the kernel takes no filter", error, error_len);
 	/* Our own frames as they leave are of no use: their status comes back by itself. */
 	(void)setsockopt(pcap_fileno(packet->pcap), SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on));
 	(void)setsockopt(pcap_fileno(packet->pcap), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));

@@ -17,10 +17,12 @@ struct packet;
 typedef void packet_fn(void *ctx, const struct radiotap *about, struct mr_rd frame);
 
 /*
- * `mac`: lets pass frames to it, statuses of frames from it, and action frames to all; NULL: everything.
+ * `mac`: lets pass what hearing_filter says for it, and at first nothing of others; NULL: everything.
  * 0, or -errno with the reason in `error`.
  */
 int packet_open(struct packet **out, const char *interface, const uint8_t *mac, char *error, size_t error_len);
+/* `hear`: enum radio_hear. From one frame to the next: no status is missed. 0, or -errno and all is as before. */
+int packet_hear(struct packet *packet, const uint8_t mac[static 6], unsigned hear);
 void packet_close(struct packet *packet);
 int packet_fd(const struct packet *packet);
 

@@ -40,6 +40,7 @@ struct radio_caps {
 	bool simulated;
 	bool acknowledges;		/* answers frames to `mac` with an ACK */
 	bool truthful_status;		/* `acked` means that the peer acknowledged */
+	bool hears_others;		/* frames between others reach it, where they are asked for (radio_hear) */
 	uint32_t switch_us;		/* channel switch time as last measured */
 	size_t channel_count;
 	struct radio_channel channels[RADIO_CHANNELS_MAX];
@@ -50,6 +51,16 @@ struct radio_rx {
 	int8_t rssi_dbm;
 	uint8_t rate_500kbps;		/* radiotap unit: 2 = 1 Mb/s, 12 = 6 Mb/s */
 	uint64_t time_us;		/* end of the frame, loop time */
+};
+
+/*
+ * What a radio hands over beside frames to its own address and action frames to all, which it always does. Nothing
+ * else is received, whatever is on the channel: on a real adapter the kernel drops it. Control frames never are.
+ */
+enum radio_hear {
+	RADIO_HEAR_NETWORKS = 1,	/* beacons; probe responses to anybody; probe requests to all */
+	RADIO_HEAR_JOINS = 2,		/* between others: authentication, (re)association, their ends, EAPOL in clear */
+	RADIO_HEAR_GROUP = 4,		/* data frames to group addresses, which ARP and DHCP go by */
 };
 
 /* Bulk frames never delay a handshake: each class is sent before the next one. */
@@ -83,6 +94,7 @@ struct radio_events {
 struct radio_ops {
 	int (*tune)(struct radio *radio, uint16_t freq_mhz);
 	int (*send)(struct radio *radio, struct mr_rd frame, const struct radio_tx *tx);
+	int (*hear)(struct radio *radio, unsigned hear);
 	void (*health)(const struct radio *radio, struct radio_health *out);
 	void (*close)(struct radio *radio);
 };
@@ -110,6 +122,12 @@ static inline int radio_send(struct radio *radio, struct mr_rd frame, const stru
 {
 	return radio->ops->send(radio, frame, tx);
 }
+
+/*
+ * From now on `hear` (enum radio_hear, or-ed; 0 as after opening), also when it has been gone and is back. On a busy
+ * channel each kind costs what there is of it. 0; -MR_CAUSE_NO_MEMORY: as before.
+ */
+static inline int radio_hear(struct radio *radio, unsigned hear) { return radio->ops->hear(radio, hear); }
 
 static inline void radio_health(const struct radio *radio, struct radio_health *out) { radio->ops->health(radio, out); }
 static inline void radio_close(struct radio *radio) { radio->ops->close(radio); }

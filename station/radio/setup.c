@@ -10,6 +10,7 @@
 #include "station/radio/quirks.h"
 
 #define KERNEL_6_9 0x0609
+#define MTU 2304	/* IEEE 802.11-2020 9.2.4.7.1; the kernel's greatest */
 
 const char *setup_rung_name(enum setup_rung rung)
 {
@@ -144,6 +145,12 @@ int setup_up(struct setup *setup, uint32_t phy, enum setup_rung rung, const uint
 	error = take_down_others(setup);
 	if (error == 0)
 		error = add(setup, setup->plain, NL80211_IFTYPE_MONITOR, false, &setup->plain_index);
+	if (error == 0) {
+		/* A new interface takes 1,500 octets with the radiotap header, too few for an IP packet of 1,500 in its frame. */
+		error = interface_set_mtu(setup->plain, MTU);
+		if (error < 0)
+			fail(setup, error, "%s takes no frames of full length", setup->plain);
+	}
 	if (error == 0 && rung != SETUP_PLAIN) {
 		error = add(setup, setup->second, second_type[rung], rung == SETUP_ACTIVE, &setup->second_index);
 		if (error == 0) {

@@ -11,6 +11,7 @@
 
 #include "agent/wire/cause.h"
 #include "station/air/air.h"
+#include "station/radio/hearing.h"
 
 /* Kernels report no status for a frame that they dropped silently; a driver for libpcap gives up after this long. */
 #define SILENT_DROP_US 200000
@@ -57,6 +58,7 @@ struct simulated {
 	const struct profile *profile;
 	struct air_faults faults;
 	uint16_t true_mhz, asked_mhz;	/* asked: a tune under way */
+	unsigned hear;			/* enum radio_hear */
 	bool plugged, gone_due, back_due;
 	struct { uint64_t cookie, due_us; } silent[SILENT_MAX];	/* frames dropped silently, oldest first */
 	size_t silent_count;
@@ -77,7 +79,7 @@ static void on_received(void *ctx, struct mr_rd frame, const struct radio_rx *rx
 	struct loop *loop = s->loop;
 	enum loop_side side = loop_enter(loop, LOOP_STATION);
 
-	if (s->radio.events.received)
+	if (s->radio.events.received && hearing_wants(s->radio.caps.mac, s->hear, frame))
 		s->radio.events.received(s->radio.events.ctx, &s->radio, frame, rx);
 	(void)loop_enter(loop, side);
 }
@@ -192,6 +194,12 @@ static int simulated_send(struct radio *radio, struct mr_rd frame, const struct 
 	return result;
 }
 
+static int simulated_hear(struct radio *radio, unsigned hear)
+{
+	of(radio)->hear = hear;
+	return 0;
+}
+
 static void simulated_health(const struct radio *radio, struct radio_health *out)
 {
 	air_node_health(((const struct simulated *)(const void *)radio)->node, out);
@@ -208,7 +216,8 @@ static void simulated_close(struct radio *radio)
 	free(s);
 }
 
-static const struct radio_ops ops = { simulated_tune, simulated_send, simulated_health, simulated_close };
+static const struct radio_ops ops = { simulated_tune, simulated_send, simulated_hear, simulated_health,
+				      simulated_close };
 
 static void tell(struct simulated *s, void (*event)(void *ctx, struct radio *radio))
 {
@@ -339,6 +348,7 @@ struct radio *radio_open_simulated(struct air *air, const char *name, const char
 	caps->simulated = true;
 	caps->acknowledges = p->acknowledges;
 	caps->truthful_status = !p->lies;
+	caps->hears_others = p->promiscuous;
 	caps->switch_us = p->switch_us;
 	fill_channels(caps, p->five_ghz);
 	return &s->radio;

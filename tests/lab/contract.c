@@ -33,7 +33,9 @@ struct side {
 	unsigned tries[STATUSES_MAX];
 	struct radio_rx rx;
 	uint8_t last[256];
-	size_t last_len;
+	size_t last_len, whole_len;
+	char kinds[64];			/* of what was received, a letter each */
+	size_t kind_count;
 	unsigned stop_at_statuses;	/* the loop ends by what is waited for; the time-out is a failure's */
 	unsigned stop_at_received, stop_at_tuned, stop_at_gone, stop_at_back;
 };
@@ -55,6 +57,20 @@ static void look(struct side *s)
 		loop_stop(s->loop);
 }
 
+/* For frames of send_kind: b(eacon), p(robe request), r(esponse), a(uthentication), e(apol), d(ata), D(ata to all) ... */
+static char letter_of(struct mr_rd frame)
+{
+	switch (frame.at[0]) {
+	case 0x80: return 'b';
+	case 0x40: return 'p';
+	case 0x50: return 'r';
+	case 0xb0: return 'a';
+	case 0x08: return frame.at[4] & 1 ? 'D' : frame.left > 31 && frame.at[30] == 0x88 && frame.at[31] == 0x8e ? 'e' : 'd';
+	case 0xd0: return 'A';
+	default: return '?';
+	}
+}
+
 static void on_received(void *ctx, struct radio *radio, struct mr_rd frame, const struct radio_rx *rx)
 {
 	struct side *s = ctx;
@@ -64,6 +80,9 @@ static void on_received(void *ctx, struct radio *radio, struct mr_rd frame, cons
 	s->rx = *rx;
 	s->last_len = frame.left < sizeof(s->last) ? frame.left : sizeof(s->last);
 	memcpy(s->last, frame.at, s->last_len);
+	s->whole_len = frame.left;
+	if (s->kind_count < sizeof(s->kinds) - 1)
+		s->kinds[s->kind_count++] = letter_of(frame);
 	look(s);
 }
 
@@ -201,6 +220,21 @@ static int teardown_stage(void **state)
 	return 0;
 }
 
+/* A frame of a kind (first octet of the header) whose body counts up; `body` may set its first octets. */
+static int send_kind(struct side *side, uint8_t kind, const uint8_t to[6], struct mr_rd body, size_t len)
+{
+	uint8_t buf[RADIO_FRAME_MAX] = { kind };
+	struct radio_tx tx = { .rate_500kbps = 12, .retries = 3, .priority = RADIO_NORMAL, .cookie = kind };
+
+	memcpy(buf + 4, to, 6);
+	memcpy(buf + 10, side->radio->caps.mac, 6);
+	memcpy(buf + 16, side->radio->caps.mac, 6);
+	for (size_t i = 24; i < len; i++)
+		buf[i] = (uint8_t)i;
+	mr_copy(buf + 24, body.at, body.left);
+	return radio_send(side->radio, mr_rd_over(buf, len), &tx);
+}
+
 static int send_frame(struct side *side, const uint8_t to[6], unsigned sequence, enum radio_priority priority,
 		      uint64_t cookie)
 {
@@ -240,6 +274,95 @@ static void a_frame_is_heard_as_it_was_sent_and_acknowledged(void **state)
 	assert_int_equal(stage->a.cookies[0], 77);
 	assert_int_equal(stage->a.tries[0], 1);
 	assert_int_equal(stage->a.received, 0);		/* its own frame does not come back as a stranger's */
+}
+
+static void data_frames_of_any_length_pass_both_ways(void **state)
+{
+	static const size_t lens[] = { 28, 60, 1500, 1560, RADIO_FRAME_MAX };
+	struct stage *stage = *state;
+
+	for (unsigned i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+		assert_int_equal(send_kind(&stage->a, 0x08, mac_b, mr_rd_over(NULL, 0), lens[i]), 0);
+		stage->b.stop_at_received = i + 1;
+		assert_true(run(stage, 2000));
+		assert_int_equal(stage->b.whole_len, lens[i]);
+		assert_int_equal(stage->b.last[0], 0x08);
+		assert_int_equal(stage->b.last[27], 27);
+		assert_int_equal(send_kind(&stage->b, 0x08, mac_a, mr_rd_over(NULL, 0), lens[i]), 0);
+		stage->a.stop_at_received = i + 1;
+		assert_true(run(stage, 2000));
+		assert_int_equal(stage->a.whole_len, lens[i]);
+	}
+	assert_false(run(stage, 400));			/* time for the last status */
+	assert_int_equal(stage->a.acked, sizeof(lens) / sizeof(lens[0]));
+	assert_int_equal(stage->b.acked, sizeof(lens) / sizeof(lens[0]));
+}
+
+/* IEEE 802.11-2020 9.2.4.1.3: first octets. */
+enum { PROBE_REQUEST = 0x40, PROBE_RESPONSE = 0x50, BEACON = 0x80, AUTHENTICATION = 0xb0, ACTION = 0xd0, DATA = 0x08 };
+
+/* What the first side hears of the second one's: a letter a frame. */
+static void hears(struct stage *stage, unsigned hear, const char *wanted)
+{
+	static const uint8_t eapol[] = { 0xaa, 0xaa, 3, 0, 0, 0, 0x88, 0x8e, 2, 3, 0, 95 };
+	struct mr_rd plain = { 0 }, key = mr_rd_over(eapol, sizeof(eapol));
+	unsigned statuses = stage->b.statuses;
+
+	assert_int_equal(radio_hear(stage->a.radio, hear), 0);
+	stage->a.kind_count = 0;
+	assert_int_equal(send_kind(&stage->b, BEACON, group, plain, 60), 0);
+	assert_int_equal(send_kind(&stage->b, PROBE_REQUEST, group, plain, 60), 0);
+	assert_int_equal(send_kind(&stage->b, PROBE_RESPONSE, nobody, plain, 60), 0);
+	assert_int_equal(send_kind(&stage->b, AUTHENTICATION, nobody, plain, 60), 0);
+	assert_int_equal(send_kind(&stage->b, DATA, nobody, key, 120), 0);
+	assert_int_equal(send_kind(&stage->b, DATA, nobody, plain, 120), 0);
+	assert_int_equal(send_kind(&stage->b, DATA, group, plain, 120), 0);
+	assert_int_equal(send_kind(&stage->b, ACTION, nobody, plain, 60), 0);
+	assert_int_equal(send_kind(&stage->b, ACTION, group, plain, 60), 0);
+	assert_int_equal(send_kind(&stage->b, DATA, mac_a, plain, 120), 0);
+	stage->b.stop_at_statuses = statuses + 10;
+	assert_true(run(stage, 4000));
+	assert_false(run(stage, 100));			/* the two sides have rings of their own */
+	stage->a.kinds[stage->a.kind_count] = '\0';
+	assert_string_equal(stage->a.kinds, wanted);
+}
+
+static void of_others_it_hears_what_it_was_asked_to_hear(void **state)
+{
+	struct stage *stage = *state;
+	char take[64];
+
+	assert_true(stage->a.radio->caps.hears_others);
+	hears(stage, 0, "Ad");
+	hears(stage, RADIO_HEAR_NETWORKS, "bprAd");
+	hears(stage, RADIO_HEAR_JOINS, "aeAd");
+	hears(stage, RADIO_HEAR_GROUP, "DAd");
+	hears(stage, RADIO_HEAR_NETWORKS | RADIO_HEAR_JOINS | RADIO_HEAR_GROUP, "bpraeDAd");
+	/* It stays asked for when the radio has been away. */
+	snprintf(take, sizeof(take), "ip link set %s down", monitor_setup(stage->a.radio)->plain);
+	assert_int_equal(radio_hear(stage->a.radio, RADIO_HEAR_NETWORKS), 0);
+	assert_int_equal(system(take), 0);
+	stage->a.stop_at_back = 1;
+	assert_true(run(stage, 5000));
+	tune(stage, &stage->a, 2437);
+	hears(stage, RADIO_HEAR_NETWORKS, "bprAd");
+	hears(stage, 0, "Ad");
+}
+
+static void statuses_come_while_it_is_asked_to_hear_more_and_less(void **state)
+{
+	struct stage *stage = *state;
+	unsigned accepted = 0;
+
+	for (unsigned i = 0; i < 50; i++) {
+		accepted += send_frame(&stage->a, mac_b, i, RADIO_NORMAL, i) == 0;
+		assert_int_equal(radio_hear(stage->a.radio, i % 2 ? RADIO_HEAR_NETWORKS : 0), 0);
+		assert_false(run(stage, 1));
+	}
+	assert_int_equal(accepted, 50);
+	stage->a.stop_at_statuses = 50;
+	assert_true(stage->a.statuses == 50 || run(stage, 3000));
+	assert_int_equal(stage->a.acked, 50);
 }
 
 static void what_nobody_acknowledges_is_reported_so(void **state)
@@ -484,6 +607,9 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_radios_of_one_station_prove_each_other),
 		on_stage(a_frame_is_heard_as_it_was_sent_and_acknowledged),
+		on_stage(data_frames_of_any_length_pass_both_ways),
+		on_stage(of_others_it_hears_what_it_was_asked_to_hear),
+		on_stage(statuses_come_while_it_is_asked_to_hear_more_and_less),
 		on_stage(what_nobody_acknowledges_is_reported_so),
 		on_stage(each_accepted_frame_gives_one_status_and_a_full_queue_says_so),
 		on_stage(an_urgent_frame_overtakes_bulk),

@@ -1,7 +1,8 @@
 /*
  * The simulated air against the standard's numbers, and the radio seam on top of it.
  * links: station/air/air.c station/air/medium.c station/air/dcf.c station/air/phy.c station/air/capture.c
- * links: station/air/bystander.c station/radio/simulated.c station/radio/channel.c station/base/loop.c
+ * links: station/air/bystander.c station/radio/simulated.c station/radio/hearing.c
+ * links: station/radio/channel.c station/base/loop.c
  * links: station/base/entropy.c
  */
 #include <setjmp.h>
@@ -1096,9 +1097,10 @@ static void the_radio_keeps_its_contract(void **state)
 	run_until(floor, 50000);
 	assert_string_equal(u.log, "tSs");
 	assert_true(u.cookie[0] == 11 && u.tries[0] == 1 && u.cookie[1] == 12 && u.tries[1] == 4);
-	prepare(device, 77, 100, 12, 0);	/* to somebody else: a monitor hears it */
-	assert_int_equal(send_frame(device), 0);
-	device->frame_len = 0;
+	send_once(device, 77, 100, 12, 0);	/* to somebody else */
+	run_until(floor, 55000);
+	assert_string_equal(u.log, "tSs");
+	send_once(device, 0, 100, 12, 0);	/* to all */
 	run_until(floor, 60000);
 	assert_string_equal(u.log, "tSsr");
 	assert_int_equal(u.received_mhz, 2412);
@@ -1110,6 +1112,90 @@ static void the_radio_keeps_its_contract(void **state)
 	assert_int_equal(u.radio->freq_mhz, 5180);
 	radio_close(u.radio);
 	run_until(floor, 80000);
+	floor_destroy(floor);
+}
+
+/* 9.2.4.1.3: first octets of a beacon, of an authentication, of a data frame, of an action frame. */
+static const uint8_t kinds[4] = { 0x80, 0xb0, 0x08, 0xd0 };
+
+static void send_kinds(struct station *device, unsigned to)
+{
+	for (size_t i = 0; i < 4; i++) {
+		prepare(device, to, 100, 12, 0);
+		device->frame[0] = kinds[i];
+		assert_int_equal(send_frame(device), 0);
+		device->frame_len = 0;
+	}
+}
+
+static void a_radio_hears_of_others_what_it_was_asked_to_hear(void **state)
+{
+	static const struct { unsigned hear; const char *to_all, *to_another; } rows[] = {
+		{ 0, "r", "" },
+		{ RADIO_HEAR_NETWORKS, "rr", "r" },
+		{ RADIO_HEAR_GROUP, "rr", "" },
+		{ RADIO_HEAR_NETWORKS | RADIO_HEAR_JOINS, "rrr", "rr" },
+		{ RADIO_HEAR_NETWORKS | RADIO_HEAR_JOINS | RADIO_HEAR_GROUP, "rrrr", "rr" },
+		{ 0, "r", "" },
+	};
+	struct floor *floor = floor_create(1, NULL);
+	struct user u = open_radio(floor, "ideal", NULL);
+	struct station *device = plain(floor, 3);
+	uint64_t now_us = 10000;
+
+	(void)state;
+	attend(&u);
+	assert_true(u.radio->caps.hears_others);
+	assert_int_equal(tune(&u, 2412), 0);
+	assert_int_equal(air_tune(device->node, 2412), 0);
+	run_until(floor, now_us);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(radio_hear(u.radio, rows[i].hear), 0);
+		memset(u.log, 0, sizeof(u.log));
+		send_kinds(device, 0);
+		run_until(floor, now_us += 10000);
+		assert_string_equal(u.log, rows[i].to_all);
+		memset(u.log, 0, sizeof(u.log));
+		send_kinds(device, 77);
+		run_until(floor, now_us += 10000);
+		assert_string_equal(u.log, rows[i].to_another);
+	}
+	/* It stays asked for when the radio has been away. */
+	assert_int_equal(radio_hear(u.radio, RADIO_HEAR_JOINS), 0);
+	radio_simulated_unplug(u.radio);
+	run_until(floor, now_us += 10000);
+	radio_simulated_replug(u.radio);
+	run_until(floor, now_us += 10000);
+	assert_int_equal(tune(&u, 2412), 0);
+	run_until(floor, now_us += 10000);
+	memset(u.log, 0, sizeof(u.log));
+	send_kinds(device, 77);
+	run_until(floor, now_us += 10000);
+	assert_string_equal(u.log, "r");
+	radio_close(u.radio);
+	floor_destroy(floor);
+}
+
+static void a_radio_that_hears_only_its_own_is_not_made_to_hear_others(void **state)
+{
+	struct floor *floor = floor_create(1, NULL);
+	struct user u = open_radio(floor, "mt7601u", NULL);
+	struct station *device = plain(floor, 3);
+
+	(void)state;
+	attend(&u);
+	assert_false(u.radio->caps.hears_others);
+	assert_int_equal(radio_hear(u.radio, RADIO_HEAR_NETWORKS | RADIO_HEAR_JOINS), 0);
+	assert_int_equal(tune(&u, 2412), 0);
+	assert_int_equal(air_tune(device->node, 2412), 0);
+	run_until(floor, 100000);
+	send_kinds(device, 77);
+	run_until(floor, 200000);
+	assert_string_equal(u.log, "t");
+	send_kinds(device, 0);
+	run_until(floor, 300000);
+	assert_string_equal(u.log, "trrr");	/* all but the data frame */
+	radio_close(u.radio);
 	floor_destroy(floor);
 }
 
@@ -1264,6 +1350,8 @@ int main(void)
 		cmocka_unit_test(radios_on_one_table_disturb_each_other_across_channels),
 		cmocka_unit_test(tshark_finds_no_malformed_frame),
 		cmocka_unit_test(the_radio_keeps_its_contract),
+		cmocka_unit_test(a_radio_hears_of_others_what_it_was_asked_to_hear),
+		cmocka_unit_test(a_radio_that_hears_only_its_own_is_not_made_to_hear_others),
 		cmocka_unit_test(an_unplugged_radio_reports_everything_then_says_gone),
 		cmocka_unit_test(each_profile_has_its_habits),
 		cmocka_unit_test(a_stuck_radio_says_it_moved_and_hears_its_old_channel),

@@ -537,6 +537,8 @@ static enum mr_cause run(struct mr_agent *agent, const struct mr_message *m, str
 	case MR_OP_VERIFY: return on_verify(agent, m, w);
 	case MR_OP_SEAL: return on_seal(agent, m, w);
 	case MR_OP_FINISH: return on_finish(agent, m, w);
+	case MR_OP_NETWORKS:
+	case MR_OP_JOIN: return MR_CAUSE_UNSUPPORTED;
 	}
 	return MR_CAUSE_BAD_REQUEST;
 }

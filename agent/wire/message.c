@@ -84,6 +84,13 @@ static bool attribute_parse(struct mr_rd *in, struct mr_message *out)
 		out->has[id] = true;
 		return out->item_count < MR_SELFTEST_ITEMS_MAX && item_parse(value, &out->items[out->item_count++]);
 	}
+	if (id == MR_AT_NETWORK) {
+		out->has[id] = true;
+		if (out->network_count == MR_NETWORKS_MAX)
+			return false;
+		out->networks[out->network_count++] = value;
+		return true;
+	}
 	if (out->has[id])
 		return false;
 	out->has[id] = true;
@@ -176,6 +183,48 @@ void mr_selftest_item_add(struct mr_wr *w, const struct mr_selftest_item *item)
 	mr_wr_u8(w, item->passed ? 1 : 0);
 	mr_wr_le32(w, (uint32_t)item->value);
 	mr_wr_bytes(w, item->name, len);
+}
+
+void mr_network_add(struct mr_wr *w, const struct mr_network *network)
+{
+	attribute_open(w, MR_AT_NETWORK, (size_t)10 + network->ssid_len);
+	mr_wr_bytes(w, network->bssid, 6);
+	mr_wr_le16(w, network->freq_mhz);
+	mr_wr_u8(w, (uint8_t)network->rssi_dbm);
+	mr_wr_u8(w, network->security);
+	mr_wr_bytes(w, network->ssid, network->ssid_len < MR_SSID_MAX ? network->ssid_len : MR_SSID_MAX);
+}
+
+bool mr_network_read(struct mr_rd value, struct mr_network *out)
+{
+	mr_rd_copy(&value, out->bssid, 6);
+	out->freq_mhz = mr_rd_le16(&value);
+	out->rssi_dbm = (int8_t)mr_rd_u8(&value);
+	out->security = mr_rd_u8(&value);
+	out->ssid_len = (uint8_t)(value.left <= MR_SSID_MAX ? value.left : 0);
+	mr_zero(out->ssid, sizeof(out->ssid));
+	mr_rd_copy(&value, out->ssid, out->ssid_len);
+	return !value.bad && value.left == 0;
+}
+
+void mr_join_add(struct mr_wr *w, const struct mr_join *join)
+{
+	attribute_open(w, MR_AT_JOIN, 15);
+	mr_wr_u8(w, join->state);
+	mr_wr_le16(w, join->cause);
+	mr_wr_bytes(w, join->bssid, 6);
+	mr_wr_le16(w, join->freq_mhz);
+	mr_wr_le32(w, join->took_ms);
+}
+
+bool mr_join_read(struct mr_rd value, struct mr_join *out)
+{
+	out->state = mr_rd_u8(&value);
+	out->cause = mr_rd_le16(&value);
+	mr_rd_copy(&value, out->bssid, 6);
+	out->freq_mhz = mr_rd_le16(&value);
+	out->took_ms = mr_rd_le32(&value);
+	return !value.bad && value.left == 0;
 }
 
 bool mr_welcome_parse(struct mr_rd in, struct mr_welcome *out)

@@ -22,7 +22,9 @@
 	X(COMMIT, 6, "commit")			/* TXN -> STAGE: the prepared values are now the device's */     \
 	X(VERIFY, 7, "verify")			/* CHALLENGE -> DIGEST over all committed values, SIGNATURE */   \
 	X(SEAL, 8, "seal")			/* TXN, CHALLENGE -> locks the device; RECEIPT, SIGNATURE */     \
-	X(FINISH, 9, "finish")			/* VERDICT: the record is durable; show it and go silent */
+	X(FINISH, 9, "finish")			/* VERDICT: the record is durable; show it and go silent */      \
+	X(NETWORKS, 10, "networks")		/* NETWORK, one per network in reach; none: ask again in a second */ \
+	X(JOIN, 11, "join")			/* TXN of CREDENTIALS, BSSID: joins when the response has left */
 
 enum mr_operation {
 #define MR_OPERATION_ENUM(name, number, text) MR_OP_##name = number,
@@ -58,7 +60,11 @@ enum mr_operation {
 	X(SELFTEST_ITEM, 24, 6, 40)	/* index u8, passed u8, value i32 le, name */        \
 	X(ENTROPY, 25, 32, 32)                                                               \
 	X(VERDICT, 26, 1, 1)		/* enum mr_verdict */                                \
-	X(RESTARTS, 27, 4, 4)		/* power cycles counted by the device */
+	X(RESTARTS, 27, 4, 4)		/* power cycles counted by the device */             \
+	X(NETWORK, 28, 10, 42)		/* struct mr_network; repeated, strongest first */   \
+	X(JOIN, 29, 15, 15)		/* struct mr_join; absent: never tried */            \
+	X(AP_PASSPHRASE, 30, 8, 63)	/* of the device's own access point; printable */    \
+	X(BSSID, 31, 6, 6)
 
 enum mr_attribute {
 #define MR_ATTRIBUTE_ENUM(name, id, shortest, longest) MR_AT_##name = id,
@@ -68,7 +74,8 @@ enum mr_attribute {
 };
 
 enum mr_stage { MR_STAGE_KEY = 1, MR_STAGE_IDENTITY = 2, MR_STAGE_CREDENTIALS = 4, MR_STAGE_SEALED = 8 };
-enum mr_security { MR_SECURITY_OPEN = 0, MR_SECURITY_WPA2 = 1, MR_SECURITY_WPA3 = 2 };
+enum mr_security { MR_SECURITY_OPEN = 0, MR_SECURITY_WPA2 = 1, MR_SECURITY_WPA3 = 2,
+		   MR_SECURITY_OTHER = 0xff };	/* OTHER: in scan lists only */
 enum mr_verdict { MR_VERDICT_NONE = 0, MR_VERDICT_PASS = 1, MR_VERDICT_RETRY = 2, MR_VERDICT_FAIL = 3,
 		  MR_VERDICT_QUARANTINE = 4 };
 
@@ -81,18 +88,42 @@ struct mr_selftest_item {
 	char name[35];		/* printable ASCII, ends with NUL */
 };
 
+/* One network that the device hears: bssid, freq_mhz le16, rssi_dbm i8, security u8, SSID (the rest). */
+#define MR_NETWORKS_MAX 16
+#define MR_SSID_MAX 32
+struct mr_network {
+	uint8_t bssid[6];
+	uint16_t freq_mhz;
+	int8_t rssi_dbm;
+	uint8_t security;		/* enum mr_security; both WPA2 and WPA3: WPA2 */
+	uint8_t ssid_len;		/* 0: hidden */
+	uint8_t ssid[MR_SSID_MAX];	/* any octets */
+};
+
+/* How the last JOIN went: state u8, cause le16, bssid, freq_mhz le16, took_ms le32. */
+enum mr_join_state { MR_JOIN_IDLE = 0, MR_JOIN_JOINING = 1, MR_JOIN_JOINED = 2, MR_JOIN_FAILED = 3 };
+struct mr_join {
+	uint8_t state;			/* enum mr_join_state */
+	uint16_t cause;			/* FAILED: why, enum mr_cause */
+	uint8_t bssid[6];		/* zeros: not known (yet) */
+	uint16_t freq_mhz;		/* 0: not known (yet) */
+	uint32_t took_ms;		/* from leaving the own access point to the end of the 4-way handshake, or to giving up */
+};
+
 struct mr_message {
 	uint8_t operation;	/* enum mr_operation, without the response bit */
 	bool response;
 	uint16_t cause;		/* responses */
 	uint32_t busy_us;	/* responses */
-	struct mr_rd value[MR_AT_COUNT];	/* at == NULL: absent. SELFTEST_ITEM: use items */
+	struct mr_rd value[MR_AT_COUNT];	/* at == NULL: absent. SELFTEST_ITEM, NETWORK: use items, networks */
 	bool has[MR_AT_COUNT];
-	size_t item_count;
+	size_t item_count, network_count;
 	struct mr_selftest_item items[MR_SELFTEST_ITEMS_MAX];
+	struct mr_rd networks[MR_NETWORKS_MAX];	/* values, for mr_network_read: a device's stack is small */
 };
 
-/* false: malformed (cut, a length outside the table, a known attribute twice except SELFTEST_ITEM, unknown operation). */
+/* false: malformed (cut, a length outside the table, unknown operation, a known attribute twice except SELFTEST_ITEM
+ * and NETWORK, or one of these more often than there is room). */
 bool mr_message_parse(struct mr_rd in, struct mr_message *out);
 
 /* Builders: a head, then attributes one by one. `w->bad` tells at the end that it did not fit. */
@@ -105,6 +136,11 @@ void mr_attribute_add_u8(struct mr_wr *w, enum mr_attribute id, uint8_t value);
 void mr_attribute_add_u32(struct mr_wr *w, enum mr_attribute id, uint32_t value);
 void mr_attribute_add_u64(struct mr_wr *w, enum mr_attribute id, uint64_t value);
 void mr_selftest_item_add(struct mr_wr *w, const struct mr_selftest_item *item);
+void mr_network_add(struct mr_wr *w, const struct mr_network *network);
+void mr_join_add(struct mr_wr *w, const struct mr_join *join);
+/* The value of a NETWORK or JOIN attribute. false: not of that length. */
+bool mr_network_read(struct mr_rd value, struct mr_network *out);
+bool mr_join_read(struct mr_rd value, struct mr_join *out);
 
 const char *mr_operation_name(uint8_t operation);	/* "unknown" for numbers outside the table */
 
@@ -123,14 +159,17 @@ void mr_welcome_build(struct mr_wr *w, const struct mr_welcome *welcome);
 /*
  * The digests and signatures, the same on both ends. Every field, the label included, is preceded by its length
  * (u16 le); a value that is absent is an empty field. txn: the 8 octets of the attribute.
- *   identity digest     SHA-256("millrace identity", txn, serial, certificate, issuer, salt, iterations le32, w0, L)
+ *   identity digest     SHA-256("millrace identity", txn, serial, certificate, issuer, salt, iterations le32, w0, L,
+ *                       access point's passphrase)
  *   credentials digest  SHA-256("millrace credentials", txn, ssid, security u8, passphrase)
  *   state digest        SHA-256("millrace state", stage u8, identity digest, credentials digest)
- *   verify hash         SHA-256("millrace verify", handshake hash, challenge, state digest): signed by the device key
+ *   verify hash         SHA-256("millrace verify", binding, challenge, state digest): signed by the device key
  *   receipt             version 1 (u8), batch_tag 8, device_id 8, stage u8, txn 8, state digest 32, restarts le32,
  *                       serial (u8 length first)
  *   receipt hash        SHA-256("millrace receipt", challenge, receipt): signed by the device key
- *   status hash         SHA-256("millrace status", handshake hash): signed by the device key if it has one
+ *   status hash         SHA-256("millrace status", binding): signed by the device key if it has one
+ * binding: 32 octets that only the two ends of this channel share, so that a signature serves in no other: Noise's
+ * handshake hash; the TLS exporter (RFC 9266); that of the PIN's key; zeros where there is none (WPA2).
  * The digests are over what the device READ BACK from its storage. Digests cover secrets: they stay inside the
  * session and never go on record in clear (the station keeps HMAC results only).
  */
@@ -138,7 +177,7 @@ struct mr_digest_field {
 	const void *bytes;
 	size_t len;
 };
-#define MR_DIGEST_FIELDS_MAX 8
+#define MR_DIGEST_FIELDS_MAX 9
 /* SHA-256 over `label` and the fields, each with its length. false: longer than MR_MESSAGE_MAX in all, more than
  * MR_DIGEST_FIELDS_MAX fields, or the crypto port failed. */
 bool mr_digest(uint8_t out[static 32], const char *label, const struct mr_digest_field *fields, size_t count);

@@ -52,6 +52,7 @@ bool proof_identity_digest(struct session *s, const struct verifier *v, uint8_t 
 		{ v->iterations, v->has ? 4 : 0 },
 		{ v->w0, v->has ? 32 : 0 },
 		{ v->l, v->has ? 65 : 0 },
+		{ NULL, 0 },		/* the access point's passphrase: not given by this station yet */
 	};
 
 	return mr_digest(out, "millrace identity", fields, sizeof(fields) / sizeof(fields[0]));

@@ -66,7 +66,7 @@ static void one_step(struct peer *p, struct mr_rd *script)
 	case 5:		/* a request of a station with the keys: any octets at all */
 		octets = part(script, (size_t)size * 8);
 		w = mr_wr_over(request, sizeof(request));
-		mr_wr_u8(&w, (uint8_t)(1 + kind / 8 % 9));
+		mr_wr_u8(&w, (uint8_t)(1 + kind / 8 % 11));
 		mr_wr_bytes(&w, octets.at, octets.left);
 		(void)peer_asks(p, &w);
 		break;

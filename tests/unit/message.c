@@ -147,7 +147,7 @@ static void an_operation_outside_the_table_is_refused_and_named_unknown(void **s
 	(void)state;
 	for (unsigned op = 0; op < 256; op++) {
 		uint8_t octets[7] = { (uint8_t)op };
-		bool known = (op & 0x7f) >= MR_OP_STATUS && (op & 0x7f) <= MR_OP_FINISH;
+		bool known = (op & 0x7f) >= MR_OP_STATUS && (op & 0x7f) <= MR_OP_JOIN;
 
 		assert_int_equal(mr_message_parse(mr_rd_over(octets, op & 0x80 ? 7 : 1), &m), known);
 		if (op < 0x80)
@@ -191,6 +191,65 @@ static void self_test_items_keep_sign_and_name_and_there_are_eight_at_most(void 
 	mr_selftest_item_add(&w, &item);
 	assert_true(mr_message_parse(mr_wr_written(&w), &m));
 	assert_string_equal(m.items[0].name, "nn");
+}
+
+static void networks_keep_their_octets_and_there_are_sixteen_at_most(void **state)
+{
+	struct mr_network network = { { 2, 0x4d, 0x52, 9, 8, 7 }, 5180, -71, MR_SECURITY_OTHER, 3, "a\0\xff" }, back;
+	uint8_t buf[1024], want[32];
+	struct mr_wr w = mr_wr_over(buf, sizeof(buf));
+	struct mr_message m;
+
+	(void)state;
+	mr_response_begin(&w, MR_OP_NETWORKS);
+	mr_network_add(&w, &network);
+	hex("1c 0d00 024d52090807 3c14 b9 ff 6100ff", want, sizeof(want));
+	assert_int_equal(w.len, 7 + 16);
+	assert_memory_equal(buf + 7, want, 16);
+	network.ssid_len = MR_SSID_MAX;
+	for (int i = 1; i < MR_NETWORKS_MAX; i++)
+		mr_network_add(&w, &network);
+	assert_true(w.len <= MR_FRAGMENT_MAX);	/* the fullest list is one fragment */
+	assert_true(mr_message_parse(mr_wr_written(&w), &m));
+	assert_int_equal(m.network_count, MR_NETWORKS_MAX);
+	assert_true(mr_network_read(m.networks[0], &back));
+	assert_memory_equal(back.bssid, network.bssid, 6);
+	assert_int_equal(back.freq_mhz, 5180);
+	assert_int_equal(back.rssi_dbm, -71);
+	assert_int_equal(back.security, MR_SECURITY_OTHER);
+	assert_int_equal(back.ssid_len, 3);
+	assert_memory_equal(back.ssid, "a\0\xff\0", 4);
+	assert_true(mr_network_read(m.networks[15], &back));
+	assert_int_equal(back.ssid_len, MR_SSID_MAX);
+	mr_network_add(&w, &network);
+	assert_false(mr_message_parse(mr_wr_written(&w), &m));
+	network.ssid_len++;
+	w = mr_wr_over(buf, sizeof(buf));
+	mr_network_add(&w, &network);
+	assert_true(w.bad);
+	for (size_t cut = 0; cut < 10; cut++)
+		assert_false(mr_network_read(mr_rd_over(want, cut), &back));
+	assert_false(mr_network_read(mr_rd_over(buf, 43), &back));
+}
+
+static void the_report_of_a_join_has_these_octets(void **state)
+{
+	const struct mr_join join = { MR_JOIN_FAILED, 51, { 1, 2, 3, 4, 5, 6 }, 2412, 70000 };
+	uint8_t buf[32], want[32];
+	struct mr_wr w = mr_wr_over(buf, sizeof(buf));
+	struct mr_join back;
+
+	(void)state;
+	mr_join_add(&w, &join);
+	assert_int_equal(w.len, hex("1d 0f00 03 3300 010203040506 6c09 70110100", want, sizeof(want)));
+	assert_memory_equal(buf, want, w.len);
+	assert_true(mr_join_read(mr_rd_over(buf + 3, 15), &back));
+	assert_memory_equal(&back.bssid, join.bssid, 6);
+	assert_true(back.state == join.state && back.cause == join.cause && back.freq_mhz == join.freq_mhz &&
+		    back.took_ms == join.took_ms);
+	for (size_t cut = 0; cut < 15; cut++)
+		assert_false(mr_join_read(mr_rd_over(buf + 3, cut), &back));
+	assert_false(mr_join_read(mr_rd_over(buf, 16), &back));
 }
 
 static void a_message_that_does_not_fit_is_marked_bad(void **state)
@@ -269,6 +328,8 @@ int main(void)
 		cmocka_unit_test(a_known_attribute_twice_is_refused_and_an_unknown_one_skipped),
 		cmocka_unit_test(an_operation_outside_the_table_is_refused_and_named_unknown),
 		cmocka_unit_test(self_test_items_keep_sign_and_name_and_there_are_eight_at_most),
+		cmocka_unit_test(networks_keep_their_octets_and_there_are_sixteen_at_most),
+		cmocka_unit_test(the_report_of_a_join_has_these_octets),
 		cmocka_unit_test(a_message_that_does_not_fit_is_marked_bad),
 		cmocka_unit_test(the_welcome_is_ten_octets_and_may_grow),
 		cmocka_unit_test(the_credentials_digest_is_the_documented_one),

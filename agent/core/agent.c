@@ -5,7 +5,9 @@
 #include "agent/core/agent.h"
 
 #include "agent/core/operation.h"
+#include "agent/core/pin.h"
 #include "agent/core/session.h"
+#include "agent/core/wifi.h"
 #include "agent/port/crypto.h"
 
 #define HELLO_REPORT_US 1000000		/* the MAC's report on a frame takes at most this long */
@@ -40,6 +42,8 @@ static void enter(struct mr_agent *agent, enum mr_agent_state state, uint64_t de
 	agent->deadline_us = deadline_us;
 }
 
+static bool has_plan(const struct mr_agent *agent) { return agent->config.channel_count > 0; }
+
 static void listen(struct mr_agent *agent)
 {
 	enter(agent, MR_AGENT_LISTENING, agent->freq_mhz != 0 ? UINT64_MAX : now(agent) + TUNE_RETRY_US);
@@ -57,6 +61,11 @@ static void go_home(struct mr_agent *agent)
 	agent->channel = 0;
 	agent->invitable = false;
 	agent->awaited = 0;
+	if (!has_plan(agent)) {		/* no action frames: reached through its access point alone */
+		agent->roam_us = UINT64_MAX;
+		enter(agent, MR_AGENT_SILENT, UINT64_MAX);
+		return;
+	}
 	(void)tune(agent, agent->config.channels[0]);
 	restart_roaming(agent);
 	listen(agent);
@@ -113,11 +122,25 @@ static size_t text_len(const char *text, size_t most)
 	return len;
 }
 
+static bool access_point_is_valid(const struct mr_ap_config *ap)
+{
+	const struct mr_pin_verifier *pin = ap->pin;
+	size_t len = ap->passphrase ? text_len(ap->passphrase, 63) : 8;
+
+	if (ap->method == MR_AP_NONE)
+		return true;
+	return ap->ssid && text_len(ap->ssid, MR_SSID_MAX) <= MR_SSID_MAX && (ap->ssid[0] || !ap->ssid_is_whole) &&
+	       len >= 8 && len <= 63 && (!pin || (pin->salt_len >= 16 && pin->salt_len <= sizeof(pin->salt)));
+}
+
 static bool config_is_valid(const struct mr_agent_config *c)
 {
-	return c->product && text_len(c->product, 32) >= 1 && text_len(c->product, 32) <= 32 && c->hw_rev &&
+	size_t channels_min = c->ap.method == MR_AP_NONE;
+
+	return access_point_is_valid(&c->ap) && c->product && text_len(c->product, 32) >= 1 && text_len(c->product, 32) <= 32 && c->hw_rev &&
 	       text_len(c->hw_rev, 16) <= 16 && c->firmware && text_len(c->firmware, 32) <= 32 && c->station_key &&
-	       c->batch_key && c->channels && c->channel_count >= 1 && c->channel_count <= MR_CHANNELS_MAX;
+	       c->batch_key && (c->channels || c->channel_count == 0) && c->channel_count >= channels_min &&
+	       c->channel_count <= MR_CHANNELS_MAX;
 }
 
 bool mr_agent_init(struct mr_agent *agent, const struct mr_agent_config *config, const struct mr_port *port)
@@ -142,14 +165,34 @@ bool mr_agent_init(struct mr_agent *agent, const struct mr_agent_config *config,
 	agent->restarts = mr_rd_le32(&restarts);
 	if (agent->store.generation > 0)
 		agent->restarts++;
+	mr_pin_start(agent);
 	if (mr_store_has(&agent->store, MR_SECTION_RELEASED)) {
 		agent->verdict = MR_VERDICT_PASS;
 		enter(agent, MR_AGENT_SILENT, UINT64_MAX);
+		mr_wifi_start(agent);
 		return true;
 	}
 	go_home(agent);
-	return agent->freq_mhz != 0;
+	mr_wifi_start(agent);
+	return agent->freq_mhz != 0 || !has_plan(agent);
 }
+
+void mr_agent_radio_back(struct mr_agent *agent)
+{
+	uint16_t freq_mhz = agent->freq_mhz;
+
+	if (!has_plan(agent))
+		return;
+	agent->freq_mhz = 0;
+	if (agent->state == MR_AGENT_SESSION)
+		(void)tune(agent, freq_mhz);
+	else if (mr_agent_finished(agent))
+		enter(agent, MR_AGENT_SILENT, UINT64_MAX);
+	else if (agent->state != MR_AGENT_SILENT)
+		go_home(agent);
+}
+
+void mr_agent_response_left(struct mr_agent *agent) { mr_wifi_response_left(agent); }
 
 static bool is_authentic(struct mr_agent *agent, const struct mr_frame *frame)
 {
@@ -268,7 +311,7 @@ static void on_invite(struct mr_agent *agent, const struct mr_frame *frame)
 		on_repeated_invite(agent, frame);
 		return;
 	}
-	if (agent->state == MR_AGENT_SESSION || !agent->invitable || !mr_equal(invite->nonce, agent->nonce, 8) ||
+	if (agent->state == MR_AGENT_SESSION || agent->borrowed || !agent->invitable || !mr_equal(invite->nonce, agent->nonce, 8) ||
 	    (invite->freq_mhz != 0 && !channel_is_planned(agent, invite->freq_mhz)) || !is_authentic(agent, frame))
 		return;
 	agent->invitable = false;	/* one HELLO, one session */
@@ -352,7 +395,7 @@ void mr_agent_receive(struct mr_agent *agent, struct mr_rd in)
 {
 	struct mr_frame frame;
 
-	if (agent->state == MR_AGENT_SILENT || !mr_frame_parse(in, &frame))
+	if (agent->state == MR_AGENT_SILENT || mr_wifi_is_away(agent) || !mr_frame_parse(in, &frame))
 		return;
 	if (frame.type == MR_CALL) {
 		on_call(agent, &frame);
@@ -428,7 +471,7 @@ static void on_listening_expired(struct mr_agent *agent, uint64_t now_us)
 	}
 }
 
-void mr_agent_expire(struct mr_agent *agent)
+static void expire_frames(struct mr_agent *agent)
 {
 	uint64_t now_us = now(agent);
 
@@ -452,13 +495,30 @@ void mr_agent_expire(struct mr_agent *agent)
 		listen(agent);
 }
 
-uint64_t mr_agent_deadline_us(const struct mr_agent *agent)
+void mr_agent_expire(struct mr_agent *agent)
+{
+	mr_wifi_expire(agent);
+	if (!mr_wifi_is_away(agent))
+		expire_frames(agent);
+	mr_pin_expire(agent);
+}
+
+static uint64_t frames_deadline_us(const struct mr_agent *agent)
 {
 	if (agent->state == MR_AGENT_SESSION)
 		return mr_session_deadline_us(agent);
 	if (agent->state == MR_AGENT_LISTENING && agent->roam_us < agent->deadline_us)
 		return agent->roam_us;
 	return agent->deadline_us;
+}
+
+uint64_t mr_agent_deadline_us(const struct mr_agent *agent)
+{
+	uint64_t at_us = mr_wifi_is_away(agent) ? UINT64_MAX : frames_deadline_us(agent);
+
+	if (mr_wifi_deadline_us(agent) < at_us)
+		at_us = mr_wifi_deadline_us(agent);
+	return mr_pin_deadline_us(agent) < at_us ? mr_pin_deadline_us(agent) : at_us;
 }
 
 const char *mr_agent_serial(const struct mr_agent *agent) { return agent->serial; }

@@ -26,6 +26,38 @@ struct mr_exchange {
 	uint64_t send_us;		/* when to send it again, or to give up on the MAC's report */
 };
 
+/* Standing as an access point, joining a network, coming back (wifi.c). */
+enum mr_wifi_phase {
+	MR_WIFI_STANDING = 1,		/* as an access point, if one is wanted */
+	MR_WIFI_DEPARTING,		/* was told to join: waits until the response has left */
+	MR_WIFI_JOINING,
+	MR_WIFI_GRACE,			/* joined: stays a while, for others to see it */
+	MR_WIFI_CLOSING,		/* finished: waits until the response has left */
+};
+
+struct mr_wifi_state {
+	enum mr_wifi_phase phase;
+	bool up;			/* the access point */
+	uint64_t deadline_us;		/* of the phase; of the next try to put the access point up */
+	uint64_t began_us;		/* joining */
+	uint64_t scan_us;		/* when to look around */
+	uint64_t looked_us;		/* when it last did; 0: never */
+	bool chosen;			/* the JOIN named a BSSID */
+	uint8_t bssid[6];
+	struct mr_join join;		/* of the last JOIN; IDLE: none */
+};
+
+/* The PIN's key agreement and the session under its key (pin.c). Contains secrets. */
+enum mr_pin_state { MR_PIN_CLOSED, MR_PIN_SHARED, MR_PIN_OPEN };
+struct mr_pin {
+	enum mr_pin_state state;
+	uint64_t counter;		/* of the last request */
+	uint64_t deadline_us;		/* MR_PIN_SHARED, MR_PIN_OPEN: closed then */
+	uint64_t pause_us;		/* no attempt before this instant */
+	uint8_t confirm[32];		/* that the other end must send */
+	uint8_t request_key[32], response_key[32], binding[32];
+};
+
 struct mr_agent {
 	struct mr_agent_config config;
 	struct mr_port port;
@@ -47,6 +79,7 @@ struct mr_agent {
 		struct mr_noise noise;		/* MR_AGENT_HANDSHAKE */
 		struct mr_noise_keys keys;	/* MR_AGENT_SESSION */
 	} secret;
+	uint8_t binding[32];		/* of the channel in use: what STATUS and VERIFY sign. Set by whoever opens it */
 	uint64_t lease_us, lease_end_us;
 	struct mr_exchange exchange;
 
@@ -56,6 +89,9 @@ struct mr_agent {
 	uint16_t sequence;
 	uint64_t unknown_us;		/* when those PROGRESS (UNKNOWN) that were sent will have been paid for */
 	char serial[33];
+	struct mr_wifi_state wifi;
+	struct mr_pin pin;
+	bool borrowed;			/* `buf` is in use for a request over HTTP */
 	struct mr_store store;
 	uint8_t buf[MR_MESSAGE_MAX];	/* the request's octets, then the whole frame of the answer; or message 1 */
 };

@@ -1,6 +1,7 @@
 #include "agent/core/operation.h"
 
 #include "agent/core/csr.h"
+#include "agent/core/wifi.h"
 #include "agent/port/crypto.h"
 #include "agent/wire/cause.h"
 #include "agent/wire/hkdf.h"
@@ -31,8 +32,7 @@ void mr_operation_refresh(struct mr_agent *agent)
 	mr_rd_copy(&serial, agent->serial, len);
 }
 
-/* Every change of the store comes through here: with it goes the count of restarts. */
-static enum mr_cause save(struct mr_agent *agent)
+enum mr_cause mr_operation_save(struct mr_agent *agent)
 {
 	struct mr_wr w;
 	bool ok;
@@ -88,7 +88,8 @@ static struct mr_digest_field field(struct mr_rd value)
 static bool section_digest(struct mr_agent *agent, enum mr_section type, uint8_t out[static 32], size_t *len)
 {
 	static const uint8_t identity[] = { MR_AT_TXN, MR_AT_SERIAL, MR_AT_CERTIFICATE, MR_AT_ISSUER, MR_AT_PIN_SALT,
-					    MR_AT_PIN_ITERATIONS, MR_AT_PIN_W0, MR_AT_PIN_L };
+					    MR_AT_PIN_ITERATIONS, MR_AT_PIN_W0, MR_AT_PIN_L,
+					    MR_AT_AP_PASSPHRASE };
 	static const uint8_t credentials[] = { MR_AT_TXN, MR_AT_SSID, MR_AT_SECURITY, MR_AT_PASSPHRASE };
 	bool is_identity = type == MR_SECTION_IDENTITY || type == MR_SECTION_PREPARED_IDENTITY;
 	const uint8_t *ids = is_identity ? identity : credentials;
@@ -161,6 +162,8 @@ static void describe(struct mr_agent *agent, struct mr_wr *w)
 		mr_attribute_add_u8(w, MR_AT_TXN_OPERATION, (uint8_t)open[i].operation);
 	}
 	mr_attribute_add_u32(w, MR_AT_RESTARTS, agent->restarts);
+	if (agent->wifi.join.state != MR_JOIN_IDLE)
+		mr_join_add(w, &agent->wifi.join);
 }
 
 void mr_operation_introduce(struct mr_agent *agent, struct mr_wr *w)
@@ -172,7 +175,7 @@ void mr_operation_introduce(struct mr_agent *agent, struct mr_wr *w)
 
 static enum mr_cause on_status(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
 {
-	const struct mr_digest_field fields[] = { { agent->secret.keys.handshake_hash, 32 } };
+	const struct mr_digest_field fields[] = { { agent->binding, 32 } };
 	uint8_t hash[32], sig[64];
 
 	answer(agent, m, w);
@@ -236,7 +239,7 @@ static enum mr_cause make_key(struct mr_agent *agent, struct mr_rd entropy)
 		mr_wipe(priv, 32);
 		return MR_CAUSE_CRYPTO_FAILED;
 	}
-	return mr_store_close(&agent->store, &w) ? save(agent) : MR_CAUSE_TOO_LONG;
+	return mr_store_close(&agent->store, &w) ? mr_operation_save(agent) : MR_CAUSE_TOO_LONG;
 }
 
 static enum mr_cause on_key(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
@@ -296,7 +299,7 @@ static enum mr_cause prepare(struct mr_agent *agent, const struct mr_message *m,
 		(void)mr_store_reload(&agent->store, &agent->port);
 		return MR_CAUSE_TOO_LONG;
 	}
-	return save(agent);
+	return mr_operation_save(agent);
 }
 
 static enum mr_cause answer_digest(struct mr_agent *agent, const struct mr_message *m, enum mr_section type,
@@ -312,10 +315,27 @@ static enum mr_cause answer_digest(struct mr_agent *agent, const struct mr_messa
 	return MR_CAUSE_OK;
 }
 
+/* IEEE 802.11-2016 J.4.1: 8 to 63 printable characters; or 64 hexadecimal digits, the key itself. */
+static bool passphrase_is_valid(struct mr_rd in)
+{
+	bool key = in.left == 64;
+
+	while (in.left > 0) {
+		uint8_t c = mr_rd_u8(&in);
+		bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+
+		if (c < ' ' || c > '~' || (key && !digit))
+			return false;
+	}
+	return !in.bad;
+}
+
 static bool identity_is_whole(const struct mr_message *m)
 {
 	bool pin = m->has[MR_AT_PIN_SALT];
 
+	if (m->has[MR_AT_AP_PASSPHRASE] && !passphrase_is_valid(m->value[MR_AT_AP_PASSPHRASE]))
+		return false;
 	return m->has[MR_AT_SERIAL] && m->has[MR_AT_CERTIFICATE] && m->has[MR_AT_ISSUER] &&
 	       m->has[MR_AT_PIN_ITERATIONS] == pin && m->has[MR_AT_PIN_W0] == pin && m->has[MR_AT_PIN_L] == pin;
 }
@@ -334,7 +354,7 @@ static bool serial_is_printable(struct mr_rd serial)
 static enum mr_cause on_identity(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
 {
 	static const uint8_t ids[] = { MR_AT_TXN, MR_AT_SERIAL, MR_AT_CERTIFICATE, MR_AT_ISSUER, MR_AT_PIN_SALT,
-				       MR_AT_PIN_ITERATIONS, MR_AT_PIN_W0, MR_AT_PIN_L };
+				       MR_AT_PIN_ITERATIONS, MR_AT_PIN_W0, MR_AT_PIN_L, MR_AT_AP_PASSPHRASE };
 	const uint8_t *priv, *pub;
 	enum mr_cause cause;
 
@@ -348,21 +368,6 @@ static enum mr_cause on_identity(struct mr_agent *agent, const struct mr_message
 		return MR_CAUSE_BAD_REQUEST;
 	cause = prepare(agent, m, MR_SECTION_PREPARED_IDENTITY, ids, sizeof(ids));
 	return cause != MR_CAUSE_OK ? cause : answer_digest(agent, m, MR_SECTION_PREPARED_IDENTITY, w);
-}
-
-/* IEEE 802.11-2016 J.4.1: 8 to 63 printable characters; or 64 hexadecimal digits, the key itself. */
-static bool passphrase_is_valid(struct mr_rd in)
-{
-	bool key = in.left == 64;
-
-	while (in.left > 0) {
-		uint8_t c = mr_rd_u8(&in);
-		bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-
-		if (c < ' ' || c > '~' || (key && !digit))
-			return false;
-	}
-	return !in.bad;
 }
 
 static bool credentials_are_whole(const struct mr_message *m)
@@ -399,10 +404,11 @@ static enum mr_cause on_commit(struct mr_agent *agent, const struct mr_message *
 		return MR_CAUSE_BAD_REQUEST;
 	if (txn_matches(agent, MR_SECTION_PREPARED_IDENTITY, m)) {
 		mr_store_rename(&agent->store, MR_SECTION_PREPARED_IDENTITY, MR_SECTION_IDENTITY);
-		cause = save(agent);
+		mr_store_drop(&agent->store, MR_SECTION_PIN);	/* the tries were at another PIN */
+		cause = mr_operation_save(agent);
 	} else if (txn_matches(agent, MR_SECTION_PREPARED_CREDENTIALS, m)) {
 		mr_store_rename(&agent->store, MR_SECTION_PREPARED_CREDENTIALS, MR_SECTION_CREDENTIALS);
-		cause = save(agent);
+		cause = mr_operation_save(agent);
 	} else if (!txn_matches(agent, MR_SECTION_IDENTITY, m) && !txn_matches(agent, MR_SECTION_CREDENTIALS, m)) {
 		cause = MR_CAUSE_OUT_OF_ORDER;
 	}
@@ -416,7 +422,7 @@ static enum mr_cause on_commit(struct mr_agent *agent, const struct mr_message *
 static enum mr_cause on_verify(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
 {
 	uint8_t state[32], hash[32], sig[64];
-	struct mr_digest_field fields[] = { { agent->secret.keys.handshake_hash, 32 },
+	struct mr_digest_field fields[] = { { agent->binding, 32 },
 					    field(m->value[MR_AT_CHALLENGE]), { state, 32 } };
 
 	if (!m->has[MR_AT_CHALLENGE])
@@ -473,7 +479,7 @@ static enum mr_cause lock(struct mr_agent *agent, const struct mr_message *m)
 		(void)mr_store_reload(&agent->store, &agent->port);
 		return MR_CAUSE_TOO_LONG;
 	}
-	return save(agent);
+	return mr_operation_save(agent);
 }
 
 static enum mr_cause on_seal(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
@@ -513,12 +519,40 @@ static enum mr_cause on_finish(struct mr_agent *agent, const struct mr_message *
 	if (verdict == MR_VERDICT_PASS && mr_store_has(&agent->store, MR_SECTION_SEAL)) {
 		struct mr_wr released = mr_store_open(&agent->store, MR_SECTION_RELEASED);
 
-		cause = mr_store_close(&agent->store, &released) ? save(agent) : MR_CAUSE_TOO_LONG;
+		cause = mr_store_close(&agent->store, &released) ? mr_operation_save(agent) : MR_CAUSE_TOO_LONG;
 	}
 	if (cause != MR_CAUSE_OK)
 		return cause;
 	agent->verdict = verdict;
 	agent->port.indicate(agent->port.ctx, verdict);
+	mr_wifi_finish(agent);
+	answer(agent, m, w);
+	return MR_CAUSE_OK;
+}
+
+static enum mr_cause on_networks(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
+{
+	const struct mr_wifi *wifi = agent->port.wifi;
+	struct mr_network network;
+
+	if (!wifi)
+		return MR_CAUSE_UNSUPPORTED;
+	answer(agent, m, w);
+	for (unsigned i = 0; i < MR_NETWORKS_MAX && wifi->network(agent->port.ctx, i, &network); i++)
+		mr_network_add(w, &network);
+	mr_wifi_look(agent);
+	return MR_CAUSE_OK;
+}
+
+static enum mr_cause on_join(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
+{
+	if (!agent->port.wifi)
+		return MR_CAUSE_UNSUPPORTED;
+	if (txn_is_none(m))
+		return MR_CAUSE_BAD_REQUEST;
+	if (!txn_matches(agent, MR_SECTION_CREDENTIALS, m))
+		return MR_CAUSE_OUT_OF_ORDER;
+	mr_wifi_join(agent, m->value[MR_AT_BSSID].at);
 	answer(agent, m, w);
 	return MR_CAUSE_OK;
 }
@@ -537,8 +571,8 @@ static enum mr_cause run(struct mr_agent *agent, const struct mr_message *m, str
 	case MR_OP_VERIFY: return on_verify(agent, m, w);
 	case MR_OP_SEAL: return on_seal(agent, m, w);
 	case MR_OP_FINISH: return on_finish(agent, m, w);
-	case MR_OP_NETWORKS:
-	case MR_OP_JOIN: return MR_CAUSE_UNSUPPORTED;
+	case MR_OP_NETWORKS: return on_networks(agent, m, w);
+	case MR_OP_JOIN: return on_join(agent, m, w);
 	}
 	return MR_CAUSE_BAD_REQUEST;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "agent/core/agent.h"
+#include "agent/wire/cause.h"
 
 /* Carries out one request and writes the response, cause and time included. `w` may lie over the request. */
 void mr_operation_run(struct mr_agent *agent, struct mr_rd request, struct mr_wr *w);
@@ -14,3 +15,6 @@ void mr_operation_introduce(struct mr_agent *agent, struct mr_wr *w);
 
 /* Takes over from the store what other parts look at. */
 void mr_operation_refresh(struct mr_agent *agent);
+
+/* Every change of the store is written through here: with it goes the count of restarts. */
+enum mr_cause mr_operation_save(struct mr_agent *agent);

@@ -24,6 +24,7 @@ static uint64_t nonce_of(const struct mr_data *data)
 void mr_session_begin(struct mr_agent *agent, const struct mr_noise_keys *keys, uint16_t lease_s)
 {
 	agent->secret.keys = *keys;
+	mr_copy(agent->binding, keys->handshake_hash, sizeof(agent->binding));
 	agent->exchange = (struct mr_exchange){ .send_us = UINT64_MAX };
 	agent->verdict = MR_VERDICT_NONE;
 	agent->lease_us = (lease_s > 0 ? lease_s : 1) * (uint64_t)1000000;
@@ -57,6 +58,8 @@ void mr_session_sent(struct mr_agent *agent, bool acked)
 	agent->awaited = 0;
 	x->send_us = UINT64_MAX;
 	x->delivered = x->delivered || acked;
+	if (x->delivered)
+		mr_agent_response_left(agent);
 	if (x->delivered || x->tries >= SEND_TRIES_MAX || x->tries == 0)
 		return;		/* the station has it, or will poll or call when it is back */
 	x->send_us = now(agent) + ((uint64_t)SEND_SPACING_US << (x->tries - 1));

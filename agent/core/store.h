@@ -29,6 +29,7 @@ enum mr_section {
 	MR_SECTION_PREPARED_CREDENTIALS = 6,
 	MR_SECTION_SEAL = 7,		/* txn 8, restarts at that time le32 */
 	MR_SECTION_RELEASED = 8,	/* empty: sealed and passed, silent for good */
+	MR_SECTION_PIN = 9,		/* wrong PINs in a row (u8); absent: 0 */
 };
 
 /* Layout is ours. Contains secrets. */

@@ -39,3 +39,13 @@ bool mr_aes_gcm_open(const uint8_t key[static 32], const uint8_t iv[static 12], 
 bool mr_p256_public(const uint8_t priv[static 32], uint8_t pub[static 65]);
 bool mr_p256_sign(const uint8_t priv[static 32], const uint8_t hash[static 32], uint8_t sig[static 64]);
 bool mr_p256_verify(const uint8_t pub[static 65], const uint8_t hash[static 32], const uint8_t sig[static 64]);
+
+/*
+ * The group itself, for SPAKE2+ (agent/wire/spake2plus.h); BearSSL's mul and muladd. Scalars: 32 octets big-endian,
+ * 1 to n - 1; points: 65 octets, 0x04 first. false: not so, a point off the curve, or the result is infinity.
+ * `out` may be an input.
+ */
+bool mr_p256_mul(const uint8_t point[static 65], const uint8_t scalar[static 32], uint8_t out[static 65]);
+/* a * x + b * y; `b` NULL: the generator. */
+bool mr_p256_muladd(const uint8_t a[static 65], const uint8_t x[static 32], const uint8_t *b,
+		    const uint8_t y[static 32], uint8_t out[static 65]);

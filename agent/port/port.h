@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/wire/message.h"
+
 /* Work that takes a microcontroller's time. The agent names it before it does it: a board may feed its watchdog,
  * the simulated chip charges the time of its profile. */
 enum mr_work {
@@ -20,10 +22,52 @@ enum mr_work {
 	MR_WORK_STORE_READ,	/* n octets */
 	MR_WORK_STORE_WRITE,	/* n octets, erase included */
 	MR_WORK_SELFTEST,
+	MR_WORK_P256_MUL,	/* one scalar multiplication of any point */
+	MR_WORK_PBKDF2,		/* a passphrase to a key: 4096 rounds of HMAC-SHA1, twice (802.11-2016 J.4.1) */
+	MR_WORK_TLS,		/* a whole handshake as the server */
 	MR_WORK_COUNT
 };
 
 #define MR_STORE_SLOTS 2	/* two copies, written in turn: a torn write loses the newer, never both */
+
+/* What the agent wants the board to stand as. */
+struct mr_access_point {
+	uint8_t ssid[MR_SSID_MAX];
+	uint8_t ssid_len;
+	uint8_t security;		/* MR_SECURITY_OPEN or MR_SECURITY_WPA2 */
+	bool ibss;			/* an ad-hoc network instead; then open */
+	bool tls;			/* the API is at port 443 under TLS, not at port 80 */
+	char passphrase[64];		/* WPA2: 8 to 63 characters, ends with NUL */
+	uint16_t freq_mhz;
+};
+
+/* A network to join. The pointers hold during the call. */
+struct mr_network_choice {
+	const uint8_t *ssid;
+	size_t ssid_len;
+	uint8_t security;		/* enum mr_security, not OTHER */
+	const uint8_t *passphrase;	/* 8 to 63 characters, or 64 hexadecimal digits: the key itself */
+	size_t passphrase_len;
+	const uint8_t *bssid;		/* this access point and no other; NULL: any */
+};
+
+/*
+ * A board whose radio does more than action frames. One radio, so one thing at a time: the agent takes the access
+ * point down before it joins, and leaves before it stands as one again. `ctx` is the port's.
+ */
+struct mr_wifi {
+	bool (*access_point_up)(void *ctx, const struct mr_access_point *ap);	/* false: not now; tried again */
+	void (*access_point_down)(void *ctx);
+	/* Starts looking around; the access point may pause for it. false: not now. */
+	bool (*scan)(void *ctx);
+	/* Network `i` of the last finished scan, strongest first; false: no more. */
+	bool (*network)(void *ctx, unsigned i, struct mr_network *out);
+	bool (*scanning)(void *ctx);
+	/* Starts to join; join_state then tells, up to `leave`. false: not now. */
+	bool (*join)(void *ctx, const struct mr_network_choice *network);
+	void (*join_state)(void *ctx, struct mr_join *out);	/* took_ms is the agent's */
+	void (*leave)(void *ctx);
+};
 
 struct mr_port {
 	void *ctx;
@@ -46,4 +90,5 @@ struct mr_port {
 	void (*operation)(void *ctx, uint8_t operation);
 	/* The verdict for a LED or display: an enum mr_verdict. */
 	void (*indicate)(void *ctx, int verdict);
+	const struct mr_wifi *wifi;	/* NULL: action frames only; or its access point is somebody else's business */
 };

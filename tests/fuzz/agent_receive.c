@@ -3,7 +3,7 @@
  * plaintext from a station that holds the keys, time, lost acknowledgements, failing ports and restarts. At the end
  * the device's storage must still be one it can start from, and its stage never goes backwards but by a fault.
  *
- * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/peer.c
+ * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/wire/spake2plus.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/peer.c
  */
 #include <assert.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * The device against a minimal station: calls, handshake, requests, repeats, power cuts. OpenSSL judges what the
  * device signs. The board's clock and random octets are fixed, so every run is the same run.
  *
- * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/peer.c tests/support/factory.c
+ * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/wire/spake2plus.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/peer.c tests/support/factory.c
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -149,11 +149,11 @@ static void identity_digest(const struct line *l, uint64_t txn, uint8_t out[32])
 	struct mr_wr tw = mr_wr_over(t, 8), iw = mr_wr_over(iterations, 4);
 	struct mr_digest_field fields[] = { f(t, 8), f(SERIAL, strlen(SERIAL)), f(l->certificate, l->certificate_len),
 					    f(l->factory.ca_der, l->factory.ca_len), f(salt, 16), f(iterations, 4),
-					    f(w0, 32), f(l_point, 65) };
+					    f(w0, 32), f(l_point, 65), { NULL, 0 } };
 
 	mr_wr_le64(&tw, txn);
 	mr_wr_le32(&iw, ITERATIONS);
-	assert_true(mr_digest(out, "millrace identity", fields, 8));
+	assert_true(mr_digest(out, "millrace identity", fields, 9));
 }
 
 static void credentials_digest(uint64_t txn, uint8_t out[32])

@@ -4,7 +4,7 @@
  * links: station/air/device.c station/air/air.c station/air/medium.c station/air/dcf.c station/air/phy.c
  * links: station/air/capture.c station/air/bystander.c station/radio/channel.c station/base/loop.c
  * links: station/base/entropy.c agent/port/sim/chip.c agent/port/linux/crypto_openssl.c
- * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/store.c agent/core/csr.c
+ * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/wire/spake2plus.c agent/core/store.c agent/core/csr.c
  * links: agent/core/der.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c
  * links: agent/wire/cause.c tests/support/peer.c tests/support/board.c
  */

@@ -2,7 +2,7 @@
  * The example exchange of docs/protocol.md, octet for octet: who writes another agent or station has these figures to
  * compare with, so they are compared here with what the code does. Run from the top of the tree.
  *
- * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/peer.c
+ * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/wire/spake2plus.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/peer.c
  */
 #include <ctype.h>
 #include <stdarg.h>

@@ -245,6 +245,68 @@ bool mr_p256_public(const uint8_t priv[static 32], uint8_t pub[static 65])
 	return finish(ok, pub, 65);
 }
 
+/* A point of the curve, or NULL: octets that are none, or the point at infinity (which has no 65 octets). */
+static EC_POINT *point_from(const struct fetched *a, const uint8_t octets[static 65])
+{
+	EC_POINT *point = octets[0] == 4 ? EC_POINT_new(a->p256) : NULL;
+
+	if (point && EC_POINT_oct2point(a->p256, point, octets, 65, NULL) == 1)
+		return point;
+	EC_POINT_free(point);
+	return NULL;
+}
+
+static bool point_to(const struct fetched *a, const EC_POINT *point, uint8_t out[static 65])
+{
+	return EC_POINT_is_at_infinity(a->p256, point) == 0 &&
+	       EC_POINT_point2oct(a->p256, point, POINT_CONVERSION_UNCOMPRESSED, out, 65, NULL) == 65;
+}
+
+/* scalar * point; `point` NULL: the generator. One scalar at a time: that is OpenSSL's constant-time way. */
+static EC_POINT *multiply(const struct fetched *a, const uint8_t *octets, const uint8_t scalar[static 32])
+{
+	BIGNUM *k = private_number(a, scalar);
+	EC_POINT *point = octets && k ? point_from(a, octets) : NULL;
+	EC_POINT *out = k && (point || !octets) ? EC_POINT_new(a->p256) : NULL;
+
+	if (out && EC_POINT_mul(a->p256, out, octets ? NULL : k, point, octets ? k : NULL, NULL) != 1) {
+		EC_POINT_free(out);
+		out = NULL;
+	}
+	EC_POINT_clear_free(point);
+	BN_clear_free(k);
+	return out;
+}
+
+bool mr_p256_mul(const uint8_t point[static 65], const uint8_t scalar[static 32], uint8_t out[static 65])
+{
+	const struct fetched *a = algorithms();
+	EC_POINT *product;
+	bool ok;
+
+	ERR_set_mark();
+	product = a ? multiply(a, point, scalar) : NULL;
+	ok = product && point_to(a, product, out);
+	EC_POINT_clear_free(product);
+	return finish(ok, out, 65);
+}
+
+bool mr_p256_muladd(const uint8_t a[static 65], const uint8_t x[static 32], const uint8_t *b,
+		    const uint8_t y[static 32], uint8_t out[static 65])
+{
+	const struct fetched *f = algorithms();
+	EC_POINT *one, *other;
+	bool ok;
+
+	ERR_set_mark();
+	one = f ? multiply(f, a, x) : NULL;
+	other = one ? multiply(f, b, y) : NULL;
+	ok = other && EC_POINT_add(f->p256, one, one, other, NULL) == 1 && point_to(f, one, out);
+	EC_POINT_clear_free(one);
+	EC_POINT_clear_free(other);
+	return finish(ok, out, 65);
+}
+
 /* The provider wants the private number in the machine's own byte order. */
 static EVP_PKEY *private_key(const BIGNUM *d)
 {

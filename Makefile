@@ -26,8 +26,9 @@ ifeq ($(OPT),)
 $(error VARIANT is release, debug, asan or fuzz, not "$(VARIANT)")
 endif
 
-PKGS    := libcrypto libssl sqlite3 yaml-0.1 jansson libnl-3.0 libnl-genl-3.0
-PKGDEF  := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKGS    := libcrypto libssl sqlite3 yaml-0.1 jansson libnl-3.0 libnl-genl-3.0 lwip
+# Other people's headers are not held to our warnings.
+PKGDEF  := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS) 2>/dev/null))
 LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpcap -lm -lpthread
 CPPALL  := -I. $(PKGDEF) $(CPPFLAGS)
 CSTATION := -std=gnu11 -D_GNU_SOURCE $(WARN) $(OPT) $(HARDEN) $(CFLAGS)

@@ -87,16 +87,6 @@ static bool mic_of(const uint8_t *kck, struct mr_rd pdu, uint8_t mic[static 16])
 	return true;
 }
 
-bool eapol_sign(const uint8_t kck[static 16], uint8_t *pdu, size_t len)
-{
-	uint8_t mic[16];
-
-	if (!mic_of(kck, mr_rd_over(pdu, len), mic))
-		return false;
-	mr_copy(pdu + MIC_AT, mic, sizeof(mic));
-	return true;
-}
-
 bool eapol_verify(const uint8_t kck[static 16], struct mr_rd pdu)
 {
 	uint8_t mic[16];
@@ -195,4 +185,24 @@ size_t eapol_unwrap(const uint8_t kek[static 16], struct mr_rd wrapped, uint8_t 
 	if (wrapped.left > EAPOL_DATA_MAX || !aes_unwrap(kek, wrapped.at, wrapped.left, plain))
 		return 0;
 	return wrapped.left - 8;
+}
+
+bool eapol_key_seal(struct mr_wr *w, const struct eapol_key *key, const uint8_t *kck, const uint8_t *kek)
+{
+	uint8_t wrapped[EAPOL_DATA_MAX], mic[16];
+	struct eapol_key k = *key;
+
+	if (k.info & EAPOL_ENCRYPTED) {
+		k.data = mr_rd_over(wrapped, eapol_wrap(kek, key->data, wrapped));
+		w->bad = w->bad || k.data.left == 0;
+	}
+	w->bad = w->bad || w->len > 0;
+	eapol_key_build(w, &k);
+	if (w->bad || ((k.info & EAPOL_MIC) && !mic_of(kck, mr_wr_written(w), mic))) {
+		w->bad = true;
+		return false;
+	}
+	if (k.info & EAPOL_MIC)
+		mr_copy(w->buf + MIC_AT, mic, sizeof(mic));
+	return true;
 }

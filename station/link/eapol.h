@@ -49,11 +49,10 @@ struct eapol_key {
 int eapol_type(struct mr_rd *pdu);
 /* False: no EAPOL-Key PDU of the RSN descriptor (2), cut, or longer than its length. */
 bool eapol_key_parse(struct mr_rd pdu, struct eapol_key *out);
-/* `key.mic` goes out as it stands; sign afterwards. */
-void eapol_key_build(struct mr_wr *w, const struct eapol_key *key);
-
-/* Puts the MIC into a built PDU; verifies one as received (padding cut off). False: another version, or not true. */
-bool eapol_sign(const uint8_t kck[static 16], uint8_t *pdu, size_t len);
+void eapol_key_build(struct mr_wr *w, const struct eapol_key *key);	/* `key->mic` and `key->data` as they stand */
+/* The same into an empty writer, with `data` wrapped when EAPOL_ENCRYPTED and a MIC when EAPOL_MIC. False: it does not fit. */
+bool eapol_key_seal(struct mr_wr *w, const struct eapol_key *key, const uint8_t *kck, const uint8_t *kek);
+/* Of a PDU as received, padding cut off. False: of another descriptor version, or not true. */
 bool eapol_verify(const uint8_t kck[static 16], struct mr_rd pdu);
 
 /* --- key data, 12.7.2 (figure 12-36 on) --- */

@@ -32,6 +32,8 @@ bool wpa_psk(const char *passphrase, const uint8_t *ssid, size_t ssid_len, uint8
 /* 12.7.1.3. `akm`: IEEE80211_AKM_PSK or _PSK_SHA256; `aa`: the authenticator's address, `spa`: the supplicant's. */
 bool wpa_ptk(uint8_t akm, const uint8_t pmk[static 32], const uint8_t aa[static 6], const uint8_t spa[static 6],
 	     const uint8_t anonce[static 32], const uint8_t snonce[static 32], struct wpa_ptk *out);
+/* Descriptor version of EAPOL-Key frames under this AKM, enum eapol_version; table 12-8. */
+uint16_t wpa_version(uint8_t akm);
 /* PRF of 12.7.1.2 (SHA-1) and KDF of 12.7.1.7.2 (SHA-256). `out_len`: 64 at most. */
 bool wpa_prf_sha1(const void *key, size_t key_len, const char *label, struct mr_rd context, uint8_t *out, size_t out_len);
 bool wpa_kdf_sha256(const void *key, size_t key_len, const char *label, struct mr_rd context, uint8_t *out, size_t out_len);
@@ -98,6 +100,7 @@ struct wpa_ap {
 	uint8_t aa[6], spa[6], akm;
 	uint8_t state;			/* enum wpa_ap_state */
 	bool pmf;
+	bool keyed;			/* a handshake has succeeded: `ptk` is in use */
 	uint8_t tries, bad_mics;	/* of the present message; of M2 in this handshake */
 	uint8_t rsne[WPA_RSNE_MAX], rsne_len;	/* ours, as in beacons: goes into M3 */
 	struct ieee80211_rsn rsn;	/* the STA's, as it asked to associate with: M2 must say the same */
@@ -137,11 +140,9 @@ enum wpa_witness_event {
 struct wpa_witness {
 	uint8_t pmk[32], aa[6], spa[6];
 	bool have_m1, have_m2, proven;
-	uint64_t m1_replay, m2_replay;
+	uint64_t m1_first, m1_last;	/* replay counters of M1s with this ANonce */
 	uint8_t anonce[32], snonce[32];
 	struct wpa_ptk ptk;
-	uint8_t m2[256];		/* kept while the ANonce that it answers is not known */
-	uint16_t m2_len;
 };
 
 void wpa_witness_init(struct wpa_witness *w, const uint8_t pmk[static 32], const uint8_t aa[static 6], const uint8_t spa[static 6]);

@@ -15,7 +15,7 @@
 #include "agent/port/tls.h"
 
 #define MR_API_BODY_MAX MR_MESSAGE_MAX
-#define MR_API_HEAD_MAX 320		/* of our responses */
+#define MR_API_HEAD_MAX 704		/* of our responses; those that say what is wrong fit whole */
 #define MR_API_IDLE_US 30000000		/* between requests */
 #define MR_API_REQUEST_US 10000000	/* from its first octet to its last; and for the response to be taken */
 
@@ -38,9 +38,9 @@ struct mr_api {
 	size_t networks, network;	/* GET /v1/networks: how many, and the next one to be written */
 	size_t list_len;		/* octets of the NETWORKS response at the start of the agent's buffer */
 	bool continues;			/* the head is a "100 Continue": the request is still to come */
-	bool answered;			/* a response is under way, or has been pulled and not been reported as sent */
+	bool answers;			/* a response is under way */
 	bool ends;			/* with this response */
-	bool heard;			/* octets of the present request */
+	bool heard;			/* an octet of the present request */
 	uint64_t deadline_us;
 };
 

@@ -516,7 +516,8 @@ static enum mr_cause on_finish(struct mr_agent *agent, const struct mr_message *
 
 	if (verdict == MR_VERDICT_NONE || verdict > MR_VERDICT_QUARANTINE)
 		return MR_CAUSE_BAD_REQUEST;
-	if (verdict == MR_VERDICT_PASS && mr_store_has(&agent->store, MR_SECTION_SEAL)) {
+	if (verdict == MR_VERDICT_PASS && mr_store_has(&agent->store, MR_SECTION_SEAL) &&
+	    !mr_store_has(&agent->store, MR_SECTION_RELEASED)) {
 		struct mr_wr released = mr_store_open(&agent->store, MR_SECTION_RELEASED);
 
 		cause = mr_store_close(&agent->store, &released) ? mr_operation_save(agent) : MR_CAUSE_TOO_LONG;

@@ -114,6 +114,74 @@ static void port_indicate(void *ctx, int verdict)
 	b->verdict = verdict;
 }
 
+static bool wifi_up(void *ctx, const struct mr_access_point *ap)
+{
+	struct board *b = ctx;
+
+	assert(!b->ap_up && !b->joins);
+	b->ap = *ap;
+	b->ap_up = !b->ap_fails;
+	b->ap_ups++;
+	return b->ap_up;
+}
+
+static void wifi_down(void *ctx)
+{
+	struct board *b = ctx;
+
+	assert(b->ap_up);
+	b->ap_up = false;
+}
+
+static bool wifi_scan(void *ctx)
+{
+	struct board *b = ctx;
+
+	b->scanning = !b->scan_fails;
+	b->scans++;
+	return b->scanning;
+}
+
+static bool wifi_scanning(void *ctx) { return ((struct board *)ctx)->scanning; }
+
+static bool wifi_network(void *ctx, unsigned i, struct mr_network *out)
+{
+	struct board *b = ctx;
+
+	if (i < b->network_count)
+		*out = b->networks[i];
+	return i < b->network_count;
+}
+
+static bool wifi_join(void *ctx, const struct mr_network_choice *network)
+{
+	struct board *b = ctx;
+
+	assert(!b->ap_up && !b->joins && network->ssid_len <= MR_SSID_MAX && network->passphrase_len <= 64);
+	memcpy(b->join_ssid, network->ssid, network->ssid_len);
+	b->join_ssid_len = network->ssid_len;
+	if (network->passphrase_len)
+		memcpy(b->join_passphrase, network->passphrase, network->passphrase_len);
+	b->join_passphrase_len = network->passphrase_len;
+	b->join_security = network->security;
+	b->join_chosen = network->bssid != NULL;
+	if (network->bssid)
+		memcpy(b->join_bssid, network->bssid, 6);
+	b->join = (struct mr_join){ .state = MR_JOIN_JOINING };
+	b->joins = !b->join_fails;
+	return b->joins;
+}
+
+static void wifi_join_state(void *ctx, struct mr_join *out) { *out = ((struct board *)ctx)->join; }
+static void wifi_leave(void *ctx) { ((struct board *)ctx)->joins = false; }
+
+void board_give_wifi(struct board *b)
+{
+	b->wifi = (struct mr_wifi){ wifi_up, wifi_down, wifi_scan, wifi_network, wifi_scanning, wifi_join,
+				    wifi_join_state, wifi_leave };
+	b->port.wifi = &b->wifi;
+}
+
 void board_make(struct board *b, uint8_t number, const uint8_t station_key[static 32],
 		const uint8_t batch_key[static 32])
 {
@@ -141,6 +209,7 @@ bool board_start(struct board *b)
 {
 	memset(&b->agent, 0xa5, sizeof(b->agent));
 	b->count = 0;
+	b->ap_up = b->joins = b->scanning = false;
 	return mr_agent_init(&b->agent, &b->config, &b->port);
 }
 

@@ -38,6 +38,19 @@ struct board {
 	jmp_buf *power;			/* set: the next write stops after `power_cut_at` octets and jumps there */
 	size_t power_cut_at;
 
+	/* with board_give_wifi: what the agent asked for, and what the air is to answer */
+	struct mr_wifi wifi;
+	struct mr_access_point ap;
+	bool ap_up, ap_fails, scan_fails, scanning, joins, join_fails;
+	unsigned ap_ups, scans;
+	struct mr_network networks[20];
+	size_t network_count;
+	uint8_t join_ssid[MR_SSID_MAX], join_passphrase[64], join_bssid[6];
+	size_t join_ssid_len, join_passphrase_len;
+	uint8_t join_security;
+	bool join_chosen;
+	struct mr_join join;		/* what the port says of it */
+
 	struct board_frame sent[BOARD_QUEUE];
 	size_t first, count;
 };
@@ -45,6 +58,8 @@ struct board {
 /* A device as it leaves the assembly: blank storage. `number` makes MAC, id and random octets. */
 void board_make(struct board *b, uint8_t number, const uint8_t station_key[static 32],
 		const uint8_t batch_key[static 32]);
+/* Makes it a device that can stand as an access point; the config still says whether it does. */
+void board_give_wifi(struct board *b);
 /* Power on; what was in RAM is gone. */
 bool board_start(struct board *b);
 

@@ -77,10 +77,10 @@ struct sta_counts {
 struct sta *sta_create(const struct sta_config *config, uint64_t now_us);
 void sta_destroy(struct sta *sta);	/* says nothing to the device: sta_leave does */
 
-/* The next frame to be sent now, 0 when there is none. `hold`: the radio is about to leave, no more data. Send all but the
- * EAPOL and management frames as the channel allows; `what` comes back in sta_sent, which must follow. */
+/* The next frame to be sent now, 0 when there is none. `hold`: the radio is about to leave, no more data.
+ * `what` comes back in sta_sent, which must follow; until then there is no other. */
 size_t sta_pull(struct sta *sta, uint8_t frame[static RADIO_FRAME_MAX], bool hold, uint8_t *what, uint64_t now_us);
-bool sta_ready(const struct sta *sta);	/* sta_pull would give something, once more after sta_expire at the deadline */
+bool sta_ready(const struct sta *sta);	/* sta_pull would give something */
 /* The radio's report. `tries` 0: it was never sent, and comes again. */
 void sta_sent(struct sta *sta, uint8_t what, bool acked, unsigned tries, uint64_t now_us);
 

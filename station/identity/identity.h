@@ -111,6 +111,9 @@ int pin_lookup(const struct identity *identity, const char *product, const char 
 #define IDENTITY_PROVER "millrace station"
 int pin_verifier(const char *pin, const char *serial, const uint8_t salt[static 16], uint32_t iterations,
 		 uint8_t w0[static 32], uint8_t l[static 65]);
+/* What the station needs for an exchange with that device: w0 and w1. `salt`: 16 to 32 octets. Wipe them after use. */
+int pin_prover(const char *pin, const char *serial, const uint8_t *salt, size_t salt_len, uint32_t iterations,
+	       uint8_t w0[static 32], uint8_t w1[static 32]);
 
 /* Serial numbers: from a pattern such as "AC1{07}" (a counter of 7 digits) or from a list. */
 struct serial_pool;

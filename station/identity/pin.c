@@ -20,6 +20,7 @@
 #include "station/identity/private.h"
 
 #define ITERATIONS_MIN 1000
+#define ITERATIONS_MAX 1000000	/* a device that asks for more would have the station at its work for seconds */
 #define HALF 40 /* octets: 256 bits and 64 more, so that the reduction shows no bias (RFC 9383 section 3.2)  \
 		 */
 
@@ -223,7 +224,8 @@ static bool reduce(BIGNUM *w, const uint8_t half[static HALF], const BIGNUM *ord
 	return ok;
 }
 
-static bool verifier_of(const uint8_t halves[static 2 * HALF], uint8_t w0[static 32], uint8_t l[static 65])
+/* w0 and w1 from the two halves; L instead of w1 where `l` is wanted. */
+static bool scalars_of(const uint8_t halves[static 2 * HALF], uint8_t w0[static 32], uint8_t *w1, uint8_t *l)
 {
 	EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
 	BN_CTX *ctx = BN_CTX_secure_new();
@@ -236,9 +238,12 @@ static bool verifier_of(const uint8_t halves[static 2 * HALF], uint8_t w0[static
 		BN_set_flags(b, BN_FLG_CONSTTIME);
 	}
 	ok = ok && reduce(a, halves, EC_GROUP_get0_order(group), ctx) &&
-	     reduce(b, halves + HALF, EC_GROUP_get0_order(group), ctx) && BN_bn2binpad(a, w0, 32) == 32 &&
-	     EC_POINT_mul(group, point, b, NULL, NULL, ctx) == 1 &&
-	     EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, l, 65, ctx) == 65;
+	     reduce(b, halves + HALF, EC_GROUP_get0_order(group), ctx) && BN_bn2binpad(a, w0, 32) == 32;
+	if (ok && w1)
+		ok = BN_bn2binpad(b, w1, 32) == 32;
+	if (ok && l)
+		ok = EC_POINT_mul(group, point, b, NULL, NULL, ctx) == 1 &&
+		     EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, l, 65, ctx) == 65;
 	EC_POINT_clear_free(point);
 	BN_clear_free(a);
 	BN_clear_free(b);
@@ -247,8 +252,8 @@ static bool verifier_of(const uint8_t halves[static 2 * HALF], uint8_t w0[static
 	return ok;
 }
 
-int pin_verifier(const char *pin, const char *serial, const uint8_t salt[static 16], uint32_t iterations,
-		 uint8_t w0[static 32], uint8_t l[static 65])
+static int stretch(const char *pin, const char *serial, const uint8_t *salt, size_t salt_len, uint32_t iterations,
+		   uint8_t w0[static 32], uint8_t *w1, uint8_t *l)
 {
 	uint8_t room[128], halves[2 * HALF];
 	struct mr_wr in = mr_wr_over(room, sizeof(room));
@@ -257,17 +262,30 @@ int pin_verifier(const char *pin, const char *serial, const uint8_t salt[static 
 	put_counted(&in, pin);
 	put_counted(&in, IDENTITY_PROVER);
 	put_counted(&in, serial);
-	if (in.bad || iterations < ITERATIONS_MIN || iterations > INT32_MAX)
+	if (in.bad || iterations < ITERATIONS_MIN || iterations > ITERATIONS_MAX || salt_len < 16 || salt_len > 32)
 		return -MR_CAUSE_TOO_LONG;
-	ok = PKCS5_PBKDF2_HMAC((const char *)in.buf, (int)in.len, salt, 16, (int)iterations, EVP_sha256(),
+	ok = PKCS5_PBKDF2_HMAC((const char *)in.buf, (int)in.len, salt, (int)salt_len, (int)iterations, EVP_sha256(),
 			       sizeof(halves), halves) == 1 &&
-	     verifier_of(halves, w0, l);
+	     scalars_of(halves, w0, w1, l);
 	OPENSSL_cleanse(room, sizeof(room));
 	OPENSSL_cleanse(halves, sizeof(halves));
 	if (!ok) {
 		OPENSSL_cleanse(w0, 32);
-		OPENSSL_cleanse(l, 65);
+		if (w1)
+			OPENSSL_cleanse(w1, 32);
 		ERR_clear_error();
 	}
 	return ok ? 0 : -MR_CAUSE_SIGNER_UNAVAILABLE;
+}
+
+int pin_verifier(const char *pin, const char *serial, const uint8_t salt[static 16], uint32_t iterations,
+		 uint8_t w0[static 32], uint8_t l[static 65])
+{
+	return stretch(pin, serial, salt, 16, iterations, w0, NULL, l);
+}
+
+int pin_prover(const char *pin, const char *serial, const uint8_t *salt, size_t salt_len, uint32_t iterations,
+	       uint8_t w0[static 32], uint8_t w1[static 32])
+{
+	return stretch(pin, serial, salt, salt_len, iterations, w0, w1, NULL);
 }

@@ -14,6 +14,7 @@
 #include "station/air/world.h"
 #include "station/command/command.h"
 #include "station/identity/ceremony.h"
+#include "station/link/ip.h"
 #include "station/radio/adapters.h"
 
 #define CLOCK_PLAUSIBLE_US 1704067200000000	/* 2024-01-01: a clock before that was never set */
@@ -25,6 +26,8 @@ struct batch {
 	struct signer *signer;
 	struct entropy *entropy;
 	struct journal *journal;
+	struct roster *roster;		/* labels of devices with access points */
+	struct ip_stack *ip;
 	struct world *world;
 	struct line *line;
 	struct radio *radios[ADAPTERS_MAX];
@@ -167,6 +170,28 @@ static int open_radios(struct batch *b, char *error, size_t error_len)
 			     &b->radio_count, error, error_len);
 }
 
+/* What methods of access points need beside radios. */
+static int open_access(struct batch *b, char *error, size_t error_len)
+{
+	const struct job *job = b->o->job;
+	int result = 0;
+
+	if (job->method == ACCESS_DIRECT)
+		return 0;
+	if (job->ap_labels[0])
+		result = roster_load(&b->roster, job->ap_labels, error, error_len);
+	else if (job->radios_simulated && !(b->roster = roster_simulated(b->seed, job->sim_devices)))
+		result = -MR_CAUSE_NO_MEMORY;
+	if (result)
+		return result;
+	b->ip = ip_stack_create(b->loop, b->entropy, IP_IFS_MAX);
+	if (!b->ip) {
+		snprintf(error, error_len, "no memory for IP links");
+		return -MR_CAUSE_NO_MEMORY;
+	}
+	return 0;
+}
+
 static int begin(struct batch *b, char *error, size_t error_len)
 {
 	const struct batch_options *o = b->o;
@@ -213,14 +238,16 @@ static int begin(struct batch *b, char *error, size_t error_len)
 	result = journal_open(&b->journal, &journal, error, error_len);
 	if (result)
 		return result;
-	result = open_radios(b, error, error_len);
+	result = open_access(b, error, error_len);
+	if (!result)
+		result = open_radios(b, error, error_len);
 	if (result)
 		return result;
 	line = (struct line_options){
 		.loop = b->loop, .log = o->log, .job = job, .identity = b->identity, .signer = b->signer,
 		.entropy = b->entropy, .journal = b->journal, .operator = o->operator, .software = "millrace " MILLRACE_VERSION,
 		.seed = job->radios_simulated ? b->seed : 0, .clock_ok = real_utc_us() > CLOCK_PLAUSIBLE_US,
-		.radios = b->radios, .radio_count = b->radio_count,
+		.radios = b->radios, .radio_count = b->radio_count, .roster = b->roster, .ip = b->ip,
 		.policy = schedule_policy(o->policy ? o->policy : job->policy), .release_us = b->world ? release_us : NULL,
 		.ctx = b, .event = on_event, .ended = on_ended };
 	if (!line.policy) {
@@ -256,6 +283,8 @@ static void end(struct batch *b, struct batch_result *r)
 	}
 	line_destroy(b->line);
 	world_destroy(b->world);
+	ip_stack_destroy(b->ip);
+	roster_destroy(b->roster);
 	if (b->adapters) {
 		for (size_t i = 0; !b->world && i < b->radio_count && b->radio_count < ADAPTERS_MAX; i++)
 			radio_close(b->radios[i]);

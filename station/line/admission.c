@@ -24,7 +24,7 @@ double admission_unheard(const struct line *line, const struct channel *channel)
 	return (fresh + line->homeless) / (double)line->channel_count + channel->absent + channel->waiting_count;
 }
 
-static void enqueue(struct unit *unit, struct channel *home)
+void admission_enqueue(struct unit *unit, struct channel *home)
 {
 	unit->waiting = true;
 	unit->next_waiting = NULL;
@@ -56,11 +56,19 @@ static void fill_channel(struct line *line, struct channel *home)
 	struct unit *u;
 
 	while (home->waiting && admission_open(line) && home->lane && home->lane->state == LANE_HERE) {
-		struct channel *target = lane_place(line, home);
+		struct channel *target;
 
 		u = dequeue(home);
-		if (u->settled)
+		if (u->settled || u->session)
 			continue;
+		if (u->access) {
+			if (!access_session(line, u, home)) {
+				line_hold(line, MR_CAUSE_NO_MEMORY, mr_cause_remedy(MR_CAUSE_NO_MEMORY));
+				return;
+			}
+			continue;
+		}
+		target = lane_place(line, home);
 		if (now_us > u->hello_us + HELLO_FRESH_US) {	/* it will have given up waiting; it calls again */
 			line_absent(line, u, now_us + HELLO_FRESH_US + line->job->lease_us);
 			continue;
@@ -113,7 +121,7 @@ static struct unit *newcomer(struct line *line, const struct mr_frame *frame, co
 }
 
 /* A unit of the database that this batch sees for the first time in this session. */
-static void greet(struct line *line, struct unit *u, const struct radio_rx *rx)
+void admission_greet(struct line *line, struct unit *u, const struct radio_rx *rx)
 {
 	uint64_t now_us = loop_now_us(line->loop);
 
@@ -152,7 +160,7 @@ void admission_hello(struct line *line, struct lane *lane, const struct mr_frame
 	if (u->first_heard_us == 0) {
 		if (!u->on_record || u->same_batch)
 			memcpy(u->mac, mac, 6);
-		greet(line, u, rx);
+		admission_greet(line, u, rx);
 	}
 	if (!mr_equal(u->mac, mac, 6)) {
 		line_stranger(line, mac, rx, "duplicate-device");
@@ -184,6 +192,6 @@ void admission_hello(struct line *line, struct lane *lane, const struct mr_frame
 		return;		/* failed and quarantined units wait for a person; sealed ones are told again that they passed */
 	u->home = lane->channel;
 	if (!u->waiting)
-		enqueue(u, lane->channel);
+		admission_enqueue(u, lane->channel);
 	fill_channel(line, lane->channel);
 }

@@ -6,12 +6,42 @@
 #include "station/line/expected.h"
 #include "station/line/line.h"
 #include "station/link/action.h"
+#include "station/link/bss.h"
+#include "station/link/psk.h"
+#include "station/link/wpa.h"
 
 #define CHANNELS_MAX 64
 #define RADIOS_MAX 64
 #define LANE_QUEUE 2		/* frames handed to a radio before its report: few, so that the choice stays ours */
 
 struct channel;
+
+/* The access point of a device, and what opens it. Wiped and freed when the unit is settled. */
+struct access {
+	struct ieee80211_network network;	/* as last heard */
+	uint8_t peer[6];		/* the device's own address: the BSSID, but in an ad-hoc network */
+	enum access_method method;
+	char passphrase[65], pin[17];
+	bool from_record;		/* the secret; else from the label */
+	uint64_t again_us;		/* no attempt before this instant */
+};
+
+/* What is known of the network that a device was given, and of its way into it. */
+struct joining {
+	bool asked;			/* the device has a scan list */
+	unsigned heard, candidates, asks;
+	bool picked;
+	struct mr_network network;
+	const char *reason;
+	uint8_t addresses[4][6];	/* that the device may join from */
+	size_t address_count;
+	bool watched;			/* they are in line.by_witness */
+	struct wpa_witness *witness;	/* NULL: no pre-shared key to be checked */
+	enum journal_observed observed;
+	bool reported, recorded;
+	struct mr_join report;
+	uint64_t asked_us;
+};
 
 /* A device that is known to this batch. Lives as long as the line. */
 struct unit {
@@ -33,6 +63,8 @@ struct unit {
 	uint64_t hello_us;
 	struct channel *home;
 	unsigned handshakes_failed;
+	struct access *access;		/* NULL: reached by action frames */
+	struct unit *alias;		/* this is an access point of that unit */
 	bool waiting;			/* in the queue of its home channel */
 	struct unit *next_waiting;
 	struct session *session;
@@ -54,10 +86,15 @@ enum phase {			/* of a session; the order is the recipe's */
 	PHASE_RECORDING_IDENTITY,
 	PHASE_ASK_IDENTITY,
 	PHASE_COMMIT_IDENTITY,
+	PHASE_ASK_NETWORKS,
 	PHASE_RECORDING_CREDENTIALS,
 	PHASE_ASK_CREDENTIALS,
 	PHASE_COMMIT_CREDENTIALS,
 	PHASE_ASK_VERIFY,
+	PHASE_ASK_JOIN,
+	PHASE_JOINING,			/* it is away, in its network */
+	PHASE_RETURNED,			/* it stands as an access point again */
+	PHASE_ASK_JOINED,
 	PHASE_RECORDING_SEAL,
 	PHASE_ASK_SEAL,
 	PHASE_RECORDING_OUTCOME,
@@ -72,8 +109,12 @@ struct session {
 	struct session *prev, *next;	/* in the channel's list */
 	struct loop_timer timer;
 	uint32_t number;		/* of the session, in cookies and in `by_session` */
-	struct link *link;		/* &action.base */
+	struct link *link;		/* &action.base, or of the device's BSS */
 	struct action_link action;
+	bool by_access;			/* through the device's BSS */
+	unsigned links;			/* that came up in this attempt */
+	struct joining joining;
+	uint64_t again_us;		/* ask once more at this instant; 0: no */
 	enum phase phase;
 	size_t recipe_at;
 	bool overdue;			/* its deadline passed while no radio was there */
@@ -152,6 +193,13 @@ struct line {
 	struct channel channels[CHANNELS_MAX];
 	size_t channel_count;
 	struct map by_device, by_mac, by_session, pins, keys, stranger_map;
+	struct map by_bssid;		/* transmitter address of a device's network -> unit */
+	struct map by_witness;		/* address that a device may join its network from -> session */
+	struct bss_station bss;
+	struct ieee80211_network target;	/* the network of the job as last heard; heard_us 0: never */
+	uint8_t target_psk[32];
+	bool has_target_psk;
+	struct psk_request target_request;
 	struct expected expected;	/* of job.expect_file */
 	struct unit **units;
 	size_t unit_count, unit_room;
@@ -188,6 +236,8 @@ void line_settle(struct line *line, struct unit *unit, enum journal_unit_state s
 void line_absent(struct line *line, struct unit *unit, uint64_t by_us);
 void line_returned(struct line *line, struct unit *unit);
 void line_stranger(struct line *line, const uint8_t mac[static 6], const struct radio_rx *rx, const char *verdict);
+/* A unit that never came as far as an attempt has no row: that it was refused, and why, is a sighting. */
+void line_refused(struct line *line, struct unit *unit, const char *why);
 void line_hold(struct line *line, int cause, const char *detail);
 void line_check_end(struct line *line);
 struct unit *line_unit_new(struct line *line, const uint8_t device_id[static 8]);	/* NULL: no memory */
@@ -202,9 +252,35 @@ void admission_fill(struct line *line);
 double admission_unheard(const struct line *line, const struct channel *channel);
 bool admission_open(const struct line *line);
 
+/* networks.c */
+/* A beacon or probe response: a device's network, that of the job, or somebody's. */
+void networks_heard(struct line *line, struct lane *lane, struct mr_rd mpdu, const struct radio_rx *rx);
+void networks_forget(struct unit *unit);	/* what opens its access point is wiped */
+void admission_enqueue(struct unit *unit, struct channel *home);
+void admission_greet(struct line *line, struct unit *unit, const struct radio_rx *rx);
+
+/* access.c: sessions through a device's BSS */
+int access_prepare(struct line *line, char *error, size_t error_len);
+void access_end(struct line *line);
+struct session *access_session(struct line *line, struct unit *unit, struct channel *channel);
+void access_receive(struct session *s, struct mr_rd mpdu, const struct radio_rx *rx);
+void access_network(struct session *s, const struct ieee80211_network *network, const struct radio_rx *rx);	/* its beacon */
+int access_identify(struct session *s, const uint8_t device_id[static 8]);	/* it says who it is; 0 or a cause */
+void access_opened(struct session *s);		/* the attempt is on record: so is the link that it came by */
+int access_pick(struct session *s, const struct mr_message *m);	/* of the device's scan list; 0 or a cause */
+void access_join(struct session *s);		/* the device has been told to join and goes */
+int access_expired(struct session *s, int cause);	/* its deadline has passed: 0: it goes on; else the cause */
+void access_witness(struct line *line, struct mr_rd mpdu, const struct radio_rx *rx);	/* frames between others */
+int access_joined(struct session *s, const struct mr_message *m);	/* it is back: what it says of it; 0 or a cause */
+void access_record(struct session *s);		/* the network that it was given and how it joined */
+void access_forget(struct session *s);		/* the session ends */
+
 /* session.c */
 struct session *session_create(struct line *line, struct unit *unit, struct channel *channel, uint16_t steer_mhz);
 void session_destroy(struct session *s);
+bool session_move(struct session *s, struct channel *to);
+struct session *session_create_over(struct line *line, struct unit *unit, struct channel *channel, struct link *link);
+void session_answer(struct session *s, struct mr_rd message);	/* a response of the device, however it came */
 void session_receive(struct session *s, const struct mr_frame *frame, const struct radio_rx *rx);
 void session_sent(struct session *s, uint8_t what, bool acked, unsigned tries);
 void session_end(struct session *s, int cause);		/* the attempt is over */
@@ -226,7 +302,9 @@ void session_say_verdict(struct session *s, uint8_t verdict);
 enum mr_operation recipe_operation(enum phase phase);	/* 0: the phase asks nothing of the device */
 enum job_step recipe_step(enum phase phase);
 void recipe_welcome(struct session *s, const struct mr_message *m);	/* what the device says it is */
-void recipe_stands(struct session *s);					/* the link is up */
+void recipe_stands(struct session *s);					/* the link is up: it asks what is next */
+void recipe_linked(struct session *s);					/* the same, through a BSS */
+void recipe_again(struct session *s);					/* the time for asking once more has come */
 void recipe_response(struct session *s, const struct mr_message *m);
 void recipe_durable(struct session *s);					/* what it waited for is on the disk */
 

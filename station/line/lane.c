@@ -18,6 +18,8 @@
 #define SLOTS_MIN 8u
 #define SLOTS_MAX 512u
 #define DRAIN_US 20000u
+#define PROBE_US 30000u			/* access points answer a probe request within that */
+#define RATE_1M 2u
 #define GONE_US 100000u			/* a radio that is going away tells so soon */
 
 enum cookie_kind { COOKIE_SESSION, COOKIE_CALL, COOKIE_LEAVE };
@@ -121,6 +123,32 @@ static bool put(struct lane *lane, struct mr_rd frame, struct radio_tx *tx)
 	return true;
 }
 
+/* Networks answer at once, instead of with their next beacon. IEEE 802.11-2020 11.1.4.3. */
+static bool probe(struct lane *lane)
+{
+	struct line *line = lane->line;
+	struct channel *c = lane->channel;
+	uint8_t buf[128];
+	struct mr_wr w = mr_wr_over(buf, sizeof(buf));
+	struct ieee80211_header header = { .kind = IEEE80211_PROBE_REQUEST, .sequence = line->station.sequence };
+	struct radio_tx tx = { .rate_500kbps = c->freq_mhz < 3000 ? RATE_1M : RATE_6M, .priority = RADIO_URGENT,
+			       .cookie = (uint64_t)COOKIE_CALL << 56 };
+	uint64_t now_us = loop_now_us(line->loop);
+
+	memset(header.address1, 0xff, 6);
+	memcpy(header.address2, line->station.mac, 6);
+	memset(header.address3, 0xff, 6);
+	ieee80211_header_build(&w, &header);
+	ieee80211_put_ssid(&w, NULL, 0);
+	ieee80211_put_rates(&w, c->freq_mhz);
+	line->station.sequence = (line->station.sequence + 1) & 0xfff;
+	if (w.bad || !put(lane, mr_wr_written(&w), &tx))
+		return false;
+	c->window_end_us = now_us + PROBE_US;
+	c->next_call_us = now_us + CALL_IDLE_US;
+	return true;
+}
+
 static bool call(struct lane *lane, bool present)
 {
 	struct line *line = lane->line;
@@ -134,6 +162,12 @@ static bool call(struct lane *lane, bool present)
 	double unheard = admission_unheard(line, c);
 	bool inventory = present && unheard > 0 && admission_open(line) && now_us >= c->window_end_us;
 
+	if (line->job->method != ACCESS_DIRECT) {
+		if (present && unheard > 0 && admission_open(line))
+			return probe(lane);
+		c->next_call_us = now_us + CALL_IDLE_US;
+		return false;
+	}
 	memset(f.header.receiver, 0xff, 6);
 	memcpy(f.header.sender, line->station.mac, 6);
 	f.header.sequence = line->station.sequence;
@@ -185,10 +219,33 @@ static struct session *next_session(const struct channel *c)
 	return best;
 }
 
+/* The next frame of a session to the radio. false: there is none, or no room for it. */
+static bool send_of(struct lane *lane, struct session *s, bool hold)
+{
+	struct radio_tx tx = { .retries = MAC_RETRIES, .priority = RADIO_NORMAL };
+	uint64_t now_us = loop_now_us(lane->line->loop);
+	uint8_t frame[RADIO_FRAME_MAX], what;
+	size_t len = link_pull(s->link, frame, hold, &what, now_us);
+
+	if (len == 0)
+		return false;
+	tx.rate_500kbps = s->link->misses > 0 || !link_up(s->link) ? RATE_6M : rate_for(s->unit->rssi_dbm);
+	tx.cookie = (uint64_t)COOKIE_SESSION << 56 | (uint64_t)s->number << 8 | what;
+	if (frame[4] & 1)		/* to a group: nobody acknowledges it */
+		tx.retries = 0;
+	if (now_us > s->ready_us && s->ready_us)
+		s->wait_radio_us += (uint32_t)(now_us - s->ready_us);
+	if (put(lane, mr_rd_over(frame, len), &tx))
+		return true;
+	/* As if nobody had acknowledged it: the link sends it again. */
+	link_sent(s->link, what, false, 0, now_us);
+	session_rearm(s);
+	return false;
+}
+
 void lane_pump(struct lane *lane)
 {
 	struct line *line = lane->line;
-	uint8_t frame[RADIO_FRAME_MAX], what;
 	uint64_t now_us = loop_now_us(line->loop);
 
 	if (lane->state != LANE_HERE)
@@ -197,28 +254,24 @@ void lane_pump(struct lane *lane)
 		(void)call(lane, true);
 	while (lane->in_flight < LANE_QUEUE) {
 		struct session *s = next_session(lane->channel);
-		struct radio_tx tx = { .retries = MAC_RETRIES, .priority = RADIO_NORMAL };
-		size_t len;
 
-		if (!s)
+		if (!s || !send_of(lane, s, false))
 			break;
-		len = link_pull(s->link, frame, false, &what, now_us);
-		if (len == 0)
-			break;
-		tx.rate_500kbps = s->link->misses > 0 ? RATE_6M : rate_for(s->unit->rssi_dbm);
-		tx.cookie = (uint64_t)COOKIE_SESSION << 56 | (uint64_t)s->number << 8 | what;
-		if (now_us > s->ready_us && s->ready_us)
-			s->wait_radio_us += (uint32_t)(now_us - s->ready_us);
-		if (!put(lane, mr_rd_over(frame, len), &tx)) {
-			/* As if nobody had acknowledged it: the link sends it again. */
-			link_sent(s->link, what, false, 0, now_us);
-			session_rearm(s);
-			break;
-		}
 	}
 }
 
 /* --- moving --- */
+
+/* What has to be said to devices before the radio goes: their access points keep what comes meanwhile. */
+static void park(struct lane *lane)
+{
+	struct session *s = lane->channel->sessions;
+
+	while (s && lane->in_flight < LANE_QUEUE) {
+		if (!s->by_access || !send_of(lane, s, true))
+			s = s->next;
+	}
+}
 
 static void rearm(struct lane *lane)
 {
@@ -275,13 +328,18 @@ static void leave(struct lane *lane)
 {
 	struct channel *c = lane->channel;
 
-	if (lane->in_flight > 0)
-		return;		/* asked again by every report */
+	uint64_t now_us = loop_now_us(lane->line->loop);
+
 	if (!lane->leave_said) {
 		lane->leave_said = true;
+		for (struct session *s = c->sessions; s; s = s->next)
+			link_park(s->link, now_us);
 		if (call(lane, false))
 			return;
 	}
+	park(lane);
+	if (lane->in_flight > 0)
+		return;		/* asked again by every report */
 	c->lane = NULL;
 	c->left_us = loop_now_us(lane->line->loop);
 	lane->switches++;
@@ -338,6 +396,27 @@ void lane_kick(struct lane *lane)
 
 /* --- what the radio says --- */
 
+/* A frame of plain 802.11: of a device's BSS, of a network, or of a device that joins one. */
+static void on_other(struct line *line, struct lane *lane, struct mr_rd mpdu, const struct radio_rx *rx)
+{
+	struct mr_rd in = mpdu;
+	struct ieee80211_header header;
+	const struct unit *u;
+
+	if (!ieee80211_header_parse(&in, &header) || mr_equal(header.address2, line->station.mac, 6))
+		return;
+	if (header.kind == IEEE80211_BEACON || header.kind == IEEE80211_PROBE_RESPONSE)
+		networks_heard(line, lane, mpdu, rx);
+	u = map_get(&line->by_bssid, map_key_mac(header.address2));
+	if (u && u->alias)
+		u = u->alias;
+	if (u && u->session && u->session->by_access && header.kind != IEEE80211_BEACON &&
+	    (mr_equal(header.address1, line->station.mac, 6) || ieee80211_is_group(header.address1)))
+		access_receive(u->session, mpdu, rx);
+	else if (!mr_equal(header.address1, line->station.mac, 6))
+		access_witness(line, mpdu, rx);
+}
+
 static void on_received(void *ctx, struct radio *radio, struct mr_rd in, const struct radio_rx *rx)
 {
 	struct line *line = ctx;
@@ -347,7 +426,12 @@ static void on_received(void *ctx, struct radio *radio, struct mr_rd in, const s
 
 	if (lane->state != LANE_HERE || rx->freq_mhz != lane->channel->freq_mhz || line->ended)
 		return;
-	if (!mr_frame_parse(in, &frame) || !mr_equal(frame.header.receiver, line->station.mac, 6))
+	if (!mr_frame_parse(in, &frame)) {
+		if (line->job->method != ACCESS_DIRECT)
+			on_other(line, lane, in, rx);
+		return;
+	}
+	if (!mr_equal(frame.header.receiver, line->station.mac, 6))
 		return;
 	if (frame.type == MR_HELLO) {
 		admission_hello(line, lane, &frame, rx);
@@ -470,6 +554,8 @@ int lanes_create(struct line *line, char *error, size_t error_len)
 		lane->index = lane->radio->index = i;
 		lane->state = LANE_UNTUNED;
 		lane->timer = (struct loop_timer){ .fn = on_timer, .ctx = lane, .at_us = LOOP_NEVER };
+		if (line->job->method != ACCESS_DIRECT)
+			(void)radio_hear(lane->radio, RADIO_HEAR_NETWORKS | RADIO_HEAR_JOINS | RADIO_HEAR_GROUP);
 		lane->radio->events = (struct radio_events){ line, on_received, on_status, on_tuned, on_gone, on_back };
 		allow(line, lane);
 		served |= lane->channels;

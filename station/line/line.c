@@ -183,6 +183,7 @@ void line_settle(struct line *line, struct unit *unit, enum journal_unit_state s
 	unit->outcome_us = now_us;
 	line->last_outcome_us = now_us;
 	line->settled++;
+	networks_forget(unit);
 	line->passed += state == UNIT_PASSED;
 	line->failed += state == UNIT_FAILED;
 	line->quarantined += state == UNIT_QUARANTINED;
@@ -273,6 +274,11 @@ void line_stranger(struct line *line, const uint8_t mac[static 6], const struct 
 	}
 	s->count++;
 	s->last_us = utc_us;
+}
+
+void line_refused(struct line *line, struct unit *u, const char *why)
+{
+	line_stranger(line, u->mac, &(struct radio_rx){ .freq_mhz = u->home ? u->home->freq_mhz : 0, .rssi_dbm = u->rssi_dbm }, why);
 }
 
 /* --- the end --- */
@@ -475,6 +481,8 @@ int line_create(struct line **out, const struct line_options *options, char *err
 		result = expected_load(&line->expected, job->expect_file, error, error_len);
 	if (!result)
 		result = prepare_station(line, error, error_len);
+	if (!result && job->method != ACCESS_DIRECT)
+		result = access_prepare(line, error, error_len);
 	if (!result)
 		result = lanes_create(line, error, error_len);
 	if (!result)
@@ -552,6 +560,7 @@ void line_destroy(struct line *line)
 	if (!loop_is_virtual(line->loop))
 		loop_unwatch(line->loop, journal_fd(line->o.journal));
 	for (size_t i = 0; i < line->unit_count; i++) {
+		networks_forget(line->units[i]);
 		free(line->units[i]->certificate);
 		free(line->units[i]);
 	}
@@ -559,9 +568,12 @@ void line_destroy(struct line *line)
 		next = s->next;
 		free(s);
 	}
+	access_end(line);
 	map_free(&line->by_device);
 	map_free(&line->by_mac);
 	map_free(&line->by_session);
+	map_free(&line->by_bssid);
+	map_free(&line->by_witness);
 	map_free(&line->pins);
 	map_free(&line->keys);
 	map_free(&line->stranger_map);

@@ -11,11 +11,13 @@
 #include "station/base/log.h"
 #include "station/base/loop.h"
 #include "station/identity/identity.h"
+#include "station/identity/roster.h"
 #include "station/job/job.h"
 #include "station/radio/radio.h"
 #include "station/schedule/schedule.h"
 
 struct line;
+struct ip_stack;
 
 enum line_event_kind {
 	LINE_UNIT_SEEN,		/* a device answered for the first time */
@@ -59,6 +61,8 @@ struct line_options {
 	struct radio **radios;		/* the caller's; their events are set by the line */
 	size_t radio_count;
 	const struct schedule_policy *policy;
+	const struct roster *roster;	/* labels of devices with access points; NULL: none */
+	struct ip_stack *ip;		/* for those; NULL: none */
 	/* When the device was first able to hear a call; NULL (real radios): when it was first heard. */
 	uint64_t (*release_us)(void *ctx, const uint8_t device_id[static 8]);
 	void *ctx;

@@ -27,10 +27,15 @@ static const struct {
 	[PHASE_RECORDING_IDENTITY] = { 0, JOB_IDENTITY },
 	[PHASE_ASK_IDENTITY] = { MR_OP_IDENTITY, JOB_IDENTITY },
 	[PHASE_COMMIT_IDENTITY] = { MR_OP_COMMIT, JOB_IDENTITY },
+	[PHASE_ASK_NETWORKS] = { MR_OP_NETWORKS, JOB_CREDENTIALS },
 	[PHASE_RECORDING_CREDENTIALS] = { 0, JOB_CREDENTIALS },
 	[PHASE_ASK_CREDENTIALS] = { MR_OP_CREDENTIALS, JOB_CREDENTIALS },
 	[PHASE_COMMIT_CREDENTIALS] = { MR_OP_COMMIT, JOB_CREDENTIALS },
 	[PHASE_ASK_VERIFY] = { MR_OP_VERIFY, JOB_VERIFY },
+	[PHASE_ASK_JOIN] = { MR_OP_JOIN, JOB_VERIFY },
+	[PHASE_JOINING] = { 0, JOB_VERIFY },
+	[PHASE_RETURNED] = { 0, JOB_VERIFY },
+	[PHASE_ASK_JOINED] = { MR_OP_STATUS, JOB_VERIFY },
 	[PHASE_RECORDING_SEAL] = { 0, JOB_SEAL },
 	[PHASE_ASK_SEAL] = { MR_OP_SEAL, JOB_SEAL },
 	[PHASE_RECORDING_OUTCOME] = { 0, JOB_SEAL },
@@ -88,7 +93,7 @@ static void ask_plain(struct session *s, enum phase phase)
 		mr_attribute_add_u64(&w, MR_AT_TXN, s->unit->seal_txn);
 	if (phase == PHASE_COMMIT_IDENTITY)
 		mr_attribute_add_u64(&w, MR_AT_TXN, s->unit->identity_txn);
-	if (phase == PHASE_COMMIT_CREDENTIALS)
+	if (phase == PHASE_COMMIT_CREDENTIALS || phase == PHASE_ASK_JOIN)
 		mr_attribute_add_u64(&w, MR_AT_TXN, s->unit->credentials_txn);
 	ask(s, &w);
 }
@@ -330,10 +335,24 @@ static void passed(struct session *s)
 
 /* --- the way through the recipe --- */
 
+static bool joins(const struct session *s) { return s->by_access && s->line->job->join; }
+
 static void step_done(struct session *s)
 {
 	session_record_step(s, OUTCOME_PASS, 0);
 	s->recipe_at++;
+}
+
+static void record_credentials(struct session *s)
+{
+	struct unit *u = s->unit;
+
+	s->phase = PHASE_RECORDING_CREDENTIALS;
+	if (!u->credentials_txn) {
+		u->credentials_txn = s->line->next_txn++;
+		transaction(s, "credentials", u->credentials_txn, PHASE_INTENT);
+	}
+	line_await(s);
 }
 
 static void begin_step(struct session *s, enum job_step step)
@@ -362,14 +381,16 @@ static void begin_step(struct session *s, enum job_step step)
 			advance(s);
 			return;
 		}
-		s->phase = PHASE_RECORDING_CREDENTIALS;
-		if (!u->credentials_txn) {
-			u->credentials_txn = s->line->next_txn++;
-			transaction(s, "credentials", u->credentials_txn, PHASE_INTENT);
-		}
-		line_await(s);
+		if (s->by_access)
+			ask_plain(s, PHASE_ASK_NETWORKS);
+		else
+			record_credentials(s);
 		return;
 	case JOB_VERIFY:
+		if (!s->device_has_key && !wants(s, JOB_IDENTITY)) {	/* nothing to sign with: it proves itself by joining */
+			ask_plain(s, PHASE_ASK_JOIN);
+			return;
+		}
 		if (!proof_recompute(s)) {
 			session_end(s, MR_CAUSE_SIGNER_UNAVAILABLE);
 			return;
@@ -421,6 +442,11 @@ void recipe_durable(struct session *s)
 	case PHASE_RECORDING_OUTCOME:
 		passed(s);
 		return;
+	case PHASE_ASK_NETWORKS:
+	case PHASE_ASK_JOIN:
+	case PHASE_JOINING:
+	case PHASE_RETURNED:
+	case PHASE_ASK_JOINED:
 	case PHASE_INVITED:
 	case PHASE_WELCOMED:
 	case PHASE_ASK_STATUS:
@@ -482,6 +508,8 @@ static void open_attempt(struct session *s, const struct mr_message *m)
 			     .freq_mhz = s->channel->freq_mhz, .rssi_dbm = u->rssi_dbm,
 			     .method = access_method_name(line->job->method), .at_us = line_utc_us(line) } });
 	session_event(s, (struct line_event){ .kind = LINE_ATTEMPT });
+	if (s->by_access)
+		access_opened(s);
 }
 
 static int check_limit(struct session *s, const char *name, double value, const char *unit, bool device_says)
@@ -518,6 +546,34 @@ static int compare_with_record(struct session *s)
 	return 0;
 }
 
+static int introduce(struct session *s, const struct mr_message *m)
+{
+	if (m->operation != MR_OP_STATUS || !m->response || !m->has[MR_AT_DEVICE_ID] || !m->has[MR_AT_STAGE])
+		return MR_CAUSE_BAD_RESPONSE;
+	s->stage = m->value[MR_AT_STAGE].at[0];
+	s->device_has_key = m->has[MR_AT_KEY_ID];
+	if (s->device_has_key)
+		memcpy(s->device_key_id, m->value[MR_AT_KEY_ID].at, 32);
+	return 0;
+}
+
+/* Is it what the job and the record say? Opens the attempt. 0 or a cause. */
+static int examine(struct session *s, const struct mr_message *m)
+{
+	struct line *line = s->line;
+	struct unit *u = s->unit;
+	int cause;
+
+	u->handshakes_failed = 0;
+	if (u->settled && u->state == UNIT_PASSED)
+		return 0;
+	open_attempt(s, m);
+	if (!m->has[MR_AT_PRODUCT] || !text_is(m->value[MR_AT_PRODUCT], line->job->product))
+		return MR_CAUSE_WRONG_PRODUCT;
+	cause = compare_with_record(s);
+	return cause ? cause : check_limit(s, "rssi", u->rssi_dbm, "dBm", true);
+}
+
 void recipe_welcome(struct session *s, const struct mr_message *m)
 {
 	struct line *line = s->line;
@@ -527,15 +583,10 @@ void recipe_welcome(struct session *s, const struct mr_message *m)
 	struct mr_wr w = mr_wr_over(payload, sizeof(payload));
 	int result;
 
-	if (m->operation != MR_OP_STATUS || !m->response || !m->has[MR_AT_DEVICE_ID] || !m->has[MR_AT_STAGE] ||
-	    !mr_equal(m->value[MR_AT_DEVICE_ID].at, u->device_id, 8)) {
+	if (introduce(s, m) != 0 || !mr_equal(m->value[MR_AT_DEVICE_ID].at, u->device_id, 8)) {
 		session_end(s, MR_CAUSE_BAD_RESPONSE);
 		return;
 	}
-	s->stage = m->value[MR_AT_STAGE].at[0];
-	s->device_has_key = m->has[MR_AT_KEY_ID];
-	if (s->device_has_key)
-		memcpy(s->device_key_id, m->value[MR_AT_KEY_ID].at, 32);
 	mr_welcome_build(&w, &welcome);
 	entropy_fill(line->o.entropy, e, sizeof(e));
 	result = action_accept(&s->action, e, mr_wr_written(&w), now(s));
@@ -544,15 +595,7 @@ void recipe_welcome(struct session *s, const struct mr_message *m)
 		session_end(s, -result);
 		return;
 	}
-	u->handshakes_failed = 0;
-	if (!(u->settled && u->state == UNIT_PASSED)) {
-		open_attempt(s, m);
-		result = m->has[MR_AT_PRODUCT] && text_is(m->value[MR_AT_PRODUCT], line->job->product)
-				 ? compare_with_record(s)
-				 : MR_CAUSE_WRONG_PRODUCT;
-		if (result == 0)
-			result = check_limit(s, "rssi", u->rssi_dbm, "dBm", true);
-	}
+	result = examine(s, m);
 	s->phase = PHASE_WELCOMED;
 	s->verdict = (uint8_t)result;	/* told when message 2 has arrived */
 	session_touch(s);
@@ -573,6 +616,58 @@ void recipe_stands(struct session *s)
 		ask_plain(s, PHASE_ASK_STATUS);
 		return;
 	}
+	step_done(s);
+	advance(s);
+}
+
+void recipe_linked(struct session *s) { ask_plain(s, s->phase == PHASE_INVITED ? PHASE_ASK_STATUS : PHASE_ASK_JOINED); }
+
+void recipe_again(struct session *s) { ask_plain(s, s->phase); }
+
+/* The first thing that a device says through its own access point. */
+static void on_introduction(struct session *s, const struct mr_message *m)
+{
+	const struct mr_digest_field binding[] = { { s->link->binding, 32 } };
+	int cause = introduce(s, m);
+
+	if (!cause)
+		cause = access_identify(s, m->value[MR_AT_DEVICE_ID].at);
+	if (!cause)
+		cause = examine(s, m);
+	if (cause) {
+		session_end(s, cause);
+		return;
+	}
+	if (s->unit->settled) {		/* it passed in an earlier session, and did not hear so */
+		session_say_verdict(s, MR_VERDICT_PASS);
+		return;
+	}
+	if (s->device_has_key && s->unit->has_certificate &&
+	    (cause = proof_signature(s, m, "millrace status", binding, 1))) {
+		session_end(s, cause);
+		return;
+	}
+	step_done(s);
+	advance(s);
+}
+
+/* It has been in its network, and is back. */
+static void on_joined(struct session *s, const struct mr_message *m)
+{
+	const struct mr_digest_field binding[] = { { s->link->binding, 32 } };
+	int cause = 0;
+
+	if (s->unit->has_certificate)
+		cause = proof_signature(s, m, "millrace status", binding, 1);
+	if (!cause)
+		cause = access_joined(s, m);
+	if (cause) {
+		session_end(s, cause);
+		return;
+	}
+	if (s->again_us)
+		return;
+	access_record(s);
 	step_done(s);
 	advance(s);
 }
@@ -607,6 +702,8 @@ void recipe_response(struct session *s, const struct mr_message *m)
 
 		cause = found ? found : cause;
 	}
+	if (s->phase == PHASE_ASK_NETWORKS && cause == MR_CAUSE_UNSUPPORTED)
+		cause = 0;	/* it has no scan list: the job alone decides */
 	if (cause != 0) {
 		session_end(s, mr_cause_class(cause) == MR_CLASS_DEVICE || mr_cause_class(cause) == MR_CLASS_SECURITY
 				       ? cause
@@ -615,6 +712,10 @@ void recipe_response(struct session *s, const struct mr_message *m)
 	}
 	switch (s->phase) {
 	case PHASE_ASK_STATUS:
+		if (!s->open && s->by_access) {
+			on_introduction(s, m);
+			return;
+		}
 		cause = proof_signature(s, m, "millrace status", hash, 1);
 		if (cause)
 			break;
@@ -641,11 +742,18 @@ void recipe_response(struct session *s, const struct mr_message *m)
 		line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_CERT_STATE,
 			.cert_state = { .unit = u->id, .state = CERT_INSTALLED, .at_us = line_utc_us(s->line) } });
 		step_done(s);
-		if (wants(s, JOB_CREDENTIALS) && u->credentials_txn) {	/* its intent is durable with the identity's */
+		if (wants(s, JOB_CREDENTIALS) && u->credentials_txn && !s->by_access) {	/* its intent is durable with the identity's */
 			ask_credentials(s);
 			return;
 		}
 		advance(s);
+		return;
+	case PHASE_ASK_NETWORKS:
+		cause = access_pick(s, m);
+		if (cause)
+			break;
+		if (!s->again_us)
+			record_credentials(s);
 		return;
 	case PHASE_ASK_CREDENTIALS:
 		cause = proof_digest(m, s->credentials_digest);
@@ -661,6 +769,8 @@ void recipe_response(struct session *s, const struct mr_message *m)
 			u->seal_txn = s->line->next_txn++;
 			transaction(s, "seal", u->seal_txn, PHASE_INTENT);
 		}
+		if (s->by_access && !(joins(s) && wants(s, JOB_VERIFY)))
+			access_record(s);
 		step_done(s);
 		advance(s);
 		return;
@@ -668,8 +778,18 @@ void recipe_response(struct session *s, const struct mr_message *m)
 		cause = proof_verify(s, m);
 		if (cause)
 			break;
+		if (joins(s)) {
+			ask_plain(s, PHASE_ASK_JOIN);
+			return;
+		}
 		step_done(s);
 		advance(s);
+		return;
+	case PHASE_ASK_JOIN:
+		access_join(s);
+		return;
+	case PHASE_ASK_JOINED:
+		on_joined(s, m);
 		return;
 	case PHASE_ASK_SEAL:
 		cause = proof_receipt(s, m);
@@ -691,6 +811,8 @@ void recipe_response(struct session *s, const struct mr_message *m)
 	case PHASE_SIGNING:
 	case PHASE_RECORDING_IDENTITY:
 	case PHASE_RECORDING_CREDENTIALS:
+	case PHASE_JOINING:
+	case PHASE_RETURNED:
 	case PHASE_RECORDING_SEAL:
 	case PHASE_RECORDING_OUTCOME:
 	case PHASE_COUNT:

@@ -61,18 +61,21 @@ static void part(struct session *s)
 	s->channel->session_count--;
 }
 
-static void move(struct session *s, struct channel *to)
+bool session_move(struct session *s, struct channel *to)
 {
 	if (!to || to == s->channel)
-		return;
+		return false;
 	part(s);
 	join(s, to);
+	return true;
 }
 
 void session_rearm(struct session *s)
 {
 	uint64_t at_us = link_deadline_us(s->link);
 
+	if (s->again_us && s->again_us < at_us)
+		at_us = s->again_us;
 	loop_at(s->line->loop, &s->timer, s->overdue ? LOOP_NEVER : at_us);
 }
 
@@ -95,11 +98,18 @@ static void on_timer(void *ctx, uint64_t now_us)
 	struct session *s = ctx;
 	int result;
 
+	if (s->again_us && now_us >= s->again_us) {
+		s->again_us = 0;
+		recipe_again(s);
+		return;
+	}
 	if (!s->channel->lane) {	/* silence while nobody listens is not the device's; arriving looks at it again */
 		s->overdue = true;
 		return;
 	}
 	result = link_expire(s->link, now_us);
+	if (result < 0 && s->by_access)
+		result = -access_expired(s, -result);
 	if (result < 0) {
 		if (s->phase == PHASE_ASK_FINISH)
 			session_destroy(s);
@@ -112,17 +122,17 @@ static void on_timer(void *ctx, uint64_t now_us)
 
 /* --- beginning and end --- */
 
-struct session *session_create(struct line *line, struct unit *unit, struct channel *channel, uint16_t steer_mhz)
+/* `id` becomes the session's, 8 octets; its first four are its number. NULL: no memory. */
+static struct session *begin(struct line *line, struct unit *unit, uint8_t id[static 8])
 {
 	struct session *s = calloc(1, sizeof(*s));
-	uint8_t id[8];
 	struct mr_rd key;
 
 	if (!s)
 		return NULL;
 	do {
-		entropy_fill(line->o.entropy, id, sizeof(id));
-		key = mr_rd_over(id, sizeof(id));
+		entropy_fill(line->o.entropy, id, 8);
+		key = mr_rd_over(id, 8);
 		s->number = mr_rd_le32(&key);
 	} while (map_get(&line->by_session, s->number));
 	s->line = line;
@@ -130,17 +140,45 @@ struct session *session_create(struct line *line, struct unit *unit, struct chan
 	s->begun_us = s->step_us = now(s);
 	s->call_counter = line->call_counter;
 	s->timer = (struct loop_timer){ .fn = on_timer, .ctx = s, .at_us = LOOP_NEVER };
-	action_init(&s->action, &line->station, unit->mac, id, unit->hello_nonce, steer_mhz, line->job->patience_us,
-		    s->begun_us);
-	s->link = &s->action.base;
 	if (!map_put(&line->by_session, s->number, s)) {
 		free(s);
 		return NULL;
 	}
+	return s;
+}
+
+static void take_up(struct session *s, struct channel *channel)
+{
 	join(s, channel);
-	unit->session = s;
-	line->session_count++;
+	s->unit->session = s;
+	s->line->session_count++;
 	session_touch(s);
+}
+
+struct session *session_create(struct line *line, struct unit *unit, struct channel *channel, uint16_t steer_mhz)
+{
+	uint8_t id[8];
+	struct session *s = begin(line, unit, id);
+
+	if (!s)
+		return NULL;
+	action_init(&s->action, &line->station, unit->mac, id, unit->hello_nonce, steer_mhz, line->job->patience_us,
+		    s->begun_us);
+	s->link = &s->action.base;
+	take_up(s, channel);
+	return s;
+}
+
+struct session *session_create_over(struct line *line, struct unit *unit, struct channel *channel, struct link *link)
+{
+	uint8_t id[8];
+	struct session *s = begin(line, unit, id);
+
+	if (!s)
+		return NULL;
+	s->link = link;
+	s->by_access = true;
+	take_up(s, channel);
 	return s;
 }
 
@@ -174,6 +212,8 @@ void session_destroy(struct session *s)
 	part(s);
 	s->unit->session = NULL;
 	line->session_count--;
+	if (s->by_access)
+		access_forget(s);
 	link_wipe(s->link);
 	if (s->signing)
 		s->dead = true;		/* the signer still holds it: freed when it answers */
@@ -269,13 +309,15 @@ static void end_unopened(struct session *s, int cause)
 	struct line *line = s->line;
 	struct unit *u = s->unit;
 
-	u->handshakes_failed += cause == MR_CAUSE_HANDSHAKE_TIMEOUT;
+	u->handshakes_failed += cause == MR_CAUSE_HANDSHAKE_TIMEOUT || s->by_access;
 	if (mr_cause_class(cause) == MR_CLASS_SECURITY || u->handshakes_failed >= HANDSHAKES_MAX) {
 		enum journal_unit_state state =
 			mr_cause_class(cause) == MR_CLASS_SECURITY ? UNIT_QUARANTINED : UNIT_FAILED;
 
 		if (u->on_record)
 			session_record_state(s, state, cause);
+		else
+			line_refused(line, u, mr_cause_name(cause));
 		line_settle(line, u, state, cause);
 	} else {
 		line_absent(line, u, now(s) + 10000000u + line->job->lease_us);
@@ -370,6 +412,21 @@ static void note_memory(struct session *s, size_t extra)
 		s->line->session_octets = octets;
 }
 
+void session_answer(struct session *s, struct mr_rd message)
+{
+	struct mr_message m;
+
+	if (!mr_message_parse(message, &m)) {
+		session_end(s, MR_CAUSE_BAD_RESPONSE);
+		return;
+	}
+	s->device_us += m.busy_us;
+	s->step_device_us += m.busy_us;
+	s->step_misses += s->link->misses;
+	learn(s, m.busy_us);
+	recipe_response(s, &m);
+}
+
 void session_receive(struct session *s, const struct mr_frame *frame, const struct radio_rx *rx)
 {
 	struct line *line = s->line;
@@ -381,19 +438,14 @@ void session_receive(struct session *s, const struct mr_frame *frame, const stru
 	result = action_receive(&s->action, frame, &w, now(s));
 	s->unit->rssi_dbm = rx->rssi_dbm;
 	if (result == ACTION_HANDSHAKE || result == ACTION_RESPONSE) {
-		move(s, lane_channel(line, rx->freq_mhz));
+		session_move(s, lane_channel(line, rx->freq_mhz));
 		s->overdue = false;
-		if (!mr_message_parse(mr_wr_written(&w), &m)) {
+		if (result == ACTION_RESPONSE)
+			session_answer(s, mr_wr_written(&w));
+		else if (!mr_message_parse(mr_wr_written(&w), &m))
 			session_end(s, MR_CAUSE_BAD_RESPONSE);
-		} else if (result == ACTION_HANDSHAKE) {
+		else
 			recipe_welcome(s, &m);
-		} else {
-			s->device_us += m.busy_us;
-			s->step_device_us += m.busy_us;
-			s->step_misses += s->link->misses;
-			learn(s, m.busy_us);
-			recipe_response(s, &m);
-		}
 		mr_wipe(line->answer, w.len);
 		return;
 	}
@@ -410,8 +462,12 @@ void session_sent(struct session *s, uint8_t what, bool acked, unsigned tries)
 	enum action_state before = s->action.state;
 
 	link_sent(s->link, what, acked, tries, now(s));
+	if (s->by_access) {
+		session_touch(s);
+		return;
+	}
 	if (before == ACTION_INVITING && s->action.state == ACTION_INVITED && s->action.steer_mhz)
-		move(s, lane_channel(s->line, s->action.steer_mhz));
+		session_move(s, lane_channel(s->line, s->action.steer_mhz));
 	if (before == ACTION_ANSWERING && s->action.state == ACTION_IDLE && s->phase == PHASE_WELCOMED) {
 		recipe_stands(s);
 		return;

@@ -171,6 +171,8 @@ static int refused(unsigned status)
 	case 423: return -MR_CAUSE_PIN_LOCKED;
 	case 401:
 	case 403: return -MR_CAUSE_PIN_REFUSED;
+	case 404:
+	case 409: return -MR_CAUSE_UNSUPPORTED;
 	case 429:
 	case 503: return -MR_CAUSE_NO_ANSWER;
 	default: return -MR_CAUSE_BAD_RESPONSE;

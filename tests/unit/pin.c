@@ -370,6 +370,26 @@ static void l_is_w1_times_the_generator_as_in_the_rfcs_vector(void **state)
 	assert_memory_equal(l, expected, 65);
 }
 
+static void the_prover_fits_the_verifier(void **state)
+{
+	uint8_t salt[32], w0[32], other_w0[32], w1[32], l[65], expected[65];
+
+	(void)state;
+	memset(salt, 7, sizeof(salt));
+	assert_int_equal(pin_verifier("48151623", "AC1", salt, 1000, w0, expected), 0);
+	assert_int_equal(pin_prover("48151624", "AC1", salt, 16, 1000, other_w0, w1), 0);
+	assert_memory_not_equal(other_w0, w0, 32);
+	assert_int_equal(pin_prover("48151623", "AC1", salt, 16, 1000, other_w0, w1), 0);
+	assert_memory_equal(other_w0, w0, 32);
+	assert_true(mr_p256_public(w1, l));
+	assert_memory_equal(l, expected, 65);
+	assert_int_equal(pin_prover("48151623", "AC1", salt, 32, 1000, other_w0, w1), 0);
+	assert_memory_not_equal(other_w0, w0, 32);
+	assert_true(pin_prover("48151623", "AC1", salt, 15, 1000, other_w0, w1) < 0);
+	assert_true(pin_prover("48151623", "AC1", salt, 33, 1000, other_w0, w1) < 0);
+	assert_true(pin_prover("48151623", "AC1", salt, 16, 1000001, other_w0, w1) < 0);
+}
+
 static void too_few_iterations_make_no_verifier(void **state)
 {
 	uint8_t salt[16] = { 0 }, w0[32], l[65];
@@ -397,6 +417,7 @@ int main(void)
 		cmocka_unit_test(pins_of_impossible_length_are_not_sealed),
 		cmocka_unit_test(the_verifier_is_that_of_rfc_9383),
 		cmocka_unit_test(l_is_w1_times_the_generator_as_in_the_rfcs_vector),
+		cmocka_unit_test(the_prover_fits_the_verifier),
 		cmocka_unit_test(too_few_iterations_make_no_verifier),
 	};
 

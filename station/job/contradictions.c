@@ -299,6 +299,9 @@ static void check_simulation(const struct reading *r)
 	if (!job->radios_simulated)
 		return;
 	check_faults(r);
+	if (job->quiet_us == 0 && usable(r, "admission.quiet"))
+		CONTRADICTION(r, place_of(r, "admission.quiet"), "admission.quiet: nobody can bring a missing simulated device; "
+			      "allowed: 1s to 24h with simulated radios");
 	if (!usable(r, "simulation.chips"))
 		return;
 	for (size_t i = 0; i < job->sim_chip_count; i++)

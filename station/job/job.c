@@ -15,6 +15,7 @@
 #include "station/job/words.h"
 
 #define PATH_TEXT_MAX 160
+#define SIM_QUIET_US 10000000u	/* on the simulated air nobody comes late */
 
 /*
  * The tree, by the table.
@@ -219,6 +220,8 @@ static void read_tree(struct reading *r)
 	resolve_paths(r);
 	if (job->radios_simulated && !tree_find(r->root, "simulation.devices"))
 		job->sim_devices = job->quantity;
+	if (job->radios_simulated && !tree_find(r->root, "admission.quiet"))
+		job->quiet_us = SIM_QUIET_US;
 	if (job->radios_simulated && job->sim_chip_count == 0 && !tree_find(r->root, "simulation.chips")) {
 		job->sim_chips[0] = (struct job_chip_share){ .profile = "esp32", .percent = 100 };
 		job->sim_chip_count = 1;

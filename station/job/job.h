@@ -99,6 +99,7 @@ struct job {
 	unsigned max_in_flight;		/* sessions over all radios */
 	int min_rssi_dbm;
 	char expect_file[256];		/* list of device ids or MACs; "" any */
+	uint64_t quiet_us;		/* nobody new for so long ends the batch; 0: it waits for its quantity */
 	uint64_t lease_us;
 	unsigned attempts_max;		/* per unit */
 	uint64_t patience_us;		/* silence of a device that ends an attempt */

@@ -218,6 +218,9 @@ const struct key job_keys[] = {
 	  .sentence = "devices heard more weakly are left alone: they stand on another line" },
 	{ "admission.expect", KEY_PATH, .otherwise = "any device with the batch key", IN(expect_file),
 	  .sentence = "file of the device ids or MACs of this batch, one a line" },
+	{ "admission.quiet", KEY_DURATION, .otherwise = "`none`; with simulated radios `10s`", .none = "none", .low = "1s",
+	  .high = "24h", IN(quiet_us),
+	  .sentence = "nobody new for so long, and the rest of the quantity is missing; none waits for it until Ctrl-C" },
 	{ "admission.lease", KEY_DURATION, .fallback = "60s", .low = "1s", .high = "1h", IN(lease_us),
 	  .sentence = "how long a device stays this station's without hearing from it" },
 

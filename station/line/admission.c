@@ -167,11 +167,7 @@ void admission_hello(struct line *line, struct lane *lane, const struct mr_frame
 		if (u->session)
 			session_end(u->session, MR_CAUSE_DUPLICATE_DEVICE);
 		else if (!u->settled) {
-			if (u->on_record)
-				line_submit(line, &(struct journal_record){ .kind = JOURNAL_UNIT_STATE,
-					.unit_state = { .unit = u->id, .state = UNIT_QUARANTINED,
-							.cause = line_cause(MR_CAUSE_DUPLICATE_DEVICE),
-							.at_us = line_utc_us(line) } });
+			line_record_state(line, u, UNIT_QUARANTINED, MR_CAUSE_DUPLICATE_DEVICE);
 			line_settle(line, u, UNIT_QUARANTINED, MR_CAUSE_DUPLICATE_DEVICE);
 		}
 		return;

@@ -213,8 +213,9 @@ struct line {
 	struct session *tickets, *tickets_tail;	/* waiting for durability, in ticket order */
 	struct loop_timer ticket_timer, watch_timer, end_timer, hold_timer;
 	bool draining, stopping, ended, held_up;
-	const char *guard;
+	const char *guard;		/* the one that stopped admission */
 	unsigned consecutive_fail;
+	uint64_t disk_us;		/* when the disk is looked at next */
 	unsigned settled, passed, failed, quarantined, held, first_pass, retries, seen;
 	uint64_t started_us, last_outcome_us, last_new_us;
 	struct serial_pool *serials;
@@ -232,6 +233,9 @@ struct line {
 void line_event(struct line *line, const struct line_event *event);
 uint64_t line_submit(struct line *line, const struct journal_record *record);
 void line_await(struct session *s);		/* go on when everything submitted so far is durable */
+/* A unit that the record does not know yet goes on it; `m` is what the device says of itself, NULL: nothing so far. */
+void line_record_unit(struct line *line, struct unit *unit, const struct mr_message *m);
+void line_record_state(struct line *line, struct unit *unit, enum journal_unit_state state, int cause);
 void line_settle(struct line *line, struct unit *unit, enum journal_unit_state state, int cause);
 void line_absent(struct line *line, struct unit *unit, uint64_t by_us);
 void line_returned(struct line *line, struct unit *unit);
@@ -275,6 +279,10 @@ int access_joined(struct session *s, const struct mr_message *m);	/* it is back:
 void access_record(struct session *s);		/* the network that it was given and how it joined */
 void access_forget(struct session *s);		/* the session ends */
 
+/* guards.c */
+void guard_outcome(struct line *line, bool bad);	/* of each unit that is settled */
+void guard_disk(struct line *line, uint64_t now_us);	/* as often as one likes */
+
 /* session.c */
 struct session *session_create(struct line *line, struct unit *unit, struct channel *channel, uint16_t steer_mhz);
 void session_destroy(struct session *s);
@@ -295,7 +303,6 @@ void session_account(struct session *s);
 void session_release(struct session *s);	/* after session_destroy, when the signer has let go of it */
 void session_record_step(struct session *s, enum journal_outcome outcome, int cause);
 void session_record_end(struct session *s, enum journal_outcome outcome, int cause);
-void session_record_state(struct session *s, enum journal_unit_state state, int cause);
 void session_say_verdict(struct session *s, uint8_t verdict);
 
 /* recipe.c */

@@ -12,7 +12,7 @@
 #define COMMIT_US 5000u		/* virtual clock: a group commit every so often; a disk's fsync is 2 to 20 ms */
 #define WATCH_US 250000u	/* housekeeping: absent units, queued callers, the end */
 #define RETURNED UINT64_MAX	/* unit.return_by_us: called again, not yet out of the list */
-#define QUIET_US 10000000u	/* nobody new for so long: the rest of the quantity will not come */
+#define RECALL_US 10000000u	/* what a unit has beyond its lease to call again */
 
 int64_t line_utc_us(const struct line *line) { return (int64_t)loop_utc_us(line->loop); }
 
@@ -188,21 +188,50 @@ void line_settle(struct line *line, struct unit *unit, enum journal_unit_state s
 	line->failed += state == UNIT_FAILED;
 	line->quarantined += state == UNIT_QUARANTINED;
 	line->held += state == UNIT_HELD;
-	line->consecutive_fail = bad ? line->consecutive_fail + 1 : 0;
 	line_event(line, &(struct line_event){ .kind = LINE_UNIT_STATE, .unit = unit->id, .serial = unit->serial,
 					       .mac = { unit->mac[0], unit->mac[1], unit->mac[2], unit->mac[3],
 							unit->mac[4], unit->mac[5] },
 					       .attempt = unit->attempts, .state = state, .cause = cause,
 					       .rssi_dbm = unit->rssi_dbm,
 					       .duration_us = now_us - unit->first_heard_us });
-	if (bad && line->job->guard_consecutive_fail && !line->guard &&
-	    line->consecutive_fail >= line->job->guard_consecutive_fail) {
-		line->guard = "consecutive_fail";
-		line->draining = true;
-		line_submit(line, &(struct journal_record){ .kind = JOURNAL_GUARD,
-			.guard = { .guard = line->guard, .detail = "admission stopped", .at_us = line_utc_us(line) } });
-		line_event(line, &(struct line_event){ .kind = LINE_GUARD, .detail = line->guard });
+	guard_outcome(line, bad);
+}
+
+static void copy_text(char *out, size_t cap, const struct mr_message *m, enum mr_attribute id)
+{
+	size_t len = m && m->has[id] ? m->value[id].left : 0;
+
+	(void)log_escape(out, cap, len ? m->value[id].at : NULL, len);
+}
+
+void line_record_unit(struct line *line, struct unit *unit, const struct mr_message *m)
+{
+	char product[132], hw_rev[68], firmware[132];
+	struct journal_record r = { .kind = JOURNAL_UNIT };
+
+	if (unit->on_record)
+		return;
+	copy_text(product, sizeof(product), m, MR_AT_PRODUCT);
+	copy_text(hw_rev, sizeof(hw_rev), m, MR_AT_HW_REV);
+	copy_text(firmware, sizeof(firmware), m, MR_AT_FIRMWARE);
+	r.unit = (struct journal_unit){ .unit = unit->id, .product = product, .hw_rev = hw_rev, .firmware = firmware,
+					.at_us = line_utc_us(line) };
+	memcpy(r.unit.device_id, unit->device_id, 8);
+	memcpy(r.unit.mac, unit->mac, 6);
+	line_submit(line, &r);
+	unit->on_record = true;
+}
+
+void line_record_state(struct line *line, struct unit *unit, enum journal_unit_state state, int cause)
+{
+	/* Reached by its access point it has not said yet who it is: that it was there is all that is known. */
+	if (!unit->on_record && unit->access) {
+		line_refused(line, unit, mr_cause_name(cause));
+		return;
 	}
+	line_record_unit(line, unit, NULL);
+	line_submit(line, &(struct journal_record){ .kind = JOURNAL_UNIT_STATE,
+		.unit_state = { .unit = unit->id, .state = state, .cause = line_cause(cause), .at_us = line_utc_us(line) } });
 }
 
 /* A unit that left in mid-recipe and did not call again in time. */
@@ -211,10 +240,7 @@ static void give_up(struct line *line, struct unit *unit)
 	int cause = unit->last_cause ? unit->last_cause : MR_CAUSE_NO_ANSWER;
 
 	unit->prescribed_us += line->job->lease_us;
-	if (unit->on_record)
-		line_submit(line, &(struct journal_record){ .kind = JOURNAL_UNIT_STATE,
-			.unit_state = { .unit = unit->id, .state = UNIT_FAILED, .cause = line_cause(cause),
-					.at_us = line_utc_us(line) } });
+	line_record_state(line, unit, UNIT_FAILED, cause);
 	line_settle(line, unit, UNIT_FAILED, cause);
 }
 
@@ -230,7 +256,7 @@ static void on_watch(void *ctx, uint64_t now_us)
 			u->return_by_us += WATCH_US;
 		/* Called, but was never invited while others had their turn: that is no silence of its own. */
 		if (u->return_by_us != RETURNED && u->attempts == 0 && line->session_count > 0 && now_us >= u->return_by_us)
-			u->return_by_us = now_us + QUIET_US;
+			u->return_by_us = now_us + RECALL_US;
 		if (u->return_by_us != RETURNED && now_us < u->return_by_us) {
 			at = &u->next_absent;
 			continue;
@@ -243,6 +269,7 @@ static void on_watch(void *ctx, uint64_t now_us)
 		}
 		u->return_by_us = 0;
 	}
+	guard_disk(line, now_us);
 	admission_fill(line);
 	line_check_end(line);
 	if (!line->ended)
@@ -300,7 +327,8 @@ static void on_end(void *ctx, uint64_t now_us)
 void line_check_end(struct line *line)
 {
 	uint64_t now_us = loop_now_us(line->loop);
-	bool all_known = line->seen >= line->job->quantity, quiet = now_us >= line->last_new_us + QUIET_US;
+	bool all_known = line->seen >= line->job->quantity;
+	bool quiet = line->job->quiet_us != 0 && now_us >= line->last_new_us + line->job->quiet_us;
 
 	if (line->ended || line->session_count > 0)
 		return;
@@ -394,7 +422,7 @@ static void on_resume(void *ctx, const struct journal_resume *r)
 			line->failed += u->state == UNIT_FAILED;
 			line->quarantined += u->state == UNIT_QUARANTINED;
 		} else {
-			line_absent(line, u, line->job->lease_us + QUIET_US);
+			line_absent(line, u, line->job->lease_us + RECALL_US);
 		}
 	}
 }

@@ -44,7 +44,8 @@ struct line_event {
 	const char *radio;
 	uint16_t freq_mhz;
 	int rssi_dbm;
-	const char *detail;
+	const char *detail;		/* LINE_GUARD: its name */
+	const char *reason;		/* LINE_GUARD: in words */
 };
 
 struct line_options {
@@ -55,6 +56,7 @@ struct line_options {
 	struct signer *signer;
 	struct entropy *entropy;
 	struct journal *journal;	/* opened, not yet begun */
+	const char *record_path;	/* of the journal, for guards.disk_free; NULL: the disk is not watched */
 	const char *operator, *software;
 	uint64_t seed;			/* for the record; 0 on real radios */
 	bool clock_ok;

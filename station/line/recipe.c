@@ -313,7 +313,7 @@ static void record_pass(struct session *s)
 		line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_CERT_STATE,
 			.cert_state = { .unit = u->id, .state = CERT_VERIFIED, .at_us = line_utc_us(s->line) } });
 	session_record_end(s, OUTCOME_PASS, 0);
-	session_record_state(s, UNIT_PASSED, 0);
+	line_record_state(s->line, s->unit, UNIT_PASSED, 0);
 	s->phase = PHASE_RECORDING_OUTCOME;
 	line_await(s);
 }
@@ -473,32 +473,12 @@ static bool text_is(struct mr_rd value, const char *text)
 	return value.left == strlen(text) && mr_equal(value.at, text, value.left);
 }
 
-static void copy_text(char *out, size_t cap, const struct mr_message *m, enum mr_attribute id)
-{
-	size_t len = m->has[id] ? m->value[id].left : 0;
-
-	(void)log_escape(out, cap, len ? m->value[id].at : NULL, len);
-}
-
 static void open_attempt(struct session *s, const struct mr_message *m)
 {
 	struct line *line = s->line;
 	struct unit *u = s->unit;
 
-	if (!u->on_record) {
-		char product[132], hw_rev[68], firmware[132];
-		struct journal_record r = { .kind = JOURNAL_UNIT };
-
-		copy_text(product, sizeof(product), m, MR_AT_PRODUCT);
-		copy_text(hw_rev, sizeof(hw_rev), m, MR_AT_HW_REV);
-		copy_text(firmware, sizeof(firmware), m, MR_AT_FIRMWARE);
-		r.unit = (struct journal_unit){ .unit = u->id, .product = product, .hw_rev = hw_rev, .firmware = firmware,
-						.at_us = line_utc_us(line) };
-		memcpy(r.unit.device_id, u->device_id, 8);
-		memcpy(r.unit.mac, u->mac, 6);
-		line_submit(line, &r);
-		u->on_record = true;
-	}
+	line_record_unit(line, u, m);
 	s->attempt = line->next_attempt++;
 	s->open = true;
 	u->state = UNIT_ACTIVE;

@@ -254,13 +254,6 @@ void session_record_end(struct session *s, enum journal_outcome outcome, int cau
 	s->open = false;
 }
 
-void session_record_state(struct session *s, enum journal_unit_state state, int cause)
-{
-	line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_UNIT_STATE,
-		.unit_state = { .unit = s->unit->id, .state = state, .cause = line_cause(cause),
-				.at_us = line_utc_us(s->line) } });
-}
-
 /* The number of tries is used up, or the class of the cause decides: where does the unit go from here? */
 static enum journal_unit_state judge(struct session *s, int cause)
 {
@@ -314,10 +307,7 @@ static void end_unopened(struct session *s, int cause)
 		enum journal_unit_state state =
 			mr_cause_class(cause) == MR_CLASS_SECURITY ? UNIT_QUARANTINED : UNIT_FAILED;
 
-		if (u->on_record)
-			session_record_state(s, state, cause);
-		else
-			line_refused(line, u, mr_cause_name(cause));
+		line_record_state(line, u, state, cause);
 		line_settle(line, u, state, cause);
 	} else {
 		line_absent(line, u, now(s) + 10000000u + line->job->lease_us);
@@ -360,7 +350,7 @@ void session_end(struct session *s, int cause)
 	u->last_cause = cause;
 	u->next_kind = mr_cause_class(cause) == MR_CLASS_POWER ? ATTEMPT_RESUME : ATTEMPT_AUTO_RETRY;
 	state = judge(s, cause);
-	session_record_state(s, state, cause);
+	line_record_state(s->line, s->unit, state, cause);
 	if (state == UNIT_SEEN) {
 		line->retries++;
 		u->state = state;
@@ -385,7 +375,7 @@ void session_abort(struct session *s)
 	if (s->open) {
 		session_record_step(s, OUTCOME_ABORTED, MR_CAUSE_STOPPED);
 		session_record_end(s, OUTCOME_ABORTED, MR_CAUSE_STOPPED);
-		session_record_state(s, UNIT_SEEN, MR_CAUSE_STOPPED);
+		line_record_state(s->line, s->unit, UNIT_SEEN, MR_CAUSE_STOPPED);
 	}
 	session_destroy(s);
 }

@@ -153,8 +153,10 @@ static void a_clone_is_noticed_and_gets_nothing(void **state)
 		if (hall_ask(&run, "SELECT count(*) FROM unit") < DEVICES) {	/* the first device has none before it */
 			clones++;
 			assert_true(noticed >= 1);
-			/* Noticed before its first attempt, it is no unit of the record: the sighting is. */
 			assert_int_equal(run.result.summary.quarantined + run.result.summary.passed, DEVICES - 1);
+			/* Also when it was noticed before its first attempt. */
+			assert_int_equal(hall_count(&run, "quarantined", "duplicate-device"), run.result.summary.quarantined);
+			assert_int_equal(hall_ask(&run, "SELECT count(*) FROM unit"), DEVICES - 1);
 			assert_true(hall_count(&run, "passed", "ok") >= DEVICES - 2);
 		}
 		hall_check(hall, &run);

@@ -244,6 +244,9 @@ static const struct malformed {
 	{ GOOD "admission: {lease: 2s}\n",
 	  "job.yaml:6:20: attempts.patience: longer than admission.lease, after which the device "
 	  "is gone; allowed: a patience below the lease" },
+	{ GOOD "admission: {quiet: none}\n",
+	  "job.yaml:6:20: admission.quiet: nobody can bring a missing simulated device; allowed: 1s to "
+	  "24h with simulated radios" },
 	{ GOOD "limits: [{name: v, low: 3, high: 2}, {name: w}, {name: v, low: 1}]\n",
 	  "job.yaml:6:10: limits: low of \"v\" is above its high; allowed: low below high\n"
 	  "job.yaml:6:38: limits: \"w\" has neither low nor high; allowed: one or both\n"
@@ -452,6 +455,7 @@ static void the_defaults_are_those_of_the_table(void **state)
 	assert_true(job->steer);
 	assert_int_equal(job->max_in_flight, 64);
 	assert_int_equal(job->min_rssi_dbm, -85);
+	assert_int_equal(job->quiet_us, 10000000);
 	assert_int_equal(job->lease_us, 60000000);
 	assert_int_equal(job->attempts_max, 3);
 	assert_int_equal(job->patience_us, 4000000);
@@ -481,7 +485,7 @@ static void what_is_written_arrives_in_base_units(void **state)
 		"recipe: [identify, identity, credentials]\n"
 		"radios: {simulated: 3, profile: ideal}\nchannels: [13, 36, 165]\n"
 		"schedule: {policy: round-robin, steer: false}\n"
-		"admission: {max_in_flight: 7, min_rssi: -60dBm, lease: 2min}\n"
+		"admission: {max_in_flight: 7, min_rssi: -60dBm, quiet: 1min, lease: 2min}\n"
 		"limits:\n  - {name: rssi, unit: dBm, low: -65}\n  - {name: supply, unit: V, low: 3.2, high: 3.4}\n"
 		"guards: {consecutive_fail: off, disk_free: 1.5GiB}\n"
 		"simulation:\n  devices: 9\n  seed: 18446744073709551615\n  arrival: 250us\n  loss: 2.5%\n  floor: 7.5 m\n"
@@ -509,6 +513,7 @@ static void what_is_written_arrives_in_base_units(void **state)
 	assert_string_equal(job->policy, "round-robin");
 	assert_false(job->steer);
 	assert_int_equal(job->min_rssi_dbm, -60);
+	assert_int_equal(job->quiet_us, 60000000);
 	assert_int_equal(job->lease_us, 120000000);
 	assert_int_equal(job->limit_count, 2);
 	assert_true(job->limits[0].has_low);
@@ -538,6 +543,11 @@ static void radios_are_auto_or_a_list_or_simulated(void **state)
 	assert_true(job->radios_auto);
 	assert_false(job->radios_simulated);
 	assert_int_equal(job->sim_devices, 0);
+	assert_int_equal(job->quiet_us, 0);	/* a line waits for its devices */
+	job_destroy(job);
+	job = parse_good(FORMAT BATCH IDENTITY "credentials: {ssid: n, security: open}\nradios: auto\n"
+			 "admission: {quiet: 5min}\n");
+	assert_int_equal(job->quiet_us, 300000000);
 	job_destroy(job);
 	job = parse_good(FORMAT BATCH IDENTITY "credentials: {ssid: n, security: open}\nradios: [1-1.2, \"02:00:5e:10:00:01\"]\n");
 	assert_false(job->radios_auto);
@@ -554,6 +564,7 @@ static void both_ends_of_every_range_are_good_and_beyond_is_not(void **state)
 		{ GOOD "attempts: {max: %s}\n", { "1", "20" }, { "0", "21" } },
 		{ GOOD "admission: {min_rssi: %s}\n", { "-100dBm", "-20dBm" }, { "-101dBm", "-19dBm" } },
 		{ GOOD "admission: {lease: %s}\n", { "4s", "60min" }, { "999ms", "3600.000001s" } },
+		{ GOOD "admission: {quiet: %s}\n", { "1s", "24h" }, { "999ms", "none" } },
 		{ GOOD "guards: {disk_free: %s}\n", { "1MiB", "1024GiB" }, { "1023KiB", "1025GiB" } },
 		{ GOOD "simulation: {loss: %s}\n", { "0%", "90%" }, { "-0.1%", "90.1%" } },
 		{ GOOD "simulation: {floor: %s}\n", { "0.5m", "500m" }, { "0.4m", "501m" } },

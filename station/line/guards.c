@@ -1,0 +1,52 @@
+/*
+ * Guards stop admission when going on would only do harm: devices in flight finish, and the same job goes on when it is
+ * run again. Each is told once, with its reason.
+ */
+#include <stdio.h>
+#include <sys/statvfs.h>
+
+#include "station/line/internal.h"
+
+#define DISK_US 1000000u	/* the disk is looked at this often */
+
+static void trip(struct line *line, const char *guard, const char *reason)
+{
+	line->guard = guard;
+	line->draining = true;
+	log_write(line->o.log, LOG_ERROR, "line: guard %s: %s", guard, reason);
+	line_submit(line, &(struct journal_record){ .kind = JOURNAL_GUARD,
+		.guard = { .guard = guard, .detail = reason, .at_us = line_utc_us(line) } });
+	line_event(line, &(struct line_event){ .kind = LINE_GUARD, .detail = guard, .reason = reason });
+}
+
+void guard_outcome(struct line *line, bool bad)
+{
+	char reason[80];
+
+	line->consecutive_fail = bad ? line->consecutive_fail + 1 : 0;
+	if (line->guard || line->job->guard_consecutive_fail == 0 ||
+	    line->consecutive_fail < line->job->guard_consecutive_fail)
+		return;
+	snprintf(reason, sizeof(reason), "%u devices in a row did not pass", line->consecutive_fail);
+	trip(line, "consecutive_fail", reason);
+}
+
+/* A disk that cannot be asked is no reason to stop: the journal notices when it cannot write. */
+void guard_disk(struct line *line, uint64_t now_us)
+{
+	uint64_t free_octets, wanted = line->job->guard_disk_free;
+	struct statvfs fs;
+	char reason[120];
+
+	if (line->guard || !line->o.record_path || now_us < line->disk_us)
+		return;
+	line->disk_us = now_us + DISK_US;
+	if (statvfs(line->o.record_path, &fs) != 0)
+		return;
+	free_octets = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (free_octets >= wanted)
+		return;
+	snprintf(reason, sizeof(reason), "%llu MiB are free where the record is, %llu MiB are wanted; free some",
+		 (unsigned long long)(free_octets >> 20), (unsigned long long)(wanted >> 20));
+	trip(line, "disk_free", reason);
+}

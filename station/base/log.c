@@ -8,9 +8,12 @@ void log_write(const struct log *log, enum log_level level, const char *format, 
 
 	if (!log || !log->to || level > log->level)
 		return;
-	now_us = log->now_us ? log->now_us(log->clock) : 0;
-	fprintf(log->to, "%llu.%06llu %s", (unsigned long long)(now_us / 1000000u),
-		(unsigned long long)(now_us % 1000000u), names[level]);
+	if (log->now_us) {
+		now_us = log->now_us(log->clock);
+		fprintf(log->to, "%llu.%06llu ", (unsigned long long)(now_us / 1000000u),
+			(unsigned long long)(now_us % 1000000u));
+	}
+	fputs(names[level], log->to);
 	va_start(args, format);
 	vfprintf(log->to, format, args);
 	va_end(args);

@@ -30,6 +30,7 @@ struct batch {
 	struct ip_stack *ip;
 	struct world *world;
 	struct line *line;
+	struct log log;			/* the caller's, with the loop's time */
 	struct radio *radios[ADAPTERS_MAX];
 	size_t radio_count;
 	FILE *pcap;
@@ -88,6 +89,8 @@ static void on_signal(void *ctx, int signal)
 		b->o->interrupted(b->o->ctx, b->interrupts);
 }
 
+static uint64_t log_now_us(const void *clock) { return loop_now_us(clock); }
+
 static void on_ended(void *ctx) { loop_stop(((struct batch *)ctx)->loop); }
 
 static void on_event(void *ctx, const struct line_event *event)
@@ -137,6 +140,8 @@ static int open_radios(struct batch *b, char *error, size_t error_len)
 	const char *names[JOB_LIST_MAX];
 	char flash[512];
 	struct radio **radios;
+	size_t count = ADAPTERS_MAX;
+	int result;
 
 	if (job->radios_simulated) {
 		snprintf(flash, sizeof(flash), "%s.simulated-flash", b->o->db);
@@ -163,11 +168,13 @@ static int open_radios(struct batch *b, char *error, size_t error_len)
 	}
 	for (size_t i = 0; i < job->radio_name_count; i++)
 		names[i] = job->radio_names[i];
-	(void)adapters_restore(b->o->log);
+	(void)adapters_restore(&b->log);
 	b->adapters = true;
-	b->radio_count = ADAPTERS_MAX;
-	return adapters_open(b->loop, b->o->log, names, job->radios_auto ? 0 : job->radio_name_count, NULL, b->radios,
-			     &b->radio_count, error, error_len);
+	result = adapters_open(b->loop, &b->log, names, job->radios_auto ? 0 : job->radio_name_count, NULL, b->radios, &count,
+			       error, error_len);
+	if (result == 0)
+		b->radio_count = count;
+	return result;
 }
 
 /* What methods of access points need beside radios. */
@@ -222,6 +229,8 @@ static int begin(struct batch *b, char *error, size_t error_len)
 		snprintf(error, error_len, "no memory or no file descriptors are left");
 		return -MR_CAUSE_NO_MEMORY;
 	}
+	if (o->log)
+		b->log = (struct log){ .to = o->log->to, .level = o->log->level, .now_us = log_now_us, .clock = b->loop };
 	/* Before the first thread, which inherits that they are blocked: else a signal to it would end the process. */
 	if (o->signals)
 		(void)loop_signals(b->loop, on_signal, b);
@@ -244,8 +253,8 @@ static int begin(struct batch *b, char *error, size_t error_len)
 	if (result)
 		return result;
 	line = (struct line_options){
-		.loop = b->loop, .log = o->log, .job = job, .identity = b->identity, .signer = b->signer,
-		.entropy = b->entropy, .journal = b->journal, .operator = o->operator, .software = "millrace " MILLRACE_VERSION,
+		.loop = b->loop, .log = &b->log, .job = job, .identity = b->identity, .signer = b->signer,
+		.entropy = b->entropy, .journal = b->journal, .record_path = o->db, .operator = o->operator, .software = "millrace " MILLRACE_VERSION,
 		.seed = job->radios_simulated ? b->seed : 0, .clock_ok = real_utc_us() > CLOCK_PLAUSIBLE_US,
 		.radios = b->radios, .radio_count = b->radio_count, .roster = b->roster, .ip = b->ip,
 		.policy = schedule_policy(o->policy ? o->policy : job->policy), .release_us = b->world ? release_us : NULL,
@@ -286,9 +295,9 @@ static void end(struct batch *b, struct batch_result *r)
 	ip_stack_destroy(b->ip);
 	roster_destroy(b->roster);
 	if (b->adapters) {
-		for (size_t i = 0; !b->world && i < b->radio_count && b->radio_count < ADAPTERS_MAX; i++)
+		for (size_t i = 0; i < b->radio_count; i++)
 			radio_close(b->radios[i]);
-		(void)adapters_restore(b->o->log);
+		(void)adapters_restore(&b->log);
 	}
 	if (b->pcap)
 		fclose(b->pcap);
@@ -312,8 +321,6 @@ int batch_run(const struct batch_options *options, struct batch_result *result, 
 	error[0] = '\0';
 	cause = begin(&b, error, error_len);
 	if (cause) {
-		if (b.adapters && !b.line)
-			b.radio_count = cause ? b.radio_count : 0;
 		end(&b, NULL);
 		return cause;
 	}

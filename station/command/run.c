@@ -87,6 +87,8 @@ static void json_event(const struct line_event *e)
 		json_object_set_new(o, "rssi_dbm", json_integer(e->rssi_dbm));
 	if (e->detail)
 		json_object_set_new(o, "detail", json_string(e->detail));
+	if (e->reason)
+		json_object_set_new(o, "reason", json_string(e->reason));
 	put_json(o);
 }
 
@@ -115,8 +117,8 @@ static void plain_event(struct run *r, const struct line_event *e)
 		printf("%10.3f  %-12s stranger: %s (%d dBm)\n", at, mac, e->detail, e->rssi_dbm);
 		break;
 	case LINE_GUARD:
-		printf("%10.3f  %sGUARD%s %s: no new devices are admitted; find the reason, then run the job again\n", at,
-		       paint(r, "\033[31m"), paint(r, "\033[0m"), e->detail);
+		printf("%10.3f  %sGUARD%s %s: %s; no new devices are admitted: put that right, then run the job again\n", at,
+		       paint(r, "\033[31m"), paint(r, "\033[0m"), e->detail, e->reason);
 		break;
 	case LINE_HOLD:
 		printf("%10.3f  %sHOLD%s %s: %s\n", at, paint(r, "\033[31m"), paint(r, "\033[0m"), mr_cause_sentence(e->cause),
@@ -390,7 +392,10 @@ int command_run(int argc, char **argv)
 			return EXIT_UNUSABLE;
 		}
 		log.level = debug ? LOG_DEBUG : LOG_INFO;
+		setvbuf(log.to, NULL, _IOLBF, 0);
 	}
+	/* Whoever reads along, a script or a file's tail, has each event when it happens. */
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	r.job = job;
 	r.show = json ? SHOW_JSON : plain || !isatty(STDOUT_FILENO) ? SHOW_PLAIN : SHOW_LIVE;
 	r.colour = !json && command_colour(stdout);

@@ -111,6 +111,73 @@ static void a_disk_that_fills_stops_the_run_and_loses_nothing(void **state)
 	assert_true(stopped >= 2);
 }
 
+struct filling {
+	struct job *job;
+	char reason[200];
+};
+
+/* When the first device is in hand there is suddenly less room than the job wants. */
+static void on_event(void *ctx, const struct line_event *e)
+{
+	struct filling *filling = ctx;
+
+	if (e->kind == LINE_ATTEMPT)
+		filling->job->guard_disk_free = UINT64_MAX;
+	if (e->kind == LINE_GUARD && strcmp(e->detail, "disk_free") == 0)
+		snprintf(filling->reason, sizeof(filling->reason), "%s", e->reason);
+}
+
+/* The disk is large enough for the record still, and below what the job wants to be left. */
+static void a_disk_below_its_guard_stops_admission_and_the_devices_in_flight_finish(void **state)
+{
+	struct hall *hall = *state;
+	struct filling filling = { 0 };
+	struct batch_options o;
+	struct run run;
+
+	hall_job(hall, &run, &(struct shape){ .devices = 40, .radios = 2, .channels = "1, 6", .arrival = "100ms" },
+		 hall_seed(10));
+	filling.job = run.job;
+	o = hall_options(hall, &run);
+	o.ctx = &filling;
+	o.event = on_event;
+	if (batch_run(&o, &run.result, run.error, sizeof(run.error)) != 0)
+		fail_msg("%s", run.error);
+	says(filling.reason, "MiB are free where the record is");
+	assert_true(run.result.summary.seen > 0 && run.result.summary.seen < 40);
+	assert_int_equal(run.result.summary.in_flight, 0);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM guard WHERE guard = 'disk_free'"), 1);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM attempt WHERE outcome IS NULL"), 0);
+	/* With room again the same job goes on. */
+	run.job->guard_disk_free = 1 << 20;
+	hall_run(hall, &run);
+	hall_all_passed(hall, &run, 40);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM guard"), 1);
+	hall_done(&run);
+}
+
+/* One device has another batch's key and is never heard. */
+static void a_batch_waits_for_its_quantity_as_long_as_it_was_told(void **state)
+{
+	static const uint64_t quiet_us[] = { 2000000, 10000000, 90000000 };
+	struct hall *hall = *state;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct run run;
+		int64_t waited_us;
+
+		hall_job(hall, &run, &(struct shape){ .devices = 5, .faults = "    - {kind: wrong-batch-key}\n" },
+			 hall_seed(11));
+		run.job->quiet_us = quiet_us[i];
+		hall_run(hall, &run);
+		assert_int_equal(run.result.summary.passed, 4);
+		assert_int_equal(run.result.summary.missing, 1);
+		waited_us = hall_ask(&run, "SELECT (SELECT max(at_us) FROM audit) - (SELECT max(seen_us) FROM unit)");
+		assert_in_range(waited_us, quiet_us[i] - 1000000, quiet_us[i] + 1000000);
+		hall_done(&run);
+	}
+}
+
 /* root writes whatever the mode says: then a path below a file stands in for it. */
 static void a_record_that_cannot_be_written_is_refused(void **state)
 {
@@ -258,6 +325,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_disk_that_fills_stops_the_run_and_loses_nothing),
+		cmocka_unit_test(a_disk_below_its_guard_stops_admission_and_the_devices_in_flight_finish),
+		cmocka_unit_test(a_batch_waits_for_its_quantity_as_long_as_it_was_told),
 		cmocka_unit_test(a_record_that_cannot_be_written_is_refused),
 		cmocka_unit_test(somebody_elses_database_is_left_as_it_is),
 		cmocka_unit_test(a_file_that_is_no_database_is_left_as_it_is),

@@ -99,9 +99,18 @@ struct air_totals {
 };
 void air_totals(const struct air *air, struct air_totals *out);
 
-/* The switchable defects of real drivers, for tests. */
+/*
+ * The switchable defects of real kernels and drivers, by their numbers in docs/hardware.md. "The start" is the first
+ * channel after the radio came up, and after each return.
+ */
 struct air_faults {
 	bool stuck_channel;		/* K1: tune reports success, the radio stays */
+	bool start_rules;		/* K2: in another band than the start's, frames go at the rate which there has
+					   the place that the asked one has in the start's table; no frame leaves at all
+					   when the start was receive-only */
+	bool hears_start;		/* K3: hears the start's channel too, wherever it is */
+	unsigned busy_tunes;		/* K4: so many tunes fail, for another interface holds the channel */
+	bool stuck_on_1;		/* K5: tune reports success, the radio is on channel 1 */
 	bool silent_no_ir;		/* send on a receive-only channel says 0, nothing leaves */
 };
 

@@ -55,9 +55,12 @@ struct simulated {
 	struct radio radio;
 	struct loop *loop;
 	struct air_node *node;
+	struct air_node *ear;		/* K3: stays at the start; NULL without that fault */
 	const struct profile *profile;
 	struct air_faults faults;
 	uint16_t true_mhz, asked_mhz;	/* asked: a tune under way */
+	uint16_t start_mhz;		/* of the first tune since it came up */
+	bool tune_fails;		/* K4: the one under way */
 	unsigned hear;			/* enum radio_hear */
 	bool plugged, gone_due, back_due;
 	struct { uint64_t cookie, due_us; } silent[SILENT_MAX];	/* frames dropped silently, oldest first */
@@ -78,10 +81,19 @@ static void on_received(void *ctx, struct mr_rd frame, const struct radio_rx *rx
 	struct simulated *s = ctx;
 	struct loop *loop = s->loop;
 	enum loop_side side = loop_enter(loop, LOOP_STATION);
+	bool nowhere = s->radio.freq_mhz == 0 && s->asked_mhz == 0;
 
-	if (s->radio.events.received && hearing_wants(s->radio.caps.mac, s->hear, frame))
+	if (s->radio.events.received && !nowhere && hearing_wants(s->radio.caps.mac, s->hear, frame))
 		s->radio.events.received(s->radio.events.ctx, &s->radio, frame, rx);
 	(void)loop_enter(loop, side);
+}
+
+static void on_heard_at_start(void *ctx, struct mr_rd frame, const struct radio_rx *rx)
+{
+	const struct simulated *s = ctx;
+
+	if (s->true_mhz != rx->freq_mhz)	/* else it is heard anyway */
+		on_received(ctx, frame, rx);
 }
 
 static void on_status(void *ctx, uint64_t cookie, bool acked, unsigned tries)
@@ -103,6 +115,7 @@ static void tell_tuned(struct simulated *s, int cause)
 	enum loop_side side = loop_enter(loop, LOOP_STATION);
 
 	s->asked_mhz = 0;
+	s->tune_fails = false;
 	if (cause == 0)
 		s->radio.freq_mhz = freq_mhz;
 	if (s->radio.events.tuned)
@@ -115,7 +128,7 @@ static void on_tuned(void *ctx, uint16_t freq_mhz)
 	struct simulated *s = ctx;
 
 	s->true_mhz = freq_mhz;
-	tell_tuned(s, 0);
+	tell_tuned(s, s->tune_fails ? -MR_CAUSE_RADIO_GONE : 0);
 }
 
 static const struct radio_channel *channel_of(const struct radio *radio, uint16_t freq_mhz)
@@ -124,6 +137,17 @@ static const struct radio_channel *channel_of(const struct radio *radio, uint16_
 		if (radio->caps.channels[i].freq_mhz == freq_mhz)
 			return &radio->caps.channels[i];
 	return NULL;
+}
+
+/* Where a tune really leads. */
+static uint16_t destination(struct simulated *s, uint16_t asked_mhz)
+{
+	if (s->faults.stuck_on_1)
+		return 2412;
+	/* A stuck radio goes through the motions and stays where it came up. */
+	if (s->true_mhz != 0 && (s->faults.stuck_channel || s->tune_fails))
+		return s->true_mhz;
+	return asked_mhz;
 }
 
 static int simulated_tune(struct radio *radio, uint16_t freq_mhz)
@@ -137,12 +161,17 @@ static int simulated_tune(struct radio *radio, uint16_t freq_mhz)
 		return -MR_CAUSE_RADIO_GONE;
 	if (!channel || (channel->flags & RADIO_DISABLED) || s->asked_mhz != 0)
 		return -MR_CAUSE_BAD_REQUEST;
-	/* A stuck radio goes through the motions and stays where it came up. */
+	s->tune_fails = s->faults.busy_tunes > 0 && s->true_mhz != 0;
 	side = loop_enter(s->loop, LOOP_WORLD);
-	cause = air_tune(s->node, s->faults.stuck_channel && s->true_mhz != 0 ? s->true_mhz : freq_mhz);
+	cause = air_tune(s->node, destination(s, freq_mhz));
+	if (cause == 0 && s->ear && s->start_mhz == 0)
+		(void)air_tune(s->ear, freq_mhz);
 	(void)loop_enter(s->loop, side);
 	if (cause != 0)
 		return cause;
+	s->faults.busy_tunes -= s->tune_fails;
+	if (s->start_mhz == 0)
+		s->start_mhz = freq_mhz;
 	s->asked_mhz = freq_mhz;
 	radio->freq_mhz = 0;
 	return 0;
@@ -173,6 +202,22 @@ static int drop_silently(struct simulated *s, uint64_t cookie)
 	return 0;
 }
 
+/* K2: mac80211 up to 6.8 looks an injected frame's rate up by its place in the table of the start's band. */
+static uint8_t rate_by_start(const struct simulated *s, uint8_t rate_500kbps)
+{
+	static const uint8_t rates[] = { 2, 4, 11, 22, 12, 18, 24, 36, 48, 72, 96, 108 };	/* 5 GHz: from 12 on */
+	size_t count = sizeof(rates), dsss = 4, place = 0;
+	bool start_5ghz = s->start_mhz > 5000, here_5ghz = s->radio.freq_mhz > 5000;
+
+	if (start_5ghz == here_5ghz)
+		return rate_500kbps;
+	while (place < count && rates[place] != rate_500kbps)
+		place++;
+	place += here_5ghz ? dsss : 0;
+	place -= start_5ghz && place >= dsss ? dsss : 0;
+	return rates[place < count ? place : count - 1];
+}
+
 static int simulated_send(struct radio *radio, struct mr_rd frame, const struct radio_tx *asked)
 {
 	struct simulated *s = of(radio);
@@ -184,6 +229,13 @@ static int simulated_send(struct radio *radio, struct mr_rd frame, const struct 
 		return -MR_CAUSE_RADIO_GONE;
 	if (channel_of(radio, radio->freq_mhz)->flags != 0)
 		return s->faults.silent_no_ir ? drop_silently(s, tx.cookie) : -MR_CAUSE_RADIO_GONE;
+	if (s->faults.start_rules) {
+		const struct radio_channel *start = channel_of(radio, s->start_mhz);
+
+		if (start && start->flags != 0)
+			return drop_silently(s, tx.cookie);
+		tx.rate_500kbps = rate_by_start(s, tx.rate_500kbps);
+	}
 	if (s->profile->retries >= 0)
 		tx.retries = (uint8_t)s->profile->retries;
 	if (s->profile->lowest_rate)
@@ -211,6 +263,8 @@ static void simulated_close(struct radio *radio)
 
 	s->radio.events = (struct radio_events){ 0 };
 	air_node_detach(s->node);
+	if (s->ear)
+		air_node_detach(s->ear);
 	loop_cancel(s->loop, &s->plug_timer);
 	loop_cancel(s->loop, &s->silent_timer);
 	free(s);
@@ -249,8 +303,10 @@ static void on_plug(void *ctx, uint64_t now_us)
 	} else if (s->back_due) {
 		s->back_due = false;
 		s->plugged = true;
-		s->true_mhz = 0;
+		s->true_mhz = s->start_mhz = 0;
 		air_power(s->node, true);
+		if (s->ear)
+			air_power(s->ear, true);
 		tell(s, s->radio.events.back);
 	}
 }
@@ -268,6 +324,8 @@ void radio_simulated_unplug(struct radio *radio)
 	s->plugged = false;
 	s->gone_due = true;
 	air_power(s->node, false);
+	if (s->ear)
+		air_power(s->ear, false);
 	loop_at(s->loop, &s->plug_timer, loop_now_us(s->loop));
 }
 
@@ -325,7 +383,18 @@ struct radio *radio_open_simulated(struct air *air, const char *name, const char
 	config.ctx = s;
 	if (s)
 		s->node = air_add_node(air, &config);
-	if (!s || !s->node) {
+	if (s && s->node && faults && faults->hears_start) {
+		snprintf(config.name, sizeof(config.name), "%.20s, start", name);
+		config.acknowledges = false;
+		config.switch_us = 0;
+		config.received = on_heard_at_start;
+		config.status = NULL;
+		config.tuned = NULL;
+		s->ear = air_add_node(air, &config);
+	}
+	if (!s || !s->node || (faults && faults->hears_start && !s->ear)) {
+		if (s && s->node)
+			air_node_detach(s->node);
 		free(s);
 		errno = ENOMEM;
 		return NULL;

@@ -29,7 +29,7 @@ struct heard {
 	uint64_t time_us;
 	size_t len;
 	int rssi_dbm;
-	uint8_t head[24];
+	uint8_t rate, head[24];
 };
 
 struct told {
@@ -71,7 +71,8 @@ static void on_received(void *ctx, struct mr_rd frame, const struct radio_rx *rx
 
 	assert_false(s->inside);
 	assert_int_equal(rx->time_us, loop_now_us(s->floor->loop));
-	*h = (struct heard){ .time_us = rx->time_us, .len = frame.left, .rssi_dbm = rx->rssi_dbm };
+	*h = (struct heard){ .time_us = rx->time_us, .len = frame.left, .rssi_dbm = rx->rssi_dbm,
+			    .rate = rx->rate_500kbps };
 	memcpy(h->head, frame.at, frame.left < 24 ? frame.left : 24);
 }
 
@@ -1296,6 +1297,163 @@ static void a_stuck_radio_says_it_moved_and_hears_its_old_channel(void **state)
 	floor_destroy(floor);
 }
 
+static void a_radio_of_a_band_sends_at_the_wrong_rate_in_the_other(void **state)
+{
+	/* What was asked in 6 Mb/s leaves at 24 after a start on channel 1, and at 1 after a start on channel 36. */
+	static const struct { uint16_t start_mhz, here_mhz; uint8_t rate; } rows[] = {
+		{ 2412, 2437, 12 }, { 2412, 5180, 48 }, { 5180, 5220, 12 }, { 5180, 2412, 2 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (int faulty = 0; faulty < 2; faulty++) {
+			struct floor *floor = floor_create(1, NULL);
+			struct user u = open_radio(floor, "ideal", &(struct air_faults){ .start_rules = faulty == 1 });
+			struct station *device = plain(floor, 3);
+
+			attend(&u);
+			assert_int_equal(tune(&u, rows[i].start_mhz), 0);
+			run_until(floor, 10000);
+			assert_int_equal(tune(&u, rows[i].here_mhz), 0);
+			assert_int_equal(air_tune(device->node, rows[i].here_mhz), 0);
+			run_until(floor, 20000);
+			assert_int_equal(send_to(&u, 1, 1, 3), 0);
+			run_until(floor, 30000);
+			assert_string_equal(u.log, "ttS");
+			assert_int_equal(device->heard[0].rate, faulty ? rows[i].rate : 12);
+			radio_close(u.radio);
+			floor_destroy(floor);
+		}
+}
+
+static void a_radio_that_began_on_a_channel_for_listening_sends_nowhere(void **state)
+{
+	struct floor *floor = floor_create(1, NULL);
+	struct user u = open_radio(floor, "ideal", &(struct air_faults){ .start_rules = true });
+	struct air_totals totals;
+
+	(void)state;
+	attend(&u);
+	assert_int_equal(tune(&u, 5260), 0);
+	run_until(floor, 10000);
+	assert_int_equal(tune(&u, 5180), 0);
+	run_until(floor, 20000);
+	assert_int_equal(send_to(&u, 1, 5, 0), 0);
+	run_until(floor, 1000000);
+	assert_string_equal(u.log, "tts");
+	assert_int_equal(u.tries[0], 0);
+	air_totals(floor->air, &totals);
+	assert_int_equal(totals.frames, 0);
+	/* Unplugged and plugged in it begins anew. */
+	radio_simulated_unplug(u.radio);
+	radio_simulated_replug(u.radio);
+	run_until(floor, 1100000);
+	assert_int_equal(tune(&u, 5180), 0);
+	run_until(floor, 1200000);
+	assert_int_equal(send_to(&u, 1, 6, 0), 0);
+	run_until(floor, 1300000);
+	air_totals(floor->air, &totals);
+	assert_int_equal(totals.frames, 1);
+	radio_close(u.radio);
+	floor_destroy(floor);
+}
+
+static void a_radio_that_hears_where_it_began_says_where_it_heard(void **state)
+{
+	struct floor *floor = floor_create(2, NULL);
+	struct user u = open_radio(floor, "ideal", &(struct air_faults){ .hears_start = true });
+	struct station *old = plain(floor, 3), *new = plain(floor, 4);
+
+	(void)state;
+	attend(&u);
+	assert_int_equal(tune(&u, 2412), 0);
+	assert_int_equal(air_tune(old->node, 2412), 0);
+	assert_int_equal(air_tune(new->node, 2462), 0);
+	run_until(floor, 10000);
+	send_once(old, 0, 100, 12, 0);
+	run_until(floor, 20000);
+	assert_string_equal(u.log, "tr");	/* once, where it is */
+	assert_int_equal(tune(&u, 2462), 0);
+	run_until(floor, 30000);
+	send_once(old, 0, 100, 12, 0);
+	run_until(floor, 40000);
+	assert_string_equal(u.log, "trtr");
+	assert_int_equal(u.received_mhz, 2412);
+	send_once(new, 0, 100, 12, 0);
+	run_until(floor, 50000);
+	assert_string_equal(u.log, "trtrr");
+	assert_int_equal(u.received_mhz, 2462);
+	/* It acknowledges where it is, and nowhere else. */
+	for (int i = 0; i < 2; i++) {
+		struct station *from = i ? new : old;
+
+		prepare(from, 0, 100, 12, 0);
+		memcpy(from->frame + 4, radio_mac, 6);
+		assert_int_equal(send_frame(from), 0);
+		from->frame_len = 0;
+		run_until(floor, 60000 + (uint64_t)i * 10000);
+		assert_int_equal(from->told[from->told_count - 1].acked, i);
+	}
+	radio_simulated_unplug(u.radio);
+	run_until(floor, 80000);
+	send_once(old, 0, 100, 12, 0);
+	run_until(floor, 90000);
+	assert_string_equal(u.log, "trtrrrrg");
+	radio_close(u.radio);
+	floor_destroy(floor);
+}
+
+static void a_channel_that_another_holds_is_refused_and_then_granted(void **state)
+{
+	struct floor *floor = floor_create(1, NULL);
+	struct user u = open_radio(floor, "ideal", &(struct air_faults){ .busy_tunes = 1 });
+	struct station *device = plain(floor, 3);
+
+	(void)state;
+	attend(&u);
+	assert_int_equal(tune(&u, 2412), 0);
+	assert_int_equal(air_tune(device->node, 2412), 0);
+	run_until(floor, 10000);
+	assert_int_equal(tune(&u, 2437), 0);
+	run_until(floor, 20000);
+	assert_string_equal(u.log, "tT");
+	assert_int_equal(u.radio->freq_mhz, 0);		/* nowhere, for the station */
+	assert_int_equal(send_to(&u, 1, 1, 0), -MR_CAUSE_RADIO_GONE);
+	send_once(device, 0, 100, 12, 0);
+	run_until(floor, 30000);
+	assert_string_equal(u.log, "tT");
+	assert_int_equal(tune(&u, 2437), 0);
+	run_until(floor, 40000);
+	assert_string_equal(u.log, "tTt");
+	assert_int_equal(u.radio->freq_mhz, 2437);
+	radio_close(u.radio);
+	floor_destroy(floor);
+}
+
+static void a_radio_stuck_on_channel_1_hears_that_one_whatever_it_says(void **state)
+{
+	struct floor *floor = floor_create(2, NULL);
+	struct user u = open_radio(floor, "rt2800usb", &(struct air_faults){ .stuck_on_1 = true });
+	struct station *first = plain(floor, 3), *there = plain(floor, 4);
+
+	(void)state;
+	attend(&u);
+	assert_int_equal(tune(&u, 2462), 0);
+	assert_int_equal(air_tune(first->node, 2412), 0);
+	assert_int_equal(air_tune(there->node, 2462), 0);
+	run_until(floor, 100000);
+	assert_int_equal(u.radio->freq_mhz, 2462);
+	send_once(there, 0, 100, 12, 0);
+	run_until(floor, 110000);
+	assert_string_equal(u.log, "t");
+	send_once(first, 0, 100, 12, 0);
+	run_until(floor, 120000);
+	assert_string_equal(u.log, "tr");
+	assert_int_equal(u.received_mhz, 2412);
+	radio_close(u.radio);
+	floor_destroy(floor);
+}
+
 static void nothing_leaves_on_a_channel_that_is_for_listening(void **state)
 {
 	(void)state;
@@ -1355,6 +1513,11 @@ int main(void)
 		cmocka_unit_test(an_unplugged_radio_reports_everything_then_says_gone),
 		cmocka_unit_test(each_profile_has_its_habits),
 		cmocka_unit_test(a_stuck_radio_says_it_moved_and_hears_its_old_channel),
+		cmocka_unit_test(a_radio_of_a_band_sends_at_the_wrong_rate_in_the_other),
+		cmocka_unit_test(a_radio_that_began_on_a_channel_for_listening_sends_nowhere),
+		cmocka_unit_test(a_radio_that_hears_where_it_began_says_where_it_heard),
+		cmocka_unit_test(a_channel_that_another_holds_is_refused_and_then_granted),
+		cmocka_unit_test(a_radio_stuck_on_channel_1_hears_that_one_whatever_it_says),
 		cmocka_unit_test(nothing_leaves_on_a_channel_that_is_for_listening),
 	};
 

@@ -127,7 +127,7 @@ static void check_channels(const struct check_context *c, const struct taken *t,
 static void check_real(struct check_context *c)
 {
 	struct taken t = { .count = 0 };
-	char country[3] = "", error[300] = "";
+	char country[3] = "", error[400] = "";
 	size_t usable = 0;
 	int count = adapters_list(t.list, ADAPTERS_MAX, country, error, sizeof(error));
 

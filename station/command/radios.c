@@ -152,7 +152,7 @@ static json_t *adapter_json(const struct adapter *a)
 						interface_type(a->interfaces[i].about.type), "up", a->interfaces[i].up));
 	for (const struct quirk *q = NULL; (q = quirk_next(q, a->where.driver, kernel_version()));)
 		json_array_append_new(notes, json_pack("{s:s s:s}", "sentence", q->sentence, "seen", q->seen));
-	return json_pack("{s:o s:s s:s s:o s:o s:i s:i s:b s:b s:b s:b s:s s:s s:o s:o s:o s:i s:s s:o s:o s:s}",
+	return json_pack("{s:o s:s s:s s:o s:o s:i s:i s:b s:b s:b s:b s:s s:s s:o s:o s:o s:i s:s s:o s:o s:o s:s}",
 			 "path", outside_text(a->where.path), "phy", a->where.name, "mac", mac,
 			 "driver", outside_text(a->where.driver), "chipset", outside_text(a->where.chipset),
 			 "usb_vendor", (int)a->where.usb_vendor, "usb_product", (int)a->where.usb_product,
@@ -161,7 +161,7 @@ static json_t *adapter_json(const struct adapter *a)
 			 "bands", bands_text(a->phy.bands), "combinations", a->phy.combinations,
 			 "channels", channels_json(&a->phy), "interfaces", interfaces, "users", outside_text(a->users),
 			 "holder_pid", a->holder, "verdict", adapter_verdict_name(a->verdict),
-			 "reason", outside_text(a->reason), "notes", notes, "rfkill", rfkill_text(a));
+			 "reason", outside_text(a->reason), "remedy", outside_text(a->remedy), "notes", notes, "rfkill", rfkill_text(a));
 }
 
 static int print_json(json_t *object)
@@ -181,7 +181,7 @@ static int run_list(int argc, char **argv)
 		{ 0 },
 	};
 	struct adapter *list;
-	char country[3], error[256];
+	char country[3], error[400];
 	int count, usable = 0, status = command_options(&list_command, rows, argc, argv, NULL, 0, NULL);
 
 	if (status >= 0)
@@ -332,7 +332,7 @@ static int run_test(int argc, char **argv)
 		{ 0 },
 	};
 	const char *names[ADAPTERS_MAX];
-	char error[256];
+	char error[400];
 	size_t name_count = 0;
 	int status = command_options(&test_command, rows, argc, argv, names, ADAPTERS_MAX, &name_count);
 	struct log log = { .to = stderr, .level = verbose ? LOG_INFO : LOG_WARN };

@@ -32,7 +32,8 @@ const char *adapter_verdict_name(enum adapter_verdict verdict)
 bool adapters_permitted(char *error, size_t error_len)
 {
 	unsigned long long effective = 0, wanted = 1ull << CAP_NET_ADMIN | 1ull << CAP_NET_RAW;
-	char line[128];
+	char line[128], program[128];
+	ssize_t got;
 	FILE *from = fopen("/proc/self/status", "r");
 
 	while (from && fgets(line, sizeof(line), from))
@@ -42,9 +43,12 @@ bool adapters_permitted(char *error, size_t error_len)
 		fclose(from);
 	if ((effective & wanted) == wanted)
 		return true;
+	got = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	program[got > 0 ? got : 0] = '\0';
 	snprintf(error, error_len,
 		 "driving radios needs the capabilities CAP_NET_ADMIN and CAP_NET_RAW; as root: "
-		 "setcap cap_net_admin,cap_net_raw+ep THE-PROGRAM, or use config/systemd/millrace@.service");
+		 "setcap cap_net_admin,cap_net_raw+ep %s, or run the job as a service: config/systemd/millrace@.service",
+		 program[0] ? program : "THE-PROGRAM");
 	return false;
 }
 

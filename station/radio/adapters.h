@@ -1,7 +1,7 @@
 /*
  * The adapters of this machine: what is plugged in, what it can do, what stands in its way; and opening them as radios.
  *
- *	adapters_list -> look -> adapters_free
+ *	adapters_list -> look
  *	adapters_restore -> adapters_open -> radios ... -> radio_close each -> adapters_restore
  */
 #pragma once

@@ -19,6 +19,8 @@ is "the list for programs has the same" says /tmp/list.json '"country": "00"' '"
 rfkill block "$(cat /sys/class/ieee80211/phy7/rfkill*/index 2> /dev/null || basename /sys/class/ieee80211/phy7/rfkill* | tr -dc 0-9)"
 "$M" radios > /tmp/list
 is "a blocked adapter is unusable and the remedy is named" says /tmp/list "blocked by rfkill" "rfkill unblock wifi" "7 of 8 can be used"
+"$M" radios --json > /tmp/list.json
+is "programs are told the remedy too" says /tmp/list.json '"verdict": "unusable"' '"remedy": "rfkill unblock wifi"'
 rfkill unblock wifi
 
 printf 'network={\n ssid="nowhere"\n key_mgmt=NONE\n}\n' > /tmp/wpa.conf
@@ -38,7 +40,12 @@ is "a test leaves nothing behind" no_monitors
 
 nobody() { setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
 nobody "$M" radios test wlan0 wlan1 > /tmp/refused 2>&1
-is "without capabilities it says what to do" says /tmp/refused "CAP_NET_ADMIN and CAP_NET_RAW" "setcap"
+is "without capabilities it says exactly what to do" says /tmp/refused "CAP_NET_ADMIN and CAP_NET_RAW" \
+	"setcap cap_net_admin,cap_net_raw+ep $M" "config/systemd/millrace@.service"
+# To the letter, on a copy.
+cp "$M" /tmp/millrace && chmod 755 /tmp/millrace && setcap cap_net_admin,cap_net_raw+ep /tmp/millrace
+mkdir /tmp/theirs && chown nobody /tmp/theirs
+is "after that it does" nobody env XDG_RUNTIME_DIR=/tmp/theirs /tmp/millrace radios test wlan0 wlan1
 mkdir /tmp/own && chown nobody /tmp/own
 is "the two capabilities are all it needs" nobody --inh-caps +net_admin,+net_raw --ambient-caps +net_admin,+net_raw \
 	env XDG_RUNTIME_DIR=/tmp/own "$M" radios test wlan0 wlan1

@@ -126,9 +126,11 @@ fuzz: deps-ci
 	@tests/fuzz/run $(BUILD)/fuzz/tests/fuzz $(FUZZ_SECONDS)
 fuzz-targets: $(FUZZ)
 
+# ONLY=radio boots the lab alone, ONLY=main leaves it out.
 bench: deps-test
 	@$(MAKE) --no-print-directory -j2 all $(BENCH)
-	@$(OUT)/tests/bench/main $(BUILD)/bench.json $(ONLY)
+	@case "$(ONLY)" in "" | radio*) $(MAKE) --no-print-directory lab-figures || echo "bench: the lab failed" >&2 ;; esac
+	@$(OUT)/tests/bench/main $(BUILD)/bench.json "$(ONLY)" $(OUT)/lab
 
 lint: deps-ci
 	@tests/lint
@@ -148,10 +150,10 @@ help:
 	@echo "make demo       install what is missing, build, provision 200 simulated devices"
 	@echo "make test       install what is missing, build, run the tests (ONLY=prefix: a part)"
 	@echo "make            build $(BUILD)/millrace and $(BUILD)/millrace-agent"
-	@echo "make bench      measure; writes $(BUILD)/bench.json (ONLY=prefix: a part)"
+	@echo "make bench      measure, in the lab too; writes $(BUILD)/bench.json (ONLY=main: without the lab, ONLY=radio: the lab)"
 	@echo "make test-asan  the tests under AddressSanitizer and UBSan"
 	@echo "make fuzz       short runs of all fuzz targets (FUZZ_SECONDS=10)"
-	@echo "make test-lab   real 802.11 in a virtual machine with mac80211_hwsim"
+	@echo "make test-lab   the kernel's 802.11 in a virtual machine with mac80211_hwsim (ONLY=prefix: a suite)"
 	@echo "make lint       clang build, cppcheck, shellcheck, manual page"
 	@echo "make install    prefix=/usr/local, DESTDIR"
 

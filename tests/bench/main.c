@@ -1,5 +1,5 @@
 /*
- * What a batch costs: wall time, CPU, memory, air. `make bench`; main OUT.json [PREFIX].
+ * What a batch costs: wall time, CPU, memory, air. `make bench`; main OUT.json [PREFIX [LAB]].
  *
  * main.station_cpu_ratio is what the station spends on a device over the floor: the least that any station must, which is
  * the same cryptography on the same library alone, in a loop. Both are measured in this process, one after the other,
@@ -16,9 +16,13 @@
  * main.session_heap_octets is the allocator's view: growth of the heap from the first session on to the fullest moment
  * over the sessions open then, SQLite's own memory left out. It holds everything that grows with a batch: the unit
  * records with their certificates, maps, the journal's queue, and the simulated devices' frames under way.
+ *
+ * radio.* are measured in the lab, on kernel radios in a virtual machine (tests/lab); its suites leave them in files,
+ * LAB/SUITE/figures, a line each: name, value, unit, lower or higher, target or -. The CPU there is an emulated one.
  */
 #include <fcntl.h>
 #include <ftw.h>
+#include <glob.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -475,6 +479,46 @@ static void bench_large(struct bench *b)
 	report(b, "main.devices_10000_air_octets", (double)o.air_octets / o.passed, "octets/device", -1, true);
 }
 
+static size_t collect_file(struct bench *b, const char *path)
+{
+	char line[200], name[64], unit[32], better[8], target[24];
+	FILE *f = fopen(path, "r");
+	size_t count = 0;
+	double value;
+
+	if (!f)
+		die(path);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%63s %lf %31s %7s %23s", name, &value, unit, better, target) != 5)
+			die(path);
+		report(b, name, value, unit, strcmp(target, "-") == 0 ? -1 : strtod(target, NULL),
+		       strcmp(better, "lower") == 0);
+		count++;
+	}
+	fclose(f);
+	return count;
+}
+
+/* 0, or 1 when the lab left none: no figure at all is a failure too. */
+static int collect_lab(struct bench *b, const char *lab)
+{
+	char pattern[300];
+	size_t count = 0;
+	glob_t found;
+
+	if (!wanted(b, "radio") || !lab)
+		return 0;
+	snprintf(pattern, sizeof(pattern), "%s/*/figures", lab);
+	if (glob(pattern, 0, NULL, &found) == 0) {
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			count += collect_file(b, found.gl_pathv[i]);
+		globfree(&found);
+	}
+	if (count == 0)
+		fprintf(stderr, "bench: the lab left no radio.* figures; make test-lab tells why\n");
+	return count == 0;
+}
+
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *walk)
 {
 	(void)st, (void)flag, (void)walk;
@@ -491,7 +535,7 @@ int main(int argc, char **argv)
 	int status = 0;
 
 	if (argc < 2)
-		die("usage: main OUT.json [PREFIX]");
+		die("usage: main OUT.json [PREFIX [LAB]]");
 	b.list = json_array();
 	if (!b.list || !entropy || !mkdtemp(b.dir))
 		die("no memory or no temporary folder");
@@ -504,6 +548,7 @@ int main(int argc, char **argv)
 	bench_memory(&b);
 	bench_makespan(&b);
 	bench_large(&b);
+	status = collect_lab(&b, argc > 3 ? argv[3] : NULL);
 	if (json_dump_file(b.list, argv[1], JSON_INDENT(1)) != 0) {
 		fprintf(stderr, "bench: %s cannot be written\n", argv[1]);
 		status = 2;

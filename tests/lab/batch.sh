@@ -34,7 +34,8 @@ is "no frame of it is malformed" test "$malformed" -eq 0
 frames=$(tshark -r /tmp/air.pcap -Y 'wlan.fc.type_subtype == 13' 2> /dev/null | wc -l)
 is "the exchange is in it" test "$frames" -gt 300
 is "the interfaces are as they were" test -z "$(iw dev | grep -E 'Interface mr[0-9]')"
-echo "radio.devices_per_minute $((16 * 60000000000 / (end - begin)))"
-echo "radio.frames_per_device $((frames / 16))"
-awk '{ printf "radio.station_cpu_ms_per_device %d\n", ($1 + $2) * 1000 / 16 }' /tmp/cpu
+# From the command to its end, adapters' tests and all. The frames are both sides', without ACKs.
+figure radio.devices_per_minute $((16 * 60000000000 / (end - begin))) devices higher
+figure radio.frames_per_device $((frames / 16)) frames lower
+figure radio.station_cpu_per_device "$(awk '{ printf "%d", ($1 + $2) * 1000 / 16 }' /tmp/cpu)" ms lower
 cp /tmp/air.pcap /tmp/lab.db /out/

@@ -53,9 +53,14 @@ is "under 5,000 foreign frames a second a batch of eight ends with all well" tes
 wait $flood
 is "the flood was one" test "$(cat /tmp/flood.sent)" -gt 20000
 is "no frame for the station was lost to it" test -z "$(grep 'heard but lost' /out/flood.log)"
-awk '{ printf "radio.flood_cpu_percent %d\n", ($2 + $3) * 100 / $1 }' /tmp/flood.cpu
-echo "radio.flood_retries $(count_of /out/flood.json retries)"
-awk '{ printf "radio.flood_frames_per_second %d\n", $1 / 15 }' /tmp/flood.sent
+figure radio.flood_cpu "$(awk '{ printf "%d", ($2 + $3) * 100 / $1 }' /tmp/flood.cpu)" percent lower
+figure radio.flood_frames_per_second "$(awk '{ printf "%d", $1 / 15 }' /tmp/flood.sent)" frames higher
+# Of the station's own unicast frames, those that a device acknowledged; of what it should have heard, what it lost.
+delivery="SELECT printf('%.1f %d', 100.0 * sum(acked) / sum(acked + unacked), sum(dropped)) AS d FROM radio"
+read -r delivered dropped < <("$BIN/millrace" audit sql --csv --db /tmp/flood.db "$delivery" | tr -d '"\r' | tail -1)
+figure radio.flood_delivery "$delivered" percent higher
+figure radio.flood_dropped "$dropped" frames lower
+is "its frames reached their devices" awk "BEGIN { exit !($delivered >= 90) }"
 for i in "${started[@]}"; do kill "$i" 2>/dev/null; wait "$i" 2>/dev/null; done
 started=()
 

@@ -11,6 +11,10 @@ $(LAB):
 	@mkdir -p $(@D); echo "  LINK    $@"
 	$(Q)$(CC) $(LDALL) -o $@ $^ $(LIBS) -lcmocka
 
-.PHONY: test-lab
+.PHONY: test-lab lab-figures
 test-lab: deps-lab all $(LAB)
 	$(Q)BUILD=$(BUILD) OUT=$(OUT) BIN=$(BIN) ONLY=$(ONLY) tests/lab/run
+# The suites that measure: their figures are $(OUT)/lab/*/figures, which `make bench` collects.
+lab-figures: deps-lab all $(LAB)
+	$(Q)rm -f $(OUT)/lab/*/figures
+	$(Q)BUILD=$(BUILD) OUT=$(OUT) BIN=$(BIN) ONLY= FIGURES=1 tests/lab/run

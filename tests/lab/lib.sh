@@ -40,6 +40,15 @@ within() {
 	done
 }
 
+# figure NAME VALUE UNIT lower|higher: for build/bench.json, by way of /out/figures. Which way is better.
+figure() {
+	local name=$1
+	[ "$CHANNELS" = 1 ] || name=${name}_${CHANNELS}_contexts
+	[ -n "$2" ] || { echo "# $name: not measured"; return; }
+	echo "$name $2 $3 $4 -" >> /out/figures
+	echo "$name $2 $3"
+}
+
 phy_of() { cat "/sys/class/net/$1/phy80211/index"; }
 count_of() { # the number that a JSON summary has for a key
 	sed -n "s/.*\"$2\": *\([0-9]*\).*/\1/p" "$1" | tail -1
@@ -73,7 +82,7 @@ agent() {
 	started+=($!)
 }
 
-# job FILE LOT QUANTITY "RADIOS" "CHANNELS" KEYS
+# job FILE LOT QUANTITY "RADIOS" "CHANNELS" KEYS ["MORE OF admission"]
 job() {
 	echo "the lab's own network" > /tmp/passphrase
 	chmod 600 /tmp/passphrase
@@ -97,6 +106,7 @@ job() {
 		recipe: [identify, selftest, identity, credentials, verify, seal]
 		radios: [$4]
 		channels: [$5]
+		admission: {quiet: 2min${7:+, $7}}
 		attempts: {max: 5, patience: 20s}
 		guards: {disk_free: 1MiB}
 	JOB

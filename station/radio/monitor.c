@@ -3,19 +3,17 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "agent/wire/cause.h"
 #include "station/base/log.h"
 #include "station/base/loop.h"
+#include "station/radio/control.h"
 #include "station/radio/hearing.h"
 #include "station/radio/quirks.h"
 
@@ -39,19 +37,6 @@ enum state {
 	GONE,
 };
 
-enum job_kind { JOB_TUNE, JOB_REFRESH, JOB_UP, JOB_QUIT };
-
-struct job {
-	enum job_kind kind;
-	uint16_t freq_mhz;
-	/* results */
-	int result;
-	uint32_t took_us;
-	struct packet *packet;
-	struct nl80211_phy *phy;
-	char error[160];
-};
-
 struct slot {
 	uint8_t frame[RADIO_FRAME_MAX];
 	size_t len;
@@ -70,12 +55,9 @@ struct monitor {
 	struct radio radio;
 	struct loop *loop;
 	const struct log *log;
-	struct sysfs_phy where;
 	unsigned quirks;
-	enum setup_rung rung;
-	struct claim claim;
-	struct setup setup;		/* the control thread's while a job runs */
-	struct {			/* of it, the loop's own copy */
+	struct control control;
+	struct {			/* of its setup, the loop's own copy */
 		uint32_t phy;
 		char plain[16], second[16];
 		int plain_index, second_index;
@@ -97,14 +79,6 @@ struct monitor {
 	uint64_t packet_dropped, packet_garbage;	/* of the present packet, already in health */
 	struct loop_timer tick, deliver, watch;
 	struct slot *slots;
-
-	pthread_t thread;
-	bool thread_runs, job_runs;	/* job_runs: from post until its result is taken */
-	pthread_mutex_t mutex;
-	bool posted;			/* under the mutex: `job` is the thread's */
-	pthread_cond_t cond;
-	int wake_fd;
-	struct job job;
 };
 
 static struct monitor *of(const struct radio *radio) { return (struct monitor *)(uintptr_t)radio; }
@@ -136,111 +110,12 @@ static struct slot *list_remove(struct list *list, struct slot **at)
 
 static struct slot *list_take(struct list *list) { return list->head ? list_remove(list, &list->head) : NULL; }
 
-/* --- the control thread ------------------------------------------------------------------------------------------- */
-
 static uint64_t clock_us(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
-}
-
-static int job_up(struct monitor *m, struct job *job)
-{
-	struct sysfs_phy where;
-	int result;
-
-	setup_down(&m->setup);
-	if (!sysfs_find(m->where.path, m->where.mac, &where)) {
-		snprintf(job->error, sizeof(job->error), "not plugged in");
-		return -ENODEV;
-	}
-	if (where.rfkill_soft || where.rfkill_hard) {
-		snprintf(job->error, sizeof(job->error), "blocked by rfkill (%s)", where.rfkill_hard ? "switch" : "software");
-		return -ERFKILL;
-	}
-	result = setup_up(&m->setup, where.index, m->rung, m->radio.caps.mac, &m->claim);
-	if (result < 0) {
-		snprintf(job->error, sizeof(job->error), "%s", m->setup.error);
-		return result;
-	}
-	result = nl80211_phys(m->setup.nl, where.index, job->phy, 1);
-	if (result == 1)
-		result = packet_open(&job->packet, m->setup.plain, m->radio.caps.mac, job->error, sizeof(job->error));
-	else if (result >= 0)
-		result = -ENODEV;
-	if (result < 0)
-		setup_down(&m->setup);
-	return result;
-}
-
-static void do_job(struct monitor *m, struct job *job)
-{
-	uint64_t since_us = clock_us();
-
-	job->packet = NULL;
-	job->error[0] = '\0';
-	switch (job->kind) {
-	case JOB_TUNE:
-		job->result = setup_tune(&m->setup, job->freq_mhz);
-		if (job->result < 0)
-			snprintf(job->error, sizeof(job->error), "%s", m->setup.error);
-		break;
-	case JOB_REFRESH:
-		job->result = m->setup.nl ? nl80211_phys(m->setup.nl, m->setup.phy, job->phy, 1) : -ENODEV;
-		job->result = job->result == 1 ? 0 : -ENODEV;
-		break;
-	case JOB_UP:
-		job->result = job_up(m, job);
-		break;
-	case JOB_QUIT:
-		job->result = 0;
-		break;
-	}
-	job->took_us = (uint32_t)(clock_us() - since_us);
-}
-
-static void *control(void *ctx)
-{
-	struct monitor *m = ctx;
-	uint64_t one = 1;
-	bool quit;
-
-	do {
-		pthread_mutex_lock(&m->mutex);
-		while (!m->posted)
-			pthread_cond_wait(&m->cond, &m->mutex);
-		pthread_mutex_unlock(&m->mutex);
-		quit = m->job.kind == JOB_QUIT;
-		do_job(m, &m->job);
-		pthread_mutex_lock(&m->mutex);
-		m->posted = false;
-		pthread_cond_broadcast(&m->cond);
-		pthread_mutex_unlock(&m->mutex);
-		(void)!write(m->wake_fd, &one, sizeof(one));
-	} while (!quit);
-	return NULL;
-}
-
-static void post(struct monitor *m, enum job_kind kind, uint16_t freq_mhz)
-{
-	assert(!m->job_runs);
-	m->job_runs = true;
-	m->job.kind = kind;
-	m->job.freq_mhz = freq_mhz;
-	pthread_mutex_lock(&m->mutex);
-	m->posted = true;
-	pthread_cond_broadcast(&m->cond);
-	pthread_mutex_unlock(&m->mutex);
-}
-
-static void wait_for_job(struct monitor *m)
-{
-	pthread_mutex_lock(&m->mutex);
-	while (m->posted)
-		pthread_cond_wait(&m->cond, &m->mutex);
-	pthread_mutex_unlock(&m->mutex);
 }
 
 /* --- sending ------------------------------------------------------------------------------------------------------ */
@@ -320,15 +195,21 @@ static struct list *next_queue(struct monitor *m)
 
 static void start_tune(struct monitor *m)
 {
-	if (m->job_runs || m->in_flight.head || next_queue(m))
+	if (m->control.runs || m->in_flight.head || next_queue(m))
 		return;
 	m->state = MOVING;
-	post(m, JOB_TUNE, m->asked_mhz);
+	control_post(&m->control, CONTROL_TUNE, m->asked_mhz);
 }
 
 static bool is_cck(uint8_t rate_500kbps)
 {
 	return rate_500kbps == 2 || rate_500kbps == 4 || rate_500kbps == 11 || rate_500kbps == 22;
+}
+
+static bool interfaces_stand(const struct monitor *m)
+{
+	return interface_is_up(m->at.plain) == 1 &&
+	       (m->at.second_index == 0 || interface_is_up(m->at.second) == 1);
 }
 
 /* Gives the driver what it may have; no events from here. */
@@ -498,7 +379,7 @@ static void on_tick(void *ctx, uint64_t loop_us)
 
 	(void)loop_us;
 	/* What waits in the ring while the loop was busy is not late. */
-	if (m->packet && !m->job_runs)
+	if (m->packet && !m->control.runs)
 		(void)packet_read(m->packet, READ_MAX, on_frame, m);
 	while (m->in_flight.head && m->in_flight.head->sent_us + STATUS_TIMEOUT_US <= now_us) {
 		m->in_flight_count--;
@@ -516,16 +397,10 @@ static void on_tick(void *ctx, uint64_t loop_us)
 
 static bool present(const struct monitor *m) { return m->state != LEAVING && m->state != GONE; }
 
-static bool interfaces_stand(const struct monitor *m)
-{
-	return interface_is_up(m->at.plain) == 1 &&
-	       (m->at.second_index == 0 || interface_is_up(m->at.second) == 1);
-}
-
 /* A tune may take interfaces down and up again: what counts is how they stand when no job runs. */
 static void check_interfaces(struct monitor *m)
 {
-	if (!m->job_runs && present(m) && !interfaces_stand(m))
+	if (!m->control.runs && present(m) && !interfaces_stand(m))
 		leave(m, "its interface went down");
 }
 
@@ -544,8 +419,8 @@ static void on_packets(void *ctx, uint32_t epoll_events)
 
 static void seek(struct monitor *m)
 {
-	if (m->state == GONE && !m->job_runs)
-		post(m, JOB_UP, 0);
+	if (m->state == GONE && !m->control.runs)
+		control_post(&m->control, CONTROL_UP, 0);
 }
 
 static void on_watch(void *ctx, uint64_t now_us)
@@ -632,22 +507,24 @@ static void on_deliver(void *ctx, uint64_t now_us)
 	pump(m);
 }
 
-static void adopt_channels(struct monitor *m, const struct nl80211_phy *phy)
+static void adopt_channels(struct monitor *m)
 {
+	const struct nl80211_phy *phy = m->control.phy;
+
 	m->radio.caps.channel_count = phy->channel_count;
 	memcpy(m->radio.caps.channels, phy->channels, sizeof(m->radio.caps.channels));
 }
 
-/* After JOB_UP: its packet object, and where things are. */
+/* After CONTROL_UP: its packet object, and where things are. */
 static int adopt_packet(struct monitor *m, struct packet *packet)
 {
 	int error;
 
-	m->at.phy = m->setup.phy;
-	m->at.plain_index = m->setup.plain_index;
-	m->at.second_index = m->setup.second_index;
-	memcpy(m->at.plain, m->setup.plain, sizeof(m->at.plain));
-	memcpy(m->at.second, m->setup.second, sizeof(m->at.second));
+	m->at.phy = m->control.setup.phy;
+	m->at.plain_index = m->control.setup.plain_index;
+	m->at.second_index = m->control.setup.second_index;
+	memcpy(m->at.plain, m->control.setup.plain, sizeof(m->at.plain));
+	memcpy(m->at.second, m->control.setup.second, sizeof(m->at.second));
 	m->packet = packet;
 	m->packet_dropped = m->packet_garbage = 0;
 	error = m->hear ? packet_hear(packet, m->radio.caps.mac, m->hear) : 0;
@@ -655,7 +532,7 @@ static int adopt_packet(struct monitor *m, struct packet *packet)
 }
 
 /* The user may close the radio in `back`, so that comes last; not in `tuned`. */
-static void after_tune(struct monitor *m, const struct job *job)
+static void after_tune(struct monitor *m, const struct control_job *job)
 {
 	uint16_t freq_mhz = m->asked_mhz;
 	uint32_t before_us = m->radio.caps.switch_us;
@@ -686,7 +563,7 @@ static void after_refresh(struct monitor *m)
 {
 	uint16_t freq_mhz = m->state == DRAINING ? m->drain_mhz : m->radio.freq_mhz;
 
-	if (m->job_runs)
+	if (m->control.runs)
 		return;		/* they changed again */
 	m->hold = false;
 	if (m->state != HERE && m->state != DRAINING)
@@ -698,7 +575,7 @@ static void after_refresh(struct monitor *m)
 	pump(m);
 }
 
-static void after_up(struct monitor *m, const struct job *job)
+static void after_up(struct monitor *m, const struct control_job *job)
 {
 	if (job->result < 0) {
 		if (!m->told_missing && job->result != -ENODEV)
@@ -724,34 +601,30 @@ static void refresh(struct monitor *m)
 	if (!present(m))
 		return;
 	m->hold = m->want_refresh = true;
-	if (m->job_runs)
+	if (m->control.runs)
 		return;
 	m->want_refresh = false;
-	post(m, JOB_REFRESH, 0);
+	control_post(&m->control, CONTROL_REFRESH, 0);
 }
 
 static void on_wake(void *ctx, uint32_t epoll_events)
 {
 	struct monitor *m = ctx;
-	uint64_t count;
-	struct job job;
+	struct control_job job;
 
 	(void)epoll_events;
-	if (read(m->wake_fd, &count, sizeof(count)) != (ssize_t)sizeof(count) || !m->job_runs)
+	if (!control_take(&m->control, &job))
 		return;
-	wait_for_job(m);
-	m->job_runs = false;
-	job = m->job;
-	if ((job.kind == JOB_REFRESH || job.kind == JOB_UP) && job.result == 0)
-		adopt_channels(m, m->job.phy);
+	if ((job.kind == CONTROL_REFRESH || job.kind == CONTROL_UP) && job.result == 0)
+		adopt_channels(m);
 	check_interfaces(m);
 	if (m->want_refresh)
 		refresh(m);
 	switch (job.kind) {
-	case JOB_TUNE: after_tune(m, &job); break;
-	case JOB_REFRESH: after_refresh(m); break;
-	case JOB_UP: after_up(m, &job); break;
-	case JOB_QUIT: break;
+	case CONTROL_TUNE: after_tune(m, &job); break;
+	case CONTROL_REFRESH: after_refresh(m); break;
+	case CONTROL_UP: after_up(m, &job); break;
+	case CONTROL_QUIT: break;
 	}
 }
 
@@ -812,21 +685,11 @@ static void monitor_close(struct radio *radio)
 {
 	struct monitor *m = of(radio);
 
-	if (m->thread_runs) {
-		if (m->job_runs)
-			wait_for_job(m);
-		if (m->job_runs && m->job.kind == JOB_UP && m->job.result == 0)
-			packet_close(m->job.packet);
-		m->job_runs = false;
-		post(m, JOB_QUIT, 0);
-		pthread_join(m->thread, NULL);
-	}
+	control_stop(&m->control);
 	loop_cancel(m->loop, &m->tick);
 	loop_cancel(m->loop, &m->deliver);
 	loop_cancel(m->loop, &m->watch);
 	let_go_of_packet(m);
-	setup_down(&m->setup);
-	claim_release(&m->claim);
 	if (m->events) {
 		loop_unwatch(m->loop, nl80211_events_fd(m->events));
 		loop_unwatch(m->loop, nl80211_links_fd(m->events));
@@ -836,13 +699,8 @@ static void monitor_close(struct radio *radio)
 		loop_unwatch(m->loop, m->rfkill_fd);
 		close(m->rfkill_fd);
 	}
-	if (m->wake_fd >= 0) {
-		loop_unwatch(m->loop, m->wake_fd);
-		close(m->wake_fd);
-	}
-	pthread_mutex_destroy(&m->mutex);
-	pthread_cond_destroy(&m->cond);
-	free(m->job.phy);
+	loop_unwatch(m->loop, control_fd(&m->control));
+	control_wipe(&m->control);
 	free(m->slots);
 	free(m);
 }
@@ -852,15 +710,15 @@ static const struct radio_ops ops = { monitor_tune, monitor_send, monitor_hear, 
 /* In the caller's thread, while the control thread has nothing to do. */
 static int come_up(struct monitor *m, char *error, size_t error_len)
 {
-	m->job.kind = JOB_UP;
-	do_job(m, &m->job);
-	if (m->job.result < 0) {
-		snprintf(error, error_len, "%s", m->job.error);
-		return m->job.result;
+	const struct control_job *job = control_do(&m->control, CONTROL_UP, 0);
+
+	if (job->result < 0) {
+		snprintf(error, error_len, "%s", job->error);
+		return job->result;
 	}
-	adopt_channels(m, m->job.phy);
-	m->radio.caps.acknowledges = m->rung != SETUP_PLAIN;
-	return adopt_packet(m, m->job.packet);
+	adopt_channels(m);
+	m->radio.caps.acknowledges = m->control.rung != SETUP_PLAIN;
+	return adopt_packet(m, job->packet);
 }
 
 int monitor_change_rung(struct radio *radio, enum setup_rung rung, char *error, size_t error_len)
@@ -869,15 +727,14 @@ int monitor_change_rung(struct radio *radio, enum setup_rung rung, char *error, 
 
 	assert(m->state == HERE);
 	/* New rules may be on their way; they are read anew here. */
-	if (m->job_runs)
-		wait_for_job(m);
-	m->job_runs = m->hold = m->want_refresh = false;
+	control_drop(&m->control);
+	m->hold = m->want_refresh = false;
 	let_go_of_packet(m);
-	m->rung = rung;
+	m->control.rung = rung;
 	return come_up(m, error, error_len);
 }
 
-struct setup *monitor_setup(struct radio *radio) { return &of(radio)->setup; }
+struct setup *monitor_setup(struct radio *radio) { return &of(radio)->control.setup; }
 struct packet *monitor_packet(struct radio *radio) { return of(radio)->packet; }
 
 static int watch_all(struct monitor *m)
@@ -886,8 +743,7 @@ static int watch_all(struct monitor *m)
 
 	if (result < 0)
 		return result;
-	m->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (m->wake_fd < 0 || loop_watch(m->loop, m->wake_fd, EPOLLIN, on_wake, m) < 0 ||
+	if (loop_watch(m->loop, control_fd(&m->control), EPOLLIN, on_wake, m) < 0 ||
 	    loop_watch(m->loop, nl80211_events_fd(m->events), EPOLLIN, on_events, m) < 0 ||
 	    loop_watch(m->loop, nl80211_links_fd(m->events), EPOLLIN, on_events, m) < 0)
 		return -errno;
@@ -905,20 +761,17 @@ static struct monitor *create(const struct monitor_options *options)
 	if (!m)
 		return NULL;
 	m->slots = calloc(QUEUE_MAX, sizeof(*m->slots));
-	m->job.phy = calloc(1, sizeof(*m->job.phy));
-	if (!m->slots || !m->job.phy) {
+	if (control_init(&m->control, &options->where, options->rung, options->mac) < 0 || !m->slots) {
+		control_wipe(&m->control);
 		free(m->slots);
-		free(m->job.phy);
 		free(m);
 		return NULL;
 	}
 	m->radio.ops = &ops;
 	m->loop = options->loop;
 	m->log = options->log;
-	m->where = options->where;
 	m->quirks = options->quirks;
-	m->rung = options->rung;
-	m->claim.fd = m->wake_fd = m->rfkill_fd = -1;
+	m->rfkill_fd = -1;
 	snprintf(m->radio.caps.name, sizeof(m->radio.caps.name), "%s", options->name);
 	snprintf(m->radio.caps.path, sizeof(m->radio.caps.path), "%s", options->where.path);
 	snprintf(m->radio.caps.driver, sizeof(m->radio.caps.driver), "%s", options->where.driver);
@@ -935,23 +788,7 @@ static struct monitor *create(const struct monitor_options *options)
 	m->tick = (struct loop_timer){ .fn = on_tick, .ctx = m, .at_us = LOOP_NEVER };
 	m->deliver = (struct loop_timer){ .fn = on_deliver, .ctx = m, .at_us = LOOP_NEVER };
 	m->watch = (struct loop_timer){ .fn = on_watch, .ctx = m, .at_us = LOOP_NEVER };
-	pthread_mutex_init(&m->mutex, NULL);
-	pthread_cond_init(&m->cond, NULL);
 	return m;
-}
-
-/* Signals are the loop's, whether it has asked for them yet or not. */
-static int start_thread(struct monitor *m)
-{
-	sigset_t all, before;
-	int result;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	result = -pthread_create(&m->thread, NULL, control, m);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	m->thread_runs = result == 0;
-	return result;
 }
 
 int monitor_open(struct radio **out, const struct monitor_options *options, char *error, size_t error_len)
@@ -963,7 +800,7 @@ int monitor_open(struct radio **out, const struct monitor_options *options, char
 		snprintf(error, error_len, "no memory");
 		return -ENOMEM;
 	}
-	result = claim_take(&m->claim, options->where.path, error, error_len);
+	result = claim_take(&m->control.claim, options->where.path, error, error_len);
 	if (result == 0) {
 		result = watch_all(m);
 		if (result < 0)
@@ -972,7 +809,7 @@ int monitor_open(struct radio **out, const struct monitor_options *options, char
 	if (result == 0)
 		result = come_up(m, error, error_len);
 	if (result == 0) {
-		result = start_thread(m);
+		result = control_start(&m->control);
 		if (result < 0)
 			snprintf(error, error_len, "no control thread: %s", strerror(-result));
 	}

@@ -231,7 +231,8 @@ static void pump(struct monitor *m)
 			rate = 12;	/* 5 GHz has no DSSS: its lowest rate is 6 Mb/s */
 		error = packet_send(m->packet, mr_rd_over(slot->frame, slot->len), rate,
 				    is_group(slot) ? 0 : slot->tx.retries);
-		if (error == -EAGAIN || error == -ENOBUFS) {
+		/* A tune that took the interfaces down and up again left an error on the socket; now it is told. */
+		if (error == -EAGAIN || error == -ENOBUFS || (error == -ENETDOWN && interfaces_stand(m))) {
 			wait_us = RETRY_SEND_US;
 			break;
 		}

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "agent/wire/cause.h"
 #include "station/base/log.h"
@@ -463,6 +464,34 @@ static void rate_and_channel_stay_right_after_a_change_of_band(void **state)
 	assert_int_equal(stage->b.rx.rate_500kbps, 12);
 }
 
+/*
+ * A change of band takes the interfaces down and up, and the socket remembers that as an error. libpcap tells it when there
+ * is no frame to read, else whoever sends is told: so here the loop stands still until there are frames.
+ */
+static void what_is_sent_at_once_after_a_change_of_band_leaves(void **state)
+{
+	struct stage *stage = *state;
+
+	assert_int_equal(system("iw reg set US && sleep 1"), 0);
+	assert_false(run(stage, 500));			/* lets the radios read the rules */
+	for (unsigned i = 0; i < 6; i++) {
+		unsigned statuses = stage->a.statuses;
+
+		tune(stage, &stage->b, i % 2 ? 2437 : 5180);
+		assert_int_equal(radio_tune(stage->a.radio, i % 2 ? 2437 : 5180), 0);
+		usleep(300000);			/* for the thread that tunes */
+		for (unsigned k = 0; k < 8; k++)
+			assert_int_equal(send_frame(&stage->b, group, k, RADIO_NORMAL, k), 0);
+		stage->a.stop_at_tuned = stage->a.tuned + 1;
+		assert_true(run(stage, 2000));
+		assert_int_equal(send_frame(&stage->a, mac_b, i, RADIO_NORMAL, i), 0);
+		stage->a.stop_at_statuses = statuses + 1;
+		assert_true(run(stage, 2000));
+		assert_int_equal(stage->a.gone, 0);
+		assert_int_equal(stage->a.acked, i + 1);
+	}
+}
+
 static void a_channel_of_radar_or_no_ir_is_only_listened_to(void **state)
 {
 	struct stage *stage = *state;
@@ -615,6 +644,7 @@ int main(int argc, char **argv)
 		on_stage(an_urgent_frame_overtakes_bulk),
 		on_stage(while_it_moves_nothing_is_taken_and_then_only_the_new_channel_is_heard),
 		on_stage(rate_and_channel_stay_right_after_a_change_of_band),
+		on_stage(what_is_sent_at_once_after_a_change_of_band_leaves),
 		on_stage(a_channel_of_radar_or_no_ir_is_only_listened_to),
 		on_stage(new_rules_stop_a_channel_at_once),
 		on_stage(each_rung_of_the_ladder_acknowledges_as_the_table_says),

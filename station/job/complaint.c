@@ -11,7 +11,8 @@ void complaints_init(struct complaints *c, const char *file, struct job_errors *
 {
 	size_t len = strlen(file);
 
-	*c = (struct complaints){ .file = len > FILE_SHOWN ? file + len - FILE_SHOWN : file, .errors = errors };
+	*c = (struct complaints){ .file = len > FILE_SHOWN ? file + len - FILE_SHOWN : file, .errors = errors,
+				  .what = "job", .first_key = "batch", .example = "config/jobs/minimal.yaml" };
 	errors->count = 0;
 	memset(errors->text, 0, sizeof(errors->text));
 }

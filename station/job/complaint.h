@@ -7,6 +7,8 @@
 
 struct complaints {
 	const char *file;
+	/* "job", "batch", "config/jobs/minimal.yaml"; other readers of such files put theirs. */
+	const char *what, *first_key, *example;
 	struct job_errors *errors;
 	uint64_t order[sizeof(((struct job_errors *)0)->text) / sizeof(((struct job_errors *)0)->text[0])];
 };

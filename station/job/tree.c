@@ -175,7 +175,7 @@ static bool on_event(struct builder *b, const yaml_event_t *e)
 		if (++b->documents == 1)
 			return true;
 		complain(b->c, (unsigned)e->start_mark.line + 1, (unsigned)e->start_mark.column + 1,
-			 "a second document begins; allowed: one job per file");
+			 "a second document begins; allowed: one %s per file", b->c->what);
 		return false;
 	case YAML_SEQUENCE_END_EVENT:
 	case YAML_MAPPING_END_EVENT:
@@ -310,14 +310,14 @@ struct tree *tree_parse(const char *bytes, size_t len, struct complaints *c)
 	}
 	if (!b.tree->root || (b.tree->root->kind == NODE_SCALAR && b.tree->root->len == 0 && b.tree->root->plain &&
 			      !b.tree->root->refused)) {
-		complain(c, 1, 1, "the file is empty; allowed: a job, as in config/jobs/minimal.yaml");
+		complain(c, 1, 1, "the file is empty; allowed: a %s, as in %s", c->what, c->example);
 		tree_destroy(b.tree);
 		return NULL;
 	}
 	if (b.tree->root->kind != NODE_MAP) {
-		complain(c, b.tree->root->line, b.tree->root->column, "a %s where the keys of a job belong; allowed: "
-			 "format: 1, batch: ..., as in config/jobs/minimal.yaml",
-			 b.tree->root->kind == NODE_LIST ? "list" : "single value");
+		complain(c, b.tree->root->line, b.tree->root->column, "a %s where the keys of a %s belong; allowed: "
+			 "format: 1, %s: ..., as in %s",
+			 b.tree->root->kind == NODE_LIST ? "list" : "single value", c->what, c->first_key, c->example);
 		tree_destroy(b.tree);
 		return NULL;
 	}

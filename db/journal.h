@@ -220,8 +220,6 @@ struct journal_label_scan {		/* read back from a unit */
 	int64_t batch;			/* the lot in hand */
 	int64_t expected, unit, label;	/* 0: not said; nobody's */
 	const char *verdict;		/* "right", "wrong-unit", ... of db/schema.sql */
-	bool has_sha256;
-	uint8_t sha256[32];
 	const char *actor;
 	int64_t at_us;
 };

@@ -360,7 +360,8 @@ CREATE TABLE label (
 CREATE UNIQUE INDEX label_live ON label (unit, template) WHERE void_us IS NULL;
 CREATE INDEX label_digest ON label (digest);
 
--- What was read back from units, right or wrong.
+-- What was read back from units, right or wrong. Not the code itself: a PIN may be part of it, and of a foreign one even a hash
+-- would give it away.
 CREATE TABLE label_scan (
 	scan     INTEGER PRIMARY KEY,
 	-- the lot in hand
@@ -372,8 +373,6 @@ CREATE TABLE label_scan (
 	label    INTEGER REFERENCES label,
 	verdict  TEXT NOT NULL CHECK (verdict IN ('right', 'wrong-unit', 'wrong-lot', 'not-passed', 'void', 'duplicate',
 		'unknown')),
-	-- SHA-256 of what was read, or NULL where a PIN may be part of it
-	sha256   BLOB CHECK (length(sha256) = 32),
 	actor    TEXT NOT NULL CHECK (actor <> ''),
 	at_us    INTEGER NOT NULL,
 	CHECK ((label IS NULL) = (verdict = 'unknown'))

@@ -103,8 +103,8 @@ UPDATE label SET scanned_us = ?3 WHERE label = ?1 AND unit = ?2 AND sent_us IS N
 -- :label_void
 UPDATE label SET void_us = ?3 WHERE label = ?1 AND unit = ?2 AND void_us IS NULL;
 -- :label_scan
-INSERT INTO label_scan (scan, batch, expected, unit, label, verdict, sha256, actor, at_us)
-VALUES (?1, ?2, nullif(?3, 0), nullif(?4, 0), nullif(?5, 0), ?6, ?7, ?8, ?9);
+INSERT INTO label_scan (scan, batch, expected, unit, label, verdict, actor, at_us)
+VALUES (?1, ?2, nullif(?3, 0), nullif(?4, 0), nullif(?5, 0), ?6, ?7, ?8);
 -- :link
 INSERT INTO link (attempt, n, method, kind, bssid, ssid, freq_mhz, security, secret, cipher, certificate_sha256, join_us, address_us,
 	connect_us, secure_us, at_us)

@@ -230,14 +230,30 @@ SELECT b.lot, s.session, s.operator, s.policy, s.software, s.clock_ok,
 	s.ended_us - s.started_us AS lasted_us, s.makespan_us, s.lower_bound_us, s.started_us - b.opened_us AS after_us
 FROM session AS s JOIN batch AS b ON b.batch = s.batch;
 
--- Passes in the order of time: what cadence is counted from. `after_us`: since the lot began; `gap_us`: since the pass before
--- it in the same session.
+-- Passes in the order of time: what cadence is counted from. `after_us`: since the lot began; `running_us`:
+-- the same without the time between sessions; `gap_us`: since the pass before it in the same session.
 CREATE VIEW v_pass AS
 SELECT b.lot, a.session, u.serial, a.radio, row_number() OVER (PARTITION BY a.batch ORDER BY a.ended_us, a.attempt) AS nth,
 	strftime('%Y-%m-%dT%H:%M:%fZ', a.ended_us / 1e6, 'unixepoch') AS at, a.ended_us - b.opened_us AS after_us,
+	a.ended_us - s.started_us + coalesce((SELECT sum(p.ended_us - p.started_us) FROM session AS p WHERE p.batch = a.batch
+		AND p.session < a.session), 0) AS running_us,
 	a.ended_us - lag(a.ended_us) OVER (PARTITION BY a.session ORDER BY a.ended_us, a.attempt) AS gap_us
-FROM attempt AS a JOIN batch AS b ON b.batch = a.batch JOIN unit AS u ON u.unit = a.unit
+FROM attempt AS a JOIN batch AS b ON b.batch = a.batch JOIN session AS s ON s.session = a.session JOIN unit AS u ON u.unit = a.unit
 WHERE a.outcome = 'pass';
+
+-- How fast units pass, one row for each lot. Cadence: running time up to the last pass / passes; it is what compares to takt.
+CREATE VIEW v_cadence AS
+WITH ranked AS (
+	SELECT *, row_number() OVER (PARTITION BY lot ORDER BY gap_us) AS rank, count(gap_us) OVER (PARTITION BY lot) AS n
+	FROM v_pass WHERE gap_us IS NOT NULL),
+gaps AS (
+	SELECT lot, min(CASE WHEN 100 * rank >= 50 * n THEN gap_us END) AS p50, min(CASE WHEN 100 * rank >= 95 * n THEN gap_us END) AS p95,
+		max(gap_us) AS longest
+	FROM ranked GROUP BY lot)
+SELECT p.lot, count(*) AS passed, max(p.running_us) AS running_us, max(p.running_us) / count(*) AS cadence_us, g.p50 AS gap_p50_us,
+	g.p95 AS gap_p95_us, g.longest AS gap_max_us
+FROM v_pass AS p LEFT JOIN gaps AS g ON g.lot = p.lot
+GROUP BY p.lot;
 
 -- What stopped the admission of devices.
 CREATE VIEW v_guard AS

@@ -841,10 +841,6 @@ static int put_label_scan(struct writer *writer, const struct journal_label_scan
 	bind_int(&bind, scan->unit);
 	bind_int(&bind, scan->label);
 	bind_words(&bind, scan->verdict);
-	if (scan->has_sha256)
-		bind_blob(&bind, scan->sha256, sizeof(scan->sha256));
-	else
-		bind_text(&bind, NULL);
 	bind_words(&bind, scan->actor);
 	bind_int(&bind, scan->at_us);
 	if (writer_run(writer, bind.statement, "a scan") != 0)
@@ -856,8 +852,6 @@ static int put_label_scan(struct writer *writer, const struct journal_label_scan
 		write_number(&writer->body, "label", scan->label);
 	if (scan->expected)
 		write_number(&writer->body, "expected", scan->expected);
-	if (scan->has_sha256)
-		write_hex(&writer->body, "sha256", scan->sha256, sizeof(scan->sha256));
 	snprintf(subject, sizeof(subject), "%s %lld", scan->unit ? "unit" : "batch", (long long)(scan->unit ? scan->unit : scan->batch));
 	return writer_audit(writer, scan->at_us, writer->session, scan->actor, "label-scan", subject, write_end(&writer->body));
 }

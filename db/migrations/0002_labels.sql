@@ -31,7 +31,6 @@ CREATE TABLE label_scan (
 	label    INTEGER REFERENCES label,
 	verdict  TEXT NOT NULL CHECK (verdict IN ('right', 'wrong-unit', 'wrong-lot', 'not-passed', 'void', 'duplicate',
 		'unknown')),
-	sha256   BLOB CHECK (length(sha256) = 32),
 	actor    TEXT NOT NULL CHECK (actor <> ''),
 	at_us    INTEGER NOT NULL,
 	CHECK ((label IS NULL) = (verdict = 'unknown'))

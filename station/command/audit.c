@@ -319,6 +319,25 @@ static int run_certs(struct audit *audit)
 	return finish(audit);
 }
 
+/* --- labels --- */
+
+static int run_labels(struct audit *audit)
+{
+	char *only = audit->words ? NULL : only_lot(audit);
+	const char *lot = audit->words ? audit->word[0] : only;
+
+	if (!lot)
+		return unusable(audit, "say which lot; millrace audit batch lists them");
+	if (!lot_exists(audit, lot) && !audit->broken)
+		return missing("lot", lot, "millrace audit batch lists those that are");
+	show_lot(audit, "label_coverage", lot, "labels", AS_TABLE, "no label was printed yet");
+	show_lot(audit, "reprints", lot, "printed again", AS_TABLE, NULL);
+	show_lot(audit, "label_scans", lot, "scans that were not right", AS_TABLE, NULL);
+	show_lot(audit, "pin_openings", lot, "PINs that were opened", AS_TABLE, NULL);
+	free(only);
+	return finish(audit);
+}
+
 /* --- verify --- */
 
 struct verdict {
@@ -529,6 +548,7 @@ static const struct audit_part {
 	{ "device", "SERIAL|MAC|DEVICE-ID|CERT-NUMBER", 1, run_device },
 	{ "failures", "[LOT]", 1, run_failures },
 	{ "certs", "[LOT]", 1, run_certs },
+	{ "labels", "[LOT]", 1, run_labels },
 	{ "verify", "", 0, run_verify },
 	{ "sql", "\"SELECT ...\"", 1, run_sql },
 	{ "export", "[VIEW]", 1, run_export },
@@ -582,7 +602,7 @@ static int run_part(struct audit *audit, const struct audit_part *part)
 
 int command_audit(int argc, char **argv)
 {
-	static const struct command self = { "audit", "batch|device|failures|certs|verify|sql|export [NAME]",
+	static const struct command self = { "audit", "batch|device|failures|certs|labels|verify|sql|export [NAME]",
 					     "what is on record, and whether it holds together", command_audit };
 	struct audit audit = { .self = &self, .db_path = DEFAULT_DB };
 	const struct option_row rows[] = {
@@ -608,7 +628,7 @@ int command_audit(int argc, char **argv)
 	if (audit.reveal && strcmp(part->name, "device") != 0)
 		return unusable(&audit, "--reveal belongs to `millrace audit device`");
 	if (audit.csv && (strcmp(part->name, "batch") == 0 || strcmp(part->name, "device") == 0 ||
-			  strcmp(part->name, "verify") == 0))
+			  strcmp(part->name, "labels") == 0 || strcmp(part->name, "verify") == 0))
 		return unusable(&audit, "--csv is for one table: export, failures, certs, sql");
 	audit.words = count - 1;
 	for (size_t i = 0; i < audit.words; i++)

@@ -14,6 +14,8 @@ static const struct command commands[] = {
 	{ "ca", "COMMAND", "the factory's CA, the station's key and the batch keys", command_ca },
 	{ "audit", "COMMAND", "what is on record, and whether it holds together",
 	  command_audit },
+	{ "labels", "LOT", "prints the labels of a lot, or checks labels that were scanned back", command_labels },
+	{ "report", "LOT", "the shift report of a lot, as text, HTML or JSON", command_report },
 	{ "radios", "[test]", "the adapters of this machine: what they can do, what stands in their way", command_radios },
 };
 

@@ -41,4 +41,6 @@ int command_run(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_ca(int argc, char **argv);
 int command_audit(int argc, char **argv);
+int command_labels(int argc, char **argv);
+int command_report(int argc, char **argv);
 int command_radios(int argc, char **argv);

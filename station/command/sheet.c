@@ -193,6 +193,85 @@ long sheet_print_fields(FILE *to, sqlite3_stmt *statement, bool bold)
 	return rows;
 }
 
+void sheet_html_text(FILE *to, const char *text)
+{
+	for (; *text; text++)
+		switch (*text) {
+		case '&': fputs("&amp;", to); break;
+		case '<': fputs("&lt;", to); break;
+		case '>': fputs("&gt;", to); break;
+		case '"': fputs("&quot;", to); break;
+		case '\'': fputs("&#39;", to); break;
+		default: fputc(*text, to);
+		}
+}
+
+static void html_cell(FILE *to, const struct cell *cell, bool head, bool number)
+{
+	char name[CELL_MAX];
+
+	fprintf(to, head ? "<th scope=\"col\"%s>" : "<td%s>", number ? " class=\"n\"" : "");
+	snprintf(name, sizeof(name), "%s", cell->text);
+	for (char *c = name; head && *c; c++)
+		if (*c == '_')
+			*c = ' ';
+	sheet_html_text(to, name);
+	fputs(head ? "</th>" : "</td>", to);
+}
+
+long sheet_html(FILE *to, sqlite3_stmt *statement, const char *caption)
+{
+	struct sheet sheet = { 0 };
+	bool *numbers = calloc((size_t)sqlite3_column_count(statement), sizeof(*numbers));
+	long rows = -1;
+
+	if (numbers && sheet_read(&sheet, statement)) {
+		size_t columns = (size_t)sheet.columns;
+
+		rows = (long)(sheet.count / columns) - 1;
+		for (size_t i = 0; i < sheet.count; i++)
+			numbers[i % columns] |= sheet.cells[i].number;
+		fputs("<div class=\"wide\"><table><caption>", to);
+		sheet_html_text(to, caption);
+		fputs("</caption>\n<thead>", to);
+		for (size_t i = 0; i < sheet.count; i++) {
+			if (i % columns == 0)
+				fputs("<tr>", to);
+			html_cell(to, &sheet.cells[i], i < columns, numbers[i % columns]);
+			if (i % columns + 1 == columns)
+				fputs(i < columns ? "</tr></thead>\n<tbody>\n" : "</tr>\n", to);
+		}
+		fputs("</tbody></table></div>\n", to);
+	}
+	free(numbers);
+	sheet_wipe(&sheet);
+	return rows;
+}
+
+long sheet_html_fields(FILE *to, sqlite3_stmt *statement)
+{
+	struct sheet sheet = { 0 };
+	long rows = -1;
+
+	if (sheet_read(&sheet, statement)) {
+		size_t columns = (size_t)sheet.columns;
+
+		rows = (long)(sheet.count / columns) - 1;
+		fputs("<dl class=\"pairs\">\n", to);
+		for (size_t i = columns; i < sheet.count; i++) {
+			fputs("<dt>", to);
+			for (const char *c = sheet.cells[i % columns].text; *c; c++)
+				fputc(*c == '_' ? ' ' : *c, to);
+			fputs("</dt><dd>", to);
+			sheet_html_text(to, sheet.cells[i].text);
+			fputs("</dd>\n", to);
+		}
+		fputs("</dl>\n", to);
+	}
+	sheet_wipe(&sheet);
+	return rows;
+}
+
 /* RFC 4180 section 2: fields with a comma, a quote or a line break are quoted, quotes are doubled. */
 static void csv_field(FILE *to, const char *text, size_t len)
 {

@@ -17,6 +17,12 @@
 long sheet_print(FILE *to, sqlite3_stmt *statement, bool bold);
 /* One row as name and value, line by line; a blank line between rows. */
 long sheet_print_fields(FILE *to, sqlite3_stmt *statement, bool bold);
+/* A table of HTML, with a caption. Names lose their underscores. */
+long sheet_html(FILE *to, sqlite3_stmt *statement, const char *caption);
+/* Rows as names and values, in a list of pairs. */
+long sheet_html_fields(FILE *to, sqlite3_stmt *statement);
+/* Text as HTML content or in an attribute: escaped, and what is not UTF-8 as in the log. */
+void sheet_html_text(FILE *to, const char *text);
 /* RFC 4180: a head line, CR LF. */
 long sheet_csv(FILE *to, sqlite3_stmt *statement);
 /* An array of objects; NULL: sqlite3_errmsg, or no memory. */

@@ -103,6 +103,8 @@ int pin_open(const struct identity *identity, const char *product, const char *s
 	     char pin[static IDENTITY_PIN_MAX]);
 /* Keyed: equal PINs of one product give equal values, and nobody without pin.key can try the digits. */
 int pin_lookup(const struct identity *identity, const char *product, const char *pin, uint8_t out[static 32]);
+/* Of what a label's code says, for the record: keyed, because a PIN may be part of it. */
+int pin_label_digest(const struct identity *identity, const char *text, size_t len, uint8_t out[static 32]);
 /*
  * RFC 9383 section 3.2: w0 (32) and L (65), what the device stores. w0s and w1s are the halves, 40 octets each and
  * big-endian, of PBKDF2-HMAC-SHA256 over len(PIN) PIN len(idProver) idProver len(idVerifier) idVerifier, lengths as
@@ -141,7 +143,8 @@ bool identity_verify(const uint8_t public_key[static 65], const uint8_t hash[sta
 int identity_record_public(const char *dir, uint8_t public_key[static 65], char key_id[24], char *error, size_t error_len);
 bool identity_record_verify(const uint8_t public_key[static 65], const uint8_t hash[static 32], const uint8_t *sig,
 			    size_t sig_len);
-/* For auditors too: pin.key alone, to open PINs. Everything but pin_open, pin_lookup and the key id is absent in it. */
+/* For auditors too: pin.key alone, to open PINs. Everything but pin_open, pin_lookup,
+ * pin_label_digest and the key id is absent in it. */
 int identity_open_pins(struct identity **out, const char *dir, char *error, size_t error_len);
 
 /* The P-256 public key of a certificate that we issued, from the record. 0 or -(cause). */

@@ -117,12 +117,13 @@ void pin_generate(struct entropy *entropy, const struct pin_policy *policy, char
 bool pin_derive(const uint8_t pin_key[static 32], struct identity *identity)
 {
 	static const char seal[] = "millrace pin seal", lookup[] = "millrace pin lookup",
-			  name[] = "millrace pin key id";
+			  label[] = "millrace label digest", name[] = "millrace pin key id";
 	uint8_t id[32];
 
 	return mr_hkdf_sha256(NULL, 0, pin_key, 32, seal, sizeof(seal) - 1, identity->pin_seal_key, 32) &&
 	       mr_hkdf_sha256(NULL, 0, pin_key, 32, lookup, sizeof(lookup) - 1, identity->pin_lookup_key,
 			      32) &&
+	       mr_hkdf_sha256(NULL, 0, pin_key, 32, label, sizeof(label) - 1, identity->label_key, 32) &&
 	       mr_hkdf_sha256(NULL, 0, pin_key, 32, name, sizeof(name) - 1, id, sizeof(id)) &&
 	       keyfile_id("pin-", id, sizeof(id), identity->kek_id);
 }
@@ -199,6 +200,14 @@ int pin_lookup(const struct identity *identity, const char *product, const char 
 	if (!ok)
 		mr_zero(out, 32);
 	return ok ? 0 : -MR_CAUSE_SIGNER_UNAVAILABLE;
+}
+
+int pin_label_digest(const struct identity *identity, const char *text, size_t len, uint8_t out[static 32])
+{
+	if (mr_hmac_sha256(identity->label_key, 32, text, len, out))
+		return 0;
+	mr_zero(out, 32);
+	return -MR_CAUSE_SIGNER_UNAVAILABLE;
 }
 
 /* RFC 9383 section 3.3: len(S) is eight octets, little-endian. */

@@ -24,7 +24,7 @@ struct identity {
 	uint8_t station_private[32], station_public[32];
 	uint8_t batch_key[32];
 	/* Subkeys of pin.key (HKDF), so that what seals is not what looks up. */
-	uint8_t pin_seal_key[32], pin_lookup_key[32];
+	uint8_t pin_seal_key[32], pin_lookup_key[32], label_key[32];
 	char kek_id[KEY_ID_MAX], record_key_id[KEY_ID_MAX];
 	EVP_PKEY *issuing_key, *record_key;
 

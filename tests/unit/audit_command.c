@@ -31,6 +31,8 @@ int command_run(int argc, char **argv) { return (void)argc, (void)argv, 99; }
 int command_check(int argc, char **argv) { return (void)argc, (void)argv, 99; }
 int command_ca(int argc, char **argv) { return (void)argc, (void)argv, 99; }
 int command_radios(int argc, char **argv) { return (void)argc, (void)argv, 99; }
+int command_labels(int argc, char **argv) { return (void)argc, (void)argv, 99; }
+int command_report(int argc, char **argv) { return (void)argc, (void)argv, 99; }
 
 struct factory {
 	struct place place;		/* first, so that its helpers take the whole */

@@ -318,6 +318,8 @@ static void passes_sessions_guards_and_openings_are_rows(void **state)
 	journal_close(journal);
 	assert_row(place->path, "SELECT group_concat(nth || ' ' || serial || ' ' || after_us || ' ' || coalesce(gap_us, '-'), ', ') FROM v_pass",
 		   "1 AC00001 1900000 -, 2 AC00002 4900000 3000000");
+	assert_row(place->path, "SELECT passed, running_us, cadence_us, gap_p50_us, gap_p95_us, gap_max_us FROM v_cadence",
+		   "2|4900000|2450000|3000000|3000000|3000000");
 	assert_row(place->path, "SELECT session, operator, end_kind, makespan_us FROM v_session", "1|0417|clean|12000000");
 	assert_row(place->path, "SELECT guard, detail, after_us FROM v_guard", "disk|full|5000000");
 	assert_row(place->path, "SELECT lot, serial, actor, reason FROM v_pin_openings", "A|AC00002|Eve|returned");
@@ -345,8 +347,8 @@ static void the_plain_shell_answers_from_every_view(void **state)
 {
 	static const char *const views[] = { "v_unit", "v_attempt", "v_unit_batch", "v_batch", "v_batch_yield", "v_pareto", "v_cycle",
 					     "v_radio_health", "v_unit_life", "v_cert_register", "v_pin_coverage", "v_orphan",
-					     "v_session", "v_pass", "v_guard", "v_pin_openings", "v_labels", "v_reprints", "v_links", "v_networks",
-					     "v_label_scans", "v_label_coverage" };
+					     "v_session", "v_pass", "v_guard", "v_pin_openings", "v_labels", "v_reprints", "v_links",
+					     "v_networks", "v_label_scans", "v_label_coverage", "v_cadence" };
 	struct place *place = *state;
 	struct journal *journal = lot_of_eight(place);
 	char command[300], line[100];
@@ -368,7 +370,8 @@ static void the_plain_shell_answers_from_every_view(void **state)
 		print_message("skipped: there is no sqlite3 shell here\n");
 		skip();
 	}
-	assert_row(place->path, "SELECT count(*) FROM sqlite_schema WHERE type = 'view'", "22");
+	snprintf(line, sizeof(line), "%zu", sizeof(views) / sizeof(views[0]));
+	assert_row(place->path, "SELECT count(*) FROM sqlite_schema WHERE type = 'view'", line);
 	for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
 		snprintf(command, sizeof(command), "sqlite3 -bail '%s' 'PRAGMA trusted_schema = 0; SELECT count(*) > 0 FROM "
 			 "(SELECT * FROM %s)' 2>&1", place->path, views[i]);

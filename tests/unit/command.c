@@ -31,6 +31,8 @@ int command_check(int argc, char **argv) { return ran("check", argc, argv); }
 int command_ca(int argc, char **argv) { return ran("ca", argc, argv); }
 int command_audit(int argc, char **argv) { return ran("audit", argc, argv); }
 int command_radios(int argc, char **argv) { return ran("radios", argc, argv); }
+int command_labels(int argc, char **argv) { return ran("labels", argc, argv); }
+int command_report(int argc, char **argv) { return ran("report", argc, argv); }
 
 struct outcome {
 	int status;

@@ -167,8 +167,8 @@ static void on_waiting(struct printer *printer, const struct printer_status *bef
 	bool idle = status->formats == 0 && !status->partial_format && status->remaining == 0;
 	bool counts = printer->count_before >= 0 && printer->count >= 0;
 
-	if (counts ? printer->count > printer->count_before : idle) {
-		say(printer, counts ? "printed: it has counted it" : "printed, by the printer's word");
+	if (counts && printer->count > printer->count_before) {
+		say(printer, "printed: it has counted it");
 		end(printer, PRINTER_PRINTED);
 		return;
 	}
@@ -176,6 +176,11 @@ static void on_waiting(struct printer *printer, const struct printer_status *bef
 		say(printer, "the label was sent, and the printer stopped: %s; it may still print it then, so scan before printing again",
 		    printer_status_trouble(status));
 		end(printer, PRINTER_UNSURE);
+		return;
+	}
+	if (!counts && idle) {
+		say(printer, "printed, by the printer's word");
+		end(printer, PRINTER_PRINTED);
 		return;
 	}
 	if (status->formats < before->formats || status->remaining < before->remaining)

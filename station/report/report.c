@@ -17,7 +17,6 @@ static const struct section {
 	bool wanted;			/* said also when it is empty */
 	const char *nothing;
 } sections[] = {
-	{ "batch", NULL, "Lot", "batch", true, true, NULL },
 	{ "yield", NULL, "Yield", "yield", false, true, NULL },
 	{ "pareto", NULL, "What went wrong", "pareto", false, true, "Every attempt passed." },
 	{ "cycle", NULL, "Times", "cycle", false, true, "Nothing passed." },
@@ -32,6 +31,7 @@ static const struct section {
 	{ "label_scans", NULL, "Scans that were not right", "label_scans", false, false, NULL },
 	{ "pin_openings", NULL, "PINs that were opened", "pin_openings", false, false, NULL },
 	{ "orphans", NULL, "What must not be", "orphans", false, true, "Nothing contradicts itself." },
+	{ "batch", NULL, "Lot", "batch", true, true, NULL },
 	{ "sessions", NULL, "Sessions", "sessions", false, true, NULL },
 };
 
@@ -160,11 +160,13 @@ static int read_pareto(struct report *report)
 		snprintf(bar->name, sizeof(bar->name), "%.38s, %.18s", cause, *step ? step : "no step");
 		bar->value = sqlite3_column_double(row, 3);
 		bar->second = (double)NAN;
-		snprintf(bar->label, sizeof(bar->label), "%.0f (%.0f %%)", bar->value, 100 * sqlite3_column_double(row, 5));
+		snprintf(bar->label, sizeof(bar->label), "%.0f, %.0f %% so far", bar->value, 100 * sqlite3_column_double(row, 5));
 	}
 	sqlite3_finalize(row);
-	snprintf(plot->words, sizeof(plot->words), plot->count ? "The most frequent is %s with %s of all." : "Every attempt passed.%s%s",
-		 plot->count ? plot->bars[0].name : "", plot->count ? plot->bars[0].label : "");
+	if (plot->count)
+		snprintf(plot->words, sizeof(plot->words), "The most frequent: %s, %.0f times.", plot->bars[0].name, plot->bars[0].value);
+	else
+		snprintf(plot->words, sizeof(plot->words), "Every attempt passed.");
 	return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : fail(report);
 }
 
@@ -174,7 +176,7 @@ static int read_cycle(struct report *report)
 	struct plot *plot = &report->cycle;
 	int rc = SQLITE_ERROR;
 
-	*plot = (struct plot){ .id = "cycle", .title = "Times: half of the attempts took no longer than the bar, 95 % no longer than the mark" };
+	*plot = (struct plot){ .id = "cycle", .title = "Times of passed attempts and their parts: the median as a bar, the 95th percentile as a mark" };
 	while (row && (rc = sqlite3_step(row)) == SQLITE_ROW && plot->count < PLOT_BARS_MAX) {
 		struct plot_bar *bar = &plot->bars[plot->count++];
 		char half[24], most[24];
@@ -188,7 +190,7 @@ static int read_cycle(struct report *report)
 	}
 	sqlite3_finalize(row);
 	if (plot->count)
-		snprintf(plot->words, sizeof(plot->words), "A passed attempt took %s.", plot->bars[0].label);
+		snprintf(plot->words, sizeof(plot->words), "Half of the attempts that passed took at most, and 95 %% at most: %s.", plot->bars[0].label);
 	else
 		snprintf(plot->words, sizeof(plot->words), "Nothing passed.");
 	return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : fail(report);
@@ -212,12 +214,14 @@ static int read_radios(struct report *report)
 		bar->value = 100 * sqlite3_column_double(row, 3);
 		bar->second = (double)NAN;
 		snprintf(bar->label, sizeof(bar->label), "%.1f %% of %lld", bar->value, (long long)sqlite3_column_int64(row, 2));
-		if (!lowest || bar->value < lowest->value)
+		if (sqlite3_column_int64(row, 2) == 0)
+			snprintf(bar->label, sizeof(bar->label), "no attempt");
+		else if (!lowest || bar->value < lowest->value)
 			lowest = bar;
 	}
 	sqlite3_finalize(row);
 	if (lowest)
-		snprintf(plot->words, sizeof(plot->words), "The lowest is %s with %s attempts.", lowest->name, lowest->label);
+		snprintf(plot->words, sizeof(plot->words), "The lowest: %s, %s attempts.", lowest->name, lowest->label);
 	else
 		snprintf(plot->words, sizeof(plot->words), "No radio worked.");
 	return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : fail(report);

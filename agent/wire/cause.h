@@ -74,6 +74,7 @@ enum mr_cause_class { MR_CLASS_NONE, MR_CLASS_AIR, MR_CLASS_STATION, MR_CLASS_DE
 	X(CERTIFICATE_REFUSED, 70, "certificate-refused", SECURITY, "the device's TLS certificate is not what the job demands", \
 	  "put it in the red bin; compare its certificate with the record")                                      \
 	X(STOPPED, 80, "stopped", OPERATOR, "the operator stopped the run", "run the job again to continue")      \
+	X(PUT_ASIDE, 81, "put-aside", OPERATOR, "a person put the unit aside", "ask who did; a lead releases it") \
 	X(DEVICE_RESTARTED, 90, "device-restarted", POWER, "the device restarted in the middle of the attempt", "none: the unit resumes")
 
 enum mr_cause {

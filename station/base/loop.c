@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -11,6 +12,9 @@
 #include <unistd.h>
 
 #define SIGNAL_POLL_EVENTS 256	/* virtual clock: look for signals once in so many timers */
+#define ATTEND_EVENTS 16	/* virtual clock: look at the real one once in so many timers, */
+#define ATTEND_US 1000		/* and at the attended descriptor when so much of it has passed */
+#define BEHIND_US 1000000	/* a paced clock that is further behind does not try to catch up */
 
 struct watch {
 	int fd;			/* -1: free again; kept until the end, epoll may still name it in this turn */
@@ -30,6 +34,13 @@ struct loop {
 	loop_signal_fn *signal_fn;
 	void *signal_ctx;
 	struct watch *watches;
+	int attended_fd;		/* -1: none */
+	loop_fd_fn *attended_fn;
+	void *attended_ctx;
+	uint64_t attended_us;		/* real time: when it was last looked at */
+	double pace;
+	bool held;
+	uint64_t paced_from_us, paced_real_us;	/* these two instants are one */
 };
 
 static uint64_t clock_us(clockid_t id)
@@ -75,7 +86,7 @@ struct loop *loop_create_virtual(uint64_t utc_us)
 		return NULL;
 	loop->is_virtual = true;
 	loop->utc_us = utc_us;
-	loop->epoll_fd = loop->timer_fd = loop->signal_fd = -1;
+	loop->epoll_fd = loop->timer_fd = loop->signal_fd = loop->attended_fd = -1;
 	return loop;
 }
 
@@ -243,6 +254,46 @@ void loop_unwatch(struct loop *loop, int fd)
 		}
 }
 
+int loop_attend(struct loop *loop, int fd, loop_fd_fn *fn, void *ctx)
+{
+	if (loop->attended_fd >= 0) {
+		errno = EBUSY;
+		return -1;
+	}
+	if (!loop->is_virtual && loop_watch(loop, fd, EPOLLIN, fn, ctx) != 0)
+		return -1;
+	loop->attended_fd = fd;
+	loop->attended_fn = fn;
+	loop->attended_ctx = ctx;
+	return 0;
+}
+
+void loop_unattend(struct loop *loop)
+{
+	if (!loop->is_virtual && loop->attended_fd >= 0)
+		loop_unwatch(loop, loop->attended_fd);
+	loop->attended_fd = -1;
+}
+
+static void repace(struct loop *loop)
+{
+	loop->paced_from_us = loop->now_us;
+	loop->paced_real_us = clock_us(CLOCK_MONOTONIC);
+}
+
+void loop_pace(struct loop *loop, double factor)
+{
+	loop->pace = factor > 0 ? factor : 0;
+	repace(loop);
+}
+
+void loop_hold(struct loop *loop, bool hold)
+{
+	if (loop->held && !hold)
+		repace(loop);
+	loop->held = hold;
+}
+
 static void read_signals(void *ctx, uint32_t events)
 {
 	struct loop *loop = ctx;
@@ -281,14 +332,69 @@ static bool fire_next(struct loop *loop)
 	return true;
 }
 
+/* Virtual clock: serves the attended descriptor and signals; waits for them up to timeout_us of real time, -1: for ever. */
+static void attend(struct loop *loop, int64_t timeout_us)
+{
+	struct pollfd fds[2] = { { .fd = loop->attended_fd, .events = POLLIN },
+				 { .fd = loop->signal_fd, .events = POLLIN } };
+	struct timespec timeout = { timeout_us / 1000000, timeout_us % 1000000 * 1000 };
+	int n = ppoll(fds, 2, timeout_us < 0 ? NULL : &timeout, NULL);
+
+	loop->attended_us = clock_us(CLOCK_MONOTONIC);
+	if (n <= 0)
+		return;
+	(void)loop_enter(loop, LOOP_STATION);
+	if (fds[1].revents)
+		read_signals(loop, 0);
+	if (fds[0].revents && loop->attended_fd >= 0 && !loop->stopped)
+		loop->attended_fn(loop->attended_ctx, EPOLLIN);
+}
+
+/* Real time until the paced clock may show at_us; 0: now. */
+static int64_t wait_us(struct loop *loop, uint64_t at_us)
+{
+	uint64_t real_us = clock_us(CLOCK_MONOTONIC), due_us;
+
+	if (at_us < loop->paced_from_us)
+		return 0;
+	due_us = loop->paced_real_us + (uint64_t)((double)(at_us - loop->paced_from_us) / loop->pace);
+	if (real_us > due_us + BEHIND_US)
+		repace(loop);
+	return due_us > real_us ? (int64_t)(due_us - real_us) : 0;
+}
+
+/* Before the next timer: whoever looks on has a turn, and a paced or held clock waits. false: look again. */
+static bool may_go_on(struct loop *loop, unsigned n)
+{
+	int64_t us;
+
+	if (loop->held && (loop->attended_fd >= 0 || loop->signal_fd >= 0)) {
+		attend(loop, -1);
+		return false;
+	}
+	if (loop->pace > 0 && (us = wait_us(loop, loop->heap[1]->at_us)) > 0) {
+		attend(loop, us);
+		return false;
+	}
+	if (loop->attended_fd >= 0 && n % ATTEND_EVENTS == 0 &&
+	    clock_us(CLOCK_MONOTONIC) >= loop->attended_us + ATTEND_US) {
+		attend(loop, 0);
+		return false;
+	}
+	return true;
+}
+
 static void run_virtual(struct loop *loop)
 {
+	repace(loop);
 	for (unsigned n = 0; !loop->stopped && loop->count > 0; n++) {
 		if (loop->signal_fd >= 0 && n % SIGNAL_POLL_EVENTS == 0) {
 			read_signals(loop, 0);
 			if (loop->stopped || loop->count == 0)
 				break;
 		}
+		if (!may_go_on(loop, n))
+			continue;
 		if (loop->heap[1]->at_us > loop->now_us)
 			loop->now_us = loop->heap[1]->at_us;
 		fire_next(loop);

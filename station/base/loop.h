@@ -1,7 +1,8 @@
 /*
  * The event loop: the only source of time. Two clocks behind one interface:
  *   real     epoll, timerfd, signalfd; CLOCK_MONOTONIC
- *   virtual  jumps from deadline to deadline; file descriptors are not waited for, signals still arrive
+ *   virtual  jumps from deadline to deadline; file descriptors are not waited for, signals still arrive, and one
+ *            descriptor may be attended: a person's, not the world's
  * Timers of equal time fire in the order in which they were armed, so a virtual run repeats to the byte.
  *
  *	loop_create -> { loop_at | loop_watch } -> loop_run -> loop_destroy
@@ -55,6 +56,18 @@ uint64_t loop_cpu_ns(struct loop *loop, enum loop_side side);	/* 0 without a met
 /* Watches a descriptor (EPOLLIN, ...). Real clock only: a virtual loop returns -1. 0, or -1 with errno. */
 int loop_watch(struct loop *loop, int fd, uint32_t epoll_events, loop_fd_fn *fn, void *ctx);
 void loop_unwatch(struct loop *loop, int fd);
+
+/*
+ * The one descriptor that is served on both clocks: people and programs that look on (station/control). Real: watched for
+ * EPOLLIN. Virtual: looked at between timers, a millisecond of real time apart; as long as its function arms no timers the
+ * run repeats to the byte. 0, or -1 with errno (EBUSY: there is one).
+ */
+int loop_attend(struct loop *loop, int fd, loop_fd_fn *fn, void *ctx);
+void loop_unattend(struct loop *loop);
+/* Virtual: seconds of this clock per second of real time, so that a person can follow; 0 (at first): as fast as it goes. */
+void loop_pace(struct loop *loop, double factor);
+/* Virtual: the clock stands until this is taken back; only signals and the attended descriptor are served. */
+void loop_hold(struct loop *loop, bool hold);
 
 /* Blocks SIGINT, SIGTERM, SIGWINCH in the calling thread and reports them from the loop, on both clocks. */
 int loop_signals(struct loop *loop, loop_signal_fn *fn, void *ctx);

@@ -12,14 +12,14 @@
 
 bool admission_open(const struct line *line)
 {
-	return !line->draining && line->session_count < line->job->max_in_flight;
+	return !line->draining && !line->control.paused && line->session_count < line->job->max_in_flight;
 }
 
 double admission_unheard(const struct line *line, const struct channel *channel)
 {
 	double fresh = line->job->quantity > line->seen ? (double)(line->job->quantity - line->seen) : 0;
 
-	if (line->draining)
+	if (line->draining || line->control.paused)
 		return 0;
 	return (fresh + line->homeless) / (double)line->channel_count + channel->absent + channel->waiting_count;
 }

@@ -1,6 +1,6 @@
 /*
- * Guards stop admission when going on would only do harm: devices in flight finish, and the same job goes on when it is
- * run again. Each is told once, with its reason.
+ * Guards stop admission when going on would only do harm: devices in flight finish, and the line goes on when a person
+ * says so, or, where nobody attends to it, when the same job is run again. Each is told once, with its reason.
  */
 #include <stdio.h>
 #include <sys/statvfs.h>
@@ -12,7 +12,7 @@
 static void trip(struct line *line, const char *guard, const char *reason)
 {
 	line->guard = guard;
-	line->draining = true;
+	control_guard(line);
 	log_write(line->o.log, LOG_ERROR, "line: guard %s: %s", guard, reason);
 	line_submit(line, &(struct journal_record){ .kind = JOURNAL_GUARD,
 		.guard = { .guard = guard, .detail = reason, .at_us = line_utc_us(line) } });

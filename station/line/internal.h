@@ -182,6 +182,17 @@ struct stranger {
 	struct stranger *next;
 };
 
+/* What people have ordered, and what came of it (control.c). */
+struct order;
+struct line_control {
+	struct order *orders, *orders_tail;	/* not durable yet, in ticket order */
+	bool paused;
+	char by[LINE_ACTOR_MAX + 1], reason[LINE_REASON_MAX + 1];	/* of the pause or stop */
+	uint64_t run_us;			/* since when the run has the state it has */
+	int hold_cause;
+	char hold_detail[200];
+};
+
 struct line {
 	struct line_options o;
 	const struct job *job;
@@ -227,6 +238,7 @@ struct line {
 	uint8_t scratch[MR_MESSAGE_MAX], answer[MR_MESSAGE_MAX];
 	size_t session_octets;
 	uint64_t frames, octets;
+	struct line_control control;
 };
 
 /* line.c */
@@ -236,6 +248,7 @@ void line_await(struct session *s);		/* go on when everything submitted so far i
 /* A unit that the record does not know yet goes on it; `m` is what the device says of itself, NULL: nothing so far. */
 void line_record_unit(struct line *line, struct unit *unit, const struct mr_message *m);
 void line_record_state(struct line *line, struct unit *unit, enum journal_unit_state state, int cause);
+void line_await_commit(struct line *line);	/* virtual clock: look at what is durable after the next commit */
 void line_settle(struct line *line, struct unit *unit, enum journal_unit_state state, int cause);
 void line_absent(struct line *line, struct unit *unit, uint64_t by_us);
 void line_returned(struct line *line, struct unit *unit);
@@ -249,6 +262,12 @@ void line_forget_ticket(struct line *line, struct session *s);
 struct unit *line_unit(struct line *line, const uint8_t device_id[static 8]);
 struct journal_cause line_cause(int cause);
 int64_t line_utc_us(const struct line *line);
+
+/* control.c */
+void orders_durable(struct line *line, uint64_t durable);	/* those up to this ticket take effect */
+void orders_fail(struct line *line, int result);		/* none of those that wait will */
+bool control_may_end(const struct line *line);
+void control_guard(struct line *line);				/* a guard was tripped: pause or drain */
 
 /* admission.c */
 void admission_hello(struct line *line, struct lane *lane, const struct mr_frame *frame, const struct radio_rx *rx);

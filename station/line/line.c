@@ -43,6 +43,9 @@ void line_hold(struct line *line, int cause, const char *detail)
 		return;
 	line->held_up = true;
 	line->draining = true;
+	line->control.run_us = loop_now_us(line->loop);
+	line->control.hold_cause = cause;
+	snprintf(line->control.hold_detail, sizeof(line->control.hold_detail), "%s", detail);
 	log_write(line->o.log, LOG_ERROR, "line: %s: %s", mr_cause_name(cause), detail);
 	line_event(line, &(struct line_event){ .kind = LINE_HOLD, .cause = cause, .detail = detail });
 	/* Without a record nothing goes on: the sessions end as if the power had gone, from outside their own calls. */
@@ -69,9 +72,16 @@ uint64_t line_submit(struct line *line, const struct journal_record *record)
 
 static void go_on(struct line *line, uint64_t durable)
 {
-	while (line->tickets && line->tickets->ticket <= durable) {
+	for (;;) {
 		struct session *s = line->tickets;
 
+		/* An order takes effect in its place, and may end sessions of this list. */
+		orders_durable(line, s && s->ticket <= durable ? s->ticket : durable);
+		s = line->tickets;
+		if (!s || s->ticket > durable) {
+			orders_durable(line, durable);
+			return;
+		}
 		line->tickets = s->next_ticket;
 		if (!line->tickets)
 			line->tickets_tail = NULL;
@@ -87,13 +97,14 @@ static void on_ticket_timer(void *ctx, uint64_t now_us)
 	const char *why;
 
 	/* Virtual time stands still while the disk works, so the order of events does not depend on the disk. */
-	if (line->tickets && journal_wait(line->o.journal, line->ticket) != 0) {
+	if ((line->tickets || line->control.orders) && journal_wait(line->o.journal, line->ticket) != 0) {
 		why = journal_failed(line->o.journal);
+		orders_fail(line, LINE_NO_RECORD);
 		line_hold(line, MR_CAUSE_JOURNAL_UNAVAILABLE, why ? why : "the journal has stopped");
 		return;
 	}
 	go_on(line, line->ticket);
-	if (line->tickets)
+	if (line->tickets || line->control.orders)
 		loop_at(line->loop, &line->ticket_timer, now_us + COMMIT_US);
 }
 
@@ -106,26 +117,32 @@ static void on_journal(void *ctx, uint32_t events)
 	(void)events;
 	(void)!read(journal_fd(line->o.journal), &n, sizeof(n));
 	go_on(line, journal_durable(line->o.journal));
-	if (why)
+	if (why) {
+		orders_fail(line, LINE_NO_RECORD);
 		line_hold(line, MR_CAUSE_JOURNAL_UNAVAILABLE, why);
+	}
+}
+
+/* Commits fall on multiples of COMMIT_US: whoever comes in between shares the next one. */
+void line_await_commit(struct line *line)
+{
+	if (loop_is_virtual(line->loop) && line->ticket_timer.slot == 0)
+		loop_at(line->loop, &line->ticket_timer, (loop_now_us(line->loop) / COMMIT_US + 2) * COMMIT_US);
 }
 
 void line_await(struct session *s)
 {
 	struct line *line = s->line;
-	uint64_t now_us = loop_now_us(line->loop);
 
 	assert(!s->next_ticket && s->ticket == 0);
 	s->ticket = line->ticket;
-	s->wait_us = now_us;
+	s->wait_us = loop_now_us(line->loop);
 	if (line->tickets_tail)
 		line->tickets_tail->next_ticket = s;
 	else
 		line->tickets = s;
 	line->tickets_tail = s;
-	/* Commits fall on multiples of COMMIT_US: whoever comes in between shares the next one. */
-	if (loop_is_virtual(line->loop) && line->ticket_timer.slot == 0)
-		loop_at(line->loop, &line->ticket_timer, (now_us / COMMIT_US + 2) * COMMIT_US);
+	line_await_commit(line);
 }
 
 void line_forget_ticket(struct line *line, struct session *s)
@@ -194,7 +211,8 @@ void line_settle(struct line *line, struct unit *unit, enum journal_unit_state s
 					       .attempt = unit->attempts, .state = state, .cause = cause,
 					       .rssi_dbm = unit->rssi_dbm,
 					       .duration_us = now_us - unit->first_heard_us });
-	guard_outcome(line, bad);
+	if (mr_cause_class(cause) != MR_CLASS_OPERATOR)		/* what a person puts aside says nothing about the line */
+		guard_outcome(line, bad);
 }
 
 static void copy_text(char *out, size_t cap, const struct mr_message *m, enum mr_attribute id)
@@ -330,7 +348,7 @@ void line_check_end(struct line *line)
 	bool all_known = line->seen >= line->job->quantity;
 	bool quiet = line->job->quiet_us != 0 && now_us >= line->last_new_us + line->job->quiet_us;
 
-	if (line->ended || line->session_count > 0)
+	if (line->ended || line->session_count > 0 || !control_may_end(line))
 		return;
 	if (!line->draining && (line->settled < line->seen || !(all_known || quiet)))
 		return;
@@ -341,6 +359,8 @@ void line_check_end(struct line *line)
 
 void line_stop(struct line *line, bool now)
 {
+	if (!line->stopping)
+		line->control.run_us = loop_now_us(line->loop);
 	line->stopping = line->draining = true;
 	if (now)
 		for (size_t i = 0; i < line->channel_count; i++)
@@ -576,6 +596,7 @@ void line_destroy(struct line *line)
 {
 	if (!line)
 		return;
+	orders_fail(line, LINE_REFUSED);
 	for (size_t i = 0; i < line->channel_count; i++)
 		while (line->channels[i].sessions)
 			session_destroy(line->channels[i].sessions);

@@ -28,6 +28,7 @@ enum line_event_kind {
 	LINE_RADIO,		/* tuned, gone, back */
 	LINE_GUARD,		/* admission stopped by a guard */
 	LINE_HOLD,		/* the record or the signer fails: `detail` says what to do */
+	LINE_ORDER,		/* what a person wanted has taken effect: `detail` is its name */
 };
 
 struct line_event {
@@ -45,7 +46,7 @@ struct line_event {
 	uint16_t freq_mhz;
 	int rssi_dbm;
 	const char *detail;		/* LINE_GUARD: its name */
-	const char *reason;		/* LINE_GUARD: in words */
+	const char *actor, *reason;	/* LINE_ORDER; LINE_GUARD: `reason` in words */
 };
 
 struct line_options {
@@ -70,6 +71,9 @@ struct line_options {
 	void *ctx;
 	void (*event)(void *ctx, const struct line_event *event);
 	void (*ended)(void *ctx);	/* from a timer; the loop may be stopped here */
+	/* Somebody is there who can help: a guard pauses the line instead of ending the run. NULL: nobody. */
+	bool (*attended)(void *ctx);
+	bool stay;			/* does not end when all have an outcome: until line_stop */
 };
 
 /* 0, or -(enum mr_cause) with a sentence in `error`. Begins the batch in the journal and loads what it knows. */
@@ -81,6 +85,55 @@ void line_finish(struct line *line);
 
 /* First: no new sessions, the devices in flight finish. Second: what is open is recorded as aborted. */
 void line_stop(struct line *line, bool now);
+
+/*
+ * What a person wants of a running line. It goes on record first (JOURNAL_AUDIT: who, what, why) and takes effect when
+ * that is durable; then `done` is called, once, from the loop. LINE_REFUSED and below are said again at that time: the unit may have
+ * passed meanwhile. Texts are copied.
+ */
+#define LINE_ORDERS(X)                      \
+	X(PAUSE, "line-pause")              \
+	X(RESUME, "line-resume")            \
+	X(STOP, "line-stop")                \
+	X(ABORT, "line-abort")              \
+	X(RETRY, "unit-retry")              \
+	X(QUARANTINE, "unit-quarantine")    \
+	X(RELEASE, "unit-release")          \
+	X(ACKNOWLEDGE, "banner-acknowledge") \
+	X(BADGE, "badge")
+
+enum line_order_kind {
+#define LINE_ORDER_ENUM(NAME, action) LINE_ORDER_##NAME,
+	LINE_ORDERS(LINE_ORDER_ENUM)
+#undef LINE_ORDER_ENUM
+	LINE_ORDER_COUNT
+};
+
+enum line_order_result {
+	LINE_DONE,
+	LINE_REFUSED = -1,	/* not in this state of the line or the unit; `why` of line_order_check says it */
+	LINE_NO_UNIT = -2,	/* this batch has no such unit */
+	LINE_NO_RECORD = -3,	/* the journal does not take it: nothing was done */
+	LINE_NO_MEMORY = -4,
+};
+
+#define LINE_ACTOR_MAX 80
+#define LINE_REASON_MAX 200
+
+struct line_order {
+	enum line_order_kind kind;
+	int64_t unit;			/* RETRY, QUARANTINE, RELEASE; ACKNOWLEDGE: what it is about, 0: nothing */
+	const char *actor, *reason;	/* UTF-8, non-empty actor; longer ones are cut */
+	const char *subject;		/* ACKNOWLEDGE: "guard consecutive_fail"; NULL: the unit or the batch */
+	void (*done)(void *ctx, int result);	/* NULL: nobody waits */
+	void *ctx;
+};
+
+const char *line_order_name(enum line_order_kind kind);		/* the action on record, "line-pause" */
+/* Would it be refused now? LINE_DONE: no. `why`: half a sentence, static. */
+int line_order_check(const struct line *line, const struct line_order *order, const char **why);
+/* LINE_DONE: on its way, `done` follows; else refused, and `done` is not called. */
+int line_order(struct line *line, const struct line_order *order);
 
 struct line_summary {
 	const char *lot;

@@ -1,0 +1,353 @@
+/*
+ * What people order of a running line. An order waits in the list until the record of it is durable, takes effect in
+ * its place among the sessions that wait for the same commits, and is answered then.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "station/line/internal.h"
+
+#define RETURN_US 60000000u	/* somebody walks to the device and switches it off and on */
+
+struct order {
+	struct line_order o;
+	char actor[LINE_ACTOR_MAX + 1], reason[LINE_REASON_MAX + 1];
+	uint64_t ticket;
+	struct order *next;
+};
+
+static const char *const actions[LINE_ORDER_COUNT] = {
+#define LINE_ORDER_ACTION(NAME, action) [LINE_ORDER_##NAME] = (action),
+	LINE_ORDERS(LINE_ORDER_ACTION)
+#undef LINE_ORDER_ACTION
+};
+
+const char *line_order_name(enum line_order_kind kind) { return actions[kind]; }
+
+bool control_may_end(const struct line *line)
+{
+	if (line->control.orders)	/* each is answered, and then this is asked again */
+		return false;
+	return line->draining || !(line->control.paused || line->o.stay);
+}
+
+void control_guard(struct line *line)
+{
+	line->control.run_us = loop_now_us(line->loop);
+	line->control.by[0] = line->control.reason[0] = '\0';
+	if (line->o.attended && line->o.attended(line->o.ctx))
+		line->control.paused = true;
+	else
+		line->draining = true;
+}
+
+static struct unit *find(const struct line *line, int64_t id)
+{
+	for (size_t i = 0; i < line->unit_count; i++)
+		if (line->units[i]->id == id && line->units[i]->same_batch)
+			return line->units[i];
+	return NULL;
+}
+
+/* --- may it be? --- */
+
+static int refuse(const char **why, const char *because)
+{
+	*why = because;
+	return LINE_REFUSED;
+}
+
+static int check_unit(const struct line *line, const struct line_order *order, const char **why)
+{
+	const struct unit *u = find(line, order->unit);
+
+	if (!u) {
+		*why = "this lot has no such unit";
+		return LINE_NO_UNIT;
+	}
+	if (!u->on_record)
+		return refuse(why, "the unit has not been in hand yet, so there is no record to change");
+	if (order->kind == LINE_ORDER_QUARANTINE)
+		return u->state == UNIT_QUARANTINED ? refuse(why, "the unit is in quarantine already") : LINE_DONE;
+	if (line->draining || line->ended)
+		return refuse(why, "the run is ending and takes no device any more; run the job again, then repeat this");
+	if (order->kind == LINE_ORDER_RELEASE && u->state != UNIT_QUARANTINED && u->state != UNIT_HELD)
+		return refuse(why, "the unit is neither in quarantine nor held");
+	if (order->kind == LINE_ORDER_RETRY && u->state == UNIT_QUARANTINED)
+		return refuse(why, "the unit is in quarantine: a lead releases it");
+	if (order->kind == LINE_ORDER_RETRY && u->state != UNIT_FAILED && u->state != UNIT_HELD)
+		return refuse(why, "the unit has not failed");
+	return LINE_DONE;
+}
+
+int line_order_check(const struct line *line, const struct line_order *order, const char **why)
+{
+	*why = "";
+	switch (order->kind) {
+	case LINE_ORDER_PAUSE:
+		return line->draining || line->ended ? refuse(why, "the run is ending anyway")
+		       : line->control.paused	     ? refuse(why, "the line is paused already")
+						     : LINE_DONE;
+	case LINE_ORDER_RESUME:
+		return line->draining || line->ended ? refuse(why, "the run is ending; run the job again to continue")
+		       : line->control.paused	     ? LINE_DONE
+						     : refuse(why, "the line is not paused");
+	case LINE_ORDER_STOP:
+		return line->stopping || line->ended ? refuse(why, "the run is ending already") : LINE_DONE;
+	case LINE_ORDER_ABORT:
+		return line->ended ? refuse(why, "the run has ended already") : LINE_DONE;
+	case LINE_ORDER_RETRY:
+	case LINE_ORDER_QUARANTINE:
+	case LINE_ORDER_RELEASE:
+		return check_unit(line, order, why);
+	case LINE_ORDER_ACKNOWLEDGE:
+	case LINE_ORDER_BADGE:
+	case LINE_ORDER_COUNT:
+		break;
+	}
+	return LINE_DONE;
+}
+
+/* --- on record --- */
+
+static const char *state_name(enum journal_unit_state state)
+{
+	static const char *const names[] = { "expected", "seen", "active", "passed", "failed", "quarantined", "held" };
+
+	return names[state];
+}
+
+static uint64_t note(struct line *line, const struct order *order, const char *action, const char *outcome)
+{
+	const struct unit *u = order->o.unit ? find(line, order->o.unit) : NULL;
+	json_t *body = json_pack("{s:s}", "reason", order->reason);
+	char subject[80], *text;
+	uint64_t ticket = 0;
+
+	if (body && u)
+		(void)json_object_set_new(body, "state", json_string(state_name(u->state)));
+	if (body && u && u->last_cause)
+		(void)json_object_set_new(body, "cause", json_string(mr_cause_name(u->last_cause)));
+	if (body && outcome)
+		(void)json_object_set_new(body, "outcome", json_string(outcome));
+	text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	if (order->o.subject)
+		snprintf(subject, sizeof(subject), "%s", order->o.subject);
+	else if (order->o.unit)
+		snprintf(subject, sizeof(subject), "unit %lld", (long long)order->o.unit);
+	else
+		snprintf(subject, sizeof(subject), "batch %lld", (long long)line->start.batch);
+	if (text)
+		ticket = journal_submit(line->o.journal, &(struct journal_record){ .kind = JOURNAL_AUDIT,
+			.audit = { .actor = order->actor, .action = action, .subject = subject, .body = text,
+				   .at_us = line_utc_us(line) } });
+	if (ticket)
+		line->ticket = ticket;
+	free(text);
+	json_decref(body);
+	return ticket;
+}
+
+static void record_state(struct line *line, struct unit *u, enum journal_unit_state state, int cause)
+{
+	line_submit(line, &(struct journal_record){ .kind = JOURNAL_UNIT_STATE,
+		.unit_state = { .unit = u->id, .state = state, .cause = line_cause(cause), .at_us = line_utc_us(line) } });
+}
+
+/* --- what it does --- */
+
+static void unsettle(struct line *line, struct unit *u)
+{
+	if (!u->settled)
+		return;
+	u->settled = false;
+	u->outcome_us = 0;
+	line->settled--;
+	line->passed -= u->state == UNIT_PASSED;
+	line->failed -= u->state == UNIT_FAILED;
+	line->quarantined -= u->state == UNIT_QUARANTINED;
+	line->held -= u->state == UNIT_HELD;
+}
+
+static void put_aside(struct line *line, struct unit *u)
+{
+	if (u->session)
+		session_abort(u->session);
+	unsettle(line, u);
+	line_returned(line, u);
+	record_state(line, u, UNIT_QUARANTINED, MR_CAUSE_PUT_ASIDE);
+	line_settle(line, u, UNIT_QUARANTINED, MR_CAUSE_PUT_ASIDE);
+}
+
+/* One more attempt, as a resumed session would count it; a unit whose evidence is complete needs none. */
+static void give_back(struct line *line, struct unit *u)
+{
+	unsettle(line, u);
+	if (u->has_receipt && u->seal_txn) {
+		record_state(line, u, UNIT_PASSED, 0);
+		line_settle(line, u, UNIT_PASSED, 0);
+		return;
+	}
+	u->state = UNIT_SEEN;
+	u->next_kind = ATTEMPT_OPERATOR_RETRY;
+	u->counted = line->job->attempts_max > 1 ? line->job->attempts_max - 1 : 1;
+	u->device_faults = 1;
+	u->handshakes_failed = 0;
+	line->retries++;
+	line->last_new_us = loop_now_us(line->loop);
+	record_state(line, u, UNIT_SEEN, 0);
+	line_absent(line, u, loop_now_us(line->loop) + line->job->lease_us + RETURN_US);
+}
+
+static void set_run(struct line *line, const struct order *order, bool paused)
+{
+	line->control.paused = paused;
+	line->control.run_us = loop_now_us(line->loop);
+	snprintf(line->control.by, sizeof(line->control.by), "%s", order->actor);
+	snprintf(line->control.reason, sizeof(line->control.reason), "%s", order->reason);
+}
+
+static void resume(struct line *line, const struct order *order)
+{
+	set_run(line, order, false);
+	line->control.by[0] = line->control.reason[0] = '\0';
+	if (line->guard)
+		line->consecutive_fail = 0;
+	line->guard = NULL;
+	/* Nobody could call meanwhile: the wait for those that are missing begins anew. */
+	line->last_new_us = loop_now_us(line->loop);
+	for (size_t i = 0; i < line->lane_count; i++)
+		lane_kick(&line->lanes[i]);
+	admission_fill(line);
+}
+
+static void take_effect(struct line *line, const struct order *order)
+{
+	struct unit *u = order->o.unit ? find(line, order->o.unit) : NULL;
+
+	switch (order->o.kind) {
+	case LINE_ORDER_PAUSE:
+		set_run(line, order, true);
+		break;
+	case LINE_ORDER_RESUME:
+		resume(line, order);
+		break;
+	case LINE_ORDER_STOP:
+	case LINE_ORDER_ABORT:
+		set_run(line, order, false);
+		line_stop(line, order->o.kind == LINE_ORDER_ABORT);
+		break;
+	case LINE_ORDER_QUARANTINE:
+		put_aside(line, u);
+		break;
+	case LINE_ORDER_RETRY:
+	case LINE_ORDER_RELEASE:
+		give_back(line, u);
+		break;
+	case LINE_ORDER_ACKNOWLEDGE:
+	case LINE_ORDER_BADGE:
+	case LINE_ORDER_COUNT:
+		break;
+	}
+	line_event(line, &(struct line_event){ .kind = LINE_ORDER, .detail = actions[order->o.kind],
+					       .actor = order->actor, .reason = order->reason, .unit = u ? u->id : 0,
+					       .serial = u ? u->serial : NULL, .state = u ? u->state : UNIT_EXPECTED,
+					       .attempt = u ? u->attempts : 0,
+					       .mac = { u ? u->mac[0] : 0, u ? u->mac[1] : 0, u ? u->mac[2] : 0,
+							u ? u->mac[3] : 0, u ? u->mac[4] : 0, u ? u->mac[5] : 0 } });
+}
+
+static void answer(struct order *order, int result)
+{
+	if (order->o.done)
+		order->o.done(order->o.ctx, result);
+	free(order);
+}
+
+static struct order *next(struct line *line)
+{
+	struct order *order = line->control.orders;
+
+	line->control.orders = order->next;
+	if (!line->control.orders)
+		line->control.orders_tail = NULL;
+	return order;
+}
+
+void orders_durable(struct line *line, uint64_t durable)
+{
+	while (line->control.orders && line->control.orders->ticket <= durable) {
+		struct order *order = next(line);
+		const char *why;
+		int result = line_order_check(line, &order->o, &why);
+
+		if (result == LINE_DONE)
+			take_effect(line, order);
+		else	/* overtaken: the record says so too */
+			(void)note(line, order, actions[order->o.kind], why);
+		answer(order, result);
+		line_check_end(line);
+	}
+}
+
+void orders_fail(struct line *line, int result)
+{
+	while (line->control.orders) {
+		struct order *order = next(line);
+
+		/* Ending needs no record that cannot be written. */
+		if (result == LINE_NO_RECORD && (order->o.kind == LINE_ORDER_STOP || order->o.kind == LINE_ORDER_ABORT)) {
+			take_effect(line, order);
+			answer(order, LINE_DONE);
+		} else {
+			answer(order, result);
+		}
+	}
+}
+
+/* At most `max` octets, and no half character at the end. */
+static void copy(char *out, size_t max, const char *text)
+{
+	size_t len = text ? strlen(text) : 0;
+
+	if (len > max)
+		for (len = max; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80; len--)
+			;
+	memcpy(out, text ? text : "", len);
+	out[len] = '\0';
+}
+
+int line_order(struct line *line, const struct line_order *wanted)
+{
+	struct order *order;
+	const char *why;
+	int result = line_order_check(line, wanted, &why);
+
+	assert(wanted->actor && wanted->actor[0]);
+	if (result != LINE_DONE)
+		return result;
+	order = calloc(1, sizeof(*order));
+	if (!order)
+		return LINE_NO_MEMORY;
+	order->o = *wanted;
+	copy(order->actor, LINE_ACTOR_MAX, wanted->actor);
+	copy(order->reason, LINE_REASON_MAX, wanted->reason);
+	order->ticket = note(line, order, line->guard && wanted->kind == LINE_ORDER_RESUME ? "guard-override"
+											: actions[wanted->kind], NULL);
+	if (order->ticket == 0) {
+		free(order);
+		return LINE_NO_RECORD;
+	}
+	order->o.subject = NULL;	/* the caller's; it has been written */
+	if (line->control.orders_tail)
+		line->control.orders_tail->next = order;
+	else
+		line->control.orders = order;
+	line->control.orders_tail = order;
+	line_await_commit(line);
+	return LINE_DONE;
+}

@@ -473,11 +473,18 @@ static void replace(struct model *m, char **old, char *json, uint64_t *version)
 
 void model_sample(struct model *m)
 {
+	struct line_view now;
 	uint64_t now_us;
 
 	if (!m->o.line)
 		return;
-	now_us = model_now_us(m);
+	line_look(m->o.line, &now);
+	now_us = now.now_us;
+	if (now.in_flight != m->in_flight || now.waiting != m->waiting || now.run != m->run)
+		m->header_version = ++m->version;
+	m->in_flight = now.in_flight;
+	m->waiting = now.waiting;
+	m->run = now.run;
 	advance_buckets(m, now_us);
 	for (size_t i = 0; i < m->lane_count; i++) {
 		struct lane_row *lane = &m->lanes[i];

@@ -115,6 +115,8 @@ struct model {
 	int64_t next_banner;
 	struct log_entry *log;		/* ring of LOG_KEPT */
 	uint64_t log_n;			/* of the newest; 0: none */
+	unsigned in_flight, waiting;	/* as the header last had them */
+	enum line_run run;
 	uint64_t header_version, pareto_version, banners_version;
 	char *header, *pareto_json, *banners_json;
 	uint64_t header_of, pareto_of, banners_of;	/* versions of these texts */

@@ -1,0 +1,87 @@
+/* What the files of the server share; nobody else includes it. Layouts are ours. */
+#pragma once
+
+#include "station/control/control.h"
+#include "station/control/place.h"
+#include "station/control/request.h"
+
+#define REQUESTS_A_TURN 16u
+#define OUT_ENOUGH 262144u	/* octets waiting for a client: its requests wait too */
+#define BADGES_WRONG_MAX 5u
+#define SAMPLE_US 250000u
+#define CLOSING_US 1000000u
+
+struct control;
+
+/* What epoll points at. */
+struct watch {
+	void (*fn)(void *ctx, uint32_t events);
+	void *ctx;
+	int fd;
+};
+
+struct client {
+	struct watch watch;
+	struct control *control;
+	struct client *next;
+	uint64_t number;
+	uid_t uid;
+	enum role own_role, role;	/* by user and groups; with a badge */
+	char own_actor[LINE_ACTOR_MAX + 1], actor[LINE_ACTOR_MAX + 1];
+	unsigned badges_wrong;
+	char *in;
+	size_t in_len, in_room;
+	struct text out;
+	size_t out_sent;
+	uint64_t blocked_us;		/* since when it takes nothing; 0: it does */
+	uint64_t eof_us;		/* it said its last; dropped then; 0: no */
+	uint64_t closing_us;		/* to be closed when `out` has left, at the latest then; 0: no */
+	bool subscribed, dead, wants_out, reads;
+	unsigned rate, parts;
+	uint64_t told_us;		/* last update */
+	struct model_cursor cursor;
+};
+
+struct metrics;
+
+struct control {
+	struct control_options o;
+	struct place place;
+	int epoll_fd, timer_fd, spare_fd;
+	struct watch listen_watch, timer_watch;
+	struct loop *loop;
+	struct loop_timer stand_timer;	/* virtual clock: does the line stand still? */
+	struct client *clients;
+	size_t client_count;
+	uint64_t next_client;
+	char host[65];
+	struct line *line;		/* NULL: idle */
+	struct model *model;		/* always there */
+	bool simulated;
+	double pace;
+	bool dirty, backlog;
+	uint64_t armed_us, sampled_us, turned_us;
+	struct metrics *metrics;
+};
+
+/* control.c */
+uint64_t control_now_us(void);		/* real time */
+int control_watch(struct control *c, struct watch *w, uint32_t events);
+void control_unwatch(struct control *c, struct watch *w);
+struct client *control_client(struct control *c, uint64_t number);	/* NULL: gone */
+/* Takes `object`; one line. */
+void client_say(struct client *client, json_t *object);
+void client_bye(struct client *client, const char *reason, const char *sentence);
+void control_turn(struct control *c);	/* something may be due: look soon */
+json_t *control_hello(const struct control *c, const struct client *client);
+void control_stand(struct control *c);	/* hold or release the virtual clock */
+
+/* answer.c */
+void client_request(struct client *client, const char *line, size_t len);
+
+/* metrics.c: HTTP, Prometheus text format. 0 or -errno with a sentence. */
+int metrics_open(struct metrics **out, struct control *c, const char *address, char *error, size_t error_len);
+void metrics_close(struct metrics *metrics);
+/* Connections that take too long end. */
+void metrics_expire(struct metrics *metrics, uint64_t now_us);
+bool metrics_busy(const struct metrics *metrics);

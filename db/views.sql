@@ -197,6 +197,33 @@ FROM batch AS b LEFT JOIN unit AS u ON u.batch = b.batch AND u.serial IS NOT NUL
 LEFT JOIN (SELECT DISTINCT unit FROM pin) AS p ON p.unit = u.unit
 GROUP BY b.batch;
 
+-- What people ordered by hand, other than pauses. `was`: the unit's state and cause before. `overtaken`: it did not take effect,
+-- because something else was quicker.
+CREATE VIEW v_override AS
+SELECT b.lot, a.session, strftime('%Y-%m-%dT%H:%M:%fZ', a.at_us / 1e6, 'unixepoch') AS at, a.actor, a.action, u.serial, u.mac,
+	json_extract(a.body, '$.reason') AS reason, json_extract(a.body, '$.state') AS was,
+	json_extract(a.body, '$.cause') AS cause, json_extract(a.body, '$.outcome') AS overtaken, a.subject, u.unit, a.seq
+FROM audit AS a JOIN session AS s ON s.session = a.session JOIN batch AS b ON b.batch = s.batch
+LEFT JOIN v_unit AS u ON a.subject = 'unit ' || u.unit
+WHERE a.action IN ('unit-retry', 'unit-quarantine', 'unit-release', 'guard-override', 'banner-acknowledge', 'line-stop',
+	'line-abort');
+
+-- When no device was admitted: by a person's order or a guard, until somebody resumed or the session ended.
+CREATE VIEW v_pause AS
+WITH off AS (
+	SELECT seq, at_us, session, actor, CASE action WHEN 'guard' THEN 'guard ' || subject
+		ELSE json_extract(body, '$.reason') END AS reason
+	FROM audit WHERE action = 'guard' OR (action = 'line-pause' AND json_extract(body, '$.outcome') IS NULL)),
+back AS (
+	SELECT seq, at_us, session, actor, action FROM audit
+	WHERE action IN ('line-resume', 'guard-override', 'line-stop', 'line-abort', 'batch-end')
+		AND json_extract(body, '$.outcome') IS NULL)
+SELECT b.lot, o.session, strftime('%Y-%m-%dT%H:%M:%fZ', o.at_us / 1e6, 'unixepoch') AS since,
+	strftime('%Y-%m-%dT%H:%M:%fZ', k.at_us / 1e6, 'unixepoch') AS until, k.at_us - o.at_us AS pause_us, o.actor, o.reason,
+	k.action AS ended_by, k.actor AS ended_actor, o.seq
+FROM off AS o JOIN session AS s ON s.session = o.session JOIN batch AS b ON b.batch = s.batch
+LEFT JOIN back AS k ON k.seq = (SELECT min(seq) FROM back WHERE back.session = o.session AND back.seq > o.seq);
+
 -- What must not be when a batch is done. Empty, or somebody has to look.
 CREATE VIEW v_orphan AS
 WITH found (batch, unit, kind, what) AS (

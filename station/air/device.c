@@ -12,6 +12,7 @@
 #define RATE_6M 12u
 #define MAC_RETRIES 7u
 #define WEAK_DB 28.0
+#define RESTART_OFF_US 500000u	/* between a hand's off and on */
 
 const char *device_fault_name(enum device_fault fault)
 {
@@ -167,6 +168,8 @@ static void rearm(struct device *d)
 		loop_at(d->loop, &d->timer, at_us);
 }
 
+
+
 static void power_off(struct device *d)
 {
 	bool again = d->config.fault == DEVICE_FAULT_POWER_CUT;
@@ -183,6 +186,14 @@ static void power_off(struct device *d)
 	loop_cancel(d->loop, &d->timer);
 	if (again)
 		loop_at(d->loop, &d->power, loop_now_us(d->loop) + d->config.off_us);
+}
+
+void device_restart(struct device *d)
+{
+	if (!d->up)
+		return;
+	power_off(d);
+	loop_at(d->loop, &d->power, loop_now_us(d->loop) + RESTART_OFF_US);
 }
 
 static void leave(struct device *d, struct item *item)
@@ -403,6 +414,7 @@ void device_destroy(struct device *d)
 const struct mr_agent *device_agent(const struct device *d) { return &d->agent; }
 uint64_t device_ready_us(const struct device *d) { return d->ready_us; }
 int device_verdict(const struct device *d) { return d->verdict; }
+const uint8_t *device_mac(const struct device *d) { return d->config.agent.mac; }
 bool device_powered(const struct device *d) { return d->on; }
 size_t device_size(void) { return sizeof(struct device) + sizeof(uint8_t[MR_STORE_SLOTS][MR_STORE_MAX]); }
 

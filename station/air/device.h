@@ -45,6 +45,9 @@ void device_destroy(struct device *device);	/* before air_destroy */
 const struct mr_agent *device_agent(const struct device *device);
 /* When the device was first able to hear a call (power on plus boot): the release time of the lower bound. */
 uint64_t device_ready_us(const struct device *device);
+/* Somebody switches it off and on again. One that has lost its power for good, or has none yet, stays as it is. */
+void device_restart(struct device *device);
+const uint8_t *device_mac(const struct device *device);	/* 6 octets */
 bool device_powered(const struct device *device);
 int device_verdict(const struct device *device);	/* enum mr_verdict that its LED shows */
 /* What it stored, as a flash dump: tests look for what must or must not be there. */

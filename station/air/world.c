@@ -360,3 +360,13 @@ uint64_t world_release_us(void *ctx, const uint8_t device_id[static 8])
 
 	return d ? device_ready_us(d) : UINT64_MAX;
 }
+
+void world_restart(struct world *w, const uint8_t mac[static 6])
+{
+	enum loop_side side = loop_enter(w->loop, LOOP_WORLD);
+
+	for (size_t i = 0; i < w->device_count; i++)
+		if (memcmp(device_mac(w->devices[i]), mac, 6) == 0)
+			device_restart(w->devices[i]);
+	(void)loop_enter(w->loop, side);
+}

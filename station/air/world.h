@@ -27,3 +27,5 @@ size_t world_device_count(const struct world *world);
 struct device *world_device(struct world *world, size_t i);
 /* line_options.release_us: ctx is the world. UINT64_MAX: no such device. */
 uint64_t world_release_us(void *world, const uint8_t device_id[static 8]);
+/* Whoever stands at the line switches the device of this address off and on. */
+void world_restart(struct world *world, const uint8_t mac[static 6]);

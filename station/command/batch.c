@@ -13,6 +13,7 @@
 #include "agent/wire/cause.h"
 #include "station/air/world.h"
 #include "station/command/command.h"
+#include "station/control/control.h"
 #include "station/identity/ceremony.h"
 #include "station/link/ip.h"
 #include "station/radio/adapters.h"
@@ -84,7 +85,13 @@ static void on_signal(void *ctx, int signal)
 	if (signal != SIGINT && signal != SIGTERM)
 		return;
 	b->interrupts++;
-	line_stop(b->line, b->interrupts > 1);
+	/* The first goes on record like any other order; the second waits for nothing. */
+	if (b->interrupts > 1 || line_order(b->line, &(struct line_order){
+		.kind = LINE_ORDER_STOP, .actor = b->o->operator && b->o->operator[0] ? b->o->operator : "signal",
+		.reason = signal == SIGINT ? "interrupted at the terminal" : "told to end by a signal" }) != LINE_DONE)
+		line_stop(b->line, b->interrupts > 1);
+	if (b->o->control)
+		control_stand(b->o->control);
 	if (b->o->interrupted)
 		b->o->interrupted(b->o->ctx, b->interrupts);
 }
@@ -96,9 +103,35 @@ static void on_ended(void *ctx) { loop_stop(((struct batch *)ctx)->loop); }
 static void on_event(void *ctx, const struct line_event *event)
 {
 	struct batch *b = ctx;
+	bool again = event->kind == LINE_ORDER && event->unit && event->state == UNIT_SEEN;
 
+	/* A device that had its verdict is silent until somebody switches it off and on. */
+	if (again && b->world)
+		world_restart(b->world, event->mac);
+	if (b->o->control)
+		control_event(b->o->control, event);
 	if (b->o->event)
 		b->o->event(b->o->ctx, event);
+}
+
+static bool attended(void *ctx)
+{
+	const struct batch *b = ctx;
+
+	return b->o->control && control_attended(b->o->control);
+}
+
+static int attach(struct batch *b, char *error, size_t error_len)
+{
+	struct control_run run = { .job = b->o->job, .line = b->line, .simulated = b->world != NULL, .pace = b->o->pace };
+
+	loop_pace(b->loop, b->o->pace);
+	if (!b->o->control)
+		return 0;
+	if (control_attach(b->o->control, b->loop) == 0 && control_begin(b->o->control, &run) == 0)
+		return 0;
+	snprintf(error, error_len, "control socket: no memory or no file descriptors are left");
+	return -MR_CAUSE_NO_MEMORY;
 }
 
 static uint64_t release_us(void *ctx, const uint8_t device_id[static 8])
@@ -258,12 +291,13 @@ static int begin(struct batch *b, char *error, size_t error_len)
 		.seed = job->radios_simulated ? b->seed : 0, .clock_ok = real_utc_us() > CLOCK_PLAUSIBLE_US,
 		.radios = b->radios, .radio_count = b->radio_count, .roster = b->roster, .ip = b->ip,
 		.policy = schedule_policy(o->policy ? o->policy : job->policy), .release_us = b->world ? release_us : NULL,
-		.ctx = b, .event = on_event, .ended = on_ended };
+		.ctx = b, .event = on_event, .ended = on_ended, .attended = attended, .stay = o->stay };
 	if (!line.policy) {
 		snprintf(error, error_len, "no policy \"%s\"; allowed: pex, round-robin", o->policy ? o->policy : job->policy);
 		return -MR_CAUSE_BAD_REQUEST;
 	}
-	return line_create(&b->line, &line, error, error_len);
+	result = line_create(&b->line, &line, error, error_len);
+	return result ? result : attach(b, error, error_len);
 }
 
 static void end(struct batch *b, struct batch_result *r)
@@ -290,7 +324,13 @@ static void end(struct batch *b, struct batch_result *r)
 			r->air_collisions = t.collisions;
 		}
 	}
+	if (b->o->control && b->line)
+		control_ended(b->o->control);
 	line_destroy(b->line);
+	if (b->o->control) {
+		control_end(b->o->control);
+		control_detach(b->o->control);
+	}
 	world_destroy(b->world);
 	ip_stack_destroy(b->ip);
 	roster_destroy(b->roster);

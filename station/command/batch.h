@@ -6,6 +6,7 @@
 
 #include "station/line/line.h"
 
+struct control;
 struct world;
 
 struct batch_options {
@@ -25,6 +26,9 @@ struct batch_options {
 	/* After line_stop was asked for by a signal; `times` counts. */
 	void (*interrupted)(void *ctx, unsigned times);
 	bool signals;			/* SIGINT and SIGTERM stop the run */
+	struct control *control;	/* opened, attached to no loop; NULL: nobody looks on */
+	double pace;			/* simulated: virtual seconds per second; 0: as fast as it goes */
+	bool stay;			/* does not end when all have an outcome, but when somebody stops it */
 	bool meter;			/* simulated: charge CPU time to station and world */
 };
 

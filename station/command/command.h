@@ -36,6 +36,18 @@ bool command_colour(FILE *to);
 /* The nearest of a NULL-ended list by edit distance, or NULL when none is near. */
 const char *command_nearest(const char *word, const char *const *list);
 
+/* --pace, 0 to 1000; false: a sentence was said. */
+bool command_pace(const char *self, const char *text, double *out);
+/*
+ * Reads the settings and opens the control socket; `options` may have log, metrics and serve's functions. -1: go on (*out is
+ * NULL when there is none and none is `wanted`), else the exit status, and what is wrong was said.
+ */
+struct control;
+struct control_options;
+struct settings;
+int command_control(const char *self, struct control **out, struct control_options *options, const char *control,
+		    const char *settings_path, struct settings *settings, bool wanted);
+
 int command_main(int argc, char **argv);
 int command_run(int argc, char **argv);
 int command_check(int argc, char **argv);
@@ -44,3 +56,5 @@ int command_audit(int argc, char **argv);
 int command_labels(int argc, char **argv);
 int command_report(int argc, char **argv);
 int command_radios(int argc, char **argv);
+int command_serve(int argc, char **argv);
+int command_ctl(int argc, char **argv);

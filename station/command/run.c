@@ -12,6 +12,7 @@
 #include "agent/wire/cause.h"
 #include "station/command/batch.h"
 #include "station/command/command.h"
+#include "station/control/control.h"
 
 #define COMPARE_MAX 500u	/* devices: larger simulated batches are compared on request only */
 
@@ -53,7 +54,8 @@ static void put_json(json_t *o)
 	json_decref(o);
 }
 
-static const char *const event_names[] = { "seen", "attempt", "step", "unit", "stranger", "radio", "guard", "hold" };
+static const char *const event_names[] = { "seen", "attempt", "step", "unit", "stranger", "radio", "guard", "hold",
+					   "order" };
 
 static void json_event(const struct line_event *e)
 {
@@ -67,7 +69,7 @@ static void json_event(const struct line_event *e)
 		json_object_set_new(o, "unit", json_integer(e->unit));
 		json_object_set_new(o, "serial", json_string(e->serial));
 	}
-	if (e->kind != LINE_RADIO && e->kind != LINE_GUARD && e->kind != LINE_HOLD)
+	if (e->kind != LINE_RADIO && e->kind != LINE_GUARD && e->kind != LINE_HOLD && (e->kind != LINE_ORDER || e->unit))
 		json_object_set_new(o, "mac", json_string(mac));
 	if (e->attempt)
 		json_object_set_new(o, "attempt", json_integer(e->attempt));
@@ -87,6 +89,8 @@ static void json_event(const struct line_event *e)
 		json_object_set_new(o, "rssi_dbm", json_integer(e->rssi_dbm));
 	if (e->detail)
 		json_object_set_new(o, "detail", json_string(e->detail));
+	if (e->actor)
+		json_object_set_new(o, "actor", json_string(e->actor));
 	if (e->reason)
 		json_object_set_new(o, "reason", json_string(e->reason));
 	put_json(o);
@@ -128,6 +132,10 @@ static void plain_event(struct run *r, const struct line_event *e)
 		if (e->cause || strcmp(e->detail, "tuned") != 0)
 			printf("%10.3f  %-12s radio %s\n", at, e->radio, e->detail);
 		break;
+	case LINE_ORDER:
+		printf("%10.3f  %-12s %s by %s%s%s\n", at, e->unit ? what : "line", e->detail, e->actor, e->reason[0] ? ": " : "",
+		       e->reason);
+		break;
 	case LINE_UNIT_SEEN:
 	case LINE_ATTEMPT:
 	case LINE_STEP:
@@ -151,6 +159,19 @@ static void draw(struct run *r)
 	fflush(stdout);
 }
 
+static void recount(struct run *r)
+{
+	struct line_summary s;
+
+	line_summarize(r->line, &s);
+	r->seen = s.seen;
+	r->passed = s.passed;
+	r->failed = s.failed;
+	r->quarantined = s.quarantined;
+	r->held = s.held;
+	r->retries = s.retries;
+}
+
 static void on_event(void *ctx, const struct line_event *e)
 {
 	struct run *r = ctx;
@@ -165,6 +186,8 @@ static void on_event(void *ctx, const struct line_event *e)
 		r->held += e->state == UNIT_HELD;
 		r->retries += e->state == UNIT_SEEN;
 	}
+	if (e->kind == LINE_ORDER)	/* may take outcomes back */
+		recount(r);
 	if (r->show == SHOW_JSON) {
 		json_event(e);
 		return;
@@ -174,7 +197,7 @@ static void on_event(void *ctx, const struct line_event *e)
 		return;
 	}
 	if ((e->kind == LINE_UNIT_STATE && e->state != UNIT_PASSED) || e->kind == LINE_STRANGER || e->kind == LINE_GUARD ||
-	    e->kind == LINE_HOLD) {
+	    e->kind == LINE_HOLD || e->kind == LINE_ORDER) {
 		fputs("\r\033[K", stdout);
 		plain_event(r, e);
 	}
@@ -309,6 +332,9 @@ static uint64_t compare(const struct batch_options *mine, const char *keys)
 	o.event = NULL;
 	o.interrupted = NULL;
 	o.signals = false;
+	o.control = NULL;
+	o.pace = 0;
+	o.stay = false;
 	if (batch_run(&o, &result, error, sizeof(error)) == 0)
 		us = result.summary.makespan_us;
 	for (const char *const *end = (const char *const[]){ "", "-wal", "-shm", "-lock", ".lock", NULL }; *end; end++) {
@@ -334,12 +360,59 @@ static bool number(const char *text, const char *option, uint64_t max, uint64_t 
 	return false;
 }
 
+bool command_pace(const char *self, const char *text, double *out)
+{
+	char *end;
+
+	if (!text)
+		return true;
+	*out = strtod(text, &end);
+	if (*text >= '0' && *text <= '9' && *end == '\0' && *out >= 0 && *out <= 1000)
+		return true;
+	fprintf(stderr, "millrace %s: --pace %s: virtual seconds per second are wanted, 0 (as fast as it goes) to 1000\n", self, text);
+	return false;
+}
+
+int command_control(const char *self, struct control **out, struct control_options *o, const char *control,
+		    const char *settings_path, struct settings *settings, bool wanted)
+{
+	struct job_errors errors = { 0 };
+	char error[400];
+	int result;
+
+	*out = NULL;
+	if (!settings_load(settings_path, settings, &errors)) {
+		for (size_t i = 0; i < errors.count; i++)
+			fprintf(stderr, "%s\n", errors.text[i]);
+		return EXIT_UNUSABLE;
+	}
+	o->software = "millrace " MILLRACE_VERSION;
+	o->settings = settings;
+	o->path = control ? control : settings->socket[0] ? settings->socket : NULL;
+	if (!o->metrics && settings->metrics[0])
+		o->metrics = settings->metrics;
+	if (o->path && strcmp(o->path, "none") == 0)
+		return -1;
+	result = control_open(out, o, error, sizeof(error));
+	if (result == 0)
+		return -1;
+	/* A run needs no socket; it needs one that was asked for. */
+	if (!wanted && !control && !o->metrics) {
+		if (o->log)
+			log_write(o->log, LOG_WARN, "%s", error);
+		return -1;
+	}
+	fprintf(stderr, "millrace %s: %s\n", self, error);
+	return EXIT_UNUSABLE;
+}
+
 int command_run(int argc, char **argv)
 {
 	static const struct command self = { "run", "JOB.yaml", "provision a batch", command_run };
 	const char *db = "millrace.db", *seed = NULL, *radios = NULL, *policy = NULL, *pcap = NULL, *keys = NULL, *epoch = NULL;
 	const char *operator = getenv("USER"), *log_path = NULL, *path = NULL;
-	bool json = false, plain = false, no_compare = false, do_compare = false, debug = false;
+	const char *control_path = NULL, *settings_path = NULL, *metrics = NULL, *pace = NULL;
+	bool json = false, plain = false, no_compare = false, do_compare = false, debug = false, stay = false;
 	const struct option_row rows[] = {
 		{ "--db", "FILE", "the record; made when it is not there (millrace.db)", &db, NULL },
 		{ "--seed", "N", "seed of a simulated run, instead of the job's", &seed, NULL },
@@ -349,6 +422,11 @@ int command_run(int argc, char **argv)
 		{ "--operator", "NAME", "who runs it, for the record ($USER)", &operator, NULL },
 		{ "--pcap", "FILE", "write all channels of the simulated air, with radiotap", &pcap, NULL },
 		{ "--epoch", "SECONDS", "where the simulated clock starts, since 1970", &epoch, NULL },
+		{ "--pace", "N", "simulated radios: N virtual seconds per second (0, as fast as it goes)", &pace, NULL },
+		{ "--stay", NULL, "do not end when all have an outcome, but on stop", NULL, &stay },
+		{ "--control", "FILE", "the control socket, or none; docs/control.md", &control_path, NULL },
+		{ "--settings", "FILE", "the station's settings (/etc/millrace/station.yaml)", &settings_path, NULL },
+		{ "--metrics", "PORT", "Prometheus metrics on this port of the machine itself, or ADDRESS:PORT", &metrics, NULL },
 		{ "--log", "FILE", "write log lines to FILE", &log_path, NULL },
 		{ "--debug", NULL, "log everything useful", NULL, &debug },
 		{ "--json", NULL, "one JSON object per event, the summary last", NULL, &json },
@@ -363,6 +441,9 @@ int command_run(int argc, char **argv)
 	struct batch_result result;
 	uint64_t seed_n = 0, radios_n = 0, epoch_n = 0, round_robin_us = 0;
 	struct log log = { .level = LOG_INFO };
+	struct settings settings;
+	struct control_options control = { 0 };
+	double pace_n = 0;
 	size_t count = 0;
 	char error[512];
 	struct job *job;
@@ -376,7 +457,7 @@ int command_run(int argc, char **argv)
 		return EXIT_UNUSABLE;
 	}
 	if (!number(seed, "--seed", INT64_MAX, &seed_n) || !number(radios, "--radios", 64, &radios_n) ||
-	    !number(epoch, "--epoch", 253402300799, &epoch_n))
+	    !number(epoch, "--epoch", 253402300799, &epoch_n) || !command_pace("run", pace, &pace_n))
 		return EXIT_UNUSABLE;
 	job = job_load(path, &errors);
 	if (!job) {
@@ -396,14 +477,25 @@ int command_run(int argc, char **argv)
 	}
 	/* Whoever reads along, a script or a file's tail, has each event when it happens. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	control.metrics = metrics;
+	control.log = log.to ? &log : NULL;
+	status = command_control("run", &o.control, &control, control_path, settings_path, &settings, false);
+	if (status >= 0) {
+		if (log.to)
+			fclose(log.to);
+		job_destroy(job);
+		return status;
+	}
 	r.job = job;
 	r.show = json ? SHOW_JSON : plain || !isatty(STDOUT_FILENO) ? SHOW_PLAIN : SHOW_LIVE;
 	r.colour = !json && command_colour(stdout);
 	o = (struct batch_options){ .job = job, .db = db, .keys = keys, .policy = policy, .operator = operator ? operator : "",
 				    .pcap = pcap, .seed = seed_n, .utc_us = (int64_t)epoch_n * 1000000,
 				    .radios = (unsigned)radios_n, .log = log.to ? &log : NULL, .ctx = &r,
+				    .control = o.control, .pace = pace_n, .stay = stay,
 				    .began = on_began, .event = on_event, .interrupted = on_interrupt, .signals = true };
 	status = batch_run(&o, &result, error, sizeof(error));
+	control_close(o.control, "ended", "the run is over");
 	if (status != 0) {
 		fprintf(stderr, "millrace run: %s\n", error);
 		status = EXIT_UNUSABLE;

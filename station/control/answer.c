@@ -37,12 +37,8 @@ static json_t *error_object(const struct refusal *why)
 
 static void say_refused(struct client *client, json_t *id, const struct refusal *why)
 {
-	json_t *o = json_pack("{s:i, s:s, s:O?, s:b, s:o}", "millrace", 1, "type", "answer", "id", id, "ok", 0, "error",
-			      error_object(why));
-
-	if (o && !id)
-		(void)json_object_set_new(o, "id", json_null());
-	client_say(client, o);
+	client_say(client, json_pack("{s:i, s:s, s:O?, s:b, s:o}", "millrace", 1, "type", "answer", "id", id, "ok", 0, "error",
+				     error_object(why)));
 }
 
 /* --- orders --- */

@@ -360,27 +360,29 @@ static void welcome(struct control *c, int fd)
 		drop(client);
 }
 
+int control_accept(struct control *c, int listen_fd)
+{
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || c->spare_fd < 0)
+		return fd;
+	/* Nobody can be taken, and whoever waits would be reported for ever: he is sent away. */
+	close(c->spare_fd);
+	fd = accept(listen_fd, NULL, NULL);
+	if (fd >= 0)
+		close(fd);
+	c->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return -1;
+}
+
 static void on_listen(void *ctx, uint32_t events)
 {
 	struct control *c = ctx;
+	int fd;
 
 	(void)events;
-	for (int i = 0; i < EVENTS_A_TURN; i++) {
-		int fd = accept4(c->place.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (fd >= 0) {
-			welcome(c, fd);
-			continue;
-		}
-		if ((errno == EMFILE || errno == ENFILE) && c->spare_fd >= 0) {	/* else it would be reported for ever */
-			close(c->spare_fd);
-			fd = accept(c->place.fd, NULL, NULL);
-			if (fd >= 0)
-				close(fd);
-			c->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-		}
-		return;
-	}
+	for (int i = 0; i < EVENTS_A_TURN && (fd = control_accept(c, c->place.fd)) >= 0; i++)
+		welcome(c, fd);
 }
 
 /* --- a turn --- */

@@ -58,6 +58,8 @@ void control_ended(struct control *control);
 /* After line_destroy: idle. */
 void control_end(struct control *control);
 
+/* Something was ordered, or is over: a virtual clock may have to go on, or to stand. */
+void control_stand(struct control *control);
 /* Somebody who may help is connected, or jobs are taken over the socket: then a guard waits for a person. */
 bool control_attended(const struct control *control);
 /* The list of jobs has changed. */

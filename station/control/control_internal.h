@@ -74,7 +74,8 @@ void client_say(struct client *client, json_t *object);
 void client_bye(struct client *client, const char *reason, const char *sentence);
 void control_turn(struct control *c);	/* something may be due: look soon */
 json_t *control_hello(const struct control *c, const struct client *client);
-void control_stand(struct control *c);	/* hold or release the virtual clock */
+/* A connection, or -1. */
+int control_accept(struct control *c, int listen_fd);
 
 /* answer.c */
 void client_request(struct client *client, const char *line, size_t len);

@@ -228,7 +228,7 @@ static void on_caller(void *ctx, uint32_t events)
 static void on_listen(void *ctx, uint32_t events)
 {
 	struct metrics *m = ctx;
-	int fd = accept4(m->watch.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = control_accept(m->control, m->watch.fd);
 
 	(void)events;
 	if (fd < 0)

@@ -209,9 +209,14 @@ static void root(struct reader *r, const struct node *map)
 
 void settings_default(struct settings *out)
 {
-	*out = (struct settings){ .others = ROLE_OBSERVER, .user_count = 2,
-				  .users = { { .id = 0, .role = ROLE_LEAD, .name = "root" },
-					     { .id = geteuid(), .role = ROLE_LEAD } } };
+	const struct passwd *me = getpwuid(geteuid());
+
+	*out = (struct settings){ .others = ROLE_OBSERVER, .user_count = 1,
+				  .users = { { .id = 0, .role = ROLE_LEAD, .name = "root" } } };
+	if (geteuid() == 0)
+		return;
+	out->users[out->user_count] = (struct settings_rule){ .id = geteuid(), .role = ROLE_LEAD };
+	snprintf(out->users[out->user_count++].name, SETTINGS_NAME_MAX + 1, "%s", me ? me->pw_name : "");
 }
 
 bool settings_parse(const char *path, const char *bytes, size_t len, struct settings *out, struct job_errors *errors)

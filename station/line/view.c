@@ -94,11 +94,11 @@ static void look_at_session(const struct session *s, struct line_unit_view *out)
 	out->freq_mhz = s->channel->freq_mhz;
 	out->radio = s->channel->lane ? s->channel->lane->radio->caps.name : NULL;
 	out->phase = phase_name(s->phase);
-	out->frames_sent = s->link.frames_sent;
-	out->frames_received = s->link.frames_received;
-	out->retries = s->link.retries;
-	out->octets = s->link.octets;
-	out->misses = s->link.misses;
+	out->frames_sent = s->link->frames_sent;
+	out->frames_received = s->link->frames_received;
+	out->retries = s->link->retries;
+	out->octets = s->link->octets;
+	out->misses = s->link->misses;
 }
 
 void line_unit_look(const struct line *line, const struct unit *u, struct line_unit_view *out)

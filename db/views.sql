@@ -197,27 +197,38 @@ FROM batch AS b LEFT JOIN unit AS u ON u.batch = b.batch AND u.serial IS NOT NUL
 LEFT JOIN (SELECT DISTINCT unit FROM pin) AS p ON p.unit = u.unit
 GROUP BY b.batch;
 
--- What people ordered by hand, other than pauses. `was`: the unit's state and cause before. `overtaken`: it did not take effect,
--- because something else was quicker.
-CREATE VIEW v_override AS
-SELECT b.lot, a.session, strftime('%Y-%m-%dT%H:%M:%fZ', a.at_us / 1e6, 'unixepoch') AS at, a.actor, a.action, u.serial, u.mac,
-	json_extract(a.body, '$.reason') AS reason, json_extract(a.body, '$.state') AS was,
-	json_extract(a.body, '$.cause') AS cause, json_extract(a.body, '$.outcome') AS overtaken, a.subject, u.unit, a.seq
+-- What people ordered, from the chain. Its body is {"state":...,"cause":...,"outcome":...,"reason":...}, the first three not always;
+-- taken apart without JSON functions, which a view may not use where the schema is not trusted.
+CREATE VIEW v_order AS
+SELECT a.seq, a.at_us, a.session, b.lot, strftime('%Y-%m-%dT%H:%M:%fZ', a.at_us / 1e6, 'unixepoch') AS at, a.actor, a.action,
+	a.subject, CASE WHEN a.subject LIKE 'unit %' THEN CAST(substr(a.subject, 6) AS INTEGER) END AS unit,
+	replace(replace(substr(a.body, instr(a.body, '"reason":"') + 10, length(a.body) - instr(a.body, '"reason":"') - 11),
+		'\"', '"'), '\\', '\') AS reason,
+	CASE WHEN a.body LIKE '{"state":"%' THEN substr(a.body, 11, instr(substr(a.body, 11), '"') - 1) END AS was,
+	CASE WHEN instr(a.body, ',"cause":"') THEN substr(substr(a.body, instr(a.body, ',"cause":"') + 10), 1,
+		instr(substr(a.body, instr(a.body, ',"cause":"') + 10), '"') - 1) END AS cause,
+	CASE WHEN instr(a.body, '"outcome":"') THEN substr(substr(a.body, instr(a.body, '"outcome":"') + 11), 1,
+		instr(substr(a.body, instr(a.body, '"outcome":"') + 11), '"') - 1) END AS overtaken
 FROM audit AS a JOIN session AS s ON s.session = a.session JOIN batch AS b ON b.batch = s.batch
-LEFT JOIN v_unit AS u ON a.subject = 'unit ' || u.unit
-WHERE a.action IN ('unit-retry', 'unit-quarantine', 'unit-release', 'guard-override', 'banner-acknowledge', 'line-stop',
-	'line-abort');
+WHERE a.action IN ('line-pause', 'line-resume', 'line-stop', 'line-abort', 'unit-retry', 'unit-quarantine', 'unit-release',
+	'guard-override', 'banner-acknowledge', 'badge');
+
+-- What was ordered against the usual way, and for which unit. `was`, `cause`: of the unit before. `overtaken`: why it did not
+-- take effect, because something else was quicker.
+CREATE VIEW v_override AS
+SELECT o.lot, o.session, o.at, o.actor, o.action, u.serial, u.mac, o.reason, o.was, o.cause, o.overtaken, o.subject, o.unit, o.seq
+FROM v_order AS o LEFT JOIN v_unit AS u ON u.unit = o.unit
+WHERE o.action NOT IN ('line-pause', 'line-resume', 'badge');
 
 -- When no device was admitted: by a person's order or a guard, until somebody resumed or the session ended.
 CREATE VIEW v_pause AS
 WITH off AS (
-	SELECT seq, at_us, session, actor, CASE action WHEN 'guard' THEN 'guard ' || subject
-		ELSE json_extract(body, '$.reason') END AS reason
-	FROM audit WHERE action = 'guard' OR (action = 'line-pause' AND json_extract(body, '$.outcome') IS NULL)),
+	SELECT seq, at_us, session, actor, 'guard ' || subject AS reason FROM audit WHERE action = 'guard'
+	UNION ALL SELECT seq, at_us, session, actor, reason FROM v_order WHERE action = 'line-pause' AND overtaken IS NULL),
 back AS (
-	SELECT seq, at_us, session, actor, action FROM audit
-	WHERE action IN ('line-resume', 'guard-override', 'line-stop', 'line-abort', 'batch-end')
-		AND json_extract(body, '$.outcome') IS NULL)
+	SELECT seq, at_us, session, actor, action FROM audit WHERE action = 'batch-end'
+	UNION ALL SELECT seq, at_us, session, actor, action FROM v_order
+	WHERE action IN ('line-resume', 'guard-override', 'line-stop', 'line-abort') AND overtaken IS NULL)
 SELECT b.lot, o.session, strftime('%Y-%m-%dT%H:%M:%fZ', o.at_us / 1e6, 'unixepoch') AS since,
 	strftime('%Y-%m-%dT%H:%M:%fZ', k.at_us / 1e6, 'unixepoch') AS until, k.at_us - o.at_us AS pause_us, o.actor, o.reason,
 	k.action AS ended_by, k.actor AS ended_actor, o.seq

@@ -164,6 +164,8 @@ static int run_batch(struct audit *audit)
 	show_lot(audit, "cycle", lot, "times", AS_TABLE, NULL);
 	show_lot(audit, "radios", lot, "radios", AS_TABLE, NULL);
 	show_lot(audit, "guards", lot, "guards", AS_TABLE, NULL);
+	show_lot(audit, "pauses", lot, "pauses", AS_TABLE, NULL);
+	show_lot(audit, "overrides", lot, "overrides", AS_TABLE, NULL);
 	free(only);
 	return finish(audit);
 }
@@ -336,6 +338,28 @@ static int run_labels(struct audit *audit)
 	show_lot(audit, "pin_openings", lot, "PINs that were opened", AS_TABLE, NULL);
 	free(only);
 	return finish(audit);
+}
+
+/* --- what people ordered --- */
+
+static int run_by_lot(struct audit *audit, const char *query, const char *title, const char *nothing)
+{
+	const char *lot = audit->words ? audit->word[0] : NULL;
+
+	if (lot && !lot_exists(audit, lot) && !audit->broken)
+		return missing("lot", lot, "millrace audit batch lists those that are");
+	show_lot(audit, query, lot, title, AS_TABLE, nothing);
+	return finish(audit);
+}
+
+static int run_overrides(struct audit *audit)
+{
+	return run_by_lot(audit, "overrides", "overrides", "nobody has ordered anything by hand");
+}
+
+static int run_pauses(struct audit *audit)
+{
+	return run_by_lot(audit, "pauses", "pauses", "the line was never paused");
 }
 
 /* --- verify --- */
@@ -549,6 +573,8 @@ static const struct audit_part {
 	{ "failures", "[LOT]", 1, run_failures },
 	{ "certs", "[LOT]", 1, run_certs },
 	{ "labels", "[LOT]", 1, run_labels },
+	{ "overrides", "[LOT]", 1, run_overrides },
+	{ "pauses", "[LOT]", 1, run_pauses },
 	{ "verify", "", 0, run_verify },
 	{ "sql", "\"SELECT ...\"", 1, run_sql },
 	{ "export", "[VIEW]", 1, run_export },
@@ -602,13 +628,14 @@ static int run_part(struct audit *audit, const struct audit_part *part)
 
 int command_audit(int argc, char **argv)
 {
-	static const struct command self = { "audit", "batch|device|failures|certs|labels|verify|sql|export [NAME]",
+	static const struct command self = { "audit",
+					     "batch|device|failures|certs|labels|overrides|pauses|verify|sql|export [NAME]",
 					     "what is on record, and whether it holds together", command_audit };
 	struct audit audit = { .self = &self, .db_path = DEFAULT_DB };
 	const struct option_row rows[] = {
 		{ "--db", "FILE", "the database (millrace.db)", &audit.db_path, NULL },
 		{ "--json", NULL, "one JSON object instead of tables", NULL, &audit.json },
-		{ "--csv", NULL, "CSV (export, failures, certs, sql)", NULL, &audit.csv },
+		{ "--csv", NULL, "CSV (export, failures, certs, overrides, pauses, sql)", NULL, &audit.csv },
 		{ "--keys", "DIR", "verify: also signatures; --reveal: opens the PIN", &audit.keys, NULL },
 		{ "--reveal", NULL, "device: shows the PIN, and puts that on record", NULL, &audit.reveal },
 		{ "--reason", "TEXT", "of --reveal, for the record", &audit.reason, NULL },
@@ -629,7 +656,7 @@ int command_audit(int argc, char **argv)
 		return unusable(&audit, "--reveal belongs to `millrace audit device`");
 	if (audit.csv && (strcmp(part->name, "batch") == 0 || strcmp(part->name, "device") == 0 ||
 			  strcmp(part->name, "labels") == 0 || strcmp(part->name, "verify") == 0))
-		return unusable(&audit, "--csv is for one table: export, failures, certs, sql");
+		return unusable(&audit, "--csv is for one table: export, failures, certs, overrides, pauses, sql");
 	audit.words = count - 1;
 	for (size_t i = 0; i < audit.words; i++)
 		audit.word[i] = rest[1 + i];

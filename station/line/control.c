@@ -124,7 +124,7 @@ static const char *state_name(enum journal_unit_state state)
 static uint64_t note(struct line *line, const struct order *order, const char *action, const char *outcome)
 {
 	const struct unit *u = order->o.unit ? find(line, order->o.unit) : NULL;
-	json_t *body = json_pack("{s:s}", "reason", order->reason);
+	json_t *body = json_object();
 	char subject[80], *text;
 	uint64_t ticket = 0;
 
@@ -134,6 +134,8 @@ static uint64_t note(struct line *line, const struct order *order, const char *a
 		(void)json_object_set_new(body, "cause", json_string(mr_cause_name(u->last_cause)));
 	if (body && outcome)
 		(void)json_object_set_new(body, "outcome", json_string(outcome));
+	if (body)	/* last: the views of the record find it there */
+		(void)json_object_set_new(body, "reason", json_string(order->reason));
 	text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	if (order->o.subject)
 		snprintf(subject, sizeof(subject), "%s", order->o.subject);

@@ -502,7 +502,7 @@ static void on_stand(void *ctx, uint64_t now_us)
 		return;
 	control_stand(c);
 	line_look(c->line, &view);
-	if (view.run == LINE_RUN_PAUSED)
+	if (view.run == LINE_RUN_PAUSED || view.stays)
 		loop_at(c->loop, &c->stand_timer, now_us + STAND_US);
 }
 
@@ -533,6 +533,8 @@ int control_begin(struct control *c, const struct control_run *run)
 	if (new_model(c, &options) != 0)
 		return -1;
 	c->line = run->line;
+	if (c->loop && loop_is_virtual(c->loop) && c->pace <= 0)
+		on_stand(c, loop_now_us(c->loop));
 	return 0;
 }
 
@@ -541,7 +543,7 @@ void control_event(struct control *c, const struct line_event *event)
 	if (!c->line)
 		return;
 	model_event(c->model, event);
-	if (event->kind == LINE_ORDER && c->pace <= 0 && c->loop && loop_is_virtual(c->loop))
+	if ((event->kind == LINE_ORDER || event->kind == LINE_GUARD) && c->pace <= 0 && c->loop && loop_is_virtual(c->loop))
 		loop_at(c->loop, &c->stand_timer, loop_now_us(c->loop) + STAND_US);
 	changed(c);
 }

@@ -201,14 +201,16 @@ static bool take_key(const char *name, json_t *value, struct request *out, struc
 
 	if (!key) {
 		const char *names[KEY_COUNT + 1] = { NULL }, *nearest;
+		char remedy[80] = "";
 		size_t n = 0;
 
 		for (size_t i = 0; i < KEY_COUNT; i++)
 			if (keys[i].takes >> out->kind & 1)
 				names[n++] = keys[i].name;
 		nearest = words_nearest(name, names);
-		refuse(why, "unknown-key", nearest ? nearest : "", "\"%s\" takes no key \"%s\"", request_name(out->kind),
-		       quote(name).text);
+		if (nearest)
+			snprintf(remedy, sizeof(remedy), "did you mean \"%s\"?", nearest);
+		refuse(why, "unknown-key", remedy, "\"%s\" takes no key \"%s\"", request_name(out->kind), quote(name).text);
 		return false;
 	}
 	switch (key->shape) {

@@ -33,7 +33,7 @@ void line_look(const struct line *line, struct line_view *out)
 		.run = run_of(line), .run_us = since(line, line->control.run_us), .by = line->control.by,
 		.reason = line->control.reason, .guard = line->guard, .hold_cause = line->control.hold_cause,
 		.hold_detail = line->control.hold_detail, .batch = line->start.batch, .resumed = line->start.resumed,
-		.clock_ok = line->o.clock_ok, .policy = line->o.policy->name, .operator = line->o.operator,
+		.clock_ok = line->o.clock_ok, .stays = line->o.stay, .policy = line->o.policy->name, .operator = line->o.operator,
 		.record_failure = journal_failed(line->o.journal), .seen = line->seen,
 		.in_flight = (unsigned)line->session_count, .passed = line->passed, .failed = line->failed,
 		.quarantined = line->quarantined, .held = line->held, .unfinished = line->seen - line->settled,
@@ -47,7 +47,10 @@ void line_look(const struct line *line, struct line_view *out)
 
 bool line_stands(const struct line *line)
 {
-	return line->control.paused && line->session_count == 0 && !line->control.orders && !line->draining && !line->ended;
+	bool done = line->o.stay && line->settled >= line->seen && line->seen >= line->job->quantity;
+
+	return (line->control.paused || done) && line->session_count == 0 && !line->control.orders && !line->draining &&
+	       !line->ended;
 }
 
 size_t line_unit_room(const struct line *line) { return line->unit_count; }

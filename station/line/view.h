@@ -19,14 +19,14 @@ struct line_view {
 	int hold_cause;			/* enum mr_cause, 0: none */
 	const char *hold_detail;
 	int64_t batch;
-	bool resumed, clock_ok;
+	bool resumed, clock_ok, stays;
 	const char *policy, *operator;
 	const char *record_failure;	/* NULL: it works */
 	unsigned seen, in_flight, waiting, passed, failed, quarantined, held, unfinished, missing, strangers, retries, settled;
 	uint64_t now_us, utc_us;
 };
 void line_look(const struct line *line, struct line_view *out);
-/* Paused, nothing in hand and nothing ordered: a simulated clock may stand still. */
+/* Nothing in hand, nothing ordered, and nothing happens until somebody orders something: a simulated clock may stand still. */
 bool line_stands(const struct line *line);
 
 struct line_unit_view {

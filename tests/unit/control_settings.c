@@ -1,0 +1,194 @@
+/*
+ * The settings of a station: who is what to it; and where its socket lies.
+ * links: station/control/settings.c station/control/request.c station/control/place.c station/base/log.c station/job/words.c station/job/tree.c station/job/complaint.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "station/control/place.h"
+#include "station/control/settings.h"
+
+static bool parse(const char *text, struct settings *s, struct job_errors *errors)
+{
+	return settings_parse("station.yaml", text, strlen(text), s, errors);
+}
+
+static void wrong(const char *text, const char *place, const char *words)
+{
+	static struct settings s;
+	struct job_errors errors = { 0 };
+
+	assert_false(parse(text, &s, &errors));
+	if (!strstr(errors.text[0], place) || !strstr(errors.text[0], words))
+		fail_msg("\"%s\": %s; wanted %s and %s", text, errors.text[0], place, words);
+}
+
+static void what_is_wrong_is_named_with_its_place(void **state)
+{
+	(void)state;
+	wrong("control: {}\n", "station.yaml:1:1", "format: 1");
+	wrong("format: 1\ncontrl: {}\n", "station.yaml:2:1", "did you mean \"control\"");
+	wrong("format: 1\ncontrol: {scoket: a}\n", "station.yaml:2:11", "did you mean \"socket\"");
+	wrong("format: 1\ncontrol: {others: king}\n", "station.yaml:2:", "observer");
+	wrong("format: 1\ncontrol: {users: {nobody-is-called-this: lead}}\n", "station.yaml:2:", "does not know");
+	wrong("format: 1\ncontrol: {users: [a]}\n", "station.yaml:2:", "NAME: ROLE");
+	wrong("format: 1\nbadges: [{badge: \"1\", name: A}]\n", "station.yaml:2:", "role");
+	wrong("format: 1\nbadges: [{badge: \"1\", name: A, role: lead}, {badge: \"1\", name: B, role: lead}]\n", "station.yaml:2:",
+	      "twice");
+	wrong("format: 1\nbadges: 7\n", "station.yaml:2:", "badge");
+	wrong("format: 1\nformat: 1\n", "station.yaml:2:", "");
+}
+
+static void the_highest_of_the_rules_counts_and_strangers_get_the_rest(void **state)
+{
+	static struct settings s;
+	struct job_errors errors = { 0 };
+	const gid_t both[] = { 700, 701 }, other[] = { 702 };
+	const char *name;
+
+	(void)state;
+	assert_true(parse("format: 1\ncontrol: {others: none, users: {1234: observer}, groups: {700: operator, 701: lead}}\n"
+			  "badges: [{badge: \"0417\", name: \"Ana\", role: operator}]\n", &s, &errors));
+	assert_int_equal(settings_role(&s, 1234, other, 1, &name), ROLE_OBSERVER);
+	assert_string_equal(name, "1234");
+	assert_int_equal(settings_role(&s, 1234, both, 1, &name), ROLE_OPERATOR);
+	assert_int_equal(settings_role(&s, 1234, both, 2, &name), ROLE_LEAD);
+	assert_int_equal(settings_role(&s, 99, both, 2, &name), ROLE_LEAD);
+	assert_null(name);
+	assert_int_equal(settings_role(&s, 99, other, 1, &name), ROLE_NONE);
+	assert_int_equal(settings_role(&s, 0, other, 1, &name), ROLE_NONE);	/* root too: the file says who */
+	assert_null(settings_badge(&s, "417"));
+	assert_null(settings_badge(&s, ""));
+	assert_int_equal(settings_badge(&s, "0417")->role, ROLE_OPERATOR);
+}
+
+static void without_settings_the_own_user_leads_and_others_look(void **state)
+{
+	static struct settings s;
+	const gid_t gid = 4000000;
+	const char *name;
+
+	(void)state;
+	settings_default(&s);
+	assert_int_equal(settings_role(&s, geteuid(), &gid, 1, &name), ROLE_LEAD);
+	assert_int_equal(settings_role(&s, 0, &gid, 1, &name), ROLE_LEAD);
+	assert_int_equal(settings_role(&s, 4000001, &gid, 1, &name), ROLE_OBSERVER);
+}
+
+static void the_example_is_good(void **state)
+{
+	static struct settings s;
+	struct job_errors errors = { 0 };
+
+	(void)state;
+	if (!settings_load("config/station.yaml", &s, &errors))
+		fail_msg("%s", errors.text[0]);
+	assert_int_equal(s.badge_count, 2);
+	assert_string_equal(s.metrics, "127.0.0.1:9464");
+}
+
+static void a_file_that_is_asked_for_must_be_there(void **state)
+{
+	static struct settings s;
+	struct job_errors errors = { 0 };
+
+	(void)state;
+	assert_false(settings_load("/nowhere/station.yaml", &s, &errors));
+	assert_non_null(strstr(errors.text[0], "/nowhere/station.yaml"));
+}
+
+/* --- the socket's place --- */
+
+static void a_socket_is_the_groups_and_nobody_elses(void **state)
+{
+	char dir[] = "/tmp/millrace-place-XXXXXX", path[64], error[300];
+	struct place a, b;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/c.sock", dir);
+	assert_true(place_connect(path, error, sizeof(error)) < 0);
+	assert_int_equal(place_listen(&a, path, NULL, error, sizeof(error)), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0660);
+	/* A second station does not take it over, and says so. */
+	assert_int_equal(place_listen(&b, path, NULL, error, sizeof(error)), -EADDRINUSE);
+	assert_non_null(strstr(error, "another station"));
+	fd = place_connect(path, error, sizeof(error));
+	assert_true(fd >= 0);
+	close(fd);
+	place_close(&a);
+	assert_int_equal(access(path, F_OK), -1);
+	/* Something that is no socket is left alone. */
+	fd = open(path, O_CREAT | O_WRONLY, 0600);
+	close(fd);
+	assert_int_equal(place_listen(&b, path, NULL, error, sizeof(error)), -EEXIST);
+	assert_int_equal(access(path, F_OK), 0);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/c.sock.lock", dir);
+	unlink(path);
+	rmdir(dir);
+}
+
+static void what_a_killed_station_left_is_replaced(void **state)
+{
+	char dir[] = "/tmp/millrace-place-XXXXXX", path[64], error[300];
+	struct place a, b;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/c.sock", dir);
+	assert_int_equal(place_listen(&a, path, NULL, error, sizeof(error)), 0);
+	close(a.fd);		/* as a kill would: the socket stays, the lock does not */
+	close(a.lock_fd);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(place_listen(&b, path, NULL, error, sizeof(error)), 0);
+	place_close(&b);
+	snprintf(path, sizeof(path), "%s/c.sock.lock", dir);
+	unlink(path);
+	rmdir(dir);
+}
+
+static void a_path_that_no_socket_can_have_is_refused(void **state)
+{
+	char path[200], error[300] = "";
+	struct place place;
+
+	(void)state;
+	memset(path, 'x', sizeof(path) - 1);
+	path[0] = '/';
+	path[sizeof(path) - 1] = '\0';
+	assert_int_equal(place_listen(&place, path, NULL, error, sizeof(error)), -ENAMETOOLONG);
+	assert_non_null(strstr(error, "shorter"));
+	assert_true(place_connect(path, error, sizeof(error)) < 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_wrong_is_named_with_its_place),
+		cmocka_unit_test(the_highest_of_the_rules_counts_and_strangers_get_the_rest),
+		cmocka_unit_test(without_settings_the_own_user_leads_and_others_look),
+		cmocka_unit_test(the_example_is_good),
+		cmocka_unit_test(a_file_that_is_asked_for_must_be_there),
+		cmocka_unit_test(a_socket_is_the_groups_and_nobody_elses),
+		cmocka_unit_test(what_a_killed_station_left_is_replaced),
+		cmocka_unit_test(a_path_that_no_socket_can_have_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

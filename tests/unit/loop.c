@@ -4,6 +4,7 @@
  *
  * links: station/base/loop.c
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -395,9 +396,119 @@ static void a_virtual_loop_watches_nothing(void **state)
 	loop_destroy(NULL);
 }
 
+/* --- the descriptor of those who look on --- */
+
+struct onlooker {
+	struct loop *loop;
+	int fd;
+	unsigned times, release_at;
+	uint64_t at_us;
+};
+
+static void on_attended(void *ctx, uint32_t events)
+{
+	struct onlooker *o = ctx;
+	char octet;
+
+	assert_int_equal(events & EPOLLIN, EPOLLIN);
+	assert_int_equal(read(o->fd, &octet, 1), 1);
+	o->times++;
+	o->at_us = loop_now_us(o->loop);
+	if (o->times == o->release_at)
+		loop_hold(o->loop, false);
+}
+
+static void the_attended_descriptor_is_served_on_both_clocks(void **state)
+{
+	struct loop *clocks[] = { loop_create_virtual(0), loop_create_real() };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct note busy = note(clocks[i], 'b', NULL);
+		struct onlooker o = { .loop = clocks[i] };
+		int ends[2];
+
+		assert_int_equal(pipe(ends), 0);
+		o.fd = ends[0];
+		busy.timer.ctx = &busy;
+		busy.again_us = 1;
+		busy.stop_after = 20000;
+		assert_int_equal(loop_attend(clocks[i], ends[0], on_attended, &o), 0);
+		assert_int_equal(loop_attend(clocks[i], ends[0], on_attended, &o), -1);
+		assert_int_equal(errno, EBUSY);
+		assert_int_equal(write(ends[1], "x", 1), 1);
+		loop_at(clocks[i], &busy.timer, 1);
+		loop_run(clocks[i]);
+		assert_int_equal(o.times, 1);
+		loop_unattend(clocks[i]);
+		assert_int_equal(write(ends[1], "x", 1), 1);
+		busy.times = 0;
+		busy.stop_after = 2000;
+		loop_at(clocks[i], &busy.timer, 1);
+		loop_run(clocks[i]);
+		assert_int_equal(o.times, 1);
+		close(ends[0]);
+		close(ends[1]);
+		loop_destroy(clocks[i]);
+	}
+}
+
+/* The clock does not move while it is held, and goes on where it was. */
+static void a_held_clock_stands_until_somebody_releases_it(void **state)
+{
+	struct loop *loop = loop_create_virtual(0);
+	struct note a = note(loop, 'a', NULL);
+	struct onlooker o = { .loop = loop };
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	o.fd = ends[0];
+	a.timer.ctx = &a;
+	a.stop_after = 1;
+	assert_int_equal(loop_attend(loop, ends[0], on_attended, &o), 0);
+	loop_at(loop, &a.timer, 5000000);
+	loop_hold(loop, true);
+	assert_int_equal(write(ends[1], "xx", 2), 2);	/* the first leaves it held, the second does not */
+	o.release_at = 2;
+	loop_run(loop);
+	assert_int_equal(o.times, 2);
+	assert_int_equal(o.at_us, 0);
+	assert_int_equal(a.times, 1);
+	assert_int_equal(a.fired_us, 5000000);
+	loop_destroy(loop);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void a_paced_clock_takes_its_time(void **state)
+{
+	struct loop *loop = loop_create_virtual(0);
+	struct note a = note(loop, 'a', NULL);
+	struct timespec from, to;
+	int64_t us;
+
+	(void)state;
+	a.timer.ctx = &a;
+	a.again_us = 10000;
+	a.stop_after = 20;
+	loop_pace(loop, 4);
+	loop_at(loop, &a.timer, 10000);
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	loop_run(loop);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	us = (int64_t)(to.tv_sec - from.tv_sec) * 1000000 + (to.tv_nsec - from.tv_nsec) / 1000;
+	assert_int_equal(a.fired_us, 200000);
+	assert_true(us >= 50000);		/* 200 ms of its own at four times the speed */
+	loop_destroy(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_attended_descriptor_is_served_on_both_clocks),
+		cmocka_unit_test(a_held_clock_stands_until_somebody_releases_it),
+		cmocka_unit_test(a_paced_clock_takes_its_time),
 		cmocka_unit_test(virtual_time_jumps_from_deadline_to_deadline),
 		cmocka_unit_test(equal_times_fire_in_the_order_of_arming),
 		cmocka_unit_test(the_heap_agrees_with_a_search),

@@ -24,7 +24,7 @@ struct cert_wish {
 	const char *eku;	/* NULL: none */
 };
 
-static struct maker make(struct cert_wish wish)
+static inline struct maker make(struct cert_wish wish)
 {
 	static long number = 1;
 	struct maker m = { .key = EVP_EC_gen("P-256"), .cert = X509_new() };
@@ -63,13 +63,13 @@ static struct maker make(struct cert_wish wish)
 	return m;
 }
 
-static void unmake(struct maker *m)
+static inline void unmake(struct maker *m)
 {
 	EVP_PKEY_free(m->key);
 	X509_free(m->cert);
 }
 
-static size_t der_of(const struct maker *m, uint8_t *out)
+static inline size_t der_of(const struct maker *m, uint8_t *out)
 {
 	return (size_t)i2d_X509(m->cert, &out);
 }
@@ -84,7 +84,7 @@ struct tls_server {
 };
 
 /* `more`: a further certificate of the chain, or NULL. */
-static void server_open(struct tls_server *s, const struct maker *m, const struct maker *more, int version)
+static inline void server_open(struct tls_server *s, const struct maker *m, const struct maker *more, int version)
 {
 	memset(s, 0, sizeof(*s));
 	s->ctx = SSL_CTX_new(TLS_server_method());
@@ -104,13 +104,13 @@ static void server_open(struct tls_server *s, const struct maker *m, const struc
 	SSL_set_accept_state(s->ssl);
 }
 
-static void server_close(struct tls_server *s)
+static inline void server_close(struct tls_server *s)
 {
 	SSL_free(s->ssl);
 	SSL_CTX_free(s->ctx);
 }
 
-static void server_receive(struct tls_server *s, const uint8_t *bytes, size_t len)
+static inline void server_receive(struct tls_server *s, const uint8_t *bytes, size_t len)
 {
 	int result = 0;
 
@@ -130,7 +130,7 @@ static void server_receive(struct tls_server *s, const uint8_t *bytes, size_t le
 	ERR_clear_error();
 }
 
-static size_t server_take(struct tls_server *s, uint8_t *out, size_t cap)
+static inline size_t server_take(struct tls_server *s, uint8_t *out, size_t cap)
 {
 	int n = BIO_read(s->out, out, (int)cap);
 

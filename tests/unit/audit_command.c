@@ -21,16 +21,11 @@
 
 #include "agent/wire/message.h"
 #include "station/command/command.h"
+#include "tests/unit/command_doubles.h"
 #include "station/identity/ceremony.h"
 #include "station/identity/identity.h"
 
 /* The other commands are not here. */
-int command_run(int argc, char **argv) { return (void)argc, (void)argv, 99; }
-int command_check(int argc, char **argv) { return (void)argc, (void)argv, 99; }
-int command_ca(int argc, char **argv) { return (void)argc, (void)argv, 99; }
-int command_radios(int argc, char **argv) { return (void)argc, (void)argv, 99; }
-int command_labels(int argc, char **argv) { return (void)argc, (void)argv, 99; }
-int command_report(int argc, char **argv) { return (void)argc, (void)argv, 99; }
 
 /* Types `millrace audit WORDS... --db FILE`; NULL ends the words. The exit status; what was printed is in out and err. */
 static int audit(struct factory *f, ...)

@@ -24,14 +24,10 @@
 #include <sys/resource.h>
 
 #include "station/command/command.h"
+#include "tests/unit/command_doubles.h"
 #include "tests/unit/fake_printer.h"
 
 /* The other commands are not here. */
-int command_run(int argc, char **argv) { return (void)argc, (void)argv, 99; }
-int command_check(int argc, char **argv) { return (void)argc, (void)argv, 99; }
-int command_ca(int argc, char **argv) { return (void)argc, (void)argv, 99; }
-int command_audit(int argc, char **argv) { return (void)argc, (void)argv, 99; }
-int command_radios(int argc, char **argv) { return (void)argc, (void)argv, 99; }
 
 #define MICRO_AP "--template", "config/labels/micro-ap.yaml"
 #define PIN_1 "91730001"

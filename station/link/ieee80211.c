@@ -477,6 +477,7 @@ bool ieee80211_network_of(struct mr_rd mpdu, const struct radio_rx *rx, struct i
 	    !ieee80211_beacon_parse(mpdu, &b) || !ieee80211_elements_parse(b.elements, &e))
 		return false;
 	mr_copy(out->bssid, h.address3, 6);
+	mr_copy(out->sender, h.address2, 6);
 	keep_ssid(out, e.ssid);
 	out->freq_mhz = own_freq(&e, rx->freq_mhz);
 	out->interval_tu = b.interval_tu;

@@ -245,6 +245,7 @@ enum ieee80211_security {
 
 struct ieee80211_network {
 	uint8_t bssid[6];
+	uint8_t sender[6];		/* the BSSID too, but in an IBSS the address of one of its STAs */
 	uint8_t ssid[IEEE80211_SSID_MAX];	/* any octets */
 	uint8_t ssid_len;
 	bool hidden;			/* no SSID, or zeros in its place; `ssid_len` is 0 then */

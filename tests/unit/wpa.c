@@ -15,6 +15,7 @@
 
 #include "agent/wire/cause.h"
 #include "station/link/wpa.h"
+#include "tests/unit/captured.h"
 #include "tests/unit/hex.h"
 
 static const uint8_t aa[6] = { 2, 0, 0, 0, 1, 0 }, spa[6] = { 2, 0, 0, 0, 2, 0 };
@@ -432,6 +433,36 @@ static void the_witness_judges_a_captured_m2(void **state)
 	wpa_witness_wipe(&witness);
 }
 
+/* hostapd's and wpa_supplicant's, from the capture: every MIC, and what M3 brings. */
+static void a_captured_handshake_is_understood(void **state)
+{
+	static const enum wpa_witness_event expected[4] = { WPA_WITNESS_NOTHING, WPA_WITNESS_HOLDS, WPA_WITNESS_AGREED,
+							    WPA_WITNESS_JOINED };
+	static const uint8_t ap[6] = { 2, 0, 0, 0, 1, 0 }, sta[6] = { 2, 0, 0, 0, 2, 0 };
+	uint8_t frame[512], pmk[32], plain[EAPOL_DATA_MAX];
+	struct wpa_witness w;
+	struct eapol_data data;
+	struct eapol_key key;
+
+	(void)state;
+	assert_true(wpa_psk("correct horse 42", (const uint8_t *)"FactorySetup", 12, pmk));
+	wpa_witness_init(&w, pmk, ap, sta);
+	for (int i = 0; i < 4; i++) {
+		size_t len = hex(captured_handshake[i], frame, sizeof(frame));
+		struct mr_rd pdu = mr_rd_over(frame + 32, len - 32);
+
+		assert_int_equal(wpa_witness_receive(&w, i % 2 == 0, pdu), expected[i]);
+		if (i != 2)
+			continue;
+		assert_true(eapol_key_parse(pdu, &key));
+		len = eapol_unwrap(w.ptk.kek, key.data, plain);
+		assert_true(len > 0 && eapol_data_parse(mr_rd_over(plain, len), &data));
+		assert_int_equal(data.rsn.left, 20);
+		assert_true(data.gtk.left == 16 && data.gtk_id == 1 && !data.igtk.at);
+	}
+	wpa_witness_wipe(&w);
+}
+
 /* A whole handshake, each subset of its four messages heard. */
 static void the_witness_proves_with_m2_and_one_of_m1_and_m3(void **state)
 {
@@ -490,6 +521,7 @@ int main(void)
 		cmocka_unit_test(a_wrong_passphrase_is_told_from_silence),
 		cmocka_unit_test(group_keys_change),
 		cmocka_unit_test(the_witness_judges_a_captured_m2),
+		cmocka_unit_test(a_captured_handshake_is_understood),
 		cmocka_unit_test(the_witness_proves_with_m2_and_one_of_m1_and_m3),
 	};
 

@@ -115,6 +115,7 @@ void sta_enter(struct sta *sta, enum sta_state state, uint64_t now_us)
 	sta->wait_us = RESPONSE_FIRST_US;
 	sta->deadline_us = UINT64_MAX;
 	sta->unacked = 0;
+	sta->refused = false;
 	sta->pending &= (uint16_t)~asking;
 	switch (state) {
 	case STA_PROBING:
@@ -201,6 +202,7 @@ static int refused(struct sta *sta, uint64_t wait_us, uint64_t now_us)
 	if (wait_us == 0 || sta->silent_us >= sta->config.patience_us)
 		return -MR_CAUSE_ASSOCIATION_REFUSED;
 	sta->pending &= (uint16_t)~BIT(kind_of(sta->state));
+	sta->refused = true;
 	sta->deadline_us = now_us + wait_us;
 	return 0;
 }
@@ -450,7 +452,7 @@ static int state_overdue(struct sta *sta, uint64_t now_us)
 		return handshake_overdue(sta, now_us);
 	if (sta->state == STA_AUTHORIZED)
 		return STA_NOTHING;
-	sta->silent_us += sta->step_us;
+	sta->silent_us += sta->refused ? 0 : sta->step_us;
 	if (sta->silent_us >= sta->config.patience_us)
 		return -gave_up(sta);
 	sta->wait_us = least(2 * sta->wait_us, RESPONSE_MAX_US);

@@ -63,7 +63,7 @@ struct sta {
 	uint64_t keepalive_us, query_us;
 	uint8_t unacked;		/* asked in this state, and not even acknowledged */
 	uint8_t attempts;		/* joined again without having been of use */
-	bool was_up, left, unsupported;
+	bool was_up, left, unsupported, refused;	/* refused: told to come back later, which is the deadline */
 	bool parked, told;		/* wanted; what the access point knows */
 	uint16_t pending;
 

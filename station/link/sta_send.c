@@ -404,6 +404,7 @@ static void missed(struct sta *sta, enum sta_kind kind, uint64_t now_us)
 
 static void wait_for_answer(struct sta *sta, bool acked, uint64_t now_us)
 {
+	sta->refused = false;
 	sta->step_us = acked ? sta->wait_us : pause_us(sta->unacked);
 	sta->unacked = acked ? 0 : (uint8_t)(sta->unacked + (sta->unacked < UINT8_MAX));
 	sta->deadline_us = now_us + sta->step_us;

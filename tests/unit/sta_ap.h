@@ -276,6 +276,10 @@ static void ap_receive(struct test_ap *ap, const uint8_t *bytes, size_t frame_le
 	ap->last_control = control;
 	ap->last_valid = true;
 	sealed = h.flags & IEEE80211_PROTECTED;
+	if (ieee80211_is_data(&h) && !ap->associated) {
+		ap_farewell(ap, IEEE80211_DEAUTHENTICATION, IEEE80211_NOT_ASSOCIATED, false);
+		return;
+	}
 	if (sealed && !ap_unseal(ap, &h, mpdu, plain, &body))
 		return;
 	ap->sleeping = h.flags & IEEE80211_POWER_MANAGEMENT;
@@ -305,15 +309,10 @@ static void ap_receive(struct test_ap *ap, const uint8_t *bytes, size_t frame_le
 		break;
 	case IEEE80211_NULL:
 		ap->nulls++;
-		if (!ap->associated)
-			ap_farewell(ap, IEEE80211_DEAUTHENTICATION, IEEE80211_NOT_ASSOCIATED, false);
 		break;
 	case IEEE80211_DATA:
 		assert_int_equal(h.flags & 3, IEEE80211_TO_DS);
-		if (ap->associated)
-			ap_on_msdu(ap, &h, body, sealed, now_us);
-		else
-			ap_farewell(ap, IEEE80211_DEAUTHENTICATION, IEEE80211_NOT_ASSOCIATED, false);
+		ap_on_msdu(ap, &h, body, sealed, now_us);
 		break;
 	case IEEE80211_ACTION:
 		assert_true(sealed && body.left == 4);
@@ -445,7 +444,7 @@ static void run(struct world *w, uint64_t until_us)
 		ap_to_air(w);
 		sta_us = sta_deadline_us(w->sta);
 		next = sta_us < ap_us ? sta_us : ap_us;
-		if (sta_ready(w->sta) || w->ap.out_count > 0)
+		if (w->over != 0 || sta_ready(w->sta) || w->ap.out_count > 0)
 			continue;
 		if (next > until_us) {
 			w->now_us = until_us;

@@ -38,6 +38,6 @@ bool mr_tls_write(struct mr_tls *tls, const uint8_t *octets, size_t len);
 void mr_tls_close(struct mr_tls *tls);		/* says good-bye (close_notify); take what it leaves */
 /*
  * RFC 9266: label "EXPORTER-Channel-Binding", no context, 32 octets. false: not ready, or TLS 1.2 without
- * extended_master_secret (RFC 7627), whose exporter binds nothing.
+ * extended_master_secret (RFC 7627), whose exporter binds nothing: end the connection.
  */
 bool mr_tls_binding(struct mr_tls *tls, uint8_t out[static 32]);

@@ -1,15 +1,8 @@
 /*
- * millrace-agent: the device agent as a daemon on a Linux device with a radio of its own.
- *
- * The configuration is lines of `key = value`; # starts a comment. It holds the batch key: mode 0600.
- *   station_key, batch_key   64 hexadecimal digits
- *   product, hw_rev, firmware
- *   device_id                16 hexadecimal digits; without it: from the radio's burnt-in address
- *   channels                 numbers, the first is home: 1 6 11
- *   roam_ms                  without a call this long, the next channel; 0: stay home
+ * millrace-agent: the device agent as a daemon on a Linux device. It answers a station's action frames on a radio of its own, or
+ * serves the API on an access point that hostapd or wpa_supplicant makes, or both, as the configuration says.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,151 +10,30 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "agent/core/agent.h"
+#include "agent/port/linux/config.h"
 #include "agent/port/linux/radio.h"
+#include "agent/port/linux/server.h"
 #include "agent/port/linux/state.h"
+#include "agent/port/linux/wifi.h"
 
 enum { EXIT_DONE = 0, EXIT_NOT_PASSED = 1, EXIT_NO_START = 2 };
 
-#define TEXT_MAX 64
-
 struct board {
 	struct mr_agent agent;
-	struct linux_radio radio;
+	struct linux_radio radio;	/* for action frames */
+	struct linux_wifi wifi;		/* for the access point, scans, joining */
+	struct linux_server server;	/* for the API */
 	struct state_folder state;
-	char product[TEXT_MAX], hw_rev[TEXT_MAX], firmware[TEXT_MAX];
-	uint8_t station_key[32], batch_key[32];
-	uint16_t channels[MR_CHANNELS_MAX];
-	struct mr_agent_config config;
-	bool has_station, has_batch, has_id;
+	struct linux_config config;
+	bool has_radio, has_wifi;
 	int rssi_dbm, verdict;
 	const char *state_path;
 };
-
-/* --- configuration ------------------------------------------------------------------------------------------------ */
-
-static bool from_hex(const char *text, uint8_t *out, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		unsigned octet;
-
-		/* Two digits each: sscanf alone would take one, a sign or a space. */
-		if (!strchr("0123456789abcdefABCDEF", text[2 * i]) || text[2 * i] == '\0' ||
-		    !strchr("0123456789abcdefABCDEF", text[2 * i + 1]) || text[2 * i + 1] == '\0' ||
-		    sscanf(text + 2 * i, "%2x", &octet) != 1)
-			return false;
-		out[i] = (uint8_t)octet;
-	}
-	return text[2 * len] == '\0';
-}
-
-/* IEEE 802.11-2020 annex E. 0: no such channel. */
-static uint16_t freq_of(unsigned long channel)
-{
-	if (channel >= 1 && channel <= 13)
-		return (uint16_t)(2407 + 5 * channel);
-	if (channel == 14)
-		return 2484;
-	if (channel >= 36 && channel <= 177)
-		return (uint16_t)(5000 + 5 * channel);
-	return 0;
-}
-
-static bool take_channels(struct board *board, const char *text)
-{
-	char *end;
-
-	board->config.channel_count = 0;
-	while (*text) {
-		uint16_t freq_mhz = freq_of(strtoul(text, &end, 10));
-
-		if (end == text || freq_mhz == 0 || board->config.channel_count == MR_CHANNELS_MAX)
-			return false;
-		board->channels[board->config.channel_count++] = freq_mhz;
-		text = end + strspn(end, " \t,");
-	}
-	return board->config.channel_count > 0;
-}
-
-static bool take_text(char *out, const char *text, size_t longest)
-{
-	(void)snprintf(out, TEXT_MAX, "%s", text);
-	return strlen(text) <= longest;
-}
-
-static bool take_setting(struct board *board, const char *key, const char *value)
-{
-	char *end;
-
-	if (strcmp(key, "station_key") == 0)
-		return board->has_station = from_hex(value, board->station_key, 32);
-	if (strcmp(key, "batch_key") == 0)
-		return board->has_batch = from_hex(value, board->batch_key, 32);
-	if (strcmp(key, "device_id") == 0)
-		return board->has_id = from_hex(value, board->config.device_id, 8);
-	if (strcmp(key, "product") == 0)
-		return take_text(board->product, value, 32);
-	if (strcmp(key, "hw_rev") == 0)
-		return take_text(board->hw_rev, value, 16);
-	if (strcmp(key, "firmware") == 0)
-		return take_text(board->firmware, value, 32);
-	if (strcmp(key, "channels") == 0)
-		return take_channels(board, value);
-	if (strcmp(key, "roam_ms") == 0) {
-		board->config.roam_us = strtoull(value, &end, 10) * 1000;
-		return *value && *end == '\0';
-	}
-	return false;
-}
-
-static bool read_config(struct board *board, const char *path)
-{
-	FILE *from = fopen(path, "r");
-	char line[256];
-	unsigned number = 0;
-	struct stat at;
-
-	if (!from) {
-		fprintf(stderr, "millrace-agent: %s: %s\n", path, strerror(errno));
-		return false;
-	}
-	if (fstat(fileno(from), &at) == 0 && (at.st_mode & 077))
-		fprintf(stderr, "millrace-agent: %s holds the batch key and others can read it: chmod 600\n", path);
-	while (fgets(line, sizeof(line), from)) {
-		char *key = line + strspn(line, " \t"), *value, *end;
-
-		number++;
-		key[strcspn(key, "#\r\n")] = '\0';
-		if (*key == '\0')
-			continue;
-		value = key + strcspn(key, "=");
-		if (*value)
-			*value++ = '\0';
-		for (end = key + strlen(key); end > key && (end[-1] == ' ' || end[-1] == '\t');)
-			*--end = '\0';
-		value += strspn(value, " \t");
-		for (end = value + strlen(value); end > value && (end[-1] == ' ' || end[-1] == '\t');)
-			*--end = '\0';
-		if (!take_setting(board, key, value)) {
-			fprintf(stderr, "millrace-agent: %s:%u: \"%s\" is unknown or its value does not fit\n", path, number, key);
-			fclose(from);
-			mr_wipe(line, sizeof(line));
-			return false;
-		}
-	}
-	fclose(from);
-	mr_wipe(line, sizeof(line));
-	if (!board->has_station || !board->has_batch || board->config.channel_count == 0 || board->product[0] == '\0') {
-		fprintf(stderr, "millrace-agent: %s lacks station_key, batch_key, product or channels\n", path);
-		return false;
-	}
-	return true;
-}
 
 /* --- what the board gives the agent ------------------------------------------------------------------------------- */
 
@@ -232,10 +104,10 @@ static bool board_selftest(void *ctx, unsigned item, const char **name, int32_t 
 	struct statvfs disk;
 
 	switch (item) {
-	case 0:
+	case 0:		/* of the last frame heard; on an access point alone none is */
 		*name = "rssi";
 		*value = board->rssi_dbm;
-		*passed = board->rssi_dbm < 0;
+		*passed = board->rssi_dbm < 0 || !board->has_radio;
 		return true;
 	case 1:
 		*name = "storage-free-kib";
@@ -275,14 +147,63 @@ static void on_sent(void *ctx, uint32_t cookie, bool acked)
 	mr_agent_sent(&board->agent, cookie, acked);
 }
 
+static bool board_up(void *ctx, const struct mr_access_point *ap)
+{
+	struct board *board = ctx;
+	bool up = linux_wifi_up(&board->wifi, ap, board_now_us(board));
+
+	printf("access point %s\n", up ? "up" : "does not come up");
+	(void)fflush(stdout);
+	return up;
+}
+
+static void board_down(void *ctx)
+{
+	struct board *board = ctx;
+
+	linux_server_hang_up(&board->server);
+	linux_wifi_down(&board->wifi);
+	printf("access point down\n");
+	(void)fflush(stdout);
+}
+
+static bool board_scan(void *ctx) { return linux_wifi_scan(&((struct board *)ctx)->wifi, board_now_us(ctx)); }
+static bool board_scanning(void *ctx) { return linux_wifi_scanning(&((struct board *)ctx)->wifi, board_now_us(ctx)); }
+
+static bool board_network(void *ctx, unsigned i, struct mr_network *out)
+{
+	return linux_wifi_network(&((struct board *)ctx)->wifi, i, out);
+}
+
+static bool board_join(void *ctx, const struct mr_network_choice *network)
+{
+	return linux_wifi_join(&((struct board *)ctx)->wifi, network);
+}
+
+static void board_join_state(void *ctx, struct mr_join *out) { linux_wifi_join_state(&((struct board *)ctx)->wifi, out); }
+static void board_leave(void *ctx) { linux_wifi_leave(&((struct board *)ctx)->wifi); }
+
+static const struct mr_wifi board_wifi = { board_up, board_down, board_scan, board_network, board_scanning, board_join,
+					   board_join_state, board_leave };
+
 /* --- the daemon --------------------------------------------------------------------------------------------------- */
+
+static uint64_t deadline_us(const struct board *board)
+{
+	const uint64_t all[] = { mr_agent_deadline_us(&board->agent), linux_radio_deadline_us(&board->radio),
+				 linux_server_deadline_us(&board->server) };
+	uint64_t first_us = UINT64_MAX;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i] < first_us)
+			first_us = all[i];
+	return first_us;
+}
 
 static int timeout_ms(const struct board *board, uint64_t now_us)
 {
-	uint64_t at_us = mr_agent_deadline_us(&board->agent), radio_us = linux_radio_deadline_us(&board->radio);
+	uint64_t at_us = deadline_us(board);
 
-	if (radio_us < at_us)
-		at_us = radio_us;
 	if (at_us == UINT64_MAX)
 		return -1;
 	if (at_us <= now_us)
@@ -291,26 +212,40 @@ static int timeout_ms(const struct board *board, uint64_t now_us)
 	return at_us > 60000 ? 60000 : (int)at_us;
 }
 
+/* Waits for whatever comes first. false: a signal, or poll has failed. */
+static bool wait_for_work(struct board *board, int signals)
+{
+	struct pollfd fds[3 + LINUX_SERVER_FDS] = { { .fd = signals, .events = POLLIN },
+						    { .fd = board->radio.packet_fd, .events = POLLIN },
+						    { .fd = board->has_wifi ? linux_wifi_fd(&board->wifi) : -1, .events = POLLIN } };
+	size_t count = 3 + linux_server_fds(&board->server, fds + 3);
+
+	if (poll(fds, (nfds_t)count, timeout_ms(board, board_now_us(board))) < 0 && errno != EINTR)
+		return false;
+	return fds[0].revents == 0;
+}
+
+static bool is_through(const struct board *board)
+{
+	return mr_agent_finished(&board->agent) && !board->agent.wifi.up && deadline_us(board) == UINT64_MAX;
+}
+
 static int serve(struct board *board, int signals, bool once)
 {
-	for (;;) {
-		struct pollfd fds[2] = { { .fd = board->radio.packet_fd, .events = POLLIN },
-					 { .fd = signals, .events = POLLIN } };
-
-		if (poll(fds, 2, timeout_ms(board, board_now_us(board))) < 0 && errno != EINTR)
-			return EXIT_NO_START;
-		if (fds[1].revents)
-			return EXIT_DONE;
-		if (!linux_radio_work(&board->radio, board_now_us(board))) {
+	while (wait_for_work(board, signals)) {
+		if (board->has_radio && !linux_radio_work(&board->radio, board_now_us(board))) {
 			fprintf(stderr, "millrace-agent: %s\n", board->radio.error);
 			return EXIT_NO_START;
 		}
+		if (board->has_wifi)
+			linux_wifi_work(&board->wifi);
+		linux_server_work(&board->server, board_now_us(board));
 		if (mr_agent_deadline_us(&board->agent) <= board_now_us(board))
 			mr_agent_expire(&board->agent);
-		if (once && mr_agent_finished(&board->agent) && linux_radio_deadline_us(&board->radio) == UINT64_MAX &&
-		    mr_agent_deadline_us(&board->agent) == UINT64_MAX)
+		if (once && is_through(board))
 			return board->verdict == MR_VERDICT_PASS ? EXIT_DONE : EXIT_NOT_PASSED;
 	}
+	return EXIT_DONE;
 }
 
 static int take_signals(void)
@@ -325,30 +260,94 @@ static int take_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* The burnt-in address of an interface, where no radio of ours is opened. */
+static bool read_mac(const char *interface, uint8_t mac[static 6])
+{
+	char path[96];
+	unsigned octets[6];
+	FILE *from;
+	bool ok;
+
+	(void)snprintf(path, sizeof(path), "/sys/class/net/%.32s/address", interface);
+	from = fopen(path, "r");
+	ok = from && fscanf(from, "%2x:%2x:%2x:%2x:%2x:%2x", &octets[0], &octets[1], &octets[2], &octets[3], &octets[4],
+			    &octets[5]) == 6;
+	if (from)
+		fclose(from);
+	for (size_t i = 0; ok && i < 6; i++)
+		mac[i] = (uint8_t)octets[i];
+	return ok;
+}
+
+static bool open_radio(struct board *board, const char *interface)
+{
+	struct mr_agent_config *config = &board->config.agent;
+
+	board->has_radio = config->channel_count > 0;
+	if (!board->has_radio) {
+		if (read_mac(interface, config->mac))
+			return true;
+		fprintf(stderr, "millrace-agent: %s is no interface\n", interface);
+		return false;
+	}
+	if (!linux_radio_open(&board->radio, interface, NULL)) {
+		fprintf(stderr, "millrace-agent: %s\n", board->radio.error);
+		return false;
+	}
+	board->radio.events = (struct linux_radio_events){ board, on_received, on_sent };
+	memcpy(config->mac, board->radio.mac, 6);
+	return true;
+}
+
+static bool open_wifi(struct board *board)
+{
+	const struct linux_config *config = &board->config;
+
+	if (config->supplicant[0] == '\0')
+		return true;
+	board->has_wifi = true;
+	if (linux_wifi_open(&board->wifi, config->supplicant, config->hostapd)) {
+		(void)linux_wifi_scan(&board->wifi, board_now_us(board));	/* so that the first who asks has an answer */
+		return true;
+	}
+	fprintf(stderr, "millrace-agent: %s%s%s: %s\n", config->supplicant, config->hostapd[0] ? " or " : "", config->hostapd,
+		strerror(errno));
+	return false;
+}
+
+static bool open_server(struct board *board)
+{
+	enum mr_ap_method method = board->config.agent.ap.method;
+	enum mr_link link = method == MR_AP_TLS ? MR_LINK_TLS : method == MR_AP_WPA2 ? MR_LINK_WPA2 : MR_LINK_OPEN;
+
+	if (method == MR_AP_NONE ||
+	    linux_server_open(&board->server, &board->agent, link, board->config.address, board->config.port))
+		return true;
+	fprintf(stderr, "millrace-agent: %s\n", board->server.error);
+	return false;
+}
+
 static int start(struct board *board, const char *interface, bool once)
 {
-	const struct mr_port port = {
+	struct mr_agent_config *config = &board->config.agent;
+	struct mr_port port = {
 		.ctx = board, .now_us = board_now_us, .work = board_work, .random = board_random, .send = board_send,
 		.tune = board_tune, .store_read = board_read, .store_write = board_write,
 		.selftest = board_selftest, .indicate = board_indicate,
 	};
 	int signals = take_signals();
 
-	if (signals < 0 || !linux_radio_open(&board->radio, interface, NULL)) {
-		fprintf(stderr, "millrace-agent: %s\n", signals < 0 ? strerror(errno) : board->radio.error);
+	if (signals < 0) {
+		fprintf(stderr, "millrace-agent: %s\n", strerror(errno));
 		return EXIT_NO_START;
 	}
-	board->radio.events = (struct linux_radio_events){ board, on_received, on_sent };
-	memcpy(board->config.mac, board->radio.mac, 6);
-	if (!board->has_id)
-		memcpy(board->config.device_id, board->radio.mac, 6);
-	board->config.product = board->product;
-	board->config.hw_rev = board->hw_rev;
-	board->config.firmware = board->firmware;
-	board->config.station_key = board->station_key;
-	board->config.batch_key = board->batch_key;
-	board->config.channels = board->channels;
-	if (!mr_agent_init(&board->agent, &board->config, &port)) {
+	if (!open_radio(board, interface) || !open_wifi(board) || !open_server(board))
+		return EXIT_NO_START;
+	if (!board->config.has_id)
+		memcpy(config->device_id, config->mac, 6);
+	if (board->has_wifi)
+		port.wifi = &board_wifi;
+	if (!mr_agent_init(&board->agent, config, &port)) {
 		fprintf(stderr, "millrace-agent: the configuration is out of range, or the radio or the storage failed\n");
 		return EXIT_NO_START;
 	}
@@ -358,9 +357,10 @@ static int start(struct board *board, const char *interface, bool once)
 static int usage(FILE *to, int status)
 {
 	fprintf(to, "usage: millrace-agent --interface NAME|PHY --config FILE --state FOLDER [--once]\n"
-		    "The device agent as a daemon, with a radio of its own. Needs CAP_NET_ADMIN and CAP_NET_RAW.\n\n"
-		    "  --interface NAME   the radio: an interface (wlan0) or a chip (phy0)\n"
-		    "  --config FILE      keys, product, channels; see config/millrace-agent.conf\n"
+		    "The device agent as a daemon, with a radio of its own, or an access point, or both. Needs CAP_NET_ADMIN\n"
+		    "and CAP_NET_RAW for the radio, CAP_NET_BIND_SERVICE for the access point's port.\n\n"
+		    "  --interface NAME   the radio: an interface (wlan0) or, for action frames, a chip (phy0)\n"
+		    "  --config FILE      keys, product, channels, access point; see config/millrace-agent.conf\n"
 		    "  --state FOLDER     what survives a power cut\n"
 		    "  --once             ends when the station has finished with it: 0 passed, 1 not\n");
 	return status;
@@ -394,14 +394,19 @@ int main(int argc, char **argv)
 	if (!board)
 		return EXIT_NO_START;
 	board->radio.packet_fd = board->radio.netlink_fd = board->state.fd = board->state.lock_fd = -1;
+	board->server.fd = board->server.listen_fd = -1;
+	board->wifi = (struct linux_wifi){ .supplicant.fd = -1, .events.fd = -1, .hostapd.fd = -1, .ap_id = -1, .join_id = -1 };
 	board->state_path = state;
 	result = EXIT_NO_START;
-	if (read_config(board, config)) {
+	if (linux_config_read(&board->config, config)) {
 		if (state_open(&board->state, state))
 			result = start(board, interface, once);
 		else
 			fprintf(stderr, "millrace-agent: %s\n", board->state.error);
 	}
+	linux_server_close(&board->server);
+	if (board->has_wifi)
+		linux_wifi_close(&board->wifi);
 	linux_radio_close(&board->radio);
 	state_close(&board->state);
 	mr_wipe(board, sizeof(*board));

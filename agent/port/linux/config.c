@@ -1,0 +1,273 @@
+#include "agent/port/linux/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool from_hex(const char *text, uint8_t *out, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned octet;
+
+		/* Two digits each: sscanf alone would take one, a sign or a space. */
+		if (!strchr("0123456789abcdefABCDEF", text[2 * i]) || text[2 * i] == '\0' ||
+		    !strchr("0123456789abcdefABCDEF", text[2 * i + 1]) || text[2 * i + 1] == '\0' ||
+		    sscanf(text + 2 * i, "%2x", &octet) != 1)
+			return false;
+		out[i] = (uint8_t)octet;
+	}
+	return text[2 * len] == '\0';
+}
+
+/* IEEE 802.11-2020 annex E. 0: no such channel. */
+static uint16_t freq_of(unsigned long channel)
+{
+	if (channel >= 1 && channel <= 13)
+		return (uint16_t)(2407 + 5 * channel);
+	if (channel == 14)
+		return 2484;
+	if (channel >= 36 && channel <= 177)
+		return (uint16_t)(5000 + 5 * channel);
+	return 0;
+}
+
+static bool take_channels(struct linux_config *c, const char *text)
+{
+	char *end;
+
+	c->agent.channel_count = 0;
+	while (*text) {
+		uint16_t freq_mhz = freq_of(strtoul(text, &end, 10));
+
+		if (end == text || freq_mhz == 0 || c->agent.channel_count == MR_CHANNELS_MAX)
+			return false;
+		c->channels[c->agent.channel_count++] = freq_mhz;
+		text = end + strspn(end, " \t,");
+	}
+	return c->agent.channel_count > 0;
+}
+
+static bool take_number(const char *text, unsigned long most, unsigned long *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoul(text, &end, 10);
+	return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && *out <= most;
+}
+
+static bool take_roam(struct linux_config *c, const char *text)
+{
+	unsigned long ms;
+	bool ok = take_number(text, 3600000, &ms);
+
+	c->agent.roam_us = (uint64_t)ms * 1000;
+	return ok;
+}
+
+static bool take_method(struct linux_config *c, const char *text)
+{
+	static const char *const words[] = { "none", "wpa2", "pin", "ibss", "https" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(words[i], text) != 0)
+			continue;
+		c->agent.ap.method = (enum mr_ap_method)i;
+		return true;
+	}
+	return false;
+}
+
+static bool take_whole_ssid(struct linux_config *c, const char *text)
+{
+	c->agent.ap.ssid_is_whole = true;
+	(void)snprintf(c->ssid, sizeof(c->ssid), "%s", text);
+	return strlen(text) >= 1 && strlen(text) <= MR_SSID_MAX;
+}
+
+static bool take_channel(struct linux_config *c, const char *text)
+{
+	unsigned long channel;
+
+	c->agent.ap.freq_mhz = take_number(text, 177, &channel) ? freq_of(channel) : 0;
+	return c->agent.ap.freq_mhz != 0;
+}
+
+static bool take_port(struct linux_config *c, const char *text)
+{
+	unsigned long port;
+	bool ok = take_number(text, 65535, &port) && port > 0;
+
+	c->port = (uint16_t)port;
+	return ok;
+}
+
+static bool take_seconds(const char *text, uint64_t *us)
+{
+	unsigned long s;
+	bool ok = take_number(text, 3600, &s) && s > 0;
+
+	*us = (uint64_t)s * 1000000;
+	return ok;
+}
+
+static bool take_join(struct linux_config *c, const char *text) { return take_seconds(text, &c->agent.ap.join_us); }
+static bool take_grace(struct linux_config *c, const char *text) { return take_seconds(text, &c->agent.ap.grace_us); }
+
+static bool take_salt(struct linux_config *c, const char *text)
+{
+	c->pin.salt_len = strlen(text) / 2;
+	return c->pin.salt_len >= 16 && c->pin.salt_len <= sizeof(c->pin.salt) && from_hex(text, c->pin.salt, c->pin.salt_len);
+}
+
+static bool take_iterations(struct linux_config *c, const char *text)
+{
+	unsigned long n;
+	bool ok = take_number(text, UINT32_MAX, &n) && n >= 1000;
+
+	c->pin.iterations = (uint32_t)n;
+	return ok;
+}
+
+static bool take_station_key(struct linux_config *c, const char *text)
+{
+	return c->has_station = from_hex(text, c->station_key, 32);
+}
+
+static bool take_batch_key(struct linux_config *c, const char *text)
+{
+	return c->has_batch = from_hex(text, c->batch_key, 32);
+}
+
+static bool take_id(struct linux_config *c, const char *text) { return c->has_id = from_hex(text, c->agent.device_id, 8); }
+static bool take_w0(struct linux_config *c, const char *text) { return c->has_w0 = from_hex(text, c->pin.w0, 32); }
+static bool take_l(struct linux_config *c, const char *text) { return c->has_l = from_hex(text, c->pin.l, 65); }
+
+#define TEXT(member, longest) .at = offsetof(struct linux_config, member), .most = longest
+static const struct {
+	const char *key;
+	bool (*take)(struct linux_config *c, const char *value);	/* NULL: a text */
+	size_t at, most;
+} settings[] = {
+	{ "station_key", take_station_key, 0, 0 },
+	{ "batch_key", take_batch_key, 0, 0 },
+	{ "device_id", take_id, 0, 0 },
+	{ "product", NULL, TEXT(product, 32) },
+	{ "hw_rev", NULL, TEXT(hw_rev, 16) },
+	{ "firmware", NULL, TEXT(firmware, 32) },
+	{ "channels", take_channels, 0, 0 },
+	{ "roam_ms", take_roam, 0, 0 },
+	{ "access_point", take_method, 0, 0 },
+	{ "ssid", take_whole_ssid, 0, 0 },
+	{ "ssid_prefix", NULL, TEXT(ssid, MR_SSID_MAX) },
+	{ "passphrase", NULL, TEXT(passphrase, 63) },
+	{ "channel", take_channel, 0, 0 },
+	{ "address", NULL, TEXT(address, LINUX_CONFIG_TEXT - 1) },
+	{ "port", take_port, 0, 0 },
+	{ "join_s", take_join, 0, 0 },
+	{ "grace_s", take_grace, 0, 0 },
+	{ "pin_salt", take_salt, 0, 0 },
+	{ "pin_iterations", take_iterations, 0, 0 },
+	{ "pin_w0", take_w0, 0, 0 },
+	{ "pin_l", take_l, 0, 0 },
+	{ "wpa_supplicant", NULL, TEXT(supplicant, CONTROL_PATH_MAX - 1) },
+	{ "hostapd", NULL, TEXT(hostapd, CONTROL_PATH_MAX - 1) },
+};
+
+static bool take_setting(struct linux_config *c, const char *key, const char *value)
+{
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		if (strcmp(settings[i].key, key) != 0)
+			continue;
+		if (settings[i].take)
+			return settings[i].take(c, value);
+		if (strlen(value) > settings[i].most)
+			return false;
+		memcpy((char *)c + settings[i].at, value, strlen(value) + 1);
+		return true;
+	}
+	return false;
+}
+
+static char *trim(char *text)
+{
+	char *end;
+
+	text += strspn(text, " \t");
+	for (end = text + strlen(text); end > text && (end[-1] == ' ' || end[-1] == '\t');)
+		*--end = '\0';
+	return text;
+}
+
+static bool read_lines(struct linux_config *c, FILE *from, const char *path)
+{
+	char line[512];
+	bool ok = true;
+
+	for (unsigned number = 1; ok && fgets(line, sizeof(line), from); number++) {
+		char *key = line, *value;
+
+		line[strcspn(line, "#\r\n")] = '\0';
+		value = line + strcspn(line, "=");
+		if (*value)
+			*value++ = '\0';
+		key = trim(key);
+		if (*key == '\0')
+			continue;
+		ok = take_setting(c, key, trim(value));
+		if (!ok)
+			fprintf(stderr, "millrace-agent: %s:%u: \"%s\" is unknown or its value does not fit\n", path, number, key);
+	}
+	mr_wipe(line, sizeof(line));
+	return ok;
+}
+
+static bool is_whole(struct linux_config *c, const char *path)
+{
+	const struct mr_ap_config *ap = &c->agent.ap;
+	bool pin = c->pin.salt_len > 0;
+	const char *lacks = NULL;
+
+	if (!c->has_station || !c->has_batch || c->product[0] == '\0')
+		lacks = "station_key, batch_key or product";
+	else if (c->agent.channel_count == 0 && ap->method == MR_AP_NONE)
+		lacks = "channels, or an access_point";
+	else if (ap->method != MR_AP_NONE && ap->freq_mhz == 0)
+		lacks = "channel, of the access point";
+	else if (c->has_w0 != pin || c->has_l != pin || (c->pin.iterations > 0) != pin)
+		lacks = "one of pin_salt, pin_iterations, pin_w0 and pin_l";
+	else if (c->hostapd[0] && !c->supplicant[0])
+		lacks = "wpa_supplicant, which looks around and joins where hostapd stands";
+	if (lacks)
+		fprintf(stderr, "millrace-agent: %s lacks %s\n", path, lacks);
+	return !lacks;
+}
+
+bool linux_config_read(struct linux_config *c, const char *path)
+{
+	FILE *from = fopen(path, "r");
+	struct stat at;
+	bool ok;
+
+	memset(c, 0, sizeof(*c));
+	if (!from) {
+		fprintf(stderr, "millrace-agent: %s: %s\n", path, strerror(errno));
+		return false;
+	}
+	if (fstat(fileno(from), &at) == 0 && (at.st_mode & 077))
+		fprintf(stderr, "millrace-agent: %s holds the batch key and others can read it: chmod 600\n", path);
+	ok = read_lines(c, from, path) && is_whole(c, path);
+	fclose(from);
+	c->agent.product = c->product;
+	c->agent.hw_rev = c->hw_rev;
+	c->agent.firmware = c->firmware;
+	c->agent.station_key = c->station_key;
+	c->agent.batch_key = c->batch_key;
+	c->agent.channels = c->channels;
+	c->agent.ap.ssid = c->ssid;
+	c->agent.ap.passphrase = c->passphrase[0] ? c->passphrase : NULL;
+	c->agent.ap.pin = c->pin.salt_len > 0 ? &c->pin : NULL;
+	return ok;
+}

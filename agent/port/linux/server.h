@@ -1,0 +1,39 @@
+/*
+ * The device's API (agent/core/api.h) on the kernel's sockets: one listener, one connection, TLS where the access point asks
+ * for it. Not for an open port on the internet: the address it listens at is the access point's.
+ *
+ *	linux_server_open -> { wait for the descriptors or the deadline -> linux_server_work } ... -> linux_server_close
+ */
+#pragma once
+
+#include <poll.h>
+
+#include "agent/core/api.h"
+
+#define LINUX_SERVER_FDS 2
+
+/* Layout is ours. */
+struct linux_server {
+	struct mr_agent *agent;
+	enum mr_link link;
+	int listen_fd, fd;
+	struct mr_tls *tls;
+	struct mr_api api;
+	bool open;			/* the API has the connection */
+	bool eof, leaving;		/* they have said all; we have */
+	bool unreported;		/* octets of a response have not been acknowledged yet */
+	uint64_t leave_us, look_us;
+	uint8_t in[2048], out[2048];
+	size_t in_at, in_len, out_at, out_len;
+	char error[160];
+};
+
+/* `address`: IPv4 or IPv6, "" for all; `port` 0: 80, with TLS 443. false: the reason is in `error`. */
+bool linux_server_open(struct linux_server *server, struct mr_agent *agent, enum mr_link link, const char *address,
+		       uint16_t port);
+void linux_server_close(struct linux_server *server);
+/* The connection has no network under it any longer. */
+void linux_server_hang_up(struct linux_server *server);
+size_t linux_server_fds(const struct linux_server *server, struct pollfd fds[static LINUX_SERVER_FDS]);
+void linux_server_work(struct linux_server *server, uint64_t now_us);
+uint64_t linux_server_deadline_us(const struct linux_server *server);

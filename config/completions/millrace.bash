@@ -43,6 +43,8 @@ _millrace() {
 		FILE*) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
 		DIR*) mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
 		esac
+		[[ $name == --format ]] && mapfile -t COMPREPLY < <(compgen -W "svg png zpl text ascii" -- "$current")
+		[[ $name == --template ]] && mapfile -t COMPREPLY < <(compgen -f -X '!*.yaml' -- "$current"; compgen -d -- "$current")
 		[[ $name == --policy ]] && mapfile -t COMPREPLY < <(compgen -W "pex round-robin" -- "$current")
 		compopt -o filenames 2>/dev/null
 		return
@@ -61,7 +63,9 @@ _millrace() {
 			mapfile -t COMPREPLY < <(compgen -W "$(_millrace_commands "$program" ca)" -- "$current") ;;
 	audit)
 		[[ ${#command[@]} -eq 2 ]] &&
-			mapfile -t COMPREPLY < <(compgen -W "batch device failures certs verify sql export" -- "$current") ;;
+			mapfile -t COMPREPLY < <(compgen -W "batch device failures certs labels verify sql export" -- "$current") ;;
+	labels)
+		[[ ${#command[@]} -eq 2 ]] && mapfile -t COMPREPLY < <(compgen -W "scan" -- "$current") ;;
 	radios)
 		[[ ${#command[@]} -eq 2 ]] && mapfile -t COMPREPLY < <(compgen -W "test" -- "$current") ;;
 	esac

@@ -9,30 +9,30 @@
 #include "station/command/sheet.h"
 #include "station/report/page.h"
 
-/* The sections, in the order of the page. A view that is not there (of another version) is left out. */
+/* The sections, in the order of the page. */
 static const struct section {
-	const char *query;		/* of db/queries; NULL: `view`, all of its columns, by lot */
-	const char *view, *title, *key;
+	const char *query;		/* of db/queries, by :lot */
+	const char *title, *key;
 	bool fields;			/* one row, as name and value */
 	bool wanted;			/* said also when it is empty */
 	const char *nothing;
 } sections[] = {
-	{ "yield", NULL, "Yield", "yield", false, true, NULL },
-	{ "pareto", NULL, "What went wrong", "pareto", false, true, "Every attempt passed." },
-	{ "cycle", NULL, "Times", "cycle", false, true, "Nothing passed." },
-	{ "cadence", NULL, "Cadence", "cadence", false, false, NULL },
-	{ "radios", NULL, "Radios", "radios", false, true, "No radio worked." },
-	{ "guards", NULL, "Guards", "guards", false, true, "No guard stopped the line." },
-	{ NULL, "v_pauses", "Pauses", "pauses", false, false, NULL },
-	{ NULL, "v_overrides", "Overrides", "overrides", false, false, NULL },
-	{ "failed", NULL, "Units that did not pass", "failed", false, true, "Every unit passed." },
-	{ "label_coverage", NULL, "Labels", "labels", false, true, "No label was printed." },
-	{ "reprints", NULL, "Labels printed again", "reprints", false, false, NULL },
-	{ "label_scans", NULL, "Scans that were not right", "label_scans", false, false, NULL },
-	{ "pin_openings", NULL, "PINs that were opened", "pin_openings", false, false, NULL },
-	{ "orphans", NULL, "What must not be", "orphans", false, true, "Nothing contradicts itself." },
-	{ "batch", NULL, "Lot", "batch", true, true, NULL },
-	{ "sessions", NULL, "Sessions", "sessions", false, true, NULL },
+	{ "yield", "Yield", "yield", false, true, NULL },
+	{ "pareto", "What went wrong", "pareto", false, true, "Every attempt passed." },
+	{ "cycle", "Times", "cycle", false, true, "Nothing passed." },
+	{ "cadence", "Cadence", "cadence", false, false, NULL },
+	{ "radios", "Radios", "radios", false, true, "No radio worked." },
+	{ "guards", "Guards", "guards", false, true, "No guard stopped the line." },
+	{ "pauses", "Pauses", "pauses", false, true, "Admission never paused." },
+	{ "overrides", "Orders by hand", "overrides", false, true, "Nobody went against the usual way." },
+	{ "failed", "Units that did not pass", "failed", false, true, "Every unit passed." },
+	{ "label_coverage", "Labels", "labels", false, true, "No label was printed." },
+	{ "reprints", "Labels printed again", "reprints", false, false, NULL },
+	{ "label_scans", "Scans that were not right", "label_scans", false, false, NULL },
+	{ "pin_openings", "PINs that were opened", "pin_openings", false, false, NULL },
+	{ "orphans", "What must not be", "orphans", false, true, "Nothing contradicts itself." },
+	{ "batch", "Lot", "batch", true, true, NULL },
+	{ "sessions", "Sessions", "sessions", false, true, NULL },
 };
 
 #define SECTION_COUNT (sizeof(sections) / sizeof(sections[0]))
@@ -51,31 +51,6 @@ static sqlite3_stmt *prepare(struct report *report, const char *sql)
 		return NULL;
 	sqlite3_bind_text(statement, sqlite3_bind_parameter_index(statement, ":lot"), report->lot, -1, SQLITE_STATIC);
 	return statement;
-}
-
-static bool has_view(struct report *report, const char *name)
-{
-	sqlite3_stmt *statement = NULL;
-	bool there = false;
-
-	if (sqlite3_prepare_v2(report->db, "SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = ?1", -1, &statement, NULL) ==
-	    SQLITE_OK) {
-		sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
-		there = sqlite3_step(statement) == SQLITE_ROW;
-	}
-	sqlite3_finalize(statement);
-	return there;
-}
-
-/* NULL with *absent: the view is not there; NULL without: an error. */
-static sqlite3_stmt *open_section(struct report *report, const struct section *section, bool *absent)
-{
-	char sql[100];
-
-	*absent = section->view && !has_view(report, section->view);
-	if (section->view)
-		snprintf(sql, sizeof(sql), "SELECT * FROM %s WHERE lot = :lot", section->view);
-	return *absent ? NULL : prepare(report, section->view ? sql : sql_query(section->query));
 }
 
 /* --- figures --- */
@@ -312,13 +287,12 @@ static void print_chain(const struct report_chain *chain, FILE *to)
 
 static int print_section(struct report *report, const struct section *section, FILE *to, bool bold)
 {
-	bool absent;
-	sqlite3_stmt *statement = open_section(report, section, &absent);
+	sqlite3_stmt *statement = prepare(report, sql_query(section->query));
 	long rows = 0;
 	bool any;
 
 	if (!statement)
-		return absent ? 0 : fail(report);
+		return fail(report);
 	any = sqlite3_step(statement) == SQLITE_ROW;
 	sqlite3_reset(statement);
 	if (any || section->wanted)
@@ -365,13 +339,10 @@ int report_json(struct report *report, json_t *answer)
 	json_t *bins = json_array();
 
 	for (size_t i = 0; i < SECTION_COUNT; i++) {
-		bool absent;
-		sqlite3_stmt *statement = open_section(report, &sections[i], &absent);
+		sqlite3_stmt *statement = prepare(report, sql_query(sections[i].query));
 		json_t *rows = statement ? sheet_json(statement) : NULL;
 
 		sqlite3_finalize(statement);
-		if (absent)
-			continue;
 		if (!rows || json_object_set_new(answer, sections[i].key, rows) != 0) {
 			json_decref(bins);
 			return fail(report);
@@ -392,12 +363,12 @@ int report_json(struct report *report, json_t *answer)
 
 static int html_section(struct report *report, const struct section *section, FILE *to)
 {
-	bool absent, any;
-	sqlite3_stmt *statement = open_section(report, section, &absent);
+	sqlite3_stmt *statement = prepare(report, sql_query(section->query));
 	long rows = 0;
+	bool any;
 
 	if (!statement)
-		return absent ? 0 : fail(report);
+		return fail(report);
 	any = sqlite3_step(statement) == SQLITE_ROW;
 	sqlite3_reset(statement);
 	if (any || section->wanted) {

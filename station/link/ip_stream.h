@@ -36,6 +36,9 @@ struct ip_stream *ip_connect(struct ip_if *net, uint32_t address, uint16_t port,
 /* Takes as much as there is room for (0 to len octets, copied) and sends it; after less than `len` comes `sent`. */
 size_t ip_stream_write(struct ip_stream *s, const void *bytes, size_t len);
 
+/* Octets written that the peer's TCP has not acknowledged yet; 0 as well once it has closed. */
+size_t ip_stream_unacked(const struct ip_stream *s);
+
 /* Ends it in order: what was written is still sent, then FIN. Of what still comes in nothing is kept. NULL is ignored. */
 void ip_stream_close(struct ip_stream *s);
 /* Ends it with a reset. NULL is ignored. */

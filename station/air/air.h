@@ -70,6 +70,11 @@ int air_send(struct air_node *node, struct mr_rd frame, const struct radio_tx *t
 /* Off: hears nothing, a frame on the air breaks off, the queue is forgotten (each frame is reported: those never sent
  * with 0 tries), a tune under way is forgotten without report. On again: untuned. */
 void air_power(struct air_node *node, bool on);
+/*
+ * The receiver drops beacons, as access points' chips do that have no use for them (hardware filters: Atheros' "BSS mode"). Not even
+ * counted. A new node hears them.
+ */
+void air_skip_beacons(struct air_node *node, bool skip);
 void air_node_health(const struct air_node *node, struct radio_health *out);
 size_t air_node_queued(const struct air_node *node);	/* frames not yet reported */
 size_t air_node_number(const struct air_node *node);	/* from 0, in the order of air_add_node */

@@ -57,6 +57,7 @@ struct air_node {
 	struct air_node_config config;
 	uint32_t id;
 	bool powered, bad_state;	/* bad_state: of the Gilbert-Elliott model */
+	bool skips_beacons;
 
 	struct channel *channel;	/* NULL: untuned or on the way */
 	uint64_t tuned_since_us;

@@ -14,6 +14,7 @@
 
 /* 9.2.4.1: first octet of the frame control field: version 0; type and subtype. */
 #define FC_ACK 0xd4
+#define FC_BEACON 0x80
 #define FC1_RETRY 0x08
 #define TYPE_MASK 0x0c
 #define TYPE_CONTROL 0x04
@@ -336,8 +337,11 @@ static size_t hear(const struct transmission *tx)
 	struct air_node *node;
 
 	if (len >= 10 && (bytes[4] & 1)) {
-		LINK_EACH(at, &channel->nodes)
-			n = hear_at(LINK_OF(at, struct air_node, on_channel), tx, true, n);
+		LINK_EACH(at, &channel->nodes) {
+			node = LINK_OF(at, struct air_node, on_channel);
+			if (bytes[0] != FC_BEACON || !node->skips_beacons)
+				n = hear_at(node, tx, true, n);
+		}
 		return n;
 	}
 	LINK_EACH(at, &channel->promiscuous) {

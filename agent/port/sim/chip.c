@@ -83,6 +83,7 @@ uint64_t mr_chip_end(struct mr_chip *chip)
 	return dead(chip) ? chip->dead_us : instant(chip);
 }
 
+uint64_t mr_chip_now_us(const struct mr_chip *chip) { return instant(chip); }
 static uint64_t port_now_us(void *ctx) { return instant(ctx); }
 
 static uint64_t cost_ns(const struct mr_chip_profile *p, enum mr_work kind, size_t n)
@@ -117,6 +118,8 @@ static void port_operation(void *ctx, uint8_t operation)
 	struct mr_chip *chip = ctx;
 
 	chip->operation = operation;
+	if (chip->began && !dead(chip))
+		chip->began(chip->sink.ctx, operation, instant(chip));
 	if (chip->cut && operation == chip->fault_operation) {
 		chip->cut = false;
 		chip->dead_us = instant(chip) + chip->fault_delay_us;
@@ -214,10 +217,74 @@ static void port_indicate(void *ctx, int verdict)
 		chip->sink.verdict(chip->sink.ctx, verdict);
 }
 
+/* --- wifi: the sink's, while there is power --- */
+
+static bool wifi_access_point_up(void *ctx, const struct mr_access_point *ap)
+{
+	struct mr_chip *chip = ctx;
+
+	return dead(chip) || chip->wifi->access_point_up(chip->sink.ctx, ap);
+}
+
+static void wifi_access_point_down(void *ctx)
+{
+	struct mr_chip *chip = ctx;
+
+	if (!dead(chip))
+		chip->wifi->access_point_down(chip->sink.ctx);
+}
+
+static bool wifi_scan(void *ctx)
+{
+	struct mr_chip *chip = ctx;
+
+	return dead(chip) || chip->wifi->scan(chip->sink.ctx);
+}
+
+static bool wifi_network(void *ctx, unsigned i, struct mr_network *out)
+{
+	struct mr_chip *chip = ctx;
+
+	return chip->wifi->network(chip->sink.ctx, i, out);
+}
+
+static bool wifi_scanning(void *ctx)
+{
+	struct mr_chip *chip = ctx;
+
+	return chip->wifi->scanning(chip->sink.ctx);
+}
+
+static bool wifi_join(void *ctx, const struct mr_network_choice *network)
+{
+	struct mr_chip *chip = ctx;
+
+	return dead(chip) || chip->wifi->join(chip->sink.ctx, network);
+}
+
+static void wifi_join_state(void *ctx, struct mr_join *out)
+{
+	struct mr_chip *chip = ctx;
+
+	chip->wifi->join_state(chip->sink.ctx, out);
+}
+
+static void wifi_leave(void *ctx)
+{
+	struct mr_chip *chip = ctx;
+
+	if (!dead(chip))
+		chip->wifi->leave(chip->sink.ctx);
+}
+
+static const struct mr_wifi wifi = { wifi_access_point_up, wifi_access_point_down, wifi_scan, wifi_network, wifi_scanning,
+				     wifi_join, wifi_join_state, wifi_leave };
+
 void mr_chip_port(struct mr_chip *chip, struct mr_port *port)
 {
 	*port = (struct mr_port){ .ctx = chip, .now_us = port_now_us, .work = port_work, .random = port_random,
 				  .send = port_send, .tune = port_tune, .store_read = port_store_read,
 				  .store_write = port_store_write, .selftest = port_selftest,
-				  .indicate = port_indicate, .operation = port_operation };
+				  .indicate = port_indicate, .operation = port_operation,
+				  .wifi = chip->wifi ? &wifi : NULL };
 }

@@ -44,6 +44,8 @@ struct mr_chip {
 	uint8_t operation, fault_operation;
 	uint64_t fault_delay_us;
 	int32_t vbat_mv, temperature_c;
+	const struct mr_wifi *wifi;	/* a radio that does more than action frames; its `ctx` is the sink's. NULL: none */
+	void (*began)(void *ctx, uint8_t operation, uint64_t at_us);	/* an operation; `ctx` is the sink's. NULL: not wanted */
 };
 
 /* `flash` outlives the chip and is taken as it is: mr_chip_erase makes it new. */
@@ -54,3 +56,4 @@ void mr_chip_port(struct mr_chip *chip, struct mr_port *port);
 /* The core turns to something at `now_us`; end: until when it is busy with it (not past the power cut). */
 void mr_chip_begin(struct mr_chip *chip, uint64_t now_us);
 uint64_t mr_chip_end(struct mr_chip *chip);
+uint64_t mr_chip_now_us(const struct mr_chip *chip);	/* how far the core is: what the agent is told */

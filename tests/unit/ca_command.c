@@ -132,6 +132,7 @@ static void make_factory(struct desk *d)
 
 static void words_that_are_no_command_are_told_the_nearest_one(void **state)
 {
+	static const char *const names[] = { "init", "show", "issue-station", "new-batch-key", "new-issuing-ca", "verify" };
 	struct desk *d = *state;
 
 	assert_int_equal(ca(d, NULL), EXIT_UNUSABLE);
@@ -142,13 +143,11 @@ static void words_that_are_no_command_are_told_the_nearest_one(void **state)
 	assert_null(strstr(d->err, "did you mean"));
 	assert_int_equal(ca(d, "init", "--dri", "x", NULL), EXIT_UNUSABLE);
 	assert_says(d->err, "--dir");
-	assert_int_equal(ca(d, "--help", NULL), EXIT_ALL_WELL);
-	for (const char *const *name = (const char *const[]){ "init", "show", "issue-station", "new-batch-key", "new-issuing-ca",
-							     "verify", NULL }; *name; name++) {
-		assert_says(d->out, *name);
-		assert_int_equal(ca(d, *name, "--help", NULL), EXIT_ALL_WELL);
-		assert_says(d->out, "usage: millrace ca");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		assert_int_equal(ca(d, "--help", NULL), EXIT_ALL_WELL);
+		assert_says(d->out, names[i]);
+		assert_int_equal(ca(d, names[i], "--help", NULL), EXIT_ALL_WELL);
+		assert_says(d->out, "usage: millrace ca");
 	}
 }
 

@@ -21,7 +21,7 @@ enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_CANCELLED };
 struct queued {
 	int64_t number;
 	struct job *job;		/* as it was when it was queued; freed when it is over */
-	char *path, *db, lot[33], actor[LINE_ACTOR_MAX + 1], text[400];
+	char *path, *db, lot[33], actor[LINE_ACTOR_MAX + 1], text[512];
 	bool stay;
 	enum job_state state;
 	int status;

@@ -19,6 +19,7 @@ struct remote {
 	char *in;
 	size_t len, room;
 	json_t *hello;
+	json_t *kept;		/* lines that came while an answer was waited for, oldest first */
 	json_int_t next_id;
 	bool ended;
 };
@@ -78,7 +79,7 @@ static bool fill(struct remote *r, int timeout_ms)
 	return true;
 }
 
-json_t *remote_read(struct remote *r, int timeout_ms)
+static json_t *read_line(struct remote *r, int timeout_ms)
 {
 	int64_t end_ms = now_ms() + timeout_ms;
 	json_t *o;
@@ -89,6 +90,16 @@ json_t *remote_read(struct remote *r, int timeout_ms)
 		if ((timeout_ms >= 0 && left_ms < 0) || !fill(r, (int)left_ms))
 			break;
 	}
+	return o;
+}
+
+json_t *remote_read(struct remote *r, int timeout_ms)
+{
+	json_t *o = json_incref(json_array_get(r->kept, 0));
+
+	if (!o)
+		return read_line(r, timeout_ms);
+	(void)json_array_remove(r->kept, 0);
 	return o;
 }
 
@@ -133,14 +144,15 @@ json_t *remote_ask(struct remote *r, json_t *object, int timeout_ms)
 		const char *type;
 		json_t *of;
 
-		o = timeout_ms >= 0 && left_ms < 0 ? NULL : remote_read(r, (int)left_ms);
+		o = timeout_ms >= 0 && left_ms < 0 ? NULL : read_line(r, (int)left_ms);
 		if (!o)
 			return NULL;
 		type = json_string_value(json_object_get(o, "type"));
 		of = json_object_get(o, "id");
 		if (type && strcmp(type, "answer") == 0 && (json_integer_value(of) == id || json_is_null(of)))
 			return o;
-		json_decref(o);
+		if (json_array_append_new(r->kept, o) != 0)
+			r->ended = true;	/* no memory: what is shown would be wrong from now on */
 	}
 }
 
@@ -158,7 +170,8 @@ struct remote *remote_open(const char *path, char *error, size_t error_len)
 		free(r);
 		return NULL;
 	}
-	r->hello = remote_read(r, HELLO_MS);
+	r->kept = json_array();
+	r->hello = read_line(r, HELLO_MS);
 	type = json_string_value(json_object_get(r->hello, "type"));
 	if (type && strcmp(type, "hello") == 0 && json_integer_value(json_object_get(r->hello, "millrace")) == 1)
 		return r;
@@ -177,6 +190,7 @@ void remote_close(struct remote *r)
 		return;
 	close(r->fd);
 	json_decref(r->hello);
+	json_decref(r->kept);
 	free(r->in);
 	free(r);
 }

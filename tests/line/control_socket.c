@@ -82,6 +82,8 @@ static bool put(int fd, const char *at, size_t len)
 	return true;
 }
 
+static bool say(int fd, const char *text) { return put(fd, text, strlen(text)); }
+
 static void a_request_in_single_octets_is_answered(void **state)
 {
 	static const char text[] = "{\"id\":1,\"do\":\"hello\",\"client\":\"slow\"}\r\n{\"id\":2,\"do\":\"jobs\"}\n";
@@ -220,6 +222,7 @@ static void a_thousand_connections_leave_room_for_the_next(void **state)
 /* It subscribes to everything and reads nothing: the station drops it, and the line never waits. */
 static void a_client_that_never_reads_is_dropped(void **state)
 {
+	static const char ask[] = "{\"id\":1,\"do\":\"subscribe\",\"rate\":60}\n{\"id\":2,\"do\":\"status\"}\n";
 	static char line[20000];
 	struct station s = { 0 };
 	struct run run;
@@ -236,8 +239,7 @@ static void a_client_that_never_reads_is_dropped(void **state)
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	says(read_line(fd, line, sizeof(line)), "\"type\":\"hello\"");
 	for (unsigned i = 0; i < 2000; i++)	/* answers enough to fill what the kernel keeps for it */
-		if (send(fd, "{\"id\":1,\"do\":\"subscribe\",\"rate\":60}\n{\"id\":2,\"do\":\"status\"}\n", 60,
-			 MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		if (send(fd, ask, sizeof(ask) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 			break;
 	screen_open(&v, &s);
 	screen_ok(&v, "{\"do\":\"subscribe\",\"rate\":60}");
@@ -275,7 +277,7 @@ static void whom_the_settings_give_no_role_is_sent_away(void **state)
 	s.batch.pace = 5;
 	station_start(*state, &s, &run, settings);
 	fd = plug(&s);
-	(void)put(fd, "{\"id\":1,\"do\":\"abort\",\"reason\":\"x\"}\n", 35);
+	(void)say(fd, "{\"id\":1,\"do\":\"abort\",\"reason\":\"x\"}\n");
 	says(read_line(fd, line, sizeof(line)), "\"reason\":\"refused\"");
 	assert_null(read_line(fd, line, sizeof(line)));
 	close(fd);
@@ -315,7 +317,7 @@ static void a_client_that_closes_its_half_is_answered(void **state)
 
 	begin(*state, &s, &run, NULL, 9);
 	fd = plug(&s);
-	assert_true(put(fd, "{\"id\":1,\"do\":\"pause\",\"reason\":\"x\"}\n{\"id\":2,\"do\":\"resume\"}\n", 60));
+	assert_true(say(fd, "{\"id\":1,\"do\":\"pause\",\"reason\":\"x\"}\n{\"id\":2,\"do\":\"resume\"}\n"));
 	assert_int_equal(shutdown(fd, SHUT_WR), 0);
 	says(read_line(fd, line, sizeof(line)), "\"type\":\"hello\"");
 	/* resume is looked at before the pause has taken effect: it is refused, at once. */
@@ -324,7 +326,7 @@ static void a_client_that_closes_its_half_is_answered(void **state)
 	close(fd);
 	fd = plug(&s);
 	says(read_line(fd, line, sizeof(line)), "\"type\":\"hello\"");
-	assert_true(put(fd, "{\"id\":3,\"do\":\"resume\"}\n", 23));
+	assert_true(say(fd, "{\"id\":3,\"do\":\"resume\"}\n"));
 	says(read_line(fd, line, sizeof(line)), "\"id\":3,\"ok\":true");
 	close(fd);
 	end(*state, &s, &run);
@@ -380,14 +382,14 @@ static void figures_are_given_to_whoever_asks_and_strangers_cost_nothing(void **
 	begin(*state, &s, &run, NULL, 10);
 	for (unsigned i = 0; i < 10; i++) {
 		half[i] = dial(port);
-		assert_true(put(half[i], "GET /met", 8));
+		assert_true(say(half[i], "GET /met"));
 	}
 	fd = dial(port);
-	assert_true(put(fd, "DELETE / HTTP/1.1\r\n\r\n", 21));
+	assert_true(say(fd, "DELETE / HTTP/1.1\r\n\r\n"));
 	read_all(fd, text, sizeof(text));
 	says(text, "HTTP/1.1 405");
 	fd = dial(port);
-	assert_true(put(fd, "GET /../../etc/passwd HTTP/1.1\r\n\r\n", 34));
+	assert_true(say(fd, "GET /../../etc/passwd HTTP/1.1\r\n\r\n"));
 	read_all(fd, text, sizeof(text));
 	says(text, "HTTP/1.1 404");
 	fd = dial(port);
@@ -395,7 +397,7 @@ static void figures_are_given_to_whoever_asks_and_strangers_cost_nothing(void **
 	(void)put(fd, flood, sizeof(flood));
 	assert_int_equal(read_all(fd, text, sizeof(text)), 0);	/* no end of a header in sight: hung up */
 	fd = dial(port);
-	assert_true(put(fd, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 34));
+	assert_true(say(fd, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"));
 	read_all(fd, text, sizeof(text));
 	says(text, "HTTP/1.1 200");
 	says(text, "version=0.0.4");

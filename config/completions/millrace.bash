@@ -61,9 +61,16 @@ _millrace() {
 	ca)
 		[[ ${#command[@]} -eq 2 ]] &&
 			mapfile -t COMPREPLY < <(compgen -W "$(_millrace_commands "$program" ca)" -- "$current") ;;
+	ctl)
+		if [[ ${#command[@]} -eq 2 ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(_millrace_commands "$program" ctl)" -- "$current")
+		elif [[ ${command[2]} == run ]]; then
+			mapfile -t COMPREPLY < <(compgen -f -X '!*.yaml' -- "$current"; compgen -d -- "$current")
+			compopt -o filenames 2>/dev/null
+		fi ;;
 	audit)
 		[[ ${#command[@]} -eq 2 ]] &&
-			mapfile -t COMPREPLY < <(compgen -W "batch device failures certs labels verify sql export" -- "$current") ;;
+			mapfile -t COMPREPLY < <(compgen -W "batch device failures certs overrides pauses labels verify sql export" -- "$current") ;;
 	labels)
 		[[ ${#command[@]} -eq 2 ]] && mapfile -t COMPREPLY < <(compgen -W "scan" -- "$current") ;;
 	radios)

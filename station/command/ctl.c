@@ -368,12 +368,9 @@ static const struct action *find_action(const char *word)
 static void print_actions(FILE *to)
 {
 	fprintf(to, "usage: millrace ctl COMMAND [WORD...] [OPTION...]\nLooks at a running station and orders it about.\n\n");
-	for (size_t i = 0; i < ACTION_COUNT; i++) {
-		char head[40];
-
-		snprintf(head, sizeof(head), "%s%s%s", actions[i].name, actions[i].words[0] ? " " : "", actions[i].words);
-		fprintf(to, "  %-20s %s\n", head, actions[i].sentence);
-	}
+	for (size_t i = 0; i < ACTION_COUNT; i++)
+		fprintf(to, "  %-12s%s%s%s\n", actions[i].name, actions[i].words, actions[i].words[0] ? ": " : "",
+			actions[i].sentence);
 	fprintf(to, "\nA UNIT is a serial number, a MAC, or the number of the unit. The options: millrace ctl status --help.\n");
 }
 

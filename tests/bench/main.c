@@ -24,6 +24,8 @@
 #include <ftw.h>
 #include <glob.h>
 #include <malloc.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +42,8 @@
 #include "agent/wire/frame.h"
 #include "agent/wire/noise.h"
 #include "station/command/batch.h"
+#include "station/control/control.h"
+#include "station/control/remote.h"
 #include "station/identity/ceremony.h"
 
 #define FLOOR_DEVICES 300
@@ -519,6 +523,190 @@ static int collect_lab(struct bench *b, const char *lab)
 	return count == 0;
 }
 
+/* --- people who look on --- */
+
+#define WATCHED_MAX 4096
+#define RATE 60
+#define ONLOOKERS_MAX 8
+
+/* What a run with onlookers shares with them: when each unit passed, and when the first of them was told. */
+struct theatre {
+	char path[120];
+	struct control *control;
+	_Atomic uint64_t passed_us[WATCHED_MAX], told_us[WATCHED_MAX];
+	_Atomic uint64_t octets, lines;
+};
+
+struct show {
+	bool ok;
+	unsigned passed;
+	uint64_t station_cpu_us, journal_cpu_us, wall_us, octets, lines;
+	double told_p50_ms, told_p95_ms;
+};
+
+static void *look_on(void *ctx)
+{
+	struct theatre *t = ctx;
+	char error[300];
+	struct remote *r = remote_open(t->path, error, sizeof(error));
+	json_t *line, *row;
+	size_t i;
+
+	if (!r)
+		return NULL;
+	(void)remote_send(r, json_pack("{s:i, s:s, s:i}", "id", 1, "do", "subscribe", "rate", RATE));
+	while ((line = remote_read(r, -1)) != NULL) {
+		uint64_t now_us = clock_us(CLOCK_MONOTONIC);
+		char *text = json_dumps(line, JSON_COMPACT);
+
+		t->octets += text ? strlen(text) + 1 : 0;
+		t->lines++;
+		free(text);
+		json_array_foreach(json_object_get(line, "units"), i, row) {
+			json_int_t unit = json_integer_value(json_object_get(row, "unit"));
+			const char *state = json_string_value(json_object_get(row, "state"));
+			uint64_t none = 0;
+
+			if (unit < WATCHED_MAX && state && strcmp(state, "passed") == 0)
+				(void)atomic_compare_exchange_strong(&t->told_us[unit], &none, now_us);
+		}
+		json_decref(line);
+	}
+	remote_close(r);
+	return NULL;
+}
+
+static void on_passed(void *ctx, const struct line_event *e)
+{
+	struct theatre *t = ctx;
+
+	if (e->kind == LINE_UNIT_STATE && e->state == UNIT_PASSED && e->unit < WATCHED_MAX)
+		t->passed_us[e->unit] = clock_us(CLOCK_MONOTONIC);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void latencies(const struct theatre *t, struct show *out)
+{
+	static double ms[WATCHED_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < WATCHED_MAX; i++)
+		if (t->passed_us[i] && t->told_us[i] >= t->passed_us[i])
+			ms[n++] = (double)(t->told_us[i] - t->passed_us[i]) / 1000;
+	if (n == 0)
+		return;
+	qsort(ms, n, sizeof(ms[0]), by_size);
+	out->told_p50_ms = ms[n / 2];
+	out->told_p95_ms = ms[n * 95 / 100];
+}
+
+static void show_here(struct bench *b, const struct job *job, unsigned clients, double pace, struct show *out)
+{
+	static struct theatre t;
+	struct settings settings;
+	pthread_t threads[ONLOOKERS_MAX];
+	char db[120], error[512];
+	struct batch_result r;
+	struct control_options c = { .settings = &settings, .path = t.path, .software = "bench" };
+	struct batch_options o = { .job = job, .db = db, .keys = b->keys, .operator = "bench", .meter = true, .pace = pace, .ctx = &t,
+				   .event = on_passed };
+	uint64_t from_us;
+
+	settings_default(&settings);
+	snprintf(t.path, sizeof(t.path), "%s/%u.sock", b->dir, b->batches);
+	snprintf(db, sizeof(db), "%s/%u.db", b->dir, b->batches);
+	if (control_open(&t.control, &c, error, sizeof(error)) != 0)
+		die(error);
+	o.control = t.control;
+	for (unsigned i = 0; i < clients; i++)
+		if (pthread_create(&threads[i], NULL, look_on, &t) != 0)
+			die("no thread");
+	from_us = clock_us(CLOCK_MONOTONIC);
+	if (batch_run(&o, &r, error, sizeof(error)) != 0)
+		die(error);
+	out->wall_us = clock_us(CLOCK_MONOTONIC) - from_us;
+	control_close(t.control, "ended", "measured");
+	for (unsigned i = 0; i < clients; i++)
+		pthread_join(threads[i], NULL);
+	*out = (struct show){ .ok = true, .passed = r.summary.passed, .station_cpu_us = r.station_cpu_us,
+			      .journal_cpu_us = r.journal_cpu_us, .wall_us = out->wall_us, .octets = t.octets, .lines = t.lines };
+	latencies(&t, out);
+}
+
+/* A batch with so many onlookers, all subscribed to everything at 60 updates per second, in a child of its own. */
+static struct show show(struct bench *b, const struct shape *shape, unsigned clients, double pace)
+{
+	struct show out = { 0 };
+	int ends[2], status;
+	pid_t child = -1;
+
+	b->batches++;
+	if (pipe(ends) != 0 || (child = fork()) < 0)
+		die("no pipe or process");
+	if (child == 0) {
+		struct job *job = job_of(b, shape);
+
+		show_here(b, job, clients, pace, &out);
+		job_destroy(job);
+		_exit(write(ends[1], &out, sizeof(out)) == (ssize_t)sizeof(out) ? 0 : 1);
+	}
+	close(ends[1]);
+	if (read(ends[0], &out, sizeof(out)) != (ssize_t)sizeof(out))
+		out.ok = false;
+	close(ends[0]);
+	if (waitpid(child, &status, 0) != child || status != 0 || !out.ok)
+		die("a watched batch did not run");
+	return out;
+}
+
+/*
+ * Two questions. At the pace of a real line: which share of one core does it cost to be watched? And as fast as the simulation
+ * goes, which is some hundred devices each second: how much longer is the station's part of the same batch?
+ */
+static void bench_operator(struct bench *b)
+{
+	const struct shape line = { .devices = 200, .radios = 16, .in_flight = 200, .arrival = "50ms",
+				    .channels = "1, 6, 11, 36, 40, 44, 48, 149, 153, 157, 161, 165" };
+	const struct shape rush = { .devices = 2000, .radios = 8, .in_flight = 400, .arrival = "10ms",
+				    .channels = "1, 6, 11, 36, 40, 44, 48, 149" };
+	static const unsigned counts[] = { 0, 1, 8 };
+	double alone_us = 0, alone_share = 0;
+	char name[80];
+
+	if (!wanted(b, "operator.station"))
+		return;
+	for (size_t i = 0; i < 3; i++) {
+		struct show s = show(b, &line, counts[i], 1);
+		double share = (double)s.station_cpu_us / (double)s.wall_us;
+
+		alone_share = i == 0 ? share : alone_share;
+		snprintf(name, sizeof(name), "operator.station_share_%u_clients", counts[i]);
+		report(b, name, 100 * share, "% of a core", -1, true);
+		if (i == 0)
+			continue;
+		snprintf(name, sizeof(name), "operator.station_share_of_%u_clients", counts[i]);
+		report(b, name, 100 * (share - alone_share), "% of a core", 2.0 * counts[i], true);
+		snprintf(name, sizeof(name), "operator.station_octets_%u_clients", counts[i]);
+		report(b, name, (double)s.octets / ((double)s.wall_us / 1e6) / counts[i], "octets/s", -1, true);
+		snprintf(name, sizeof(name), "operator.station_told_p95_%u_clients", counts[i]);
+		report(b, name, s.told_p95_ms, "ms", 100, true);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		struct show s = show(b, &rush, counts[i], 0);
+		double us = (double)(s.station_cpu_us + s.journal_cpu_us) / s.passed;
+
+		alone_us = i == 0 ? us : alone_us;
+		snprintf(name, sizeof(name), "operator.station_slowdown_%u_clients", counts[i]);
+		report(b, name, us / alone_us, "ratio", -1, true);
+	}
+}
+
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *walk)
 {
 	(void)st, (void)flag, (void)walk;
@@ -549,6 +737,7 @@ int main(int argc, char **argv)
 	bench_makespan(&b);
 	bench_large(&b);
 	status = collect_lab(&b, argc > 3 ? argv[3] : NULL);
+	bench_operator(&b);
 	if (json_dump_file(b.list, argv[1], JSON_INDENT(1)) != 0) {
 		fprintf(stderr, "bench: %s cannot be written\n", argv[1]);
 		status = 2;

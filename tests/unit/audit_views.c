@@ -348,7 +348,8 @@ static void the_plain_shell_answers_from_every_view(void **state)
 	static const char *const views[] = { "v_unit", "v_attempt", "v_unit_batch", "v_batch", "v_batch_yield", "v_pareto", "v_cycle",
 					     "v_radio_health", "v_unit_life", "v_cert_register", "v_pin_coverage", "v_orphan",
 					     "v_session", "v_pass", "v_guard", "v_pin_openings", "v_labels", "v_reprints", "v_links",
-					     "v_networks", "v_label_scans", "v_label_coverage", "v_cadence" };
+					     "v_networks", "v_label_scans", "v_label_coverage", "v_cadence",
+					     "v_order", "v_override", "v_pause" };
 	struct place *place = *state;
 	struct journal *journal = lot_of_eight(place);
 	char command[300], line[100];
@@ -358,6 +359,10 @@ static void the_plain_shell_answers_from_every_view(void **state)
 	put(journal, (struct journal_record){ .kind = JOURNAL_GUARD, .guard = { "disk", "full", T0 } });
 	put(journal, (struct journal_record){ .kind = JOURNAL_AUDIT, .audit = { "Eve", "pin-reveal", "unit 20",
 	    "{\"serial\":\"AC00020\",\"reason\":\"returned\"}", T0 + 130 * S } });
+	put(journal, (struct journal_record){ .kind = JOURNAL_AUDIT, .audit = { "Eve", "line-pause", "line",
+	    "{\"reason\":\"no trays\"}", T0 + 131 * S } });
+	put(journal, (struct journal_record){ .kind = JOURNAL_AUDIT, .audit = { "Eve", "unit-quarantine", "unit 20",
+	    "{\"state\":\"passed\",\"reason\":\"scratched\"}", T0 + 132 * S } });
 	put(journal, link_record(20, 20, 1));
 	put(journal, network_record(20, 20));
 	put(journal, label_record(1, 20, 1, NULL));

@@ -70,6 +70,8 @@ $(OUT)/%.o: %.c
 
 # The SQL texts are part of the program (.incbin in db/sql.c).
 $(OUT)/db/sql.o: $(wildcard db/*.sql db/*/*.sql)
+# So is the built-in label.
+$(OUT)/station/label/built_in.o: config/labels/serial.yaml
 
 # Each unit test names the files it links in a comment: ` * links: agent/wire/noise.c ...`.
 # Tests of whole batches (tests/line) and benchmarks link everything but main.c.

@@ -14,6 +14,7 @@
 
 #define TEMPLATE_TEXT_MAX 200
 #define TEMPLATE_ITEMS_MAX 32
+#define TEMPLATE_FROM_SERIAL 4096
 #define TEMPLATE_PAYLOADS_MAX 8
 
 enum template_payload_kind { TEMPLATE_TEXT, TEMPLATE_WIFI, TEMPLATE_DPP, TEMPLATE_ESP, TEMPLATE_MATTER, TEMPLATE_HOMEKIT };
@@ -33,7 +34,7 @@ struct template_payload {
 	uint32_t vendor, product;	/* matter */
 	int flow;
 	uint32_t discovery;		/* MATTER_* */
-	uint32_t discriminator;		/* 4096: from the serial number */
+	uint32_t discriminator;		/* or TEMPLATE_FROM_SERIAL */
 	uint32_t category, transports;	/* homekit; HOMEKIT_* */
 	char setup_id[TEMPLATE_TEXT_MAX];
 };

@@ -4,7 +4,7 @@
  *
  * links: station/command/labels.c station/command/report.c station/command/sheet.c station/command/evidence.c
  * links: station/command/command.c station/report/report.c station/report/page.c station/report/plot.c
- * links: station/label/book.c station/label/file.c station/label/printer.c station/label/printer_tcp.c station/label/template.c
+ * links: station/label/book.c station/label/file.c station/label/printer.c station/label/printer_tcp.c station/label/template.c station/label/say.c
  * links: station/label/fields.c station/label/buffer.c station/label/payload.c station/label/matter.c station/label/homekit.c
  * links: station/label/code128.c station/label/qr.c station/label/layout.c station/label/zpl.c station/label/svg.c
  * links: station/label/preview.c station/label/png.c station/label/built_in.c
@@ -26,8 +26,6 @@
 #include "station/command/command.h"
 #include "tests/unit/command_doubles.h"
 #include "tests/unit/fake_printer.h"
-
-/* The other commands are not here. */
 
 #define MICRO_AP "--template", "config/labels/micro-ap.yaml"
 #define PIN_1 "91730001"
@@ -340,6 +338,44 @@ static void what_is_scanned_back_is_judged_wrong_before_right(void **state)
 	assert_says(f->err, "the unit in hand, AC9, is not on record");
 }
 
+/* A label whose text was changed and that was printed anew: the old one, read back, counts no longer. */
+static void a_label_of_an_older_template_is_void(void **state)
+{
+	struct factory *f = *state;
+
+	write_lot(f, false);
+	for (unsigned edition = 1; edition <= 2; edition++) {
+		FILE *file = fopen(in_place(f, "t.yaml"), "w");
+
+		fprintf(file, "format: 1\nlabel: {name: t, width: 40mm, height: 30mm}\nitems:\n- {kind: qr, x: 3mm, y: 3mm, payload: \"%u {serial}\"}\n",
+			edition);
+		fclose(file);
+		assert_int_equal(labels(f, "2611-A07", "--template", in_place(f, "t.yaml"), "--out", in_place(f, "l"), "--operator", "Ana",
+					"--reason", "new text", edition == 2 ? "--reprint" : NULL, NULL), EXIT_ALL_WELL);
+	}
+	assert_int_equal(labels(f, "scan", "2611-A07", "1 AC0000001", "--operator", "Ben", NULL), EXIT_NOT_ALL_WELL);
+	assert_says(f->out, "void        this label of AC0000001 counts no longer");
+	assert_int_equal(labels(f, "scan", "2611-A07", "2 AC0000001", "--operator", "Ben", NULL), EXIT_ALL_WELL);
+}
+
+/* The station died after the label was drawn and before it could say so: the label is there, and was sent. */
+static void a_queued_label_that_is_read_back_was_sent(void **state)
+{
+	struct factory *f = *state;
+
+	write_lot(f, false);
+	assert_int_equal(labels(f, "2611-A07", "--out", "/dev/null", "--operator", "Ana", NULL), EXIT_UNUSABLE);
+	assert_int_equal(labels(f, "2611-A07", "--printer", "127.0.0.1:1", "--timeout", "1", "--operator", "Ana", NULL), EXIT_UNUSABLE);
+	assert_row(f->place.path, "SELECT count(*) FROM label", "0");
+	assert_int_equal(mkdir(in_place(f, "l"), 0700), 0);
+	assert_int_equal(mkdir(in_place(f, "l/AC0000001.svg"), 0700), 0);	/* in the way */
+	assert_int_equal(labels(f, "2611-A07", "--out", in_place(f, "l"), "--operator", "Ana", NULL), EXIT_UNUSABLE);
+	assert_says(f->err, "was not written");
+	assert_row(f->place.path, "SELECT group_concat(serial || ' ' || state) FROM v_labels", "AC0000001 queued");
+	assert_int_equal(labels(f, "scan", "2611-A07", "AC0000001", "--operator", "Ben", NULL), EXIT_ALL_WELL);
+	assert_row(f->place.path, "SELECT state, sent IS NOT NULL FROM v_labels", "scanned|1");
+}
+
 /* --- report --- */
 
 static unsigned count_of(const char *text, const char *words)
@@ -478,6 +514,8 @@ int main(void)
 		TEST(a_printer_prints_and_one_that_never_does_is_found_out),
 		TEST(labels_are_refused_while_a_station_holds_the_record),
 		TEST(what_is_scanned_back_is_judged_wrong_before_right),
+		TEST(a_label_of_an_older_template_is_void),
+		TEST(a_queued_label_that_is_read_back_was_sent),
 		TEST(a_report_in_text_has_the_figures_of_the_views),
 		TEST(a_page_needs_nothing_else_and_says_its_plots_in_words),
 		TEST(a_report_of_a_changed_record_says_so),

@@ -2,7 +2,7 @@
  * The reader of label templates: what is wrong is said with its place, what is allowed and the nearest word; nothing secret goes
  * where it does not belong. Then fields, and the reference of docs/labels.md.
  *
- * links: station/label/template.c station/label/fields.c station/label/buffer.c station/label/payload.c station/label/matter.c
+ * links: station/label/template.c station/label/say.c station/label/fields.c station/label/buffer.c station/label/payload.c station/label/matter.c
  * links: station/label/homekit.c station/job/tree.c station/job/complaint.c station/job/value.c station/job/words.c
  * links: station/base/log.c
  */

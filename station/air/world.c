@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "station/air/premises.h"
 #include "station/air/flash.h"
 #include "station/base/map.h"
 
@@ -39,6 +40,7 @@ struct world {
 	size_t device_count;
 	uint16_t (*plans)[MR_CHANNELS_MAX];
 	struct flash *flash;
+	struct premises *premises;		/* NULL: method direct */
 	struct map ready;
 	struct attacker *attackers;
 	size_t attacker_count;
@@ -216,7 +218,8 @@ static const char *chip(struct world *w)
 	return "esp32";
 }
 
-static bool place_device(struct world *w, struct identity *identity, size_t i, const struct job_fault *fault, uint64_t seed)
+static bool place_device(struct world *w, struct identity *identity, size_t i, const struct job_fault *fault, uint64_t seed,
+			 char *error, size_t error_len)
 {
 	const struct job *job = w->job;
 	struct device_config c = { .chip = chip(w), .tx_dbm = 15, .seed = seed * 1000003 + i,
@@ -243,6 +246,8 @@ static bool place_device(struct world *w, struct identity *identity, size_t i, c
 					    .station_key = identity_station_public(identity),
 					    .batch_key = identity_batch_key(identity), .channels = plan,
 					    .channel_count = count };
+	if (w->premises && !premises_configure(w->premises, i, &c, error, error_len))
+		return false;
 	c.flash = flash_of(w->flash, i);
 	c.placed = flash_placed(w->flash, i);
 	if (*c.placed)
@@ -251,11 +256,14 @@ static bool place_device(struct world *w, struct identity *identity, size_t i, c
 	if (!w->devices[i])
 		return false;
 	w->device_count++;
+	if (w->premises && !premises_placed(w->premises, &c))
+		return false;
 	return map_put(&w->ready, map_key_octets(c.agent.device_id), w->devices[i]);
 }
 
 struct world *world_create(struct loop *loop, const struct job *job, struct identity *identity, uint64_t seed,
-			   unsigned radios, const char *flash, char *error, size_t error_len)
+			   unsigned radios, const char *flash, const struct roster *roster, struct ip_stack *ip, char *error,
+			   size_t error_len)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	enum loop_side side = loop_enter(loop, LOOP_WORLD);	/* its timers and what they arm are the world's */
@@ -307,8 +315,12 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 		w->flash = flash_open(flash, job->sha256, job->sim_devices, error, error_len);
 		ok = w->flash != NULL;
 	}
+	if (ok && job->method != ACCESS_DIRECT) {
+		w->premises = premises_create(w->air, job, roster, ip, seed, error, error_len);
+		ok = w->premises != NULL;
+	}
 	for (size_t i = 0; ok && i < job->sim_devices; i++)
-		ok = place_device(w, identity, i, of[i], seed);
+		ok = place_device(w, identity, i, of[i], seed, error, error_len);
 	for (size_t i = 0; ok && i < job->sim_fault_count; i++)
 		if (is_attack(job->sim_faults[i].kind))
 			ok = attack(w, &job->sim_faults[i], i);
@@ -332,6 +344,7 @@ void world_destroy(struct world *w)
 		device_destroy(w->devices[i]);
 	for (size_t i = 0; i < w->radio_count; i++)
 		radio_close(w->radios[i]);
+	premises_destroy(w->premises);
 	if (w->air)
 		air_destroy(w->air);
 	map_free(&w->ready);
@@ -352,6 +365,7 @@ struct radio **world_radios(struct world *w, size_t *count)
 struct air *world_air(struct world *w) { return w->air; }
 size_t world_device_count(const struct world *w) { return w->device_count; }
 struct device *world_device(struct world *w, size_t i) { return w->devices[i]; }
+struct network *world_network(struct world *w) { return w->premises ? premises_network(w->premises) : NULL; }
 
 uint64_t world_release_us(void *ctx, const uint8_t device_id[static 8])
 {

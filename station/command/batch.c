@@ -180,7 +180,8 @@ static int open_radios(struct batch *b, char *error, size_t error_len)
 		snprintf(flash, sizeof(flash), "%s.simulated-flash", b->o->db);
 		if (b->first)	/* a new record: devices of another one are not its own */
 			(void)unlink(flash);
-		b->world = world_create(b->loop, job, b->identity, b->seed, b->o->radios, flash, error, error_len);
+		b->world = world_create(b->loop, job, b->identity, b->seed, b->o->radios, flash, b->roster, b->ip, error,
+					error_len);
 		if (!b->world)
 			return -MR_CAUSE_NO_MEMORY;
 		radios = world_radios(b->world, &b->radio_count);

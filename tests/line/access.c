@@ -1,0 +1,185 @@
+/*
+ * Devices that stand as access points: whole batches through WPA2, PIN and TLS on the simulated air, with the real agent
+ * behind each.
+ */
+#include "tests/line/hall.h"
+
+#define VIA(method) "{method: " method ", ssid: \"hall\", security: wpa2, access_point: {ssid: \"AC-{mac}\"}}"
+#define PINNED "{method: https, ssid: \"hall\", security: wpa2, access_point: {ssid: \"AC-{mac}\", certificate: pinned}}"
+
+static void all_pass(struct hall *hall, const struct shape *shape, uint64_t first_seed, unsigned seeds, struct run *last)
+{
+	uint64_t seed = hall_seed(first_seed);
+
+	for (unsigned i = 0; i < seeds; i++) {
+		if (i)
+			hall_done(last);
+		hall_job(hall, last, shape, seed + i);
+		hall_run(hall, last);
+		hall_all_passed(hall, last, shape->devices);
+	}
+}
+
+/* What the record must have of each of them. */
+static void each_was_seen_to_join(const struct run *run, unsigned devices, const char *method)
+{
+	char sql[300];
+
+	snprintf(sql, sizeof(sql), "SELECT count(DISTINCT unit) FROM v_links WHERE method = '%s' AND cipher <> ''", method);
+	assert_int_equal(hall_ask(run, sql), devices);
+	assert_int_equal(hall_ask(run, "SELECT count(DISTINCT unit) FROM v_networks WHERE reported AND candidates > 0 AND heard > 1 "
+				  "AND ssid = 'hall'"), devices);
+	assert_int_equal(hall_ask(run, "SELECT count(*) FROM v_networks WHERE observed = 'no' AND reported = 0"), 0);
+}
+
+static void a_dozen_micro_aps_pass_on_one_radio(void **state)
+{
+	struct run run;
+
+	all_pass(*state, &(struct shape){ .devices = 12, .credentials = VIA("micro-ap") }, 100, 2, &run);
+	each_was_seen_to_join(&run, 12, "micro-ap");
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_networks WHERE observed = 'key-verified'"), 12);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_links WHERE security LIKE 'wpa2%' AND secret = 'label'"),
+			 hall_ask(&run, "SELECT count(*) FROM v_links"));
+	hall_done(&run);
+}
+
+static void a_dozen_pins_pass_on_one_radio(void **state)
+{
+	struct run run;
+
+	all_pass(*state, &(struct shape){ .devices = 12, .credentials = VIA("pin") }, 200, 2, &run);
+	each_was_seen_to_join(&run, 12, "pin");
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_links WHERE security = 'open' AND cipher LIKE 'SPAKE2+%'"),
+			 hall_ask(&run, "SELECT count(*) FROM v_links"));
+	hall_done(&run);
+}
+
+static void a_dozen_tls_servers_pass_on_one_radio(void **state)
+{
+	struct run run;
+
+	all_pass(*state, &(struct shape){ .devices = 12, .credentials = PINNED }, 300, 2, &run);
+	each_was_seen_to_join(&run, 12, "https");
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_links WHERE certificate_sha256 IS NULL"), 0);
+	hall_done(&run);
+}
+
+static void one_radio_goes_round_three_channels_and_parks_its_links(void **state)
+{
+	struct run run;
+
+	all_pass(*state, &(struct shape){ .devices = 9, .channels = "1, 6, 11", .credentials = VIA("micro-ap"),
+					  .profile = "mt7612u" }, 400, 2, &run);
+	each_was_seen_to_join(&run, 9, "micro-ap");
+	hall_done(&run);
+}
+
+static void lossy_air_costs_time_and_no_device(void **state)
+{
+	struct run run;
+
+	all_pass(*state, &(struct shape){ .devices = 8, .loss = "10%", .credentials = VIA("pin"), .attempts = "6" }, 500, 2, &run);
+	hall_done(&run);
+}
+
+/* A network on a channel where no radio of the job may go: the device's own signed word is what there is. */
+static void a_network_out_of_reach_is_proved_by_the_devices_word(void **state)
+{
+	struct run run;
+
+	all_pass(*state, &(struct shape){ .devices = 4, .credentials = VIA("micro-ap"), .simulation = "  network: 11\n" }, 600, 1,
+		 &run);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_networks WHERE observed = 'no' AND reported"), 4);
+	hall_done(&run);
+}
+
+static void a_job_may_leave_the_network_alone(void **state)
+{
+	struct run run;
+
+	all_pass(*state, &(struct shape){ .devices = 4, .credentials = "{method: micro-ap, ssid: \"hall\", security: wpa2, join: "
+					  "false, access_point: {ssid: \"AC-{mac}\"}}" }, 700, 1, &run);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_networks WHERE joined_ms IS NULL"), 4);
+	hall_done(&run);
+}
+
+static void a_wrong_secret_is_quarantined_and_harms_nobody(void **state)
+{
+	static const char *const ways[] = { VIA("micro-ap"), VIA("pin") };
+	static const char *const causes[] = { "passphrase-refused", "pin-refused" };
+	struct hall *hall = *state;
+	uint64_t seed = hall_seed(800);
+
+	for (size_t i = 0; i < 2; i++) {
+		char sql[200];
+		struct run run;
+
+		hall_job(hall, &run, &(struct shape){ .devices = 6, .credentials = ways[i],
+						      .faults = "    - {kind: wrong-secret, count: 2}\n" }, seed + i);
+		hall_run(hall, &run);
+		assert_int_equal(run.result.summary.passed, 4);
+		assert_int_equal(run.result.summary.quarantined, 2);
+		snprintf(sql, sizeof(sql), "SELECT count(*) FROM sighting WHERE verdict = '%s'", causes[i]);
+		assert_int_equal(hall_ask(&run, sql), 2);
+		hall_check(hall, &run);
+		hall_done(&run);
+	}
+}
+
+static void an_access_point_that_throws_us_out_is_joined_again(void **state)
+{
+	struct run run;
+
+	all_pass(*state, &(struct shape){ .devices = 6, .credentials = VIA("micro-ap"), .attempts = "4",
+					  .faults = "    - {kind: ap-deauth, count: 3, operation: identity}\n" }, 900, 2, &run);
+	hall_done(&run);
+}
+
+static void a_device_that_cannot_join_does_not_pass(void **state)
+{
+	struct hall *hall = *state;
+	struct run run;
+
+	hall_job(hall, &run, &(struct shape){ .devices = 4, .credentials = VIA("micro-ap"),
+					      .faults = "    - {kind: no-join, count: 1}\n" }, hall_seed(1000));
+	hall_run(hall, &run);
+	assert_int_equal(run.result.summary.passed, 3);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM unit WHERE state IN ('quarantined', 'failed') AND cause_name IN "
+				  "('join-failed', 'join-timeout')"), 1);
+	hall_done(&run);
+}
+
+static void a_device_that_vanishes_fails_and_the_others_pass(void **state)
+{
+	struct hall *hall = *state;
+	struct run run;
+
+	hall_job(hall, &run, &(struct shape){ .devices = 6, .credentials = VIA("micro-ap"),
+					      .faults = "    - {kind: vanish, count: 1, operation: credentials}\n"
+							"    - {kind: power-cut, count: 1, operation: identity, off: 1500ms}\n" },
+		 hall_seed(1100));
+	hall_run(hall, &run);
+	assert_int_equal(run.result.summary.passed, 5);
+	assert_int_equal(run.result.summary.failed, 1);
+	hall_done(&run);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_dozen_micro_aps_pass_on_one_radio),
+		cmocka_unit_test(a_dozen_pins_pass_on_one_radio),
+		cmocka_unit_test(a_dozen_tls_servers_pass_on_one_radio),
+		cmocka_unit_test(one_radio_goes_round_three_channels_and_parks_its_links),
+		cmocka_unit_test(lossy_air_costs_time_and_no_device),
+		cmocka_unit_test(a_network_out_of_reach_is_proved_by_the_devices_word),
+		cmocka_unit_test(a_job_may_leave_the_network_alone),
+		cmocka_unit_test(a_wrong_secret_is_quarantined_and_harms_nobody),
+		cmocka_unit_test(an_access_point_that_throws_us_out_is_joined_again),
+		cmocka_unit_test(a_device_that_cannot_join_does_not_pass),
+		cmocka_unit_test(a_device_that_vanishes_fails_and_the_others_pass),
+	};
+
+	return cmocka_run_group_tests(tests, hall_open, hall_close);
+}

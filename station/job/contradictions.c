@@ -259,7 +259,8 @@ static bool is_one_of(const char *word, const char *const *words)
 
 static void check_faults(const struct reading *r)
 {
-	static const char *const with_operation[] = { "vanish", "power-cut", "storage", NULL };
+	static const char *const with_operation[] = { "vanish", "power-cut", "storage", "ap-deauth", NULL };
+	static const char *const of_access_points[] = { "wrong-secret", "ap-deauth", "no-join", NULL };
 	static const char *const with_off[] = { "power-cut", "radio-lost", NULL };
 	static const char *const of_the_line[] = { "radio-lost", "garbage", "rogue-station", "replay", NULL };
 	const struct job *job = r->job;
@@ -272,11 +273,15 @@ static void check_faults(const struct reading *r)
 		const struct node *item = item_of(r, "simulation.faults", i);
 
 		if (tree_value(item, "operation", 9) && !is_one_of(fault->kind, with_operation))
-			CONTRADICTION(r, item, "simulation.faults: %s has no operation; allowed: with vanish, power-cut, storage",
+			CONTRADICTION(r, item, "simulation.faults: %s has no operation; allowed: with vanish, power-cut, storage, "
+				      "ap-deauth",
 				      fault->kind);
 		if (strcmp(fault->kind, "storage") == 0 && !fault->operation)
 			CONTRADICTION(r, item, "simulation.faults: storage without operation; allowed: key, identity, credentials, "
 				      "commit, seal: the request whose write fails");
+		if (is_one_of(fault->kind, of_access_points) && job->method == ACCESS_DIRECT && usable(r, "credentials.method"))
+			CONTRADICTION(r, item, "simulation.faults: %s needs an access point; allowed: with credentials.method micro-ap, "
+				      "pin, https", fault->kind);
 		if (tree_value(item, "off", 3) && !is_one_of(fault->kind, with_off))
 			CONTRADICTION(r, item, "simulation.faults: %s does not come back; allowed: off with power-cut, radio-lost",
 				      fault->kind);

@@ -120,11 +120,14 @@ static const struct malformed {
 	  "esp32-c3, cortex-m4, cortex-m3, instant; did you mean \"esp32\"?" },
 	{ GOOD "simulation: {faults: [{kind: power_cut}]}\n",
 	  "job.yaml:6:30: simulation.faults[].kind: unknown word \"power_cut\"; allowed: selftest, "
-	  "storage, vanish, power-cut, wrong-batch-key, weak-signal, wrong-product, clone, "
+	  "storage, vanish, power-cut, wrong-batch-key, weak-signal, wrong-product, clone, wrong-secret, ap-deauth, no-join, "
 	  "radio-lost, garbage, rogue-station, replay; did you mean \"power-cut\"?" },
 	{ GOOD "simulation: {faults: [{kind: selftest, operation: verify}]}\n",
 	  "job.yaml:6:23: simulation.faults: selftest has no operation; allowed: with vanish, "
-	  "power-cut, storage" },
+	  "power-cut, storage, ap-deauth" },
+	{ GOOD "simulation: {faults: [{kind: no-join}]}\n",
+	  "job.yaml:6:23: simulation.faults: no-join needs an access point; allowed: with "
+	  "credentials.method micro-ap, pin, https" },
 	{ GOOD "simulation: {faults: [{kind: vanish, off: 2s}]}\n",
 	  "job.yaml:6:23: simulation.faults: vanish does not come back; allowed: off with "
 	  "power-cut, radio-lost" },

@@ -89,7 +89,7 @@ static void changed(struct chip_server *s) { s->config.changed(s->config.ctx); }
 /* --- TCP --- */
 
 /* What the core has answered goes to TCP as far as there is room; after the last octet's acknowledgement it may be over. */
-static void flush(struct chip_server *s)
+static void flush(struct chip_server *s, bool link_acked)
 {
 	size_t ready = s->out.len - s->held;
 
@@ -97,7 +97,7 @@ static void flush(struct chip_server *s)
 		return;
 	if (ready > 0)
 		drop(&s->out, ip_stream_write(s->stream, s->out.at, ready));
-	if (s->out.len > 0 || ip_stream_unacked(s->stream) > 0)
+	if (s->out.len > 0 || (ip_stream_unacked(s->stream) > 0 && (!link_acked || ip_stream_unsent(s->stream))))
 		return;
 	if (s->unacked) {
 		s->unacked = false;
@@ -120,7 +120,7 @@ static void on_received(void *ctx, const uint8_t *bytes, size_t len)
 
 static void on_sent(void *ctx)
 {
-	flush(ctx);
+	flush(ctx, false);
 	changed(ctx);
 }
 
@@ -193,11 +193,11 @@ void chip_server_destroy(struct chip_server *s)
 	free(s);
 }
 
-void chip_server_check(struct chip_server *s)
+void chip_server_check(struct chip_server *s, bool link_acked)
 {
 	if (!s->stream)
 		return;
-	flush(s);
+	flush(s, link_acked);
 	changed(s);
 }
 
@@ -338,5 +338,5 @@ void chip_server_work(struct chip_server *s)
 void chip_server_release(struct chip_server *s)
 {
 	s->held = 0;
-	flush(s);
+	flush(s, false);
 }

@@ -25,8 +25,11 @@ struct chip_server_config {
 struct chip_server *chip_server_create(struct ip_if *net, const struct chip_server_config *config);
 void chip_server_destroy(struct chip_server *server);
 
-/* A segment came: what was sent may have been acknowledged by it. */
-void chip_server_check(struct chip_server *server);
+/*
+ * A segment came, or the link has acknowledged all frames since chip_server_release (`link_acked`): a response has arrived when TCP
+ * or the link says so. A client that is gone after its last answer acknowledges no segment any more.
+ */
+void chip_server_check(struct chip_server *server, bool link_acked);
 
 bool chip_server_wants_core(const struct chip_server *server, uint64_t now_us);
 uint64_t chip_server_deadline_us(const struct chip_server *server);	/* of the API: the core is wanted then */

@@ -28,6 +28,7 @@
 #define RETRIES 7u
 #define STA_COOKIE (UINT64_C(1) << 41)	/* `what` below; SOFT_AP_COOKIE is the access point's */
 #define PROBE_COOKIE (UINT64_C(1) << 42)
+#define MSDU_COOKIE (UINT64_C(1) << 43)	/* beside the access point's */
 
 /* What a radio of a small chip looks through: channels that nobody has to be silent on. */
 static const uint16_t channels[] = { 2412, 2417, 2422, 2427, 2432, 2437, 2442, 2447, 2452, 2457, 2462, 2467, 2472,
@@ -53,6 +54,8 @@ struct chip_wifi {
 	bool ibss, tls, wpa2;
 	struct ip_if *net;
 	struct chip_server *server;
+	unsigned in_air_msdus;		/* to one STA, not reported yet */
+	bool output, lost;		/* since the last answer: MSDUs left; one of them was not acknowledged */
 	uint64_t idle_us;		/* the interface goes then; UINT64_MAX: in use, or none */
 
 	enum mode mode;
@@ -120,6 +123,7 @@ static void on_output(void *ctx, const uint8_t dst[static 6], uint16_t ethertype
 {
 	struct chip_wifi *w = ctx;
 
+	w->output = true;
 	if (w->ap)
 		(void)soft_ap_send(w->ap, dst, ethertype, payload, len, now_of(w));
 	rearm(w);
@@ -162,8 +166,14 @@ static bool have_net(struct chip_wifi *w)
 static bool on_ap_send(void *ctx, struct mr_rd frame, const struct radio_tx *tx)
 {
 	struct chip_wifi *w = ctx;
+	bool to_one = frame.at[0] == IEEE80211_DATA && !ieee80211_is_group(frame.at + 4);
+	struct radio_tx marked = *tx;
 
-	return w->mode == MODE_NONE && air_send(w->config.node, frame, tx) == 0;
+	marked.cookie |= to_one ? MSDU_COOKIE : 0;
+	if (w->mode != MODE_NONE || air_send(w->config.node, frame, &marked) != 0)
+		return false;
+	w->in_air_msdus += to_one;
+	return true;
 }
 
 static void on_ap_received(void *ctx, const uint8_t dst[static 6], const uint8_t src[static 6], uint16_t ethertype,
@@ -177,7 +187,7 @@ static void on_ap_received(void *ctx, const uint8_t dst[static 6], const uint8_t
 	if (w->ibss)
 		w->idle_us = now_of(w) + IF_IDLE_US;
 	ip_if_input(w->net, dst, ethertype, payload.at, payload.left);
-	chip_server_check(w->server);
+	chip_server_check(w->server, false);
 }
 
 static bool on_ap_admits(void *ctx, const uint8_t mac[static 6])
@@ -637,12 +647,23 @@ void chip_wifi_receive(struct chip_wifi *w, struct mr_rd frame, const struct rad
 	rearm(w);
 }
 
+/* Has the last answer arrived? The link says so when all of it was sent and acknowledged. */
+static void on_msdu_sent(struct chip_wifi *w, bool acked)
+{
+	w->in_air_msdus -= w->in_air_msdus > 0;
+	w->lost = w->lost || !acked;
+	if (w->server && w->output && !w->lost && w->in_air_msdus == 0 && w->ap && !soft_ap_waits(w->ap))
+		chip_server_check(w->server, true);
+}
+
 bool chip_wifi_sent(struct chip_wifi *w, uint64_t cookie, bool acked, unsigned tries)
 {
 	if (!(cookie & (SOFT_AP_COOKIE | STA_COOKIE | PROBE_COOKIE)))
 		return false;
 	if ((cookie & SOFT_AP_COOKIE) && w->ap)
 		soft_ap_sent(w->ap, cookie, acked, now_of(w));
+	if (cookie & MSDU_COOKIE)
+		on_msdu_sent(w, acked);
 	if ((cookie & STA_COOKIE) && w->sta && w->in_air) {
 		w->in_air = false;
 		sta_sent(w->sta, (uint8_t)cookie, acked, tries, now_of(w));
@@ -681,6 +702,7 @@ void chip_wifi_work(struct chip_wifi *w) { chip_server_work(w->server); }
 
 void chip_wifi_release(struct chip_wifi *w)
 {
+	w->output = w->lost = false;
 	if (w->server)
 		chip_server_release(w->server);
 }
@@ -721,6 +743,8 @@ void chip_wifi_power_off(struct chip_wifi *w)
 	w->scan_due = false;
 	w->join = (struct mr_join){ .state = MR_JOIN_IDLE };
 	w->freq_mhz = w->home_mhz = 0;
+	w->in_air_msdus = 0;
+	w->output = w->lost = false;
 	w->dwell_us = UINT64_MAX;
 	loop_cancel(w->config.loop, &w->timer);
 }

@@ -362,4 +362,13 @@ void soft_ap_dismiss(struct soft_ap *ap, const uint8_t *mac, enum ieee80211_reas
 void soft_ap_moved(struct soft_ap *ap, uint16_t freq_mhz) { ap->config.freq_mhz = freq_mhz; }
 const uint8_t *soft_ap_bssid(const struct soft_ap *ap) { return ap->bssid; }
 size_t soft_ap_stas(const struct soft_ap *ap) { return ap->joined; }
+
+bool soft_ap_waits(const struct soft_ap *ap)
+{
+	for (const struct soft_ap_sta *sta = ap->asleep > 0 ? ap->stas : NULL; sta; sta = sta->next)
+		if (sta->waiting.first)
+			return true;
+	return false;
+}
+
 struct soft_ap_counters soft_ap_counters(const struct soft_ap *ap) { return ap->counters; }

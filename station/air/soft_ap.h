@@ -86,4 +86,5 @@ void soft_ap_moved(struct soft_ap *ap, uint16_t freq_mhz);
 
 const uint8_t *soft_ap_bssid(const struct soft_ap *ap);
 size_t soft_ap_stas(const struct soft_ap *ap);		/* that joined */
+bool soft_ap_waits(const struct soft_ap *ap);		/* frames are kept for sleepers */
 struct soft_ap_counters soft_ap_counters(const struct soft_ap *ap);

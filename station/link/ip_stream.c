@@ -312,6 +312,7 @@ size_t ip_stream_write(struct ip_stream *s, const void *bytes, size_t len)
 }
 
 size_t ip_stream_unacked(const struct ip_stream *s) { return s->pcb ? s->pcb->snd_lbb - s->pcb->lastack : 0; }
+bool ip_stream_unsent(const struct ip_stream *s) { return s->pcb && s->pcb->unsent; }
 
 /* The owner's handle ends here; `close` decides what becomes of the pcb. */
 static void stream_end(struct ip_stream *s, err_t (*end)(struct tcp_pcb *pcb))

@@ -38,6 +38,7 @@ size_t ip_stream_write(struct ip_stream *s, const void *bytes, size_t len);
 
 /* Octets written that the peer's TCP has not acknowledged yet; 0 as well once it has closed. */
 size_t ip_stream_unacked(const struct ip_stream *s);
+bool ip_stream_unsent(const struct ip_stream *s);	/* octets wait for the peer's window */
 
 /* Ends it in order: what was written is still sent, then FIN. Of what still comes in nothing is kept. NULL is ignored. */
 void ip_stream_close(struct ip_stream *s);

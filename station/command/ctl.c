@@ -139,7 +139,7 @@ static void print_jobs(const json_t *jobs)
 	size_t i;
 	json_t *job;
 
-	json_array_foreach(jobs, i, job) {
+	for (i = 0; i < json_array_size(jobs) && (job = json_array_get(jobs, i)) != NULL; i++) {
 		printf("job %-4" JSON_INTEGER_FORMAT " %-10s ", number_of(job, "job"), text_of(job, "state"));
 		out(text_of(job, "lot"));
 		printf("  ");
@@ -159,7 +159,7 @@ static void print_radios(const json_t *radios)
 	json_t *r;
 	size_t i;
 
-	json_array_foreach(radios, i, r)
+	for (i = 0; i < json_array_size(radios) && (r = json_array_get(radios, i)) != NULL; i++)
 		printf("  %-10s %-8s ch %-3" JSON_INTEGER_FORMAT " %3" JSON_INTEGER_FORMAT " in hand  air %3.0f %%  passed %"
 		       JSON_INTEGER_FORMAT " failed %" JSON_INTEGER_FORMAT "\n", text_of(r, "radio"), text_of(r, "state"),
 		       number_of(r, "channel"), number_of(r, "sessions"), 100 * json_number_value(json_object_get(r, "airtime")),
@@ -171,7 +171,7 @@ static void print_banners(const json_t *banners)
 	json_t *b;
 	size_t i;
 
-	json_array_foreach(banners, i, b) {
+	for (i = 0; i < json_array_size(banners) && (b = json_array_get(banners, i)) != NULL; i++) {
 		printf("BANNER %" JSON_INTEGER_FORMAT " %s: ", number_of(b, "banner"), text_of(b, "kind"));
 		out(text_of(b, "serial"));
 		printf("%s%s; %s\n", text_of(b, "serial")[0] ? " " : "", text_of(b, "sentence"), text_of(b, "remedy"));
@@ -251,7 +251,7 @@ static int print_result(const struct ctl *c, const json_t *result)
 			printf(" %" JSON_INTEGER_FORMAT, number_of(result, "done"));
 		printf("\n");
 	}
-	json_array_foreach(refused, i, one) {
+	for (i = 0; i < json_array_size(refused) && (one = json_array_get(refused, i)) != NULL; i++) {
 		printf("unit %" JSON_INTEGER_FORMAT " ", number_of(one, "unit"));
 		print_error(one);
 	}
@@ -279,10 +279,9 @@ static int take_badge(const struct ctl *c)
 
 static const json_t *job_in(const json_t *header, json_int_t number)
 {
-	json_t *jobs = json_object_get(header, "jobs"), *job;
-	size_t i;
+	const json_t *jobs = json_object_get(header, "jobs"), *job;
 
-	json_array_foreach(jobs, i, job)
+	for (size_t i = 0; i < json_array_size(jobs) && (job = json_array_get(jobs, i)) != NULL; i++)
 		if (number_of(job, "job") == number)
 			return job;
 	return NULL;

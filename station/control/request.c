@@ -93,7 +93,7 @@ struct quote {
 
 static struct quote quote(const char *text)
 {
-	struct quote q;
+	struct quote q = { 0 };
 	size_t len = strlen(text);
 
 	(void)log_escape(q.text, sizeof(q.text), text, len);
@@ -304,8 +304,8 @@ static bool find_kind(const char *name, enum request_kind *out, struct refusal *
 
 static bool read_tree(struct request *out, struct refusal *why)
 {
-	json_t *version = json_object_get(out->tree, "millrace"), *id = json_object_get(out->tree, "id"), *value;
-	const char *name = json_string_value(json_object_get(out->tree, "do")), *key;
+	json_t *version = json_object_get(out->tree, "millrace"), *id = json_object_get(out->tree, "id");
+	const char *name = json_string_value(json_object_get(out->tree, "do"));
 
 	if (version && !(json_is_integer(version) && json_integer_value(version) == 1)) {
 		refuse(why, "version", "use version 1", "this station speaks version 1");
@@ -323,10 +323,13 @@ static bool read_tree(struct request *out, struct refusal *why)
 	}
 	if (!find_kind(name, &out->kind, why))
 		return false;
-	json_object_foreach(out->tree, key, value)
+	for (void *at = json_object_iter(out->tree); at; at = json_object_iter_next(out->tree, at)) {
+		const char *key = json_object_iter_key(at);
+
 		if (strcmp(key, "id") != 0 && strcmp(key, "do") != 0 && strcmp(key, "millrace") != 0 &&
-		    !take_key(key, value, out, why))
+		    !take_key(key, json_object_iter_value(at), out, why))
 			return false;
+	}
 	return whole(out, out->tree, why);
 }
 

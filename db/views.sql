@@ -155,7 +155,7 @@ WITH event (unit, at_us, place, event, detail) AS (
 	UNION ALL SELECT unit, ended_us, 6, 'attempt ' || n || ' ended', outcome || coalesce(', ' || cause_name || ' (' || side ||
 		')', '') || coalesce(' at ' || step, '') || coalesce(': ' || detail, '') FROM attempt WHERE ended_us IS NOT NULL
 	UNION ALL SELECT a.unit, l.at_us, 2, 'link ' || l.n || ' up', printf('%s, %s, %s, BSSID %s on %d MHz%s', l.method, l.security,
-		l.cipher, lower(hex(l.bssid)), l.freq_mhz, coalesce(', certificate ' || lower(hex(l.certificate_sha256)), ''))
+		l.cipher, lower(hex(l.bssid)), l.freq_mhz, coalesce(', certificate ' || nullif(lower(hex(l.certificate_sha256)), ''), ''))
 		FROM link AS l JOIN attempt AS a ON a.attempt = l.attempt
 	UNION ALL SELECT a.unit, t.at_us, 3, CASE WHEN t.joined_us IS NULL THEN 'network given' ELSE 'network joined' END,
 		printf('%s; on the air: %s; by its own signed word: %s', t.reason, t.observed,
@@ -346,7 +346,7 @@ SELECT b.lot, u.serial, a.n AS attempt_n, l.n, l.method, l.kind,
 	lower(printf('%s:%s:%s:%s:%s:%s', substr(hex(l.bssid), 1, 2), substr(hex(l.bssid), 3, 2), substr(hex(l.bssid), 5, 2),
 		substr(hex(l.bssid), 7, 2), substr(hex(l.bssid), 9, 2), substr(hex(l.bssid), 11, 2))) AS bssid,
 	hex(l.ssid) AS ssid_hex, CAST(l.ssid AS TEXT) AS ssid, l.freq_mhz, l.security, l.secret, l.cipher,
-	lower(hex(l.certificate_sha256)) AS certificate_sha256, round(l.join_us / 1e3, 1) AS join_ms,
+	nullif(lower(hex(l.certificate_sha256)), '') AS certificate_sha256, round(l.join_us / 1e3, 1) AS join_ms,
 	round(l.address_us / 1e3, 1) AS address_ms, round(l.connect_us / 1e3, 1) AS connect_ms,
 	round(l.secure_us / 1e3, 1) AS secure_ms, strftime('%Y-%m-%dT%H:%M:%fZ', l.at_us / 1e6, 'unixepoch') AS at, a.unit, l.attempt
 FROM link AS l JOIN attempt AS a ON a.attempt = l.attempt JOIN batch AS b ON b.batch = a.batch JOIN v_unit AS u ON u.unit = a.unit;

@@ -127,7 +127,7 @@ UNION ALL
 SELECT 'link', printf('link %d of attempt %d: the chain does not have it as it is stored', l.n, l.attempt)
 FROM main.link AS l JOIN attempt AS a ON a.attempt = l.attempt
 LEFT JOIN linked AS c ON c.attempt = l.attempt AND c.n = l.n AND c.unit = a.unit AND c.method = l.method
-	AND c.bssid = lower(hex(l.bssid)) AND c.cipher = l.cipher AND c.certificate IS lower(hex(l.certificate_sha256))
+	AND c.bssid = lower(hex(l.bssid)) AND c.cipher = l.cipher AND ifnull(c.certificate, '') = lower(hex(l.certificate_sha256))
 WHERE c.seq IS NULL
 UNION ALL
 SELECT 'link', printf('chain row %d: link %d of attempt %d is not in the table', c.seq, c.n, c.attempt)

@@ -80,6 +80,17 @@ static void on_event(void *ctx, enum bss_event event, struct mr_rd message, int 
 	}
 }
 
+/* With its identity a device got a PIN, which from then on is the one that opens it. */
+static void give_issued_pin(struct line *line, const struct unit *u, struct link *link)
+{
+	char pin[IDENTITY_PIN_MAX];
+
+	if (u->access->method == ACCESS_PIN && u->pin_sealed_len > 0 &&
+	    pin_open(line->o.identity, line->job->product, u->serial, u->pin_sealed, u->pin_sealed_len, pin) == 0)
+		bss_issued(link, u->serial, pin);
+	OPENSSL_cleanse(pin, sizeof(pin));
+}
+
 struct session *access_session(struct line *line, struct unit *unit, struct channel *channel)
 {
 	const struct access *a = unit->access;
@@ -97,6 +108,7 @@ struct session *access_session(struct line *line, struct unit *unit, struct chan
 		return NULL;
 	}
 	bss_set_context(link, s);
+	give_issued_pin(line, unit, link);
 	result = bss_start(link, &a->network, a->peer);
 	if (result != 0)
 		session_end(s, -result);
@@ -127,7 +139,11 @@ int access_identify(struct session *s, const uint8_t device_id[static 8])
 			return MR_CAUSE_UNKNOWN_IDENTITY;
 		map_remove(&line->by_device, map_key_octets(u->device_id));
 		memcpy(u->device_id, device_id, 8);
-		return map_put(&line->by_device, map_key_octets(device_id), u) ? 0 : MR_CAUSE_NO_MEMORY;
+		if (!map_put(&line->by_device, map_key_octets(device_id), u))
+			return MR_CAUSE_NO_MEMORY;
+		if (line->o.release_us)
+			u->release_us = line->o.release_us(line->o.ctx, device_id);
+		return 0;
 	}
 	/* Known by another address: its access point has one of its own. */
 	if (u->on_record || known->session || known->alias || known->settled)
@@ -383,6 +399,7 @@ void access_network(struct session *s, const struct ieee80211_network *network, 
 	if (!network->hidden)
 		s->unit->access->network = *network;
 	s->phase = PHASE_RETURNED;
+	give_issued_pin(s->line, s->unit, s->link);
 	result = bss_start(s->link, &s->unit->access->network, s->unit->access->peer);
 	if (result != 0)
 		session_end(s, -result);

@@ -127,6 +127,8 @@ void admission_greet(struct line *line, struct unit *u, const struct radio_rx *r
 
 	u->first_heard_us = now_us;
 	u->release_us = line->o.release_us ? line->o.release_us(line->o.ctx, u->device_id) : now_us;
+	if (u->release_us == UINT64_MAX)	/* by its provisional id: it will say who it is */
+		u->release_us = now_us;
 	if (!u->same_batch) {
 		u->same_batch = true;
 		line->seen++;

@@ -1,6 +1,7 @@
 #include "station/link/bss.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,7 @@ struct bss {
 	void *ctx;
 	void (*event)(void *ctx, enum bss_event event, struct mr_rd message, int cause);
 	char passphrase[65], pin[17], serial[33];
+	char issued_pin[17], issued_serial[33];
 	bool any_certificate;
 	struct ieee80211_network network;
 	uint8_t peer[6];		/* the device's address */
@@ -276,6 +278,12 @@ static void send_request(struct bss *b)
 		ask_http(b, "/v1/pin/operation", "application/octet-stream", mr_wr_written(&w));
 }
 
+static void begin_pin_session(struct bss *b)
+{
+	pin_session_init(b->pin_session, b->pin, b->station->entropy);
+	pin_session_issued(b->pin_session, b->issued_serial, b->issued_pin);
+}
+
 static void secured(struct bss *b)
 {
 	b->evidence.secure_us = stage_took_us(b);
@@ -321,7 +329,7 @@ static void on_answer(struct bss *b, unsigned status, struct mr_rd body)
 		return;
 	}
 	if (status == 409 && b->method == ACCESS_PIN && ++b->reconnects <= RECONNECTS_MAX) {	/* its key has expired: agree anew */
-		pin_session_init(b->pin_session, b->pin, b->station->entropy);
+		begin_pin_session(b);
 		enter(b, STAGE_SECURING);
 		if (b->stream)
 			ask_pin_exchange(b);
@@ -454,7 +462,7 @@ static void on_connected(void *ctx)
 			end(b, MR_CAUSE_NO_MEMORY);
 			return;
 		}
-		pin_session_init(b->pin_session, b->pin, b->station->entropy);
+		begin_pin_session(b);
 		snprintf(b->evidence.cipher, sizeof(b->evidence.cipher), "SPAKE2+ P256-SHA256, AES-256-GCM");
 		ask_pin_exchange(b);
 		return;
@@ -724,6 +732,14 @@ struct link *bss_create(const struct bss_config *config)
 }
 
 void bss_set_context(struct link *link, void *ctx) { of(link)->ctx = ctx; }
+
+void bss_issued(struct link *link, const char *serial, const char *pin)
+{
+	struct bss *b = of(link);
+
+	snprintf(b->issued_serial, sizeof(b->issued_serial), "%s", serial);
+	snprintf(b->issued_pin, sizeof(b->issued_pin), "%s", pin);
+}
 
 void bss_suspend(struct link *link, uint64_t due_us, uint64_t until_us, bool stay)
 {

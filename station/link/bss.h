@@ -52,6 +52,8 @@ struct bss_config {
 /* Suspended until bss_start. NULL: no memory. link_wipe frees it. */
 struct link *bss_create(const struct bss_config *config);
 void bss_set_context(struct link *link, void *ctx);	/* of events */
+/* ACCESS_PIN: a device that says it has this serial number has this PIN; from the next time that the link comes up. */
+void bss_issued(struct link *link, const char *serial, const char *pin);
 
 /* The network is there: joins it. `peer`: the device's own address, which differs from the BSSID in ad-hoc networks.
  * -MR_CAUSE_UNSUPPORTED (its security does not fit the method), -MR_CAUSE_NO_MEMORY. */

@@ -20,6 +20,7 @@ struct pin_session {
 	enum pin_session_step step;
 	struct entropy *entropy;
 	char pin[IDENTITY_PIN_MAX];
+	char issued_pin[IDENTITY_PIN_MAX], issued_serial[33];	/* "": none */
 	char device_id[17], serial[33];
 	uint8_t salt[32];
 	size_t salt_len;
@@ -31,6 +32,8 @@ struct pin_session {
 };
 
 void pin_session_init(struct pin_session *p, const char *pin, struct entropy *entropy);
+/* The PIN that came with this serial number: a device that says it has that identity is asked for it instead. */
+void pin_session_issued(struct pin_session *p, const char *serial, const char *pin);
 void pin_session_wipe(struct pin_session *p);
 
 /* The next request of the exchange: POST with the form in `body`, or GET when it is empty. `path` is static. */

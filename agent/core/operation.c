@@ -547,6 +547,8 @@ static enum mr_cause on_networks(struct mr_agent *agent, const struct mr_message
 
 static enum mr_cause on_join(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
 {
+	uint8_t mac[6];
+
 	if (!agent->port.wifi)
 		return MR_CAUSE_UNSUPPORTED;
 	if (txn_is_none(m))
@@ -555,6 +557,9 @@ static enum mr_cause on_join(struct mr_agent *agent, const struct mr_message *m,
 		return MR_CAUSE_OUT_OF_ORDER;
 	mr_wifi_join(agent, m->value[MR_AT_BSSID].at);
 	answer(agent, m, w);
+	if (!agent->port.wifi->sta_address || !agent->port.wifi->sta_address(agent->port.ctx, mac))
+		mr_copy(mac, agent->config.mac, sizeof(mac));
+	mr_attribute_add(w, MR_AT_STA_ADDRESS, mac, sizeof(mac));
 	return MR_CAUSE_OK;
 }
 

@@ -67,6 +67,8 @@ struct mr_wifi {
 	bool (*join)(void *ctx, const struct mr_network_choice *network);
 	void (*join_state)(void *ctx, struct mr_join *out);	/* took_ms is the agent's */
 	void (*leave)(void *ctx);
+	/* The address that it joins from. NULL, or false: the device's own. */
+	bool (*sta_address)(void *ctx, uint8_t mac[static 6]);
 };
 
 struct mr_port {

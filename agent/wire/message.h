@@ -24,7 +24,7 @@
 	X(SEAL, 8, "seal")			/* TXN, CHALLENGE -> locks the device; RECEIPT, SIGNATURE */     \
 	X(FINISH, 9, "finish")			/* VERDICT: the record is durable; show it and go silent */      \
 	X(NETWORKS, 10, "networks")		/* NETWORK, one per network in reach; none: ask again in a second */ \
-	X(JOIN, 11, "join")			/* TXN of CREDENTIALS, BSSID: joins when the response has left */
+	X(JOIN, 11, "join")			/* TXN of CREDENTIALS, BSSID -> STA_ADDRESS; joins when that has left */
 
 enum mr_operation {
 #define MR_OPERATION_ENUM(name, number, text) MR_OP_##name = number,
@@ -64,7 +64,8 @@ enum mr_operation {
 	X(NETWORK, 28, 10, 42)		/* struct mr_network; repeated, strongest first */   \
 	X(JOIN, 29, 15, 15)		/* struct mr_join; absent: never tried */            \
 	X(AP_PASSPHRASE, 30, 8, 63)	/* of the device's own access point; printable */    \
-	X(BSSID, 31, 6, 6)
+	X(BSSID, 31, 6, 6)                                                                   \
+	X(STA_ADDRESS, 32, 6, 6)	/* that the device joins networks from */
 
 enum mr_attribute {
 #define MR_ATTRIBUTE_ENUM(name, id, shortest, longest) MR_AT_##name = id,

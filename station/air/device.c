@@ -216,7 +216,7 @@ static void wifi_join_state(void *ctx, struct mr_join *out) { chip_wifi_join_sta
 static void wifi_leave(void *ctx) { order(ctx, ITEM_LEAVE, NULL, 0); }
 
 static const struct mr_wifi wifi_of_device = { wifi_access_point_up, wifi_access_point_down, wifi_scan, wifi_network,
-					       wifi_scanning, wifi_join, wifi_join_state, wifi_leave };
+					       wifi_scanning, wifi_join, wifi_join_state, wifi_leave, NULL };
 
 static void tune_to(struct device *d, uint16_t freq_mhz)
 {

@@ -240,38 +240,23 @@ int access_pick(struct session *s, const struct mr_message *m)
 
 /* --- its way into the network --- */
 
-/* Chips number their interfaces: what joins may be one above or below the access point, or differ in the "local" bit. */
-static void guess_addresses(struct joining *j, const struct unit *u)
-{
-	const uint8_t *bssid = u->access->network.bssid;
-
-	memcpy(j->addresses[0], u->mac, 6);
-	for (int i = 1; i < 4; i++)
-		memcpy(j->addresses[i], bssid, 6);
-	j->addresses[1][5]--;
-	j->addresses[2][5]++;
-	j->addresses[3][0] ^= 2;
-	j->address_count = 4;
-}
-
-static void watch(struct session *s)
+static void watch(struct session *s, const struct mr_message *m)
 {
 	struct joining *j = &s->joining;
+	const uint8_t *address = m->has[MR_AT_STA_ADDRESS] ? m->value[MR_AT_STA_ADDRESS].at : s->unit->access->peer;
 
-	guess_addresses(j, s->unit);
-	for (size_t i = 0; i < j->address_count; i++)
-		if (!map_get(&s->line->by_witness, map_key_mac(j->addresses[i])))
-			(void)map_put(&s->line->by_witness, map_key_mac(j->addresses[i]), s);
-	j->watched = true;
+	memcpy(j->address, address, 6);
+	/* Two devices that claim one address would be each other's witness: neither is watched then. */
+	j->watched = !map_get(&s->line->by_witness, map_key_mac(j->address)) &&
+		     map_put(&s->line->by_witness, map_key_mac(j->address), s);
 }
 
 static void unwatch(struct session *s)
 {
 	struct joining *j = &s->joining;
 
-	for (size_t i = 0; j->watched && i < j->address_count; i++)
-		if (map_get(&s->line->by_witness, map_key_mac(j->addresses[i])) == s)
-			map_remove(&s->line->by_witness, map_key_mac(j->addresses[i]));
+	if (j->watched)
+		map_remove(&s->line->by_witness, map_key_mac(j->address));
 	j->watched = false;
 	if (j->witness) {
 		wpa_witness_wipe(j->witness);
@@ -280,7 +265,7 @@ static void unwatch(struct session *s)
 	}
 }
 
-void access_join(struct session *s)
+void access_join(struct session *s, const struct mr_message *m)
 {
 	uint64_t now_us = now(s);
 	const struct ieee80211_network *target = &s->line->target;
@@ -289,7 +274,7 @@ void access_join(struct session *s)
 
 	s->phase = PHASE_JOINING;
 	s->joining.asked_us = now_us;
-	watch(s);
+	watch(s, m);
 	bss_suspend(s->link, there ? now_us + JOIN_SEEN_US : now_us, now_us + (there ? JOIN_SEEN_US : JOIN_MAX_US), there != NULL);
 	if (session_move(s, there))
 		for (size_t i = 0; i < s->line->lane_count; i++)
@@ -303,6 +288,7 @@ static void await_return(struct session *s)
 	uint64_t now_us = now(s);
 
 	unwatch(s);
+	s->joining.returning = true;
 	bss_suspend(s->link, now_us, s->joining.asked_us + JOIN_MAX_US, false);
 	if (session_move(s, lane_channel(s->line, s->unit->access->network.freq_mhz)))
 		for (size_t i = 0; i < s->line->lane_count; i++)
@@ -312,7 +298,7 @@ static void await_return(struct session *s)
 
 int access_expired(struct session *s, int cause)
 {
-	if (s->phase != PHASE_JOINING || !s->joining.watched || now(s) >= s->joining.asked_us + JOIN_MAX_US)
+	if (s->phase != PHASE_JOINING || s->joining.returning || now(s) >= s->joining.asked_us + JOIN_MAX_US)
 		return cause;
 	await_return(s);
 	return 0;

@@ -33,11 +33,11 @@ struct joining {
 	bool picked;
 	struct mr_network network;
 	const char *reason;
-	uint8_t addresses[4][6];	/* that the device may join from */
-	size_t address_count;
-	bool watched;			/* they are in line.by_witness */
+	uint8_t address[6];		/* that the device joins from */
+	bool watched;			/* it is in line.by_witness */
 	struct wpa_witness *witness;	/* NULL: no pre-shared key to be checked */
 	enum journal_observed observed;
+	bool returning;			/* nothing more is to be seen: it is awaited where it was */
 	bool reported, recorded;
 	struct mr_join report;
 	uint64_t asked_us;
@@ -205,7 +205,7 @@ struct line {
 	size_t channel_count;
 	struct map by_device, by_mac, by_session, pins, keys, stranger_map;
 	struct map by_bssid;		/* transmitter address of a device's network -> unit */
-	struct map by_witness;		/* address that a device may join its network from -> session */
+	struct map by_witness;		/* address that a device joins its network from -> session */
 	struct bss_station bss;
 	struct ieee80211_network target;	/* the network of the job as last heard; heard_us 0: never */
 	uint8_t target_psk[32];
@@ -291,7 +291,7 @@ void access_network(struct session *s, const struct ieee80211_network *network, 
 int access_identify(struct session *s, const uint8_t device_id[static 8]);	/* it says who it is; 0 or a cause */
 void access_opened(struct session *s);		/* the attempt is on record: so is the link that it came by */
 int access_pick(struct session *s, const struct mr_message *m);	/* of the device's scan list; 0 or a cause */
-void access_join(struct session *s);		/* the device has been told to join and goes */
+void access_join(struct session *s, const struct mr_message *m);	/* the device says that it will join, and goes */
 int access_expired(struct session *s, int cause);	/* its deadline has passed: 0: it goes on; else the cause */
 void access_witness(struct line *line, struct mr_rd mpdu, const struct radio_rx *rx);	/* frames between others */
 int access_joined(struct session *s, const struct mr_message *m);	/* it is back: what it says of it; 0 or a cause */

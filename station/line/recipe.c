@@ -766,7 +766,7 @@ void recipe_response(struct session *s, const struct mr_message *m)
 		advance(s);
 		return;
 	case PHASE_ASK_JOIN:
-		access_join(s);
+		access_join(s, m);
 		return;
 	case PHASE_ASK_JOINED:
 		on_joined(s, m);

@@ -178,7 +178,7 @@ static void wifi_leave(void *ctx) { ((struct board *)ctx)->joins = false; }
 void board_give_wifi(struct board *b)
 {
 	b->wifi = (struct mr_wifi){ wifi_up, wifi_down, wifi_scan, wifi_network, wifi_scanning, wifi_join,
-				    wifi_join_state, wifi_leave };
+				    wifi_join_state, wifi_leave, NULL };
 	b->port.wifi = &b->wifi;
 }
 

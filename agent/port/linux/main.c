@@ -183,8 +183,13 @@ static bool board_join(void *ctx, const struct mr_network_choice *network)
 static void board_join_state(void *ctx, struct mr_join *out) { linux_wifi_join_state(&((struct board *)ctx)->wifi, out); }
 static void board_leave(void *ctx) { linux_wifi_leave(&((struct board *)ctx)->wifi); }
 
+static bool board_sta_address(void *ctx, uint8_t mac[static 6])
+{
+	return linux_wifi_sta_address(&((struct board *)ctx)->wifi, mac);
+}
+
 static const struct mr_wifi board_wifi = { board_up, board_down, board_scan, board_network, board_scanning, board_join,
-					   board_join_state, board_leave };
+					   board_join_state, board_leave, board_sta_address };
 
 /* --- the daemon --------------------------------------------------------------------------------------------------- */
 

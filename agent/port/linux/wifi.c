@@ -298,11 +298,29 @@ static bool is_our_network(struct linux_wifi *w, const char *status)
 	return id && atoi(id) == w->join_id;
 }
 
+static bool read_mac_of(const char *text, uint8_t mac[static 6])
+{
+	unsigned octets[6];
+
+	if (!text || sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x", &octets[0], &octets[1], &octets[2], &octets[3], &octets[4],
+			    &octets[5]) != 6)
+		return false;
+	for (size_t i = 0; i < 6; i++)
+		mac[i] = (uint8_t)octets[i];
+	return true;
+}
+
+bool linux_wifi_sta_address(struct linux_wifi *w, uint8_t mac[static 6])
+{
+	char status[ANSWER_MAX];
+
+	return control_ask(&w->supplicant, "STATUS", status, sizeof(status)) && read_mac_of(value_of(status, "address"), mac);
+}
+
 void linux_wifi_join_state(struct linux_wifi *w, struct mr_join *out)
 {
 	char status[ANSWER_MAX];
 	const char *state, *bssid, *freq;
-	unsigned mac[6];
 
 	linux_wifi_work(w);
 	if (w->join.state == MR_JOIN_JOINING && control_ask(&w->supplicant, "STATUS", status, sizeof(status))) {
@@ -311,9 +329,7 @@ void linux_wifi_join_state(struct linux_wifi *w, struct mr_join *out)
 		freq = value_of(status, "freq");
 		if (state && strncmp(state, "COMPLETED\n", 10) == 0 && is_our_network(w, status))
 			w->join.state = MR_JOIN_JOINED;
-		if (bssid && sscanf(bssid, "%2x:%2x:%2x:%2x:%2x:%2x", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) == 6)
-			for (size_t i = 0; i < 6; i++)
-				w->join.bssid[i] = (uint8_t)mac[i];
+		(void)read_mac_of(bssid, w->join.bssid);
 		if (freq)
 			w->join.freq_mhz = (uint16_t)atoi(freq);
 	}

@@ -37,5 +37,7 @@ bool linux_wifi_scan(struct linux_wifi *w, uint64_t now_us);
 bool linux_wifi_scanning(struct linux_wifi *w, uint64_t now_us);
 bool linux_wifi_network(const struct linux_wifi *w, unsigned i, struct mr_network *out);
 bool linux_wifi_join(struct linux_wifi *w, const struct mr_network_choice *network);
+/* The address of wpa_supplicant's interface. false: it does not answer. */
+bool linux_wifi_sta_address(struct linux_wifi *w, uint8_t mac[static 6]);
 void linux_wifi_join_state(struct linux_wifi *w, struct mr_join *out);
 void linux_wifi_leave(struct linux_wifi *w);

@@ -278,7 +278,7 @@ static void wifi_leave(void *ctx)
 }
 
 static const struct mr_wifi wifi = { wifi_access_point_up, wifi_access_point_down, wifi_scan, wifi_network, wifi_scanning,
-				     wifi_join, wifi_join_state, wifi_leave };
+				     wifi_join, wifi_join_state, wifi_leave, NULL };
 
 void mr_chip_port(struct mr_chip *chip, struct mr_port *port)
 {

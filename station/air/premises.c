@@ -119,13 +119,20 @@ static bool bad_label(size_t i, const char *what, char *error, size_t error_len)
 }
 
 /* What the access point is called: as on the label, else by the job's pattern. The agent's names are printable. */
-static bool name(const struct premises *a, const struct roster_row *row, const uint8_t mac[static 6], struct label *out)
+static bool name(const struct premises *a, const struct roster_row *row, const uint8_t mac[static 6], struct label *out,
+		 bool *whole)
 {
+	static const char place[] = "{serial}";
+	const char *pattern = a->job->ap_ssid;
+	size_t len = row->ssid_len, prefix = strlen(pattern) - strlen(place);
 	uint8_t ssid[32];
-	size_t len = row->ssid_len;
 
+	/* A device puts the serial number that it has been given at the end by itself. */
+	*whole = len > 0 || row->serial[0] || strlen(pattern) <= strlen(place) || strcmp(pattern + prefix, place) != 0;
 	if (len > 0)
 		memcpy(ssid, row->ssid, len);
+	else if (!*whole)
+		memcpy(ssid, pattern, len = prefix < sizeof(ssid) ? prefix : sizeof(ssid));
 	else
 		len = roster_ssid_make(a->job->ap_ssid, row->serial, mac, ssid);
 	for (size_t i = 0; i < len; i++)
@@ -158,12 +165,12 @@ bool premises_configure(struct premises *a, size_t i, struct device_config *c, c
 
 	if (row->has_mac)
 		memcpy(c->agent.mac, row->mac, 6);
-	*ap = (struct mr_ap_config){ .ssid = label->ssid, .ssid_is_whole = true,
+	*ap = (struct mr_ap_config){ .ssid = label->ssid,
 				     .freq_mhz = a->job->channels[i % a->job->channel_count] };
 	c->ip = a->ip;
 	c->five_ghz = a->five_ghz;
 	c->agent.channel_count = 0;
-	if (!name(a, row, c->agent.mac, label))
+	if (!name(a, row, c->agent.mac, label, &ap->ssid_is_whole))
 		return bad_label(i, "a simulated access point needs a name of printable ASCII", error, error_len);
 	switch (method) {
 	case ACCESS_MICRO_AP:

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/port/crypto.h"
 #include "station/air/premises.h"
 #include "station/air/flash.h"
 #include "station/base/map.h"
@@ -261,6 +262,20 @@ static bool place_device(struct world *w, struct identity *identity, size_t i, c
 	return map_put(&w->ready, map_key_octets(c.agent.device_id), w->devices[i]);
 }
 
+/* The same devices are on the line again, with what they have stored, when product, seed and number are the same: in a lot
+ * that goes on, and in the next stage of a line. */
+static struct flash *open_flash(const struct job *job, uint64_t seed, const char *path, char *error, size_t error_len)
+{
+	const struct mr_piece pieces[] = { { job->product, strlen(job->product) }, { &seed, sizeof(seed) } };
+	uint8_t id[32];
+
+	if (!mr_sha256_pieces(pieces, 2, id)) {
+		snprintf(error, error_len, "SHA-256 is not available from OpenSSL");
+		return NULL;
+	}
+	return flash_open(path, id, job->sim_devices, error, error_len);
+}
+
 struct world *world_create(struct loop *loop, const struct job *job, struct identity *identity, uint64_t seed,
 			   unsigned radios, const char *flash, const struct roster *roster, struct ip_stack *ip, char *error,
 			   size_t error_len)
@@ -312,7 +327,7 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 		ok = false;
 	}
 	if (ok) {
-		w->flash = flash_open(flash, job->sha256, job->sim_devices, error, error_len);
+		w->flash = open_flash(job, seed, flash, error, error_len);
 		ok = w->flash != NULL;
 	}
 	if (ok && job->method != ACCESS_DIRECT) {

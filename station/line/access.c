@@ -403,6 +403,7 @@ int access_joined(struct session *s, const struct mr_message *m)
 	switch (j->report.state) {
 	case MR_JOIN_JOINED:
 		j->reported = true;
+		s->device_us += j->report.took_ms * 1000u;
 		return 0;
 	case MR_JOIN_FAILED:
 		return j->report.cause && mr_cause_class(j->report.cause) == MR_CLASS_DEVICE ? j->report.cause : MR_CAUSE_JOIN_FAILED;

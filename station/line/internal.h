@@ -51,7 +51,7 @@ struct unit {
 	unsigned attempts, counted, device_faults;
 	char serial[IDENTITY_SERIAL_MAX + 1];
 	uint64_t identity_txn, credentials_txn, seal_txn;
-	bool on_record, same_batch, has_certificate, has_receipt, recorded, was_passed, settled;
+	bool on_record, same_batch, has_certificate, has_receipt, recorded, settled;
 	uint8_t spki_sha256[32];
 	uint8_t *certificate;		/* of an earlier attempt */
 	uint16_t certificate_len;

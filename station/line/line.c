@@ -414,7 +414,6 @@ static void on_resume(void *ctx, const struct journal_resume *r)
 	u->same_batch = r->same_batch;
 	u->has_certificate = r->has_certificate;
 	u->has_receipt = r->has_receipt;
-	u->was_passed = r->state == UNIT_PASSED;
 	u->next_kind = r->attempts ? ATTEMPT_RESUME : ATTEMPT_FIRST;
 	memcpy(u->spki_sha256, r->spki_sha256, 32);
 	if (r->serial)

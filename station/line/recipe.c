@@ -521,7 +521,7 @@ static int compare_with_record(struct session *s)
 		return MR_CAUSE_KEY_CHANGED;
 	if (!u->has_certificate && (s->stage & (MR_STAGE_IDENTITY | MR_STAGE_SEALED)))
 		return MR_CAUSE_UNKNOWN_IDENTITY;
-	if (u->was_passed && !(s->stage & MR_STAGE_SEALED))
+	if (u->has_receipt && !(s->stage & MR_STAGE_SEALED))
 		return MR_CAUSE_UNKNOWN_IDENTITY;
 	return 0;
 }

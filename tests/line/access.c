@@ -165,6 +165,29 @@ static void a_device_that_vanishes_fails_and_the_others_pass(void **state)
 	hall_done(&run);
 }
 
+/* Two lots on the same devices: identities over action frames, then the network through their access points. */
+static void what_an_earlier_lot_put_on_record_opens_them(void **state)
+{
+	struct hall *hall = *state;
+	uint64_t seed = hall_seed(1200);
+	struct run first, second;
+
+	hall_job(hall, &first, &(struct shape){ .devices = 5, .recipe = "identify, selftest, identity", .credentials = "~" }, seed);
+	hall_run(hall, &first);
+	assert_int_equal(first.result.summary.passed, 5);
+	hall_job(hall, &second, &(struct shape){ .devices = 5, .credentials = "{method: pin, ssid: \"hall\", security: wpa2, "
+						 "access_point: {ssid: \"AC-{serial}\", secrets: record}}" }, seed);
+	strcpy(second.db, first.db);
+	hall_run(hall, &second);
+	assert_int_equal(second.result.summary.passed, 5);
+	assert_int_equal(hall_ask(&second, "SELECT count(DISTINCT unit) FROM v_links WHERE method = 'pin' AND secret = 'record'"), 5);
+	assert_int_equal(hall_ask(&second, "SELECT count(*) FROM unit"), 5);
+	assert_int_equal(hall_ask(&second, "SELECT count(*) FROM cert"), 5);
+	hall_check(hall, &second);
+	job_destroy(first.job);
+	hall_done(&second);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +201,7 @@ int main(void)
 		cmocka_unit_test(a_wrong_secret_is_quarantined_and_harms_nobody),
 		cmocka_unit_test(an_access_point_that_throws_us_out_is_joined_again),
 		cmocka_unit_test(a_device_that_cannot_join_does_not_pass),
+		cmocka_unit_test(what_an_earlier_lot_put_on_record_opens_them),
 		cmocka_unit_test(a_device_that_vanishes_fails_and_the_others_pass),
 	};
 

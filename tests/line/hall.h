@@ -40,7 +40,7 @@ struct shape {
 	const char *profile;		/* of the radios: "ideal" */
 	bool no_steer;
 	const char *loss, *arrival, *attempts, *patience, *recipe;
-	const char *credentials;	/* the section, in braces */
+	const char *credentials;	/* the section, in braces; "~": none */
 	const char *simulation;		/* more keys of it, with their indent */
 	const char *faults;		/* lines of the list, with their indent */
 	const char *extra;		/* more lines at the end: top-level sections */
@@ -113,7 +113,7 @@ HALL void hall_job(struct hall *hall, struct run *run, const struct shape *shape
 		   "batch: {lot: \"lot-%u\", product: \"AC-100\", hw_rev: \"C\", quantity: %u, test: true}\n"
 		   "identity:\n  serial: {pattern: \"T{06}\", first: 1}\n  pin: {digits: 8, wps_checksum: true}\n"
 		   "  certificate: {organization: \"Hall\", validity: forever}\n"
-		   "credentials: %s\n"
+		   "%s%s\n"
 		   "recipe: [%s]\n"
 		   "radios: {simulated: %u, profile: %s}\nchannels: [%s]\nschedule: {policy: pex, steer: %s}\n"
 		   "admission: {max_in_flight: 96, min_rssi: -82dBm, lease: 5s}\n"
@@ -121,7 +121,8 @@ HALL void hall_job(struct hall *hall, struct run *run, const struct shape *shape
 		   "guards: {consecutive_fail: off, disk_free: 1MiB}\n"
 		   "%s"
 		   "simulation:\n  devices: %u\n  seed: %llu\n  arrival: %s\n  loss: %s\n",
-		n, shape->devices, shape->credentials ? shape->credentials : "{method: direct, ssid: \"hall\", security: wpa2}",
+		n, shape->devices, shape->credentials && shape->credentials[0] == '~' ? "#" : "credentials: ",
+		shape->credentials ? shape->credentials : "{method: direct, ssid: \"hall\", security: wpa2}",
 		shape->recipe ? shape->recipe : "identify, selftest, identity, credentials, verify, seal",
 		shape->radios ? shape->radios : 1, shape->profile ? shape->profile : "ideal",
 		shape->channels ? shape->channels : "6", shape->no_steer ? "false" : "true",

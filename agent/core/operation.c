@@ -534,14 +534,29 @@ static enum mr_cause on_finish(struct mr_agent *agent, const struct mr_message *
 static enum mr_cause on_networks(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
 {
 	const struct mr_wifi *wifi = agent->port.wifi;
+	struct mr_rd wanted = m->value[MR_AT_SSID];
+	uint8_t ssid[MR_SSID_MAX];
 	struct mr_network network;
+	size_t len = m->has[MR_AT_SSID] ? wanted.left : 0;
+	bool found = len == 0;
+	unsigned count = 0;
 
 	if (!wifi)
 		return MR_CAUSE_UNSUPPORTED;
+	mr_rd_copy(&wanted, ssid, len);
 	answer(agent, m, w);
-	for (unsigned i = 0; i < MR_NETWORKS_MAX && wifi->network(agent->port.ctx, i, &network); i++)
-		mr_network_add(w, &network);
-	mr_wifi_look(agent);
+	/* In a hall full of access points the one that is asked for may be far from the strongest. */
+	for (int others = len == 0 ? 1 : 0; others < 2; others++)
+		for (unsigned i = 0; count < MR_NETWORKS_MAX && wifi->network(agent->port.ctx, i, &network); i++) {
+			bool is_wanted = len > 0 && network.ssid_len == len && mr_equal(network.ssid, ssid, len);
+
+			if (is_wanted == (others == 0)) {
+				mr_network_add(w, &network);
+				count++;
+			}
+			found |= is_wanted;
+		}
+	mr_wifi_look(agent, !found);
 	return MR_CAUSE_OK;
 }
 

@@ -9,6 +9,7 @@
 #define LEAVE_US 2000000		/* a response that nobody acknowledges has left by then */
 #define LINGER_US 100000		/* after its acknowledgement: repeats, the end of the connection */
 #define LOOK_EVERY_US 10000000		/* a scan list this old is made anew when asked for */
+#define LOOK_AGAIN_US 2000000		/* the same, when what was asked for is not in it */
 
 static uint64_t now(const struct mr_agent *agent)
 {
@@ -120,12 +121,13 @@ void mr_wifi_start(struct mr_agent *agent)
 	stand(agent);
 }
 
-void mr_wifi_look(struct mr_agent *agent)
+void mr_wifi_look(struct mr_agent *agent, bool missed)
 {
 	struct mr_wifi_state *w = &agent->wifi;
+	uint64_t old_us = missed ? LOOK_AGAIN_US : LOOK_EVERY_US;
 
 	if (w->phase != MR_WIFI_STANDING || w->scan_us != UINT64_MAX || agent->port.wifi->scanning(agent->port.ctx) ||
-	    (w->looked_us != 0 && now(agent) - w->looked_us < LOOK_EVERY_US))
+	    (w->looked_us != 0 && now(agent) - w->looked_us < old_us))
 		return;
 	w->scan_us = now(agent) + LEAVE_US;
 }

@@ -23,7 +23,7 @@
 	X(VERIFY, 7, "verify")			/* CHALLENGE -> DIGEST over all committed values, SIGNATURE */   \
 	X(SEAL, 8, "seal")			/* TXN, CHALLENGE -> locks the device; RECEIPT, SIGNATURE */     \
 	X(FINISH, 9, "finish")			/* VERDICT: the record is durable; show it and go silent */      \
-	X(NETWORKS, 10, "networks")		/* NETWORK, one per network in reach; none: ask again in a second */ \
+	X(NETWORKS, 10, "networks")		/* SSID (optional, those first) -> NETWORK, one each; none: ask again */ \
 	X(JOIN, 11, "join")			/* TXN of CREDENTIALS, BSSID -> STA_ADDRESS; joins when that has left */
 
 enum mr_operation {

@@ -62,7 +62,7 @@ struct unit {
 	uint8_t hello_nonce[8];
 	uint64_t hello_us;
 	struct channel *home;
-	unsigned handshakes_failed;
+	unsigned handshakes_failed, refusals;
 	struct access *access;		/* NULL: reached by action frames */
 	struct unit *alias;		/* this is an access point of that unit */
 	bool waiting;			/* in the queue of its home channel */

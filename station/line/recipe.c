@@ -85,6 +85,8 @@ static void ask_plain(struct session *s, enum phase phase)
 		mr_attribute_add(&w, MR_AT_ENTROPY, seed, sizeof(seed));
 		mr_wipe(seed, sizeof(seed));
 	}
+	if (phase == PHASE_ASK_NETWORKS)
+		mr_attribute_add(&w, MR_AT_SSID, s->line->job->ssid, s->line->job->ssid_len);
 	if (phase == PHASE_ASK_VERIFY || phase == PHASE_ASK_SEAL) {
 		entropy_fill(s->line->o.entropy, s->challenge, sizeof(s->challenge));
 		mr_attribute_add(&w, MR_AT_CHALLENGE, s->challenge, sizeof(s->challenge));

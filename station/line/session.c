@@ -11,6 +11,7 @@
 
 #define FINISH_PATIENCE_US 400000u	/* the verdict is for its lamp: nobody waits long for it */
 #define HANDSHAKES_MAX 5u		/* calls without a handshake before the unit counts as failed */
+#define REFUSALS_MAX 2u		/* of a passphrase, by what cannot be authenticated */
 #define POWER_EXTRA 3u			/* attempts that power cuts may add to attempts.max */
 
 static uint64_t now(const struct session *s) { return loop_now_us(s->line->loop); }
@@ -303,7 +304,9 @@ static void end_unopened(struct session *s, int cause)
 	struct unit *u = s->unit;
 
 	u->handshakes_failed += cause == MR_CAUSE_HANDSHAKE_TIMEOUT || s->by_access;
-	if (mr_cause_class(cause) == MR_CLASS_SECURITY || u->handshakes_failed >= HANDSHAKES_MAX) {
+	u->refusals += cause == MR_CAUSE_PASSPHRASE_REFUSED;
+	/* Nobody signs that he refuses a passphrase: one refusal may be a crowded channel, or somebody's joke. */
+	if ((mr_cause_class(cause) == MR_CLASS_SECURITY && (cause != MR_CAUSE_PASSPHRASE_REFUSED || u->refusals >= REFUSALS_MAX)) || u->handshakes_failed >= HANDSHAKES_MAX) {
 		enum journal_unit_state state =
 			mr_cause_class(cause) == MR_CLASS_SECURITY ? UNIT_QUARANTINED : UNIT_FAILED;
 

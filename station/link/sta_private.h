@@ -71,7 +71,8 @@ struct sta {
 	uint8_t akm;
 	bool pmf;
 	struct wpa_sta wpa;
-	uint8_t m2_acked;
+	uint8_t m2_acked;		/* those that came M2_APART_US after the one before */
+	uint64_t m2_acked_us;
 	bool answer_plain, answer_promotes, answer_is_m2;	/* about `answer` */
 	struct sta_msdu *answer;	/* EAPOL */
 	struct sta_pairwise pairwise, next;	/* in use; handed out by M3, in use once M4 is acknowledged */

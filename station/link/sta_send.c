@@ -11,6 +11,7 @@
 
 #include "agent/wire/cause.h"
 
+#define M2_APART_US 300000u
 #define AGAIN_FIRST_US 20000u	/* let a fade or a burst pass; the MAC has tried several times */
 #define AGAIN_MAX_US 160000u
 #define TRIES_MAX 8		/* of one data frame: about 0.8 s; TCP has its own ideas by then */
@@ -326,8 +327,13 @@ size_t sta_pull(struct sta *sta, uint8_t frame[static RADIO_FRAME_MAX], bool hol
 
 static void answer_arrived(struct sta *sta, uint64_t now_us)
 {
-	if (sta->answer_is_m2)
-		sta->m2_acked = (uint8_t)(sta->m2_acked + (sta->m2_acked < UINT8_MAX));
+	/* On a crowded channel M1s wait in the device's queue and come in a bunch, with M3 right behind them: only those count
+	 * that were sent after it had time to look at our M2. */
+	if (sta->answer_is_m2 && sta->m2_acked < UINT8_MAX &&
+	    (sta->m2_acked == 0 || now_us >= sta->m2_acked_us + M2_APART_US)) {
+		sta->m2_acked++;
+		sta->m2_acked_us = now_us;
+	}
 	if (sta->answer_promotes) {
 		sta_promote(sta);
 		sta->hold_us = now_us + OPENS_US;

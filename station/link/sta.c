@@ -6,8 +6,14 @@
 
 #include "agent/wire/cause.h"
 
-#define RESPONSE_FIRST_US 100000u	/* probe, authentication, association: the firmware answers, not its application */
-#define RESPONSE_MAX_US 400000u
+#define PROBE_WAIT_US 100000u
+#define PROBE_WAIT_MAX_US 400000u
+/*
+ * What was acknowledged will be answered: a second association request, in the queue of a slow access point behind the first one,
+ * tears down the keys that were agreed meanwhile. Seen with hostapd 2.10 on a loaded machine.
+ */
+#define RESPONSE_WAIT_US 1000000u
+#define RESPONSE_WAIT_MAX_US 2000000u
 #define M1_WAIT_US 5000000u		/* and for each later message; access points repeat theirs after 100 ms, then 1 s */
 #define REFUSED_WAIT_US 1000000u	/* "try again later" without saying when */
 #define REFUSED_WAIT_MAX_US 5000000u
@@ -112,16 +118,18 @@ void sta_enter(struct sta *sta, enum sta_state state, uint64_t now_us)
 	const uint16_t asking = BIT(KIND_PROBE) | BIT(KIND_AUTHENTICATION) | BIT(KIND_ASSOCIATION);
 
 	sta->state = state;
-	sta->wait_us = RESPONSE_FIRST_US;
+	sta->wait_us = state == STA_PROBING ? PROBE_WAIT_US : RESPONSE_WAIT_US;
 	sta->deadline_us = UINT64_MAX;
-	sta->unacked = 0;
 	sta->refused = false;
 	sta->pending &= (uint16_t)~asking;
+	if (BIT(sta->flight.kind) & asking)
+		sta->flight.again = false;	/* answered, though its acknowledgement was lost */
 	switch (state) {
 	case STA_PROBING:
 	case STA_AUTHENTICATING:
 	case STA_ASSOCIATING:
 		sta->pending |= (uint16_t)BIT(kind_of(state));
+		sta->requests = sta->responses = 0;
 		break;
 	case STA_HANDSHAKING:
 		sta->deadline_us = now_us + M1_WAIT_US;
@@ -246,12 +254,29 @@ static int begin_handshake(struct sta *sta, uint64_t now_us)
 	return 0;
 }
 
+/* It has answered a request of ours that we had given up, and with that it has begun its handshake again. */
+static int associated_again(struct sta *sta, struct sta_out *out, uint64_t now_us)
+{
+	bool up = sta_up(sta);
+
+	sta->responses++;
+	if (up)
+		sta_drop_queue(sta);
+	out->event = up ? STA_DOWN : STA_NOTHING;
+	drop_keys(sta);
+	return begin_handshake(sta, now_us);
+}
+
 static int on_association(struct sta *sta, struct mr_rd body, struct sta_out *out, uint64_t now_us)
 {
 	struct ieee80211_association_response r;
 
-	if (sta->state != STA_ASSOCIATING || !ieee80211_association_response_parse(body, &r))
+	if (sta->state < STA_ASSOCIATING || !ieee80211_association_response_parse(body, &r))
 		return 0;
+	if (sta->state > STA_ASSOCIATING)
+		return sta->config.secure && !sta->pmf && r.status == IEEE80211_SUCCESS && sta->responses < sta->requests
+		     ? associated_again(sta, out, now_us) : 0;
+	sta->responses++;
 	if (r.status != IEEE80211_SUCCESS)
 		return refused(sta, comes_back_us(r.status, r.elements), now_us);
 	sta_heard(sta);
@@ -452,10 +477,10 @@ static int state_overdue(struct sta *sta, uint64_t now_us)
 		return handshake_overdue(sta, now_us);
 	if (sta->state == STA_AUTHORIZED)
 		return STA_NOTHING;
-	sta->silent_us += sta->refused ? 0 : sta->step_us;
+	sta->silent_us += sta->refused ? 0 : sta->wait_us;
 	if (sta->silent_us >= sta->config.patience_us)
 		return -gave_up(sta);
-	sta->wait_us = least(2 * sta->wait_us, RESPONSE_MAX_US);
+	sta->wait_us = least(2 * sta->wait_us, sta->state == STA_PROBING ? PROBE_WAIT_MAX_US : RESPONSE_WAIT_MAX_US);
 	sta->pending |= (uint16_t)BIT(kind_of(sta->state));
 	return STA_NOTHING;
 }
@@ -480,8 +505,8 @@ int sta_expire(struct sta *sta, uint64_t now_us)
 		sta->flight.ripe = true;
 	if (now_us >= sta->hold_us)
 		sta->hold_us = UINT64_MAX;
-	if (sta->silent_us >= sta->config.patience_us && sta_up(sta))
-		return -MR_CAUSE_LINK_LOST;
+	if (sta->silent_us >= sta->config.patience_us)
+		return -gave_up(sta);
 	if (now_us >= sta->keepalive_us && !sta->parked) {
 		sta->pending |= BIT(KIND_NULL);
 		sta->keepalive_us = now_us + STA_KEEPALIVE_US;

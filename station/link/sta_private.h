@@ -31,6 +31,7 @@ struct sta_flight {
 	bool ripe;		/* `again_us` has come */
 	bool numbered;		/* sequence and pn are chosen */
 	bool sealed;
+	bool group;		/* to all: nobody acknowledges it */
 	uint16_t sequence;
 	uint64_t pn, again_us;
 };
@@ -57,11 +58,11 @@ struct sta {
 	struct sta_config config;
 	enum sta_state state;
 	uint64_t deadline_us;		/* of the state; UINT64_MAX while its frame is still with us */
-	uint64_t wait_us, step_us;	/* for an answer, doubles; this time (less, when it was not acknowledged) */
+	uint64_t wait_us;		/* for an answer; doubles */
 	uint64_t silent_us;		/* of the device since it answered last */
 	uint64_t hold_us;		/* no data before; the port opens a little after M4 */
 	uint64_t keepalive_us, query_us;
-	uint8_t unacked;		/* asked in this state, and not even acknowledged */
+	uint8_t requests, responses;	/* to associate, with numbers of their own, and what came of them */
 	uint8_t attempts;		/* joined again without having been of use */
 	bool was_up, left, unsupported, refused;	/* refused: told to come back later, which is the deadline */
 	bool parked, told;		/* wanted; what the access point knows */

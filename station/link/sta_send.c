@@ -289,6 +289,7 @@ static void number(struct sta *sta, enum sta_kind kind)
 	f->sealed = to_be_sealed(sta, kind);
 	if (f->sealed)
 		f->pn = ++sta->pairwise.tx_pn;
+	sta->requests = (uint8_t)(sta->requests + (kind == KIND_ASSOCIATION && sta->requests < UINT8_MAX));
 	f->numbered = true;
 }
 
@@ -317,6 +318,7 @@ size_t sta_pull(struct sta *sta, uint8_t frame[static RADIO_FRAME_MAX], bool hol
 	}
 	OPENSSL_cleanse(plain, w.len);
 	f->busy = len > 0;
+	f->group = ieee80211_is_group(frame + 4);
 	*what = ++f->what;
 	sta->counts.sent++;
 	sta->counts.octets += (uint32_t)len;
@@ -324,6 +326,18 @@ size_t sta_pull(struct sta *sta, uint8_t frame[static RADIO_FRAME_MAX], bool hol
 }
 
 /* --- the report --- */
+
+static bool asks(enum sta_kind kind)
+{
+	return kind == KIND_PROBE || kind == KIND_AUTHENTICATION || kind == KIND_ASSOCIATION;
+}
+
+static bool still_asking(const struct sta *sta, enum sta_kind kind)
+{
+	return (kind == KIND_PROBE && sta->state == STA_PROBING) ||
+	       (kind == KIND_AUTHENTICATION && sta->state == STA_AUTHENTICATING) ||
+	       (kind == KIND_ASSOCIATION && sta->state == STA_ASSOCIATING);
+}
 
 static void answer_arrived(struct sta *sta, uint64_t now_us)
 {
@@ -352,6 +366,10 @@ static void arrived(struct sta *sta, enum sta_kind kind, uint64_t now_us)
 		sta->told = sta->parked;
 	if (kind == KIND_LEAVE)
 		sta->left = true;
+	if (asks(kind)) {
+		sta->refused = false;
+		sta->deadline_us = now_us + sta->wait_us;
+	}
 }
 
 static uint64_t pause_us(unsigned tries)
@@ -371,19 +389,19 @@ static void given_up(struct sta *sta, enum sta_kind kind)
 		sta->left = true;
 }
 
-/* An answer is sent as long as the handshake is open, data a while, queries and the rest by their own timers. */
+/* Data is sent for a while, queries by their own timer, the rest until patience is over. */
 static unsigned tries_max(enum sta_kind kind)
 {
 	switch (kind) {
 	case KIND_LEAVE:	return LEAVE_TRIES_MAX;
 	case KIND_EAPOL:
-	case KIND_NULL:		return UINT8_MAX;
+	case KIND_NULL:
+	case KIND_PROBE:
+	case KIND_AUTHENTICATION:
+	case KIND_ASSOCIATION:	return UINT8_MAX;
 	case KIND_DATA:
 	case KIND_SA_RESPONSE:	return TRIES_MAX;
 	case KIND_SA_REQUEST:
-	case KIND_PROBE:
-	case KIND_AUTHENTICATION:
-	case KIND_ASSOCIATION:
 	case KIND_NONE:		break;
 	}
 	return 0;
@@ -396,7 +414,7 @@ static void missed(struct sta *sta, enum sta_kind kind, uint64_t now_us)
 
 	if (tries_max(kind) == 0)
 		return;
-	f->tries = (uint8_t)(f->tries + (f->tries < UINT8_MAX));
+	f->tries = (uint8_t)(f->tries + (f->tries < UINT8_MAX - 1));
 	sta->silent_us += us;
 	if (f->tries >= tries_max(kind)) {
 		given_up(sta, kind);
@@ -408,35 +426,10 @@ static void missed(struct sta *sta, enum sta_kind kind, uint64_t now_us)
 	f->again_us = now_us + us;
 }
 
-static void wait_for_answer(struct sta *sta, bool acked, uint64_t now_us)
-{
-	sta->refused = false;
-	sta->step_us = acked ? sta->wait_us : pause_us(sta->unacked);
-	sta->unacked = acked ? 0 : (uint8_t)(sta->unacked + (sta->unacked < UINT8_MAX));
-	sta->deadline_us = now_us + sta->step_us;
-}
-
-static bool for_one(const struct sta *sta, enum sta_kind kind)
-{
-	return !(kind == KIND_DATA && sta->config.ibss && sta->queue && ieee80211_is_group(sta->queue->dst));
-}
-
-static bool asks(enum sta_kind kind)
-{
-	return kind == KIND_PROBE || kind == KIND_AUTHENTICATION || kind == KIND_ASSOCIATION;
-}
-
-static bool still_asking(const struct sta *sta, enum sta_kind kind)
-{
-	return (kind == KIND_PROBE && sta->state == STA_PROBING) ||
-	       (kind == KIND_AUTHENTICATION && sta->state == STA_AUTHENTICATING) ||
-	       (kind == KIND_ASSOCIATION && sta->state == STA_ASSOCIATING);
-}
-
 /* Never sent: the same again, soon; nobody's silence. */
 static void not_sent(struct sta *sta, enum sta_kind kind, uint64_t now_us)
 {
-	if (asks(kind) || kind == KIND_SA_REQUEST) {
+	if (kind == KIND_SA_REQUEST) {
 		sta->pending |= (uint16_t)BIT(kind);
 		return;
 	}
@@ -457,11 +450,11 @@ void sta_sent(struct sta *sta, uint8_t what, bool acked, unsigned tries, uint64_
 		sta_heard(sta);
 	if (acked && sta->keepalive_us != UINT64_MAX)
 		sta->keepalive_us = now_us + STA_KEEPALIVE_US;
+	if (asks(kind) && !still_asking(sta, kind))
+		return;		/* answered before we knew that it had arrived */
 	if (tries == 0)
 		not_sent(sta, kind, now_us);
-	else if (still_asking(sta, kind))
-		wait_for_answer(sta, acked, now_us);
-	else if (acked || !for_one(sta, kind))
+	else if (acked || f->group)
 		arrived(sta, kind, now_us);
 	else
 		missed(sta, kind, now_us);

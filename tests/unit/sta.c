@@ -260,6 +260,45 @@ static void farewells_of_others_do_not_count(void **state)
 	close_world(&w);
 }
 
+/*
+ * A slow access point has our first association request in its queue when the second one comes. It answers the first, agrees on
+ * keys, then answers the second and throws the keys away.
+ */
+static void an_answer_to_a_request_given_up_begins_the_handshake_again(void **state)
+{
+	static struct air_frame kept[AIR_FRAMES];
+	uint8_t first[RADIO_FRAME_MAX], second[RADIO_FRAME_MAX], what;
+	struct world w;
+	size_t first_len, second_len;
+
+	(void)state;
+	open_world(&w, SECURE, 1);
+	while (sta_state(w.sta) != STA_ASSOCIATING) {
+		sta_to_air(&w);
+		ap_to_air(&w);
+	}
+	first_len = sta_pull(w.sta, first, false, &what, w.now_us);
+	assert_int_equal(first[0], IEEE80211_ASSOCIATION_REQUEST);
+	sta_sent(w.sta, what, true, 1, w.now_us);
+	w.now_us = sta_deadline_us(w.sta);
+	assert_int_equal(sta_expire(w.sta, w.now_us), STA_NOTHING);
+	second_len = sta_pull(w.sta, second, false, &what, w.now_us);
+	assert_int_equal(second[0], IEEE80211_ASSOCIATION_REQUEST);
+	sta_sent(w.sta, what, true, 1, w.now_us);
+	ap_receive(&w.ap, first, first_len, w.now_us);
+	run(&w, w.now_us + 200000);
+	assert_int_equal(w.ups, 1);
+	both_ways(&w);
+	ap_receive(&w.ap, second, second_len, w.now_us);
+	memcpy(kept, w.ap.out, sizeof(kept));
+	run(&w, w.now_us + 500000);
+	assert_true(w.downs == 1 && w.ups == 2);
+	both_ways(&w);
+	hear(&w, kept[0].bytes, kept[0].len);	/* once more is once too often: there was no third request */
+	assert_true(sta_up(w.sta));
+	close_world(&w);
+}
+
 static void refusals_are_told_apart(void **state)
 {
 	static const struct { uint16_t authentication, association, comeback_tu; int over; } cases[] = {
@@ -513,6 +552,7 @@ int main(void)
 		cmocka_unit_test(thrown_out_it_comes_back),
 		cmocka_unit_test(thrown_out_again_and_again_it_is_lost),
 		cmocka_unit_test(farewells_of_others_do_not_count),
+		cmocka_unit_test(an_answer_to_a_request_given_up_begins_the_handshake_again),
 		cmocka_unit_test(refusals_are_told_apart),
 		cmocka_unit_test(what_we_do_not_speak_is_said_at_once),
 		cmocka_unit_test(parked_it_is_silent_and_the_access_point_knows),

@@ -11,7 +11,6 @@
 #include "agent/wire/cause.h"
 #include "station/base/log.h"
 #include "station/base/loop.h"
-#include "station/link/scan.h"
 #include "station/link/sta.h"
 #include "station/link/wpa.h"
 #include "station/radio/adapters.h"
@@ -41,7 +40,6 @@ enum phase { SCANNING, MOVING_DATA, PARKING, AWAY, BACK, LEAVING, DONE };
 static struct hall {
 	struct loop *loop;
 	struct radio *radio;
-	struct scan *scan;
 	struct entropy *entropy;
 	struct loop_timer timer;
 	struct link link[LINKS_MAX];
@@ -186,18 +184,20 @@ static void begin(struct link *l, const struct ieee80211_network *n, uint64_t no
 static void on_received(void *ctx, struct radio *radio, struct mr_rd frame, const struct radio_rx *rx)
 {
 	uint64_t now_us = loop_now_us(hall.loop);
-	const struct ieee80211_network *n;
+	struct ieee80211_network n;
+	bool named;
 
 	(void)ctx;
 	(void)radio;
 	if (rx->freq_mhz != hall.freq_mhz)
 		return;
-	n = scan_heard(hall.scan, frame, rx);
+	named = ieee80211_network_of(frame, rx, &n) && !n.hidden;
 	for (unsigned i = 0; i < hall.count; i++) {
 		struct link *l = &hall.link[i];
 
-		if (!l->sta && n && hall.phase == MOVING_DATA && n->ssid_len == strlen(l->name) && !memcmp(n->ssid, l->name, n->ssid_len))
-			begin(l, n, now_us);
+		if (!l->sta && named && hall.phase == MOVING_DATA && n.ssid_len == strlen(l->name) &&
+		    !memcmp(n.ssid, l->name, n.ssid_len))
+			begin(l, &n, now_us);
 		if (l->sta && !l->over) {
 			int result = sta_receive(l->sta, frame, rx, &hall.out, now_us);
 
@@ -260,12 +260,19 @@ static void on_back(void *ctx, struct radio *radio)
 /* Its name is asked for until it is heard: hidden networks say it only then. */
 static void look_for(struct link *l, uint64_t now_us)
 {
+	struct ieee80211_header h = { .kind = IEEE80211_PROBE_REQUEST, .sequence = hall.sequence };
 	struct radio_tx tx = { .rate_500kbps = 2, .cookie = UINT64_MAX };
 	uint8_t frame[128];
-	size_t len = scan_probe(frame, sizeof(frame), own_mac, &hall.sequence, NULL, (const uint8_t *)l->name, strlen(l->name),
-				hall.freq_mhz);
+	struct mr_wr w = mr_wr_over(frame, sizeof(frame));
 
-	(void)radio_send(hall.radio, mr_rd_over(frame, len), &tx);
+	hall.sequence = (hall.sequence + 1) & 0xfff;
+	memcpy(h.address1, ieee80211_broadcast, 6);
+	memcpy(h.address2, own_mac, 6);
+	memcpy(h.address3, ieee80211_broadcast, 6);
+	ieee80211_header_build(&w, &h);
+	ieee80211_put_ssid(&w, (const uint8_t *)l->name, strlen(l->name));
+	ieee80211_put_rates(&w, hall.freq_mhz);
+	(void)radio_send(hall.radio, mr_wr_written(&w), &tx);
 	l->next_us = now_us + 200000;
 }
 
@@ -370,7 +377,8 @@ static int report(void)
 		const struct sta_counts none = { 0 }, *c = l->sta ? sta_counts(l->sta) : &none;
 
 		printf("%s %u - \"%s\" %s\n", good(l) ? "ok" : "not ok", i + 1, l->name,
-		       l->refused ? "refuses a wrong passphrase, and we say so" : hall.away ? "is joined, moves data, and keeps it while we are away" : "is joined and moves data");
+		       l->refused ? "refuses a wrong passphrase, and we say so"
+		       : hall.away ? "is joined, moves data, and keeps it while we are away" : "is joined and moves data");
 		if (!l->found) {
 			printf("#   %s, up %u, down %u\n", l->sta ? mr_cause_name(-l->over) : "never heard", l->ups, l->downs);
 			bad += !good(l);
@@ -421,7 +429,6 @@ int main(int argc, char **argv)
 	hall.away = strtoul(argv[4], NULL, 10);
 	hall.loop = loop_create_real();
 	hall.entropy = entropy_create_kernel();
-	hall.scan = scan_create(64);
 	if (adapters_open(hall.loop, &log, &name, 1, own_mac, &hall.radio, &count, error, sizeof(error)) != 0) {
 		fprintf(stderr, "links: %s\n", error);
 		return 1;
@@ -436,7 +443,6 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < hall.count; i++)
 		sta_destroy(hall.link[i].sta);
 	radio_close(hall.radio);
-	scan_destroy(hall.scan);
 	entropy_destroy(hall.entropy);
 	loop_destroy(hall.loop);
 	return bad;

@@ -19,6 +19,7 @@
 #include "station/air/air.h"
 #include "station/air/chip_wifi.h"
 #include "station/air/device.h"
+#include "station/air/network.h"
 #include "station/link/ip_stream.h"
 #include "station/link/sta.h"
 #include "station/link/tls.h"
@@ -251,6 +252,7 @@ static void on_up(struct reach *r)
 	static const struct ip_if_events events = { on_output, on_address };
 
 	r->up = true;
+	r->over = 0;
 	r->up_us = loop_now_us(r->f->loop);
 	if (r->net)
 		return;
@@ -285,10 +287,11 @@ static void begin_link(struct reach *r, struct mr_rd frame)
 
 static void on_event(struct reach *r, int event, const struct sta_out *out)
 {
-	if (event < 0) {
+	if (event < 0) {	/* begins anew with the next beacon */
 		r->over = -event;
 		sta_destroy(r->sta);
 		r->sta = NULL;
+		r->seen = r->up = false;
 	} else if (event == STA_UP) {
 		on_up(r);
 	} else if (event == STA_DOWN) {
@@ -432,7 +435,386 @@ static void loss_delays_and_prevents_nothing(void **state)
 	asks_for_its_description(MR_AP_IBSS, 0.15);
 }
 
-int main(void)
+/* --- more of one device --- */
+
+/* Another request over a new connection, and `us` for its answer. */
+static void ask_again(struct reach *r, const char *request, uint64_t us)
+{
+	uint32_t address = 0xc0a80401;
+
+	ip_stream_close(r->stream);
+	tls_destroy(r->tls);
+	r->tls = NULL;
+	r->request = request;
+	r->response_len = 0;
+	memset(r->response, 0, sizeof(r->response));
+	connect_to(r, address);
+	run_for(r->f, us);
+}
+
+#define POST(body, len) "POST /v1/credentials HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n" \
+			"Content-Length: " len "\r\n\r\n" body
+#define JOIN_PLANT POST("ssid=plant&security=wpa2&passphrase=plant+secret&join=1", "55")
+#define NETWORKS "GET /v1/networks HTTP/1.1\r\nHost: a\r\n\r\n"
+#define STATUS "GET /v1/status HTTP/1.1\r\nHost: a\r\n\r\n"
+
+static struct network *plant(struct factory *f, uint16_t freq_mhz, const char *passphrase)
+{
+	struct network_config c = { .x_m = 5, .y_m = 12, .tx_dbm = 20, .seed = 3 };
+	enum loop_side side = loop_enter(f->loop, LOOP_WORLD);
+	struct network *n;
+
+	c.bss = (struct soft_ap_config){ .mac = { 2, 0, 0, 0, 0, 1 }, .ssid = "plant", .ssid_len = 5, .freq_mhz = freq_mhz,
+					 .security = IEEE80211_WPA2_PSK, .stas_max = 100 };
+	assert_true(wpa_psk(passphrase, c.bss.ssid, 5, c.bss.psk));
+	n = network_create(f->air, &c);
+	assert_non_null(n);
+	(void)loop_enter(f->loop, side);
+	return n;
+}
+
+/* Every kind of neighbour there is, where the device can hear them. */
+static size_t neighbours(struct factory *f, struct network **out, size_t max)
+{
+	static const uint16_t channels[] = { 2412, 2437, 2462 };
+	enum loop_side side = loop_enter(f->loop, LOOP_WORLD);
+
+	for (unsigned i = 0; i < max; i++) {
+		struct network_config c;
+
+		network_neighbour(&c, 1, i, channels, 3, 12);
+		c.x_m = 3 + i % 5;
+		c.y_m = 3 + i / 5.0;
+		out[i] = network_create(f->air, &c);
+		assert_non_null(out[i]);
+	}
+	(void)loop_enter(f->loop, side);
+	return max;
+}
+
+static void a_device_looks_around_and_goes_on_serving(void **state)
+{
+	struct device_config c = config_of(7, MR_AP_WPA2);
+	struct network *others[6], *target;
+	struct factory f;
+	struct device *d;
+	struct reach *r;
+
+	(void)state;
+	factory_open(&f, 2, 0);
+	target = plant(&f, 2412, "plant secret");
+	neighbours(&f, others, 6);
+	d = place(&f, &c);
+	r = reach_open(&f, &c, PASSPHRASE);
+	run_for(&f, 3 * SECOND_US);
+	assert_answered(r, &c);
+	ask_again(r, NETWORKS, SECOND_US / 10);
+	assert_non_null(strstr(r->response, "\"networks\":[]"));
+	run_for(&f, 4 * SECOND_US);
+	ask_again(r, NETWORKS, SECOND_US);
+	assert_non_null(strstr(r->response, "\"ssid\":\"plant\""));
+	assert_non_null(strstr(r->response, "\"ssid\":\"Guest\""));
+	assert_non_null(strstr(r->response, "\"security\":\"open\""));
+	assert_non_null(strstr(r->response, "\"security\":\"other\""));
+	assert_null(strstr(r->response, "backstage"));	/* it hides */
+	assert_int_equal(network_joins(target), 0);
+	reach_close(r);
+	device_destroy(d);
+	network_destroy(target);
+	for (size_t i = 0; i < 6; i++)
+		network_destroy(others[i]);
+	factory_close(&f);
+}
+
+static void told_to_join(uint16_t freq_mhz, const char *passphrase, bool refused, const char *how)
+{
+	struct device_config c = config_of(7, MR_AP_WPA2);
+	struct network *target;
+	struct factory f;
+	struct device *d;
+	struct reach *r;
+
+	factory_open(&f, 3, 0);
+	c.five_ghz = freq_mhz > 3000;
+	target = plant(&f, freq_mhz, passphrase);
+	if (refused)
+		assert_true(network_refuse(target, c.agent.mac));
+	d = place(&f, &c);
+	r = reach_open(&f, &c, PASSPHRASE);
+	run_for(&f, 3 * SECOND_US);
+	ask_again(r, JOIN_PLANT, SECOND_US / 10);
+	assert_memory_equal(r->response, "HTTP/1.1 202", 12);
+	run_for(&f, 30 * SECOND_US);
+	assert_true(r->up);
+	ask_again(r, STATUS, SECOND_US);
+	if (!strstr(r->response, how))
+		fail_msg("not %s but %s", how, r->response);
+	assert_int_equal(network_joins(target), strstr(how, "joined") != NULL);
+	assert_int_equal(network_stas(target), 0);	/* it said good-bye */
+	reach_close(r);
+	device_destroy(d);
+	network_destroy(target);
+	factory_close(&f);
+}
+
+static void a_device_that_is_told_to_joins_and_comes_back_to_say_so(void **state)
+{
+	(void)state;
+	told_to_join(2412, "plant secret", false, "\"state\":\"joined\",\"cause\":\"ok\"");
+	told_to_join(HOME_MHZ, "plant secret", false, "\"state\":\"joined\",\"cause\":\"ok\"");
+	told_to_join(5180, "plant secret", false, "\"state\":\"joined\",\"cause\":\"ok\"");
+}
+
+static void a_device_that_cannot_join_says_why(void **state)
+{
+	(void)state;
+	told_to_join(2412, "another secret", false, "\"state\":\"failed\",\"cause\":\"passphrase-refused\"");
+	told_to_join(2412, "plant secret", true, "\"state\":\"failed\",\"cause\":\"association-refused\"");
+	told_to_join(2484, "plant secret", false, "\"state\":\"failed\",\"cause\":\"network-not-seen\"");
+}
+
+static void another_passphrase_is_not_let_in(void **state)
+{
+	struct device_config c = config_of(7, MR_AP_WPA2);
+	struct factory f;
+	struct device *d;
+	struct reach *r;
+
+	(void)state;
+	factory_open(&f, 4, 0);
+	d = place(&f, &c);
+	r = reach_open(&f, &c, "not this passphrase");
+	run_for(&f, 20 * SECOND_US);
+	assert_int_equal(r->over, MR_CAUSE_PASSPHRASE_REFUSED);
+	assert_true(r->response_len == 0 && !r->net);
+	reach_close(r);
+	device_destroy(d);
+	factory_close(&f);
+}
+
+/* The answer to what costs the core a lot comes when the core is done, and the next one waits for it. */
+static void answers_leave_when_the_core_is_done(void **state)
+{
+	uint64_t took_us[2];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct device_config c = config_of(7, MR_AP_TLS);
+		struct factory f;
+		struct device *d;
+		struct reach *r;
+
+		factory_open(&f, 5, 0);
+		c.chip = i == 0 ? "cortex-m4" : "instant";
+		d = place(&f, &c);
+		r = reach_open(&f, &c, PASSPHRASE);
+		run_for(&f, 5 * SECOND_US);
+		assert_answered(r, &c);
+		took_us[i] = r->answered_us - r->up_us;
+		reach_close(r);
+		device_destroy(d);
+		factory_close(&f);
+	}
+	/* 18.9 M instructions of a handshake and 10 M for key and certificate, at 1.77 cycles each and 64 MHz. */
+	assert_in_range(took_us[0] - took_us[1], 780000, 830000);
+}
+
+static void a_second_connection_is_refused_while_the_first_is_at_work(void **state)
+{
+	static const struct ip_stream_events events = { on_connected, on_stream, NULL, on_closed };
+	struct device_config c = config_of(7, MR_AP_WPA2);
+	struct reach *r, other = { 0 };
+	struct factory f;
+	struct device *d;
+
+	(void)state;
+	factory_open(&f, 6, 0);
+	d = place(&f, &c);
+	r = reach_open(&f, &c, PASSPHRASE);
+	run_for(&f, 3 * SECOND_US);
+	assert_answered(r, &c);
+	ask_again(r, "GET /v1/device HT", SECOND_US / 10);	/* half a request */
+	other.f = &f;
+	other.request = GET;
+	other.stream = ip_connect(r->net, 0xc0a80401, 80, &events, &other);
+	run_for(&f, SECOND_US);
+	assert_memory_equal(other.response, "HTTP/1.1 503", 12);
+	assert_true(other.closed);
+	ip_stream_close(other.stream);
+	assert_int_equal(ip_stream_write(r->stream, "TP/1.1\r\nHost: a\r\n\r\n", 20), 20);
+	run_for(&f, SECOND_US);
+	assert_answered(r, &c);
+	memset(&other, 0, sizeof(other));	/* now the first one is idle, and gives way */
+	other.f = &f;
+	other.request = GET;
+	other.stream = ip_connect(r->net, 0xc0a80401, 80, &events, &other);
+	run_for(&f, SECOND_US);
+	assert_answered(&other, &c);
+	assert_true(r->closed);
+	ip_stream_close(other.stream);
+	reach_close(r);
+	device_destroy(d);
+	factory_close(&f);
+}
+
+/* --- faults --- */
+
+static void thrown_out_once_the_station_comes_back(void **state)
+{
+	struct device_config c = config_of(7, MR_AP_WPA2);
+	struct factory f;
+	struct device *d;
+	struct reach *r;
+
+	(void)state;
+	factory_open(&f, 7, 0);
+	c.fault = DEVICE_FAULT_AP_DEAUTH;
+	c.fault_delay_us = 2 * SECOND_US;
+	d = place(&f, &c);
+	r = reach_open(&f, &c, PASSPHRASE);
+	run_for(&f, 2 * SECOND_US);
+	assert_true(r->up && r->downs == 0);
+	run_for(&f, 3 * SECOND_US);
+	assert_true(r->up && r->downs == 1);
+	r->response_len = 0;
+	ask(r);					/* over the same connection: TCP has not noticed */
+	run_for(&f, 2 * SECOND_US);
+	assert_answered(r, &c);
+	reach_close(r);
+	device_destroy(d);
+	factory_close(&f);
+}
+
+static void a_device_without_power_is_silent_and_starts_anew(void **state)
+{
+	struct device_config c = config_of(7, MR_AP_TLS);
+	struct factory f;
+	struct device *d;
+	struct reach *r;
+
+	(void)state;
+	factory_open(&f, 8, 0);
+	c.fault = DEVICE_FAULT_POWER_CUT;
+	c.fault_delay_us = 500000;		/* in the middle of the TLS handshake */
+	c.off_us = 20 * SECOND_US;
+	c.chip = "cortex-m4";
+	d = place(&f, &c);
+	r = reach_open(&f, &c, PASSPHRASE);
+	run_for(&f, 10 * SECOND_US);
+	assert_false(device_powered(d));
+	assert_int_equal(r->response_len, 0);
+	run_for(&f, 15 * SECOND_US);
+	assert_true(device_powered(d));
+	ask_again(r, GET, 5 * SECOND_US);
+	assert_answered(r, &c);
+	reach_close(r);
+	device_destroy(d);
+	factory_close(&f);
+}
+
+/* --- many --- */
+
+static void sixty_at_once(uint64_t seed, FILE *pcap)
+{
+	static const enum mr_ap_method methods[] = { MR_AP_WPA2, MR_AP_PIN, MR_AP_IBSS, MR_AP_TLS };
+	struct device_config c[60];
+	struct device *d[60];
+	struct reach *r[60];
+	struct factory f;
+
+	factory_open(&f, seed, 0);
+	if (pcap)
+		assert_int_equal(air_capture(f.air, pcap, 0), 0);
+	for (uint8_t i = 0; i < 60; i++) {
+		c[i] = config_of(i, methods[i % 4]);
+		c[i].agent.ap.freq_mhz = HOME_MHZ;
+		d[i] = place(&f, &c[i]);
+		r[i] = reach_open(&f, &c[i], PASSPHRASE);
+	}
+	run_for(&f, 60 * SECOND_US);
+	for (size_t i = 0; i < 60; i++) {
+		assert_answered(r[i], &c[i]);
+		reach_close(r[i]);
+		device_destroy(d[i]);
+	}
+	factory_close(&f);
+}
+
+static void sixty_devices_answer_on_one_channel(void **state)
+{
+	(void)state;
+	sixty_at_once(10, NULL);
+}
+
+/* What a process of its own, at addresses of its own, puts on the air: main below. */
+static void hash_of_a_process(uint64_t seed, uint8_t out[static 32])
+{
+	char path[] = "/tmp/millrace-air-XXXXXX", number[24];
+	uint8_t octets[4096];
+	EVP_MD_CTX *hash = EVP_MD_CTX_new();
+	FILE *pcap = fdopen(mkstemp(path), "rb");
+	size_t n, total = 0;
+	int status;
+	pid_t child;
+
+	assert_true(pcap && hash);
+	snprintf(number, sizeof(number), "%llu", (unsigned long long)seed);
+	child = fork();
+	if (child == 0) {
+		execl("/proc/self/exe", "chip_wifi", number, path, (char *)NULL);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(unlink(path), 0);
+	EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
+	for (; (n = fread(octets, 1, sizeof(octets), pcap)) > 0; total += n)
+		EVP_DigestUpdate(hash, octets, n);
+	EVP_DigestFinal_ex(hash, out, NULL);
+	EVP_MD_CTX_free(hash);
+	fclose(pcap);
+	assert_true(total > 1000000);
+}
+
+static void a_seed_puts_the_same_octets_on_the_air_in_two_processes(void **state)
+{
+	uint8_t a[32], b[32], c[32];
+
+	(void)state;
+	hash_of_a_process(11, a);
+	hash_of_a_process(11, b);
+	hash_of_a_process(12, c);
+	assert_memory_equal(a, b, 32);
+	assert_memory_not_equal(a, c, 32);
+}
+
+static void without_an_interface_left_a_device_refuses(void **state)
+{
+	struct device_config c = config_of(7, MR_AP_WPA2);
+	static const struct ip_if_events events = { 0 };
+	struct ip_if *taken[IP_IFS_MAX];
+	struct factory f;
+	struct device *d;
+	struct reach *r;
+
+	(void)state;
+	factory_open(&f, 13, 0);
+	for (size_t i = 0; i < IP_IFS_MAX; i++)
+		assert_non_null(taken[i] = ip_if_create(f.ip, station_key, &events, NULL));
+	d = place(&f, &c);
+	r = reach_open(&f, &c, PASSPHRASE);
+	run_for(&f, 5 * SECOND_US);
+	assert_int_equal(r->over, MR_CAUSE_ASSOCIATION_REFUSED);
+	ip_if_destroy(taken[0]);
+	ip_if_destroy(taken[1]);
+	run_for(&f, 5 * SECOND_US);
+	assert_answered(r, &c);
+	reach_close(r);
+	device_destroy(d);
+	factory_close(&f);
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_device_is_asked_over_wpa2),
@@ -440,7 +822,24 @@ int main(void)
 		cmocka_unit_test(a_device_is_asked_over_an_ad_hoc_network),
 		cmocka_unit_test(a_device_is_asked_over_tls),
 		cmocka_unit_test(loss_delays_and_prevents_nothing),
+		cmocka_unit_test(a_device_looks_around_and_goes_on_serving),
+		cmocka_unit_test(a_device_that_is_told_to_joins_and_comes_back_to_say_so),
+		cmocka_unit_test(a_device_that_cannot_join_says_why),
+		cmocka_unit_test(another_passphrase_is_not_let_in),
+		cmocka_unit_test(answers_leave_when_the_core_is_done),
+		cmocka_unit_test(a_second_connection_is_refused_while_the_first_is_at_work),
+		cmocka_unit_test(thrown_out_once_the_station_comes_back),
+		cmocka_unit_test(a_device_without_power_is_silent_and_starts_anew),
+		cmocka_unit_test(sixty_devices_answer_on_one_channel),
+		cmocka_unit_test(a_seed_puts_the_same_octets_on_the_air_in_two_processes),
+		cmocka_unit_test(without_an_interface_left_a_device_refuses),
 	};
 
+	if (argc == 3) {
+		FILE *pcap = fopen(argv[2], "wb");
+
+		sixty_at_once(strtoull(argv[1], NULL, 0), pcap);
+		return pcap && fclose(pcap) == 0 ? 0 : 1;
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,7 +17,8 @@
 #define LEASE_S 7200u
 #define IF_IDLE_US 10000000u
 #define DWELL_US 120000u		/* active scan: ESP-IDF's default is up to 120 ms a channel */
-#define FOUND_MAX 32u
+#define FOUND_MAX 64u		/* networks that a scan keeps, the strongest; 8 more at a time */
+#define FOUND_STEP 8u
 #define LIST_GOOD_US 30000000u		/* a scan list this old still tells where a network is */
 #define FINDS_MAX 2u			/* looks around so often for the network to join */
 #define TRIES_MAX 3u			/* associations, over all access points of that name */
@@ -62,8 +63,8 @@ struct chip_wifi {
 	bool scan_due;			/* ordered, and the radio is still in use */
 	size_t channel;			/* index into channels[] while it looks around */
 	uint64_t dwell_us;		/* end of this channel; UINT64_MAX: on the way to it */
-	struct ieee80211_network *found;	/* FOUND_MAX of them, strongest first once it is over */
-	size_t found_count;
+	struct ieee80211_network *found;	/* strongest first */
+	size_t found_count, found_room;
 	uint64_t found_us;		/* when the list was finished; 0: never */
 
 	struct chip_wifi_choice choice;
@@ -276,17 +277,12 @@ static void look_at(struct chip_wifi *w, size_t channel)
 	go_to(w, channels[channel]);
 }
 
-static bool begin_looking(struct chip_wifi *w, enum mode mode)
+static void begin_looking(struct chip_wifi *w, enum mode mode)
 {
-	if (!w->found)
-		w->found = calloc(FOUND_MAX, sizeof(*w->found));
-	if (!w->found)
-		return false;
 	w->found_count = 0;
 	w->mode = mode;
 	air_skip_beacons(w->config.node, false);
 	look_at(w, 0);
-	return true;
 }
 
 /* 11.1.4.3.2: on arrival, asks all, or those of the name that is looked for. */
@@ -310,6 +306,28 @@ static bool stronger(const struct ieee80211_network *a, const struct ieee80211_n
 	return a->rssi_dbm != b->rssi_dbm ? a->rssi_dbm > b->rssi_dbm : memcmp(a->bssid, b->bssid, 6) < 0;
 }
 
+static bool has_room_for_one(struct chip_wifi *w)
+{
+	struct ieee80211_network *found;
+
+	if (w->found_count < w->found_room || w->found_room == FOUND_MAX)
+		return true;
+	found = realloc(w->found, (w->found_room + FOUND_STEP) * sizeof(*found));
+	if (!found)
+		return false;
+	w->found = found;
+	w->found_room += FOUND_STEP;
+	return true;
+}
+
+static void forget_list(struct chip_wifi *w)
+{
+	free(w->found);
+	w->found = NULL;
+	w->found_count = w->found_room = 0;
+	w->found_us = 0;
+}
+
 /* The list is kept in order; when it is full the weakest goes. One that hides gets its name from a probe response. */
 static void note(struct chip_wifi *w, const struct ieee80211_network *n)
 {
@@ -330,7 +348,7 @@ static void note(struct chip_wifi *w, const struct ieee80211_network *n)
 	}
 	for (i = w->found_count; i > 0 && stronger(&kept, &w->found[i - 1]); i--)
 		;
-	if (i == FOUND_MAX)
+	if (i == FOUND_MAX || !has_room_for_one(w))
 		return;
 	if (w->found_count == FOUND_MAX)
 		w->found_count--;
@@ -494,7 +512,7 @@ static void sta_receives(struct chip_wifi *w, struct mr_rd frame, const struct r
 
 void chip_wifi_join(struct chip_wifi *w, const struct chip_wifi_choice *choice)
 {
-	chip_wifi_leave(w);
+	drop_sta(w);
 	w->choice = *choice;
 	w->join = (struct mr_join){ .state = MR_JOIN_JOINING };
 	w->finds = w->tries = 0;
@@ -510,8 +528,8 @@ void chip_wifi_join(struct chip_wifi *w, const struct chip_wifi_choice *choice)
 	if (w->found_us != 0 && now_of(w) - w->found_us < LIST_GOOD_US && candidate(w, 0)) {
 		air_skip_beacons(w->config.node, false);
 		try_next(w);
-	} else if (!begin_looking(w, MODE_FINDING)) {
-		fail(w, MR_CAUSE_JOIN_FAILED);
+	} else {
+		begin_looking(w, MODE_FINDING);
 	}
 	rearm(w);
 }
@@ -532,11 +550,14 @@ void chip_wifi_leave(struct chip_wifi *w)
 		}
 	}
 	drop_sta(w);
+	free(w->out);
+	w->out = NULL;
 	w->mode = MODE_NONE;
 	w->dwell_us = UINT64_MAX;
 	w->join = (struct mr_join){ .state = MR_JOIN_IDLE };
 	mr_wipe(w->psk, sizeof(w->psk));
 	mr_wipe(&w->choice, sizeof(w->choice));
+	forget_list(w);
 	air_skip_beacons(w->config.node, true);
 	rearm(w);
 	w->config.changed(w->config.ctx);
@@ -555,7 +576,7 @@ static void end_looking(struct chip_wifi *w)
 	w->mode = MODE_NONE;
 	if (mode == MODE_FINDING) {
 		if (!candidate(w, 0) && ++w->finds < FINDS_MAX)
-			(void)begin_looking(w, MODE_FINDING);
+			begin_looking(w, MODE_FINDING);
 		else
 			try_next(w);
 		return;
@@ -586,7 +607,7 @@ void chip_wifi_scan(struct chip_wifi *w)
 	w->scan_due = false;
 	if (w->mode != MODE_NONE)
 		return;
-	(void)begin_looking(w, MODE_SCANNING);
+	begin_looking(w, MODE_SCANNING);
 	rearm(w);
 }
 
@@ -635,7 +656,7 @@ void chip_wifi_receive(struct chip_wifi *w, struct mr_rd frame, const struct rad
 		break;
 	case MODE_SCANNING:
 	case MODE_FINDING:
-		if (ieee80211_network_of(frame, rx, &n) && n.freq_mhz == rx->freq_mhz)
+		if (ieee80211_network_of(frame, rx, &n) && n.freq_mhz == rx->freq_mhz && (w->mode == MODE_SCANNING || fits(w, &n)))
 			note(w, &n);
 		break;
 	case MODE_JOINING:
@@ -733,12 +754,9 @@ void chip_wifi_power_off(struct chip_wifi *w)
 	drop_sta(w);
 	mr_wipe(w->psk, sizeof(w->psk));
 	mr_wipe(&w->choice, sizeof(w->choice));
+	forget_list(w);
 	free(w->out);
-	free(w->found);
 	w->out = NULL;
-	w->found = NULL;
-	w->found_count = 0;
-	w->found_us = 0;
 	w->mode = MODE_NONE;
 	w->scan_due = false;
 	w->join = (struct mr_join){ .state = MR_JOIN_IDLE };

@@ -21,7 +21,7 @@
 #define FOUND_STEP 8u
 #define LIST_GOOD_US 30000000u		/* a scan list this old still tells where a network is */
 #define FINDS_MAX 2u			/* looks around so often for the network to join */
-#define TRIES_MAX 3u			/* associations, over all access points of that name */
+#define TRY_FOR_US 15000000u		/* associates again so long after silence; SDKs leave the number of tries to the application */
 #define PATIENCE_US 2000000u
 #define DATA_RATE 48u
 #define BASIC_RATE_24 2u
@@ -74,6 +74,7 @@ struct chip_wifi {
 	bool in_air;			/* a frame of the STA */
 	uint8_t psk[32];
 	unsigned finds, tries;
+	uint64_t until_us;		/* no try begins after it */
 	uint16_t sequence;
 };
 
@@ -466,7 +467,7 @@ static void try_next(struct chip_wifi *w)
 static void on_sta_over(struct chip_wifi *w, int cause)
 {
 	drop_sta(w);
-	if (w->mode == MODE_JOINING && w->tries < TRIES_MAX &&
+	if (w->mode == MODE_JOINING && now_of(w) < w->until_us &&
 	    (cause == MR_CAUSE_NO_ANSWER || cause == MR_CAUSE_HANDSHAKE_TIMEOUT || cause == MR_CAUSE_LINK_LOST))
 		try_next(w);
 	else
@@ -516,6 +517,7 @@ void chip_wifi_join(struct chip_wifi *w, const struct chip_wifi_choice *choice)
 	w->choice = *choice;
 	w->join = (struct mr_join){ .state = MR_JOIN_JOINING };
 	w->finds = w->tries = 0;
+	w->until_us = now_of(w) + TRY_FOR_US;
 	w->scan_due = false;
 	if (choice->security != MR_SECURITY_OPEN && choice->security != MR_SECURITY_WPA2) {
 		fail(w, MR_CAUSE_UNSUPPORTED);

@@ -9,6 +9,8 @@
 #define DTIM_PERIOD 2u
 #define INACTIVITY_US (300 * UINT64_C(1000000))
 #define MAC_RETRIES 7u
+#define PROBE_RETRIES 1u
+#define PROBES_MAX 8u
 #define PUBLIC_ELEMENTS_MAX 400
 
 /* --- what beacons say --- */
@@ -112,7 +114,7 @@ bool soft_ap_transmit(struct soft_ap *ap, const struct mr_wr *frame, uint8_t rat
 		return false;
 	mr_wr_le16(&control, (uint16_t)(ap->sequence << 4));	/* not covered by CCMP's additional data */
 	ap->sequence = (ap->sequence + 1) & 0xfff;
-	tx.retries = ieee80211_is_group(frame->buf + 4) ? 0 : MAC_RETRIES;
+	tx.retries = ieee80211_is_group(frame->buf + 4) ? 0 : cookie == COOKIE_PROBE ? PROBE_RETRIES : MAC_RETRIES;
 	return ap->events.send(ap->events.ctx, mr_wr_written(frame), &tx);
 }
 
@@ -138,7 +140,10 @@ static void beacon(struct soft_ap *ap, uint64_t now_us)
 		soft_ap_release_group(ap);
 }
 
-/* 11.1.4.3.4: to those who ask for any network, unless this one hides, and to those who ask for it. */
+/*
+ * 11.1.4.3.4: to those who ask for any network, unless this one hides, and to those who ask for it. Last in the queue, repeated once
+ * and not many at a time: who looks around is on another channel soon, and frames that nobody acknowledges would stop all else.
+ */
 static void on_probe_request(struct soft_ap *ap, const struct ieee80211_header *h, struct mr_rd body, uint64_t now_us)
 {
 	uint8_t buf[SOFT_AP_FRAME_MAX];
@@ -149,11 +154,11 @@ static void on_probe_request(struct soft_ap *ap, const struct ieee80211_header *
 	if (!ieee80211_elements_parse(body, &e) || !e.ssid.at)
 		return;
 	named = e.ssid.left == ap->config.ssid_len && mr_equal(e.ssid.at, ap->config.ssid, e.ssid.left);
-	if (!named && (e.ssid.left > 0 || ap->config.hidden))
+	if ((!named && (e.ssid.left > 0 || ap->config.hidden)) || ap->probes_wait >= PROBES_MAX)
 		return;
 	w = soft_ap_begin(ap, buf, IEEE80211_PROBE_RESPONSE, h->address2);
 	put_description(ap, &w, false, now_us);
-	(void)soft_ap_transmit(ap, &w, soft_ap_basic_rate(ap), RADIO_NORMAL, COOKIE_OTHER);
+	ap->probes_wait += soft_ap_transmit(ap, &w, soft_ap_basic_rate(ap), RADIO_BULK, COOKIE_PROBE);
 }
 
 /* --- in --- */
@@ -244,6 +249,9 @@ void soft_ap_sent(struct soft_ap *ap, uint64_t cookie, bool acked, uint64_t now_
 	switch (cookie & 0xff) {
 	case COOKIE_BEACON:
 		ap->beacon_waits = false;
+		return;
+	case COOKIE_PROBE:
+		ap->probes_wait -= ap->probes_wait > 0;
 		return;
 	case COOKIE_DATA:
 		for (struct soft_ap_sta *sta = ap->stas; sta; sta = sta->next)

@@ -61,13 +61,14 @@ struct soft_ap {
 	uint64_t stas_us;		/* nothing is due of any STA before */
 	uint8_t dtim_count;
 	bool beacon_waits;
+	unsigned probes_wait;		/* probe responses that were not reported yet */
 	struct soft_ap_counters counters;
 };
 
 /* soft_ap.c */
 #define SOFT_AP_RATE_6M 12u
 #define SOFT_AP_RATE_FIRST 2u	/* index of rates[] */
-enum { COOKIE_OTHER, COOKIE_BEACON, COOKIE_DATA };
+enum { COOKIE_OTHER, COOKIE_BEACON, COOKIE_DATA, COOKIE_PROBE };
 /* Begins a management frame; `buf` has SOFT_AP_FRAME_MAX octets. */
 struct mr_wr soft_ap_begin(struct soft_ap *ap, uint8_t *buf, enum ieee80211_kind kind, const uint8_t da[static 6]);
 /* `cookie`: COOKIE_... in its low octet, the AID above. false: it was not taken. */

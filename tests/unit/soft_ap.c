@@ -450,6 +450,33 @@ static void a_hidden_network_answers_only_those_who_know_its_name(void **state)
 	bss_end(b);
 }
 
+static void a_crowd_that_looks_around_stops_nothing_else(void **state)
+{
+	struct soft_ap_config c = config_of(IEEE80211_OPEN);
+	struct bss *b = bss_make(&c);
+	struct peer p = peer_of(b);
+	size_t answers;
+
+	(void)state;
+	for (unsigned i = 0; i < 50; i++) {
+		uint8_t buf[RADIO_FRAME_MAX];
+		struct mr_wr w = begin(&p, buf, IEEE80211_PROBE_REQUEST, 0);
+
+		memset(buf + 4, 0xff, 6);
+		ieee80211_put_ssid(&w, NULL, 0);
+		say(&p, &w);
+	}
+	answers = b->count;
+	assert_in_range(answers, 1, 10);
+	assert_true(b->frames[0].tx.priority == RADIO_BULK && b->frames[0].tx.retries <= 1);
+	say_data(&p, 0x0800, "x", 1, false);
+	assert_true(b->count == answers + 1 && b->frames[answers].tx.priority < RADIO_BULK);
+	report_all(b, false);
+	probe(b, "");
+	assert_int_equal(b->count, 1);
+	bss_end(b);
+}
+
 /* --- coming in --- */
 
 static void an_open_network_passes_msdus_both_ways(void **state)
@@ -1052,6 +1079,7 @@ int main(void)
 		cmocka_unit_test(beacons_keep_their_interval_and_say_what_the_network_is),
 		cmocka_unit_test(a_beacon_that_still_waits_is_not_doubled),
 		cmocka_unit_test(a_hidden_network_answers_only_those_who_know_its_name),
+		cmocka_unit_test(a_crowd_that_looks_around_stops_nothing_else),
 		cmocka_unit_test(an_open_network_passes_msdus_both_ways),
 		cmocka_unit_test(what_the_mac_repeats_is_taken_once),
 		cmocka_unit_test(wpa2_seals_both_ways_and_believes_nothing_else),

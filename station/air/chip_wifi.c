@@ -1,5 +1,6 @@
 #include "station/air/chip_wifi.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +48,8 @@ enum mode {
 
 struct chip_wifi {
 	struct chip_wifi_config config;
-	struct entropy *entropy;
+	struct entropy *entropy;	/* while it is used: ten thousand of them would cost memory */
+	unsigned drawn;			/* generators so far, each with a label of its own */
 	struct loop_timer timer;
 	uint16_t freq_mhz;		/* where the radio is; 0: on its way, or nowhere */
 	uint16_t home_mhz;		/* of the access point */
@@ -90,6 +92,23 @@ static void rearm(struct chip_wifi *w)
 		at_us = sta_deadline_us(w->sta);
 	if (w->timer.at_us != at_us || w->timer.slot == 0)
 		loop_at(w->config.loop, &w->timer, at_us);
+}
+
+static bool have_entropy(struct chip_wifi *w)
+{
+	char label[24];
+
+	if (w->entropy)
+		return true;
+	snprintf(label, sizeof(label), "wifi %u", w->drawn++);
+	w->entropy = entropy_create_seeded(w->config.seed, label);
+	return w->entropy != NULL;
+}
+
+static void drop_entropy(struct chip_wifi *w)
+{
+	entropy_destroy(w->entropy);
+	w->entropy = NULL;
 }
 
 /* The radio has somewhere to go. */
@@ -239,7 +258,7 @@ void chip_wifi_access_point_up(struct chip_wifi *w, const struct mr_access_point
 	c.security = w->wpa2 ? IEEE80211_WPA2_PSK : IEEE80211_OPEN;
 	memcpy(c.mac, w->config.mac, 6);
 	memcpy(c.ssid, ap->ssid, ap->ssid_len);
-	if (!w->wpa2 || make_psk(ap->passphrase, c.ssid, c.ssid_len, c.psk))
+	if (have_entropy(w) && (!w->wpa2 || make_psk(ap->passphrase, c.ssid, c.ssid_len, c.psk)))
 		w->ap = soft_ap_create(&c, &events, w->entropy, now_of(w));
 	mr_wipe(&c, sizeof(c));
 	if (!w->ap)
@@ -258,6 +277,7 @@ void chip_wifi_access_point_down(struct chip_wifi *w)
 	soft_ap_destroy(w->ap);
 	w->ap = NULL;
 	drop_net(w);
+	drop_entropy(w);
 	rearm(w);
 	w->config.changed(w->config.ctx);
 }
@@ -523,7 +543,8 @@ void chip_wifi_join(struct chip_wifi *w, const struct chip_wifi_choice *choice)
 		fail(w, MR_CAUSE_UNSUPPORTED);
 		return;
 	}
-	if (choice->security == MR_SECURITY_WPA2 && !make_psk(choice->passphrase, choice->ssid, choice->ssid_len, w->psk)) {
+	if (!have_entropy(w) || (choice->security == MR_SECURITY_WPA2 &&
+				 !make_psk(choice->passphrase, choice->ssid, choice->ssid_len, w->psk))) {
 		fail(w, MR_CAUSE_JOIN_FAILED);
 		return;
 	}
@@ -741,11 +762,7 @@ struct chip_wifi *chip_wifi_create(const struct chip_wifi_config *config)
 	w->config = *config;
 	w->timer = (struct loop_timer){ .fn = on_timer, .ctx = w, .at_us = LOOP_NEVER };
 	w->idle_us = w->dwell_us = UINT64_MAX;
-	w->entropy = entropy_create_seeded(config->seed, "wifi");
-	if (w->entropy)
-		return w;
-	free(w);
-	return NULL;
+	return w;
 }
 
 void chip_wifi_power_off(struct chip_wifi *w)
@@ -754,6 +771,7 @@ void chip_wifi_power_off(struct chip_wifi *w)
 	soft_ap_destroy(w->ap);
 	w->ap = NULL;
 	drop_sta(w);
+	drop_entropy(w);
 	mr_wipe(w->psk, sizeof(w->psk));
 	mr_wipe(&w->choice, sizeof(w->choice));
 	forget_list(w);
@@ -774,6 +792,5 @@ void chip_wifi_destroy(struct chip_wifi *w)
 	if (!w)
 		return;
 	chip_wifi_power_off(w);
-	entropy_destroy(w->entropy);
 	free(w);
 }

@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <malloc.h>
 #include <openssl/evp.h>
 
 #include "agent/wire/cause.h"
+#include "agent/wire/frame.h"
 #include "station/air/air.h"
 #include "station/air/chip_wifi.h"
 #include "station/air/device.h"
@@ -357,7 +359,7 @@ static struct reach *reach_open(struct factory *f, const struct device_config *d
 	r->timer = (struct loop_timer){ .fn = on_timer, .ctx = r, .at_us = LOOP_NEVER };
 	r->node = air_add_node(f->air, &node);
 	assert_non_null(r->node);
-	assert_int_equal(air_tune(r->node, HOME_MHZ), 0);
+	assert_int_equal(air_tune(r->node, d->agent.channel_count ? d->agent.channels[0] : HOME_MHZ), 0);
 	return r;
 }
 
@@ -490,6 +492,62 @@ static size_t neighbours(struct factory *f, struct network **out, size_t max)
 	}
 	(void)loop_enter(f->loop, side);
 	return max;
+}
+
+struct list {
+	struct ieee80211_network heard[64];
+	size_t count;
+};
+
+static void on_beacon(void *ctx, struct mr_rd frame, const struct radio_rx *rx)
+{
+	struct list *l = ctx;
+	struct ieee80211_network n;
+
+	if (!ieee80211_network_of(frame, rx, &n))
+		return;
+	for (size_t i = 0; i < l->count; i++)
+		if (memcmp(l->heard[i].bssid, n.bssid, 6) == 0)
+			return;
+	assert_true(l->count < 64);
+	l->heard[l->count++] = n;
+}
+
+static void neighbours_are_of_every_kind(void **state)
+{
+	static const uint16_t channels[] = { 2412, 2437, 2462 };
+	struct network *others[36];
+	unsigned securities = 0, hidden = 0, ibss = 0, odd = 0;
+	struct list list = { 0 };
+	struct factory f;
+
+	(void)state;
+	factory_open(&f, 15, 0);
+	neighbours(&f, others, 36);
+	for (size_t i = 0; i < 3; i++) {
+		struct air_node_config node = { .mac = { 2, 0, 0, 0, 1, (uint8_t)i }, .x_m = 5, .y_m = 5, .tx_dbm = 17, .ctx = &list,
+						.received = on_beacon };
+
+		assert_int_equal(air_tune(air_add_node(f.air, &node), channels[i]), 0);
+	}
+	run_for(&f, 2 * SECOND_US);
+	assert_int_equal(list.count, 36);
+	for (size_t i = 0; i < list.count; i++) {
+		const struct ieee80211_network *n = &list.heard[i];
+		bool plain = true;
+
+		securities |= 1u << n->security;
+		hidden += n->hidden;
+		ibss += n->ibss;
+		for (size_t k = 0; k < n->ssid_len; k++)
+			plain = plain && n->ssid[k] >= 0x20 && n->ssid[k] < 0x7f;
+		odd += !plain;
+	}
+	assert_int_equal(securities, 0xff);	/* all but "other" */
+	assert_true(hidden >= 2 && ibss >= 2 && odd >= 6);
+	for (size_t i = 0; i < 36; i++)
+		network_destroy(others[i]);
+	factory_close(&f);
 }
 
 static void a_device_looks_around_and_goes_on_serving(void **state)
@@ -657,6 +715,75 @@ static void a_second_connection_is_refused_while_the_first_is_at_work(void **sta
 	factory_close(&f);
 }
 
+/* --- action frames beside it --- */
+
+struct caller {
+	struct air_node *node;
+	unsigned hellos;
+};
+
+static void on_hello(void *ctx, struct mr_rd frame, const struct radio_rx *rx)
+{
+	struct mr_frame f;
+
+	(void)rx;
+	((struct caller *)ctx)->hellos += mr_frame_parse(frame, &f) && f.type == MR_HELLO;
+}
+
+static void call(struct caller *c, const struct device *d)
+{
+	struct mr_frame f = { .type = MR_CALL };
+	uint8_t buf[128], call_key[32], tag[8];
+	struct mr_wr w = mr_wr_over(buf, sizeof(buf));
+	struct radio_tx tx = { .rate_500kbps = 12, .priority = RADIO_NORMAL };
+
+	mr_batch_keys(batch_key, call_key, tag);
+	memset(f.header.receiver, 0xff, 6);
+	memcpy(f.header.sender, (uint8_t[]){ 2, 0, 0, 0, 0, 9 }, 6);
+	memcpy(f.call.batch_tag, tag, 8);
+	memcpy(f.call.station_id, device_agent(d)->station_id, 8);
+	f.call.counter = 1;
+	f.call.flags = MR_CALL_PRESENT | MR_CALL_INVENTORY;
+	f.call.slots = 1;
+	f.call.slot_us = 400;
+	assert_true(mr_frame_build(&w, &f, call_key));
+	assert_int_equal(air_send(c->node, mr_wr_written(&w), &tx), 0);
+}
+
+static void a_device_with_a_channel_plan_answers_calls_beside_its_access_point(void **state)
+{
+	static const uint16_t plan[] = { 2462 };
+	struct device_config c = config_of(7, MR_AP_WPA2);
+	struct air_node_config node = { .mac = { 2, 0, 0, 0, 0, 9 }, .x_m = 2, .y_m = 2, .tx_dbm = 17, .acknowledges = true,
+					.received = on_hello };
+	struct caller caller = { 0 };
+	struct factory f;
+	struct device *d;
+	struct reach *r;
+
+	(void)state;
+	factory_open(&f, 14, 0);
+	c.agent.channels = plan;	/* the access point stands where the agent is at home */
+	c.agent.channel_count = 1;
+	d = place(&f, &c);
+	r = reach_open(&f, &c, PASSPHRASE);
+	node.ctx = &caller;
+	caller.node = air_add_node(f.air, &node);
+	assert_int_equal(air_tune(caller.node, 2462), 0);
+	run_for(&f, 3 * SECOND_US);
+	assert_answered(r, &c);
+	assert_int_equal(r->network.freq_mhz, 2462);
+	call(&caller, d);
+	run_for(&f, SECOND_US);
+	assert_int_equal(caller.hellos, 1);
+	ask_again(r, GET, SECOND_US);
+	assert_answered(r, &c);
+	reach_close(r);
+	device_destroy(d);
+	air_node_detach(caller.node);
+	factory_close(&f);
+}
+
 /* --- faults --- */
 
 static void thrown_out_once_the_station_comes_back(void **state)
@@ -708,6 +835,36 @@ static void a_device_without_power_is_silent_and_starts_anew(void **state)
 	ask_again(r, GET, 5 * SECOND_US);
 	assert_answered(r, &c);
 	reach_close(r);
+	device_destroy(d);
+	factory_close(&f);
+}
+
+/* Octets in use; 0 where the allocator does not say (AddressSanitizer's). */
+static size_t heap(void) { return mallinfo2().uordblks; }
+
+static void an_access_point_costs_memory_while_it_stands(void **state)
+{
+	struct device_config c = config_of(7, MR_AP_WPA2);
+	size_t before, off, up, gone;
+	struct factory f;
+	struct device *d;
+
+	(void)state;
+	factory_open(&f, 16, 0);
+	c.power_on_us = SECOND_US;
+	c.fault = DEVICE_FAULT_VANISH;
+	c.fault_delay_us = 5 * SECOND_US;
+	before = heap();
+	d = place(&f, &c);
+	off = heap() - before;
+	run_for(&f, 4 * SECOND_US);
+	up = heap() - before;
+	run_for(&f, 6 * SECOND_US);
+	gone = heap() - before;
+	printf("           %zu octets off, %zu standing, %zu gone; %zu of them the agent and its flash\n", off, up, gone,
+	       sizeof(struct mr_agent) + MR_STORE_SLOTS * MR_STORE_MAX);
+	assert_true(off < sizeof(struct mr_agent) + MR_STORE_SLOTS * MR_STORE_MAX + 5000);
+	assert_true(up < off + 6000 && gone < off + 3000);
 	device_destroy(d);
 	factory_close(&f);
 }
@@ -822,14 +979,17 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_device_is_asked_over_an_ad_hoc_network),
 		cmocka_unit_test(a_device_is_asked_over_tls),
 		cmocka_unit_test(loss_delays_and_prevents_nothing),
+		cmocka_unit_test(neighbours_are_of_every_kind),
 		cmocka_unit_test(a_device_looks_around_and_goes_on_serving),
 		cmocka_unit_test(a_device_that_is_told_to_joins_and_comes_back_to_say_so),
 		cmocka_unit_test(a_device_that_cannot_join_says_why),
 		cmocka_unit_test(another_passphrase_is_not_let_in),
 		cmocka_unit_test(answers_leave_when_the_core_is_done),
 		cmocka_unit_test(a_second_connection_is_refused_while_the_first_is_at_work),
+		cmocka_unit_test(a_device_with_a_channel_plan_answers_calls_beside_its_access_point),
 		cmocka_unit_test(thrown_out_once_the_station_comes_back),
 		cmocka_unit_test(a_device_without_power_is_silent_and_starts_anew),
+		cmocka_unit_test(an_access_point_costs_memory_while_it_stands),
 		cmocka_unit_test(sixty_devices_answer_on_one_channel),
 		cmocka_unit_test(a_seed_puts_the_same_octets_on_the_air_in_two_processes),
 		cmocka_unit_test(without_an_interface_left_a_device_refuses),

@@ -8,6 +8,7 @@
 
 #include "agent/wire/cause.h"
 #include "station/air/chip_server.h"
+#include "station/air/found.h"
 #include "station/air/soft_ap.h"
 #include "station/link/sta.h"
 #include "station/link/wpa.h"
@@ -18,8 +19,6 @@
 #define LEASE_S 7200u
 #define IF_IDLE_US 10000000u
 #define DWELL_US 120000u		/* active scan: ESP-IDF's default is up to 120 ms a channel */
-#define FOUND_MAX 64u		/* networks that a scan keeps, the strongest; 8 more at a time */
-#define FOUND_STEP 8u
 #define LIST_GOOD_US 30000000u		/* a scan list this old still tells where a network is */
 #define FINDS_MAX 2u			/* looks around so often for the network to join */
 #define TRY_FOR_US 15000000u		/* associates again so long after silence; SDKs leave the number of tries to the application */
@@ -65,8 +64,7 @@ struct chip_wifi {
 	bool scan_due;			/* ordered, and the radio is still in use */
 	size_t channel;			/* index into channels[] while it looks around */
 	uint64_t dwell_us;		/* end of this channel; UINT64_MAX: on the way to it */
-	struct ieee80211_network *found;	/* strongest first */
-	size_t found_count, found_room;
+	struct found found;
 	uint64_t found_us;		/* when the list was finished; 0: never */
 
 	struct chip_wifi_choice choice;
@@ -300,7 +298,7 @@ static void look_at(struct chip_wifi *w, size_t channel)
 
 static void begin_looking(struct chip_wifi *w, enum mode mode)
 {
-	w->found_count = 0;
+	w->found.count = 0;
 	w->mode = mode;
 	air_skip_beacons(w->config.node, false);
 	look_at(w, 0);
@@ -320,62 +318,6 @@ static void probe(struct chip_wifi *w)
 	ieee80211_put_ssid(&f, w->choice.ssid, w->mode == MODE_FINDING ? w->choice.ssid_len : 0);
 	ieee80211_put_rates(&f, w->freq_mhz);
 	(void)send(w, mr_wr_written(&f), w->freq_mhz < 3000 ? BASIC_RATE_24 : RATE_6M, 0, PROBE_COOKIE);
-}
-
-static bool stronger(const struct ieee80211_network *a, const struct ieee80211_network *b)
-{
-	return a->rssi_dbm != b->rssi_dbm ? a->rssi_dbm > b->rssi_dbm : memcmp(a->bssid, b->bssid, 6) < 0;
-}
-
-static bool has_room_for_one(struct chip_wifi *w)
-{
-	struct ieee80211_network *found;
-
-	if (w->found_count < w->found_room || w->found_room == FOUND_MAX)
-		return true;
-	found = realloc(w->found, (w->found_room + FOUND_STEP) * sizeof(*found));
-	if (!found)
-		return false;
-	w->found = found;
-	w->found_room += FOUND_STEP;
-	return true;
-}
-
-static void forget_list(struct chip_wifi *w)
-{
-	free(w->found);
-	w->found = NULL;
-	w->found_count = w->found_room = 0;
-	w->found_us = 0;
-}
-
-/* The list is kept in order; when it is full the weakest goes. One that hides gets its name from a probe response. */
-static void note(struct chip_wifi *w, const struct ieee80211_network *n)
-{
-	struct ieee80211_network kept = *n;
-	size_t i;
-
-	for (i = 0; i < w->found_count; i++) {
-		const struct ieee80211_network *old = &w->found[i];
-
-		if (memcmp(old->bssid, n->bssid, 6) != 0 || old->freq_mhz != n->freq_mhz)
-			continue;
-		if (n->hidden && !old->hidden)
-			kept = *old;
-		if (old->rssi_dbm > kept.rssi_dbm)
-			kept.rssi_dbm = old->rssi_dbm;
-		memmove(&w->found[i], &w->found[i + 1], (--w->found_count - i) * sizeof(*w->found));
-		break;
-	}
-	for (i = w->found_count; i > 0 && stronger(&kept, &w->found[i - 1]); i--)
-		;
-	if (i == FOUND_MAX || !has_room_for_one(w))
-		return;
-	if (w->found_count == FOUND_MAX)
-		w->found_count--;
-	memmove(&w->found[i + 1], &w->found[i], (w->found_count - i) * sizeof(*w->found));
-	w->found[i] = kept;
-	w->found_count++;
 }
 
 static enum mr_security security_of(const struct ieee80211_network *n)
@@ -400,12 +342,12 @@ static enum mr_security security_of(const struct ieee80211_network *n)
 
 bool chip_wifi_network(const struct chip_wifi *w, unsigned i, struct mr_network *out)
 {
-	if (chip_wifi_is_scanning(w) || i >= w->found_count)
+	if (chip_wifi_is_scanning(w) || i >= w->found.count)
 		return false;
-	*out = (struct mr_network){ .freq_mhz = w->found[i].freq_mhz, .rssi_dbm = w->found[i].rssi_dbm,
-				    .security = (uint8_t)security_of(&w->found[i]), .ssid_len = w->found[i].ssid_len };
-	memcpy(out->bssid, w->found[i].bssid, 6);
-	memcpy(out->ssid, w->found[i].ssid, w->found[i].ssid_len);
+	*out = (struct mr_network){ .freq_mhz = w->found.at[i].freq_mhz, .rssi_dbm = w->found.at[i].rssi_dbm,
+				    .security = (uint8_t)security_of(&w->found.at[i]), .ssid_len = w->found.at[i].ssid_len };
+	memcpy(out->bssid, w->found.at[i].bssid, 6);
+	memcpy(out->ssid, w->found.at[i].ssid, w->found.at[i].ssid_len);
 	return true;
 }
 
@@ -435,9 +377,9 @@ static const struct ieee80211_network *candidate(const struct chip_wifi *w, unsi
 	const struct ieee80211_network *of[FOUND_MAX];
 	size_t count = 0;
 
-	for (size_t i = 0; i < w->found_count; i++)
-		if (fits(w, &w->found[i]))
-			of[count++] = &w->found[i];
+	for (size_t i = 0; i < w->found.count; i++)
+		if (fits(w, &w->found.at[i]))
+			of[count++] = &w->found.at[i];
 	return count > 0 ? of[nth % count] : NULL;
 }
 
@@ -580,7 +522,8 @@ void chip_wifi_leave(struct chip_wifi *w)
 	w->join = (struct mr_join){ .state = MR_JOIN_IDLE };
 	mr_wipe(w->psk, sizeof(w->psk));
 	mr_wipe(&w->choice, sizeof(w->choice));
-	forget_list(w);
+	found_clear(&w->found);
+	w->found_us = 0;
 	air_skip_beacons(w->config.node, true);
 	rearm(w);
 	w->config.changed(w->config.ctx);
@@ -680,7 +623,7 @@ void chip_wifi_receive(struct chip_wifi *w, struct mr_rd frame, const struct rad
 	case MODE_SCANNING:
 	case MODE_FINDING:
 		if (ieee80211_network_of(frame, rx, &n) && n.freq_mhz == rx->freq_mhz && (w->mode == MODE_SCANNING || fits(w, &n)))
-			note(w, &n);
+			found_note(&w->found, &n);
 		break;
 	case MODE_JOINING:
 	case MODE_JOINED:
@@ -740,8 +683,16 @@ static void on_timer(void *ctx, uint64_t now_us)
 
 /* --- the core --- */
 
-bool chip_wifi_wants_core(const struct chip_wifi *w, uint64_t now_us) { return w->server && chip_server_wants_core(w->server, now_us); }
-uint64_t chip_wifi_core_deadline_us(const struct chip_wifi *w) { return w->server ? chip_server_deadline_us(w->server) : UINT64_MAX; }
+bool chip_wifi_wants_core(const struct chip_wifi *w, uint64_t now_us)
+{
+	return w->server && chip_server_wants_core(w->server, now_us);
+}
+
+uint64_t chip_wifi_core_deadline_us(const struct chip_wifi *w)
+{
+	return w->server ? chip_server_deadline_us(w->server) : UINT64_MAX;
+}
+
 void chip_wifi_work(struct chip_wifi *w) { chip_server_work(w->server); }
 
 void chip_wifi_release(struct chip_wifi *w)
@@ -774,7 +725,8 @@ void chip_wifi_power_off(struct chip_wifi *w)
 	drop_entropy(w);
 	mr_wipe(w->psk, sizeof(w->psk));
 	mr_wipe(&w->choice, sizeof(w->choice));
-	forget_list(w);
+	found_clear(&w->found);
+	w->found_us = 0;
 	free(w->out);
 	w->out = NULL;
 	w->mode = MODE_NONE;

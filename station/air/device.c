@@ -446,7 +446,7 @@ static void on_power(void *ctx, uint64_t now_us)
 
 /* --- the air --- */
 
-/* Action frames are the agent's, but for SA Query (category 8) and what is sealed; all else is the WiFi stack's, if there is one. */
+/* Action frames are the agent's, but for SA Query (category 8) and what is sealed; the rest is the WiFi stack's. */
 static bool is_agents(struct mr_rd frame)
 {
 	return frame.left > IEEE80211_HEADER_LEN && frame.at[0] == IEEE80211_ACTION &&

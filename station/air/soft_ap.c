@@ -141,8 +141,8 @@ static void beacon(struct soft_ap *ap, uint64_t now_us)
 }
 
 /*
- * 11.1.4.3.4: to those who ask for any network, unless this one hides, and to those who ask for it. Last in the queue, repeated once
- * and not many at a time: who looks around is on another channel soon, and frames that nobody acknowledges would stop all else.
+ * 11.1.4.3.4: to those who ask for any network, unless this one hides, and to those who ask for it. Last in the queue,
+ * repeated once and not many at a time: who looks around is on another channel soon, and frames that nobody acknowledges would stop all else.
  */
 static void on_probe_request(struct soft_ap *ap, const struct ieee80211_header *h, struct mr_rd body, uint64_t now_us)
 {
@@ -163,7 +163,8 @@ static void on_probe_request(struct soft_ap *ap, const struct ieee80211_header *
 
 /* --- in --- */
 
-static void on_management(struct soft_ap *ap, const struct ieee80211_header *h, struct mr_rd frame, struct mr_rd body, uint64_t now_us)
+static void on_management(struct soft_ap *ap, const struct ieee80211_header *h, struct mr_rd frame, struct mr_rd body,
+			  uint64_t now_us)
 {
 	struct soft_ap_sta *sta = soft_ap_find(ap, h->address2);
 	uint8_t opened[SOFT_AP_FRAME_MAX];

@@ -7,7 +7,7 @@
  * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/wire/spake2plus.c agent/core/store.c agent/core/csr.c
  * links: agent/core/der.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c
  * links: agent/wire/cause.c tests/support/peer.c tests/support/board.c
- * links: station/air/chip_wifi.c station/air/chip_server.c station/air/soft_ap.c station/air/soft_ap_sta.c
+ * links: station/air/chip_wifi.c station/air/chip_server.c station/air/found.c station/air/soft_ap.c station/air/soft_ap_sta.c
  * links: station/air/soft_ap_data.c station/link/ieee80211.c station/link/wpa.c station/link/wpa_ap.c station/link/wpa_sta.c
  * links: station/link/eapol.c station/link/ccmp.c station/link/aes.c station/link/sta.c station/link/sta_send.c
  * links: station/link/sta_receive.c station/link/defragment.c station/link/ip.c station/link/ip_stream.c station/link/arp.c

@@ -1,8 +1,10 @@
 /*
- * The access point of simulated devices and networks, against a peer made of formats and the supplicant's handshake.
+ * The access point of simulated devices and networks, against a peer made of formats and the supplicant's handshake, and against
+ * the station's own STA through a channel that loses frames and acknowledgements.
  * links: station/air/soft_ap.c station/air/soft_ap_sta.c station/air/soft_ap_data.c station/link/ieee80211.c
  * links: station/link/wpa.c station/link/wpa_ap.c station/link/wpa_sta.c station/link/eapol.c station/link/ccmp.c
  * links: station/link/aes.c station/radio/channel.c station/base/entropy.c station/base/map.c agent/wire/cause.c
+ * links: station/link/sta.c station/link/sta_send.c station/link/sta_receive.c station/link/defragment.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +18,7 @@
 #include "agent/wire/cause.h"
 #include "station/air/soft_ap.h"
 #include "station/link/ccmp.h"
+#include "station/link/sta.h"
 #include "station/link/wpa.h"
 
 #define FRAMES 128
@@ -1026,6 +1029,154 @@ static void an_ibss_talks_among_equals(void **state)
 	bss_end(b);
 }
 
+/* --- against the station's STA --- */
+
+struct pair {
+	struct bss *b;
+	struct sta *sta;
+	struct sta_out out;
+	unsigned loss;			/* per cent, of frames and of acknowledgements */
+	unsigned ups, downs, msdus;
+	int over;
+};
+
+static bool lost(struct pair *p) { return entropy_below(p->b->entropy, 100) < p->loss; }
+
+static void on_sta(struct pair *p, int result)
+{
+	if (result < 0)
+		p->over = -result;
+	p->ups += result >= 0 && p->out.event == STA_UP;
+	p->downs += result >= 0 && p->out.event == STA_DOWN;
+	p->msdus += result >= 0 && p->out.event == STA_MSDU;
+}
+
+/* A frame tried up to eight times; `deliver` gets it each time that it arrives, with the Retry bit from the second try on. */
+static bool carry(struct pair *p, uint8_t *frame, size_t len, void (*deliver)(struct pair *p, struct mr_rd frame))
+{
+	bool group = ieee80211_is_group(frame + 4);
+
+	for (unsigned i = 0; i < (group ? 1 : 8) && !p->over; i++) {
+		if (i > 0)
+			frame[1] |= IEEE80211_RETRY;
+		if (lost(p))
+			continue;
+		deliver(p, mr_rd_over(frame, len));
+		if (!group && !lost(p))
+			return true;
+	}
+	return false;
+}
+
+static void to_ap(struct pair *p, struct mr_rd frame) { soft_ap_receive(p->b->ap, frame, p->b->now_us); }
+
+static void to_sta(struct pair *p, struct mr_rd frame)
+{
+	struct radio_rx rx = { .freq_mhz = 2437, .rssi_dbm = -40, .time_us = p->b->now_us };
+
+	on_sta(p, sta_receive(p->sta, frame, &rx, &p->out, p->b->now_us));
+}
+
+/* Everything that either has to say now, in turns. */
+static void exchange(struct pair *p)
+{
+	uint8_t frame[RADIO_FRAME_MAX], what;
+	bool busy = true;
+
+	while (busy && !p->over) {
+		size_t len = sta_pull(p->sta, frame, false, &what, p->b->now_us);
+
+		busy = len > 0;
+		if (len > 0) {
+			bool acked = carry(p, frame, len, to_ap);
+
+			sta_sent(p->sta, what, acked, 8, p->b->now_us);
+		}
+		for (; p->b->taken < p->b->count && !p->over; busy = true) {
+			struct heard f = p->b->frames[p->b->taken++];
+			bool acked = carry(p, f.bytes, f.len, to_sta);
+
+			soft_ap_sent(p->b->ap, f.tx.cookie, acked, p->b->now_us);
+		}
+		forget_frames(p->b);
+	}
+}
+
+static void live_until(struct pair *p, uint64_t until_us)
+{
+	struct bss *b = p->b;
+
+	exchange(p);
+	for (;;) {
+		uint64_t ap_us = soft_ap_deadline_us(b->ap), sta_us = sta_deadline_us(p->sta), next_us = ap_us < sta_us ? ap_us : sta_us;
+
+		if (next_us > until_us || p->over)
+			break;
+		b->now_us = next_us > b->now_us ? next_us : b->now_us + 1;
+		if (ap_us <= b->now_us)
+			soft_ap_expire(b->ap, b->now_us);
+		if (sta_us <= b->now_us) {
+			int event = sta_expire(p->sta, b->now_us);
+
+			p->out.event = event >= 0 ? (enum sta_event)event : STA_NOTHING;
+			on_sta(p, event);
+		}
+		exchange(p);
+	}
+	b->now_us = until_us;
+}
+
+static void pair_with_sta(uint8_t security, bool pmf, unsigned loss)
+{
+	struct soft_ap_config c = config_of(security);
+	struct sta_config s = { .ssid = "AC-1", .ssid_len = 4, .freq_mhz = 2437, .secure = security == IEEE80211_WPA2_PSK,
+				.patience_us = 20 * SECOND_US };
+	struct pair p = { .loss = loss };
+	uint16_t sequence = 0;
+	unsigned msdus;
+
+	c.pmf_capable = pmf;
+	p.b = bss_make(&c);
+	memcpy(s.own, own_mac, 6);
+	memcpy(s.bssid, ap_mac, 6);
+	memcpy(s.pmk, psk, 32);
+	s.entropy = p.b->entropy;
+	s.sequence = &sequence;
+	p.sta = sta_create(&s, p.b->now_us);
+	live_until(&p, p.b->now_us + 20 * SECOND_US);
+	assert_true(p.over == 0 && p.ups > 0 && sta_up(p.sta));
+	for (unsigned i = 0; i < 50; i++) {
+		assert_int_equal(sta_send(p.sta, NULL, 0x0800, "to the access point", 19), 0);
+		assert_true(soft_ap_send(p.b->ap, own_mac, 0x0800, (const uint8_t *)"and back", 8, p.b->now_us));
+		live_until(&p, p.b->now_us + 50000);
+	}
+	assert_true(p.over == 0 && p.b->msdus >= 45 && p.msdus >= 45 && p.b->msdus <= 50 && p.msdus <= 50);
+	msdus = p.msdus;
+	sta_park(p.sta, p.b->now_us);
+	live_until(&p, p.b->now_us + SECOND_US);
+	for (unsigned i = 0; i < 5; i++)
+		assert_true(soft_ap_send(p.b->ap, own_mac, 0x0800, (const uint8_t *)"later", 5, p.b->now_us));
+	assert_true(soft_ap_waits(p.b->ap) || loss > 0);
+	sta_resume(p.sta, p.b->now_us);
+	live_until(&p, p.b->now_us + SECOND_US);
+	assert_true(p.msdus >= msdus + 4 && p.msdus <= msdus + 5 && !soft_ap_waits(p.b->ap));
+	soft_ap_dismiss(p.b->ap, NULL, IEEE80211_UNSPECIFIED, p.b->now_us);
+	live_until(&p, p.b->now_us + 20 * SECOND_US);
+	assert_true(p.over == 0 && p.downs == 1 && sta_up(p.sta));	/* it joins again by itself */
+	sta_destroy(p.sta);
+	bss_end(p.b);
+}
+
+static void the_stations_sta_joins_talks_sleeps_and_comes_back(void **state)
+{
+	(void)state;
+	for (unsigned loss = 0; loss <= 30; loss += 15) {
+		pair_with_sta(IEEE80211_OPEN, false, loss);
+		pair_with_sta(IEEE80211_WPA2_PSK, false, loss);
+		pair_with_sta(IEEE80211_WPA2_PSK, true, loss);
+	}
+}
+
 /* --- whatever comes --- */
 
 static void frames_cut_anywhere_and_noise_do_no_harm(void **state)
@@ -1097,6 +1248,7 @@ int main(void)
 		cmocka_unit_test(with_pmf_a_forged_end_ends_nothing),
 		cmocka_unit_test(with_pmf_a_new_association_waits_for_the_old_one_to_be_silent),
 		cmocka_unit_test(an_ibss_talks_among_equals),
+		cmocka_unit_test(the_stations_sta_joins_talks_sleeps_and_comes_back),
 		cmocka_unit_test(frames_cut_anywhere_and_noise_do_no_harm),
 	};
 

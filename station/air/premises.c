@@ -79,7 +79,7 @@ static bool make_network(struct premises *a, struct air *air, uint64_t seed, cha
 	if (job->ssid_len == 0)
 		return true;
 	*bss = (struct soft_ap_config){ .mac = { 0x02, 0x4d, 0x54, 0, 0, 1 }, .ssid_len = (uint8_t)job->ssid_len,
-					.security = security_of(job->security), .stas_max = SOFT_AP_STAS_MAX,
+					.security = (uint8_t)security_of(job->security), .stas_max = SOFT_AP_STAS_MAX,
 					.freq_mhz = job->sim_network_mhz ? job->sim_network_mhz : job->channels[0] };
 	memcpy(bss->ssid, job->ssid, job->ssid_len);
 	if (!make_psk(job, bss->psk, error, error_len))

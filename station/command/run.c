@@ -337,7 +337,7 @@ static uint64_t compare(const struct batch_options *mine, const char *keys)
 	o.stay = false;
 	if (batch_run(&o, &result, error, sizeof(error)) == 0)
 		us = result.summary.makespan_us;
-	for (const char *const *end = (const char *const[]){ "", "-wal", "-shm", "-lock", ".lock", NULL }; *end; end++) {
+	for (const char *const *end = (const char *const[]){ "", "-wal", "-shm", ".lock", ".simulated-flash", NULL }; *end; end++) {
 		char path[96];
 
 		snprintf(path, sizeof(path), "%s%s", db, *end);

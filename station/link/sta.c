@@ -264,6 +264,8 @@ static int associated_again(struct sta *sta, struct sta_out *out, uint64_t now_u
 		sta_drop_queue(sta);
 	out->event = up ? STA_DOWN : STA_NOTHING;
 	drop_keys(sta);
+	sta->flight.again = sta->flight.busy = false;	/* an answer of the handshake before must not go any more */
+	sta->pending &= (uint16_t)~BIT(KIND_EAPOL);
 	return begin_handshake(sta, now_us);
 }
 

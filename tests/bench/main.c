@@ -96,6 +96,7 @@ static void report(struct bench *b, const char *name, double value, const char *
 struct shape {
 	unsigned devices, radios, in_flight;
 	const char *channels, *profile, *arrival, *loss;
+	const char *credentials;	/* the section, in braces */
 	bool no_steer;
 };
 
@@ -184,13 +185,14 @@ static struct job *job_of(struct bench *b, const struct shape *s)
 		"batch: {lot: \"bench-%u\", product: \"AC-100\", hw_rev: \"C\", quantity: %u, test: true}\n"
 		"identity:\n  serial: {pattern: \"B{07}\", first: 1}\n  pin: {digits: 8, wps_checksum: true, iterations: %u}\n"
 		"  certificate: {organization: \"Bench\", validity: forever}\n"
-		"credentials: {method: direct, ssid: \"bench\", security: wpa2}\n"
+		"credentials: %s\n"
 		"recipe: [identify, selftest, identity, credentials, verify, seal]\n"
 		"radios: {simulated: %u, profile: %s}\nchannels: [%s]\nschedule: {policy: pex, steer: %s}\n"
 		"admission: {max_in_flight: %u, min_rssi: -82dBm, lease: 5s}\nattempts: {max: 3, patience: 4s}\n"
 		"guards: {consecutive_fail: off, disk_free: 1MiB}\n"
 		"simulation:\n  devices: %u\n  seed: 1\n  arrival: %s\n  loss: %s\n",
-		b->batches, s->devices, ITERATIONS, s->radios, s->profile ? s->profile : "mt7612u", s->channels,
+		b->batches, s->devices, ITERATIONS,
+		s->credentials ? s->credentials : "{method: direct, ssid: \"bench\", security: wpa2}", s->radios, s->profile ? s->profile : "mt7612u", s->channels,
 		s->no_steer ? "false" : "true", s->in_flight ? s->in_flight : 96, s->devices,
 		s->arrival ? s->arrival : "together", s->loss ? s->loss : "0%");
 	struct job *job = job_parse("bench", text, (size_t)len, &errors);
@@ -400,6 +402,41 @@ static void measure_floor(struct bench *b, double *without_us, double *pbkdf2_us
 }
 
 /* --- what is measured --- */
+
+#define AP_DEVICES 64u
+#define VIA(method) "{method: " method ", ssid: \"bench\", security: wpa2, access_point: {ssid: \"AC-{mac}\", certificate: pinned}}"
+
+/* Devices that stand as access points, all switched on, on one channel with one radio: how many of them at a time? */
+static void bench_access(struct bench *b)
+{
+	static const unsigned at_once[] = { 1, 2, 4, 8, 16, 32, 64 };
+	static const struct {
+		const char *name, *credentials;
+	} methods[] = { { "pin", VIA("pin") }, { "https", VIA("https") } };
+	struct shape shape = { .devices = AP_DEVICES, .radios = 1, .channels = "6", .credentials = VIA("micro-ap") };
+	char name[60];
+	struct outcome o;
+
+	if (!wanted(b, "microap.sim"))
+		return;
+	for (size_t i = 0; i < sizeof(at_once) / sizeof(at_once[0]); i++) {
+		shape.in_flight = at_once[i];
+		o = run(b, &shape, NULL, true, false);
+		snprintf(name, sizeof(name), "microap.sim.per_minute_%u", at_once[i]);
+		report(b, name, 60e6 * o.passed / (double)o.makespan_us, "devices/min", -1, false);
+		snprintf(name, sizeof(name), "microap.sim.passed_%u", at_once[i]);
+		report(b, name, o.passed, "devices", AP_DEVICES, false);
+	}
+	report(b, "microap.sim.station_cpu", (double)(o.station_cpu_us + o.journal_cpu_us) / o.passed, "us/device", -1, true);
+	report(b, "microap.sim.session_octets", (double)o.session_octets, "octets", -1, true);
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		shape.in_flight = 32;
+		shape.credentials = methods[i].credentials;
+		o = run(b, &shape, NULL, false, false);
+		snprintf(name, sizeof(name), "microap.sim.%s_per_minute_32", methods[i].name);
+		report(b, name, 60e6 * o.passed / (double)o.makespan_us, "devices/min", -1, false);
+	}
+}
 
 static void bench_cpu(struct bench *b)
 {
@@ -736,6 +773,7 @@ int main(int argc, char **argv)
 	bench_memory(&b);
 	bench_makespan(&b);
 	bench_large(&b);
+	bench_access(&b);
 	status = collect_lab(&b, argc > 3 ? argv[3] : NULL);
 	bench_operator(&b);
 	if (json_dump_file(b.list, argv[1], JSON_INDENT(1)) != 0) {

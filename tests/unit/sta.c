@@ -299,6 +299,46 @@ static void an_answer_to_a_request_given_up_begins_the_handshake_again(void **st
 	close_world(&w);
 }
 
+/* The same, with the answer to M1 under way, or missed and to go again: it is of the handshake that is thrown away. */
+static void an_answer_under_way_does_not_outlive_its_handshake(void **state)
+{
+	uint8_t first[RADIO_FRAME_MAX], second[RADIO_FRAME_MAX], m2[RADIO_FRAME_MAX], what;
+	size_t first_len, second_len;
+	struct world w;
+
+	(void)state;
+	for (int missed = 0; missed < 2; missed++) {
+		open_world(&w, SECURE, 1);
+		while (sta_state(w.sta) != STA_ASSOCIATING) {
+			sta_to_air(&w);
+			ap_to_air(&w);
+		}
+		first_len = sta_pull(w.sta, first, false, &what, w.now_us);
+		sta_sent(w.sta, what, true, 1, w.now_us);
+		w.now_us = sta_deadline_us(w.sta);
+		assert_int_equal(sta_expire(w.sta, w.now_us), STA_NOTHING);
+		second_len = sta_pull(w.sta, second, false, &what, w.now_us);
+		sta_sent(w.sta, what, true, 1, w.now_us);
+		ap_receive(&w.ap, first, first_len, w.now_us);
+		while (!sta_ready(w.sta))
+			ap_to_air(&w);
+		assert_true(sta_pull(w.sta, m2, false, &what, w.now_us) > 0);
+		assert_int_equal(m2[0], IEEE80211_DATA);
+		if (missed)
+			sta_sent(w.sta, what, false, 8, w.now_us);
+		ap_receive(&w.ap, second, second_len, w.now_us);
+		for (size_t i = 0; i < AIR_FRAMES; i++)		/* the association response alone */
+			if (w.ap.out[i].len > 0 && w.ap.out[i].bytes[0] == IEEE80211_ASSOCIATION_RESPONSE)
+				hear(&w, w.ap.out[i].bytes, w.ap.out[i].len);
+		w.now_us += 50000;
+		assert_int_equal(sta_pull(w.sta, m2, false, &what, w.now_us), 0);
+		run(&w, w.now_us + 1000000);
+		assert_true(sta_up(w.sta));
+		both_ways(&w);
+		close_world(&w);
+	}
+}
+
 static void refusals_are_told_apart(void **state)
 {
 	static const struct { uint16_t authentication, association, comeback_tu; int over; } cases[] = {
@@ -553,6 +593,7 @@ int main(void)
 		cmocka_unit_test(thrown_out_again_and_again_it_is_lost),
 		cmocka_unit_test(farewells_of_others_do_not_count),
 		cmocka_unit_test(an_answer_to_a_request_given_up_begins_the_handshake_again),
+		cmocka_unit_test(an_answer_under_way_does_not_outlive_its_handshake),
 		cmocka_unit_test(refusals_are_told_apart),
 		cmocka_unit_test(what_we_do_not_speak_is_said_at_once),
 		cmocka_unit_test(parked_it_is_silent_and_the_access_point_knows),

@@ -1,0 +1,507 @@
+#include "station/dashboard/desk.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "station/dashboard/text.h"
+
+struct desk *desk_create(void)
+{
+	struct desk *d = calloc(1, sizeof(*d));
+
+	if (d) {
+		d->page = 10;
+		d->next_id = 1;
+		snprintf(d->trouble, sizeof(d->trouble), "connecting");
+	}
+	return d;
+}
+
+void desk_destroy(struct desk *d)
+{
+	if (!d)
+		return;
+	ask_end(d);
+	scan_clear(&d->scan);
+	model_destroy(d->frozen);
+	map_free(&d->tags);
+	free(d->order);
+	free(d);
+}
+
+void desk_note(struct desk *d, enum meaning meaning, uint64_t now_us, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(d->note, sizeof(d->note), format, args);
+	va_end(args);
+	d->note_means = meaning;
+	d->note_until_us = now_us + DESK_NOTE_US;
+}
+
+bool desk_tagged(const struct desk *d, int64_t unit) { return map_get(&d->tags, (uint64_t)unit) != NULL; }
+
+static void untag_all(struct desk *d)
+{
+	map_free(&d->tags);
+	d->tags = (struct map){ 0 };
+}
+
+static void tag(struct desk *d, int64_t unit, bool on)
+{
+	if (on && d->tags.count < DESK_UNITS_MAX)
+		(void)map_put(&d->tags, (uint64_t)unit, d);
+	else if (!on)
+		map_remove(&d->tags, (uint64_t)unit);
+}
+
+/* --- what is shown --- */
+
+const struct model *desk_arrange(struct desk *d, const struct model *model)
+{
+	const struct model *shown = d->frozen ? d->frozen : model;
+	struct spot *p = &d->places[SCREEN_LINE];
+
+	d->order_count = columns_order(shown, d->filter, d->sort, d->turned, &d->order, &d->order_room);
+	if (d->selected != 0)
+		for (size_t i = 0; i < d->order_count; i++)
+			if (shown->units[d->order[i]].unit == d->selected) {
+				p->cursor = (unsigned)i;
+				break;
+			}
+	if (p->cursor >= d->order_count)
+		p->cursor = d->order_count > 0 ? (unsigned)d->order_count - 1 : 0;
+	if (d->selected == 0)
+		p->cursor = p->top = 0;
+	return shown;
+}
+
+const struct unit_row *desk_unit(const struct desk *d, const struct model *shown)
+{
+	unsigned cursor = d->places[SCREEN_LINE].cursor;
+
+	return cursor < d->order_count ? &shown->units[d->order[cursor]] : NULL;
+}
+
+/* Rows that a screen's cursor can stand on. */
+static unsigned rows_of(const struct desk *d, const struct model *shown)
+{
+	size_t count;
+
+	switch (d->screen) {
+	case SCREEN_LINE: return (unsigned)d->order_count;
+	case SCREEN_RADIOS: return shown->radio_count;
+	case SCREEN_CHANNELS: return shown->channel_count;
+	case SCREEN_FAILURES: return shown->pareto_count;
+	case SCREEN_DEVICE: return shown->detail.moments;
+	case SCREEN_LOG: return shown->log_count;
+	case SCREEN_HELP: (void)keys_table(&count); return (unsigned)count;
+	case SCREENS: break;
+	}
+	return 0;
+}
+
+static void move(struct desk *d, const struct model *model, int64_t by)
+{
+	const struct model *shown = desk_arrange(d, model);
+	struct spot *p = &d->places[d->screen];
+	unsigned rows = rows_of(d, shown);
+	int64_t to = (int64_t)(p->cursor < rows ? p->cursor : rows) + by;
+
+	if (p->cursor >= rows && rows > 0)
+		to--;	/* it stood at the end, wherever that is */
+	p->cursor = to < 0 || rows == 0 ? 0 : to >= rows ? rows - 1 : (unsigned)to;
+	if (d->screen == SCREEN_LINE) {
+		const struct unit_row *u = desk_unit(d, shown);
+
+		/* The first row is the newest one, whoever that is, until somebody chooses. */
+		d->selected = u ? u->unit : 0;
+	}
+}
+
+void desk_select(struct desk *d, const struct model *model, int64_t unit)
+{
+	const struct unit_row *u = model_unit(d->frozen ? d->frozen : model, unit);
+
+	if (u && !unit_matches(u, d->filter))
+		d->filter[0] = '\0';
+	d->selected = unit;
+}
+
+void desk_goto(struct desk *d, struct model *model, enum screen screen, uint64_t now_us, struct desk_out *out)
+{
+	if (screen == d->screen)
+		return;
+	if (screen == SCREEN_DEVICE) {
+		const struct unit_row *u = desk_unit(d, desk_arrange(d, model));
+
+		if (d->screen == SCREEN_LINE || d->device == 0)
+			d->device = u ? u->unit : d->device;
+		if (d->device != 0)
+			talk_device(d, d->device, now_us, out);
+	}
+	d->before = d->screen == SCREEN_HELP || d->screen == SCREEN_DEVICE ? d->before : d->screen;
+	d->screen = screen;
+	if (screen == SCREEN_LOG || screen == SCREEN_DEVICE)
+		d->places[screen].cursor = UINT32_MAX;	/* the end */
+}
+
+/* --- finding --- */
+
+static void find_unit(struct desk *d, const struct model *model, bool next, uint64_t now_us)
+{
+	const struct model *shown = desk_arrange(d, model);
+	size_t from = d->places[SCREEN_LINE].cursor + (next ? 1 : 0);
+
+	for (size_t i = 0; i < d->order_count; i++) {
+		const struct unit_row *u = &shown->units[d->order[(from + i) % d->order_count]];
+
+		if (unit_matches(u, d->search)) {
+			d->selected = u->unit;
+			return;
+		}
+	}
+	desk_note(d, MEANS_WARN, now_us, "nothing here has \"%s\"", d->search);
+}
+
+static void find_log(struct desk *d, const struct model *model, bool next, uint64_t now_us)
+{
+	const struct model *shown = d->frozen ? d->frozen : model;
+	struct spot *p = &d->places[SCREEN_LOG];
+
+	if (p->cursor >= shown->log_count)
+		p->cursor = shown->log_count ? shown->log_count - 1 : 0;
+	/* Backwards: in a log the newest is looked at first. */
+	for (unsigned i = next ? 1 : 0; i < shown->log_count + (next ? 1u : 0u); i++) {
+		unsigned at = (p->cursor + shown->log_count - i % shown->log_count) % shown->log_count;
+
+		if (text_matches(model_log(shown, at)->text, d->search)) {
+			p->cursor = at;
+			return;
+		}
+	}
+	desk_note(d, MEANS_WARN, now_us, "no line has \"%s\"", d->search);
+}
+
+static void find(struct desk *d, const struct model *model, bool next, uint64_t now_us)
+{
+	if (!*d->search)
+		return;
+	if (d->screen == SCREEN_LOG)
+		find_log(d, model, next, now_us);
+	else
+		find_unit(d, model, next, now_us);
+}
+
+/* --- what a key does --- */
+
+static void sort_by(struct desk *d, int step)
+{
+	d->sort = (enum column)(((int)d->sort + step + COLUMNS) % COLUMNS);
+	d->turned = false;
+}
+
+static void freeze(struct desk *d, const struct model *model, uint64_t now_us)
+{
+	if (d->frozen) {
+		model_destroy(d->frozen);
+		d->frozen = NULL;
+		return;
+	}
+	d->frozen = model_freeze(model);
+	if (!d->frozen)
+		desk_note(d, MEANS_BAD, now_us, "no memory to freeze");
+}
+
+static void open_row(struct desk *d, struct model *model, uint64_t now_us, struct desk_out *out)
+{
+	const struct model *shown = d->frozen ? d->frozen : model;
+	unsigned cursor = d->places[d->screen].cursor;
+	const char *filter = NULL;
+	char where[64];
+
+	switch (d->screen) {
+	case SCREEN_LINE:
+		d->device = 0;
+		desk_goto(d, model, SCREEN_DEVICE, now_us, out);
+		return;
+	case SCREEN_FAILURES:
+		filter = cursor < shown->pareto_count ? shown->pareto[cursor].cause : NULL;
+		break;
+	case SCREEN_RADIOS:
+		if (cursor < shown->radio_count) {
+			snprintf(where, sizeof(where), "%s/", shown->radios[cursor].radio);
+			filter = where;
+		}
+		break;
+	case SCREEN_CHANNELS:
+		if (cursor < shown->channel_count) {
+			snprintf(where, sizeof(where), "/%d", (int)shown->channels[cursor].channel);
+			filter = where;
+		}
+		break;
+	case SCREEN_LOG:
+		if (cursor < shown->log_count && model_log(shown, cursor)->unit) {
+			d->device = model_log(shown, cursor)->unit;
+			desk_goto(d, model, SCREEN_DEVICE, now_us, out);
+		}
+		return;
+	case SCREEN_DEVICE:
+	case SCREEN_HELP:
+	case SCREENS:
+		return;
+	}
+	if (filter) {
+		text_copy(d->filter, sizeof(d->filter), filter);
+		d->selected = 0;
+		desk_goto(d, model, SCREEN_LINE, now_us, out);
+	}
+}
+
+static void back(struct desk *d)
+{
+	if (d->screen == SCREEN_HELP || d->screen == SCREEN_DEVICE) {
+		d->screen = d->before == d->screen ? SCREEN_LINE : d->before;
+	} else if (d->screen != SCREEN_LINE) {
+		d->screen = SCREEN_LINE;
+	} else if (*d->filter) {
+		d->filter[0] = '\0';
+	} else if (d->tags.count > 0) {
+		untag_all(d);
+	} else {
+		d->selected = 0;
+		d->note[0] = '\0';
+	}
+}
+
+static void tag_row(struct desk *d, const struct model *model, uint64_t now_us)
+{
+	const struct unit_row *u = desk_unit(d, desk_arrange(d, model));
+
+	if (!u)
+		return;
+	if (d->tags.count == DESK_UNITS_MAX && !desk_tagged(d, u->unit))
+		desk_note(d, MEANS_WARN, now_us, "%u are tagged: no more in one go", DESK_UNITS_MAX);
+	tag(d, u->unit, !desk_tagged(d, u->unit));
+	d->selected = u->unit;
+	move(d, model, 1);
+}
+
+static void tag_all(struct desk *d, const struct model *model)
+{
+	const struct model *shown = desk_arrange(d, model);
+
+	for (size_t i = 0; i < d->order_count; i++)
+		tag(d, shown->units[d->order[i]].unit, true);
+}
+
+static void next_screen(struct desk *d, struct model *model, int step, uint64_t now_us, struct desk_out *out)
+{
+	desk_goto(d, model, (enum screen)(((int)d->screen + step + SCREENS) % SCREENS), now_us, out);
+}
+
+void desk_do(struct desk *d, struct model *model, enum act act, uint64_t now_us, struct desk_out *out)
+{
+	switch (act) {
+	case ACT_HELP: desk_goto(d, model, SCREEN_HELP, now_us, out); break;
+	case ACT_MENU: ask_menu(d); break;
+	case ACT_FIND: ask_text(d, ASK_FIND, ""); break;
+	case ACT_NEXT: find(d, model, true, now_us); break;
+	case ACT_FILTER: ask_text(d, ASK_FILTER, d->filter); break;
+	case ACT_SORT: sort_by(d, 1); break;
+	case ACT_SORT_BACK: sort_by(d, -1); break;
+	case ACT_TURN: d->turned = !d->turned; break;
+	case ACT_QUIT: out->quit = true; break;
+	case ACT_TAG: tag_row(d, model, now_us); break;
+	case ACT_TAG_ALL: tag_all(d, model); break;
+	case ACT_UNTAG: untag_all(d); break;
+	case ACT_FREEZE: freeze(d, model, now_us); break;
+	case ACT_LINE: desk_goto(d, model, SCREEN_LINE, now_us, out); break;
+	case ACT_RADIOS: desk_goto(d, model, SCREEN_RADIOS, now_us, out); break;
+	case ACT_DEVICE: desk_goto(d, model, SCREEN_DEVICE, now_us, out); break;
+	case ACT_CHANNELS: desk_goto(d, model, SCREEN_CHANNELS, now_us, out); break;
+	case ACT_FAILURES: desk_goto(d, model, SCREEN_FAILURES, now_us, out); break;
+	case ACT_LOG: desk_goto(d, model, SCREEN_LOG, now_us, out); break;
+	case ACT_SCREEN_NEXT: next_screen(d, model, 1, now_us, out); break;
+	case ACT_SCREEN_BACK: next_screen(d, model, -1, now_us, out); break;
+	case ACT_OPEN: open_row(d, model, now_us, out); break;
+	case ACT_BACK: back(d); break;
+	case ACT_UP: move(d, model, -1); break;
+	case ACT_DOWN: move(d, model, 1); break;
+	case ACT_PAGE_UP: move(d, model, -(int64_t)d->page); break;
+	case ACT_PAGE_DOWN: move(d, model, d->page); break;
+	case ACT_HOME: move(d, model, -(int64_t)MODEL_UNITS_MAX); break;
+	case ACT_LAST: move(d, model, MODEL_UNITS_MAX); break;
+	case ACT_LEFT: d->left -= d->left > 0; break;
+	case ACT_RIGHT: d->left += d->left + 1 < model->radio_count; break;
+	case ACT_SCAN: scan_open(&d->scan, now_us); break;
+	case ACT_LOGOUT: talk_badge(d, "", out); break;
+	case ACT_BELL:
+		d->mute = !d->mute;
+		desk_note(d, MEANS_PLAIN, now_us, d->mute ? "bell off" : "bell on");
+		break;
+	case ACT_REDRAW: out->redraw = true; break;
+	case ACT_PAUSE:
+	case ACT_QUARANTINE:
+	case ACT_STOP:
+	case ACT_RETRY:
+	case ACT_RELEASE:
+	case ACT_ABORT:
+	case ACT_ACK:
+		ask_begin(d, model, act, now_us, out);
+		break;
+	case ACT_NONE:
+	case ACTS:
+		break;
+	}
+}
+
+/* Clicks have become keys with an argument. */
+static bool pointed(struct desk *d, struct model *model, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out)
+{
+	switch (key) {
+	case KEYS_ROW:
+	case KEYS_ROW_TWICE:
+		if (d->screen == SCREEN_LINE)
+			d->selected = (int64_t)arg;
+		else
+			d->places[d->screen].cursor = (unsigned)arg;
+		if (key == KEYS_ROW_TWICE)
+			open_row(d, model, now_us, out);
+		return true;
+	case KEYS_SCREEN:
+		if (arg < SCREENS)
+			desk_goto(d, model, (enum screen)arg, now_us, out);
+		return true;
+	case KEYS_COLUMN:
+		if (arg < COLUMNS) {
+			d->turned = d->sort == (enum column)arg && !d->turned;
+			d->sort = (enum column)arg;
+		}
+		return true;
+	case KEYS_WHEEL_UP:
+		move(d, model, -3);
+		return true;
+	case KEYS_WHEEL_DOWN:
+		move(d, model, 3);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void command(struct desk *d, struct model *model, uint32_t key, uint64_t now_us, struct desk_out *out)
+{
+	const struct key_row *row = keys_find(key, d->screen);
+
+	if (row)
+		desk_do(d, model, row->act, now_us, out);
+}
+
+void desk_key(struct desk *d, struct model *model, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out)
+{
+	bool again = true;
+
+	if (key == KEYS_CLOSED) {
+		out->quit = true;
+		return;
+	}
+	if (d->ask.what != ASK_NOTHING && ask_key(d, model, key, arg, now_us, out))
+		return;
+	if (pointed(d, model, key, arg, now_us, out))
+		return;
+	while (again) {
+		uint32_t k = key;
+		char text[SCAN_MAX];
+
+		switch (scan_key(&d->scan, &k, now_us, &again)) {
+		case SCAN_COMMAND:
+			command(d, model, k, now_us, out);
+			/* What the held letter opened gets the key that followed it. */
+			if (again && d->ask.what != ASK_NOTHING && ask_key(d, model, key, arg, now_us, out))
+				return;
+			break;
+		case SCAN_READY:
+			memcpy(text, d->scan.text, sizeof(text));
+			scan_clear(&d->scan);
+			talk_scanned(d, model, text, now_us, out);
+			memset(text, 0, sizeof(text));
+			break;
+		case SCAN_LOST:
+			desk_note(d, MEANS_WARN, now_us, "that was no scan: nothing was done");
+			break;
+		case SCAN_TAKEN:
+			break;
+		}
+	}
+}
+
+/* --- time --- */
+
+static bool device_watched(const struct desk *d, const struct model *model)
+{
+	const struct unit_row *u = d->screen == SCREEN_DEVICE && d->up ? model_unit(model, d->device) : NULL;
+
+	return u && (model->changes != d->seen_of_device) && (u->state == UNIT_IS_ACTIVE || !model->detail.known ||
+			u->since_us != model->detail.unit.since_us || u->state != model->detail.unit.state ||
+			u->attempt != model->detail.unit.attempt);
+}
+
+uint64_t desk_deadline_us(const struct desk *d, const struct model *model)
+{
+	uint64_t at = scan_deadline_us(&d->scan), note = *d->note ? d->note_until_us : UINT64_MAX;
+	uint64_t device = device_watched(d, model) ? d->asked_us + DESK_REFRESH_US : UINT64_MAX;
+	uint64_t asked = ask_deadline_us(d);
+
+	at = note < at ? note : at;
+	at = asked < at ? asked : at;
+	return device < at ? device : at;
+}
+
+void desk_expire(struct desk *d, struct model *model, uint64_t now_us, struct desk_out *out)
+{
+	uint32_t key;
+
+	if (now_us >= scan_deadline_us(&d->scan)) {
+		enum scan_took took = scan_expire(&d->scan, &key, now_us);
+
+		if (took == SCAN_COMMAND)
+			command(d, model, key, now_us, out);
+		else if (took == SCAN_LOST)
+			desk_note(d, MEANS_WARN, now_us, "that was no scan: nothing was done");
+	}
+	if (*d->note && now_us >= d->note_until_us)
+		d->note[0] = '\0';
+	ask_expire(d, model, now_us, out);
+	if (device_watched(d, model) && now_us >= d->asked_us + DESK_REFRESH_US)
+		talk_device(d, d->device, now_us, out);
+}
+
+void desk_state(struct desk *d, struct model *model, uint64_t now_us, struct desk_out *out)
+{
+	int64_t newest = 0;
+
+	d->up = true;
+	for (unsigned i = 0; i < model->banner_count; i++)
+		newest = model->banners[i].banner > newest ? model->banners[i].banner : newest;
+	if (newest > d->rung) {
+		out->bell = !d->mute;
+		d->rung = newest;
+	}
+	/* A new run: what was chosen of the old one is gone. */
+	if (d->selected && !model_unit(model, d->selected) && !d->frozen)
+		d->selected = 0;
+	if (device_watched(d, model) && now_us >= d->asked_us + DESK_REFRESH_US)
+		talk_device(d, d->device, now_us, out);
+}
+
+void desk_connection(struct desk *d, const char *trouble)
+{
+	d->up = false;
+	memset(d->pending, 0, sizeof(d->pending));
+	text_copy(d->trouble, sizeof(d->trouble), trouble);
+	d->rung = 0;
+}

@@ -1,0 +1,195 @@
+/*
+ * What the dashboard knows of the station: hello, the state and its changes, one device in full (docs/control.md). Pure:
+ * lines in, nothing out. What a line has wrong is left as it was; sizes are bounded, whatever the other end sends.
+ *
+ *	model_create -> { model_take ... read the fields } -> model_destroy
+ *	model_freeze -> read -> model_destroy		(before the model it was made of)
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "station/base/map.h"
+
+#define MODEL_UNITS_MAX 100000u
+#define MODEL_RADIOS_MAX 64u
+#define MODEL_CHANNELS_MAX 64u
+#define MODEL_PARETO_MAX 64u
+#define MODEL_BANNERS_MAX 64u
+#define MODEL_LOG_MAX 1024u
+#define MODEL_JOBS_MAX 20u
+#define MODEL_TIMELINE_MAX 128u
+#define MODEL_STRIP 60u
+#define MODEL_UNKNOWN INT64_MIN	/* a time or number that is null or left out */
+
+enum role { ROLE_OBSERVER, ROLE_OPERATOR, ROLE_LEAD };
+enum run_state { RUN_IDLE, RUN_RUNNING, RUN_PAUSED, RUN_DRAINING, RUN_HELD, RUN_ENDED, RUN_STATES };
+enum unit_is { UNIT_IS_SEEN, UNIT_IS_ACTIVE, UNIT_IS_PASSED, UNIT_IS_FAILED, UNIT_IS_ASIDE, UNIT_IS_HELD, UNIT_STATES };
+enum health { HEALTH_OK, HEALTH_WARN, HEALTH_BAD };
+enum { HEALTH_CLOCK, HEALTH_DATABASE, HEALTH_CA, HEALTH_RADIOS, HEALTHS };
+enum { COUNT_SEEN, COUNT_IN_FLIGHT, COUNT_WAITING, COUNT_PASSED, COUNT_FAILED, COUNT_ASIDE, COUNT_HELD, COUNT_UNFINISHED,
+       COUNT_MISSING, COUNT_STRANGERS, COUNT_RETRIES, COUNTS };
+
+struct header {
+	enum run_state run;
+	int64_t run_since_us;
+	char run_by[64], run_reason[160], guard[64], sentence[240];
+	int simulated;		/* 1, 0; -1: nobody knows */
+	double pace;
+	char lot[80], product[80], hw_rev[40], work_order[80], job[256], job_sha256[65], policy[40], person[64];
+	bool test, resumed;
+	int64_t batch, quantity, counts[COUNTS], takt_us, cadence_us, eta_us, utc_us, clients;
+	double fpy, final;	/* below 0: not known yet */
+	struct {
+		enum health state;
+		char text[120];
+	} health[HEALTHS];
+	struct {
+		int64_t job, status;
+		char path[160], lot[80], state[16], text[160];
+	} jobs[MODEL_JOBS_MAX];
+	unsigned job_count;
+	int64_t at_us;		/* `now_us` of the line that brought it: the clock goes on from there */
+};
+
+struct radio_row {
+	char radio[40], path[40], driver[32], state[16];
+	int64_t channel, sessions, sent, acked, unacked, retries, received, dropped, rssi, passed, failed, switches, switch_us,
+		away_us;
+	double airtime;
+	uint8_t strip[MODEL_STRIP];	/* channel per second, the newest last; 0: none */
+	unsigned strip_len;
+};
+
+struct channel_cell {
+	const char *radio;	/* an atom */
+	int64_t passed, failed, rssi;
+};
+
+struct channel_row {
+	int64_t channel, freq_mhz, sessions, waiting, unheard;
+	char radio[40];
+	struct channel_cell cells[MODEL_RADIOS_MAX];
+	unsigned cell_count;
+};
+
+/* The texts of few values are atoms: of the model that took them, and its frozen copies'. Never NULL. */
+struct unit_row {
+	int64_t unit, first_us, since_us, took_us;
+	char serial[48], mac[18];
+	uint8_t state;		/* enum unit_is */
+	int16_t rssi;		/* 0: none */
+	uint16_t channel, done, of, attempt;
+	const char *wait, *step, *cause, *side, *sentence, *remedy, *radio, *by;
+};
+
+struct pareto_row {
+	const char *side, *step, *cause, *sentence;
+	int64_t attempts, units;
+	double share, cumulative;
+};
+
+struct banner {
+	int64_t banner, at_us, unit;
+	char kind[16], cause[64], sentence[240], remedy[240], serial[48], mac[18];
+};
+
+struct log_row {
+	int64_t n, at_us, unit;
+	uint8_t level;		/* enum health: info, warn, error */
+	char text[200];
+};
+
+struct moment {			/* of a device's timeline */
+	int64_t at_us, attempt, duration_us, channel, rssi;
+	const char *event, *step, *cause, *state, *radio;
+	char text[120];
+};
+
+struct detail {
+	bool known;
+	struct unit_row unit;
+	struct moment timeline[MODEL_TIMELINE_MAX];
+	unsigned moments;
+	bool link;
+	int64_t frames_sent, frames_received, retries, misses, octets;
+	char phase[40];
+	bool certificate;
+	char subject[160], issuer[160], cert_serial[64], not_before[40], not_after[40], sha256[65];
+	char device_id[17];
+	int64_t home;
+	bool sealed;
+};
+
+struct atoms;
+
+struct model {			/* layout is ours */
+	struct atoms *atoms;
+	bool frozen;		/* a copy: the atoms are not its own */
+	bool greeted, complete, serves;	/* complete: a whole state is here */
+	char software[64], station[64], actor[80];
+	enum role role;
+	int simulated;		/* of hello; the header's goes first */
+	int64_t rate_max;
+	bool was_full, more;
+	int64_t now_us;
+	struct header header;
+	bool has_header;
+	struct radio_row radios[MODEL_RADIOS_MAX];
+	unsigned radio_count;
+	struct channel_row channels[MODEL_CHANNELS_MAX];
+	unsigned channel_count;
+	struct unit_row *units;
+	size_t unit_count, unit_room;
+	struct map by_unit;	/* number to place in `units`, plus one */
+	struct pareto_row pareto[MODEL_PARETO_MAX];
+	unsigned pareto_count;
+	struct banner banners[MODEL_BANNERS_MAX];
+	unsigned banner_count;
+	struct log_row log[MODEL_LOG_MAX];
+	unsigned log_from, log_count;
+	struct detail detail;
+	uint64_t left_out;	/* rows beyond the bounds */
+	uint64_t changes;	/* counts up with everything that could be seen */
+};
+
+enum model_took {
+	MODEL_STRANGE,		/* no line of this protocol: hang up */
+	MODEL_VERSION,		/* of another version */
+	MODEL_IGNORED,		/* of a type that we do not know: newer stations may send it */
+	MODEL_HELLO,		/* subscribe now */
+	MODEL_PART,		/* more of the same state follows: do not draw yet */
+	MODEL_STATE,		/* draw */
+	MODEL_ANSWER,		/* look at its id; model_answer_role, model_answer_device may take it */
+	MODEL_BYE,		/* `reason`, `sentence` */
+};
+
+struct model *model_create(void);
+/* A copy that stands still; it shares the atoms. NULL: no memory. */
+struct model *model_freeze(const struct model *model);
+void model_destroy(struct model *model);
+
+enum model_took model_take(struct model *model, const json_t *line);
+/* The connection is gone: hello and role with it, the state stays to be looked at. */
+void model_disconnected(struct model *model);
+/* Results of `hello` and `badge`, and of `device`. */
+void model_take_role(struct model *model, const json_t *result);
+void model_take_device(struct model *model, const json_t *result);
+
+const struct unit_row *model_unit(const struct model *model, int64_t unit);
+const struct log_row *model_log(const struct model *model, unsigned i);	/* 0: the oldest */
+bool model_simulated(const struct model *model);
+/* Microseconds since 1970 by the line's clock; MODEL_UNKNOWN. */
+int64_t model_utc_us(const struct model *model);
+/* How long ago that was; MODEL_UNKNOWN. */
+int64_t model_span_us(const struct model *model, int64_t since_us);
+
+const char *role_name(enum role role);
+const char *run_name(enum run_state state);	/* "RUNNING" */
+const char *unit_word(enum unit_is state);	/* "PASS" */
+/* Text of an object's key, "" when it is none. */
+const char *model_text(const json_t *object, const char *key);

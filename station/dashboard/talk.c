@@ -1,0 +1,253 @@
+/* What goes to the station, and what its answers mean to the person. */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "station/dashboard/desk.h"
+#include "station/dashboard/text.h"
+
+static const struct {
+	enum act act;
+	const char *verb, *done;
+} verbs[] = {
+	{ ACT_PAUSE, "pause", "paused" },
+	{ ACT_BACK, "resume", "resumed" },
+	{ ACT_STOP, "stop", "stopping: those in hand finish" },
+	{ ACT_ABORT, "abort", "ended" },
+	{ ACT_RETRY, "retry", "to be tried again: switch them off and on" },
+	{ ACT_QUARANTINE, "quarantine", "put aside" },
+	{ ACT_RELEASE, "release", "released: switch them off and on" },
+	{ ACT_ACK, "ack", "acknowledged" },
+};
+
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+/* Takes the object; gives the place where its answer is waited for, or NULL when it could not be sent. */
+static struct pending *send_request(struct desk *d, json_t *request, enum act act, struct desk_out *out)
+{
+	struct pending *p = NULL;
+
+	for (unsigned i = 0; i < DESK_PENDING_MAX && !p; i++)
+		if (d->pending[i].id == 0)
+			p = &d->pending[i];
+	if (!request || !p || out->request_count == DESK_REQUESTS_MAX ||
+	    json_object_set_new(request, "id", json_integer((json_int_t)d->next_id)) != 0) {
+		json_decref(request);
+		return NULL;
+	}
+	*p = (struct pending){ .id = d->next_id++, .act = act };
+	out->requests[out->request_count++] = request;
+	return p;
+}
+
+void talk_act(struct desk *d, const struct model *model, enum act act, const int64_t *units, size_t unit_count,
+	      const char *reason, struct desk_out *out)
+{
+	json_t *request = NULL, *list;
+
+	for (size_t i = 0; i < VERBS; i++)
+		if (verbs[i].act == act)
+			request = json_pack("{s:s}", "do", verbs[i].verb);
+	if (act == ACT_ACK && model->banner_count > 0)
+		json_object_set_new(request, "banner", json_integer((json_int_t)model->banners[0].banner));
+	if (unit_count > 0) {
+		list = json_array();
+		for (size_t i = 0; i < unit_count && i < DESK_UNITS_MAX; i++)
+			json_array_append_new(list, json_integer((json_int_t)units[i]));
+		json_object_set_new(request, "units", list);
+	}
+	if (reason && *reason)
+		json_object_set_new(request, "reason", json_string(reason));
+	send_request(d, request, act, out);
+}
+
+void talk_device(struct desk *d, int64_t unit, uint64_t now_us, struct desk_out *out)
+{
+	struct pending *p;
+
+	d->asked_us = now_us;
+	for (unsigned i = 0; i < DESK_PENDING_MAX; i++)
+		if (d->pending[i].id && d->pending[i].act == ACT_DEVICE && d->pending[i].unit == unit)
+			return;
+	if (!d->up)
+		return;
+	p = send_request(d, json_pack("{s:s, s:I}", "do", "device", "unit", (json_int_t)unit), ACT_DEVICE, out);
+	if (p)
+		p->unit = unit;
+}
+
+void talk_badge(struct desk *d, const char *badge, struct desk_out *out)
+{
+	struct pending *p = send_request(d, json_pack("{s:s, s:s}", "do", "badge", "badge", badge), ACT_NONE, out);
+
+	if (p)
+		p->badge = true;
+}
+
+const struct unit_row *talk_known(const struct model *m, const char *text)
+{
+	char mac[18];
+	bool is_mac = scan_mac(text, mac);
+
+	if (!*text)
+		return NULL;
+	for (size_t i = 0; i < m->unit_count; i++)
+		if (strcasecmp(m->units[i].serial, text) == 0 || (is_mac && strcasecmp(m->units[i].mac, mac) == 0))
+			return &m->units[i];
+	return NULL;
+}
+
+/* The line screen goes to its row, every other one shows it in full. */
+static void show_unit(struct desk *d, struct model *model, const struct unit_row *u, uint64_t now_us, struct desk_out *out)
+{
+	char what[500];
+
+	column_text(COL_RESULT, model, u, true, what, sizeof(what));
+	desk_note(d, unit_meaning(u), now_us, "%s: %s", *u->serial ? u->serial : u->mac, what);
+	desk_select(d, model, u->unit);
+	if (d->screen == SCREEN_LINE)
+		return;
+	d->device = u->unit;
+	if (d->screen == SCREEN_DEVICE)
+		talk_device(d, u->unit, now_us, out);
+	else
+		desk_goto(d, model, SCREEN_DEVICE, now_us, out);
+}
+
+static void find(struct desk *d, const char *text, uint64_t now_us, struct desk_out *out)
+{
+	struct pending *p = send_request(d, json_pack("{s:s, s:s}", "do", "find", "text", text), ACT_NONE, out);
+
+	if (p)
+		p->find = true;
+	else
+		desk_note(d, MEANS_WARN, now_us, "nothing can be looked for now");
+}
+
+static void label(struct desk *d, struct model *model, const char *text, uint64_t now_us, struct desk_out *out)
+{
+	const struct unit_row *u;
+	char serial[48];
+
+	if (!scan_label_serial(text, serial, sizeof(serial))) {
+		desk_note(d, MEANS_WARN, now_us, "a label without a serial number to be read: scan the one with the serial number");
+		return;
+	}
+	u = talk_known(model, serial);
+	if (u)
+		show_unit(d, model, u, now_us, out);
+	else
+		find(d, serial, now_us, out);
+}
+
+void talk_scanned(struct desk *d, struct model *model, const char *text, uint64_t now_us, struct desk_out *out)
+{
+	const struct unit_row *u = talk_known(model, text);
+	enum scan_kind kind = scan_route(text);
+	char mac[18];
+
+	if (!d->up) {
+		desk_note(d, MEANS_BAD, now_us, "no connection to the station: the scan was not used");
+		out->bell = !d->mute;
+		return;
+	}
+	if (u) {
+		show_unit(d, model, u, now_us, out);
+		return;
+	}
+	switch (kind) {
+	case SCAN_BADGE:
+		talk_badge(d, strncmp(text, "BADGE:", 6) == 0 ? text + 6 : text, out);
+		break;
+	case SCAN_LABEL:
+		label(d, model, text, now_us, out);
+		break;
+	case SCAN_MAC:
+		find(d, scan_mac(text, mac) ? mac : text, now_us, out);
+		break;
+	case SCAN_SERIAL:
+		find(d, text, now_us, out);
+		break;
+	case SCAN_NOTHING:
+		break;
+	}
+}
+
+/* --- answers --- */
+
+static void refused(struct desk *d, const json_t *error, uint64_t now_us, struct desk_out *out)
+{
+	const char *remedy = model_text(error, "remedy");
+
+	desk_note(d, MEANS_BAD, now_us, "%s%s%s", model_text(error, "sentence"), *remedy ? "; " : "", remedy);
+	out->bell = !d->mute;
+}
+
+static void told(struct desk *d, const struct pending *p, const json_t *result, uint64_t now_us, struct desk_out *out)
+{
+	const json_t *list = json_object_get(result, "refused"), *first = json_array_get(list, 0);
+	long long count = (long long)json_integer_value(json_object_get(result, "done"));
+	const char *word = "done";
+
+	for (size_t i = 0; i < VERBS; i++)
+		if (verbs[i].act == p->act)
+			word = verbs[i].done;
+	if (first) {
+		desk_note(d, MEANS_WARN, now_us, "%lld %s, %zu refused: %s; %s", count, word, json_array_size(list),
+			  model_text(first, "sentence"), model_text(first, "remedy"));
+		out->bell = !d->mute;
+	} else if (p->act == ACT_RETRY || p->act == ACT_QUARANTINE || p->act == ACT_RELEASE) {
+		desk_note(d, MEANS_GOOD, now_us, "%lld %s", count, word);
+	} else {
+		desk_note(d, MEANS_GOOD, now_us, "%s", word);
+	}
+}
+
+static void found(struct desk *d, struct model *model, const json_t *result, uint64_t now_us, struct desk_out *out)
+{
+	const json_t *row = json_array_get(json_object_get(result, "units"), 0);
+	const struct unit_row *u = model_unit(model, (int64_t)json_integer_value(json_object_get(row, "unit")));
+
+	if (u) {
+		show_unit(d, model, u, now_us, out);
+		return;
+	}
+	desk_note(d, MEANS_WARN, now_us, "nobody of this lot has that number");
+	out->bell = !d->mute;
+}
+
+void desk_answer(struct desk *d, struct model *model, const json_t *line, uint64_t now_us, struct desk_out *out)
+{
+	const json_t *id = json_object_get(line, "id"), *result = json_object_get(line, "result");
+	struct pending p = { 0 };
+
+	for (unsigned i = 0; i < DESK_PENDING_MAX; i++)
+		if (json_is_integer(id) && d->pending[i].id == (int64_t)json_integer_value(id) && d->pending[i].id) {
+			p = d->pending[i];
+			d->pending[i].id = 0;
+			break;
+		}
+	if (p.id == 0)
+		return;
+	if (!json_is_true(json_object_get(line, "ok"))) {
+		if (p.act == ACT_DEVICE)
+			model->detail.known = false;
+		refused(d, json_object_get(line, "error"), now_us, out);
+	} else if (p.badge) {
+		model_take_role(model, result);
+		desk_note(d, MEANS_GOOD, now_us, "%s: %s", model->actor, role_name(model->role));
+	} else if (p.find) {
+		found(d, model, result, now_us, out);
+	} else if (p.act == ACT_DEVICE) {
+		if (p.unit == d->device) {
+			unsigned *cursor = &d->places[SCREEN_DEVICE].cursor;
+
+			if (*cursor + 1 >= model->detail.moments)
+				*cursor = UINT32_MAX;	/* it stays at the end, as moments come */
+			model_take_device(model, result);
+			d->seen_of_device = model->changes;
+		}
+	} else {
+		told(d, &p, result, now_us, out);
+	}
+}

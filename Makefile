@@ -26,7 +26,7 @@ ifeq ($(OPT),)
 $(error VARIANT is release, debug, asan or fuzz, not "$(VARIANT)")
 endif
 
-PKGS    := libcrypto libssl sqlite3 yaml-0.1 jansson libnl-3.0 libnl-genl-3.0 lwip libqrencode libpng freetype2
+PKGS    := libcrypto libssl sqlite3 yaml-0.1 jansson libnl-3.0 libnl-genl-3.0 lwip ncursesw panelw libqrencode libpng freetype2
 # Other people's headers are not held to our warnings.
 PKGDEF  := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS) 2>/dev/null))
 LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpcap -lm -lpthread

@@ -11,6 +11,7 @@
 static const struct command commands[] = {
 	{ "run", "JOB.yaml", "provision a batch, or continue it", command_run },
 	{ "serve", "", "the station as a daemon: takes jobs over its control socket", command_serve },
+	{ "dashboard", "", "the operator's screen of a running station", command_dashboard },
 	{ "ctl", "COMMAND", "look at a running station and order it about", command_ctl },
 	{ "check", "JOB.yaml", "check a job and everything it needs, without touching a device", command_check },
 	{ "ca", "COMMAND", "the factory's CA, the station's key and the batch keys", command_ca },

@@ -50,6 +50,7 @@ int command_control(const char *self, struct control **out, struct control_optio
 
 int command_main(int argc, char **argv);
 int command_run(int argc, char **argv);
+int command_dashboard(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_ca(int argc, char **argv);
 int command_audit(int argc, char **argv);

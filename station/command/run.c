@@ -12,6 +12,7 @@
 #include "agent/wire/cause.h"
 #include "station/command/batch.h"
 #include "station/command/command.h"
+#include "station/command/screen.h"
 #include "station/control/control.h"
 
 #define COMPARE_MAX 500u	/* devices: larger simulated batches are compared on request only */
@@ -26,8 +27,7 @@ struct run {
 	unsigned seen, passed, failed, quarantined, held, retries;
 	uint64_t now_us;
 	struct timespec drawn;
-	const char *last;
-	char last_serial[40];
+	struct screen screen;
 };
 
 static const char *state_name(enum journal_unit_state state)
@@ -196,6 +196,8 @@ static void on_event(void *ctx, const struct line_event *e)
 		plain_event(r, e);
 		return;
 	}
+	if (screen_there(&r->screen))
+		return;
 	if ((e->kind == LINE_UNIT_STATE && e->state != UNIT_PASSED) || e->kind == LINE_STRANGER || e->kind == LINE_GUARD ||
 	    e->kind == LINE_HOLD || e->kind == LINE_ORDER) {
 		fputs("\r\033[K", stdout);
@@ -234,6 +236,8 @@ static void on_began(void *ctx, struct line *line, bool simulated, uint64_t seed
 		put_json(o);
 		return;
 	}
+	if (screen_there(&r->screen))
+		return;
 	printf("lot %s: %u devices, policy %s%s\n", s.lot, s.quantity, s.policy,
 	       simulated ? ", SIMULATED air in virtual time" : "");
 	if (s.resumed)
@@ -242,9 +246,9 @@ static void on_began(void *ctx, struct line *line, bool simulated, uint64_t seed
 
 static void on_interrupt(void *ctx, unsigned times)
 {
-	const struct run *r = ctx;
+	struct run *r = ctx;
 
-	if (r->show != SHOW_JSON)
+	if (r->show != SHOW_JSON && !screen_there(&r->screen))
 		printf("\n%s\n", times == 1 ? "stopping: the devices in flight finish; once more to stop now"
 					    : "stopping now: open attempts are recorded as aborted");
 }
@@ -411,8 +415,8 @@ int command_run(int argc, char **argv)
 	static const struct command self = { "run", "JOB.yaml", "provision a batch", command_run };
 	const char *db = "millrace.db", *seed = NULL, *radios = NULL, *policy = NULL, *pcap = NULL, *keys = NULL, *epoch = NULL;
 	const char *operator = getenv("USER"), *log_path = NULL, *path = NULL;
-	const char *control_path = NULL, *settings_path = NULL, *metrics = NULL, *pace = NULL;
-	bool json = false, plain = false, no_compare = false, do_compare = false, debug = false, stay = false;
+	const char *socket_path = NULL, *settings_path = NULL, *metrics = NULL, *pace = NULL;
+	bool json = false, plain = false, screen = false, no_compare = false, do_compare = false, debug = false, stay = false;
 	const struct option_row rows[] = {
 		{ "--db", "FILE", "the record; made when it is not there (millrace.db)", &db, NULL },
 		{ "--seed", "N", "seed of a simulated run, instead of the job's", &seed, NULL },
@@ -424,13 +428,14 @@ int command_run(int argc, char **argv)
 		{ "--epoch", "SECONDS", "where the simulated clock starts, since 1970", &epoch, NULL },
 		{ "--pace", "N", "simulated radios: N virtual seconds per second (0, as fast as it goes)", &pace, NULL },
 		{ "--stay", NULL, "do not end when all have an outcome, but on stop", NULL, &stay },
-		{ "--control", "FILE", "the control socket, or none; docs/control.md", &control_path, NULL },
+		{ "--control", "FILE", "the control socket, or none; docs/control.md", &socket_path, NULL },
 		{ "--settings", "FILE", "the station's settings (/etc/millrace/station.yaml)", &settings_path, NULL },
 		{ "--metrics", "PORT", "Prometheus metrics on this port of the machine itself, or ADDRESS:PORT", &metrics, NULL },
 		{ "--log", "FILE", "write log lines to FILE", &log_path, NULL },
 		{ "--debug", NULL, "log everything useful", NULL, &debug },
 		{ "--json", NULL, "one JSON object per event, the summary last", NULL, &json },
-		{ "--plain", NULL, "lines instead of the live display", NULL, &plain },
+		{ "--plain", NULL, "lines instead of the dashboard", NULL, &plain },
+		{ "--dashboard", NULL, "the dashboard also where it would not be opened: simulated, as fast as it goes", NULL, &screen },
 		{ "--compare", NULL, "run the baseline policy too, however large the simulated batch", NULL, &do_compare },
 		{ "--no-compare", NULL, "do not run the baseline policy for the summary", NULL, &no_compare },
 		{ 0 },
@@ -479,7 +484,7 @@ int command_run(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	control.metrics = metrics;
 	control.log = log.to ? &log : NULL;
-	status = command_control("run", &o.control, &control, control_path, settings_path, &settings, false);
+	status = command_control("run", &o.control, &control, socket_path, settings_path, &settings, false);
 	if (status >= 0) {
 		if (log.to)
 			fclose(log.to);
@@ -494,8 +499,11 @@ int command_run(int argc, char **argv)
 				    .radios = (unsigned)radios_n, .log = log.to ? &log : NULL, .ctx = &r,
 				    .control = o.control, .pace = pace_n, .stay = stay,
 				    .began = on_began, .event = on_event, .interrupted = on_interrupt, .signals = true };
+	if (r.show == SHOW_LIVE && o.control && isatty(STDIN_FILENO) && (screen || pace_n > 0 || !job->radios_simulated))
+		(void)screen_open(&r.screen, control_path(o.control));
 	status = batch_run(&o, &result, error, sizeof(error));
 	control_close(o.control, "ended", "the run is over");
+	screen_wait(&r.screen, status != 0);
 	if (status != 0) {
 		fprintf(stderr, "millrace run: %s\n", error);
 		status = EXIT_UNUSABLE;

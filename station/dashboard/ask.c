@@ -63,9 +63,9 @@ unsigned ask_menu_rows(const struct desk *d, const struct key_row *rows[static A
 static bool on_units(enum act act) { return act == ACT_QUARANTINE || act == ACT_RETRY || act == ACT_RELEASE; }
 
 /* Whom it is about: the device of its screen, else the tagged, else the row of the cursor. */
-static bool take_units(struct desk *d, const struct model *model)
+static bool take_units(struct desk *d, const struct mirror *mirror)
 {
-	const struct model *shown = desk_arrange(d, model);
+	const struct mirror *shown = desk_arrange(d, mirror);
 	const struct unit_row *u = desk_unit(d, shown);
 	size_t room = d->tags.count > 0 ? d->tags.count : 1;
 
@@ -84,7 +84,7 @@ static bool take_units(struct desk *d, const struct model *model)
 	return d->ask.unit_count > 0;
 }
 
-void ask_begin(struct desk *d, struct model *model, enum act act, uint64_t now_us, struct desk_out *out)
+void ask_begin(struct desk *d, struct mirror *mirror, enum act act, uint64_t now_us, struct desk_out *out)
 {
 	const struct key_row *row = keys_row(act);
 
@@ -93,25 +93,25 @@ void ask_begin(struct desk *d, struct model *model, enum act act, uint64_t now_u
 		desk_note(d, MEANS_BAD, now_us, "no connection to the station: nothing can be done from here now");
 		return;
 	}
-	if (model->role < row->role) {
-		desk_note(d, MEANS_WARN, now_us, "%s may not do that: scan the badge of %s", model->role == ROLE_OPERATOR ?
+	if (mirror->role < row->role) {
+		desk_note(d, MEANS_WARN, now_us, "%s may not do that: scan the badge of %s", mirror->role == ROLE_OPERATOR ?
 			  "an operator" : "an observer", row->role == ROLE_LEAD ? "a lead" : "an operator");
 		out->bell = !d->mute;
 		return;
 	}
 	if (act == ACT_ACK) {
-		if (model->banner_count == 0)
+		if (mirror->banner_count == 0)
 			desk_note(d, MEANS_PLAIN, now_us, "there is no banner");
 		else
-			talk_act(d, model, act, NULL, 0, NULL, out);
+			talk_act(d, mirror, act, NULL, 0, NULL, out);
 		return;
 	}
-	if (on_units(act) && !take_units(d, model)) {
+	if (on_units(act) && !take_units(d, mirror)) {
 		desk_note(d, MEANS_WARN, now_us, "choose a device, or tag some with Space");
 		return;
 	}
 	/* The same key pauses and resumes: what it means is fixed now, while the person looks at the screen. */
-	if (act == ACT_PAUSE && (model->header.run == RUN_PAUSED || *model->header.guard))
+	if (act == ACT_PAUSE && (mirror->header.run == RUN_PAUSED || *mirror->header.guard))
 		act = ACT_BACK;
 	d->ask.what = ASK_REASON;
 	d->ask.act = act;
@@ -119,11 +119,11 @@ void ask_begin(struct desk *d, struct model *model, enum act act, uint64_t now_u
 
 /* --- answers --- */
 
-static void done(struct desk *d, struct model *model, struct desk_out *out)
+static void done(struct desk *d, struct mirror *mirror, struct desk_out *out)
 {
 	struct ask *a = &d->ask;
 
-	talk_act(d, model, a->act, a->units, a->unit_count, a->reason, out);
+	talk_act(d, mirror, a->act, a->units, a->unit_count, a->reason, out);
 	if (a->units && d->screen == SCREEN_LINE && d->tags.count > 0) {
 		map_free(&d->tags);
 		d->tags = (struct map){ 0 };
@@ -150,22 +150,22 @@ static bool asks_twice(const struct ask *a)
 	return a->act == ACT_STOP || a->act == ACT_ABORT || (a->act == ACT_QUARANTINE && a->unit_count > 1);
 }
 
-static bool may_be_silent(const struct ask *a, const struct model *model)
+static bool may_be_silent(const struct ask *a, const struct mirror *mirror)
 {
-	return a->act == ACT_RETRY || (a->act == ACT_BACK && !*model->header.guard);
+	return a->act == ACT_RETRY || (a->act == ACT_BACK && !*mirror->header.guard);
 }
 
-static void reason_given(struct desk *d, struct model *model, uint64_t now_us, struct desk_out *out)
+static void reason_given(struct desk *d, struct mirror *mirror, uint64_t now_us, struct desk_out *out)
 {
 	struct ask *a = &d->ask;
 
 	take_reason(a);
-	if (!*a->reason && !may_be_silent(a, model)) {
+	if (!*a->reason && !may_be_silent(a, mirror)) {
 		desk_note(d, MEANS_WARN, now_us, "a reason is needed: it goes on record");
 		return;
 	}
 	if (!asks_twice(a)) {
-		done(d, model, out);
+		done(d, mirror, out);
 		return;
 	}
 	a->what = ASK_SURE;
@@ -177,7 +177,7 @@ static void reason_given(struct desk *d, struct model *model, uint64_t now_us, s
  * A scanner types into questions too. What came as fast as that, ends with Enter and is a badge, a label or a known unit
  * is a scan, and the question stays; anything else was meant for the question.
  */
-static bool was_scanned(struct desk *d, struct model *model, uint64_t now_us, struct desk_out *out)
+static bool was_scanned(struct desk *d, struct mirror *mirror, uint64_t now_us, struct desk_out *out)
 {
 	struct ask *a = &d->ask;
 	char text[sizeof(a->text)];
@@ -186,25 +186,25 @@ static bool was_scanned(struct desk *d, struct model *model, uint64_t now_us, st
 
 	if (strlen(burst) < 3 || now_us - a->last_us >= SCAN_GAP_US)
 		return false;
-	if (kind != SCAN_BADGE && !(kind == SCAN_LABEL && strcspn(burst, " ") == strlen(burst)) && !talk_known(model, burst))
+	if (kind != SCAN_BADGE && !(kind == SCAN_LABEL && strcspn(burst, " ") == strlen(burst)) && !talk_known(mirror, burst))
 		return false;
 	memcpy(text, burst, strlen(burst) + 1);
 	memset(a->text + a->burst_from, 0, sizeof(a->text) - a->burst_from);
 	if (a->what == ASK_FIND || a->what == ASK_FILTER)
 		ask_end(d);
-	talk_scanned(d, model, text, now_us, out);
+	talk_scanned(d, mirror, text, now_us, out);
 	memset(text, 0, sizeof(text));
 	return true;
 }
 
-static void text_given(struct desk *d, struct model *model, uint64_t now_us, struct desk_out *out)
+static void text_given(struct desk *d, struct mirror *mirror, uint64_t now_us, struct desk_out *out)
 {
 	struct ask *a = &d->ask;
 
-	if (was_scanned(d, model, now_us, out))
+	if (was_scanned(d, mirror, now_us, out))
 		return;
 	if (a->what == ASK_REASON) {
-		reason_given(d, model, now_us, out);
+		reason_given(d, mirror, now_us, out);
 		return;
 	}
 	if (a->what == ASK_FILTER) {
@@ -215,7 +215,7 @@ static void text_given(struct desk *d, struct model *model, uint64_t now_us, str
 	text_copy(d->search, sizeof(d->search), a->text);
 	ask_end(d);
 	/* From the row after: asking for the same again goes on. */
-	desk_do(d, model, ACT_NEXT, now_us, out);
+	desk_do(d, mirror, ACT_NEXT, now_us, out);
 }
 
 static void type(struct ask *a, uint32_t key, uint64_t now_us)
@@ -231,12 +231,12 @@ static void type(struct ask *a, uint32_t key, uint64_t now_us)
 		memcpy(a->text + have, octets, len + 1);
 }
 
-static void text_key(struct desk *d, struct model *model, uint32_t key, uint64_t now_us, struct desk_out *out)
+static void text_key(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t now_us, struct desk_out *out)
 {
 	struct ask *a = &d->ask;
 
 	if (key == KEYS_ENTER) {
-		text_given(d, model, now_us, out);
+		text_given(d, mirror, now_us, out);
 	} else if (key == KEYS_ESCAPE) {
 		ask_end(d);
 	} else if (key == KEYS_BACKSPACE) {
@@ -248,7 +248,7 @@ static void text_key(struct desk *d, struct model *model, uint32_t key, uint64_t
 }
 
 /* No choice by number: a scanner's first digit would choose. */
-static void menu_key(struct desk *d, struct model *model, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out)
+static void menu_key(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out)
 {
 	const struct key_row *rows[ACTS];
 	unsigned count = ask_menu_rows(d, rows), *at = &d->ask.menu_row;
@@ -265,7 +265,7 @@ static void menu_key(struct desk *d, struct model *model, uint32_t key, uint64_t
 		enum act act = rows[*at]->act;
 
 		ask_end(d);
-		desk_do(d, model, act, now_us, out);
+		desk_do(d, mirror, act, now_us, out);
 	} else {
 		ask_end(d);
 	}
@@ -291,17 +291,17 @@ uint64_t ask_deadline_us(const struct desk *d)
 	return a->last_us + (a->what == ASK_SURE ? SCAN_GAP_US : SCAN_IDLE_US);
 }
 
-void ask_expire(struct desk *d, struct model *model, uint64_t now_us, struct desk_out *out)
+void ask_expire(struct desk *d, struct mirror *mirror, uint64_t now_us, struct desk_out *out)
 {
 	if (now_us < ask_deadline_us(d))
 		return;
 	if (d->ask.what == ASK_SURE)
-		done(d, model, out);
+		done(d, mirror, out);
 	else
 		d->ask.burst_from = strlen(d->ask.text);	/* it was typed after all */
 }
 
-bool ask_key(struct desk *d, struct model *model, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out)
+bool ask_key(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out)
 {
 	if (key == KEYS_RESIZE || key == KEYS_CLOSED)
 		return false;
@@ -309,13 +309,13 @@ bool ask_key(struct desk *d, struct model *model, uint32_t key, uint64_t arg, ui
 	case ASK_FIND:
 	case ASK_FILTER:
 	case ASK_REASON:
-		text_key(d, model, key, now_us, out);
+		text_key(d, mirror, key, now_us, out);
 		return true;
 	case ASK_SURE:
 		sure_key(d, key, now_us);
 		return true;
 	case ASK_MENU:
-		menu_key(d, model, key, arg, now_us, out);
+		menu_key(d, mirror, key, arg, now_us, out);
 		return d->ask.what != ASK_NOTHING || key < '0' || key > 'Z';	/* what is scanned goes on to the scan line */
 	case ASK_NOTHING:
 		break;

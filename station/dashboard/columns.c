@@ -48,8 +48,10 @@ void span_text(int64_t us, char *out, size_t cap)
 {
 	int64_t s = us / SECOND_US;
 
-	if (us == MODEL_UNKNOWN)
+	if (us == MIRROR_UNKNOWN)
 		out[0] = '\0';
+	else if (us < SECOND_US)
+		snprintf(out, cap, "%.2f s", (double)us / SECOND_US);
 	else if (s < 60)
 		snprintf(out, cap, "%d.%d s", (int)s, (int)(us % SECOND_US / (SECOND_US / 10)));
 	else if (s < 6000)
@@ -64,20 +66,20 @@ void clock_text(int64_t utc_us, bool seconds, char *out, size_t cap)
 	struct tm tm;
 
 	out[0] = '\0';
-	if (utc_us != MODEL_UNKNOWN && localtime_r(&t, &tm))
+	if (utc_us != MIRROR_UNKNOWN && localtime_r(&t, &tm))
 		strftime(out, cap, seconds ? "%H:%M:%S" : "%H:%M", &tm);
 }
 
 /* Since when in this step; with an outcome, from first heard to the outcome. Running times in whole seconds: a tenth
  * that changes on forty rows is traffic that nobody reads. */
-static void time_text(const struct model *m, const struct unit_row *u, char *out, size_t cap)
+static void time_text(const struct mirror *m, const struct unit_row *u, char *out, size_t cap)
 {
-	if (u->took_us != MODEL_UNKNOWN && u->state >= UNIT_IS_PASSED) {
+	if (u->took_us != MIRROR_UNKNOWN && u->state >= UNIT_IS_PASSED) {
 		span_text(u->took_us, out, cap);
 	} else {
-		int64_t us = model_span_us(m, u->since_us);
+		int64_t us = mirror_span_us(m, u->since_us);
 
-		if (us == MODEL_UNKNOWN)
+		if (us == MIRROR_UNKNOWN)
 			out[0] = '\0';
 		else if (us < 60 * (int64_t)SECOND_US)
 			snprintf(out, cap, "%d s", (int)(us / SECOND_US));
@@ -102,7 +104,7 @@ static void result_text(const struct unit_row *u, bool wide, char *out, size_t c
 	}
 }
 
-void column_text(enum column column, const struct model *m, const struct unit_row *u, bool wide, char *out, size_t cap)
+void column_text(enum column column, const struct mirror *m, const struct unit_row *u, bool wide, char *out, size_t cap)
 {
 	out[0] = '\0';
 	switch (column) {
@@ -253,7 +255,7 @@ static int cmp_units(const void *pa, const void *pb, void *ctx)
 	return c ? c : cmp_int(a->unit, b->unit);
 }
 
-size_t columns_order(const struct model *m, const char *filter, enum column by, bool turned, uint32_t **order, size_t *room)
+size_t columns_order(const struct mirror *m, const char *filter, enum column by, bool turned, uint32_t **order, size_t *room)
 {
 	struct order_by o = { m->units, by, turned };
 	size_t count = 0;

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "station/dashboard/model.h"
+#include "station/dashboard/mirror.h"
 #include "station/dashboard/palette.h"
 
 enum column { COL_RECENT, COL_SERIAL, COL_MAC, COL_WHERE, COL_RSSI, COL_STEP, COL_DONE, COL_TRY, COL_TIME, COL_RESULT, COLUMNS };
@@ -18,7 +18,7 @@ struct column_row {
 };
 
 const struct column_row *column_row(enum column column);
-void column_text(enum column column, const struct model *model, const struct unit_row *unit, bool wide, char *out, size_t cap);
+void column_text(enum column column, const struct mirror *mirror, const struct unit_row *unit, bool wide, char *out, size_t cap);
 enum meaning column_meaning(enum column column, const struct unit_row *unit);
 
 /* Word, sign and colour of how a unit stands: a seen one with a cause is tried again. */
@@ -32,7 +32,7 @@ bool unit_matches(const struct unit_row *unit, const char *filter);
 bool text_matches(const char *text, const char *filter);
 
 /* Places of `units` that match, sorted. Grows *order; gives the count. On no memory what fits. */
-size_t columns_order(const struct model *model, const char *filter, enum column by, bool turned, uint32_t **order, size_t *room);
+size_t columns_order(const struct mirror *mirror, const char *filter, enum column by, bool turned, uint32_t **order, size_t *room);
 
 /* "4.1 s", "12:03", "3 h 20"; "" when it is not known. */
 void span_text(int64_t us, char *out, size_t cap);

@@ -25,7 +25,7 @@ void desk_destroy(struct desk *d)
 		return;
 	ask_end(d);
 	scan_clear(&d->scan);
-	model_destroy(d->frozen);
+	mirror_destroy(d->frozen);
 	map_free(&d->tags);
 	free(d->order);
 	free(d);
@@ -60,9 +60,9 @@ static void tag(struct desk *d, int64_t unit, bool on)
 
 /* --- what is shown --- */
 
-const struct model *desk_arrange(struct desk *d, const struct model *model)
+const struct mirror *desk_arrange(struct desk *d, const struct mirror *mirror)
 {
-	const struct model *shown = d->frozen ? d->frozen : model;
+	const struct mirror *shown = d->frozen ? d->frozen : mirror;
 	struct spot *p = &d->places[SCREEN_LINE];
 
 	d->order_count = columns_order(shown, d->filter, d->sort, d->turned, &d->order, &d->order_room);
@@ -79,7 +79,7 @@ const struct model *desk_arrange(struct desk *d, const struct model *model)
 	return shown;
 }
 
-const struct unit_row *desk_unit(const struct desk *d, const struct model *shown)
+const struct unit_row *desk_unit(const struct desk *d, const struct mirror *shown)
 {
 	unsigned cursor = d->places[SCREEN_LINE].cursor;
 
@@ -87,7 +87,7 @@ const struct unit_row *desk_unit(const struct desk *d, const struct model *shown
 }
 
 /* Rows that a screen's cursor can stand on. */
-static unsigned rows_of(const struct desk *d, const struct model *shown)
+static unsigned rows_of(const struct desk *d, const struct mirror *shown)
 {
 	size_t count;
 
@@ -104,10 +104,11 @@ static unsigned rows_of(const struct desk *d, const struct model *shown)
 	return 0;
 }
 
-static void move(struct desk *d, const struct model *model, int64_t by)
+static void move(struct desk *d, const struct mirror *mirror, int64_t by)
 {
-	const struct model *shown = desk_arrange(d, model);
-	struct spot *p = &d->places[d->screen];
+	const struct mirror *shown = desk_arrange(d, mirror);
+	enum screen_kind screen = d->screen < SCREENS ? d->screen : SCREEN_LINE;
+	struct spot *p = &d->places[screen];
 	unsigned rows = rows_of(d, shown);
 	int64_t to = (int64_t)(p->cursor < rows ? p->cursor : rows) + by;
 
@@ -122,21 +123,21 @@ static void move(struct desk *d, const struct model *model, int64_t by)
 	}
 }
 
-void desk_select(struct desk *d, const struct model *model, int64_t unit)
+void desk_select(struct desk *d, const struct mirror *mirror, int64_t unit)
 {
-	const struct unit_row *u = model_unit(d->frozen ? d->frozen : model, unit);
+	const struct unit_row *u = mirror_unit(d->frozen ? d->frozen : mirror, unit);
 
 	if (u && !unit_matches(u, d->filter))
 		d->filter[0] = '\0';
 	d->selected = unit;
 }
 
-void desk_goto(struct desk *d, struct model *model, enum screen screen, uint64_t now_us, struct desk_out *out)
+void desk_goto(struct desk *d, struct mirror *mirror, enum screen_kind screen, uint64_t now_us, struct desk_out *out)
 {
 	if (screen == d->screen)
 		return;
 	if (screen == SCREEN_DEVICE) {
-		const struct unit_row *u = desk_unit(d, desk_arrange(d, model));
+		const struct unit_row *u = desk_unit(d, desk_arrange(d, mirror));
 
 		if (d->screen == SCREEN_LINE || d->device == 0)
 			d->device = u ? u->unit : d->device;
@@ -151,9 +152,9 @@ void desk_goto(struct desk *d, struct model *model, enum screen screen, uint64_t
 
 /* --- finding --- */
 
-static void find_unit(struct desk *d, const struct model *model, bool next, uint64_t now_us)
+static void find_unit(struct desk *d, const struct mirror *mirror, bool next, uint64_t now_us)
 {
-	const struct model *shown = desk_arrange(d, model);
+	const struct mirror *shown = desk_arrange(d, mirror);
 	size_t from = d->places[SCREEN_LINE].cursor + (next ? 1 : 0);
 
 	for (size_t i = 0; i < d->order_count; i++) {
@@ -167,9 +168,9 @@ static void find_unit(struct desk *d, const struct model *model, bool next, uint
 	desk_note(d, MEANS_WARN, now_us, "nothing here has \"%s\"", d->search);
 }
 
-static void find_log(struct desk *d, const struct model *model, bool next, uint64_t now_us)
+static void find_log(struct desk *d, const struct mirror *mirror, bool next, uint64_t now_us)
 {
-	const struct model *shown = d->frozen ? d->frozen : model;
+	const struct mirror *shown = d->frozen ? d->frozen : mirror;
 	struct spot *p = &d->places[SCREEN_LOG];
 
 	if (p->cursor >= shown->log_count)
@@ -178,7 +179,7 @@ static void find_log(struct desk *d, const struct model *model, bool next, uint6
 	for (unsigned i = next ? 1 : 0; i < shown->log_count + (next ? 1u : 0u); i++) {
 		unsigned at = (p->cursor + shown->log_count - i % shown->log_count) % shown->log_count;
 
-		if (text_matches(model_log(shown, at)->text, d->search)) {
+		if (text_matches(mirror_log(shown, at)->text, d->search)) {
 			p->cursor = at;
 			return;
 		}
@@ -186,14 +187,14 @@ static void find_log(struct desk *d, const struct model *model, bool next, uint6
 	desk_note(d, MEANS_WARN, now_us, "no line has \"%s\"", d->search);
 }
 
-static void find(struct desk *d, const struct model *model, bool next, uint64_t now_us)
+static void find(struct desk *d, const struct mirror *mirror, bool next, uint64_t now_us)
 {
 	if (!*d->search)
 		return;
 	if (d->screen == SCREEN_LOG)
-		find_log(d, model, next, now_us);
+		find_log(d, mirror, next, now_us);
 	else
-		find_unit(d, model, next, now_us);
+		find_unit(d, mirror, next, now_us);
 }
 
 /* --- what a key does --- */
@@ -204,21 +205,21 @@ static void sort_by(struct desk *d, int step)
 	d->turned = false;
 }
 
-static void freeze(struct desk *d, const struct model *model, uint64_t now_us)
+static void freeze(struct desk *d, const struct mirror *mirror, uint64_t now_us)
 {
 	if (d->frozen) {
-		model_destroy(d->frozen);
+		mirror_destroy(d->frozen);
 		d->frozen = NULL;
 		return;
 	}
-	d->frozen = model_freeze(model);
+	d->frozen = mirror_freeze(mirror);
 	if (!d->frozen)
 		desk_note(d, MEANS_BAD, now_us, "no memory to freeze");
 }
 
-static void open_row(struct desk *d, struct model *model, uint64_t now_us, struct desk_out *out)
+static void open_row(struct desk *d, struct mirror *mirror, uint64_t now_us, struct desk_out *out)
 {
-	const struct model *shown = d->frozen ? d->frozen : model;
+	const struct mirror *shown = d->frozen ? d->frozen : mirror;
 	unsigned cursor = d->places[d->screen].cursor;
 	const char *filter = NULL;
 	char where[64];
@@ -226,7 +227,7 @@ static void open_row(struct desk *d, struct model *model, uint64_t now_us, struc
 	switch (d->screen) {
 	case SCREEN_LINE:
 		d->device = 0;
-		desk_goto(d, model, SCREEN_DEVICE, now_us, out);
+		desk_goto(d, mirror, SCREEN_DEVICE, now_us, out);
 		return;
 	case SCREEN_FAILURES:
 		filter = cursor < shown->pareto_count ? shown->pareto[cursor].cause : NULL;
@@ -244,9 +245,9 @@ static void open_row(struct desk *d, struct model *model, uint64_t now_us, struc
 		}
 		break;
 	case SCREEN_LOG:
-		if (cursor < shown->log_count && model_log(shown, cursor)->unit) {
-			d->device = model_log(shown, cursor)->unit;
-			desk_goto(d, model, SCREEN_DEVICE, now_us, out);
+		if (cursor < shown->log_count && mirror_log(shown, cursor)->unit) {
+			d->device = mirror_log(shown, cursor)->unit;
+			desk_goto(d, mirror, SCREEN_DEVICE, now_us, out);
 		}
 		return;
 	case SCREEN_DEVICE:
@@ -257,7 +258,7 @@ static void open_row(struct desk *d, struct model *model, uint64_t now_us, struc
 	if (filter) {
 		text_copy(d->filter, sizeof(d->filter), filter);
 		d->selected = 0;
-		desk_goto(d, model, SCREEN_LINE, now_us, out);
+		desk_goto(d, mirror, SCREEN_LINE, now_us, out);
 	}
 }
 
@@ -277,9 +278,9 @@ static void back(struct desk *d)
 	}
 }
 
-static void tag_row(struct desk *d, const struct model *model, uint64_t now_us)
+static void tag_row(struct desk *d, const struct mirror *mirror, uint64_t now_us)
 {
-	const struct unit_row *u = desk_unit(d, desk_arrange(d, model));
+	const struct unit_row *u = desk_unit(d, desk_arrange(d, mirror));
 
 	if (!u)
 		return;
@@ -287,56 +288,56 @@ static void tag_row(struct desk *d, const struct model *model, uint64_t now_us)
 		desk_note(d, MEANS_WARN, now_us, "%u are tagged: no more in one go", DESK_UNITS_MAX);
 	tag(d, u->unit, !desk_tagged(d, u->unit));
 	d->selected = u->unit;
-	move(d, model, 1);
+	move(d, mirror, 1);
 }
 
-static void tag_all(struct desk *d, const struct model *model)
+static void tag_all(struct desk *d, const struct mirror *mirror)
 {
-	const struct model *shown = desk_arrange(d, model);
+	const struct mirror *shown = desk_arrange(d, mirror);
 
 	for (size_t i = 0; i < d->order_count; i++)
 		tag(d, shown->units[d->order[i]].unit, true);
 }
 
-static void next_screen(struct desk *d, struct model *model, int step, uint64_t now_us, struct desk_out *out)
+static void next_screen(struct desk *d, struct mirror *mirror, int step, uint64_t now_us, struct desk_out *out)
 {
-	desk_goto(d, model, (enum screen)(((int)d->screen + step + SCREENS) % SCREENS), now_us, out);
+	desk_goto(d, mirror, (enum screen_kind)(((int)d->screen + step + SCREENS) % SCREENS), now_us, out);
 }
 
-void desk_do(struct desk *d, struct model *model, enum act act, uint64_t now_us, struct desk_out *out)
+void desk_do(struct desk *d, struct mirror *mirror, enum act act, uint64_t now_us, struct desk_out *out)
 {
 	switch (act) {
-	case ACT_HELP: desk_goto(d, model, SCREEN_HELP, now_us, out); break;
+	case ACT_HELP: desk_goto(d, mirror, SCREEN_HELP, now_us, out); break;
 	case ACT_MENU: ask_menu(d); break;
 	case ACT_FIND: ask_text(d, ASK_FIND, ""); break;
-	case ACT_NEXT: find(d, model, true, now_us); break;
+	case ACT_NEXT: find(d, mirror, true, now_us); break;
 	case ACT_FILTER: ask_text(d, ASK_FILTER, d->filter); break;
 	case ACT_SORT: sort_by(d, 1); break;
 	case ACT_SORT_BACK: sort_by(d, -1); break;
 	case ACT_TURN: d->turned = !d->turned; break;
 	case ACT_QUIT: out->quit = true; break;
-	case ACT_TAG: tag_row(d, model, now_us); break;
-	case ACT_TAG_ALL: tag_all(d, model); break;
+	case ACT_TAG: tag_row(d, mirror, now_us); break;
+	case ACT_TAG_ALL: tag_all(d, mirror); break;
 	case ACT_UNTAG: untag_all(d); break;
-	case ACT_FREEZE: freeze(d, model, now_us); break;
-	case ACT_LINE: desk_goto(d, model, SCREEN_LINE, now_us, out); break;
-	case ACT_RADIOS: desk_goto(d, model, SCREEN_RADIOS, now_us, out); break;
-	case ACT_DEVICE: desk_goto(d, model, SCREEN_DEVICE, now_us, out); break;
-	case ACT_CHANNELS: desk_goto(d, model, SCREEN_CHANNELS, now_us, out); break;
-	case ACT_FAILURES: desk_goto(d, model, SCREEN_FAILURES, now_us, out); break;
-	case ACT_LOG: desk_goto(d, model, SCREEN_LOG, now_us, out); break;
-	case ACT_SCREEN_NEXT: next_screen(d, model, 1, now_us, out); break;
-	case ACT_SCREEN_BACK: next_screen(d, model, -1, now_us, out); break;
-	case ACT_OPEN: open_row(d, model, now_us, out); break;
+	case ACT_FREEZE: freeze(d, mirror, now_us); break;
+	case ACT_LINE: desk_goto(d, mirror, SCREEN_LINE, now_us, out); break;
+	case ACT_RADIOS: desk_goto(d, mirror, SCREEN_RADIOS, now_us, out); break;
+	case ACT_DEVICE: desk_goto(d, mirror, SCREEN_DEVICE, now_us, out); break;
+	case ACT_CHANNELS: desk_goto(d, mirror, SCREEN_CHANNELS, now_us, out); break;
+	case ACT_FAILURES: desk_goto(d, mirror, SCREEN_FAILURES, now_us, out); break;
+	case ACT_LOG: desk_goto(d, mirror, SCREEN_LOG, now_us, out); break;
+	case ACT_SCREEN_NEXT: next_screen(d, mirror, 1, now_us, out); break;
+	case ACT_SCREEN_BACK: next_screen(d, mirror, -1, now_us, out); break;
+	case ACT_OPEN: open_row(d, mirror, now_us, out); break;
 	case ACT_BACK: back(d); break;
-	case ACT_UP: move(d, model, -1); break;
-	case ACT_DOWN: move(d, model, 1); break;
-	case ACT_PAGE_UP: move(d, model, -(int64_t)d->page); break;
-	case ACT_PAGE_DOWN: move(d, model, d->page); break;
-	case ACT_HOME: move(d, model, -(int64_t)MODEL_UNITS_MAX); break;
-	case ACT_LAST: move(d, model, MODEL_UNITS_MAX); break;
+	case ACT_UP: move(d, mirror, -1); break;
+	case ACT_DOWN: move(d, mirror, 1); break;
+	case ACT_PAGE_UP: move(d, mirror, -(int64_t)d->page); break;
+	case ACT_PAGE_DOWN: move(d, mirror, d->page); break;
+	case ACT_HOME: move(d, mirror, -(int64_t)MIRROR_UNITS_MAX); break;
+	case ACT_LAST: move(d, mirror, MIRROR_UNITS_MAX); break;
 	case ACT_LEFT: d->left -= d->left > 0; break;
-	case ACT_RIGHT: d->left += d->left + 1 < model->radio_count; break;
+	case ACT_RIGHT: d->left += d->left + 1 < mirror->radio_count; break;
 	case ACT_SCAN: scan_open(&d->scan, now_us); break;
 	case ACT_LOGOUT: talk_badge(d, "", out); break;
 	case ACT_BELL:
@@ -351,7 +352,7 @@ void desk_do(struct desk *d, struct model *model, enum act act, uint64_t now_us,
 	case ACT_RELEASE:
 	case ACT_ABORT:
 	case ACT_ACK:
-		ask_begin(d, model, act, now_us, out);
+		ask_begin(d, mirror, act, now_us, out);
 		break;
 	case ACT_NONE:
 	case ACTS:
@@ -360,7 +361,7 @@ void desk_do(struct desk *d, struct model *model, enum act act, uint64_t now_us,
 }
 
 /* Clicks have become keys with an argument. */
-static bool pointed(struct desk *d, struct model *model, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out)
+static bool pointed(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out)
 {
 	switch (key) {
 	case KEYS_ROW:
@@ -370,11 +371,11 @@ static bool pointed(struct desk *d, struct model *model, uint32_t key, uint64_t 
 		else
 			d->places[d->screen].cursor = (unsigned)arg;
 		if (key == KEYS_ROW_TWICE)
-			open_row(d, model, now_us, out);
+			open_row(d, mirror, now_us, out);
 		return true;
 	case KEYS_SCREEN:
 		if (arg < SCREENS)
-			desk_goto(d, model, (enum screen)arg, now_us, out);
+			desk_goto(d, mirror, (enum screen_kind)arg, now_us, out);
 		return true;
 	case KEYS_COLUMN:
 		if (arg < COLUMNS) {
@@ -383,25 +384,25 @@ static bool pointed(struct desk *d, struct model *model, uint32_t key, uint64_t 
 		}
 		return true;
 	case KEYS_WHEEL_UP:
-		move(d, model, -3);
+		move(d, mirror, -3);
 		return true;
 	case KEYS_WHEEL_DOWN:
-		move(d, model, 3);
+		move(d, mirror, 3);
 		return true;
 	default:
 		return false;
 	}
 }
 
-static void command(struct desk *d, struct model *model, uint32_t key, uint64_t now_us, struct desk_out *out)
+static void command(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t now_us, struct desk_out *out)
 {
 	const struct key_row *row = keys_find(key, d->screen);
 
 	if (row)
-		desk_do(d, model, row->act, now_us, out);
+		desk_do(d, mirror, row->act, now_us, out);
 }
 
-void desk_key(struct desk *d, struct model *model, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out)
+void desk_key(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out)
 {
 	bool again = true;
 
@@ -409,9 +410,9 @@ void desk_key(struct desk *d, struct model *model, uint32_t key, uint64_t arg, u
 		out->quit = true;
 		return;
 	}
-	if (d->ask.what != ASK_NOTHING && ask_key(d, model, key, arg, now_us, out))
+	if (d->ask.what != ASK_NOTHING && ask_key(d, mirror, key, arg, now_us, out))
 		return;
-	if (pointed(d, model, key, arg, now_us, out))
+	if (pointed(d, mirror, key, arg, now_us, out))
 		return;
 	while (again) {
 		uint32_t k = key;
@@ -419,15 +420,15 @@ void desk_key(struct desk *d, struct model *model, uint32_t key, uint64_t arg, u
 
 		switch (scan_key(&d->scan, &k, now_us, &again)) {
 		case SCAN_COMMAND:
-			command(d, model, k, now_us, out);
+			command(d, mirror, k, now_us, out);
 			/* What the held letter opened gets the key that followed it. */
-			if (again && d->ask.what != ASK_NOTHING && ask_key(d, model, key, arg, now_us, out))
+			if (again && d->ask.what != ASK_NOTHING && ask_key(d, mirror, key, arg, now_us, out))
 				return;
 			break;
 		case SCAN_READY:
 			memcpy(text, d->scan.text, sizeof(text));
 			scan_clear(&d->scan);
-			talk_scanned(d, model, text, now_us, out);
+			talk_scanned(d, mirror, text, now_us, out);
 			memset(text, 0, sizeof(text));
 			break;
 		case SCAN_LOST:
@@ -441,19 +442,19 @@ void desk_key(struct desk *d, struct model *model, uint32_t key, uint64_t arg, u
 
 /* --- time --- */
 
-static bool device_watched(const struct desk *d, const struct model *model)
+static bool device_watched(const struct desk *d, const struct mirror *mirror)
 {
-	const struct unit_row *u = d->screen == SCREEN_DEVICE && d->up ? model_unit(model, d->device) : NULL;
+	const struct unit_row *u = d->screen == SCREEN_DEVICE && d->up ? mirror_unit(mirror, d->device) : NULL;
 
-	return u && (model->changes != d->seen_of_device) && (u->state == UNIT_IS_ACTIVE || !model->detail.known ||
-			u->since_us != model->detail.unit.since_us || u->state != model->detail.unit.state ||
-			u->attempt != model->detail.unit.attempt);
+	return u && (mirror->changes != d->seen_of_device) && (u->state == UNIT_IS_ACTIVE || !mirror->detail.known ||
+			u->since_us != mirror->detail.unit.since_us || u->state != mirror->detail.unit.state ||
+			u->attempt != mirror->detail.unit.attempt);
 }
 
-uint64_t desk_deadline_us(const struct desk *d, const struct model *model)
+uint64_t desk_deadline_us(const struct desk *d, const struct mirror *mirror)
 {
 	uint64_t at = scan_deadline_us(&d->scan), note = *d->note ? d->note_until_us : UINT64_MAX;
-	uint64_t device = device_watched(d, model) ? d->asked_us + DESK_REFRESH_US : UINT64_MAX;
+	uint64_t device = device_watched(d, mirror) ? d->asked_us + DESK_REFRESH_US : UINT64_MAX;
 	uint64_t asked = ask_deadline_us(d);
 
 	at = note < at ? note : at;
@@ -461,7 +462,7 @@ uint64_t desk_deadline_us(const struct desk *d, const struct model *model)
 	return device < at ? device : at;
 }
 
-void desk_expire(struct desk *d, struct model *model, uint64_t now_us, struct desk_out *out)
+void desk_expire(struct desk *d, struct mirror *mirror, uint64_t now_us, struct desk_out *out)
 {
 	uint32_t key;
 
@@ -469,36 +470,37 @@ void desk_expire(struct desk *d, struct model *model, uint64_t now_us, struct de
 		enum scan_took took = scan_expire(&d->scan, &key, now_us);
 
 		if (took == SCAN_COMMAND)
-			command(d, model, key, now_us, out);
+			command(d, mirror, key, now_us, out);
 		else if (took == SCAN_LOST)
 			desk_note(d, MEANS_WARN, now_us, "that was no scan: nothing was done");
 	}
 	if (*d->note && now_us >= d->note_until_us)
 		d->note[0] = '\0';
-	ask_expire(d, model, now_us, out);
-	if (device_watched(d, model) && now_us >= d->asked_us + DESK_REFRESH_US)
+	ask_expire(d, mirror, now_us, out);
+	if (device_watched(d, mirror) && now_us >= d->asked_us + DESK_REFRESH_US)
 		talk_device(d, d->device, now_us, out);
 }
 
-void desk_state(struct desk *d, struct model *model, uint64_t now_us, struct desk_out *out)
+void desk_state(struct desk *d, struct mirror *mirror, uint64_t now_us, struct desk_out *out)
 {
 	int64_t newest = 0;
 
 	d->up = true;
-	for (unsigned i = 0; i < model->banner_count; i++)
-		newest = model->banners[i].banner > newest ? model->banners[i].banner : newest;
+	d->trouble[0] = '\0';
+	for (unsigned i = 0; i < mirror->banner_count; i++)
+		newest = mirror->banners[i].banner > newest ? mirror->banners[i].banner : newest;
 	if (newest > d->rung) {
 		out->bell = !d->mute;
 		d->rung = newest;
 	}
 	/* A new run: what was chosen of the old one is gone. */
-	if (d->selected && !model_unit(model, d->selected) && !d->frozen)
+	if (d->selected && !mirror_unit(mirror, d->selected) && !d->frozen)
 		d->selected = 0;
-	if (device_watched(d, model) && now_us >= d->asked_us + DESK_REFRESH_US)
+	if (device_watched(d, mirror) && now_us >= d->asked_us + DESK_REFRESH_US)
 		talk_device(d, d->device, now_us, out);
 }
 
-void desk_connection(struct desk *d, const char *trouble)
+void desk_lost(struct desk *d, const char *trouble)
 {
 	d->up = false;
 	memset(d->pending, 0, sizeof(d->pending));

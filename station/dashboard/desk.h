@@ -2,7 +2,7 @@
  * The person's side of the screen: which screen, row, order, filter, tags; what is being asked; the scan line. Pure: a key
  * and a time in, requests for the station and wishes for the terminal out. No request is sent from here.
  *
- *	desk_create -> { desk_key | desk_expire | desk_state | desk_answer | desk_connection } ... view_build -> desk_destroy
+ *	desk_create -> { desk_key | desk_expire | desk_state | desk_answer | desk_lost } ... view_build -> desk_destroy
  */
 #pragma once
 
@@ -10,7 +10,7 @@
 
 #include "station/dashboard/columns.h"
 #include "station/dashboard/keys.h"
-#include "station/dashboard/model.h"
+#include "station/dashboard/mirror.h"
 #include "station/dashboard/scan.h"
 
 #define DESK_REQUESTS_MAX 8u
@@ -42,7 +42,7 @@ struct pending {
 struct spot { unsigned cursor, top; };
 
 struct desk {			/* layout is ours */
-	enum screen screen, before;	/* before: where Esc goes */
+	enum screen_kind screen, before;	/* before: where Esc goes */
 	struct spot places[SCREENS];
 	int64_t selected;	/* unit; 0: the first row */
 	int64_t device;		/* unit of the device screen */
@@ -54,7 +54,7 @@ struct desk {			/* layout is ours */
 	struct map tags;	/* unit to itself */
 	uint32_t *order;	/* set by desk_arrange: places in shown->units */
 	size_t order_count, order_room;
-	struct model *frozen;	/* NULL: the tables live */
+	struct mirror *frozen;	/* NULL: the tables live */
 	unsigned left;		/* first radio of the heat map */
 	struct ask ask;
 	struct scan scan;
@@ -79,21 +79,21 @@ struct desk *desk_create(void);
 void desk_destroy(struct desk *desk);
 
 /* `arg`: of KEYS_ROW, KEYS_SCREEN, KEYS_COLUMN, KEYS_MENU_ROW. */
-void desk_key(struct desk *desk, struct model *model, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out);
+void desk_key(struct desk *desk, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out);
 /* When time alone changes something: held keys, notes that fade, the device to be asked for again. */
-uint64_t desk_deadline_us(const struct desk *desk, const struct model *model);
-void desk_expire(struct desk *desk, struct model *model, uint64_t now_us, struct desk_out *out);
-/* After model_take said MODEL_STATE. */
-void desk_state(struct desk *desk, struct model *model, uint64_t now_us, struct desk_out *out);
-/* After model_take said MODEL_ANSWER. */
-void desk_answer(struct desk *desk, struct model *model, const json_t *line, uint64_t now_us, struct desk_out *out);
-/* `trouble` NULL: the connection stands. */
-void desk_connection(struct desk *desk, const char *trouble);
+uint64_t desk_deadline_us(const struct desk *desk, const struct mirror *mirror);
+void desk_expire(struct desk *desk, struct mirror *mirror, uint64_t now_us, struct desk_out *out);
+/* After mirror_take said MIRROR_STATE. */
+void desk_state(struct desk *desk, struct mirror *mirror, uint64_t now_us, struct desk_out *out);
+/* After mirror_take said MIRROR_ANSWER. */
+void desk_answer(struct desk *desk, struct mirror *mirror, const json_t *line, uint64_t now_us, struct desk_out *out);
+/* The connection is gone, and why; the next state says that it stands again. */
+void desk_lost(struct desk *desk, const char *trouble);
 
-/* What the tables show: the model, or the frozen copy. Sorts and filters, and keeps the cursor on its unit. */
-const struct model *desk_arrange(struct desk *desk, const struct model *model);
+/* What the tables show: the mirror, or the frozen copy. Sorts and filters, and keeps the cursor on its unit. */
+const struct mirror *desk_arrange(struct desk *desk, const struct mirror *mirror);
 /* The unit under the cursor; NULL: no row. After desk_arrange. */
-const struct unit_row *desk_unit(const struct desk *desk, const struct model *shown);
+const struct unit_row *desk_unit(const struct desk *desk, const struct mirror *shown);
 bool desk_tagged(const struct desk *desk, int64_t unit);
 void desk_note(struct desk *desk, enum meaning meaning, uint64_t now_us, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -101,26 +101,26 @@ void desk_note(struct desk *desk, enum meaning meaning, uint64_t now_us, const c
 /* --- between desk.c, ask.c and talk.c --- */
 
 /* Begins what a key with a role asks for: a reason, a confirmation, or the request at once. */
-void ask_begin(struct desk *desk, struct model *model, enum act act, uint64_t now_us, struct desk_out *out);
+void ask_begin(struct desk *desk, struct mirror *mirror, enum act act, uint64_t now_us, struct desk_out *out);
 void ask_text(struct desk *desk, enum asking what, const char *text);
 void ask_menu(struct desk *desk);
 void ask_end(struct desk *desk);
 /* A key while something is asked. False: it is not for the question. */
-bool ask_key(struct desk *desk, struct model *model, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out);
+bool ask_key(struct desk *desk, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out);
 uint64_t ask_deadline_us(const struct desk *desk);
-void ask_expire(struct desk *desk, struct model *model, uint64_t now_us, struct desk_out *out);
+void ask_expire(struct desk *desk, struct mirror *mirror, uint64_t now_us, struct desk_out *out);
 /* The reasons that can be chosen by number; NULL-ended. */
 const char *const *ask_reasons(enum act act);
 /* Rows of the menu: what this role can do on this screen, and what it could with another badge. */
 unsigned ask_menu_rows(const struct desk *desk, const struct key_row *rows[static ACTS]);
 /* Sends what was asked for. */
-void talk_act(struct desk *desk, const struct model *model, enum act act, const int64_t *units, size_t unit_count,
+void talk_act(struct desk *desk, const struct mirror *mirror, enum act act, const int64_t *units, size_t unit_count,
 	      const char *reason, struct desk_out *out);
 void talk_device(struct desk *desk, int64_t unit, uint64_t now_us, struct desk_out *out);
 void talk_badge(struct desk *desk, const char *badge, struct desk_out *out);
 /* What was scanned: a badge, a unit, a label. */
-void talk_scanned(struct desk *desk, struct model *model, const char *text, uint64_t now_us, struct desk_out *out);
-const struct unit_row *talk_known(const struct model *model, const char *text);
-void desk_do(struct desk *desk, struct model *model, enum act act, uint64_t now_us, struct desk_out *out);
-void desk_goto(struct desk *desk, struct model *model, enum screen screen, uint64_t now_us, struct desk_out *out);
-void desk_select(struct desk *desk, const struct model *model, int64_t unit);
+void talk_scanned(struct desk *desk, struct mirror *mirror, const char *text, uint64_t now_us, struct desk_out *out);
+const struct unit_row *talk_known(const struct mirror *mirror, const char *text);
+void desk_do(struct desk *desk, struct mirror *mirror, enum act act, uint64_t now_us, struct desk_out *out);
+void desk_goto(struct desk *desk, struct mirror *mirror, enum screen_kind screen, uint64_t now_us, struct desk_out *out);
+void desk_select(struct desk *desk, const struct mirror *mirror, int64_t unit);

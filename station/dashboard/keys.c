@@ -68,7 +68,7 @@ const struct key_row *keys_table(size_t *count)
 	return rows;
 }
 
-const struct key_row *keys_find(uint32_t key, enum screen screen)
+const struct key_row *keys_find(uint32_t key, enum screen_kind screen)
 {
 	for (size_t i = 0; i < COUNT; i++)
 		if (key != 0 && (rows[i].key == key || rows[i].letter == key) && (rows[i].screens & ON(screen)))
@@ -84,4 +84,4 @@ const struct key_row *keys_row(enum act act)
 	return NULL;
 }
 
-const char *screen_name(enum screen screen) { return screens[screen]; }
+const char *screen_name(enum screen_kind screen) { return screens[screen]; }

@@ -8,9 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "station/dashboard/model.h"
+#include "station/dashboard/mirror.h"
 
-enum screen { SCREEN_LINE, SCREEN_RADIOS, SCREEN_DEVICE, SCREEN_CHANNELS, SCREEN_FAILURES, SCREEN_LOG, SCREEN_HELP, SCREENS };
+enum screen_kind { SCREEN_LINE, SCREEN_RADIOS, SCREEN_DEVICE, SCREEN_CHANNELS, SCREEN_FAILURES, SCREEN_LOG, SCREEN_HELP, SCREENS };
 
 /* Characters are themselves; what is no character follows the last one. */
 enum key {
@@ -50,6 +50,6 @@ struct key_row {
 
 const struct key_row *keys_table(size_t *count);
 /* What a key does on a screen; NULL: nothing. */
-const struct key_row *keys_find(uint32_t key, enum screen screen);
+const struct key_row *keys_find(uint32_t key, enum screen_kind screen);
 const struct key_row *keys_row(enum act act);
-const char *screen_name(enum screen screen);
+const char *screen_name(enum screen_kind screen);

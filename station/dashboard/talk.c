@@ -40,7 +40,7 @@ static struct pending *send_request(struct desk *d, json_t *request, enum act ac
 	return p;
 }
 
-void talk_act(struct desk *d, const struct model *model, enum act act, const int64_t *units, size_t unit_count,
+void talk_act(struct desk *d, const struct mirror *mirror, enum act act, const int64_t *units, size_t unit_count,
 	      const char *reason, struct desk_out *out)
 {
 	json_t *request = NULL, *list;
@@ -48,8 +48,8 @@ void talk_act(struct desk *d, const struct model *model, enum act act, const int
 	for (size_t i = 0; i < VERBS; i++)
 		if (verbs[i].act == act)
 			request = json_pack("{s:s}", "do", verbs[i].verb);
-	if (act == ACT_ACK && model->banner_count > 0)
-		json_object_set_new(request, "banner", json_integer((json_int_t)model->banners[0].banner));
+	if (act == ACT_ACK && mirror->banner_count > 0)
+		json_object_set_new(request, "banner", json_integer((json_int_t)mirror->banners[0].banner));
 	if (unit_count > 0) {
 		list = json_array();
 		for (size_t i = 0; i < unit_count && i < DESK_UNITS_MAX; i++)
@@ -84,7 +84,7 @@ void talk_badge(struct desk *d, const char *badge, struct desk_out *out)
 		p->badge = true;
 }
 
-const struct unit_row *talk_known(const struct model *m, const char *text)
+const struct unit_row *talk_known(const struct mirror *m, const char *text)
 {
 	char mac[18];
 	bool is_mac = scan_mac(text, mac);
@@ -98,20 +98,20 @@ const struct unit_row *talk_known(const struct model *m, const char *text)
 }
 
 /* The line screen goes to its row, every other one shows it in full. */
-static void show_unit(struct desk *d, struct model *model, const struct unit_row *u, uint64_t now_us, struct desk_out *out)
+static void show_unit(struct desk *d, struct mirror *mirror, const struct unit_row *u, uint64_t now_us, struct desk_out *out)
 {
 	char what[500];
 
-	column_text(COL_RESULT, model, u, true, what, sizeof(what));
+	column_text(COL_RESULT, mirror, u, true, what, sizeof(what));
 	desk_note(d, unit_meaning(u), now_us, "%s: %s", *u->serial ? u->serial : u->mac, what);
-	desk_select(d, model, u->unit);
+	desk_select(d, mirror, u->unit);
 	if (d->screen == SCREEN_LINE)
 		return;
 	d->device = u->unit;
 	if (d->screen == SCREEN_DEVICE)
 		talk_device(d, u->unit, now_us, out);
 	else
-		desk_goto(d, model, SCREEN_DEVICE, now_us, out);
+		desk_goto(d, mirror, SCREEN_DEVICE, now_us, out);
 }
 
 static void find(struct desk *d, const char *text, uint64_t now_us, struct desk_out *out)
@@ -124,7 +124,7 @@ static void find(struct desk *d, const char *text, uint64_t now_us, struct desk_
 		desk_note(d, MEANS_WARN, now_us, "nothing can be looked for now");
 }
 
-static void label(struct desk *d, struct model *model, const char *text, uint64_t now_us, struct desk_out *out)
+static void label(struct desk *d, struct mirror *mirror, const char *text, uint64_t now_us, struct desk_out *out)
 {
 	const struct unit_row *u;
 	char serial[48];
@@ -133,16 +133,16 @@ static void label(struct desk *d, struct model *model, const char *text, uint64_
 		desk_note(d, MEANS_WARN, now_us, "a label without a serial number to be read: scan the one with the serial number");
 		return;
 	}
-	u = talk_known(model, serial);
+	u = talk_known(mirror, serial);
 	if (u)
-		show_unit(d, model, u, now_us, out);
+		show_unit(d, mirror, u, now_us, out);
 	else
 		find(d, serial, now_us, out);
 }
 
-void talk_scanned(struct desk *d, struct model *model, const char *text, uint64_t now_us, struct desk_out *out)
+void talk_scanned(struct desk *d, struct mirror *mirror, const char *text, uint64_t now_us, struct desk_out *out)
 {
-	const struct unit_row *u = talk_known(model, text);
+	const struct unit_row *u = talk_known(mirror, text);
 	enum scan_kind kind = scan_route(text);
 	char mac[18];
 
@@ -152,7 +152,7 @@ void talk_scanned(struct desk *d, struct model *model, const char *text, uint64_
 		return;
 	}
 	if (u) {
-		show_unit(d, model, u, now_us, out);
+		show_unit(d, mirror, u, now_us, out);
 		return;
 	}
 	switch (kind) {
@@ -160,7 +160,7 @@ void talk_scanned(struct desk *d, struct model *model, const char *text, uint64_
 		talk_badge(d, strncmp(text, "BADGE:", 6) == 0 ? text + 6 : text, out);
 		break;
 	case SCAN_LABEL:
-		label(d, model, text, now_us, out);
+		label(d, mirror, text, now_us, out);
 		break;
 	case SCAN_MAC:
 		find(d, scan_mac(text, mac) ? mac : text, now_us, out);
@@ -177,9 +177,9 @@ void talk_scanned(struct desk *d, struct model *model, const char *text, uint64_
 
 static void refused(struct desk *d, const json_t *error, uint64_t now_us, struct desk_out *out)
 {
-	const char *remedy = model_text(error, "remedy");
+	const char *remedy = mirror_text(error, "remedy");
 
-	desk_note(d, MEANS_BAD, now_us, "%s%s%s", model_text(error, "sentence"), *remedy ? "; " : "", remedy);
+	desk_note(d, MEANS_BAD, now_us, "%s%s%s", mirror_text(error, "sentence"), *remedy ? "; " : "", remedy);
 	out->bell = !d->mute;
 }
 
@@ -194,7 +194,7 @@ static void told(struct desk *d, const struct pending *p, const json_t *result, 
 			word = verbs[i].done;
 	if (first) {
 		desk_note(d, MEANS_WARN, now_us, "%lld %s, %zu refused: %s; %s", count, word, json_array_size(list),
-			  model_text(first, "sentence"), model_text(first, "remedy"));
+			  mirror_text(first, "sentence"), mirror_text(first, "remedy"));
 		out->bell = !d->mute;
 	} else if (p->act == ACT_RETRY || p->act == ACT_QUARANTINE || p->act == ACT_RELEASE) {
 		desk_note(d, MEANS_GOOD, now_us, "%lld %s", count, word);
@@ -203,20 +203,20 @@ static void told(struct desk *d, const struct pending *p, const json_t *result, 
 	}
 }
 
-static void found(struct desk *d, struct model *model, const json_t *result, uint64_t now_us, struct desk_out *out)
+static void found(struct desk *d, struct mirror *mirror, const json_t *result, uint64_t now_us, struct desk_out *out)
 {
 	const json_t *row = json_array_get(json_object_get(result, "units"), 0);
-	const struct unit_row *u = model_unit(model, (int64_t)json_integer_value(json_object_get(row, "unit")));
+	const struct unit_row *u = mirror_unit(mirror, (int64_t)json_integer_value(json_object_get(row, "unit")));
 
 	if (u) {
-		show_unit(d, model, u, now_us, out);
+		show_unit(d, mirror, u, now_us, out);
 		return;
 	}
 	desk_note(d, MEANS_WARN, now_us, "nobody of this lot has that number");
 	out->bell = !d->mute;
 }
 
-void desk_answer(struct desk *d, struct model *model, const json_t *line, uint64_t now_us, struct desk_out *out)
+void desk_answer(struct desk *d, struct mirror *mirror, const json_t *line, uint64_t now_us, struct desk_out *out)
 {
 	const json_t *id = json_object_get(line, "id"), *result = json_object_get(line, "result");
 	struct pending p = { 0 };
@@ -231,21 +231,21 @@ void desk_answer(struct desk *d, struct model *model, const json_t *line, uint64
 		return;
 	if (!json_is_true(json_object_get(line, "ok"))) {
 		if (p.act == ACT_DEVICE)
-			model->detail.known = false;
+			mirror->detail.known = false;
 		refused(d, json_object_get(line, "error"), now_us, out);
 	} else if (p.badge) {
-		model_take_role(model, result);
-		desk_note(d, MEANS_GOOD, now_us, "%s: %s", model->actor, role_name(model->role));
+		mirror_take_role(mirror, result);
+		desk_note(d, MEANS_GOOD, now_us, "%s: %s", mirror->actor, mirror_role_name(mirror->role));
 	} else if (p.find) {
-		found(d, model, result, now_us, out);
+		found(d, mirror, result, now_us, out);
 	} else if (p.act == ACT_DEVICE) {
 		if (p.unit == d->device) {
 			unsigned *cursor = &d->places[SCREEN_DEVICE].cursor;
 
-			if (*cursor + 1 >= model->detail.moments)
+			if (*cursor + 1 >= mirror->detail.moments)
 				*cursor = UINT32_MAX;	/* it stays at the end, as moments come */
-			model_take_device(model, result);
-			d->seen_of_device = model->changes;
+			mirror_take_device(mirror, result);
+			d->seen_of_device = mirror->changes;
 		}
 	} else {
 		told(d, &p, result, now_us, out);

@@ -37,7 +37,7 @@ void view_row_cursor(const struct view_in *in, unsigned row, bool here, uint64_t
 void view_rssi(int64_t rssi, char *out, size_t cap)
 {
 	out[0] = '\0';
-	if (rssi != MODEL_UNKNOWN)
+	if (rssi != MIRROR_UNKNOWN)
 		snprintf(out, cap, "%d", (int)rssi);
 }
 
@@ -56,12 +56,14 @@ static void tabs(const struct view_in *in)
 	unsigned at, right = in->cols;
 	char who[200], clock[16];
 
-	clock_text(model_utc_us(in->live), true, clock, sizeof(clock));
-	snprintf(who, sizeof(who), "%s%s%s %s", *in->live->actor ? in->live->actor : "nobody", *in->live->actor ? " " : "",
-		 in->live->greeted ? role_name(in->live->role) : "(not connected)", clock);
+	clock_text(mirror_utc_us(in->live), true, clock, sizeof(clock));
+	if (in->live->greeted)
+		snprintf(who, sizeof(who), "%s %s %s", in->live->actor, mirror_role_name(in->live->role), clock);
+	else
+		snprintf(who, sizeof(who), "not connected");
 	at = canvas_put(c, 0, 0, 9, MEANS_TITLE, "Millrace ");
 	for (unsigned i = 0; i < SCREENS; i++) {
-		const char *name = screen_name((enum screen)i);
+		const char *name = screen_name((enum screen_kind)i);
 		unsigned len = (unsigned)strlen(name);
 		/* Narrow terminals: the screen that is open, whole; of the others the first letters. */
 		unsigned width = in->cols >= 100 || i == in->desk->screen ? len : len < 3 ? len : 3;
@@ -72,7 +74,7 @@ static void tabs(const struct view_in *in)
 		canvas_hit(c, 0, at, width + 2, KEYS_SCREEN, i);
 		at += width + 2;
 	}
-	if (model_simulated(in->live)) {
+	if (mirror_simulated(in->live)) {
 		canvas_put(c, 0, at + 1, 11, MEANS_SIMULATED, " SIMULATED ");
 		at += 12;
 	}
@@ -89,43 +91,56 @@ static enum meaning run_meaning(enum run_state run)
 	return (enum meaning)meanings[run];
 }
 
-static unsigned word(struct canvas *c, unsigned row, unsigned col, enum meaning meaning, const char *text)
+/* From the right edge leftwards; gives where it begins. What is well is one group on narrow screens. */
+static unsigned health(const struct view_in *in, unsigned row)
 {
-	return canvas_put(c, row, col, c->cols, meaning, text);
+	static const char *const names[HEALTHS] = { "clock", "db", "CA", "radios" };
+	const struct header *h = &in->live->header;
+	bool wide = in->cols >= 120;
+	unsigned at = in->cols;
+	char well[64] = "", text[80];
+
+	for (unsigned i = 0; i < HEALTHS; i++)
+		if (h->health[i].state == HEALTH_OK && !wide)
+			snprintf(well + strlen(well), sizeof(well) - strlen(well), " %s", names[i]);
+	if (*well) {
+		snprintf(text, sizeof(text), "%s ok", well);
+		at -= text_width(text, false);
+		canvas_put(in->on, row, at, in->cols, MEANS_GOOD, text);
+	}
+	for (unsigned i = HEALTHS; i-- > 0;) {
+		enum health state = h->health[i].state;
+		unsigned width;
+
+		if (state == HEALTH_OK && !wide)
+			continue;
+		snprintf(text, sizeof(text), " %s %.24s ", names[i], state == HEALTH_WARN ? "WARN" : state == HEALTH_BAD ? "BAD" :
+			 *h->health[i].text ? h->health[i].text : "ok");
+		width = text_width(text, in->on->ascii);
+		if (width >= at)
+			break;
+		at -= width;
+		canvas_put(in->on, row, at, width, state == HEALTH_OK ? MEANS_GOOD : state == HEALTH_WARN ? MEANS_WARN : MEANS_BAD, text);
+	}
+	return at;
 }
 
+/* Health first: it must not be what a long lot name leaves out. */
 static void lot_row(const struct view_in *in, unsigned row)
 {
 	const struct header *h = &in->live->header;
-	struct canvas *c = in->on;
-	unsigned at, health_at;
-	static const char *const names[HEALTHS] = { "clock", "db", "CA", "radios" };
+	unsigned health_at = health(in, row), at;
 	char text[520];
 
-	/* Health first, at the right: it must not be what a long lot name leaves out. */
-	health_at = in->cols;
-	for (unsigned i = HEALTHS; i-- > 0;) {
-		enum health state = h->health[i].state;
-		const char *words = state == HEALTH_OK ? in->cols >= 120 && *h->health[i].text ? h->health[i].text : "ok" : state == HEALTH_WARN ? "WARN" : "BAD";
-		unsigned width;
-
-		snprintf(text, sizeof(text), " %s %.24s", names[i], words);
-		width = text_width(text, c->ascii);
-		if (width > health_at)
-			break;
-		health_at -= width;
-		canvas_put(c, row, health_at, width, state == HEALTH_OK ? MEANS_GOOD : state == HEALTH_WARN ? MEANS_WARN : MEANS_BAD, text);
-	}
 	snprintf(text, sizeof(text), " %s ", run_name(h->run));
-	at = word(c, row, 0, run_meaning(h->run), text) + 1;
-	if (h->run == RUN_IDLE) {
-		canvas_put(c, row, at, health_at - at, MEANS_PLAIN, in->live->serves ? "no job at the moment" : "no run at the moment");
-		return;
-	}
-	snprintf(text, sizeof(text), "lot %s  %s %s%s%s  job %.8s%s", h->lot, h->product, *h->hw_rev ? "rev " : "", h->hw_rev,
-		 h->test ? "  TEST" : "", h->job_sha256, h->resumed ? " resumed" : "");
+	at = canvas_put(in->on, row, 0, in->cols, run_meaning(h->run), text) + 1;
+	if (h->run == RUN_IDLE)
+		snprintf(text, sizeof(text), "%s", in->live->serves ? "no job at the moment" : "no run at the moment");
+	else
+		snprintf(text, sizeof(text), "lot %s  %s %s%s%s  job %.8s%s", h->lot, h->product, *h->hw_rev ? "rev " : "", h->hw_rev,
+			 h->test ? "  TEST" : "", h->job_sha256, h->resumed ? " resumed" : "");
 	if (health_at > at)
-		canvas_put(c, row, at, health_at - at - (health_at > at ? 1 : 0), MEANS_TITLE, text);
+		canvas_put(in->on, row, at, health_at - at, MEANS_TITLE, text);
 }
 
 static void share_text(double share, char *out, size_t cap)
@@ -141,7 +156,7 @@ static void count_row(const struct view_in *in, unsigned row)
 	const struct header *h = &in->live->header;
 	struct canvas *c = in->on;
 	int64_t done = h->counts[COUNT_PASSED] + h->counts[COUNT_FAILED] + h->counts[COUNT_ASIDE];
-	unsigned bar = in->cols >= 160 ? 48 : in->cols >= 100 ? 24 : 12, at;
+	unsigned bar = in->cols >= 160 ? 48 : in->cols >= 100 ? 24 : 10, at;
 	char fpy[16], final[16];
 	const struct { int which; const char *name; enum meaning meaning; } counts[] = {
 		{ COUNT_PASSED, "pass", MEANS_PASS }, { COUNT_FAILED, "fail", MEANS_FAIL }, { COUNT_ASIDE, "quar", MEANS_ASIDE },
@@ -161,23 +176,23 @@ static void count_row(const struct view_in *in, unsigned row)
 	}
 	share_text(h->fpy, fpy, sizeof(fpy));
 	share_text(h->final, final, sizeof(final));
-	canvas_printf(c, row, at + 1, in->cols, MEANS_TITLE, "FPY %s  final %s", fpy, final);
+	canvas_printf(c, row, at + 1, in->cols, MEANS_TITLE, "FPY %s %sfinal %s", fpy, in->cols >= 100 ? " " : "", final);
 }
 
 static void pace_row(const struct view_in *in, unsigned row)
 {
 	const struct header *h = &in->live->header;
 	struct canvas *c = in->on;
-	bool late = h->takt_us > 0 && h->cadence_us != MODEL_UNKNOWN && h->cadence_us > h->takt_us;
+	bool late = h->takt_us > 0 && h->cadence_us != MIRROR_UNKNOWN && h->cadence_us > h->takt_us;
 	char cadence[24], takt[24], eta[24] = "-", left[24] = "";
 	unsigned at;
 
 	span_text(h->cadence_us, cadence, sizeof(cadence));
 	span_text(h->takt_us, takt, sizeof(takt));
-	if (h->eta_us != MODEL_UNKNOWN) {
-		int64_t utc = model_utc_us(in->live);
+	if (h->eta_us != MIRROR_UNKNOWN) {
+		int64_t utc = mirror_utc_us(in->live);
 
-		if (utc != MODEL_UNKNOWN)
+		if (utc != MIRROR_UNKNOWN)
 			clock_text(utc + h->eta_us, false, eta, sizeof(eta));
 		span_text(h->eta_us, left, sizeof(left));
 	}
@@ -192,17 +207,17 @@ static void pace_row(const struct view_in *in, unsigned row)
 		at = canvas_printf(c, row, at + 2, in->cols, MEANS_PLAIN, "strangers %lld", (long long)h->counts[COUNT_STRANGERS]);
 	if (*h->person)
 		at = canvas_printf(c, row, at + 2, in->cols, MEANS_PLAIN, "run by %s", h->person);
-	if (model_simulated(in->live) && at < in->cols)
+	if (mirror_simulated(in->live) && at < in->cols)
 		canvas_printf(c, row, at + 2, in->cols, MEANS_PLAIN, h->pace > 0 ? "pace %.3g" : "virtual time", h->pace);
 }
 
 /* What the person must know of the run: why it stands, what to do. "" when it just runs. */
-static void run_text(const struct model *m, char *out, size_t cap)
+static void run_text(const struct mirror *m, char *out, size_t cap)
 {
 	const struct header *h = &m->header;
 	char since[24];
 
-	span_text(model_span_us(m, h->run_since_us), since, sizeof(since));
+	span_text(mirror_span_us(m, h->run_since_us), since, sizeof(since));
 	out[0] = '\0';
 	if (h->run == RUN_PAUSED || h->run == RUN_DRAINING || h->run == RUN_HELD)
 		snprintf(out, cap, "%s%s%s%s%s%s%s%s%s", run_name(h->run), *h->run_by ? " by " : "", h->run_by,
@@ -245,7 +260,7 @@ static unsigned header(const struct view_in *in)
 
 static unsigned alarm_rows(const struct view_in *in, unsigned row)
 {
-	const struct model *m = in->live;
+	const struct mirror *m = in->live;
 	const struct banner *b = &m->banners[0];
 	const char *kind, *sign = palette_sign(SIGN_ALARM, in->on->ascii);
 	char text[700];
@@ -334,12 +349,12 @@ static void key_bar(const struct view_in *in, unsigned row)
 
 /* --- all of it --- */
 
-static void too_small(struct canvas *c, const struct model *m)
+static void too_small(struct canvas *c, const struct mirror *m)
 {
 	canvas_printf(c, 0, 0, c->cols, MEANS_WARN, "%ux%u is too small: 80x24 are needed", c->cols, c->rows);
 	if (m->banner_count > 0)
 		canvas_printf(c, 1, 0, c->cols, MEANS_ALARM, "ALARM: %s", m->banners[0].remedy);
-	if (model_simulated(m))
+	if (mirror_simulated(m))
 		canvas_put(c, c->rows > 2 ? 2 : 0, 0, c->cols, MEANS_SIMULATED, "SIMULATED");
 }
 
@@ -357,15 +372,15 @@ static void screen(const struct view_in *in)
 	}
 }
 
-bool view_build(struct view *v, struct desk *desk, const struct model *model, unsigned rows, unsigned cols, bool ascii)
+bool view_build(struct view *v, struct desk *desk, const struct mirror *mirror, unsigned rows, unsigned cols, bool ascii)
 {
-	struct view_in in = { &v->base, desk, model, desk_arrange(desk, model), 0, rows >= 2 ? rows - 2 : 0, cols };
+	struct view_in in = { &v->base, desk, mirror, desk_arrange(desk, mirror), 0, rows >= 2 ? rows - 2 : 0, cols };
 
 	v->over.rows = v->over.cols = 0;
 	if (!canvas_begin(&v->base, rows, cols, ascii))
 		return false;
 	if (rows < VIEW_ROWS_MIN || cols < VIEW_COLS_MIN) {
-		too_small(&v->base, model);
+		too_small(&v->base, mirror);
 		return true;
 	}
 	tabs(&in);
@@ -374,7 +389,7 @@ bool view_build(struct view *v, struct desk *desk, const struct model *model, un
 	scan_row(&in, rows - 2);
 	key_bar(&in, rows - 1);
 	if (desk->ask.what != ASK_NOTHING)
-		view_over(v, desk, model, rows, cols);
+		view_over(v, desk, mirror, rows, cols);
 	return true;
 }
 

@@ -16,7 +16,7 @@ struct view {			/* zero it to begin; layout is ours */
 };
 
 /* Sizes of the terminal in cells. Below 80x24 it says so and shows the alarm, nothing else. False: no memory. */
-bool view_build(struct view *view, struct desk *desk, const struct model *model, unsigned rows, unsigned cols, bool ascii);
+bool view_build(struct view *view, struct desk *desk, const struct mirror *mirror, unsigned rows, unsigned cols, bool ascii);
 void view_free(struct view *view);
 /* What was clicked, as a key and its argument; KEYS_NONE: nothing. */
 uint32_t view_click(const struct view *view, unsigned row, unsigned col, uint64_t *arg);
@@ -26,7 +26,7 @@ uint32_t view_click(const struct view *view, unsigned row, unsigned col, uint64_
 struct view_in {
 	struct canvas *on;
 	struct desk *desk;
-	const struct model *live, *shown;	/* shown: frozen, or live */
+	const struct mirror *live, *shown;	/* shown: frozen, or live */
 	unsigned from, to, cols;
 };
 
@@ -39,7 +39,7 @@ void view_log(const struct view_in *in);
 void view_help(const struct view_in *in);
 /* Up to `rows` newest lines of the log, without a title. */
 void view_log_tail(const struct view_in *in, unsigned from, unsigned rows);
-void view_over(struct view *view, const struct desk *desk, const struct model *model, unsigned rows, unsigned cols);
+void view_over(struct view *view, const struct desk *desk, const struct mirror *mirror, unsigned rows, unsigned cols);
 /* Where the list begins so that the cursor is among `rows`; keeps the place's top near where it was. */
 unsigned view_scroll(struct spot *place, unsigned count, unsigned rows);
 /* A title over the whole width. */

@@ -5,7 +5,7 @@
 #include "station/dashboard/view.h"
 
 #define CELL_WIDTH 12u
-#define CELLS_FROM 40u
+#define CELLS_FROM 42u
 
 /* How much of it failed: sign and colour say the same. */
 static unsigned heat(const struct channel_cell *c)
@@ -39,7 +39,7 @@ static const struct channel_cell *cell_of(const struct channel_row *c, const cha
 
 static void channel(const struct view_in *in, unsigned row, const struct channel_row *c)
 {
-	const struct model *m = in->shown;
+	const struct mirror *m = in->shown;
 	unsigned at = CELLS_FROM;
 
 	canvas_printf(in->on, row, 0, 4, view_band(c->channel), "%3d", (int)c->channel);
@@ -58,7 +58,7 @@ static void channel(const struct view_in *in, unsigned row, const struct channel
 
 void view_channels(const struct view_in *in)
 {
-	const struct model *m = in->shown;
+	const struct mirror *m = in->shown;
 	struct spot *p = &in->desk->places[SCREEN_CHANNELS];
 	unsigned rows = in->to > in->from + 3 ? in->to - in->from - 3 : 0, top = view_scroll(p, m->channel_count, rows);
 	unsigned at = CELLS_FROM, shown = 0;

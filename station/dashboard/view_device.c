@@ -27,7 +27,7 @@ static unsigned top(const struct view_in *in, unsigned row, const struct unit_ro
 			      *u->remedy ? u->remedy : "ask the lead");
 		row += 2;
 	}
-	span_text(model_span_us(in->shown, u->first_us), first, sizeof(first));
+	span_text(mirror_span_us(in->shown, u->first_us), first, sizeof(first));
 	snprintf(text, sizeof(text), "%s  channel %u  %d dBm  attempt %u  step %u of %u  first heard %s ago", *u->radio ? u->radio : "no radio",
 		 u->channel, u->rssi, u->attempt, u->done, u->of, *first ? first : "?");
 	row = pair(in, row, "where", text);
@@ -69,7 +69,7 @@ static void moment(const struct view_in *in, unsigned row, const struct moment *
 {
 	char text[400], at[32] = "", took[24], rssi[16];
 
-	if (m->at_us != MODEL_UNKNOWN)
+	if (m->at_us != MIRROR_UNKNOWN)
 		snprintf(at, sizeof(at), "%9.3f", (double)m->at_us / 1e6);
 	span_text(m->duration_us, took, sizeof(took));
 	view_rssi(m->rssi, rssi, sizeof(rssi));
@@ -89,9 +89,9 @@ static void moment(const struct view_in *in, unsigned row, const struct moment *
 
 void view_device(const struct view_in *in)
 {
-	const struct model *m = in->live;
+	const struct mirror *m = in->live;
 	const struct detail *d = &m->detail;
-	const struct unit_row *u = model_unit(m, in->desk->device);
+	const struct unit_row *u = mirror_unit(m, in->desk->device);
 	struct spot *p = &in->desk->places[SCREEN_DEVICE];
 	bool here = d->known && d->unit.unit == in->desk->device;
 	unsigned row = in->from, rows, first;

@@ -28,7 +28,7 @@ static unsigned signs(const struct view_in *in, unsigned row)
 static void key(const struct view_in *in, unsigned row, const struct key_row *k)
 {
 	canvas_put(in->on, row, 1, 12, MEANS_TITLE, k->names);
-	canvas_put(in->on, row, 14, 9, MEANS_WARN, k->role == ROLE_OBSERVER ? "" : role_name(k->role));
+	canvas_put(in->on, row, 14, 9, MEANS_WARN, k->role == ROLE_OBSERVER ? "" : mirror_role_name(k->role));
 	canvas_put(in->on, row, 23, in->cols - 23, MEANS_PLAIN, k->sentence);
 }
 

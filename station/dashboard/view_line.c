@@ -4,6 +4,9 @@
 
 #include "station/dashboard/view.h"
 
+#define RADIO_WIDE 40u
+#define RADIO_NARROW 20u
+
 struct layout {			/* rows */
 	unsigned radios, table, chosen, pareto, log;
 	unsigned radio_rows, table_rows, pareto_rows, log_rows;
@@ -16,7 +19,7 @@ static struct layout layout_of(const struct view_in *in)
 
 	l.radio_rows = in->shown->radio_count == 0 ? 0 : 1;
 	if (rows >= 28)
-		l.radio_rows = (in->shown->radio_count + in->cols / 40 - 1) / (in->cols / 40);
+		l.radio_rows = (in->shown->radio_count + in->cols / RADIO_WIDE - 1) / (in->cols / RADIO_WIDE);
 	if (l.radio_rows > rows / 6)
 		l.radio_rows = rows / 6 > 0 ? rows / 6 : 1;
 	l.pareto_rows = rows >= 48 ? 5 : rows >= 28 ? 3 : 1;
@@ -35,7 +38,7 @@ static enum meaning radio_meaning(const struct radio_row *r)
 	return strcmp(r->state, "lost") == 0 ? MEANS_BAD : strcmp(r->state, "untuned") == 0 ? MEANS_WARN : MEANS_PLAIN;
 }
 
-static void radio_text(const struct radio_row *r, char *out, size_t cap)
+static void radio_text(const struct radio_row *r, bool wide, char *out, size_t cap)
 {
 	double ended = (double)(r->passed + r->failed);
 
@@ -43,6 +46,8 @@ static void radio_text(const struct radio_row *r, char *out, size_t cap)
 		snprintf(out, cap, "%s LOST", r->radio);
 	else if (r->channel == 0 || strcmp(r->state, "untuned") == 0)
 		snprintf(out, cap, "%s %s", r->radio, r->state);
+	else if (!wide)
+		snprintf(out, cap, "%s/%d %d in hand", r->radio, (int)r->channel, (int)r->sessions);
 	else if (ended > 0)
 		snprintf(out, cap, "%s ch %d  %d in hand  air %.0f%%  ok %.0f%%", r->radio, (int)r->channel, (int)r->sessions,
 			 r->airtime * 100, 100.0 * (double)r->passed / ended);
@@ -53,25 +58,26 @@ static void radio_text(const struct radio_row *r, char *out, size_t cap)
 /* In columns; when there is no room for all, lost ones first, and how many are left out. */
 static void radios(const struct view_in *in, const struct layout *l)
 {
-	unsigned per_row = in->cols / 40, at = 0, room = l->radio_rows * per_row;
+	bool wide = in->shown->radio_count <= l->radio_rows * (in->cols / RADIO_WIDE);
+	unsigned width = wide ? RADIO_WIDE : RADIO_NARROW, per_row = in->cols / width, at = 0, room = l->radio_rows * per_row;
 	char text[160];
 
 	for (int lost = 1; lost >= 0; lost--)
 		for (unsigned i = 0; i < in->shown->radio_count && at < room; i++) {
 			const struct radio_row *r = &in->shown->radios[i];
-			unsigned col = at % per_row * 40;
+			unsigned col = at % per_row * width;
 
 			if ((strcmp(r->state, "lost") == 0) != lost)
 				continue;
 			if (at + 1 == room && in->shown->radio_count > room) {
 				snprintf(text, sizeof(text), "and %u more: F7", in->shown->radio_count - at);
-				canvas_put(in->on, l->radios + at / per_row, col, 39, MEANS_QUIET, text);
-				canvas_hit(in->on, l->radios + at / per_row, col, 39, KEYS_F7, 0);
+				canvas_put(in->on, l->radios + at / per_row, col, width - 1, MEANS_QUIET, text);
+				canvas_hit(in->on, l->radios + at / per_row, col, width - 1, KEYS_F7, 0);
 				return;
 			}
-			radio_text(r, text, sizeof(text));
-			canvas_put(in->on, l->radios + at / per_row, col, 39, radio_meaning(r), text);
-			canvas_hit(in->on, l->radios + at / per_row, col, 39, KEYS_F7, 0);
+			radio_text(r, wide, text, sizeof(text));
+			canvas_put(in->on, l->radios + at / per_row, col, width - 1, radio_meaning(r), text);
+			canvas_hit(in->on, l->radios + at / per_row, col, width - 1, KEYS_F7, 0);
 			at++;
 		}
 }
@@ -177,9 +183,9 @@ static void chosen(const struct view_in *in, unsigned row)
 	if (!u)
 		return;
 	if (*u->cause)
-		canvas_printf(in->on, row, 0, in->cols, MEANS_HEAD, "%s %s: %s %s %s", unit_result(u),
-			      *u->serial ? u->serial : u->mac, u->sentence, palette_sign(SIGN_ARROW, in->on->ascii),
-			      *u->remedy ? u->remedy : "ask the lead");
+		canvas_printf(in->on, row, 0, in->cols, MEANS_HEAD, "%s %s %s %s: %s", unit_result(u),
+			      *u->serial ? u->serial : u->mac, palette_sign(SIGN_ARROW, in->on->ascii),
+			      *u->remedy ? u->remedy : "ask the lead", u->sentence);
 	else
 		canvas_printf(in->on, row, 0, in->cols, MEANS_HEAD, "%s  %s  %s  Enter: all of it", unit_result(u),
 			      *u->serial ? u->serial : "no serial number yet", u->mac);
@@ -187,7 +193,7 @@ static void chosen(const struct view_in *in, unsigned row)
 
 static void pareto(const struct view_in *in, const struct layout *l)
 {
-	const struct model *m = in->shown;
+	const struct mirror *m = in->shown;
 	unsigned at = 0;
 
 	if (m->pareto_count == 0) {

@@ -33,13 +33,13 @@ static void typed(struct view *v, unsigned row, const struct ask *a)
 	v->over.caret_col = (int)at;
 }
 
-static void title_of(const struct desk *d, const struct model *m, char *out, size_t cap)
+static void title_of(const struct desk *d, const struct mirror *m, char *out, size_t cap)
 {
 	static const struct { enum act act; const char *text; } titles[] = {
 		{ ACT_PAUSE, "Pause the line" }, { ACT_BACK, "Resume the line" }, { ACT_STOP, "STOP: finish those in hand, then end" },
 		{ ACT_ABORT, "ABORT: end now" }, { ACT_RETRY, "Try again" }, { ACT_QUARANTINE, "Put aside" }, { ACT_RELEASE, "Release" },
 	};
-	const struct unit_row *u = d->ask.unit_count > 0 ? model_unit(m, d->ask.units[0]) : NULL;
+	const struct unit_row *u = d->ask.unit_count > 0 ? mirror_unit(m, d->ask.units[0]) : NULL;
 	const char *text = "";
 
 	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
@@ -53,7 +53,7 @@ static void title_of(const struct desk *d, const struct model *m, char *out, siz
 		snprintf(out, cap, "%s", text);
 }
 
-static void reason(struct view *v, const struct desk *d, const struct model *m, unsigned rows, unsigned cols)
+static void reason(struct view *v, const struct desk *d, const struct mirror *m, unsigned rows, unsigned cols)
 {
 	const char *const *reasons = ask_reasons(d->ask.act);
 	unsigned count = 0;
@@ -71,7 +71,7 @@ static void reason(struct view *v, const struct desk *d, const struct model *m, 
 	canvas_put(&v->over, count + 4, 2, 60, MEANS_QUIET, "Enter: go on   Esc: leave it");
 }
 
-static void sure(struct view *v, const struct desk *d, const struct model *m, unsigned rows, unsigned cols)
+static void sure(struct view *v, const struct desk *d, const struct mirror *m, unsigned rows, unsigned cols)
 {
 	char title[160];
 
@@ -96,7 +96,7 @@ static void text(struct view *v, const struct desk *d, unsigned rows, unsigned c
 	canvas_put(&v->over, 3, 2, 60, MEANS_QUIET, "Enter: do it   Esc: leave it");
 }
 
-static void menu(struct view *v, const struct desk *d, const struct model *m, unsigned rows, unsigned cols)
+static void menu(struct view *v, const struct desk *d, const struct mirror *m, unsigned rows, unsigned cols)
 {
 	const struct key_row *list[ACTS];
 	unsigned count = ask_menu_rows(d, list);
@@ -108,14 +108,14 @@ static void menu(struct view *v, const struct desk *d, const struct model *m, un
 
 		canvas_put(&v->over, 1 + i, 2, 8, MEANS_TITLE, list[i]->names);
 		canvas_printf(&v->over, 1 + i, 11, 47, may ? MEANS_PLAIN : MEANS_QUIET, "%s%s%s%s", list[i]->menu, may ? "" : " (needs ",
-			      may ? "" : role_name(list[i]->role), may ? "" : ")");
+			      may ? "" : mirror_role_name(list[i]->role), may ? "" : ")");
 		canvas_hit(&v->over, 1 + i, 1, v->over.cols - 2, KEYS_MENU_ROW, i);
 		if (i == d->ask.menu_row)
 			canvas_mark(&v->over, 1 + i, 1, v->over.cols - 2, CELL_CURSOR);
 	}
 }
 
-void view_over(struct view *v, const struct desk *d, const struct model *m, unsigned rows, unsigned cols)
+void view_over(struct view *v, const struct desk *d, const struct mirror *m, unsigned rows, unsigned cols)
 {
 	switch (d->ask.what) {
 	case ASK_REASON: reason(v, d, m, rows, cols); break;

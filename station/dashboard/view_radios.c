@@ -5,7 +5,7 @@
 #include "station/dashboard/view.h"
 
 /* A channel as one character: its place in the list of channels, a to z, A to Z. The legend says which is which. */
-static char channel_letter(const struct model *m, unsigned channel)
+static char channel_letter(const struct mirror *m, unsigned channel)
 {
 	for (unsigned i = 0; i < m->channel_count; i++)
 		if (m->channels[i].channel == channel)
@@ -50,7 +50,7 @@ static void count_text(int64_t n, char out[static 12])
 	else if (n < 100000000)
 		snprintf(out, 12, "%dk", (int)(n / 1000));
 	else
-		snprintf(out, 12, "%lldM", (long long)(n / 1000000));
+		snprintf(out, 12, "%dM", (int)(n / 1000000 > 99999 ? 99999 : n / 1000000));
 }
 
 static unsigned number(const struct view_in *in, unsigned row, unsigned at, unsigned width, enum meaning meaning, int64_t n)
@@ -67,16 +67,13 @@ static void radio(const struct view_in *in, unsigned row, const struct radio_row
 	int64_t ended = r->passed + r->failed, tries = r->acked + r->unacked;
 	bool bad = ended >= 5 && r->failed * 4 > ended;
 	char text[40];
-	unsigned at = canvas_put(in->on, row, 0, 12, MEANS_TITLE, r->radio), state = 13;
+	unsigned at;
 
-	(void)at;
-	canvas_put(in->on, row, state, 8, state_meaning(r), strcmp(r->state, "lost") == 0 ? "LOST" : r->state);
-	if (r->channel)
-		snprintf(text, sizeof(text), "%d", (int)r->channel);
-	else
-		snprintf(text, sizeof(text), "-");
-	canvas_put_right(in->on, row, 22, 3, view_band(r->channel), text);
-	at = number(in, row, 26, 4, MEANS_PLAIN, r->sessions);
+	canvas_put(in->on, row, 0, 11, MEANS_TITLE, r->radio);
+	canvas_put(in->on, row, 12, 7, state_meaning(r), strcmp(r->state, "lost") == 0 ? "LOST" : r->state);
+	snprintf(text, sizeof(text), r->channel ? "%d" : "-", (int)r->channel);
+	canvas_put_right(in->on, row, 20, 3, view_band(r->channel), text);
+	at = number(in, row, 24, 4, MEANS_PLAIN, r->sessions);
 	snprintf(text, sizeof(text), "%.0f%%", r->airtime * 100);
 	canvas_put_right(in->on, row, at, 4, r->airtime > 0.8 ? MEANS_WARN : MEANS_PLAIN, text);
 	at = number(in, row, at + 5, 6, MEANS_PLAIN, r->sent);
@@ -84,7 +81,7 @@ static void radio(const struct view_in *in, unsigned row, const struct radio_row
 	canvas_put_right(in->on, row, at, 4, MEANS_PLAIN, text);
 	at = number(in, row, at + 5, 5, MEANS_PLAIN, r->retries);
 	view_rssi(r->rssi, text, sizeof(text));
-	canvas_put_right(in->on, row, at, 4, r->rssi != MODEL_UNKNOWN && r->rssi < -75 ? MEANS_WARN : MEANS_PLAIN, text);
+	canvas_put_right(in->on, row, at, 4, r->rssi != MIRROR_UNKNOWN && r->rssi < -75 ? MEANS_WARN : MEANS_PLAIN, text);
 	at = number(in, row, at + 5, 5, MEANS_PASS, r->passed);
 	at = number(in, row, at, 4, bad ? MEANS_BAD : r->failed ? MEANS_FAIL : MEANS_PLAIN, r->failed);
 	at = number(in, row, at, 5, MEANS_PLAIN, r->switches);
@@ -103,7 +100,7 @@ void view_radios(const struct view_in *in)
 	unsigned top = view_scroll(p, in->shown->radio_count, rows);
 
 	in->desk->page = rows;
-	view_heading(in, in->from, "RADIO        STATE     CH HAND  AIR   SENT NACK RETRY RSSI  PASS FAIL  MOVE MS/MOVE");
+	view_heading(in, in->from, "RADIO       STATE    CH HAND  AIR   SENT NACK RETRY RSSI  PASS FAIL MOVES    MS");
 	if (in->cols >= 150)
 		canvas_put(in->on, in->from, 84, in->cols, MEANS_HEAD, "CHANNEL IN EACH SECOND OF THE LAST MINUTE                     PATH, DRIVER");
 	for (unsigned i = 0; i < rows && top + i < in->shown->radio_count; i++) {

@@ -2,8 +2,8 @@
  * What the dashboard knows of the station: hello, the state and its changes, one device in full (docs/control.md). Pure:
  * lines in, nothing out. What a line has wrong is left as it was; sizes are bounded, whatever the other end sends.
  *
- *	model_create -> { model_take ... read the fields } -> model_destroy
- *	model_freeze -> read -> model_destroy		(before the model it was made of)
+ *	mirror_create -> { mirror_take ... read the fields } -> mirror_destroy
+ *	mirror_freeze -> read -> mirror_destroy		(before the mirror it was made of)
  */
 #pragma once
 
@@ -15,16 +15,16 @@
 
 #include "station/base/map.h"
 
-#define MODEL_UNITS_MAX 100000u
-#define MODEL_RADIOS_MAX 64u
-#define MODEL_CHANNELS_MAX 64u
-#define MODEL_PARETO_MAX 64u
-#define MODEL_BANNERS_MAX 64u
-#define MODEL_LOG_MAX 1024u
-#define MODEL_JOBS_MAX 20u
-#define MODEL_TIMELINE_MAX 128u
-#define MODEL_STRIP 60u
-#define MODEL_UNKNOWN INT64_MIN	/* a time or number that is null or left out */
+#define MIRROR_UNITS_MAX 100000u
+#define MIRROR_RADIOS_MAX 64u
+#define MIRROR_CHANNELS_MAX 64u
+#define MIRROR_PARETO_MAX 64u
+#define MIRROR_BANNERS_MAX 64u
+#define MIRROR_LOG_MAX 1024u
+#define MIRROR_JOBS_MAX 20u
+#define MIRROR_TIMELINE_MAX 128u
+#define MIRROR_STRIP 60u
+#define MIRROR_UNKNOWN INT64_MIN	/* a time or number that is null or left out */
 
 enum role { ROLE_OBSERVER, ROLE_OPERATOR, ROLE_LEAD };
 enum run_state { RUN_IDLE, RUN_RUNNING, RUN_PAUSED, RUN_DRAINING, RUN_HELD, RUN_ENDED, RUN_STATES };
@@ -51,7 +51,7 @@ struct header {
 	struct {
 		int64_t job, status;
 		char path[160], lot[80], state[16], text[160];
-	} jobs[MODEL_JOBS_MAX];
+	} jobs[MIRROR_JOBS_MAX];
 	unsigned job_count;
 	int64_t at_us;		/* `now_us` of the line that brought it: the clock goes on from there */
 };
@@ -61,7 +61,7 @@ struct radio_row {
 	int64_t channel, sessions, sent, acked, unacked, retries, received, dropped, rssi, passed, failed, switches, switch_us,
 		away_us;
 	double airtime;
-	uint8_t strip[MODEL_STRIP];	/* channel per second, the newest last; 0: none */
+	uint8_t strip[MIRROR_STRIP];	/* channel per second, the newest last; 0: none */
 	unsigned strip_len;
 };
 
@@ -73,11 +73,11 @@ struct channel_cell {
 struct channel_row {
 	int64_t channel, freq_mhz, sessions, waiting, unheard;
 	char radio[40];
-	struct channel_cell cells[MODEL_RADIOS_MAX];
+	struct channel_cell cells[MIRROR_RADIOS_MAX];
 	unsigned cell_count;
 };
 
-/* The texts of few values are atoms: of the model that took them, and its frozen copies'. Never NULL. */
+/* The texts of few values are atoms: of the mirror that took them, and its frozen copies'. Never NULL. */
 struct unit_row {
 	int64_t unit, first_us, since_us, took_us;
 	char serial[48], mac[18];
@@ -113,7 +113,7 @@ struct moment {			/* of a device's timeline */
 struct detail {
 	bool known;
 	struct unit_row unit;
-	struct moment timeline[MODEL_TIMELINE_MAX];
+	struct moment timeline[MIRROR_TIMELINE_MAX];
 	unsigned moments;
 	bool link;
 	int64_t frames_sent, frames_received, retries, misses, octets;
@@ -127,7 +127,7 @@ struct detail {
 
 struct atoms;
 
-struct model {			/* layout is ours */
+struct mirror {			/* layout is ours */
 	struct atoms *atoms;
 	bool frozen;		/* a copy: the atoms are not its own */
 	bool greeted, complete, serves;	/* complete: a whole state is here */
@@ -139,57 +139,57 @@ struct model {			/* layout is ours */
 	int64_t now_us;
 	struct header header;
 	bool has_header;
-	struct radio_row radios[MODEL_RADIOS_MAX];
+	struct radio_row radios[MIRROR_RADIOS_MAX];
 	unsigned radio_count;
-	struct channel_row channels[MODEL_CHANNELS_MAX];
+	struct channel_row channels[MIRROR_CHANNELS_MAX];
 	unsigned channel_count;
 	struct unit_row *units;
 	size_t unit_count, unit_room;
 	struct map by_unit;	/* number to place in `units`, plus one */
-	struct pareto_row pareto[MODEL_PARETO_MAX];
+	struct pareto_row pareto[MIRROR_PARETO_MAX];
 	unsigned pareto_count;
-	struct banner banners[MODEL_BANNERS_MAX];
+	struct banner banners[MIRROR_BANNERS_MAX];
 	unsigned banner_count;
-	struct log_row log[MODEL_LOG_MAX];
+	struct log_row log[MIRROR_LOG_MAX];
 	unsigned log_from, log_count;
 	struct detail detail;
 	uint64_t left_out;	/* rows beyond the bounds */
 	uint64_t changes;	/* counts up with everything that could be seen */
 };
 
-enum model_took {
-	MODEL_STRANGE,		/* no line of this protocol: hang up */
-	MODEL_VERSION,		/* of another version */
-	MODEL_IGNORED,		/* of a type that we do not know: newer stations may send it */
-	MODEL_HELLO,		/* subscribe now */
-	MODEL_PART,		/* more of the same state follows: do not draw yet */
-	MODEL_STATE,		/* draw */
-	MODEL_ANSWER,		/* look at its id; model_answer_role, model_answer_device may take it */
-	MODEL_BYE,		/* `reason`, `sentence` */
+enum mirror_took {
+	MIRROR_STRANGE,		/* no line of this protocol: hang up */
+	MIRROR_VERSION,		/* of another version */
+	MIRROR_IGNORED,		/* of a type that we do not know: newer stations may send it */
+	MIRROR_HELLO,		/* subscribe now */
+	MIRROR_PART,		/* more of the same state follows: do not draw yet */
+	MIRROR_STATE,		/* draw */
+	MIRROR_ANSWER,		/* look at its id; mirror_answer_role, mirror_answer_device may take it */
+	MIRROR_BYE,		/* `reason`, `sentence` */
 };
 
-struct model *model_create(void);
+struct mirror *mirror_create(void);
 /* A copy that stands still; it shares the atoms. NULL: no memory. */
-struct model *model_freeze(const struct model *model);
-void model_destroy(struct model *model);
+struct mirror *mirror_freeze(const struct mirror *mirror);
+void mirror_destroy(struct mirror *mirror);
 
-enum model_took model_take(struct model *model, const json_t *line);
+enum mirror_took mirror_take(struct mirror *mirror, const json_t *line);
 /* The connection is gone: hello and role with it, the state stays to be looked at. */
-void model_disconnected(struct model *model);
+void mirror_disconnected(struct mirror *mirror);
 /* Results of `hello` and `badge`, and of `device`. */
-void model_take_role(struct model *model, const json_t *result);
-void model_take_device(struct model *model, const json_t *result);
+void mirror_take_role(struct mirror *mirror, const json_t *result);
+void mirror_take_device(struct mirror *mirror, const json_t *result);
 
-const struct unit_row *model_unit(const struct model *model, int64_t unit);
-const struct log_row *model_log(const struct model *model, unsigned i);	/* 0: the oldest */
-bool model_simulated(const struct model *model);
-/* Microseconds since 1970 by the line's clock; MODEL_UNKNOWN. */
-int64_t model_utc_us(const struct model *model);
-/* How long ago that was; MODEL_UNKNOWN. */
-int64_t model_span_us(const struct model *model, int64_t since_us);
+const struct unit_row *mirror_unit(const struct mirror *mirror, int64_t unit);
+const struct log_row *mirror_log(const struct mirror *mirror, unsigned i);	/* 0: the oldest */
+bool mirror_simulated(const struct mirror *mirror);
+/* Microseconds since 1970 by the line's clock; MIRROR_UNKNOWN. */
+int64_t mirror_utc_us(const struct mirror *mirror);
+/* How long ago that was; MIRROR_UNKNOWN. */
+int64_t mirror_span_us(const struct mirror *mirror, int64_t since_us);
 
-const char *role_name(enum role role);
+const char *mirror_role_name(enum role role);
 const char *run_name(enum run_state state);	/* "RUNNING" */
 const char *unit_word(enum unit_is state);	/* "PASS" */
 /* Text of an object's key, "" when it is none. */
-const char *model_text(const json_t *object, const char *key);
+const char *mirror_text(const json_t *object, const char *key);

@@ -1,4 +1,4 @@
-#include "station/dashboard/model.h"
+#include "station/dashboard/mirror.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,20 +20,20 @@ static const char *const health_keys[HEALTHS] = { "clock", "database", "ca", "ra
 static const char *const count_keys[COUNTS] = { "seen", "in_flight", "waiting", "passed", "failed", "quarantined", "held",
 						"unfinished", "missing", "strangers", "retries" };
 
-const char *role_name(enum role role) { return roles[role]; }
+const char *mirror_role_name(enum role role) { return roles[role]; }
 const char *run_name(enum run_state state) { return run_names[state]; }
 const char *unit_word(enum unit_is state) { return unit_words[state]; }
 
 /* --- fields --- */
 
-const char *model_text(const json_t *object, const char *key)
+const char *mirror_text(const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));
 
 	return text ? text : "";
 }
 
-static void take_text(const json_t *o, const char *key, char *out, size_t cap) { text_copy(out, cap, model_text(o, key)); }
+static void take_text(const json_t *o, const char *key, char *out, size_t cap) { text_copy(out, cap, mirror_text(o, key)); }
 
 #define TEXT(o, key, field) take_text(o, key, field, sizeof(field))
 
@@ -61,16 +61,16 @@ static double number_or(const json_t *o, const char *key, double otherwise)
 /* A time or a span: what is no sane one is unknown, so that differences never overflow. */
 static int64_t time_of(const json_t *o, const char *key)
 {
-	int64_t v = integer_or(o, key, MODEL_UNKNOWN);
+	int64_t v = integer_or(o, key, MIRROR_UNKNOWN);
 
-	return v < 0 || v > TIME_MAX ? MODEL_UNKNOWN : v;
+	return v < 0 || v > TIME_MAX ? MIRROR_UNKNOWN : v;
 }
 
 static int64_t rssi_of(const json_t *o)
 {
-	int64_t v = integer_or(o, "rssi", MODEL_UNKNOWN);
+	int64_t v = integer_or(o, "rssi", MIRROR_UNKNOWN);
 
-	return v < -200 || v > 100 ? MODEL_UNKNOWN : v;
+	return v < -200 || v > 100 ? MIRROR_UNKNOWN : v;
 }
 
 static unsigned word_of(const char *const *words, unsigned count, const char *word, unsigned otherwise)
@@ -81,7 +81,7 @@ static unsigned word_of(const char *const *words, unsigned count, const char *wo
 	return otherwise;
 }
 
-static const char *atom(struct model *m, const json_t *o, const char *key) { return atoms_get(m->atoms, model_text(o, key)); }
+static const char *atom(struct mirror *m, const json_t *o, const char *key) { return atoms_get(m->atoms, mirror_text(o, key)); }
 
 /* --- rows --- */
 
@@ -90,7 +90,7 @@ static void take_health(struct header *h, const json_t *o)
 	for (unsigned i = 0; i < HEALTHS; i++) {
 		const json_t *one = json_object_get(o, health_keys[i]);
 
-		h->health[i].state = (enum health)word_of(healths, 3, model_text(one, "state"), one ? HEALTH_WARN : HEALTH_OK);
+		h->health[i].state = (enum health)word_of(healths, 3, mirror_text(one, "state"), one ? HEALTH_WARN : HEALTH_OK);
 		TEXT(one, "text", h->health[i].text);
 	}
 }
@@ -102,10 +102,10 @@ static void take_jobs(struct header *h, const json_t *list)
 
 	h->job_count = 0;
 	json_array_foreach(list, i, o) {
-		if (h->job_count == MODEL_JOBS_MAX)
+		if (h->job_count == MIRROR_JOBS_MAX)
 			break;
 		h->jobs[h->job_count].job = integer_or(o, "job", 0);
-		h->jobs[h->job_count].status = integer_or(o, "status", MODEL_UNKNOWN);
+		h->jobs[h->job_count].status = integer_or(o, "status", MIRROR_UNKNOWN);
 		TEXT(o, "path", h->jobs[h->job_count].path);
 		TEXT(o, "lot", h->jobs[h->job_count].lot);
 		TEXT(o, "state", h->jobs[h->job_count].state);
@@ -121,13 +121,13 @@ static int truth(const json_t *o, const char *key)
 	return json_is_true(v) ? 1 : json_is_false(v) ? 0 : -1;
 }
 
-static void take_header(struct model *m, const json_t *o)
+static void take_header(struct mirror *m, const json_t *o)
 {
 	const json_t *run = json_object_get(o, "run"), *counts = json_object_get(o, "counts");
 	struct header *h = &m->header;
 
 	*h = (struct header){ .at_us = m->now_us };
-	h->run = (enum run_state)word_of(run_words, RUN_STATES, model_text(run, "state"), RUN_IDLE);
+	h->run = (enum run_state)word_of(run_words, RUN_STATES, mirror_text(run, "state"), RUN_IDLE);
 	h->run_since_us = time_of(run, "since_us");
 	TEXT(run, "by", h->run_by);
 	TEXT(run, "reason", h->run_reason);
@@ -161,17 +161,17 @@ static void take_header(struct model *m, const json_t *o)
 	m->has_header = true;
 }
 
-static void take_radio(struct model *m, const json_t *o)
+static void take_radio(struct mirror *m, const json_t *o)
 {
 	const json_t *strip = json_object_get(o, "strip");
-	const char *name = model_text(o, "radio");
+	const char *name = mirror_text(o, "radio");
 	struct radio_row *r = NULL;
 	size_t len = json_array_size(strip);
 
 	for (unsigned i = 0; i < m->radio_count && !r; i++)
 		if (strncmp(m->radios[i].radio, name, sizeof(m->radios[i].radio) - 1) == 0)
 			r = &m->radios[i];
-	if (!r && m->radio_count == MODEL_RADIOS_MAX) {
+	if (!r && m->radio_count == MIRROR_RADIOS_MAX) {
 		m->left_out++;
 		return;
 	}
@@ -195,14 +195,14 @@ static void take_radio(struct model *m, const json_t *o)
 	r->switches = within(o, "switches", INT64_MAX);
 	r->switch_us = within(o, "switch_us", INT64_MAX);
 	r->away_us = within(o, "away_us", INT64_MAX);
-	for (size_t i = len > MODEL_STRIP ? len - MODEL_STRIP : 0; i < len; i++) {
+	for (size_t i = len > MIRROR_STRIP ? len - MIRROR_STRIP : 0; i < len; i++) {
 		json_int_t channel = json_integer_value(json_array_get(strip, i));
 
 		r->strip[r->strip_len++] = channel > 0 && channel < 256 ? (uint8_t)channel : 0;
 	}
 }
 
-static void take_channel(struct model *m, const json_t *o)
+static void take_channel(struct mirror *m, const json_t *o)
 {
 	const json_t *cells = json_object_get(o, "cells"), *cell;
 	int64_t channel = within(o, "channel", 255);
@@ -212,7 +212,7 @@ static void take_channel(struct model *m, const json_t *o)
 	for (unsigned k = 0; k < m->channel_count && !c; k++)
 		if (m->channels[k].channel == channel)
 			c = &m->channels[k];
-	if (!c && m->channel_count == MODEL_CHANNELS_MAX) {
+	if (!c && m->channel_count == MIRROR_CHANNELS_MAX) {
 		m->left_out++;
 		return;
 	}
@@ -224,20 +224,20 @@ static void take_channel(struct model *m, const json_t *o)
 	c->unheard = within(o, "unheard", INT32_MAX);
 	TEXT(o, "radio", c->radio);
 	json_array_foreach(cells, i, cell)
-		if (c->cell_count < MODEL_RADIOS_MAX)
+		if (c->cell_count < MIRROR_RADIOS_MAX)
 			c->cells[c->cell_count++] = (struct channel_cell){ atom(m, cell, "radio"), within(cell, "passed", INT32_MAX),
 				within(cell, "failed", INT32_MAX), rssi_of(cell) };
 }
 
-static void fill_unit(struct model *m, struct unit_row *u, const json_t *o)
+static void fill_unit(struct mirror *m, struct unit_row *u, const json_t *o)
 {
 	int64_t rssi = rssi_of(o);
 
 	*u = (struct unit_row){
 		.unit = integer_or(o, "unit", 0), .first_us = time_of(o, "first_us"),
 		.since_us = time_of(o, "since_us"), .took_us = time_of(o, "took_us"),
-		.state = (uint8_t)word_of(unit_words_wire, UNIT_STATES, model_text(o, "state"), UNIT_IS_SEEN),
-		.rssi = rssi == MODEL_UNKNOWN ? (int16_t)0 : (int16_t)rssi,
+		.state = (uint8_t)word_of(unit_words_wire, UNIT_STATES, mirror_text(o, "state"), UNIT_IS_SEEN),
+		.rssi = rssi == MIRROR_UNKNOWN ? (int16_t)0 : (int16_t)rssi,
 		.channel = (uint16_t)within(o, "channel", 255), .done = (uint16_t)within(o, "done", 999),
 		.of = (uint16_t)within(o, "of", 999), .attempt = (uint16_t)within(o, "attempt", 999),
 		.wait = atom(m, o, "wait"), .step = atom(m, o, "step"), .cause = atom(m, o, "cause"), .side = atom(m, o, "side"),
@@ -248,7 +248,7 @@ static void fill_unit(struct model *m, struct unit_row *u, const json_t *o)
 	TEXT(o, "mac", u->mac);
 }
 
-static void take_unit(struct model *m, const json_t *o)
+static void take_unit(struct mirror *m, const json_t *o)
 {
 	int64_t number = integer_or(o, "unit", 0);
 	size_t place = (size_t)(uintptr_t)map_get(&m->by_unit, (uint64_t)number);
@@ -256,7 +256,7 @@ static void take_unit(struct model *m, const json_t *o)
 	if (number <= 0)
 		return;
 	if (place == 0) {
-		if (m->unit_count == MODEL_UNITS_MAX) {
+		if (m->unit_count == MIRROR_UNITS_MAX) {
 			m->left_out++;
 			return;
 		}
@@ -282,20 +282,20 @@ static void take_unit(struct model *m, const json_t *o)
 	fill_unit(m, &m->units[place - 1], o);
 }
 
-static void take_pareto(struct model *m, const json_t *list)
+static void take_pareto(struct mirror *m, const json_t *list)
 {
 	const json_t *o;
 	size_t i;
 
 	m->pareto_count = 0;
 	json_array_foreach(list, i, o)
-		if (m->pareto_count < MODEL_PARETO_MAX)
+		if (m->pareto_count < MIRROR_PARETO_MAX)
 			m->pareto[m->pareto_count++] = (struct pareto_row){ atom(m, o, "side"), atom(m, o, "step"),
 				atom(m, o, "cause"), atom(m, o, "sentence"), within(o, "attempts", INT32_MAX),
 				within(o, "units", INT32_MAX), number_or(o, "share", 0), number_or(o, "cumulative", 0) };
 }
 
-static void take_banners(struct model *m, const json_t *list)
+static void take_banners(struct mirror *m, const json_t *list)
 {
 	const json_t *o;
 	size_t i;
@@ -304,7 +304,7 @@ static void take_banners(struct model *m, const json_t *list)
 	json_array_foreach(list, i, o) {
 		struct banner *b;
 
-		if (m->banner_count == MODEL_BANNERS_MAX)
+		if (m->banner_count == MIRROR_BANNERS_MAX)
 			break;
 		b = &m->banners[m->banner_count++];
 		*b = (struct banner){ .banner = integer_or(o, "banner", 0), .at_us = time_of(o, "at_us"),
@@ -318,23 +318,23 @@ static void take_banners(struct model *m, const json_t *list)
 	}
 }
 
-static void take_log(struct model *m, const json_t *o)
+static void take_log(struct mirror *m, const json_t *o)
 {
-	struct log_row *row = &m->log[(m->log_from + m->log_count) % MODEL_LOG_MAX];
+	struct log_row *row = &m->log[(m->log_from + m->log_count) % MIRROR_LOG_MAX];
 
-	if (m->log_count == MODEL_LOG_MAX)
-		m->log_from = (m->log_from + 1) % MODEL_LOG_MAX;
+	if (m->log_count == MIRROR_LOG_MAX)
+		m->log_from = (m->log_from + 1) % MIRROR_LOG_MAX;
 	else
 		m->log_count++;
 	*row = (struct log_row){ .n = integer_or(o, "n", 0), .at_us = time_of(o, "at_us"),
 				 .unit = integer_or(o, "unit", 0),
-				 .level = (uint8_t)word_of(levels, 3, model_text(o, "level"), HEALTH_OK) };
+				 .level = (uint8_t)word_of(levels, 3, mirror_text(o, "level"), HEALTH_OK) };
 	TEXT(o, "text", row->text);
 }
 
 /* --- lines --- */
 
-static void reset(struct model *m)
+static void reset(struct mirror *m)
 {
 	free(m->units);
 	m->units = NULL;
@@ -342,14 +342,14 @@ static void reset(struct model *m)
 	map_free(&m->by_unit);
 	m->by_unit = (struct map){ 0 };
 	m->radio_count = m->channel_count = m->pareto_count = m->banner_count = m->log_from = m->log_count = 0;
-	m->header = (struct header){ .simulated = -1, .fpy = -1, .final = -1, .cadence_us = MODEL_UNKNOWN,
-				     .eta_us = MODEL_UNKNOWN, .utc_us = MODEL_UNKNOWN };
+	m->header = (struct header){ .simulated = -1, .fpy = -1, .final = -1, .cadence_us = MIRROR_UNKNOWN,
+				     .eta_us = MIRROR_UNKNOWN, .utc_us = MIRROR_UNKNOWN };
 	m->has_header = m->complete = false;
 	m->detail = (struct detail){ 0 };
 	m->left_out = 0;
 }
 
-static void each(struct model *m, const json_t *list, void (*take)(struct model *, const json_t *))
+static void each(struct mirror *m, const json_t *list, void (*take)(struct mirror *, const json_t *))
 {
 	const json_t *o;
 	size_t i;
@@ -359,7 +359,7 @@ static void each(struct model *m, const json_t *list, void (*take)(struct model 
 			take(m, o);
 }
 
-static enum model_took take_state(struct model *m, const json_t *line)
+static enum mirror_took take_state(struct mirror *m, const json_t *line)
 {
 	bool full = json_is_true(json_object_get(line, "full"));
 	const json_t *part;
@@ -369,7 +369,7 @@ static enum model_took take_state(struct model *m, const json_t *line)
 		reset(m);
 	m->was_full = full;
 	m->more = json_is_true(json_object_get(line, "more"));
-	if (time_of(line, "now_us") != MODEL_UNKNOWN)
+	if (time_of(line, "now_us") != MIRROR_UNKNOWN)
 		m->now_us = time_of(line, "now_us");
 	if (json_is_object(part = json_object_get(line, "header")))
 		take_header(m, part);
@@ -383,19 +383,19 @@ static enum model_took take_state(struct model *m, const json_t *line)
 	each(m, json_object_get(line, "log"), take_log);
 	m->changes++;
 	if (m->more)
-		return MODEL_PART;
+		return MIRROR_PART;
 	m->complete = true;
-	return MODEL_STATE;
+	return MIRROR_STATE;
 }
 
-void model_take_role(struct model *m, const json_t *result)
+void mirror_take_role(struct mirror *m, const json_t *result)
 {
-	m->role = (enum role)word_of(roles, 3, model_text(result, "role"), ROLE_OBSERVER);
+	m->role = (enum role)word_of(roles, 3, mirror_text(result, "role"), ROLE_OBSERVER);
 	TEXT(result, "actor", m->actor);
 	m->changes++;
 }
 
-static enum model_took take_hello(struct model *m, const json_t *line)
+static enum mirror_took take_hello(struct mirror *m, const json_t *line)
 {
 	TEXT(line, "software", m->software);
 	TEXT(line, "station", m->station);
@@ -404,36 +404,36 @@ static enum model_took take_hello(struct model *m, const json_t *line)
 	m->rate_max = within(line, "rate_max", 1000);
 	m->greeted = true;
 	m->was_full = m->more = false;
-	model_take_role(m, line);
-	return MODEL_HELLO;
+	mirror_take_role(m, line);
+	return MIRROR_HELLO;
 }
 
-enum model_took model_take(struct model *m, const json_t *line)
+enum mirror_took mirror_take(struct mirror *m, const json_t *line)
 {
 	const json_t *version = json_object_get(line, "millrace");
-	const char *type = model_text(line, "type");
+	const char *type = mirror_text(line, "type");
 
 	if (!json_is_object(line) || !json_is_integer(version))
-		return MODEL_STRANGE;
+		return MIRROR_STRANGE;
 	if (json_integer_value(version) != 1)
-		return MODEL_VERSION;
+		return MIRROR_VERSION;
 	if (strcmp(type, "hello") == 0)
 		return take_hello(m, line);
 	if (!m->greeted && strcmp(type, "bye") != 0)
-		return MODEL_STRANGE;
+		return MIRROR_STRANGE;
 	if (strcmp(type, "state") == 0)
 		return take_state(m, line);
 	if (strcmp(type, "answer") == 0)
-		return MODEL_ANSWER;
-	return strcmp(type, "bye") == 0 ? MODEL_BYE : MODEL_IGNORED;
+		return MIRROR_ANSWER;
+	return strcmp(type, "bye") == 0 ? MIRROR_BYE : MIRROR_IGNORED;
 }
 
-static void take_moment(struct model *m, const json_t *o)
+static void take_moment(struct mirror *m, const json_t *o)
 {
 	struct detail *d = &m->detail;
 	struct moment *at;
 
-	if (d->moments == MODEL_TIMELINE_MAX)
+	if (d->moments == MIRROR_TIMELINE_MAX)
 		return;
 	at = &d->timeline[d->moments++];
 	*at = (struct moment){ time_of(o, "at_us"), within(o, "attempt", 999),
@@ -443,7 +443,7 @@ static void take_moment(struct model *m, const json_t *o)
 	TEXT(o, "text", at->text);
 }
 
-void model_take_device(struct model *m, const json_t *result)
+void mirror_take_device(struct mirror *m, const json_t *result)
 {
 	const json_t *unit = json_object_get(result, "unit"), *link = json_object_get(result, "link");
 	const json_t *cert = json_object_get(result, "certificate");
@@ -472,7 +472,7 @@ void model_take_device(struct model *m, const json_t *result)
 	m->changes++;
 }
 
-void model_disconnected(struct model *m)
+void mirror_disconnected(struct mirror *m)
 {
 	m->greeted = m->was_full = m->more = false;
 	m->role = ROLE_OBSERVER;
@@ -482,9 +482,9 @@ void model_disconnected(struct model *m)
 
 /* --- the object --- */
 
-struct model *model_create(void)
+struct mirror *mirror_create(void)
 {
-	struct model *m = calloc(1, sizeof(*m));
+	struct mirror *m = calloc(1, sizeof(*m));
 
 	if (!m)
 		return NULL;
@@ -492,15 +492,15 @@ struct model *model_create(void)
 	m->simulated = -1;
 	reset(m);
 	if (!m->atoms) {
-		model_destroy(m);
+		mirror_destroy(m);
 		return NULL;
 	}
 	return m;
 }
 
-struct model *model_freeze(const struct model *from)
+struct mirror *mirror_freeze(const struct mirror *from)
 {
-	struct model *m = malloc(sizeof(*m));
+	struct mirror *m = malloc(sizeof(*m));
 
 	if (!m)
 		return NULL;
@@ -510,20 +510,20 @@ struct model *model_freeze(const struct model *from)
 	m->unit_room = from->unit_count;
 	m->units = malloc(from->unit_count * sizeof(*m->units) + 1);
 	if (!m->units) {
-		model_destroy(m);
+		mirror_destroy(m);
 		return NULL;
 	}
 	if (from->unit_count > 0)
 		memcpy(m->units, from->units, from->unit_count * sizeof(*m->units));
 	for (size_t i = 0; i < m->unit_count; i++)
 		if (!map_put(&m->by_unit, (uint64_t)m->units[i].unit, (void *)(uintptr_t)(i + 1))) {
-			model_destroy(m);
+			mirror_destroy(m);
 			return NULL;
 		}
 	return m;
 }
 
-void model_destroy(struct model *m)
+void mirror_destroy(struct mirror *m)
 {
 	if (!m)
 		return;
@@ -534,28 +534,28 @@ void model_destroy(struct model *m)
 	free(m);
 }
 
-const struct unit_row *model_unit(const struct model *m, int64_t unit)
+const struct unit_row *mirror_unit(const struct mirror *m, int64_t unit)
 {
 	size_t place = unit > 0 ? (size_t)(uintptr_t)map_get(&m->by_unit, (uint64_t)unit) : 0;
 
 	return place > 0 ? &m->units[place - 1] : NULL;
 }
 
-const struct log_row *model_log(const struct model *m, unsigned i) { return &m->log[(m->log_from + i) % MODEL_LOG_MAX]; }
+const struct log_row *mirror_log(const struct mirror *m, unsigned i) { return &m->log[(m->log_from + i) % MIRROR_LOG_MAX]; }
 
-bool model_simulated(const struct model *m)
+bool mirror_simulated(const struct mirror *m)
 {
 	return m->has_header && m->header.simulated >= 0 ? m->header.simulated == 1 : m->simulated == 1;
 }
 
-int64_t model_utc_us(const struct model *m)
+int64_t mirror_utc_us(const struct mirror *m)
 {
 	const struct header *h = &m->header;
 
-	return h->utc_us == MODEL_UNKNOWN ? MODEL_UNKNOWN : h->utc_us + (m->now_us - h->at_us);
+	return h->utc_us == MIRROR_UNKNOWN ? MIRROR_UNKNOWN : h->utc_us + (m->now_us - h->at_us);
 }
 
-int64_t model_span_us(const struct model *m, int64_t since_us)
+int64_t mirror_span_us(const struct mirror *m, int64_t since_us)
 {
-	return since_us == MODEL_UNKNOWN ? MODEL_UNKNOWN : m->now_us > since_us ? m->now_us - since_us : 0;
+	return since_us == MIRROR_UNKNOWN ? MIRROR_UNKNOWN : m->now_us > since_us ? m->now_us - since_us : 0;
 }

@@ -173,6 +173,15 @@ static void reason_given(struct desk *d, struct mirror *mirror, uint64_t now_us,
 	a->burst_from = 0;
 }
 
+/* A payload, or a serial number that we know with more behind it: a reason is neither. */
+static bool is_label(const struct mirror *mirror, const char *text)
+{
+	char serial[48];
+
+	return scan_route(text) == SCAN_LABEL &&
+	       (!scan_label_serial(text, serial, sizeof(serial)) || talk_known(mirror, serial));
+}
+
 /*
  * A scanner types into questions too. What came as fast as that, ends with Enter and is a badge, a label or a known unit
  * is a scan, and the question stays; anything else was meant for the question.
@@ -186,7 +195,7 @@ static bool was_scanned(struct desk *d, struct mirror *mirror, uint64_t now_us, 
 
 	if (strlen(burst) < 3 || now_us - a->last_us >= SCAN_GAP_US)
 		return false;
-	if (kind != SCAN_BADGE && !(kind == SCAN_LABEL && strcspn(burst, " ") == strlen(burst)) && !talk_known(mirror, burst))
+	if (kind != SCAN_BADGE && !is_label(mirror, burst) && !talk_known(mirror, burst))
 		return false;
 	memcpy(text, burst, strlen(burst) + 1);
 	memset(a->text + a->burst_from, 0, sizeof(a->text) - a->burst_from);

@@ -13,10 +13,10 @@ static const struct column_row columns[COLUMNS] = {
 	/* name, title, narrow, wide, from, right, tail */
 	[COL_RECENT] = { "recent", "", 0, 0, 0, false, false },
 	[COL_SERIAL] = { "serial", "SERIAL", 12, 16, 0, false, true },
-	[COL_MAC] = { "mac", "MAC", 9, 17, 0, false, true },
-	[COL_WHERE] = { "radio", "RADIO/CH", 10, 14, 0, false, true },
+	[COL_MAC] = { "mac", "MAC", 8, 17, 0, false, true },
+	[COL_WHERE] = { "radio", "RADIO/CH", 9, 14, 0, false, true },
 	[COL_RSSI] = { "rssi", "RSSI", 4, 4, 0, true, false },
-	[COL_STEP] = { "step", "STEP", 11, 13, 0, false, false },
+	[COL_STEP] = { "step", "STEP", 8, 13, 0, false, false },
 	[COL_DONE] = { "done", "DONE", 4, 5, 96, true, false },
 	[COL_TRY] = { "try", "TRY", 3, 3, 0, true, false },
 	[COL_TIME] = { "time", "TIME", 6, 7, 0, true, false },

@@ -56,12 +56,12 @@ static void tabs(const struct view_in *in)
 	unsigned at, right = in->cols;
 	char who[200], clock[16];
 
-	clock_text(mirror_utc_us(in->live), true, clock, sizeof(clock));
+	clock_text(mirror_utc_us(in->live), in->cols >= 100, clock, sizeof(clock));
 	if (in->live->greeted)
 		snprintf(who, sizeof(who), "%s %s %s", in->live->actor, mirror_role_name(in->live->role), clock);
 	else
 		snprintf(who, sizeof(who), "not connected");
-	at = canvas_put(c, 0, 0, 9, MEANS_TITLE, "Millrace ");
+	at = in->cols >= 100 ? canvas_put(c, 0, 0, 9, MEANS_TITLE, "Millrace ") : 0;
 	for (unsigned i = 0; i < SCREENS; i++) {
 		const char *name = screen_name((enum screen_kind)i);
 		unsigned len = (unsigned)strlen(name);

@@ -96,7 +96,7 @@ static bool column_shown(enum column i, const struct view_in *in)
 
 static void table_head(const struct view_in *in, unsigned row)
 {
-	unsigned at = 4;
+	unsigned at = 3;
 	char text[200];
 
 	view_heading(in, row, "");
@@ -135,12 +135,12 @@ static void table_head(const struct view_in *in, unsigned row)
 static void table_row(const struct view_in *in, unsigned row, const struct unit_row *u, bool here)
 {
 	bool wide = in->cols >= 120, tagged = desk_tagged(in->desk, u->unit);
-	unsigned at = 4;
+	unsigned at = 3;
 	char text[700];
 
 	if (tagged)
 		canvas_sign(in->on, row, 0, MEANS_TAGGED, SIGN_TAG);
-	canvas_sign(in->on, row, 2, unit_meaning(u), unit_sign(u));
+	canvas_sign(in->on, row, 1, unit_meaning(u), unit_sign(u));
 	for (unsigned i = 0; i < COLUMNS; i++) {
 		const struct column_row *c = column_row((enum column)i);
 		unsigned width = width_of(c, in, at);

@@ -201,13 +201,16 @@ static void on_lost(void *ctx, const char *why, uint64_t wait_us, bool nobody)
 	struct dashboard *d = ctx;
 	char text[320];
 
+	/* It may be back in a moment: what happened stays to be read. */
+	if (d->mirror->greeted)
+		desk_note(d->desk, MEANS_BAD, loop_now_us(d->loop), "connection lost: %s", why);
 	mirror_disconnected(d->mirror);
 	d->run_over |= d->of_run && nobody;
 	if (d->run_over) {
 		client_rest(d->client);
 		snprintf(text, sizeof(text), "the run is over: q shows its summary");
 	} else {
-		snprintf(text, sizeof(text), "%s; trying again in %.1f s", why, (double)wait_us / 1e6);
+		snprintf(text, sizeof(text), "trying again in %.1f s: %s", (double)wait_us / 1e6, why);
 	}
 	desk_lost(d->desk, text);
 	changed(d);

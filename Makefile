@@ -133,6 +133,7 @@ bench: deps-test
 	@$(MAKE) --no-print-directory -j2 all $(BENCH)
 	@case "$(ONLY)" in "" | radio*) $(MAKE) --no-print-directory lab-figures || echo "bench: the lab failed" >&2 ;; esac
 	@$(OUT)/tests/bench/main $(BUILD)/bench.json "$(ONLY)" $(OUT)/lab
+	@MILLRACE_BIN=$(BIN)/millrace $(OUT)/tests/bench/operator $(BUILD)/bench.json "$(ONLY)"
 
 lint: deps-ci
 	@tests/lint

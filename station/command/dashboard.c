@@ -25,8 +25,10 @@ int command_dashboard(int argc, char **argv)
 		return status;
 	if (no_color && *no_color)
 		o.palette = PALETTE_MONO;
-	if (palette && !palette_find(palette, &o.palette)) {
-		fprintf(stderr, "millrace dashboard: --palette %s: default, colour-blind or mono is wanted\n", palette);
+	else if (!palette)
+		palette = getenv("MILLRACE_PALETTE");
+	if (palette && *palette && !palette_find(palette, &o.palette)) {
+		fprintf(stderr, "millrace dashboard: palette \"%s\": default, colour-blind or mono is wanted\n", palette);
 		return EXIT_UNUSABLE;
 	}
 	if (dashboard_run(&o, error, sizeof(error)) != 0) {

@@ -1,21 +1,25 @@
 /*
  * The dashboard that `millrace run` opens: a child on the same terminal, a client of our control socket like any other. While
- * it is there we write nothing to the terminal; when it has gone, however it went, the terminal is ours again.
+ * it is there we write nothing to the terminal; when it has gone, however it went, the terminal is ours again. A thread waits
+ * for it and does nothing else: no signal of a child's end reaches the threads of the line.
  */
 #pragma once
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 #include <termios.h>
 
 struct screen {			/* zero it to begin; layout is ours */
-	pid_t pid;		/* 0: none */
+	pid_t pid;		/* 0: none was opened */
+	atomic_bool there, over;	/* over: the run is */
+	pthread_t waiter;
 	struct termios before;
 };
 
-/* Before any thread is started. False: there is none, go on without. */
+/* Before any other thread is started. False: there is none, go on without. */
 bool screen_open(struct screen *screen, const char *socket);
-/* Is it still there? One system call. */
-bool screen_there(struct screen *screen);
+bool screen_there(const struct screen *screen);
 /* The run is over: waits until the person has seen it and leaves; `now`: without waiting for anybody. */
 void screen_wait(struct screen *screen, bool now);

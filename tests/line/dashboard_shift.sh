@@ -1,0 +1,192 @@
+#!/bin/bash
+# A shift at the screen: the real station on the simulated air, driven through two dashboards in terminals. A line for each
+# thing that was seen. Text is waited for, with a deadline.
+set -u
+program=$(realpath "${MILLRACE_BIN:-build/millrace}")
+dir=$(mktemp -d /tmp/millrace-shift-XXXXXX)
+export LC_ALL=C.UTF-8 TMUX_TMPDIR=$dir USER=shift
+unset TMUX
+deadline_s=30
+
+end() {
+	tmux -L a kill-server 2>/dev/null
+	tmux -L b kill-server 2>/dev/null
+	tmux -L c kill-server 2>/dev/null
+	rm -rf "$dir"
+}
+trap end EXIT
+
+screen() { tmux -u -L "$1" capture-pane -p 2>/dev/null; }
+keys() { local at=$1; shift; tmux -u -L "$at" send-keys "$@"; }
+
+# TERMINAL PATTERN SENTENCE: waits until the pattern is on the screen.
+shows() {
+	local until=$((SECONDS + deadline_s))
+	until screen "$1" | grep -qE -- "$2"; do
+		if [ $SECONDS -ge $until ]; then
+			echo "not ok $3 (\"$2\" is not on the screen of $1)"
+			screen "$1"
+			exit 1
+		fi
+		sleep 0.05
+	done
+	echo "ok $3"
+}
+
+hides() {
+	local until=$((SECONDS + deadline_s))
+	while screen "$1" | grep -qE -- "$2"; do
+		if [ $SECONDS -ge $until ]; then
+			echo "not ok $3 (\"$2\" is still on the screen of $1)"
+			screen "$1"
+			exit 1
+		fi
+		sleep 0.05
+	done
+	echo "ok $3"
+}
+
+finds() {	# SENTENCE COMMAND...
+	local sentence=$1
+	shift
+	if "$@" > "$dir/out" 2>&1; then
+		echo "ok $sentence"
+	else
+		echo "not ok $sentence"
+		cat "$dir/out"
+		exit 1
+	fi
+}
+
+cat > "$dir/settings.yaml" <<END
+format: 1
+control:
+  others: observer
+badges:
+  - {badge: "0417", name: "Ana", role: operator}
+  - {badge: "0021", name: "Rui", role: lead}
+END
+cat > "$dir/job.yaml" <<END
+format: 1
+batch: {lot: "shift-1", product: "AC-100", hw_rev: "C", quantity: 80, takt: 250ms, test: true}
+identity:
+  serial: {pattern: "AC1{07}", first: 1}
+  pin: {digits: 8, wps_checksum: true, iterations: 1000}
+  certificate: {organization: "Shift", validity: forever}
+credentials: {method: direct, ssid: "hall", security: wpa2}
+recipe: [identify, selftest, identity, credentials, verify, seal]
+radios: {simulated: 2, profile: mt7612u}
+channels: [1, 6]
+admission: {max_in_flight: 24, min_rssi: -82dBm, lease: 5s}
+attempts: {max: 3, patience: 4s}
+guards: {consecutive_fail: off, disk_free: 1MiB}
+simulation:
+  devices: 80
+  seed: 7
+  arrival: 250ms
+  loss: 2%
+  faults:
+    - {kind: wrong-product, count: 1}
+    - {kind: selftest, count: 2}
+    - {kind: radio-lost, after: 9s, off: 6s}
+END
+
+tmux -u -L a -f /dev/null new-session -d -x 120 -y 40 "'$program' run '$dir/job.yaml' --pace 1 --stay --no-compare \
+	--db '$dir/m.db' --control '$dir/c.sock' --settings '$dir/settings.yaml'; echo EXIT \$?; exec sleep 1000"
+shows a "RUNNING +lot shift-1 +AC-100 rev C" "run on a terminal opens the dashboard"
+shows a "SIMULATED" "it says that the air is simulated"
+shows a "AC1000[0-9]{4}.*PASS" "devices pass"
+shows a "observer" "who has scanned nothing is an observer"
+keys a F5
+shows a "an observer may not do that: scan the badge of an operator" "an observer cannot pause"
+
+tmux -u -L b -f /dev/null new-session -d -x 80 -y 24 "'$program' dashboard --control '$dir/c.sock' --ascii; echo EXIT \$?; exec sleep 1000"
+shows b "RUNNING +lot shift-1" "a second dashboard attaches"
+
+keys a 0417 Enter
+shows a "Ana operator" "a badge makes an operator"
+keys a F5
+shows a "Pause the line" "the operator is asked why"
+keys a 1 Enter
+shows a "PAUSED by .*Ana.*: labels run out" "the line is paused"
+shows b "PAUSED by .*Ana.*: labels run out" "the other screen says so too"
+shows b "in hand 0" "those in hand finish"
+keys a F5
+shows a "Resume the line" "the same key resumes"
+keys a Enter
+shows a "RUNNING" "the line goes on"
+hides b "PAUSED" "and the other screen says so"
+
+shows a "SECURITY wrong-product" "a device of another product raises the banner"
+shows a "DO: put it in the red bin" "the banner says what to do with it"
+shows b "SECURITY wrong-product" "on every screen"
+keys b a
+shows b "an observer may not do that" "an observer cannot acknowledge it"
+keys a a
+hides a "SECURITY" "the operator acknowledges it"
+hides b "SECURITY" "and it is gone everywhere"
+
+shows a "radio[12] LOST" "a lost radio is on the screen"
+shows b "radio[12] LOST" "on both"
+hides a "radio[12] LOST" "and off it when it is back"
+
+keys a AC10000003 Enter
+shows a "AC10000003: PASS" "a scanned device is found"
+keys a d
+shows a "DEVICE AC10000003" "and shown in full"
+shows a "serialNumber=AC10000003|AC10000003.*CN|certificate" "with its certificate"
+keys a l
+shows a "SERIAL" "and back"
+keys a u
+shows a "Put aside: AC10000003" "it is to be put aside"
+keys a "scratched"
+keys a Enter
+shows a "1 put aside" "the station puts it aside"
+keys b 0021 Enter
+shows b "Rui lead" "a lead comes to the other screen"
+keys b '\'
+shows b "Filter" "and filters"
+keys b "quar" Enter
+shows b "filter: quar" "to those put aside"
+keys b AC10000003 Enter
+shows b "AC10000003: QUAR" "the one put aside is there"
+keys b o
+shows b "Release: AC10000003" "it can be released by a lead"
+keys b 1 Enter
+shows b "1 released" "and is"
+keys b Escape
+hides b "filter:" "Esc takes the filter away"
+
+child=$(pgrep -f "millrace dashboard --of-run --control $dir/c.sock")
+kill -9 "$child"
+shows a "the dashboard is closed; the line goes on" "a killed dashboard gives the terminal back to the run"
+shows b "RUNNING" "the line goes on"
+finds "ctl agrees with the screen" "$program" ctl status --control "$dir/c.sock"
+
+shows b "done (79|80)/80" "the lot is completed"
+keys b F9
+shows b "STOP: finish those in hand" "stop asks for a reason"
+keys b 1 Enter
+shows b "Is it meant" "and asks again"
+keys b y
+shows b "NOT LIVE|ENDED" "the run ends"
+shows a "EXIT [01]" "and the station with it"
+shows b "trying again" "the screen waits for the next one"
+keys b q
+shows b "EXIT 0" "and is closed"
+finds "the pause is on record" grep -q "labels run out" <("$program" audit pauses --db "$dir/m.db")
+finds "the release is on record" grep -q "examined and found good" <("$program" audit overrides --db "$dir/m.db")
+finds "the record holds together" "$program" audit verify --db "$dir/m.db" --keys "$dir/m.db.simulated-keys"
+
+# Ctrl-C at the screen of a run is the run's.
+tmux -L a kill-server
+tmux -u -L c -f /dev/null new-session -d -x 80 -y 24 "'$program' run '$dir/job.yaml' --pace 1 --stay --no-compare \
+	--db '$dir/m2.db' --control '$dir/c.sock'; echo EXIT \$?; exec sleep 1000"
+shows c "PASS" "another run begins"
+keys c C-c
+shows c "STOPPING by shift: interrupted|ENDED" "the first Ctrl-C drains"
+shows c "the run is over: q shows its summary" "the last state stays until somebody has seen it"
+shows c "in hand 0" "those in hand have finished"
+keys c q
+shows c "run the same job again to continue" "then the summary is printed"
+shows c "EXIT 130" "and says that it was interrupted"

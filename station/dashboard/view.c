@@ -328,7 +328,7 @@ static void key_bar(const struct view_in *in, unsigned row)
 
 	for (size_t i = 0; i < count; i++) {
 		const char *bar = rows[i].bar;
-		bool wide = in->cols >= 100;
+		bool wide = in->cols >= 112;
 		char name[16];
 
 		if (!*bar)

@@ -80,7 +80,7 @@ static void moment(const struct view_in *in, unsigned row, const struct moment *
 	canvas_put(in->on, row, 23, 12, MEANS_PLAIN, m->step);
 	canvas_put_right(in->on, row, 36, 7, MEANS_PLAIN, took);
 	if (m->channel || *m->radio)
-		canvas_printf(in->on, row, 44, 13, MEANS_PLAIN, "%s/%d", m->radio, (int)m->channel);
+		canvas_printf(in->on, row, 44, 13, MEANS_PLAIN, *m->radio ? "%s/%d" : "%sch %d", m->radio, (int)m->channel);
 	canvas_put_right(in->on, row, 58, 4, MEANS_PLAIN, rssi);
 	snprintf(text, sizeof(text), "%s%s%s%s%s", m->state, *m->state && *m->cause ? " " : "", m->cause,
 		 *m->text && (*m->state || *m->cause) ? ": " : "", m->text);

@@ -47,9 +47,12 @@ void view_failures(const struct view_in *in)
 	struct spot *p = &in->desk->places[SCREEN_FAILURES];
 	unsigned all = in->to > in->from ? in->to - in->from : 0, rows = all / 2 > 2 ? all / 2 - 1 : 1;
 	unsigned top = view_scroll(p, in->shown->pareto_count, rows);
+	char head[100];
 
 	in->desk->page = rows;
-	view_heading(in, in->from, "ATTEMPTS UNITS SHARE                 SUM SIDE     STEP         CAUSE");
+	snprintf(head, sizeof(head), "%8s %5s  %-10s %4s %4s  %-8s %-12s %s", "ATTEMPTS", "UNITS", "", "PART", "SUM", "SIDE", "STEP",
+		 "CAUSE");
+	view_heading(in, in->from, head);
 	for (unsigned i = 0; i < rows && top + i < in->shown->pareto_count; i++) {
 		row_of(in, in->from + 1 + i, &in->shown->pareto[top + i]);
 		view_row_cursor(in, in->from + 1 + i, top + i == p->cursor, top + i);

@@ -149,7 +149,9 @@ static void table_row(const struct view_in *in, unsigned row, const struct unit_
 		if (!column_shown((enum column)i, in))
 			continue;
 		column_text((enum column)i, in->shown, u, wide, text, sizeof(text));
-		if (c->right)
+		if (i == COL_RESULT && u->state == UNIT_IS_ACTIVE && u->of > 0 && width > 8)
+			canvas_bar(in->on, row, at, width < 12 ? width : 12, meaning, (double)u->done / u->of);
+		else if (c->right)
 			canvas_put_right(in->on, row, at, width, meaning, text);
 		else if (c->tail)
 			canvas_put_tail(in->on, row, at, width, meaning, text);

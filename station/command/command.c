@@ -138,8 +138,8 @@ static void print_commands(FILE *to)
 {
 	fprintf(to, "usage: millrace COMMAND [OPTION...]\nProvisions WiFi devices in batches.\n\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].sentence);
-	fprintf(to, "  %-8s %s\n  %-8s %s\n\n", "help", "help COMMAND: its options", "", "also: --version");
+		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].sentence);
+	fprintf(to, "  %-10s %s\n  %-10s %s\n\n", "help", "help COMMAND: its options", "", "also: --version");
 	fprintf(to, "Exit status: 0 all is well, 1 not all is well, 2 input or surroundings are unusable, 130 interrupted.\n");
 }
 

@@ -11,8 +11,8 @@ int command_dashboard(int argc, char **argv)
 	struct dashboard_options o = { 0 };
 	const char *palette = NULL, *no_color = getenv("NO_COLOR");
 	const struct option_row rows[] = {
-		{ "--control", "PATH", "the station's control socket, instead of the usual places", &o.socket, NULL },
-		{ "--socket", "PATH", "the same", &o.socket, NULL },
+		{ "--control", "FILE", "the station's control socket, instead of the usual places", &o.socket, NULL },
+		{ "--socket", "FILE", "the same", &o.socket, NULL },
 		{ "--palette", "NAME", "default, colour-blind or mono", &palette, NULL },
 		{ "--of-run", NULL, "as millrace run opens it: Ctrl-C is the run's", NULL, &o.of_run },
 		{ "--ascii", NULL, "nothing but ASCII, whatever the locale says", NULL, &o.ascii },

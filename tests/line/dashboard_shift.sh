@@ -6,12 +6,15 @@ program=$(realpath "${MILLRACE_BIN:-build/millrace}")
 dir=$(mktemp -d /tmp/millrace-shift-XXXXXX)
 export LC_ALL=C.UTF-8 TMUX_TMPDIR=$dir USER=shift
 unset TMUX
+export LSAN_OPTIONS=suppressions=$PWD/tests/line/ncurses.supp
 deadline_s=30
 
 end() {
 	tmux -L a kill-server 2>/dev/null
 	tmux -L b kill-server 2>/dev/null
 	tmux -L c kill-server 2>/dev/null
+	# A station outlives its terminal: that is the point of it. After a failure it is ended here, by its folder's name.
+	pgrep -f -- "--control $dir/c.sock" | xargs -r kill -9
 	rm -rf "$dir"
 }
 trap end EXIT

@@ -7,7 +7,8 @@
 
 int command_dashboard(int argc, char **argv)
 {
-	static const struct command self = { "dashboard", "", "the operator's screen of a running station", command_dashboard };
+	static const struct command self = { "dashboard", "", "the operator's screen of a running station",
+					     command_dashboard };
 	struct dashboard_options o = { 0 };
 	const char *palette = NULL, *no_color = getenv("NO_COLOR");
 	const struct option_row rows[] = {
@@ -28,7 +29,8 @@ int command_dashboard(int argc, char **argv)
 	else if (!palette)
 		palette = getenv("MILLRACE_PALETTE");
 	if (palette && *palette && !palette_find(palette, &o.palette)) {
-		fprintf(stderr, "millrace dashboard: palette \"%s\": default, colour-blind or mono is wanted\n", palette);
+		fprintf(stderr, "millrace dashboard: palette \"%s\": default, colour-blind or mono is wanted\n",
+			palette);
 		return EXIT_UNUSABLE;
 	}
 	if (dashboard_run(&o, error, sizeof(error)) != 0) {

@@ -44,7 +44,8 @@ static bool start_waiter(struct screen *s)
 
 bool screen_open(struct screen *s, const char *socket)
 {
-	char self[] = "/proc/self/exe", name[] = "millrace", command[] = "dashboard", of_run[] = "--of-run", control[] = "--control";
+	char self[] = "/proc/self/exe", name[] = "millrace", command[] = "dashboard", of_run[] = "--of-run",
+	     control[] = "--control";
 	char path[160];
 	char *argv[] = { name, command, of_run, control, path, NULL };
 

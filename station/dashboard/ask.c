@@ -6,8 +6,10 @@
 #include "station/dashboard/desk.h"
 #include "station/dashboard/text.h"
 
-static const char *const pause_reasons[] = { "labels run out", "material missing", "break", "fixture or radio fault", "change of shift", NULL };
-static const char *const aside_reasons[] = { "damaged", "label wrong or unreadable", "does not start", "to be examined", NULL };
+static const char *const pause_reasons[] = { "labels run out",	       "material missing", "break",
+					     "fixture or radio fault", "change of shift",  NULL };
+static const char *const aside_reasons[] = { "damaged", "label wrong or unreadable", "does not start",
+					     "to be examined", NULL };
 static const char *const stop_reasons[] = { "end of shift", "lot complete", "stopped by the lead", NULL };
 static const char *const retry_reasons[] = { "moved closer", "power restored", "repaired", NULL };
 static const char *const release_reasons[] = { "examined and found good", "repaired", "put aside by mistake", NULL };
@@ -94,8 +96,9 @@ void ask_begin(struct desk *d, struct mirror *mirror, enum act act, uint64_t now
 		return;
 	}
 	if (mirror->role < row->role) {
-		desk_note(d, MEANS_WARN, now_us, "%s may not do that: scan the badge of %s", mirror->role == ROLE_OPERATOR ?
-			  "an operator" : "an observer", row->role == ROLE_LEAD ? "a lead" : "an operator");
+		desk_note(d, MEANS_WARN, now_us, "%s may not do that: scan the badge of %s",
+			  mirror->role == ROLE_OPERATOR ? "an operator" : "an observer",
+			  row->role == ROLE_LEAD ? "a lead" : "an operator");
 		out->bell = !d->mute;
 		return;
 	}
@@ -257,7 +260,8 @@ static void text_key(struct desk *d, struct mirror *mirror, uint32_t key, uint64
 }
 
 /* No choice by number: a scanner's first digit would choose. */
-static void menu_key(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out)
+static void menu_key(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us,
+		     struct desk_out *out)
 {
 	const struct key_row *rows[ACTS];
 	unsigned count = ask_menu_rows(d, rows), *at = &d->ask.menu_row;
@@ -325,7 +329,8 @@ bool ask_key(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t arg, 
 		return true;
 	case ASK_MENU:
 		menu_key(d, mirror, key, arg, now_us, out);
-		return d->ask.what != ASK_NOTHING || key < '0' || key > 'Z';	/* what is scanned goes on to the scan line */
+		/* What is scanned goes on to the scan line. */
+		return d->ask.what != ASK_NOTHING || key < '0' || key > 'Z';
 	case ASK_NOTHING:
 		break;
 	}

@@ -39,7 +39,10 @@ const struct cell *canvas_at(const struct canvas *c, unsigned row, unsigned col)
 	return &c->cells[(size_t)row * c->cols + col];
 }
 
-static struct cell *cell_at(struct canvas *c, unsigned row, unsigned col) { return &c->cells[(size_t)row * c->cols + col]; }
+static struct cell *cell_at(struct canvas *c, unsigned row, unsigned col)
+{
+	return &c->cells[(size_t)row * c->cols + col];
+}
 
 /* Cells that can be written from here: within the width and the screen. */
 static unsigned room(const struct canvas *c, unsigned row, unsigned col, unsigned width)
@@ -103,7 +106,8 @@ unsigned canvas_put(struct canvas *c, unsigned row, unsigned col, unsigned width
 	return canvas_sign(c, row, col, meaning, SIGN_MORE);
 }
 
-unsigned canvas_put_tail(struct canvas *c, unsigned row, unsigned col, unsigned width, enum meaning meaning, const char *s)
+unsigned canvas_put_tail(struct canvas *c, unsigned row, unsigned col, unsigned width, enum meaning meaning,
+			 const char *s)
 {
 	struct text t = text_over(s, c->ascii);
 	unsigned left = room(c, row, col, width), all = text_width(s, c->ascii);
@@ -119,7 +123,8 @@ unsigned canvas_put_tail(struct canvas *c, unsigned row, unsigned col, unsigned 
 	return pour(c, row, col, left - 1, meaning, &t);
 }
 
-void canvas_put_right(struct canvas *c, unsigned row, unsigned col, unsigned width, enum meaning meaning, const char *s)
+void canvas_put_right(struct canvas *c, unsigned row, unsigned col, unsigned width, enum meaning meaning,
+		      const char *s)
 {
 	unsigned need = text_width(s, c->ascii);
 
@@ -183,9 +188,11 @@ void canvas_box(struct canvas *c, unsigned row, unsigned col, unsigned rows, uns
 	for (unsigned r = row; r < row + rows; r++) {
 		bool edge = r == row || r == row + rows - 1;
 
-		canvas_fill(c, r, col, cols, edge ? meaning : MEANS_PLAIN, edge ? palette_sign(SIGN_RULE, c->ascii) : " ");
+		canvas_fill(c, r, col, cols, edge ? meaning : MEANS_PLAIN,
+			    edge ? palette_sign(SIGN_RULE, c->ascii) : " ");
 		canvas_sign(c, r, col, meaning, edge ? r == row ? SIGN_CORNER_1 : SIGN_CORNER_3 : SIGN_SIDE);
-		canvas_sign(c, r, col + cols - 1, meaning, edge ? r == row ? SIGN_CORNER_2 : SIGN_CORNER_4 : SIGN_SIDE);
+		canvas_sign(c, r, col + cols - 1, meaning,
+			    edge ? r == row ? SIGN_CORNER_2 : SIGN_CORNER_4 : SIGN_SIDE);
 	}
 	if (title && *title)
 		canvas_printf(c, row, col + 2, cols - 4, meaning, " %s ", title);
@@ -194,7 +201,8 @@ void canvas_box(struct canvas *c, unsigned row, unsigned col, unsigned rows, uns
 void canvas_hit(struct canvas *c, unsigned row, unsigned col, unsigned width, uint32_t key, uint64_t arg)
 {
 	if (c->hit_count < CANVAS_HITS_MAX && row < c->rows && col < c->cols)
-		c->hits[c->hit_count++] = (struct canvas_hit){ (uint16_t)row, (uint16_t)col, (uint16_t)width, key, arg };
+		c->hits[c->hit_count++] =
+			(struct canvas_hit){ (uint16_t)row, (uint16_t)col, (uint16_t)width, key, arg };
 }
 
 const struct canvas_hit *canvas_hit_at(const struct canvas *c, unsigned row, unsigned col)

@@ -43,18 +43,21 @@ void canvas_free(struct canvas *canvas);
 const struct cell *canvas_at(const struct canvas *canvas, unsigned row, unsigned col);
 
 /* Writes up to `width` cells; what is too long ends with the sign for more. Gives the column after it. */
-unsigned canvas_put(struct canvas *canvas, unsigned row, unsigned col, unsigned width, enum meaning meaning, const char *text);
+unsigned canvas_put(struct canvas *canvas, unsigned row, unsigned col, unsigned width, enum meaning meaning,
+		    const char *text);
 /* The same, but it is the beginning that is left out: of serial numbers and addresses the end tells. */
 unsigned canvas_put_tail(struct canvas *canvas, unsigned row, unsigned col, unsigned width, enum meaning meaning,
 			 const char *text);
 /* At the right edge of `width` cells. */
-void canvas_put_right(struct canvas *canvas, unsigned row, unsigned col, unsigned width, enum meaning meaning, const char *text);
+void canvas_put_right(struct canvas *canvas, unsigned row, unsigned col, unsigned width, enum meaning meaning,
+		      const char *text);
 unsigned canvas_printf(struct canvas *canvas, unsigned row, unsigned col, unsigned width, enum meaning meaning,
 		       const char *format, ...) __attribute__((format(printf, 6, 7)));
 unsigned canvas_sign(struct canvas *canvas, unsigned row, unsigned col, enum meaning meaning, enum symbol sign);
 /* A bar of `width` cells, so much of it full (0 to 1). */
 void canvas_bar(struct canvas *canvas, unsigned row, unsigned col, unsigned width, enum meaning meaning, double share);
-void canvas_fill(struct canvas *canvas, unsigned row, unsigned col, unsigned width, enum meaning meaning, const char *sign);
+void canvas_fill(struct canvas *canvas, unsigned row, unsigned col, unsigned width, enum meaning meaning,
+		 const char *sign);
 /* Marks cells that are written already. */
 void canvas_mark(struct canvas *canvas, unsigned row, unsigned col, unsigned width, uint8_t mark);
 void canvas_paint(struct canvas *canvas, unsigned row, unsigned col, unsigned width, enum meaning meaning);

@@ -213,9 +213,11 @@ static void try(void *ctx, uint64_t now_us)
 	if (fd < 0) {
 		const char *where = c->o.path ? c->o.path : *path ? path : "the usual places";
 
-		snprintf(why, sizeof(why), fd == -EACCES ? "a station is at %s, but you may not connect: its settings name the group"
-						    : fd == -ENOENT || fd == -ECONNREFUSED ? "no station answers at %s" :
-						      "%s: the station does not take the connection", where);
+		snprintf(why, sizeof(why),
+			 fd == -EACCES ? "a station is at %s, but you may not connect: its settings name the group" :
+			 fd == -ENOENT || fd == -ECONNREFUSED ? "no station answers at %s" :
+								"%s: the station does not take the connection",
+			 where);
 		lost_because(c, why, fd == -ENOENT || fd == -ECONNREFUSED);
 		return;
 	}

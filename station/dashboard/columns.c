@@ -31,7 +31,8 @@ const char *unit_result(const struct unit_row *u) { return again(u) ? "RETRY" : 
 
 enum symbol unit_sign(const struct unit_row *u)
 {
-	static const uint8_t signs[UNIT_STATES] = { SIGN_SEEN, SIGN_ACTIVE, SIGN_PASS, SIGN_FAIL, SIGN_ASIDE, SIGN_HELD };
+	static const uint8_t signs[UNIT_STATES] = { SIGN_SEEN, SIGN_ACTIVE, SIGN_PASS,
+						    SIGN_FAIL, SIGN_ASIDE,  SIGN_HELD };
 
 	return again(u) ? SIGN_RETRY : (enum symbol)signs[u->state];
 }
@@ -104,7 +105,8 @@ static void result_text(const struct unit_row *u, bool wide, char *out, size_t c
 	}
 }
 
-void column_text(enum column column, const struct mirror *m, const struct unit_row *u, bool wide, char *out, size_t cap)
+void column_text(enum column column, const struct mirror *m, const struct unit_row *u, bool wide, char *out,
+		 size_t cap)
 {
 	out[0] = '\0';
 	switch (column) {
@@ -193,7 +195,8 @@ bool unit_matches(const struct unit_row *u, const char *filter)
 	if (!*filter)
 		return true;
 	snprintf(where, sizeof(where), "%s/%u", u->radio, u->channel);
-	const char *const texts[] = { u->serial, u->mac, unit_result(u), u->step, u->cause, u->side, where, u->wait, u->by };
+	const char *const texts[] = { u->serial, u->mac, unit_result(u), u->step, u->cause,
+				      u->side,	 where,	 u->wait,	 u->by };
 
 	return filter_hits(texts, sizeof(texts) / sizeof(texts[0]), filter);
 }
@@ -255,7 +258,8 @@ static int cmp_units(const void *pa, const void *pb, void *ctx)
 	return c ? c : cmp_int(a->unit, b->unit);
 }
 
-size_t columns_order(const struct mirror *m, const char *filter, enum column by, bool turned, uint32_t **order, size_t *room)
+size_t columns_order(const struct mirror *m, const char *filter, enum column by, bool turned, uint32_t **order,
+		     size_t *room)
 {
 	struct order_by o = { m->units, by, turned };
 	size_t count = 0;

@@ -6,7 +6,8 @@
 #include "station/dashboard/mirror.h"
 #include "station/dashboard/palette.h"
 
-enum column { COL_RECENT, COL_SERIAL, COL_MAC, COL_WHERE, COL_RSSI, COL_STEP, COL_DONE, COL_TRY, COL_TIME, COL_RESULT, COLUMNS };
+enum column { COL_RECENT, COL_SERIAL, COL_MAC, COL_WHERE, COL_RSSI, COL_STEP, COL_DONE, COL_TRY, COL_TIME, COL_RESULT,
+	      COLUMNS };
 
 struct column_row {
 	const char *name;	/* as the header of the screen says what is sorted by */

@@ -137,7 +137,8 @@ static void on_signal(void *ctx, int number)
 		changed(d);
 	} else if (number == SIGINT && d->of_run && !d->run_over) {
 		/* It was for the run, which has it too: the first drains, the second stops at once. */
-		desk_note(d->desk, MEANS_WARN, loop_now_us(d->loop), "Ctrl-C: the devices in hand finish; once more to stop now");
+		desk_note(d->desk, MEANS_WARN, loop_now_us(d->loop),
+			  "Ctrl-C: the devices in hand finish; once more to stop now");
 		changed(d);
 	} else {
 		loop_stop(d->loop);
@@ -148,7 +149,8 @@ static void subscribe(struct dashboard *d)
 {
 	json_t *request = json_pack("{s:i, s:s, s:i}", "id", 0, "do", "subscribe", "rate", RATE);
 
-	(void)client_send(d->client, json_pack("{s:i, s:s, s:s}", "id", 0, "do", "hello", "client", "millrace dashboard"));
+	(void)client_send(d->client,
+			  json_pack("{s:i, s:s, s:s}", "id", 0, "do", "hello", "client", "millrace dashboard"));
 	(void)client_send(d->client, request);
 }
 
@@ -173,7 +175,9 @@ static void on_line(void *ctx, const json_t *line)
 		client_hang_up(d->client, "what answers there does not speak as a station does");
 		break;
 	case MIRROR_VERSION:
-		client_hang_up(d->client, "the station speaks another version of the protocol; use the dashboard that came with it");
+		client_hang_up(
+			d->client,
+			"the station speaks another version of the protocol; use the dashboard that came with it");
 		break;
 	case MIRROR_HELLO:
 		client_greeted(d->client);
@@ -230,7 +234,8 @@ static int open_parts(struct dashboard *d, const struct dashboard_options *optio
 	if (!d->draw)
 		return -1;
 	d->client = client_create(&client);
-	if (!d->client || loop_watch(d->loop, STDIN_FILENO, EPOLLIN, on_keys, d) < 0 || loop_signals(d->loop, on_signal, d) != 0) {
+	if (!d->client || loop_watch(d->loop, STDIN_FILENO, EPOLLIN, on_keys, d) < 0 ||
+	    loop_signals(d->loop, on_signal, d) != 0) {
 		snprintf(error, error_len, "the terminal cannot be waited for");
 		return -1;
 	}

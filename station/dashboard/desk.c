@@ -361,7 +361,8 @@ void desk_do(struct desk *d, struct mirror *mirror, enum act act, uint64_t now_u
 }
 
 /* Clicks have become keys with an argument. */
-static bool pointed(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out)
+static bool pointed(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us,
+		    struct desk_out *out)
 {
 	switch (key) {
 	case KEYS_ROW:

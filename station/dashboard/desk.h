@@ -79,7 +79,8 @@ struct desk *desk_create(void);
 void desk_destroy(struct desk *desk);
 
 /* `arg`: of KEYS_ROW, KEYS_SCREEN, KEYS_COLUMN, KEYS_MENU_ROW. */
-void desk_key(struct desk *desk, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out);
+void desk_key(struct desk *desk, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us,
+	      struct desk_out *out);
 /* When time alone changes something: held keys, notes that fade, the device to be asked for again. */
 uint64_t desk_deadline_us(const struct desk *desk, const struct mirror *mirror);
 void desk_expire(struct desk *desk, struct mirror *mirror, uint64_t now_us, struct desk_out *out);
@@ -106,7 +107,8 @@ void ask_text(struct desk *desk, enum asking what, const char *text);
 void ask_menu(struct desk *desk);
 void ask_end(struct desk *desk);
 /* A key while something is asked. False: it is not for the question. */
-bool ask_key(struct desk *desk, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out);
+bool ask_key(struct desk *desk, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us,
+	     struct desk_out *out);
 uint64_t ask_deadline_us(const struct desk *desk);
 void ask_expire(struct desk *desk, struct mirror *mirror, uint64_t now_us, struct desk_out *out);
 /* The reasons that can be chosen by number; NULL-ended. */
@@ -122,5 +124,6 @@ void talk_badge(struct desk *desk, const char *badge, struct desk_out *out);
 void talk_scanned(struct desk *desk, struct mirror *mirror, const char *text, uint64_t now_us, struct desk_out *out);
 const struct unit_row *talk_known(const struct mirror *mirror, const char *text);
 void desk_do(struct desk *desk, struct mirror *mirror, enum act act, uint64_t now_us, struct desk_out *out);
-void desk_goto(struct desk *desk, struct mirror *mirror, enum screen_kind screen, uint64_t now_us, struct desk_out *out);
+void desk_goto(struct desk *desk, struct mirror *mirror, enum screen_kind screen, uint64_t now_us,
+	       struct desk_out *out);
 void desk_select(struct desk *desk, const struct mirror *mirror, int64_t unit);

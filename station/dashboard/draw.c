@@ -65,8 +65,8 @@ static bool open_layer(struct layer *l, const struct canvas *c, unsigned row, un
 
 static attr_t attribute(uint8_t how)
 {
-	return (how & PAINT_BOLD ? A_BOLD : 0) | (how & PAINT_REVERSE ? A_REVERSE : 0) | (how & PAINT_UNDERLINE ? A_UNDERLINE : 0) |
-	       (how & PAINT_DIM ? A_DIM : 0);
+	return (how & PAINT_BOLD ? A_BOLD : 0) | (how & PAINT_REVERSE ? A_REVERSE : 0) |
+	       (how & PAINT_UNDERLINE ? A_UNDERLINE : 0) | (how & PAINT_DIM ? A_DIM : 0);
 }
 
 static void colours(struct draw *d)
@@ -103,16 +103,24 @@ struct draw *draw_open(enum palette palette, char *error, size_t error_len)
 	if (!d)
 		return refuse(d, error, error_len, "no memory%s", "");
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-		return refuse(d, error, error_len, "standard input and output are no terminal%s; millrace ctl status works without one", "");
+		return refuse(d, error, error_len,
+			      "standard input and output are no terminal%s; millrace ctl status works without one",
+			      "");
 	if (!term || !*term)
-		return refuse(d, error, error_len, "TERM is not set%s; say which terminal this is, for instance TERM=xterm-256color", "");
+		return refuse(d, error, error_len,
+			      "TERM is not set%s; say which terminal this is, for instance TERM=xterm-256color", "");
 	d->screen = newterm(NULL, stdout, stdin);
 	if (!d->screen)
-		return refuse(d, error, error_len, "the terminal \"%.40s\" is not known here; set TERM to one that is, for instance TERM=xterm", term);
+		return refuse(
+			d, error, error_len,
+			"the terminal \"%.40s\" is not known here; set TERM to one that is, for instance TERM=xterm",
+			term);
 	set_term(d->screen);
 	place = tigetstr("cup");
 	if (!place || place == (char *)(intptr_t)-1)
-		return refuse(d, error, error_len, "the terminal \"%.40s\" cannot place its cursor; millrace ctl status works on it", term);
+		return refuse(d, error, error_len,
+			      "the terminal \"%.40s\" cannot place its cursor; millrace ctl status works on it",
+			      term);
 	d->palette = palette;
 	colours(d);
 	cbreak();
@@ -262,7 +270,9 @@ uint32_t draw_key(struct draw *d, unsigned *row, unsigned *col, bool *twice)
 	if (kind == ERR)
 		return KEYS_NONE;
 	if (kind == OK)
-		return got == '\r' || got == '\n' ? KEYS_ENTER : got == 127 || got == 8 ? KEYS_BACKSPACE : (uint32_t)got;
+		return got == '\r' || got == '\n' ? KEYS_ENTER :
+		       got == 127 || got == 8	  ? KEYS_BACKSPACE :
+						    (uint32_t)got;
 	if (got == KEY_MOUSE)
 		return mouse(row, col, twice);
 	if (got >= (wint_t)KEY_F(1) && got <= (wint_t)KEY_F(12))

@@ -11,14 +11,16 @@
 
 static const char *const run_words[RUN_STATES] = { "idle", "running", "paused", "draining", "held", "ended" };
 static const char *const run_names[RUN_STATES] = { "IDLE", "RUNNING", "PAUSED", "STOPPING", "HELD", "ENDED" };
-static const char *const unit_words_wire[UNIT_STATES] = { "seen", "active", "passed", "failed", "quarantined", "held" };
+static const char *const unit_words_wire[UNIT_STATES] = {
+	"seen", "active", "passed", "failed", "quarantined", "held"
+};
 static const char *const unit_words[UNIT_STATES] = { "seen", "active", "PASS", "FAIL", "QUAR", "HELD" };
 static const char *const roles[] = { "observer", "operator", "lead" };
 static const char *const levels[] = { "info", "warn", "error" };
 static const char *const healths[] = { "ok", "warn", "bad" };
 static const char *const health_keys[HEALTHS] = { "clock", "database", "ca", "radios" };
-static const char *const count_keys[COUNTS] = { "seen", "in_flight", "waiting", "passed", "failed", "quarantined", "held",
-						"unfinished", "missing", "strangers", "retries" };
+static const char *const count_keys[COUNTS] = { "seen", "in_flight",  "waiting", "passed",    "failed", "quarantined",
+						"held", "unfinished", "missing", "strangers", "retries" };
 
 const char *mirror_role_name(enum role role) { return roles[role]; }
 const char *run_name(enum run_state state) { return run_names[state]; }
@@ -33,7 +35,10 @@ const char *mirror_text(const json_t *object, const char *key)
 	return text ? text : "";
 }
 
-static void take_text(const json_t *o, const char *key, char *out, size_t cap) { text_copy(out, cap, mirror_text(o, key)); }
+static void take_text(const json_t *o, const char *key, char *out, size_t cap)
+{
+	text_copy(out, cap, mirror_text(o, key));
+}
 
 #define TEXT(o, key, field) take_text(o, key, field, sizeof(field))
 
@@ -81,7 +86,10 @@ static unsigned word_of(const char *const *words, unsigned count, const char *wo
 	return otherwise;
 }
 
-static const char *atom(struct mirror *m, const json_t *o, const char *key) { return atoms_get(m->atoms, mirror_text(o, key)); }
+static const char *atom(struct mirror *m, const json_t *o, const char *key)
+{
+	return atoms_get(m->atoms, mirror_text(o, key));
+}
 
 /* --- rows --- */
 
@@ -90,7 +98,8 @@ static void take_health(struct header *h, const json_t *o)
 	for (unsigned i = 0; i < HEALTHS; i++) {
 		const json_t *one = json_object_get(o, health_keys[i]);
 
-		h->health[i].state = (enum health)word_of(healths, 3, mirror_text(one, "state"), one ? HEALTH_WARN : HEALTH_OK);
+		h->health[i].state =
+			(enum health)word_of(healths, 3, mirror_text(one, "state"), one ? HEALTH_WARN : HEALTH_OK);
 		TEXT(one, "text", h->health[i].text);
 	}
 }
@@ -225,8 +234,9 @@ static void take_channel(struct mirror *m, const json_t *o)
 	TEXT(o, "radio", c->radio);
 	json_array_foreach(cells, i, cell)
 		if (c->cell_count < MIRROR_RADIOS_MAX)
-			c->cells[c->cell_count++] = (struct channel_cell){ atom(m, cell, "radio"), within(cell, "passed", INT32_MAX),
-				within(cell, "failed", INT32_MAX), rssi_of(cell) };
+			c->cells[c->cell_count++] =
+				(struct channel_cell){ atom(m, cell, "radio"), within(cell, "passed", INT32_MAX),
+						       within(cell, "failed", INT32_MAX), rssi_of(cell) };
 }
 
 static void fill_unit(struct mirror *m, struct unit_row *u, const json_t *o)
@@ -234,14 +244,23 @@ static void fill_unit(struct mirror *m, struct unit_row *u, const json_t *o)
 	int64_t rssi = rssi_of(o);
 
 	*u = (struct unit_row){
-		.unit = integer_or(o, "unit", 0), .first_us = time_of(o, "first_us"),
-		.since_us = time_of(o, "since_us"), .took_us = time_of(o, "took_us"),
+		.unit = integer_or(o, "unit", 0),
+		.first_us = time_of(o, "first_us"),
+		.since_us = time_of(o, "since_us"),
+		.took_us = time_of(o, "took_us"),
 		.state = (uint8_t)word_of(unit_words_wire, UNIT_STATES, mirror_text(o, "state"), UNIT_IS_SEEN),
 		.rssi = rssi == MIRROR_UNKNOWN ? (int16_t)0 : (int16_t)rssi,
-		.channel = (uint16_t)within(o, "channel", 255), .done = (uint16_t)within(o, "done", 999),
-		.of = (uint16_t)within(o, "of", 999), .attempt = (uint16_t)within(o, "attempt", 999),
-		.wait = atom(m, o, "wait"), .step = atom(m, o, "step"), .cause = atom(m, o, "cause"), .side = atom(m, o, "side"),
-		.sentence = atom(m, o, "sentence"), .remedy = atom(m, o, "remedy"), .radio = atom(m, o, "radio"),
+		.channel = (uint16_t)within(o, "channel", 255),
+		.done = (uint16_t)within(o, "done", 999),
+		.of = (uint16_t)within(o, "of", 999),
+		.attempt = (uint16_t)within(o, "attempt", 999),
+		.wait = atom(m, o, "wait"),
+		.step = atom(m, o, "step"),
+		.cause = atom(m, o, "cause"),
+		.side = atom(m, o, "side"),
+		.sentence = atom(m, o, "sentence"),
+		.remedy = atom(m, o, "remedy"),
+		.radio = atom(m, o, "radio"),
 		.by = atom(m, o, "by"),
 	};
 	TEXT(o, "serial", u->serial);
@@ -290,9 +309,14 @@ static void take_pareto(struct mirror *m, const json_t *list)
 	m->pareto_count = 0;
 	json_array_foreach(list, i, o)
 		if (m->pareto_count < MIRROR_PARETO_MAX)
-			m->pareto[m->pareto_count++] = (struct pareto_row){ atom(m, o, "side"), atom(m, o, "step"),
-				atom(m, o, "cause"), atom(m, o, "sentence"), within(o, "attempts", INT32_MAX),
-				within(o, "units", INT32_MAX), number_or(o, "share", 0), number_or(o, "cumulative", 0) };
+			m->pareto[m->pareto_count++] = (struct pareto_row){ atom(m, o, "side"),
+									    atom(m, o, "step"),
+									    atom(m, o, "cause"),
+									    atom(m, o, "sentence"),
+									    within(o, "attempts", INT32_MAX),
+									    within(o, "units", INT32_MAX),
+									    number_or(o, "share", 0),
+									    number_or(o, "cumulative", 0) };
 }
 
 static void take_banners(struct mirror *m, const json_t *list)
@@ -541,7 +565,10 @@ const struct unit_row *mirror_unit(const struct mirror *m, int64_t unit)
 	return place > 0 ? &m->units[place - 1] : NULL;
 }
 
-const struct log_row *mirror_log(const struct mirror *m, unsigned i) { return &m->log[(m->log_from + i) % MIRROR_LOG_MAX]; }
+const struct log_row *mirror_log(const struct mirror *m, unsigned i)
+{
+	return &m->log[(m->log_from + i) % MIRROR_LOG_MAX];
+}
 
 bool mirror_simulated(const struct mirror *m)
 {

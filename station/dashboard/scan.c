@@ -14,7 +14,10 @@
 static bool printable(uint32_t key) { return key >= ' ' && key < KEYS_NONE && key != 0x7f; }
 
 /* What no command begins with. */
-static bool begins_scan(uint32_t key) { return (key >= '0' && key <= '9') || (key >= 'A' && key <= 'Z') || key == '{'; }
+static bool begins_scan(uint32_t key)
+{
+	return (key >= '0' && key <= '9') || (key >= 'A' && key <= 'Z') || key == '{';
+}
 
 void scan_clear(struct scan *s)
 {
@@ -144,8 +147,8 @@ static bool begins(const char *text, const char *with) { return strncmp(text, wi
 /* Payloads that standards describe, and setup codes: all of them open something. */
 static bool is_payload(const char *text)
 {
-	return begins(text, "WIFI:") || begins(text, "DPP:") || begins(text, "MT:") || begins(text, "X-HM:") || text[0] == '{' ||
-	       strstr(text, "://");
+	return begins(text, "WIFI:") || begins(text, "DPP:") || begins(text, "MT:") || begins(text, "X-HM:") ||
+	       text[0] == '{' || strstr(text, "://");
 }
 
 enum scan_kind scan_route(const char *text)

@@ -98,7 +98,8 @@ const struct unit_row *talk_known(const struct mirror *m, const char *text)
 }
 
 /* The line screen goes to its row, every other one shows it in full. */
-static void show_unit(struct desk *d, struct mirror *mirror, const struct unit_row *u, uint64_t now_us, struct desk_out *out)
+static void show_unit(struct desk *d, struct mirror *mirror, const struct unit_row *u, uint64_t now_us,
+		      struct desk_out *out)
 {
 	char what[500];
 
@@ -130,7 +131,8 @@ static void label(struct desk *d, struct mirror *mirror, const char *text, uint6
 	char serial[48];
 
 	if (!scan_label_serial(text, serial, sizeof(serial))) {
-		desk_note(d, MEANS_WARN, now_us, "a label without a serial number to be read: scan the one with the serial number");
+		desk_note(d, MEANS_WARN, now_us,
+			  "a label without a serial number to be read: scan the one with the serial number");
 		return;
 	}
 	u = talk_known(mirror, serial);

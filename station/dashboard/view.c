@@ -86,7 +86,8 @@ static void tabs(const struct view_in *in)
 
 static enum meaning run_meaning(enum run_state run)
 {
-	static const uint8_t meanings[RUN_STATES] = { MEANS_HEAD, MEANS_PASS, MEANS_PAUSED, MEANS_PAUSED, MEANS_ALARM, MEANS_HEAD };
+	static const uint8_t meanings[RUN_STATES] = { MEANS_HEAD,   MEANS_PASS,	 MEANS_PAUSED,
+						      MEANS_PAUSED, MEANS_ALARM, MEANS_HEAD };
 
 	return (enum meaning)meanings[run];
 }
@@ -114,13 +115,20 @@ static unsigned health(const struct view_in *in, unsigned row)
 
 		if (state == HEALTH_OK && !wide)
 			continue;
-		snprintf(text, sizeof(text), " %s %.24s ", names[i], state == HEALTH_WARN ? "WARN" : state == HEALTH_BAD ? "BAD" :
-			 *h->health[i].text ? h->health[i].text : "ok");
+		snprintf(text, sizeof(text), " %s %.24s ", names[i],
+			 state == HEALTH_WARN ? "WARN" :
+			 state == HEALTH_BAD  ? "BAD" :
+			 *h->health[i].text   ? h->health[i].text :
+						"ok");
 		width = text_width(text, in->on->ascii);
 		if (width >= at)
 			break;
 		at -= width;
-		canvas_put(in->on, row, at, width, state == HEALTH_OK ? MEANS_GOOD : state == HEALTH_WARN ? MEANS_WARN : MEANS_BAD, text);
+		canvas_put(in->on, row, at, width,
+			   state == HEALTH_OK	? MEANS_GOOD :
+			   state == HEALTH_WARN ? MEANS_WARN :
+						  MEANS_BAD,
+			   text);
 	}
 	return at;
 }
@@ -137,8 +145,9 @@ static void lot_row(const struct view_in *in, unsigned row)
 	if (h->run == RUN_IDLE)
 		snprintf(text, sizeof(text), "%s", in->live->serves ? "no job at the moment" : "no run at the moment");
 	else
-		snprintf(text, sizeof(text), "lot %s  %s %s%s%s  job %.8s%s", h->lot, h->product, *h->hw_rev ? "rev " : "", h->hw_rev,
-			 h->test ? "  TEST" : "", h->job_sha256, h->resumed ? " resumed" : "");
+		snprintf(text, sizeof(text), "lot %s  %s %s%s%s  job %.8s%s", h->lot, h->product,
+			 *h->hw_rev ? "rev " : "", h->hw_rev, h->test ? "  TEST" : "", h->job_sha256,
+			 h->resumed ? " resumed" : "");
 	if (health_at > at)
 		canvas_put(in->on, row, at, health_at - at, MEANS_TITLE, text);
 }
@@ -158,12 +167,15 @@ static void count_row(const struct view_in *in, unsigned row)
 	int64_t done = h->counts[COUNT_PASSED] + h->counts[COUNT_FAILED] + h->counts[COUNT_ASIDE];
 	unsigned bar = in->cols >= 160 ? 48 : in->cols >= 100 ? 24 : 10, at;
 	char fpy[16], final[16];
-	const struct { int which; const char *name; enum meaning meaning; } counts[] = {
-		{ COUNT_PASSED, "pass", MEANS_PASS }, { COUNT_FAILED, "fail", MEANS_FAIL }, { COUNT_ASIDE, "quar", MEANS_ASIDE },
-		{ COUNT_HELD, "held", MEANS_HELD }, { COUNT_RETRIES, "retry", MEANS_RETRY },
+	const struct { int which; const char *name; enum meaning meaning;
+	} counts[] = {
+		{ COUNT_PASSED, "pass", MEANS_PASS },	 { COUNT_FAILED, "fail", MEANS_FAIL },
+		{ COUNT_ASIDE, "quar", MEANS_ASIDE },	 { COUNT_HELD, "held", MEANS_HELD },
+		{ COUNT_RETRIES, "retry", MEANS_RETRY },
 	};
 
-	at = canvas_printf(c, row, 0, in->cols, MEANS_TITLE, "done %lld/%lld ", (long long)done, (long long)h->quantity);
+	at = canvas_printf(c, row, 0, in->cols, MEANS_TITLE, "done %lld/%lld ", (long long)done,
+			   (long long)h->quantity);
 	canvas_bar(c, row, at, bar, MEANS_PASS, h->quantity > 0 ? (double)done / (double)h->quantity : 0);
 	at += bar + 1;
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
@@ -171,12 +183,14 @@ static void count_row(const struct view_in *in, unsigned row)
 
 		if (n == 0 && (counts[i].which == COUNT_HELD || counts[i].which == COUNT_RETRIES) && in->cols < 120)
 			continue;
-		at = canvas_printf(c, row, at, in->cols, n ? counts[i].meaning : MEANS_PLAIN, "%s %lld", counts[i].name,
-				   (long long)n) + 1;
+		at = canvas_printf(c, row, at, in->cols, n ? counts[i].meaning : MEANS_PLAIN, "%s %lld",
+				   counts[i].name, (long long)n) +
+		     1;
 	}
 	share_text(h->fpy, fpy, sizeof(fpy));
 	share_text(h->final, final, sizeof(final));
-	canvas_printf(c, row, at + 1, in->cols, MEANS_TITLE, "FPY %s %sfinal %s", fpy, in->cols >= 100 ? " " : "", final);
+	canvas_printf(c, row, at + 1, in->cols, MEANS_TITLE, "FPY %s %sfinal %s", fpy, in->cols >= 100 ? " " : "",
+		      final);
 }
 
 static void pace_row(const struct view_in *in, unsigned row)
@@ -196,19 +210,21 @@ static void pace_row(const struct view_in *in, unsigned row)
 			clock_text(utc + h->eta_us, false, eta, sizeof(eta));
 		span_text(h->eta_us, left, sizeof(left));
 	}
-	at = canvas_printf(c, row, 0, in->cols, late ? MEANS_WARN : MEANS_PLAIN, "cadence %s%s", *cadence ? cadence : "-",
-			   late ? " LATE" : "");
+	at = canvas_printf(c, row, 0, in->cols, late ? MEANS_WARN : MEANS_PLAIN, "cadence %s%s",
+			   *cadence ? cadence : "-", late ? " LATE" : "");
 	if (h->takt_us > 0)
 		at = canvas_printf(c, row, at + 2, in->cols, MEANS_PLAIN, "takt %s", takt);
 	at = canvas_printf(c, row, at + 2, in->cols, MEANS_PLAIN, "ETA %s%s%s", eta, *left ? " in " : "", left);
 	at = canvas_printf(c, row, at + 2, in->cols, MEANS_PLAIN, "in hand %lld  waiting %lld",
 			   (long long)h->counts[COUNT_IN_FLIGHT], (long long)h->counts[COUNT_WAITING]);
 	if (h->counts[COUNT_STRANGERS])
-		at = canvas_printf(c, row, at + 2, in->cols, MEANS_PLAIN, "strangers %lld", (long long)h->counts[COUNT_STRANGERS]);
+		at = canvas_printf(c, row, at + 2, in->cols, MEANS_PLAIN, "strangers %lld",
+				   (long long)h->counts[COUNT_STRANGERS]);
 	if (*h->person)
 		at = canvas_printf(c, row, at + 2, in->cols, MEANS_PLAIN, "run by %s", h->person);
 	if (mirror_simulated(in->live) && at < in->cols)
-		canvas_printf(c, row, at + 2, in->cols, MEANS_PLAIN, h->pace > 0 ? "pace %.3g" : "virtual time", h->pace);
+		canvas_printf(c, row, at + 2, in->cols, MEANS_PLAIN, h->pace > 0 ? "pace %.3g" : "virtual time",
+			      h->pace);
 }
 
 /* What the person must know of the run: why it stands, what to do. "" when it just runs. */
@@ -273,7 +289,8 @@ static unsigned alarm_rows(const struct view_in *in, unsigned row)
 	snprintf(text, sizeof(text), "%s %s %s %s%s%s", sign, kind, b->cause, *b->serial ? b->serial : b->mac,
 		 *b->serial || *b->mac ? ": " : "", b->sentence);
 	canvas_put(in->on, row, 1, in->cols - 2, MEANS_ALARM, text);
-	snprintf(text, sizeof(text), "%s DO: %s", palette_sign(SIGN_ARROW, in->on->ascii), *b->remedy ? b->remedy : "ask the lead");
+	snprintf(text, sizeof(text), "%s DO: %s", palette_sign(SIGN_ARROW, in->on->ascii),
+		 *b->remedy ? b->remedy : "ask the lead");
 	canvas_put(in->on, row + 1, 1, in->cols - 26, MEANS_ALARM, text);
 	if (m->banner_count > 1)
 		snprintf(text, sizeof(text), "1 of %u  a: acknowledge", m->banner_count);
@@ -341,8 +358,11 @@ static void key_bar(const struct view_in *in, unsigned row)
 		snprintf(name, sizeof(name), wide ? "F%u %c " : "F%u", shown, (char)rows[i].letter);
 		canvas_hit(c, row, at, (unsigned)(strlen(name) + strlen(bar)), rows[i].key, 0);
 		at = canvas_put(c, row, at, in->cols, MEANS_TITLE, name);
-		at = canvas_put(c, row, at, in->cols, rows[i].role > in->live->role || !(rows[i].screens & ON(in->desk->screen)) ?
-				MEANS_QUIET : MEANS_KEY, bar);
+		at = canvas_put(c, row, at, in->cols,
+				rows[i].role > in->live->role || !(rows[i].screens & ON(in->desk->screen)) ?
+					MEANS_QUIET :
+					MEANS_KEY,
+				bar);
 		at++;
 	}
 }
@@ -372,7 +392,8 @@ static void screen(const struct view_in *in)
 	}
 }
 
-bool view_build(struct view *v, struct desk *desk, const struct mirror *mirror, unsigned rows, unsigned cols, bool ascii)
+bool view_build(struct view *v, struct desk *desk, const struct mirror *mirror, unsigned rows, unsigned cols,
+		bool ascii)
 {
 	struct view_in in = { &v->base, desk, mirror, desk_arrange(desk, mirror), 0, rows >= 2 ? rows - 2 : 0, cols };
 
@@ -404,7 +425,9 @@ uint32_t view_click(const struct view *v, unsigned row, unsigned col, uint64_t *
 	const struct canvas_hit *hit = NULL;
 
 	if (v->over.rows > 0)
-		hit = row >= v->over_row && col >= v->over_col ? canvas_hit_at(&v->over, row - v->over_row, col - v->over_col) : NULL;
+		hit = row >= v->over_row && col >= v->over_col ?
+			      canvas_hit_at(&v->over, row - v->over_row, col - v->over_col) :
+			      NULL;
 	else
 		hit = canvas_hit_at(&v->base, row, col);
 	*arg = hit ? hit->arg : 0;

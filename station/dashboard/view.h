@@ -16,7 +16,8 @@ struct view {			/* zero it to begin; layout is ours */
 };
 
 /* Sizes of the terminal in cells. Below 80x24 it says so and shows the alarm, nothing else. False: no memory. */
-bool view_build(struct view *view, struct desk *desk, const struct mirror *mirror, unsigned rows, unsigned cols, bool ascii);
+bool view_build(struct view *view, struct desk *desk, const struct mirror *mirror, unsigned rows, unsigned cols,
+		bool ascii);
 void view_free(struct view *view);
 /* What was clicked, as a key and its argument; KEYS_NONE: nothing. */
 uint32_t view_click(const struct view *view, unsigned row, unsigned col, uint64_t *arg);

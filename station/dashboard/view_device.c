@@ -18,18 +18,22 @@ static unsigned top(const struct view_in *in, unsigned row, const struct unit_ro
 	char text[320], first[24];
 
 	canvas_sign(in->on, row, 1, unit_meaning(u), unit_sign(u));
-	canvas_printf(in->on, row, 3, in->cols - 3, unit_meaning(u), "%s  %s%s%s", unit_result(u), *u->step ? "at " : "", u->step,
-		      u->state == UNIT_IS_ACTIVE ? "" : d->sealed ? "  sealed" : "");
+	canvas_printf(in->on, row, 3, in->cols - 3, unit_meaning(u), "%s  %s%s%s", unit_result(u),
+		      *u->step ? "at " : "", u->step,
+		      u->state == UNIT_IS_ACTIVE ? "" :
+		      d->sealed			 ? "  sealed" :
+						   "");
 	row++;
 	if (*u->cause) {
 		canvas_printf(in->on, row, 1, in->cols - 1, MEANS_WARN, "%s (%s): %s", u->cause, u->side, u->sentence);
-		canvas_printf(in->on, row + 1, 1, in->cols - 1, MEANS_TITLE, "%s DO: %s", palette_sign(SIGN_ARROW, in->on->ascii),
-			      *u->remedy ? u->remedy : "ask the lead");
+		canvas_printf(in->on, row + 1, 1, in->cols - 1, MEANS_TITLE, "%s DO: %s",
+			      palette_sign(SIGN_ARROW, in->on->ascii), *u->remedy ? u->remedy : "ask the lead");
 		row += 2;
 	}
 	span_text(mirror_span_us(in->shown, u->first_us), first, sizeof(first));
-	snprintf(text, sizeof(text), "%s  channel %u  %d dBm  attempt %u  step %u of %u  first heard %s ago", *u->radio ? u->radio : "no radio",
-		 u->channel, u->rssi, u->attempt, u->done, u->of, *first ? first : "?");
+	snprintf(text, sizeof(text), "%s  channel %u  %d dBm  attempt %u  step %u of %u  first heard %s ago",
+		 *u->radio ? u->radio : "no radio", u->channel, u->rssi, u->attempt, u->done, u->of,
+		 *first ? first : "?");
 	row = pair(in, row, "where", text);
 	snprintf(text, sizeof(text), "MAC %s%s%s", u->mac, *d->device_id ? "  device id " : "", d->device_id);
 	row = pair(in, row, "who", text);
@@ -41,14 +45,15 @@ static unsigned link_and_certificate(const struct view_in *in, unsigned row, con
 	char text[420];
 
 	if (d->link) {
-		snprintf(text, sizeof(text), "%s: %lld frames out, %lld in, %lld octets, %lld repeats, %lld misses", *d->phase ? d->phase : "open",
-			 (long long)d->frames_sent, (long long)d->frames_received, (long long)d->octets, (long long)d->retries,
-			 (long long)d->misses);
+		snprintf(text, sizeof(text), "%s: %lld frames out, %lld in, %lld octets, %lld repeats, %lld misses",
+			 *d->phase ? d->phase : "open", (long long)d->frames_sent, (long long)d->frames_received,
+			 (long long)d->octets, (long long)d->retries, (long long)d->misses);
 		row = pair(in, row, "link", text);
 	}
 	if (d->certificate) {
 		row = pair(in, row, "certificate", d->subject);
-		snprintf(text, sizeof(text), "by %s, serial %s, %s to %s", d->issuer, d->cert_serial, d->not_before, d->not_after);
+		snprintf(text, sizeof(text), "by %s, serial %s, %s to %s", d->issuer, d->cert_serial, d->not_before,
+			 d->not_after);
 		row = pair(in, row, "", text);
 		snprintf(text, sizeof(text), "SHA-256 %.16s", d->sha256);
 		row = pair(in, row, "", text);
@@ -62,7 +67,9 @@ static enum meaning moment_meaning(const struct moment *m)
 		return MEANS_PASS;
 	if (strcmp(m->state, "quarantined") == 0)
 		return MEANS_ASIDE;
-	return strcmp(m->state, "failed") == 0 || *m->cause ? MEANS_FAIL : strcmp(m->event, "order") == 0 ? MEANS_TITLE : MEANS_PLAIN;
+	return strcmp(m->state, "failed") == 0 || *m->cause ? MEANS_FAIL :
+	       strcmp(m->event, "order") == 0		    ? MEANS_TITLE :
+							      MEANS_PLAIN;
 }
 
 static void moment(const struct view_in *in, unsigned row, const struct moment *m)
@@ -80,7 +87,8 @@ static void moment(const struct view_in *in, unsigned row, const struct moment *
 	canvas_put(in->on, row, 23, 12, MEANS_PLAIN, m->step);
 	canvas_put_right(in->on, row, 36, 7, MEANS_PLAIN, took);
 	if (m->channel || *m->radio)
-		canvas_printf(in->on, row, 44, 13, MEANS_PLAIN, *m->radio ? "%s/%d" : "%sch %d", m->radio, (int)m->channel);
+		canvas_printf(in->on, row, 44, 13, MEANS_PLAIN, *m->radio ? "%s/%d" : "%sch %d", m->radio,
+			      (int)m->channel);
 	canvas_put_right(in->on, row, 58, 4, MEANS_PLAIN, rssi);
 	snprintf(text, sizeof(text), "%s%s%s%s%s", m->state, *m->state && *m->cause ? " " : "", m->cause,
 		 *m->text && (*m->state || *m->cause) ? ": " : "", m->text);
@@ -100,7 +108,8 @@ void view_device(const struct view_in *in)
 
 	if (!u) {
 		view_heading(in, row, "DEVICE");
-		canvas_put(in->on, row + 1, 1, in->cols, MEANS_QUIET, "no device is chosen: Enter on its row, or scan it");
+		canvas_put(in->on, row + 1, 1, in->cols, MEANS_QUIET,
+			   "no device is chosen: Enter on its row, or scan it");
 		return;
 	}
 	snprintf(text, sizeof(text), "DEVICE %s", *u->serial ? u->serial : u->mac);

@@ -39,7 +39,8 @@ static void devices(const struct view_in *in, unsigned from, const struct pareto
 		row++;
 	}
 	if (row == from + 1)
-		canvas_put(in->on, row, 3, in->cols, MEANS_QUIET, "none at the moment: they have passed since, or are being tried again");
+		canvas_put(in->on, row, 3, in->cols, MEANS_QUIET,
+			   "none at the moment: they have passed since, or are being tried again");
 }
 
 void view_failures(const struct view_in *in)
@@ -50,8 +51,8 @@ void view_failures(const struct view_in *in)
 	char head[100];
 
 	in->desk->page = rows;
-	snprintf(head, sizeof(head), "%8s %5s  %-10s %4s %4s  %-8s %-12s %s", "ATTEMPTS", "UNITS", "", "PART", "SUM", "SIDE", "STEP",
-		 "CAUSE");
+	snprintf(head, sizeof(head), "%8s %5s  %-10s %4s %4s  %-8s %-12s %s", "ATTEMPTS", "UNITS", "", "PART", "SUM",
+		 "SIDE", "STEP", "CAUSE");
 	view_heading(in, in->from, head);
 	for (unsigned i = 0; i < rows && top + i < in->shown->pareto_count; i++) {
 		row_of(in, in->from + 1 + i, &in->shown->pareto[top + i]);

@@ -11,8 +11,13 @@ static const struct unit_row examples[] = {
 };
 
 static const char *const meanings[] = {
-	"it called; its turn comes, or it is to call again", "in hand", "passed, and on record", "it failed and is tried again by itself",
-	"failed: the row says what to do", "put aside: quarantine; a lead releases it", "held: our own trouble, not the device's",
+	"it called; its turn comes, or it is to call again",
+	"in hand",
+	"passed, and on record",
+	"it failed and is tried again by itself",
+	"failed: the row says what to do",
+	"put aside: quarantine; a lead releases it",
+	"held: our own trouble, not the device's",
 };
 
 static unsigned signs(const struct view_in *in, unsigned row)

@@ -49,17 +49,19 @@ static void radio_text(const struct radio_row *r, bool wide, char *out, size_t c
 	else if (!wide)
 		snprintf(out, cap, "%s/%d %d in hand", r->radio, (int)r->channel, (int)r->sessions);
 	else if (ended > 0)
-		snprintf(out, cap, "%s ch %d  %d in hand  air %.0f%%  ok %.0f%%", r->radio, (int)r->channel, (int)r->sessions,
-			 r->airtime * 100, 100.0 * (double)r->passed / ended);
+		snprintf(out, cap, "%s ch %d  %d in hand  air %.0f%%  ok %.0f%%", r->radio, (int)r->channel,
+			 (int)r->sessions, r->airtime * 100, 100.0 * (double)r->passed / ended);
 	else
-		snprintf(out, cap, "%s ch %d  %d in hand  air %.0f%%", r->radio, (int)r->channel, (int)r->sessions, r->airtime * 100);
+		snprintf(out, cap, "%s ch %d  %d in hand  air %.0f%%", r->radio, (int)r->channel, (int)r->sessions,
+			 r->airtime * 100);
 }
 
 /* In columns; when there is no room for all, lost ones first, and how many are left out. */
 static void radios(const struct view_in *in, const struct layout *l)
 {
 	bool wide = in->shown->radio_count <= l->radio_rows * (in->cols / RADIO_WIDE);
-	unsigned width = wide ? RADIO_WIDE : RADIO_NARROW, per_row = in->cols / width, at = 0, room = l->radio_rows * per_row;
+	unsigned width = wide ? RADIO_WIDE : RADIO_NARROW, per_row = in->cols / width, at = 0,
+		 room = l->radio_rows * per_row;
 	char text[160];
 
 	for (int lost = 1; lost >= 0; lost--)
@@ -124,8 +126,8 @@ static void table_head(const struct view_in *in, unsigned row)
 	if (in->desk->tags.count)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), " %zu tagged", in->desk->tags.count);
 	if (*in->desk->filter)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), " filter: %s (%zu of %zu)", in->desk->filter,
-			 in->desk->order_count, in->shown->unit_count);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), " filter: %s (%zu of %zu)",
+			 in->desk->filter, in->desk->order_count, in->shown->unit_count);
 	if (in->desk->sort == COL_RECENT && !*text)
 		snprintf(text, sizeof(text), "%s", in->desk->turned ? " oldest first" : "");
 	if (*text)
@@ -205,14 +207,16 @@ static void pareto(const struct view_in *in, const struct layout *l)
 	if (l->pareto_rows == 1) {
 		at = canvas_put(in->on, l->pareto, 0, in->cols, MEANS_TITLE, "fails:");
 		for (unsigned i = 0; i < m->pareto_count && i < 5; i++)
-			at = canvas_printf(in->on, l->pareto, at + 1, in->cols, MEANS_PLAIN, "%lld %s/%s", (long long)m->pareto[i].attempts,
-					   m->pareto[i].cause, m->pareto[i].step);
+			at = canvas_printf(in->on, l->pareto, at + 1, in->cols, MEANS_PLAIN, "%lld %s/%s",
+					   (long long)m->pareto[i].attempts, m->pareto[i].cause, m->pareto[i].step);
 	} else {
 		for (unsigned i = 0; i < m->pareto_count && i < l->pareto_rows; i++) {
-			canvas_printf(in->on, l->pareto + i, 0, 6, MEANS_TITLE, "%5lld", (long long)m->pareto[i].attempts);
+			canvas_printf(in->on, l->pareto + i, 0, 6, MEANS_TITLE, "%5lld",
+				      (long long)m->pareto[i].attempts);
 			canvas_bar(in->on, l->pareto + i, 6, 12, MEANS_FAIL, m->pareto[i].share);
-			canvas_printf(in->on, l->pareto + i, 19, in->cols - 19, MEANS_PLAIN, "%s / %s / %s: %s", m->pareto[i].side,
-				      m->pareto[i].step, m->pareto[i].cause, m->pareto[i].sentence);
+			canvas_printf(in->on, l->pareto + i, 19, in->cols - 19, MEANS_PLAIN, "%s / %s / %s: %s",
+				      m->pareto[i].side, m->pareto[i].step, m->pareto[i].cause,
+				      m->pareto[i].sentence);
 		}
 	}
 	for (unsigned i = 0; i < l->pareto_rows; i++)

@@ -51,8 +51,8 @@ void view_log(const struct view_in *in)
 		p->top = among.top;
 	}
 	in->desk->page = rows;
-	snprintf(text, sizeof(text), "%9s      %s%s%s", "SECONDS", at_end ? "LOG" : "LOG (End: the newest)", *in->desk->filter ? "  filter: " : "",
-		 in->desk->filter);
+	snprintf(text, sizeof(text), "%9s      %s%s%s", "SECONDS", at_end ? "LOG" : "LOG (End: the newest)",
+		 *in->desk->filter ? "  filter: " : "", in->desk->filter);
 	view_heading(in, in->from, text);
 	for (unsigned i = 0; i < rows && top + i < count; i++) {
 		unsigned n = shown[top + i];

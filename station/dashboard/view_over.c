@@ -4,7 +4,8 @@
 
 #include "station/dashboard/view.h"
 
-static bool open_box(struct view *v, unsigned rows, unsigned cols, unsigned height, unsigned width, const char *title, enum meaning meaning)
+static bool open_box(struct view *v, unsigned rows, unsigned cols, unsigned height, unsigned width, const char *title,
+		     enum meaning meaning)
 {
 	width = width > cols - 4 ? cols - 4 : width;
 	height = height > rows - 4 ? rows - 4 : height;
@@ -35,9 +36,15 @@ static void typed(struct view *v, unsigned row, const struct ask *a)
 
 static void title_of(const struct desk *d, const struct mirror *m, char *out, size_t cap)
 {
-	static const struct { enum act act; const char *text; } titles[] = {
-		{ ACT_PAUSE, "Pause the line" }, { ACT_BACK, "Resume the line" }, { ACT_STOP, "STOP: finish those in hand, then end" },
-		{ ACT_ABORT, "ABORT: end now" }, { ACT_RETRY, "Try again" }, { ACT_QUARANTINE, "Put aside" }, { ACT_RELEASE, "Release" },
+	static const struct { enum act act; const char *text;
+	} titles[] = {
+		{ ACT_PAUSE, "Pause the line" },
+		{ ACT_BACK, "Resume the line" },
+		{ ACT_STOP, "STOP: finish those in hand, then end" },
+		{ ACT_ABORT, "ABORT: end now" },
+		{ ACT_RETRY, "Try again" },
+		{ ACT_QUARANTINE, "Put aside" },
+		{ ACT_RELEASE, "Release" },
 	};
 	const struct unit_row *u = d->ask.unit_count > 0 ? mirror_unit(m, d->ask.units[0]) : NULL;
 	const char *text = "";
@@ -90,8 +97,9 @@ static void text(struct view *v, const struct desk *d, unsigned rows, unsigned c
 
 	if (!open_box(v, rows, cols, 5, 64, filter ? "Filter" : "Find", MEANS_HEAD))
 		return;
-	canvas_put(&v->over, 1, 2, 60, MEANS_PLAIN, filter ? "Part of serial, MAC, state, step, cause, radio/channel; a|b: both" :
-		   "Part of serial, MAC, state, step, cause; then n: the next one");
+	canvas_put(&v->over, 1, 2, 60, MEANS_PLAIN,
+		   filter ? "Part of serial, MAC, state, step, cause, radio/channel; a|b: both" :
+			    "Part of serial, MAC, state, step, cause; then n: the next one");
 	typed(v, 2, &d->ask);
 	canvas_put(&v->over, 3, 2, 60, MEANS_QUIET, "Enter: do it   Esc: leave it");
 }
@@ -107,8 +115,8 @@ static void menu(struct view *v, const struct desk *d, const struct mirror *m, u
 		bool may = m->role >= list[i]->role;
 
 		canvas_put(&v->over, 1 + i, 2, 8, MEANS_TITLE, list[i]->names);
-		canvas_printf(&v->over, 1 + i, 11, 47, may ? MEANS_PLAIN : MEANS_QUIET, "%s%s%s%s", list[i]->menu, may ? "" : " (needs ",
-			      may ? "" : mirror_role_name(list[i]->role), may ? "" : ")");
+		canvas_printf(&v->over, 1 + i, 11, 47, may ? MEANS_PLAIN : MEANS_QUIET, "%s%s%s%s", list[i]->menu,
+			      may ? "" : " (needs ", may ? "" : mirror_role_name(list[i]->role), may ? "" : ")");
 		canvas_hit(&v->over, 1 + i, 1, v->over.cols - 2, KEYS_MENU_ROW, i);
 		if (i == d->ask.menu_row)
 			canvas_mark(&v->over, 1 + i, 1, v->over.cols - 2, CELL_CURSOR);

@@ -31,7 +31,8 @@ static void legend(const struct view_in *in, unsigned row)
 	for (unsigned i = 0; i < in->shown->channel_count && at + 8 < in->cols; i++) {
 		unsigned channel = (unsigned)in->shown->channels[i].channel;
 
-		at = canvas_printf(in->on, row, at + 1, in->cols, view_band(channel), "%c=%u", channel_letter(in->shown, channel), channel);
+		at = canvas_printf(in->on, row, at + 1, in->cols, view_band(channel), "%c=%u",
+				   channel_letter(in->shown, channel), channel);
 	}
 	canvas_put(in->on, row, at + 1, in->cols, MEANS_QUIET, ".=moving");
 }
@@ -40,7 +41,9 @@ static enum meaning state_meaning(const struct radio_row *r)
 {
 	if (strcmp(r->state, "lost") == 0)
 		return MEANS_BAD;
-	return strcmp(r->state, "here") == 0 ? MEANS_GOOD : strcmp(r->state, "untuned") == 0 ? MEANS_WARN : MEANS_RUNNING;
+	return strcmp(r->state, "here") == 0	? MEANS_GOOD :
+	       strcmp(r->state, "untuned") == 0 ? MEANS_WARN :
+						  MEANS_RUNNING;
 }
 
 static void count_text(int64_t n, char out[static 12])
@@ -53,7 +56,8 @@ static void count_text(int64_t n, char out[static 12])
 		snprintf(out, 12, "%dM", (int)(n / 1000000 > 99999 ? 99999 : n / 1000000));
 }
 
-static unsigned number(const struct view_in *in, unsigned row, unsigned at, unsigned width, enum meaning meaning, int64_t n)
+static unsigned number(const struct view_in *in, unsigned row, unsigned at, unsigned width, enum meaning meaning,
+		       int64_t n)
 {
 	char text[12];
 
@@ -81,7 +85,8 @@ static void radio(const struct view_in *in, unsigned row, const struct radio_row
 	canvas_put_right(in->on, row, at, 4, MEANS_PLAIN, text);
 	at = number(in, row, at + 5, 5, MEANS_PLAIN, r->retries);
 	view_rssi(r->rssi, text, sizeof(text));
-	canvas_put_right(in->on, row, at, 4, r->rssi != MIRROR_UNKNOWN && r->rssi < -75 ? MEANS_WARN : MEANS_PLAIN, text);
+	canvas_put_right(in->on, row, at, 4, r->rssi != MIRROR_UNKNOWN && r->rssi < -75 ? MEANS_WARN : MEANS_PLAIN,
+			 text);
 	at = number(in, row, at + 5, 5, MEANS_PASS, r->passed);
 	at = number(in, row, at, 4, bad ? MEANS_BAD : r->failed ? MEANS_FAIL : MEANS_PLAIN, r->failed);
 	at = number(in, row, at, 5, MEANS_PLAIN, r->switches);
@@ -102,7 +107,8 @@ void view_radios(const struct view_in *in)
 	in->desk->page = rows;
 	view_heading(in, in->from, "RADIO       STATE    CH HAND  AIR   SENT NACK RETRY RSSI  PASS FAIL MOVES    MS");
 	if (in->cols >= 150)
-		canvas_put(in->on, in->from, 84, in->cols, MEANS_HEAD, "CHANNEL IN EACH SECOND OF THE LAST MINUTE                     PATH, DRIVER");
+		canvas_put(in->on, in->from, 84, in->cols, MEANS_HEAD,
+			   "CHANNEL IN EACH SECOND OF THE LAST MINUTE                     PATH, DRIVER");
 	for (unsigned i = 0; i < rows && top + i < in->shown->radio_count; i++) {
 		const struct radio_row *r = &in->shown->radios[top + i];
 		unsigned row = in->from + 1 + i * per;

@@ -293,7 +293,7 @@ static void open_dashboard(struct played *p)
 /* CPU seconds of the dashboard so far. */
 static double cpu(const struct played *p)
 {
-	unsigned long user, system;
+	unsigned long user = 0, system = 0;
 	char path[64], text[1024];
 	const char *at;
 	FILE *from;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -95,6 +96,22 @@ static struct draw *refuse(struct draw *d, char *error, size_t error_len, const 
 	return NULL;
 }
 
+/*
+ * Ctrl-Z and Ctrl-\\ are no keys of a line: they would stop or kill the run whose terminal this is. Ctrl-S would have the
+ * station drop a screen that shows nothing.
+ */
+static void tame_terminal(void)
+{
+	struct termios t;
+
+	if (tcgetattr(STDIN_FILENO, &t) != 0)
+		return;
+	t.c_cc[VSUSP] = t.c_cc[VQUIT] = _POSIX_VDISABLE;
+	t.c_iflag &= ~(tcflag_t)IXON;
+	tcsetattr(STDIN_FILENO, TCSANOW, &t);
+	def_prog_mode();
+}
+
 struct draw *draw_open(enum palette palette, char *error, size_t error_len)
 {
 	const char *term = getenv("TERM"), *place;
@@ -132,6 +149,7 @@ struct draw *draw_open(enum palette palette, char *error, size_t error_len)
 	set_escdelay(25);
 	mouseinterval(0);
 	mousemask(BUTTON1_PRESSED | BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
+	tame_terminal();
 	refresh();
 	return d;
 }

@@ -78,6 +78,10 @@ static void tabs(const struct view_in *in)
 		canvas_put(c, 0, at + 1, 11, MEANS_SIMULATED, " SIMULATED ");
 		at += 12;
 	}
+	if (in->desk->frozen) {
+		canvas_put(c, 0, at + 1, 8, MEANS_PAUSED, " FROZEN ");
+		at += 9;
+	}
 	if (at + 2 < right)
 		canvas_put_right(c, 0, at + 1, right - at - 1, MEANS_PLAIN, who);
 }

@@ -121,8 +121,6 @@ static void table_head(const struct view_in *in, unsigned row)
 		at += width + 1;
 	}
 	text[0] = '\0';
-	if (in->desk->frozen)
-		snprintf(text, sizeof(text), " FROZEN");
 	if (in->desk->tags.count)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), " %zu tagged", in->desk->tags.count);
 	if (*in->desk->filter)
@@ -223,10 +221,34 @@ static void pareto(const struct view_in *in, const struct layout *l)
 		canvas_hit(in->on, l->pareto + i, 0, in->cols, 'f', 0);
 }
 
+/* Between jobs: the queue, the newest on top. */
+static void jobs(const struct view_in *in)
+{
+	const struct header *h = &in->live->header;
+	unsigned row = in->from + 1;
+
+	view_heading(in, in->from, "   JOB LOT              STATE      FILE, AND WHAT CAME OF IT");
+	for (unsigned i = h->job_count; i-- > 0 && row < in->to; row++) {
+		bool bad = strcmp(h->jobs[i].state, "failed") == 0;
+
+		canvas_printf(in->on, row, 0, 6, MEANS_PLAIN, "%6lld", (long long)h->jobs[i].job);
+		canvas_put(in->on, row, 7, 16, MEANS_TITLE, h->jobs[i].lot);
+		canvas_put(in->on, row, 24, 10, bad ? MEANS_FAIL : MEANS_PLAIN, h->jobs[i].state);
+		canvas_printf(in->on, row, 35, in->cols - 35, MEANS_PLAIN, "%s  %s", h->jobs[i].path, h->jobs[i].text);
+	}
+	if (h->job_count == 0)
+		canvas_put(in->on, row, 3, in->cols - 3, MEANS_QUIET,
+			   in->live->serves ? "no jobs yet: millrace ctl run JOB.yaml queues one" : "nothing runs here");
+}
+
 void view_line(const struct view_in *in)
 {
 	struct layout l = layout_of(in);
 
+	if (in->live->has_header && in->live->header.run == RUN_IDLE) {
+		jobs(in);
+		return;
+	}
 	radios(in, &l);
 	table(in, &l);
 	chosen(in, l.chosen);

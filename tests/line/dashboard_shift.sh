@@ -186,6 +186,11 @@ tmux -L a kill-server
 tmux -u -L c -f /dev/null new-session -d -x 80 -y 24 "'$program' run '$dir/job.yaml' --pace 1 --stay --no-compare \
 	--db '$dir/m2.db' --control '$dir/c.sock'; echo EXIT \$?; exec sleep 1000"
 shows c "PASS" "another run begins"
+keys c C-z
+keys c 'C-\'
+keys c r
+shows c "NACK" "Ctrl-Z and Ctrl-\\ neither stop the screen"
+finds "nor the run" "$program" ctl status --control "$dir/c.sock"
 keys c C-c
 shows c "STOPPING by shift: interrupted|ENDED" "the first Ctrl-C drains"
 shows c "the run is over: q shows its summary" "the last state stays until somebody has seen it"

@@ -378,6 +378,22 @@ static void a_lost_station_is_said_and_found_again(void **state)
 	shows(p, "0417 Ana operator");
 }
 
+static void between_jobs_the_queue_is_shown(void **state)
+{
+	struct place_of_test *p = *state;
+
+	open_station(p);
+	open_terminal(p, 80, 24, "", "");
+	shows(p, "AC10001312");
+	say_line(p, "{\"millrace\":1,\"type\":\"state\",\"full\":true,\"more\":false,\"now_us\":1,\"header\":{\"run\":{\"state\":\"idle\"},"
+		    "\"simulated\":null,\"health\":{},\"jobs\":[{\"job\":1,\"path\":\"/etc/a.yaml\",\"lot\":\"A-1\",\"state\":\"failed\","
+		    "\"status\":2,\"text\":\"the keys are missing\"},{\"job\":2,\"path\":\"/etc/b.yaml\",\"lot\":\"B-2\",\"state\":\"queued\"}]}}");
+	shows(p, "IDLE");
+	shows(p, "B-2");
+	shows(p, "the keys are missing");
+	assert_null(strstr(p->screen, "AC10001312"));
+}
+
 static void a_banner_stands_until_it_is_acknowledged(void **state)
 {
 	struct place_of_test *p = *state;
@@ -498,6 +514,11 @@ static void the_terminal_is_given_back(void **state)
 	open_station(p);
 	open_terminal(p, 80, 24, "", "");
 	shows(p, "AC10001312");
+	run(p, "send-keys -t t C-z 'C-\\' C-s");	/* no keys of a line */
+	run(p, "send-keys -t t r");
+	shows(p, "NACK");
+	run(p, "send-keys -t t z");
+	shows(p, "FROZEN");
 	run(p, "send-keys -t t C-c");
 	shows(p, "EXIT 0");
 	assert_null(strstr(p->screen, "AC10001312"));	/* the screen before is back */
@@ -519,6 +540,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_terminal_that_shrinks_waits_and_comes_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_become_requests, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lost_station_is_said_and_found_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(between_jobs_the_queue_is_shown, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_banner_stands_until_it_is_acknowledged, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_hostile_station_does_no_harm, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_terminal_that_does_not_do_is_refused_with_words, setup, teardown),

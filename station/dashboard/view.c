@@ -245,7 +245,7 @@ static void run_text(const struct mirror *m, char *out, size_t cap)
 			 *h->sentence ? "; " : "", h->sentence);
 	else if (*h->sentence)
 		snprintf(out, cap, "%s", h->sentence);
-	if (*out && *since && strlen(out) + strlen(since) + 4 < cap) {
+	if (h->run != RUN_IDLE && *out && *since && strlen(out) + strlen(since) + 4 < cap) {
 		strcat(out, ", ");
 		strcat(out, since);
 	}

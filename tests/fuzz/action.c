@@ -30,7 +30,7 @@ static void check(const struct script *s, int event)
 	assert((l->state != ACTION_ASKING && l->state != ACTION_WAITING) || (l->out && l->seq > 0));
 	assert(l->state >= ACTION_ANSWERING || !l->out);
 	assert(!l->have || l->in);
-	assert(l->silent_us < l->patience_us || event < 0);
+	assert(l->silent_us < l->base.patience_us || event < 0);
 	if (event == ACTION_RESPONSE) {
 		assert(l->state == ACTION_IDLE && b->message_len == s->answer_len);
 		assert(memcmp(b->message, s->fill, b->message_len) == 0);

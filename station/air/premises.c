@@ -54,7 +54,7 @@ static enum ieee80211_security security_of(enum mr_security security)
 static bool make_psk(const struct job *job, uint8_t psk[static 32], char *error, size_t error_len)
 {
 	char passphrase[65];
-	size_t len;
+	size_t len = 0;
 	bool ok;
 
 	if (job->security != MR_SECURITY_WPA2)

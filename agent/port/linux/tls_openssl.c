@@ -4,7 +4,6 @@
  */
 #include "agent/port/tls.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,7 +116,7 @@ static X509 *self_signed(EVP_PKEY *key, const struct mr_tls_identity *identity)
 static X509 *parse(struct mr_rd der)
 {
 	const unsigned char *at = der.at;
-	X509 *x = der.left > 0 && der.left <= LONG_MAX ? d2i_X509(NULL, &at, (long)der.left) : NULL;
+	X509 *x = der.left > 0 && der.left <= INT32_MAX ? d2i_X509(NULL, &at, (long)der.left) : NULL;
 
 	if (x && at == der.at + der.left)
 		return x;
@@ -144,11 +143,13 @@ static bool show(SSL_CTX *ctx, const struct mr_tls_identity *identity)
 
 static bool set_up(struct mr_tls *tls, const struct mr_tls_identity *identity)
 {
+	int groups[] = { NID_X9_62_prime256v1, NID_X25519 };
 	BIO *in, *out;
 
 	tls->ctx = SSL_CTX_new(TLS_server_method());
 	if (!tls->ctx || SSL_CTX_set_min_proto_version(tls->ctx, TLS1_2_VERSION) != 1 ||
-	    SSL_CTX_set_cipher_list(tls->ctx, CIPHERS_1_2) != 1 || SSL_CTX_set1_groups_list(tls->ctx, "P-256:X25519") != 1 ||
+	    SSL_CTX_set_cipher_list(tls->ctx, CIPHERS_1_2) != 1 ||
+	    SSL_CTX_set1_groups(tls->ctx, groups, sizeof(groups) / sizeof(groups[0])) != 1 ||
 	    SSL_CTX_set_num_tickets(tls->ctx, 0) != 1 || !show(tls->ctx, identity))
 		return false;
 	SSL_CTX_set_options(tls->ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
@@ -204,7 +205,7 @@ bool mr_tls_feed(struct mr_tls *tls, const uint8_t *octets, size_t len)
 {
 	uint8_t next;
 
-	if (tls->failed || len > INT_MAX)
+	if (tls->failed || len > INT32_MAX)
 		return false;
 	ERR_set_mark();
 	if (len > 0 && BIO_write(SSL_get_rbio(tls->ssl), octets, (int)len) != (int)len)
@@ -220,7 +221,7 @@ bool mr_tls_feed(struct mr_tls *tls, const uint8_t *octets, size_t len)
 
 size_t mr_tls_take(struct mr_tls *tls, uint8_t *out, size_t cap)
 {
-	int got = cap > 0 ? BIO_read(SSL_get_wbio(tls->ssl), out, cap < INT_MAX ? (int)cap : INT_MAX) : 0;
+	int got = cap > 0 ? BIO_read(SSL_get_wbio(tls->ssl), out, cap < INT32_MAX ? (int)cap : INT32_MAX) : 0;
 
 	return got > 0 ? (size_t)got : 0;
 }

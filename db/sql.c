@@ -19,7 +19,7 @@
 #define QUERIES(X) \
 	X(batch) X(batches) X(cadence) X(certs) X(cycle) X(device) X(evidence) X(failed) X(failures) X(guards) X(label_coverage) \
 	X(label_find) X(label_scans) X(label_units) X(life) X(orphans) X(overrides) X(pareto) X(passes) X(pauses) X(pin) \
-	X(pin_openings) X(radios) X(reprints) X(sessions) X(verify) X(yield)
+	X(pin_openings) X(radios) X(reprints) X(sessions) X(sightings) X(verify) X(yield)
 
 EMBED(sql_text_statements, "db/statements.sql")
 EMBED(sql_text_views, "db/views.sql")

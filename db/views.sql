@@ -299,6 +299,14 @@ SELECT b.lot, g.session, strftime('%Y-%m-%dT%H:%M:%fZ', g.at_us / 1e6, 'unixepoc
 	g.at_us - b.opened_us AS after_us
 FROM guard AS g JOIN session AS s ON s.session = g.session JOIN batch AS b ON b.batch = s.batch;
 
+-- Heard, and no unit: strangers, refused devices, access points without a secret. `verdict`: a cause, or why it was left alone.
+CREATE VIEW v_sighting AS
+SELECT b.lot, g.session, lower(printf('%s:%s:%s:%s:%s:%s', substr(hex(g.mac), 1, 2), substr(hex(g.mac), 3, 2), substr(hex(g.mac), 5, 2),
+		substr(hex(g.mac), 7, 2), substr(hex(g.mac), 9, 2), substr(hex(g.mac), 11, 2))) AS mac, g.verdict, g.freq_mhz, g.rssi_dbm,
+	g.count, strftime('%Y-%m-%dT%H:%M:%fZ', g.first_us / 1e6, 'unixepoch') AS first,
+	strftime('%Y-%m-%dT%H:%M:%fZ', g.last_us / 1e6, 'unixepoch') AS last
+FROM sighting AS g JOIN session AS s ON s.session = g.session JOIN batch AS b ON b.batch = s.batch;
+
 -- Who opened whose PIN, and why. (Plain text functions: the shell does not trust JSON's in views. The reason comes last.)
 CREATE VIEW v_pin_openings AS
 SELECT u.lot, u.serial, u.unit, strftime('%Y-%m-%dT%H:%M:%fZ', c.at_us / 1e6, 'unixepoch') AS at, c.actor,

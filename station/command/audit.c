@@ -306,8 +306,10 @@ static int run_failures(struct audit *audit)
 	if (lot && !lot_exists(audit, lot) && !audit->broken)
 		return missing("lot", lot, "millrace audit batch lists those that are");
 	show_lot(audit, "failed", lot, "units that did not pass", AS_TABLE, "every unit passed");
-	if (!audit->csv)
+	if (!audit->csv) {
 		show_lot(audit, "failures", lot, "attempts that did not pass", AS_TABLE, "every attempt passed");
+		show_lot(audit, "sightings", lot, "heard, and no unit", AS_TABLE, "nothing else was heard");
+	}
 	return finish(audit);
 }
 

@@ -262,6 +262,7 @@ static void what_is_heard_again_adds_up(void **state)
 	r.sighting.last_us = T0 + 9;
 	put_durable(journal, r);
 	assert_row(place->path, "SELECT count(*), count, rssi_dbm, last_us - first_us FROM sighting", "1|6|-60|9");
+	assert_row(place->path, "SELECT lot, mac, verdict, freq_mhz, count FROM v_sighting", "A|ff:ff:ff:ff:ff:ff|stranger|2412|6");
 	journal_close(journal);
 }
 
@@ -349,7 +350,7 @@ static void the_plain_shell_answers_from_every_view(void **state)
 					     "v_radio_health", "v_unit_life", "v_cert_register", "v_pin_coverage", "v_orphan",
 					     "v_session", "v_pass", "v_guard", "v_pin_openings", "v_labels", "v_reprints", "v_links",
 					     "v_networks", "v_label_scans", "v_label_coverage", "v_cadence",
-					     "v_order", "v_override", "v_pause" };
+					     "v_order", "v_override", "v_pause", "v_sighting" };
 	struct place *place = *state;
 	struct journal *journal = lot_of_eight(place);
 	char command[300], line[100];
@@ -369,6 +370,8 @@ static void the_plain_shell_answers_from_every_view(void **state)
 	put(journal, label_state_record(1, 20, LABEL_VOID));
 	put(journal, label_record(2, 20, 2, "torn"));
 	put(journal, scan_record(1, 1, 20, 2, "right"));
+	put(journal, (struct journal_record){ .kind = JOURNAL_SIGHTING, .sighting = { .freq_mhz = 2412, .verdict = "stranger",
+	    .count = 1, .first_us = T0, .last_us = T0 } });
 	put_durable(journal, attempt_record(21, 8, 1));
 	if (system("sqlite3 -version >/dev/null 2>&1") != 0) {
 		journal_close(journal);

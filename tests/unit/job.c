@@ -652,10 +652,11 @@ static char *slurp(const char *path, size_t *len)
 
 static void the_examples_are_good(void **state)
 {
-	static const char *const paths[] = { "config/jobs/minimal.yaml", "config/jobs/demo.yaml", "config/jobs/line.yaml" };
+	static const char *const paths[] = { "config/jobs/minimal.yaml", "config/jobs/demo.yaml", "config/jobs/line.yaml",
+					     "config/jobs/micro-ap.yaml" };
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		struct job_errors errors;
 		struct job *job = job_load(paths[i], &errors);
 

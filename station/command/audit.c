@@ -53,7 +53,9 @@ static sqlite3_stmt *prepare(struct audit *audit, const char *sql)
 
 	if (sqlite3_prepare_v2(audit->db, sql, -1, &statement, NULL) == SQLITE_OK)
 		return statement;
-	fprintf(stderr, "millrace audit: %s\n", sqlite3_errmsg(audit->db));
+	fprintf(stderr, "millrace audit: %s%s\n", sqlite3_errmsg(audit->db),
+		strstr(sqlite3_errmsg(audit->db), ": v_")
+			? ": its views are of another version; run a job on it once, which brings them up to date" : "");
 	audit->broken = true;
 	return NULL;
 }

@@ -111,3 +111,11 @@ job() {
 		guards: {disk_free: 1MiB}
 	JOB
 }
+
+# drained PID LOG: tcpdump has written all that the kernel had for it. Asks for its counts, and looks at the last ones.
+drained() {
+	local counts
+	counts=$(grep 'captured,' "$2" | tail -1 | grep -o '[0-9]* packets* \(captured\|received\)' | cut -d' ' -f1)
+	kill -USR1 "$1"
+	[ "$(echo "$counts" | sed -n 1p)" = "$(echo "$counts" | sed -n 2p)" ] && [ -n "$counts" ]
+}

@@ -112,10 +112,10 @@ job() {
 	JOB
 }
 
-# drained PID LOG: tcpdump has written all that the kernel had for it. Asks for its counts, and looks at the last ones.
+# drained PID LOG: tcpdump has written all that the kernel kept for it. Asks for its counts, and looks at the last ones.
 drained() {
-	local counts
-	counts=$(grep 'captured,' "$2" | tail -1 | grep -o '[0-9]* packets* \(captured\|received\)' | cut -d' ' -f1)
+	local captured received dropped
+	read -r captured received dropped < <(grep 'captured,' "$2" | tail -1 | grep -oE '[0-9]+ packets? ' | cut -d' ' -f1 | xargs)
 	kill -USR1 "$1"
-	[ "$(echo "$counts" | sed -n 1p)" = "$(echo "$counts" | sed -n 2p)" ] && [ -n "$counts" ]
+	[ -n "${dropped:-}" ] && [ $((captured + dropped)) -ge "$received" ]
 }

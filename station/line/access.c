@@ -14,7 +14,12 @@
 #define SCAN_AGAIN_US 1000000u
 #define JOIN_SEEN_US 8000000u		/* after so long nobody waits on the network's channel any more */
 #define JOIN_MAX_US 60000000u		/* from JOIN until the device stands as an access point again */
+#define JOIN_US 1000000u		/* from JOIN to being joined; learned from what is seen and reported */
+#define MOVING_US 50000u		/* of a radio, beside its switch time */
+#define AWAY_US 4000000u		/* from JOIN to being an access point again: a little sooner is learned */
 #define JOINED_AGAIN_US 500000u
+#define BEACON_WAIT_US 250000u		/* an access point that stands is heard in that time, if one of two beacons is lost */
+#define LOOK_AGAIN_US 1000000u		/* it was not back when it was looked for */
 
 static uint64_t now(const struct session *s) { return loop_now_us(s->line->loop); }
 
@@ -33,6 +38,8 @@ int access_prepare(struct line *line, char *error, size_t error_len)
 	size_t issuer_len;
 	const uint8_t *issuer = identity_issuer_der(line->o.identity, &issuer_len);
 
+	line->join_us = JOIN_US;
+	line->away_us = AWAY_US;
 	line->bss = (struct bss_station){ .loop = line->loop, .entropy = line->o.entropy, .ip = line->o.ip,
 					  .psk = psk_create(line->loop), .sequence = &line->station.sequence,
 					  .trust = tls_trust_create(mr_rd_over(issuer, issuer_len)),
@@ -265,6 +272,45 @@ static void unwatch(struct session *s)
 	}
 }
 
+/* Can it be seen to join? Somebody has to be on that channel in time. */
+static bool in_time(const struct line *line, const struct channel *there)
+{
+	bool yes = there->lane != NULL;
+
+	for (size_t i = 0; !yes && i < line->lane_count; i++)
+		yes = line->lanes[i].state != LANE_LOST && line->lanes[i].channels & 1ull << there->index &&
+		      line->lanes[i].radio->caps.switch_us + MOVING_US < line->join_us;
+	return yes;
+}
+
+static void move_to(struct session *s, struct channel *channel)
+{
+	if (session_move(s, channel))
+		for (size_t i = 0; i < s->line->lane_count; i++)
+			lane_kick(&s->line->lanes[i]);
+	session_touch(s);
+}
+
+/* Nothing more is to be seen where it joins: it is awaited where its access point was, about when others came back. */
+static void await_return(struct session *s)
+{
+	uint64_t due_us = s->joining.asked_us + s->line->away_us;
+
+	if (due_us < now(s))
+		due_us = now(s);
+	s->joining.returning = true;
+	bss_suspend(s->link, due_us, due_us + BEACON_WAIT_US, false);
+	move_to(s, lane_channel(s->line, s->unit->access->network.freq_mhz));
+}
+
+/* Its radio stays where it joins, about as long as others took. */
+static void await_sight(struct session *s)
+{
+	uint64_t most_us = 2 * s->line->join_us + BEACON_WAIT_US;
+
+	bss_suspend(s->link, s->joining.asked_us, s->joining.asked_us + (most_us < JOIN_SEEN_US ? most_us : JOIN_SEEN_US), true);
+}
+
 void access_join(struct session *s, const struct mr_message *m)
 {
 	uint64_t now_us = now(s);
@@ -275,39 +321,44 @@ void access_join(struct session *s, const struct mr_message *m)
 	s->phase = PHASE_JOINING;
 	s->joining.asked_us = now_us;
 	watch(s, m);
-	bss_suspend(s->link, there ? now_us + JOIN_SEEN_US : now_us, now_us + (there ? JOIN_SEEN_US : JOIN_MAX_US), there != NULL);
-	if (session_move(s, there))
-		for (size_t i = 0; i < s->line->lane_count; i++)
-			lane_kick(&s->line->lanes[i]);
-	session_touch(s);
-}
-
-/* Nothing more is to be seen where it joined: it is awaited where its access point was. */
-static void await_return(struct session *s)
-{
-	uint64_t now_us = now(s);
-
-	unwatch(s);
-	s->joining.returning = true;
-	bss_suspend(s->link, now_us, s->joining.asked_us + JOIN_MAX_US, false);
-	if (session_move(s, lane_channel(s->line, s->unit->access->network.freq_mhz)))
-		for (size_t i = 0; i < s->line->lane_count; i++)
-			lane_kick(&s->line->lanes[i]);
-	session_touch(s);
+	if (!there || !in_time(s->line, there)) {
+		await_return(s);
+		return;
+	}
+	await_sight(s);
+	move_to(s, there);
 }
 
 int access_expired(struct session *s, int cause)
 {
-	if (s->phase != PHASE_JOINING || s->joining.returning || now(s) >= s->joining.asked_us + JOIN_MAX_US)
+	if (s->phase != PHASE_JOINING || now(s) >= s->joining.asked_us + JOIN_MAX_US)
 		return cause;
-	await_return(s);
+	if (s->joining.returning)	/* not yet: others are served, and it is looked for again */
+		bss_suspend(s->link, now(s) + LOOK_AGAIN_US, now(s) + LOOK_AGAIN_US + BEACON_WAIT_US, false);
+	else
+		await_return(s);
 	return 0;
+}
+
+/* Devices of a lot are alike: who is awaited now is awaited as long as the last ones took. */
+static void learn_join(struct line *line, uint64_t took_us)
+{
+	line->join_us = line->joins++ > 0 ? (3 * line->join_us + took_us) / 4 : took_us;
+	for (size_t i = 0; i < line->channel_count; i++)
+		for (struct session *s = line->channels[i].sessions; s; s = s->next)
+			if (s->phase == PHASE_JOINING && !s->joining.returning) {
+				await_sight(s);
+				session_touch(s);
+			}
 }
 
 static void seen(struct session *s, enum journal_observed how)
 {
-	if (how > s->joining.observed)
-		s->joining.observed = how;
+	if (how <= s->joining.observed)
+		return;
+	if (s->joining.observed == OBSERVED_NO)
+		learn_join(s->line, now(s) - s->joining.asked_us);
+	s->joining.observed = how;
 }
 
 /* Message 2 of the 4-way handshake is signed with a key that only who knows the passphrase has. */
@@ -367,8 +418,11 @@ void access_witness(struct line *line, struct mr_rd mpdu, const struct radio_rx 
 	if (header.kind == IEEE80211_DATA && !(header.flags & IEEE80211_PROTECTED) &&
 	    ieee80211_snap_parse(&mpdu, &ethertype) && ethertype == 0x888e)
 		hear_key(s, from_ap ? header.address2 : header.address1, from_ap ? header.address1 : header.address2, from_ap, mpdu);
-	if (s->joining.observed == OBSERVED_KEY_VERIFIED || (s->joining.observed == OBSERVED_SEEN && !line->has_target_psk))
-		await_return(s);
+	if (s->joining.observed == OBSERVED_KEY_VERIFIED || (s->joining.observed == OBSERVED_SEEN && !line->has_target_psk)) {
+		unwatch(s);
+		if (!s->joining.returning)
+			await_return(s);
+	}
 }
 
 void access_network(struct session *s, const struct ieee80211_network *network, const struct radio_rx *rx)
@@ -380,6 +434,7 @@ void access_network(struct session *s, const struct ieee80211_network *network, 
 	/* It has not left yet when its beacons go on after JOIN: only an access point that came up anew is a return. */
 	if (now(s) < s->joining.asked_us + JOINED_AGAIN_US)
 		return;
+	s->joining.away_us = now(s) - s->joining.asked_us;
 	unwatch(s);
 	session_move(s, lane_channel(s->line, rx->freq_mhz));
 	if (!network->hidden)
@@ -403,6 +458,10 @@ int access_joined(struct session *s, const struct mr_message *m)
 	switch (j->report.state) {
 	case MR_JOIN_JOINED:
 		j->reported = true;
+		if (j->observed == OBSERVED_NO)
+			learn_join(s->line, j->report.took_ms * 1000ull);
+		if (j->away_us < s->line->away_us)	/* heard again at the latest then: the soonest of all counts */
+			s->line->away_us = j->away_us;
 		s->device_us += j->report.took_ms * 1000u;
 		return 0;
 	case MR_JOIN_FAILED:

@@ -40,7 +40,7 @@ struct joining {
 	bool returning;			/* nothing more is to be seen: it is awaited where it was */
 	bool reported, recorded;
 	struct mr_join report;
-	uint64_t asked_us;
+	uint64_t asked_us, away_us;
 };
 
 /* A device that is known to this batch. Lives as long as the line. */
@@ -233,6 +233,8 @@ struct line {
 	char passphrase[65];
 	struct identity_profile profile;
 	uint64_t think_us[PHASE_COUNT];	/* learned 80 % quantile of the device's work per request */
+	uint64_t join_us, away_us;	/* how long devices take to join their network, and are away for it: learned */
+	unsigned joins;
 	uint64_t *chains;		/* session times of passed units, for the percentiles */
 	size_t chain_count;
 	uint8_t scratch[MR_MESSAGE_MAX], answer[MR_MESSAGE_MAX];

@@ -21,6 +21,7 @@
 #define HEAD_MAX 256u			/* of our requests */
 #define RECONNECTS_MAX 4u		/* of one request: the device may close an idle connection, or restart its server */
 #define TLS_FRAGMENT 1024u		/* octets of a record that a small device has room for */
+#define LISTEN_US 250000u		/* for the access point of a device that may be back: beacons come every tenth of a second */
 #define HTTP_PORT 80u
 #define HTTPS_PORT 443u
 
@@ -827,6 +828,8 @@ static void resume(struct link *base, uint64_t now_us)
 
 	if (b->sta)
 		sta_resume(b->sta, now_us);
+	if (b->stage == STAGE_SUSPENDED && b->until_us < now_us + LISTEN_US)
+		b->deadline_us = b->until_us = now_us + LISTEN_US;
 	/* Silence while nobody listened is not the device's. */
 	if (b->stage > STAGE_KEYING && b->deadline_us != UINT64_MAX && b->deadline_us < now_us + base->patience_us)
 		b->deadline_us = now_us + base->patience_us;

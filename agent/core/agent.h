@@ -43,7 +43,7 @@ struct mr_ap_config {
 	const struct mr_pin_verifier *pin;	/* until IDENTITY brings another; NULL: none from the factory */
 	uint16_t freq_mhz;
 	uint64_t join_us;		/* joining takes at most this long; 0: 30 s */
-	uint64_t grace_us;		/* stays joined for others to see it; 0: 3 s */
+	uint64_t grace_us;		/* stays joined for others to see it; 0: 1 s */
 };
 
 /* What the firmware image is built with; the pointers must outlive the agent. */

@@ -3,7 +3,7 @@
 #include "agent/wire/cause.h"
 
 #define JOIN_US 30000000		/* unless the config says otherwise */
-#define GRACE_US 3000000
+#define GRACE_US 1000000
 #define JOIN_POLL_US 50000		/* how often the port is asked how far it is */
 #define STAND_RETRY_US 1000000
 #define LEAVE_US 2000000		/* a response that nobody acknowledges has left by then */

@@ -16,7 +16,7 @@
 #define JOIN_MAX_US 60000000u		/* from JOIN until the device stands as an access point again */
 #define JOIN_US 1000000u		/* from JOIN to being joined; learned from what is seen and reported */
 #define MOVING_US 50000u		/* of a radio, beside its switch time */
-#define AWAY_US 4000000u		/* from JOIN to being an access point again: a little sooner is learned */
+#define AWAY_US 2000000u		/* from JOIN to being an access point again: a little sooner is learned */
 #define JOINED_AGAIN_US 500000u
 #define BEACON_WAIT_US 250000u		/* an access point that stands is heard in that time, if one of two beacons is lost */
 #define LOOK_AGAIN_US 1000000u		/* it was not back when it was looked for */

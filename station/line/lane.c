@@ -67,7 +67,7 @@ static void look(struct line *line, struct view *out, bool sessions)
 {
 	out->v = (struct schedule_view){ .now_us = loop_now_us(line->loop), .channels = out->channels,
 					 .channel_count = line->channel_count, .radios = out->radios,
-					 .radio_count = line->lane_count, .steer = line->job->steer };
+					 .radio_count = line->lane_count, .steer = line->job->steer && line->job->method == ACCESS_DIRECT };
 	for (size_t i = 0; i < line->channel_count; i++) {
 		const struct channel *c = &line->channels[i];
 

@@ -265,7 +265,7 @@ static void a_device_joins_stays_to_be_seen_and_comes_back_into_its_session(void
 	from_us = b->now_us;
 	(void)board_wait(b, 1000000);
 	b->join = (struct mr_join){ MR_JOIN_JOINED, 0, { 2, 4, 6, 8, 10, 12 }, 5180, 0 };
-	(void)board_wait(b, 3000000);
+	(void)board_wait(b, 1000000);
 	assert_true(b->joins);
 	(void)board_wait(b, 200000);
 	assert_false(b->joins);

@@ -173,12 +173,12 @@ static void hostapd_stands_as_the_access_point(void **state)
 
 	open_wifi(h, true);
 	assert_true(linux_wifi_up(&h->wifi, &wpa2_ap, 0));
-	assert_heard(&h->hostapd, "DISABLE\nSET ssid2 41432dff2031\nSET hw_mode g\nSET channel 6\nSET wpa 2\n"
+	assert_heard(&h->hostapd, "DISABLE\nSET start_disabled 0\nSET ssid2 41432dff2031\nSET hw_mode g\nSET channel 6\nSET wpa 2\n"
 				  "SET wpa_key_mgmt WPA-PSK\nSET rsn_pairwise CCMP\nSET wpa_passphrase say \"when\"\nENABLE\n");
 	linux_wifi_down(&h->wifi);
 	assert_heard(&h->hostapd, "DISABLE\n");
 	assert_true(linux_wifi_up(&h->wifi, &open_ap, 0));
-	assert_heard(&h->hostapd, "DISABLE\nSET ssid2 41432d32\nSET hw_mode a\nSET channel 36\nSET wpa 0\nENABLE\n");
+	assert_heard(&h->hostapd, "DISABLE\nSET start_disabled 0\nSET ssid2 41432d32\nSET hw_mode a\nSET channel 36\nSET wpa 0\nENABLE\n");
 	assert_heard(&h->supplicant, "");
 	h->hostapd.refuses = "ENABLE";
 	assert_false(linux_wifi_up(&h->wifi, &open_ap, 0));

@@ -94,8 +94,9 @@ static bool up_by_hostapd(struct linux_wifi *w, const struct mr_access_point *ap
 
 	to_hex(ap->ssid, ap->ssid_len, hex);
 	(void)control_do(c, "DISABLE");		/* it may be down already */
-	return control_do(c, "SET ssid2 %s", hex) && control_do(c, "SET hw_mode %s", ap->freq_mhz < 3000 ? "g" : "a") &&
-	       control_do(c, "SET channel %u", channel_of(ap->freq_mhz)) && control_do(c, "SET wpa %d", wpa2 ? 2 : 0) &&
+	/* A hostapd that waited for us was begun with start_disabled=1, and would stand without beacons. */
+	return control_do(c, "SET start_disabled 0") && control_do(c, "SET ssid2 %s", hex) &&
+	       control_do(c, "SET hw_mode %s", ap->freq_mhz < 3000 ? "g" : "a") && control_do(c, "SET channel %u", channel_of(ap->freq_mhz)) && control_do(c, "SET wpa %d", wpa2 ? 2 : 0) &&
 	       (!wpa2 || (control_do(c, "SET wpa_key_mgmt WPA-PSK") && control_do(c, "SET rsn_pairwise CCMP") &&
 			  control_do(c, "SET wpa_passphrase %s", ap->passphrase))) &&
 	       control_do(c, "ENABLE");

@@ -91,6 +91,8 @@ struct mr_agent {
 	char serial[33];
 	struct mr_wifi_state wifi;
 	struct mr_pin pin;
+	uint8_t tls_key[32];		/* of the TLS server while the device has no key of its own; until power-off */
+	bool has_tls_key;
 	bool borrowed;			/* `buf` is in use for a request over HTTP */
 	struct mr_store store;
 	uint8_t buf[MR_MESSAGE_MAX];	/* the request's octets, then the whole frame of the answer; or message 1 */

@@ -61,7 +61,7 @@ void mr_api_expire(struct mr_api *api);
 uint64_t mr_api_deadline_us(const struct mr_api *api);
 
 /* Whom the device shows itself as under TLS. Points into the agent's store: use it at once. */
-void mr_api_identity(const struct mr_agent *agent, struct mr_tls_identity *out);
+void mr_api_identity(struct mr_agent *agent, struct mr_tls_identity *out);
 
 /* The whole response for a connection that is one too many: send it and close. Returns its length, 0 when `cap` is too small. */
 size_t mr_api_busy(uint8_t *out, size_t cap);

@@ -4,6 +4,7 @@
 #include "agent/core/operation.h"
 #include "agent/core/pin.h"
 #include "agent/core/wifi.h"
+#include "agent/port/crypto.h"
 #include "agent/wire/cause.h"
 
 #define RESPONSE_HEAD_LEN 7	/* of a response: operation, cause, busy */
@@ -600,12 +601,26 @@ void mr_endpoint_run(struct mr_api *api)
 	refuse_path(api, has_get, has_post);
 }
 
-void mr_api_identity(const struct mr_agent *agent, struct mr_tls_identity *out)
+/* One key for as long as the device is on, so that who has looked at it once knows it again. */
+static const uint8_t *passing_key(struct mr_agent *agent)
+{
+	uint8_t pub[65];
+
+	for (unsigned draw = 0; !agent->has_tls_key && draw < KEY_DRAWS_MAX; draw++) {
+		agent->port.work(agent->port.ctx, MR_WORK_P256_KEYGEN, 0);
+		agent->has_tls_key = agent->port.random(agent->port.ctx, agent->tls_key, sizeof(agent->tls_key)) &&
+				     mr_p256_public(agent->tls_key, pub);
+	}
+	return agent->has_tls_key ? agent->tls_key : NULL;
+}
+
+void mr_api_identity(struct mr_agent *agent, struct mr_tls_identity *out)
 {
 	struct mr_rd key = mr_store_find(&agent->store, MR_SECTION_KEY);
 	struct mr_rd identity = mr_store_find(&agent->store, MR_SECTION_IDENTITY);
+	const uint8_t *priv = mr_rd_take(&key, 32);
 
-	*out = (struct mr_tls_identity){ .priv = mr_rd_take(&key, 32),
+	*out = (struct mr_tls_identity){ .priv = priv ? priv : passing_key(agent),
 					 .certificate = mr_store_value(identity, MR_AT_CERTIFICATE),
 					 .issuer = mr_store_value(identity, MR_AT_ISSUER),
 					 .product = agent->config.product };

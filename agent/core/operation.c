@@ -6,7 +6,6 @@
 #include "agent/wire/cause.h"
 #include "agent/wire/hkdf.h"
 
-#define KEY_DRAWS_MAX 8		/* one draw in 2^32 falls outside of the curve's order */
 
 static bool value_is(const struct mr_message *m, enum mr_attribute id, const uint8_t *want, size_t len)
 {
@@ -239,6 +238,8 @@ static enum mr_cause make_key(struct mr_agent *agent, struct mr_rd entropy)
 		mr_wipe(priv, 32);
 		return MR_CAUSE_CRYPTO_FAILED;
 	}
+	mr_wipe(agent->tls_key, sizeof(agent->tls_key));
+	agent->has_tls_key = false;
 	return mr_store_close(&agent->store, &w) ? mr_operation_save(agent) : MR_CAUSE_TOO_LONG;
 }
 

@@ -14,7 +14,7 @@
 
 /* Whom the device shows itself as. Everything is read during mr_tls_create and not kept by reference. */
 struct mr_tls_identity {
-	const uint8_t *priv;		/* 32 octets, P-256; NULL: it has no key yet, and a fresh one is made */
+	const uint8_t *priv;		/* 32 octets, P-256 */
 	struct mr_rd certificate;	/* DER; empty: a self-signed one is made, valid for ever (the device has no clock) */
 	struct mr_rd issuer;		/* DER; sent with it */
 	const char *product;		/* subject of the self-signed one: CN = product, */

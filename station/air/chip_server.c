@@ -259,8 +259,6 @@ static void open_tls(struct chip_server *s)
 	struct mr_tls_identity identity;
 
 	mr_api_identity(s->config.agent, &identity);
-	if (!identity.priv)
-		charge(s, MR_WORK_P256_KEYGEN, 0);
 	if (identity.certificate.left == 0)
 		charge(s, MR_WORK_P256_SIGN, 0);
 	charge(s, MR_WORK_TLS, 0);

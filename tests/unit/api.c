@@ -463,6 +463,25 @@ static void over_tls_signatures_are_bound_to_the_connection(void **state)
 	go_whole_way(d, exporter);
 }
 
+static void until_it_has_a_key_of_its_own_a_tls_server_shows_one_and_the_same(void **state)
+{
+	struct desk *d = *state;
+	struct mr_tls_identity identity;
+	uint8_t first[32], pub[65];
+
+	mr_api_identity(&d->board.agent, &identity);
+	assert_non_null(identity.priv);
+	assert_int_equal(identity.certificate.left, 0);
+	memcpy(first, identity.priv, 32);
+	assert_true(mr_p256_public(first, pub));
+	mr_api_identity(&d->board.agent, &identity);
+	assert_memory_equal(identity.priv, first, 32);
+	go_whole_way(d, zeros);
+	mr_api_identity(&d->board.agent, &identity);
+	assert_memory_not_equal(identity.priv, first, 32);
+	assert_true(identity.certificate.left > 0);
+}
+
 static void a_finished_device_closes_its_access_point_and_repeats_only_its_farewell(void **state)
 {
 	struct desk *d = *state;
@@ -600,6 +619,7 @@ int main(void)
 		ON_A_DESK(nothing_is_changed_over_an_open_network),
 		ON_A_DESK(the_same_operations_go_over_http_and_wpa2_binds_to_nothing),
 		ON_A_DESK(over_tls_signatures_are_bound_to_the_connection),
+		ON_A_DESK(until_it_has_a_key_of_its_own_a_tls_server_shows_one_and_the_same),
 		ON_A_DESK(a_finished_device_closes_its_access_point_and_repeats_only_its_farewell),
 		ON_A_DESK(a_device_told_to_retry_stays),
 		ON_A_DESK(a_request_that_is_none_is_answered_as_in_a_session),

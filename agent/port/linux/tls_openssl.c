@@ -38,9 +38,7 @@ static EVP_PKEY *key_of(const uint8_t *priv)
 	BIGNUM *d;
 	uint8_t pub[65];
 
-	if (!priv)
-		return EVP_EC_gen("P-256");
-	if (!mr_p256_public(priv, pub))
+	if (!priv || !mr_p256_public(priv, pub))
 		return NULL;
 	d = BN_secure_new();
 	ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);

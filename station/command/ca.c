@@ -19,6 +19,7 @@
 #include "agent/wire/cause.h"
 #include "station/base/entropy.h"
 #include "station/command/command.h"
+#include "station/command/verifier.h"
 #include "station/identity/ceremony.h"
 #include "station/identity/identity.h"
 #include "station/identity/keyfile.h"
@@ -806,6 +807,7 @@ static const struct command subcommands[] = {
 	{ "new-batch-key", "NAME", "another batch key", run_new_batch_key },
 	{ "new-issuing-ca", "", "the next issuing CA, with the root's key", run_new_issuing },
 	{ "verify", "", "try every key", run_verify },
+	{ "pin-verifier", "", "what firmware keeps of a PIN", ca_pin_verifier },
 };
 
 #define SUBCOMMAND_COUNT (sizeof(subcommands) / sizeof(subcommands[0]))

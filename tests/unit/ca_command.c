@@ -2,7 +2,7 @@
  * millrace ca as the two persons of a ceremony meet it: words typed, what is printed, what then lies in the folder, the
  * exit status. What the keys are good for is tests/unit/identity.c's matter.
  *
- * links: station/command/ca.c station/command/command.c station/job/words.c station/identity/certificate.c
+ * links: station/command/verifier.c station/command/ca.c station/command/command.c station/job/words.c station/identity/certificate.c
  * links: station/identity/identity.c station/identity/keyfile.c station/identity/ceremony.c station/identity/pin.c
  * links: station/identity/serial.c station/identity/signer_file.c station/identity/subject_key.c station/base/entropy.c
  * links: station/base/log.c agent/wire/hkdf.c agent/wire/cause.c agent/wire/message.c agent/port/linux/crypto_openssl.c
@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "station/command/command.h"
+#include "station/identity/identity.h"
 #include "tests/unit/command_doubles.h"
 
 /* The other commands are not here. */
@@ -132,7 +133,8 @@ static void make_factory(struct desk *d)
 
 static void words_that_are_no_command_are_told_the_nearest_one(void **state)
 {
-	static const char *const names[] = { "init", "show", "issue-station", "new-batch-key", "new-issuing-ca", "verify" };
+	static const char *const names[] = { "init", "show", "issue-station", "new-batch-key", "new-issuing-ca", "verify",
+					     "pin-verifier" };
 	struct desk *d = *state;
 
 	assert_int_equal(ca(d, NULL), EXIT_UNUSABLE);
@@ -190,6 +192,65 @@ static void init_refuses_what_it_cannot_make_and_leaves_nothing(void **state)
 	assert_says(d->err, d->keys);
 	assert_int_equal(stat(in_keys(d, "issuing.key"), &after), 0);
 	assert_int_equal(before.st_ino, after.st_ino);
+}
+
+/* The line of a configuration, from hexadecimal. */
+static void field_of(const char *text, const char *name, uint8_t *out, size_t len)
+{
+	const char *at = strstr(text, name);
+
+	assert_non_null(at);
+	at += strlen(name);
+	for (size_t i = 0; i < len; i++) {
+		unsigned octet;
+
+		assert_int_equal(sscanf(at + 2 * i, "%2x", &octet), 1);
+		out[i] = (uint8_t)octet;
+	}
+	assert_int_equal(at[2 * len], '\n');
+}
+
+static int typed_pin(struct desk *d, const char *pin, const char *iterations)
+{
+	char path[80];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/pin", d->dir);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(pin, file);
+	fclose(file);
+	assert_non_null(freopen(path, "r", stdin));
+	return ca(d, "pin-verifier", "--iterations", iterations, NULL);
+}
+
+static void what_firmware_keeps_of_a_pin_is_its_verifier_with_a_fresh_salt(void **state)
+{
+	static const char *const none[] = { "", "\n", "123\n", "12345a78\n", "12345678901234567\n", "-1234567\n" };
+	struct desk *d = *state;
+	uint8_t salt[16], w0[32], l[65], own_w0[32], own_l[65], first[16];
+
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		assert_int_equal(typed_pin(d, none[i], "1000"), EXIT_UNUSABLE);
+		assert_says(d->err, "standard input has no PIN");
+		assert_string_equal(d->out, "");
+	}
+	assert_int_equal(typed_pin(d, "31946278\n", "999"), EXIT_UNUSABLE);
+	assert_int_equal(typed_pin(d, "31946278\n", "many"), EXIT_UNUSABLE);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(typed_pin(d, i ? "31946278" : "31946278\r\n", "1500"), EXIT_ALL_WELL);
+		assert_says(d->out, "pin_iterations = 1500\n");
+		assert_null(strstr(d->out, "31946278"));
+		field_of(d->out, "pin_salt = ", salt, sizeof(salt));
+		field_of(d->out, "pin_w0 = ", w0, sizeof(w0));
+		field_of(d->out, "pin_l = ", l, sizeof(l));
+		assert_int_equal(pin_verifier("31946278", "", salt, 1500, own_w0, own_l), 0);
+		assert_memory_equal(w0, own_w0, sizeof(w0));
+		assert_memory_equal(l, own_l, sizeof(l));
+		if (i)
+			assert_memory_not_equal(salt, first, sizeof(salt));
+		memcpy(first, salt, sizeof(first));
+	}
 }
 
 static void show_tells_what_is_public_and_no_secret(void **state)
@@ -359,6 +420,7 @@ int main(void)
 		at_desk(words_that_are_no_command_are_told_the_nearest_one),
 		at_desk(init_makes_a_folder_that_only_its_owner_reads),
 		at_desk(init_refuses_what_it_cannot_make_and_leaves_nothing),
+		at_desk(what_firmware_keeps_of_a_pin_is_its_verifier_with_a_fresh_salt),
 		at_desk(show_tells_what_is_public_and_no_secret),
 		at_desk(show_writes_firmware_headers_with_the_batch_key_only_when_asked),
 		at_desk(what_is_missing_or_open_is_a_problem),

@@ -17,11 +17,19 @@
 #define JOIN_US 1000000u		/* from JOIN to being joined; learned from what is seen and reported */
 #define MOVING_US 50000u		/* of a radio, beside its switch time */
 #define AWAY_US 2000000u		/* from JOIN to being an access point again: a little sooner is learned */
-#define JOINED_AGAIN_US 500000u
+#define SILENT_US 350000u		/* beacons that are missing, one after the other: it is away */
 #define BEACON_WAIT_US 250000u		/* an access point that stands is heard in that time, if one of two beacons is lost */
 #define LOOK_AGAIN_US 1000000u		/* it was not back when it was looked for */
 
 static uint64_t now(const struct session *s) { return loop_now_us(s->line->loop); }
+
+/* It is not back yet: others are served, and it is looked for again. */
+static void look_again(struct session *s)
+{
+	uint64_t due_us = now(s) + LOOK_AGAIN_US;
+
+	bss_suspend(s->link, due_us, due_us + BEACON_WAIT_US, false);
+}
 
 /* --- beginning and end --- */
 
@@ -67,6 +75,17 @@ void access_end(struct line *line)
 	line->bss.trust = line->bss.any = NULL;
 }
 
+/* It did not let us in after its return: then what was heard may have been its access point before it went down. */
+static bool not_yet_back(struct session *s)
+{
+	if (s->phase != PHASE_RETURNED || now(s) >= s->joining.asked_us + JOIN_MAX_US)
+		return false;
+	s->phase = PHASE_JOINING;
+	s->joining.heard_us = now(s);
+	look_again(s);
+	return true;
+}
+
 static void on_event(void *ctx, enum bss_event event, struct mr_rd message, int cause)
 {
 	struct session *s = ctx;
@@ -82,7 +101,8 @@ static void on_event(void *ctx, enum bss_event event, struct mr_rd message, int 
 		session_touch(s);
 		return;
 	case BSS_ENDED:
-		session_end(s, cause);
+		if (!not_yet_back(s))
+			session_end(s, cause);
 		return;
 	}
 }
@@ -331,10 +351,12 @@ void access_join(struct session *s, const struct mr_message *m)
 
 int access_expired(struct session *s, int cause)
 {
+	if (not_yet_back(s))
+		return 0;
 	if (s->phase != PHASE_JOINING || now(s) >= s->joining.asked_us + JOIN_MAX_US)
 		return cause;
-	if (s->joining.returning)	/* not yet: others are served, and it is looked for again */
-		bss_suspend(s->link, now(s) + LOOK_AGAIN_US, now(s) + LOOK_AGAIN_US + BEACON_WAIT_US, false);
+	if (s->joining.returning)
+		look_again(s);
 	else
 		await_return(s);
 	return 0;
@@ -427,18 +449,23 @@ void access_witness(struct line *line, struct mr_rd mpdu, const struct radio_rx 
 
 void access_network(struct session *s, const struct ieee80211_network *network, const struct radio_rx *rx)
 {
+	uint64_t silent_us;
 	int result;
 
 	if (s->phase != PHASE_JOINING || !bss_suspended(s->link))
 		return;
-	/* It has not left yet when its beacons go on after JOIN: only an access point that came up anew is a return. */
-	if (now(s) < s->joining.asked_us + JOINED_AGAIN_US)
+	/* It has not left yet while its beacons go on after JOIN: only an access point that was silent and came up anew is a return. */
+	silent_us = now(s) - (s->joining.heard_us ? s->joining.heard_us : s->joining.asked_us);
+	s->joining.heard_us = now(s);
+	if (silent_us < SILENT_US)
 		return;
 	s->joining.away_us = now(s) - s->joining.asked_us;
 	unwatch(s);
 	session_move(s, lane_channel(s->line, rx->freq_mhz));
 	if (!network->hidden)
 		s->unit->access->network = *network;
+	else
+		networks_name(s->line, s->unit);
 	s->phase = PHASE_RETURNED;
 	give_issued_pin(s->line, s->unit, s->link);
 	result = bss_start(s->link, &s->unit->access->network, s->unit->access->peer);

@@ -23,6 +23,7 @@ struct access {
 	enum access_method method;
 	char passphrase[65], pin[17];
 	bool from_record;		/* the secret; else from the label */
+	bool named, other_name;		/* hidden: its label has the SSID; the SSID that was tried last was not it */
 	uint64_t again_us;		/* no attempt before this instant */
 };
 
@@ -40,7 +41,7 @@ struct joining {
 	bool returning;			/* nothing more is to be seen: it is awaited where it was */
 	bool reported, recorded;
 	struct mr_join report;
-	uint64_t asked_us, away_us;
+	uint64_t asked_us, away_us, heard_us;	/* JOIN answered; until it was back; its last beacon since */
 };
 
 /* A device that is known to this batch. Lives as long as the line. */
@@ -280,6 +281,8 @@ bool admission_open(const struct line *line);
 /* networks.c */
 /* A beacon or probe response: a device's network, that of the job, or somebody's. */
 void networks_heard(struct line *line, struct lane *lane, struct mr_rd mpdu, const struct radio_rx *rx);
+/* What a hidden access point is called: it says nothing, and devices take their serial number into it when they have one. */
+void networks_name(struct line *line, struct unit *unit);
 void networks_forget(struct unit *unit);	/* what opens its access point is wiped */
 void admission_enqueue(struct unit *unit, struct channel *home);
 void admission_greet(struct line *line, struct unit *unit, const struct radio_rx *rx);

@@ -410,7 +410,7 @@ static void on_other(struct line *line, struct lane *lane, struct mr_rd mpdu, co
 	u = map_get(&line->by_bssid, map_key_mac(header.address2));
 	if (u && u->alias)
 		u = u->alias;
-	if (u && u->session && u->session->by_access && header.kind != IEEE80211_BEACON &&
+	if (u && u->session && u->session->by_access && (header.kind != IEEE80211_BEACON || (u->access && u->access->network.ibss)) &&
 	    (mr_equal(header.address1, line->station.mac, 6) || ieee80211_is_group(header.address1)))
 		access_receive(u->session, mpdu, rx);
 	else if (!mr_equal(header.address1, line->station.mac, 6))

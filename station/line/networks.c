@@ -33,10 +33,10 @@ static bool security_fits(enum access_method method, const struct ieee80211_netw
 }
 
 /* What opens this access point, by its label. NULL: it opens; else what is wrong, for the list of sightings. */
-static const char *by_label(struct line *line, const struct ieee80211_network *n, const char *serial, struct access *out,
-			    const char **label_serial)
+static const char *by_label(struct line *line, const uint8_t from[static 6], const struct ieee80211_network *n, const char *serial,
+			    struct access *out, const char **label_serial)
 {
-	const struct roster_row *row = line->o.roster ? roster_find(line->o.roster, n->bssid, n->ssid, n->ssid_len, serial) : NULL;
+	const struct roster_row *row = line->o.roster ? roster_find(line->o.roster, from, n->ssid, n->ssid_len, serial) : NULL;
 
 	if (!row)
 		return "not-on-label-list";
@@ -48,7 +48,41 @@ static const char *by_label(struct line *line, const struct ieee80211_network *n
 	memcpy(out->passphrase, row->passphrase, sizeof(out->passphrase));
 	memcpy(out->pin, row->pin, sizeof(out->pin));
 	*label_serial = row->serial;
+	if (n->hidden) {
+		out->network.ssid_len = row->ssid_len;
+		memcpy(out->network.ssid, row->ssid, row->ssid_len);
+		if (!row->ssid_len)
+			out->network.ssid_len = (uint8_t)roster_ssid_make(line->job->ap_ssid, row->serial, from, out->network.ssid);
+		out->named = row->ssid_len > 0;
+	}
 	return NULL;
+}
+
+/* The pattern of devices that bear the end of their address until they have a serial number. */
+static size_t name_by_serial(const char *pattern, const char *serial, uint8_t ssid[static 32])
+{
+	static const uint8_t none[6];
+	const char *place = strstr(pattern, "{mac}");
+	char text[64];
+
+	if (!place)
+		return 0;
+	snprintf(text, sizeof(text), "%.*s{serial}%s", (int)(place - pattern), pattern, place + strlen("{mac}"));
+	return roster_ssid_make(text, serial, none, ssid);
+}
+
+void networks_name(struct line *line, struct unit *u)
+{
+	struct access *a = u->access;
+	bool serial = (u->serial[0] != '\0') != a->other_name;
+	size_t len;
+
+	if (!a->network.hidden || a->named)
+		return;
+	len = serial ? name_by_serial(line->job->ap_ssid, u->serial, a->network.ssid)
+		     : roster_ssid_make(line->job->ap_ssid, u->serial, a->peer, a->network.ssid);
+	if (len > 0)
+		a->network.ssid_len = (uint8_t)len;
 }
 
 /* What opens it, by what an earlier step has put on record under the serial number in its SSID. */
@@ -107,10 +141,10 @@ static struct unit *newcomer(struct line *line, const uint8_t from[static 6], co
 
 	if (n->hidden && record)
 		return NULL;
-	if (!n->hidden && !roster_ssid_match(job->ap_ssid, n->ssid, n->ssid_len, n->bssid, serial))
+	if (!n->hidden && !roster_ssid_match(job->ap_ssid, n->ssid, n->ssid_len, from, serial))
 		return NULL;
 	if (!record)
-		wrong = by_label(line, n, serial, &a, &label_serial);
+		wrong = by_label(line, from, n, serial, &a, &label_serial);
 	if (wrong && n->hidden)
 		return NULL;	/* somebody's */
 	if (!wrong && rx->rssi_dbm < job->min_rssi_dbm)
@@ -179,9 +213,12 @@ void networks_heard(struct line *line, struct lane *lane, struct mr_rd mpdu, con
 	}
 	if (!may_come(line, u, now_us))
 		return;
-	/* A hidden network keeps the name that its label gave it. */
-	if (!n.hidden)
+	if (!n.hidden) {
 		u->access->network = n;
+	} else {
+		u->access->other_name ^= u->last_cause == MR_CAUSE_ASSOCIATION_REFUSED;
+		networks_name(line, u);
+	}
 	u->access->again_us = now_us + AGAIN_US;
 	u->hello_us = now_us;
 	line_returned(line, u);

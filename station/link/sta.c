@@ -186,15 +186,18 @@ static int on_beacon(struct sta *sta, struct mr_rd mpdu, const struct radio_rx *
 {
 	struct ieee80211_network n;
 
-	if (sta->state != STA_PROBING || !ieee80211_network_of(mpdu, rx, &n) || n.ibss != sta->config.ibss ||
+	bool joined = sta->config.ibss && sta_up(sta);
+
+	if ((sta->state != STA_PROBING && !joined) || !ieee80211_network_of(mpdu, rx, &n) || n.ibss != sta->config.ibss ||
 	    (!n.hidden && (n.ssid_len != sta->config.ssid_len || !mr_equal(n.ssid, sta->config.ssid, n.ssid_len))))
 		return 0;
-	sta_heard(sta);
+	if (!joined)
+		sta_heard(sta);		/* that it stands there is no answer */
 	if (sta->config.ibss) {
 		if (n.privacy)
 			return -MR_CAUSE_UNSUPPORTED;
 		mr_copy(sta->config.bssid, n.bssid, 6);	/* IBSSs of one name merge, and change it, 11.1.4 */
-		return port_opens(sta, out, now_us);
+		return joined ? 0 : port_opens(sta, out, now_us);
 	}
 	sta->config.rsn = n.rsn;
 	if (!choose(sta))

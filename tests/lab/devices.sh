@@ -23,10 +23,12 @@ label_list() {
 # device NUMBER wpa2|pin|ibss|https SECRET [LINE OF hostapd.conf]...: built so, with its label on the list. `given`, if it is set, is
 # what the label says instead.
 device() {
-	local n=$1 kind=$2 secret=$3 ap=wlan$((first_ap + $1 - 1)) client=wlan$((first_client + $1 - 1)) label=${given:-$3} mac
+	local n=$1 kind=$2 secret=$3 ap=wlan$((first_ap + $1 - 1)) client=wlan$((first_client + $1 - 1)) label=${given:-$3} mac address
 	shift 3
 	[ "$kind" != ibss ] || ap=$client
 	mac=$(cat "/sys/class/net/$ap/address")
+	address=192.168.4.1
+	[ "$kind" != ibss ] || address=$(link_local "$mac")
 	ip netns add "d$n"
 	iw phy "phy$(phy_of "$client")" set netns name "d$n"
 	[ "$kind" = ibss ] || iw phy "phy$(phy_of "$ap")" set netns name "d$n"
@@ -39,7 +41,7 @@ device() {
 		access_point = $kind
 		ssid_prefix = AC-
 		channel = 6
-		address = 192.168.4.1
+		address = $address
 		join_s = 60
 		wpa_supplicant = /run/client$n/$client
 	CONF
@@ -54,36 +56,42 @@ device() {
 	esac >> "$labels"
 	[ -z "$secret" ] || echo "$secret" >> /tmp/secrets
 	printf 'ctrl_interface=/run/client%s\n' "$n" > "/tmp/client$n.conf"
-	ip netns exec "d$n" wpa_supplicant -i "$client" -c "/tmp/client$n.conf" > "/tmp/client$n.log" 2>&1 &
+	ip netns exec "d$n" wpa_supplicant -i "$client" -c "/tmp/client$n.conf" > "/out/client$n.log" 2>&1 &
 	started+=($!)
 	if [ "$kind" != ibss ]; then
 		printf '%s\n' "interface=$ap" driver=nl80211 "ctrl_interface=/run/ap$n" ssid=none hw_mode=g channel=6 start_disabled=1 \
 			"$@" > "/tmp/ap$n.conf"
-		ip netns exec "d$n" hostapd "/tmp/ap$n.conf" > "/tmp/ap$n.log" 2>&1 &
+		ip netns exec "d$n" hostapd "/tmp/ap$n.conf" > "/out/ap$n.log" 2>&1 &
 		started+=($!)
 		echo "hostapd = /run/ap$n/$ap" >> "/tmp/device$n.conf"
 		within 30 test -S "/run/ap$n/$ap"
-		printf '%s\n' "interface $ap" start 192.168.4.20 end 192.168.4.40 "lease_file /tmp/leases$n" "pidfile /tmp/udhcpd$n.pid" \
+		printf '%s\n' "interface $ap" "start 192.168.4.20" "end 192.168.4.40" "lease_file /tmp/leases$n" "pidfile /tmp/udhcpd$n.pid" \
 			"opt subnet 255.255.255.0" > "/tmp/udhcpd$n.conf"
 		: > "/tmp/leases$n"
 	fi
 	within 30 test -S "/run/client$n/$client"
 	chmod 600 "/tmp/device$n.conf"
 	ip -n "d$n" link set "$ap" up
-	ip -n "d$n" addr add 192.168.4.1/24 dev "$ap"
+	ip -n "d$n" addr add "$address/$([ "$kind" = ibss ] && echo 16 || echo 24)" dev "$ap"
 	if [ "$kind" != ibss ]; then
-		ip netns exec "d$n" busybox udhcpd -f "/tmp/udhcpd$n.conf" > "/tmp/udhcpd$n.log" 2>&1 &
+		ip netns exec "d$n" busybox udhcpd -f "/tmp/udhcpd$n.conf" > "/out/udhcpd$n.log" 2>&1 &
 		started+=($!)
 	fi
 	ip netns exec "d$n" "$BIN/millrace-agent" --interface "$ap" --config "/tmp/device$n.conf" --state "/tmp/device$n.state" \
-		> "/tmp/device$n.log" 2>&1 &
+		> "/out/device$n.log" 2>&1 &
 	started+=($!)
+}
+
+# link_local MAC: the address of a device in its ad-hoc network, docs/protocol.md, "HTTP".
+link_local() {
+	local host=$((0x100 + 0x$(echo "$1" | cut -d: -f5,6 | tr -d :) % 0xfe00))
+	echo "169.254.$((host >> 8)).$((host & 255))"
 }
 
 # What a device keeps of its first PIN.
 verifier() { echo "$1" | "$BIN/millrace" ca pin-verifier; }
 
-all_stand() { [ "$(cat /tmp/device*.log | grep -c '^access point up')" -ge "$1" ]; }
+all_stand() { [ "$(cat /out/device*.log | grep -c '^access point up')" -ge "$1" ]; }
 
 # access_job FILE LOT QUANTITY METHOD LABELS ["MORE OF admission"]
 access_job() {

@@ -311,7 +311,7 @@ static void an_address_that_is_none_is_reported(void **state)
 /* ---- the configuration ---- */
 
 #define KEYS "station_key = 0101010101010101010101010101010101010101010101010101010101010101\n" \
-	     "batch_key=0202020202020202020202020202020202020202020202020202020202020202 # secret\nproduct = AC-100\n"
+	     "batch_key=0202020202020202020202020202020202020202020202020202020202020202\n # secrets end\nproduct = AC-100\n"
 #define POINT "0404040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404"
 
 static bool reads(struct linux_config *config, const char *text)
@@ -346,11 +346,11 @@ static void a_configuration_is_read_with_every_setting(void **state)
 	assert_true(reads(&c, KEYS "access_point = ibss\nssid = one name\nchannel = 14\naddress = ::1\nport = 8080\njoin_s = 20\n"
 				   "grace_s = 5\npin_salt = 00112233445566778899aabbccddeeff\npin_iterations = 1000\n"
 				   "pin_w0 = 0303030303030303030303030303030303030303030303030303030303030303\npin_l = " POINT "\n"
-				   "wpa_supplicant = /run/wpa_supplicant/wlan0\nhostapd = /run/hostapd/ap0\npassphrase = of eight or more\n"));
+				   "wpa_supplicant = /run/wpa_supplicant/wlan0\nhostapd = /run/hostapd/ap0\npassphrase =  of eight # or \"more\" \n"));
 	assert_int_equal(c.agent.ap.method, MR_AP_IBSS);
 	assert_true(c.agent.ap.ssid_is_whole && c.agent.ap.pin && c.agent.ap.freq_mhz == 2484 && c.port == 8080);
 	assert_string_equal(c.agent.ap.ssid, "one name");
-	assert_string_equal(c.agent.ap.passphrase, "of eight or more");
+	assert_string_equal(c.agent.ap.passphrase, "of eight # or \"more\"");
 	assert_int_equal(c.agent.ap.pin->salt_len, 16);
 	assert_int_equal(c.agent.ap.join_us, 20000000);
 	assert_int_equal(c.agent.ap.grace_us, 5000000);

@@ -530,7 +530,7 @@ static void ibss_hear(struct world *w, uint8_t kind, const uint8_t *to, const ui
 static void an_ibss_is_joined_by_its_beacon(void **state)
 {
 	static const uint8_t peer[6] = { 2, 0, 0, 0, 7, 7 }, merged[6] = { 0x62, 1, 2, 3, 4, 5 }, all[6] = { 255, 255, 255, 255, 255, 255 };
-	uint8_t frame[RADIO_FRAME_MAX], what;
+	uint8_t frame[RADIO_FRAME_MAX], what, again[6];
 	struct ieee80211_header h;
 	struct mr_rd in;
 	struct world w;
@@ -569,6 +569,19 @@ static void an_ibss_is_joined_by_its_beacon(void **state)
 	ibss_hear(&w, IEEE80211_DATA, all, merged);
 	assert_int_equal(w.msdus, 2);
 	assert_memory_equal(w.src, peer, 6);
+	memcpy(again, merged, 6);
+	again[5]++;
+	ibss_hear(&w, IEEE80211_BEACON, all, again);	/* it looked around, and made its network anew */
+	assert_int_equal(w.ups, 1);
+	ibss_hear(&w, IEEE80211_DATA, w.config.own, merged);
+	assert_int_equal(w.msdus, 2);
+	ibss_hear(&w, IEEE80211_DATA, w.config.own, again);
+	assert_int_equal(w.msdus, 3);
+	assert_int_equal(sta_send(w.sta, NULL, 0x0800, "y", 1), 0);
+	len = sta_pull(w.sta, frame, false, &what, w.now_us);
+	assert_true(len > 0);
+	assert_memory_equal(frame + 16, again, 6);
+	sta_sent(w.sta, what, true, 1, w.now_us);
 	ap_farewell(&w.ap, IEEE80211_DEAUTHENTICATION, 3, false);
 	sta_park(w.sta, w.now_us);
 	assert_false(sta_ready(w.sta));			/* nobody keeps frames for us */

@@ -209,12 +209,12 @@ static bool read_lines(struct linux_config *c, FILE *from, const char *path)
 	for (unsigned number = 1; ok && fgets(line, sizeof(line), from); number++) {
 		char *key = line, *value;
 
-		line[strcspn(line, "#\r\n")] = '\0';
+		line[strcspn(line, "\r\n")] = '\0';
 		value = line + strcspn(line, "=");
 		if (*value)
 			*value++ = '\0';
 		key = trim(key);
-		if (*key == '\0')
+		if (*key == '\0' || *key == '#')	/* only at the beginning: passphrases may have one */
 			continue;
 		ok = take_setting(c, key, trim(value));
 		if (!ok)

@@ -96,6 +96,10 @@ static void on_ticket_timer(void *ctx, uint64_t now_us)
 	struct line *line = ctx;
 	const char *why;
 
+	if (!loop_is_virtual(line->loop)) {
+		go_on(line, journal_durable(line->o.journal));
+		return;
+	}
 	/* Virtual time stands still while the disk works, so the order of events does not depend on the disk. */
 	if ((line->tickets || line->control.orders) && journal_wait(line->o.journal, line->ticket) != 0) {
 		why = journal_failed(line->o.journal);
@@ -123,11 +127,20 @@ static void on_journal(void *ctx, uint32_t events)
 	}
 }
 
-/* Commits fall on multiples of COMMIT_US: whoever comes in between shares the next one. */
+/*
+ * Commits fall on multiples of COMMIT_US in virtual time: whoever comes in between shares the next one. In real time the journal
+ * tells when it has written; nothing more comes from it for what it wrote before somebody waited.
+ */
 void line_await_commit(struct line *line)
 {
-	if (loop_is_virtual(line->loop) && line->ticket_timer.slot == 0)
-		loop_at(line->loop, &line->ticket_timer, (loop_now_us(line->loop) / COMMIT_US + 2) * COMMIT_US);
+	uint64_t now_us = loop_now_us(line->loop);
+
+	if (line->ticket_timer.slot != 0)
+		return;
+	if (loop_is_virtual(line->loop))
+		loop_at(line->loop, &line->ticket_timer, (now_us / COMMIT_US + 2) * COMMIT_US);
+	else if (journal_durable(line->o.journal) >= line->ticket)
+		loop_at(line->loop, &line->ticket_timer, now_us);
 }
 
 void line_await(struct session *s)

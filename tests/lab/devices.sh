@@ -2,6 +2,8 @@
 # a network namespace of its own. Included.
 # shellcheck shell=bash
 first_ap=2 first_client=14
+station=$(cat /sys/class/net/wlan0/address)	# udhcpd gives it an address at once; to others it first looks for 2 s who has it
+agents=()
 
 # hall NUMBER SSID PASSPHRASE: the network that devices are to join, on channel 6.
 hall() {
@@ -27,6 +29,7 @@ device() {
 	shift 3
 	[ "$kind" != ibss ] || ap=$client
 	mac=$(cat "/sys/class/net/$ap/address")
+	echo "$mac" > "/tmp/mac$n"
 	address=192.168.4.1
 	[ "$kind" != ibss ] || address=$(link_local "$mac")
 	ip netns add "d$n"
@@ -54,7 +57,7 @@ device() {
 	pin | ibss) echo "$mac,pin,,$label" ;;
 	https) echo "$mac,https,," ;;
 	esac >> "$labels"
-	[ -z "$secret" ] || echo "$secret" >> /tmp/secrets
+	[ -z "$secret" ] || printf "%s\n" "$secret" "$label" >> /tmp/secrets
 	printf 'ctrl_interface=/run/client%s\n' "$n" > "/tmp/client$n.conf"
 	ip netns exec "d$n" wpa_supplicant -i "$client" -c "/tmp/client$n.conf" > "/out/client$n.log" 2>&1 &
 	started+=($!)
@@ -66,20 +69,35 @@ device() {
 		echo "hostapd = /run/ap$n/$ap" >> "/tmp/device$n.conf"
 		within 30 test -S "/run/ap$n/$ap"
 		printf '%s\n' "interface $ap" "start 192.168.4.20" "end 192.168.4.40" "lease_file /tmp/leases$n" "pidfile /tmp/udhcpd$n.pid" \
-			"opt subnet 255.255.255.0" > "/tmp/udhcpd$n.conf"
+			"opt subnet 255.255.255.0" "static_lease $station 192.168.4.20" > "/tmp/udhcpd$n.conf"
 		: > "/tmp/leases$n"
 	fi
 	within 30 test -S "/run/client$n/$client"
 	chmod 600 "/tmp/device$n.conf"
+	ip -n "d$n" link set lo up
 	ip -n "d$n" link set "$ap" up
 	ip -n "d$n" addr add "$address/$([ "$kind" = ibss ] && echo 16 || echo 24)" dev "$ap"
 	if [ "$kind" != ibss ]; then
 		ip netns exec "d$n" busybox udhcpd -f "/tmp/udhcpd$n.conf" > "/out/udhcpd$n.log" 2>&1 &
 		started+=($!)
 	fi
-	ip netns exec "d$n" "$BIN/millrace-agent" --interface "$ap" --config "/tmp/device$n.conf" --state "/tmp/device$n.state" \
-		> "/out/device$n.log" 2>&1 &
+	echo "$ap" > "/tmp/interface$n"
+	agent_of "$n"
+}
+
+# agent_of NUMBER: the device is switched on, with a clean memory.
+agent_of() {
+	rm -rf "/tmp/device$1.state"
+	ip netns exec "d$1" "$BIN/millrace-agent" --interface "$(cat "/tmp/interface$1")" --config "/tmp/device$1.conf" \
+		--state "/tmp/device$1.state" > "/out/device$1.log" 2>&1 &
+	agents[$1]=$!
 	started+=($!)
+}
+off_and_on() { # NUMBER...
+	local n
+	for n in "$@"; do kill "${agents[n]}"; done
+	for n in "$@"; do wait "${agents[n]}"; done 2> /dev/null
+	for n in "$@"; do agent_of "$n"; done
 }
 
 # link_local MAC: the address of a device in its ad-hoc network, docs/protocol.md, "HTTP".
@@ -104,5 +122,80 @@ no_secret_in() {
 	local file
 	for file in "$@"; do
 		! grep -aFf /tmp/secrets "$file" || return 1
+	done
+}
+
+# --- the race: ours against the usual way ---
+
+usual_radio() { # INTERFACE DEVICES
+	local n interface=$1
+	printf 'ctrl_interface=/run/usual\n' > /tmp/usual.conf
+	for n in $(seq "$2"); do
+		printf 'network={\n\tssid="AC-%s"\n\tscan_freq=2437\n\tdisabled=1\n%s\n}\n' "$(cut -d: -f4- < "/tmp/mac$n" | tr -d :)" \
+			"$(psk_of "$n")"
+	done >> /tmp/usual.conf
+	ip netns add usual
+	iw phy "phy$(phy_of "$interface")" set netns name usual
+	usual wpa_supplicant -i "$interface" -c /tmp/usual.conf > /out/usual.log 2>&1 &
+	started+=($!)
+	within 30 test -S "/run/usual/$interface"
+	usual ip addr add 192.168.4.2/24 dev "$interface"
+	usual sysctl -qw "net.ipv4.neigh.$interface.retrans_time_ms=50" "net.ipv4.neigh.$interface.mcast_solicit=20"
+}
+usual() { ip netns exec usual "$@"; }
+psk_of() { wpa_passphrase "AC-$(cut -d: -f4- < "/tmp/mac$1" | tr -d :)" "passphrase $1" | grep '^	psk='; }
+warm() { # NUMBER: it has looked around
+	ip netns exec "d$1" curl -sS -m 10 http://192.168.4.1/v1/networks | grep -q '"lab hall"'
+}
+
+one_by_hand() { # INTERFACE NUMBER
+	usual wpa_cli -p /run/usual select_network $(($2 - 1)) > /dev/null
+	until usual wpa_cli -p /run/usual status | grep -q '^wpa_state=COMPLETED'; do :; done
+	usual ip neigh flush dev "$1"
+	usual curl -sS -m 20 http://192.168.4.1/v1/networks --next -sS -m 20 -d ssid=lab+hall -d security=wpa2 \
+		--data-urlencode "passphrase=the lab's own network" http://192.168.4.1/v1/credentials --next -sS -m 20 \
+		http://192.168.4.1/v1/status > "/out/by_hand.$2" || return 1
+	grep -q '"lab hall"' "/out/by_hand.$2"
+}
+
+# race DEVICES LATENCY...: "" is none.
+race() {
+	local count=$1 latency n begin usual_ms ours_ms all
+	shift
+	first_client=$((first_ap + count))
+	is "a factory makes its keys" factory /tmp/keys
+	is "the network of the job stands" hall 1 "lab hall" "the lab's own network"
+	label_list /tmp/tray.csv
+	all=$(seq "$count")
+	for n in $all; do device "$n" wpa2 "passphrase $n"; done
+	is "all $count access points stand" within 120 all_stand "$count"
+	usual_radio "wlan$((first_client + count))" "$count"
+	access_job /tmp/job.yaml RACE "$count" micro-ap /tmp/tray.csv
+	sed -i -e 's/^recipe: .*/recipe: [identify, credentials]/' -e 's/access_point:/join: false\n  access_point:/' /tmp/job.yaml
+	for latency in "$@"; do
+		for n in $all; do
+			[ -z "$latency" ] || ip netns exec "d$n" tc qdisc add dev "$(cat "/tmp/interface$n")" root netem delay "$latency"
+		done
+		for n in $all; do within 20 warm "$n" || echo "# device $n has not looked around"; done
+		begin=$(date +%s%N)
+		for n in $all; do one_by_hand "wlan$((first_client + count))" "$n" || echo "# by hand: device $n was not done"; done
+		usual_ms=$((($(date +%s%N) - begin) / 1000000))
+		usual wpa_cli -p /run/usual disconnect > /dev/null
+		# shellcheck disable=SC2086 # a list
+		off_and_on $all
+		is "${latency:-at once}: all stand again" within 120 all_stand "$count"
+		for n in $all; do within 20 warm "$n" || echo "# device $n has not looked around"; done
+		rm -f /tmp/lab.db
+		"$BIN/millrace" run --db /tmp/lab.db --json --no-compare /tmp/job.yaml > "/out/run$latency.json" 2> /out/run.err
+		is "${latency:-at once}: all $count pass by ours" test "$(count_of "/out/run$latency.json" passed)" = "$count"
+		ours_ms=$(($(count_of "/out/run$latency.json" makespan_us) / 1000))
+		mv /tmp/lab.db "/out/lab$latency.db"
+		ip netns exec d1 tc qdisc show > "/out/qdisc$latency"
+		figure "microap.lab.usual_$count${latency:+_$latency}" "$usual_ms" ms lower
+		figure "microap.lab.ours_$count${latency:+_$latency}" "$ours_ms" ms lower
+		figure "microap.lab.times_faster_$count${latency:+_$latency}" "$(awk "BEGIN { printf \"%.1f\", $usual_ms / $ours_ms }")" times higher
+		# shellcheck disable=SC2086 # a list
+		off_and_on $all
+		within 120 all_stand "$count"
 	done
 }

@@ -81,8 +81,9 @@ static bool not_yet_back(struct session *s)
 	if (s->phase != PHASE_RETURNED || now(s) >= s->joining.asked_us + JOIN_MAX_US)
 		return false;
 	s->phase = PHASE_JOINING;
-	s->joining.heard_us = now(s);
+	s->joining.retry_us = now(s) + LOOK_AGAIN_US;
 	look_again(s);
+	session_touch(s);
 	return true;
 }
 
@@ -457,7 +458,7 @@ void access_network(struct session *s, const struct ieee80211_network *network, 
 	/* It has not left yet while its beacons go on after JOIN: only an access point that was silent and came up anew is a return. */
 	silent_us = now(s) - (s->joining.heard_us ? s->joining.heard_us : s->joining.asked_us);
 	s->joining.heard_us = now(s);
-	if (silent_us < SILENT_US)
+	if (s->joining.retry_us ? now(s) < s->joining.retry_us : silent_us < SILENT_US)
 		return;
 	s->joining.away_us = now(s) - s->joining.asked_us;
 	unwatch(s);

@@ -416,6 +416,8 @@ void session_answer(struct session *s, struct mr_rd message)
 	s->device_us += m.busy_us;
 	s->step_device_us += m.busy_us;
 	s->step_misses += s->link->misses;
+	if (s->by_access)
+		note_memory(s, 0);
 	learn(s, m.busy_us);
 	recipe_response(s, &m);
 }

@@ -635,7 +635,7 @@ int bss_start(struct link *base, const struct ieee80211_network *network, const 
 	if (wpa2 ? network->security != IEEE80211_WPA2_PSK && network->security != IEEE80211_WPA2_WPA3
 		 : network->security != IEEE80211_OPEN)
 		return -MR_CAUSE_UNSUPPORTED;
-	b->evidence = (struct bss_evidence){ .security = !wpa2 ? "open" : network->pmf_capable ? "wpa2+pmf" : "wpa2" };
+	b->evidence = (struct bss_evidence){ .security = !wpa2 ? "open" : network->pmf_required ? "wpa2+pmf" : "wpa2" };
 	enter(b, STAGE_KEYING);
 	if (wpa2)
 		psk_ask(b->station->psk, &b->psk_request, network->ssid, network->ssid_len, b->passphrase);

@@ -17,7 +17,7 @@
  * over the sessions open then, SQLite's own memory left out. It holds everything that grows with a batch: the unit
  * records with their certificates, maps, the journal's queue, and the simulated devices' frames under way.
  *
- * radio.* are measured in the lab, on kernel radios in a virtual machine (tests/lab); its suites leave them in files,
+ * radio.* and microap.lab.* are measured in the lab, on kernel radios in a virtual machine (tests/lab); its suites leave them in files,
  * LAB/SUITE/figures, a line each: name, value, unit, lower or higher, target or -. The CPU there is an emulated one.
  */
 #include <fcntl.h>
@@ -406,6 +406,25 @@ static void measure_floor(struct bench *b, double *without_us, double *pbkdf2_us
 #define AP_DEVICES 64u
 #define VIA(method) "{method: " method ", ssid: \"bench\", security: wpa2, access_point: {ssid: \"AC-{mac}\", certificate: pinned}}"
 
+/* Keys differ from run to run, and with them when devices come: the middle one of three, which all must pass. */
+static struct outcome median_run(struct bench *b, const struct shape *shape)
+{
+	struct outcome o[3], swap;
+
+	for (size_t i = 0; i < 3; i++) {
+		o[i] = run(b, shape, NULL, true, false);
+		for (size_t k = i; k > 0 && o[k].makespan_us < o[k - 1].makespan_us; k--) {
+			swap = o[k];
+			o[k] = o[k - 1];
+			o[k - 1] = swap;
+		}
+	}
+	for (size_t i = 0; i < 3; i++)
+		if (o[i].passed < o[1].passed)
+			o[1].passed = o[i].passed;
+	return o[1];
+}
+
 /* Devices that stand as access points, all switched on, on one channel with one radio: how many of them at a time? */
 static void bench_access(struct bench *b)
 {
@@ -421,7 +440,7 @@ static void bench_access(struct bench *b)
 		return;
 	for (size_t i = 0; i < sizeof(at_once) / sizeof(at_once[0]); i++) {
 		shape.in_flight = at_once[i];
-		o = run(b, &shape, NULL, true, false);
+		o = median_run(b, &shape);
 		snprintf(name, sizeof(name), "microap.sim.per_minute_%u", at_once[i]);
 		report(b, name, 60e6 * o.passed / (double)o.makespan_us, "devices/min", -1, false);
 		snprintf(name, sizeof(name), "microap.sim.passed_%u", at_once[i]);
@@ -432,10 +451,14 @@ static void bench_access(struct bench *b)
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
 		shape.in_flight = 32;
 		shape.credentials = methods[i].credentials;
-		o = run(b, &shape, NULL, false, false);
+		o = median_run(b, &shape);
 		snprintf(name, sizeof(name), "microap.sim.%s_per_minute_32", methods[i].name);
 		report(b, name, 60e6 * o.passed / (double)o.makespan_us, "devices/min", -1, false);
 	}
+	/* One radio that takes 450 ms to change its channel, and three channels. */
+	shape = (struct shape){ .devices = 24, .radios = 1, .channels = "1, 6, 11", .in_flight = 24, .credentials = VIA("micro-ap") };
+	o = median_run(b, &shape);
+	report(b, "microap.sim.makespan_24_three_channels", (double)o.makespan_us / 1e6, "s (virtual)", 15, true);
 }
 
 static void bench_cpu(struct bench *b)
@@ -547,7 +570,7 @@ static int collect_lab(struct bench *b, const char *lab)
 	size_t count = 0;
 	glob_t found;
 
-	if (!wanted(b, "radio") || !lab)
+	if ((!wanted(b, "radio") && !wanted(b, "microap.lab")) || !lab)
 		return 0;
 	snprintf(pattern, sizeof(pattern), "%s/*/figures", lab);
 	if (glob(pattern, 0, NULL, &found) == 0) {
@@ -556,7 +579,7 @@ static int collect_lab(struct bench *b, const char *lab)
 		globfree(&found);
 	}
 	if (count == 0)
-		fprintf(stderr, "bench: the lab left no radio.* figures; make test-lab tells why\n");
+		fprintf(stderr, "bench: the lab left no figures; make test-lab tells why\n");
 	return count == 0;
 }
 

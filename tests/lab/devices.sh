@@ -193,7 +193,8 @@ race() {
 		ip netns exec d1 tc qdisc show > "/out/qdisc$latency"
 		figure "microap.lab.usual_$count${latency:+_$latency}" "$usual_ms" ms lower
 		figure "microap.lab.ours_$count${latency:+_$latency}" "$ours_ms" ms lower
-		figure "microap.lab.times_faster_$count${latency:+_$latency}" "$(awk "BEGIN { printf \"%.1f\", $usual_ms / $ours_ms }")" times higher
+		figure "microap.lab.times_faster_$count${latency:+_$latency}" "$(awk "BEGIN { printf \"%.1f\", $usual_ms / $ours_ms }")" times higher \
+			"$([ -z "$latency" ] && echo 3 || echo 8)"
 		# shellcheck disable=SC2086 # a list
 		off_and_on $all
 		within 120 all_stand "$count"

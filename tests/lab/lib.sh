@@ -40,12 +40,12 @@ within() {
 	done
 }
 
-# figure NAME VALUE UNIT lower|higher: for build/bench.json, by way of /out/figures. Which way is better.
+# figure NAME VALUE UNIT lower|higher [TARGET]: for build/bench.json, by way of /out/figures. Which way is better.
 figure() {
 	local name=$1
 	[ "$CHANNELS" = 1 ] || name=${name}_${CHANNELS}_contexts
 	[ -n "$2" ] || { echo "# $name: not measured"; return; }
-	echo "$name $2 $3 $4 -" >> /out/figures
+	echo "$name $2 $3 $4 ${5:--}" >> /out/figures
 	echo "$name $2 $3"
 }
 

@@ -125,14 +125,13 @@ no_secret_in() {
 	done
 }
 
-# --- the race: ours against the usual way ---
+# --- the race: ours against the usual way; both are given keys, not passphrases ---
 
 usual_radio() { # INTERFACE DEVICES
 	local n interface=$1
 	printf 'ctrl_interface=/run/usual\n' > /tmp/usual.conf
 	for n in $(seq "$2"); do
-		printf 'network={\n\tssid="AC-%s"\n\tscan_freq=2437\n\tdisabled=1\n%s\n}\n' "$(cut -d: -f4- < "/tmp/mac$n" | tr -d :)" \
-			"$(psk_of "$n")"
+		printf 'network={\n\tssid="%s"\n\tscan_freq=2437\n\tdisabled=1\n\tpsk=%s\n}\n' "$(name_of "$n")" "$(psk_of "$n")"
 	done >> /tmp/usual.conf
 	ip netns add usual
 	iw phy "phy$(phy_of "$interface")" set netns name usual
@@ -143,7 +142,8 @@ usual_radio() { # INTERFACE DEVICES
 	usual sysctl -qw "net.ipv4.neigh.$interface.retrans_time_ms=50" "net.ipv4.neigh.$interface.mcast_solicit=20"
 }
 usual() { ip netns exec usual "$@"; }
-psk_of() { wpa_passphrase "AC-$(cut -d: -f4- < "/tmp/mac$1" | tr -d :)" "passphrase $1" | grep '^	psk='; }
+name_of() { echo "AC-$(cut -d: -f4- < "/sys/class/net/wlan$((first_ap + $1 - 1))/address" | tr -d :)"; }
+psk_of() { wpa_passphrase "$(name_of "$1")" "passphrase $1" | sed -n 's/^	psk=//p'; }
 warm() { # NUMBER: it has looked around
 	ip netns exec "d$1" curl -sS -m 10 http://192.168.4.1/v1/networks | grep -q '"lab hall"'
 }
@@ -167,9 +167,9 @@ race() {
 	is "the network of the job stands" hall 1 "lab hall" "the lab's own network"
 	label_list /tmp/tray.csv
 	all=$(seq "$count")
-	for n in $all; do device "$n" wpa2 "passphrase $n"; done
-	is "all $count access points stand" within 120 all_stand "$count"
 	usual_radio "wlan$((first_client + count))" "$count"
+	for n in $all; do given=$(psk_of "$n") device "$n" wpa2 "passphrase $n"; done
+	is "all $count access points stand" within 120 all_stand "$count"
 	access_job /tmp/job.yaml RACE "$count" micro-ap /tmp/tray.csv
 	sed -i -e 's/^recipe: .*/recipe: [identify, credentials]/' -e 's/access_point:/join: false\n  access_point:/' /tmp/job.yaml
 	for latency in "$@"; do

@@ -15,9 +15,6 @@
 #include "station/command/command.h"
 #include "station/identity/identity.h"
 
-#define ITERATIONS_MIN 1000ul
-#define ITERATIONS_MAX 1000000ul
-
 static const struct command self = { "ca pin-verifier", "", "what firmware keeps of a PIN; the PIN comes from standard input", NULL };
 
 static int unusable(const char *sentence)
@@ -91,7 +88,7 @@ int ca_pin_verifier(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	iterations = strtoul(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || iterations < ITERATIONS_MIN || iterations > ITERATIONS_MAX)
+	if (*text < '0' || *text > '9' || *end || iterations < IDENTITY_PIN_ITERATIONS_MIN || iterations > IDENTITY_PIN_ITERATIONS_MAX)
 		return unusable("--iterations: a number from 1000 to 1000000");
 	if (!read_pin(pin))
 		return unusable("standard input has no PIN of 4 to 16 digits in its first line");

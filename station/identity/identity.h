@@ -85,6 +85,9 @@ void identity_issue_forget(struct identity *identity, void *ctx);
 
 /* PINs. `pin` has room for IDENTITY_PIN_MAX. */
 #define IDENTITY_PIN_MAX 17
+/* Rounds of PBKDF2 for a PIN. A device names its own: a million is a second of the station's time, more would be an attack. */
+#define IDENTITY_PIN_ITERATIONS_MIN 1000u
+#define IDENTITY_PIN_ITERATIONS_MAX 1000000u
 struct pin_policy {
 	unsigned digits;		/* 6 to 16; 8 with the WPS checksum as last digit */
 	bool wps_checksum;		/* WSC 2.0.5 section 7.4.1 */

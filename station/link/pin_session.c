@@ -106,8 +106,8 @@ static int take_salt(struct pin_session *p, const json_t *json)
 	if (json_is_true(json_object_get(json, "locked")))
 		return -MR_CAUSE_PIN_LOCKED;
 	p->salt_len = salt ? strlen(salt) / 2 : 0;
-	if (p->salt_len < 16 || p->salt_len > sizeof(p->salt) || !get_hex(salt, p->salt, p->salt_len) || iterations < 1 ||
-	    iterations > UINT32_MAX)
+	if (p->salt_len < 16 || p->salt_len > sizeof(p->salt) || !get_hex(salt, p->salt, p->salt_len) ||
+	    iterations < (json_int_t)IDENTITY_PIN_ITERATIONS_MIN || iterations > (json_int_t)IDENTITY_PIN_ITERATIONS_MAX)
 		return -MR_CAUSE_BAD_RESPONSE;
 	p->iterations = (uint32_t)iterations;
 	if (pin_prover(p->pin, p->serial, p->salt, p->salt_len, p->iterations, p->w0, p->w1) != 0 || !draw_share(p))

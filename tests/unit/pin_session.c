@@ -162,6 +162,7 @@ static void what_a_device_says_is_refused_when_it_is_nonsense(void **state)
 		{ PIN_SESSION_SALT, 200, "{\"salt\":\"00\",\"iterations\":1000}" },
 		{ PIN_SESSION_SALT, 200, "{\"salt\":\"00112233445566778899aabbccddeeff\",\"iterations\":1}" },
 		{ PIN_SESSION_SALT, 200, "{\"salt\":\"00112233445566778899aabbccddeeff\",\"iterations\":4000000000}" },
+		{ PIN_SESSION_SALT, 200, "{\"salt\":\"00112233445566778899aabbccddeeff\",\"iterations\":1000001}" },
 		{ PIN_SESSION_SALT, 200, "{\"salt\":\"00112233445566778899aabbccddeeff\",\"iterations\":-5}" },
 		{ PIN_SESSION_SHARE, 200, "{\"share\":\"04\",\"confirm\":\"00\"}" },
 	};

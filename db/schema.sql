@@ -1,5 +1,5 @@
 -- The record as it is: the sum of db/migrations, with its explanation (tests/unit/journal.c compares the two).
--- application_id 0x4d494c4c ("MILL"), user_version 3, WAL, synchronous=FULL, foreign_keys. docs/audit.md is the manual.
+-- application_id 0x4d494c4c ("MILL"), user_version 4, WAL, synchronous=FULL, foreign_keys. docs/audit.md is the manual.
 --
 -- Times *_us are microseconds since 1970 in UTC, or durations. Causes are those of agent/wire/cause.h, as number, name and
 -- class ("side"). A row is written once; what may change, and how far, the triggers at the end say.
@@ -182,6 +182,7 @@ CREATE TABLE pin (
 	set_us     INTEGER NOT NULL,
 	UNIQUE (lookup, product)
 ) STRICT;
+CREATE INDEX pin_unit ON pin (unit);
 
 -- Every certificate that was ever issued: issued before it is sent, never deleted.
 CREATE TABLE cert (

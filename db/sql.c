@@ -14,7 +14,7 @@
 	extern const char symbol[], symbol##_end[];
 
 #define MIGRATIONS(X) \
-	X(1, 0001_base) X(2, 0002_labels) X(3, 0003_links)
+	X(1, 0001_base) X(2, 0002_labels) X(3, 0003_links) X(4, 0004_pins_by_unit)
 
 #define QUERIES(X) \
 	X(batch) X(batches) X(cadence) X(certs) X(cycle) X(device) X(evidence) X(failed) X(failures) X(guards) X(label_coverage) \

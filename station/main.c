@@ -1,3 +1,7 @@
+#include <jansson.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 
 #include "station/command/command.h"
@@ -10,8 +14,17 @@ static void keep_memory_private(void)
 #endif
 }
 
+/* Labels that are scanned back come as JSON and may say a PIN; jansson copies texts and frees them as they are. */
+static void wipe_and_free(void *at)
+{
+	if (at)
+		explicit_bzero(at, malloc_usable_size(at));
+	free(at);
+}
+
 int main(int argc, char **argv)
 {
 	keep_memory_private();
+	json_set_alloc_funcs(malloc, wipe_and_free);
 	return command_main(argc, argv);
 }

@@ -123,7 +123,8 @@ static bool attended(void *ctx)
 
 static int attach(struct batch *b, char *error, size_t error_len)
 {
-	struct control_run run = { .job = b->o->job, .line = b->line, .simulated = b->world != NULL, .pace = b->o->pace };
+	struct control_run run = { .job = b->o->job, .line = b->line, .simulated = b->world != NULL, .pace = b->o->pace,
+				   .record_path = b->o->db, .pins = b->identity };
 
 	loop_pace(b->loop, b->o->pace);
 	if (!b->o->control)

@@ -11,11 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "db/desk.h"
 #include "db/verify.h"
 #include "station/base/log.h"
 #include "station/command/command.h"
-#include "station/label/book.h"
+#include "station/command/label_post.h"
 #include "station/label/file.h"
 #include "station/label/layout.h"
 #include "station/label/printer.h"
@@ -23,19 +22,20 @@
 #define DEFAULT_DB "millrace.db"
 #define ERROR_MAX 700
 #define SERIALS_MAX 64
+#define FOLLOW_MS 60000		/* without news; then the same again */
+#define SETTLE_MS 10000		/* until the station has let the database go */
+#define STUCK_MS 2000		/* a printer in trouble is tried again */
 
 struct labels {
-	const char *db_path, *template_path, *format, *out, *printer, *keys, *operator, *reason, *font, *timeout, *unit;
-	bool reprint, blind, json, preview, ascii, keys_reference;
+	const char *db_path, *template_path, *format, *out, *printer, *keys, *operator, *reason, *font, *timeout, *unit, *control, *badge;
+	bool reprint, blind, follow, json, preview, ascii, keys_reference;
 	const char *lot;
 	const char *serials[SERIALS_MAX];
 	size_t serial_count;
 
 	struct label_template *template;
 	struct identity *pins;
-	struct desk *desk;
-	sqlite3 *reader;		/* of a preview, which writes nothing */
-	struct book book;
+	struct label_post post;
 	int fd;				/* of the printer; -1: none */
 	uint64_t patience_us;
 	struct book_unit *todo;
@@ -43,6 +43,7 @@ struct labels {
 	json_t *answer;
 	unsigned wanted, done, unsure, skipped;
 	bool no_memory;
+	char trouble[ERROR_MAX];	/* of the printer, said already; --follow tries again */
 };
 
 static int unusable(const char *sentence)
@@ -94,6 +95,10 @@ static int check_words(struct labels *labels)
 		return unusable("--reprint wants to know why, for the record: --reason TEXT");
 	if (labels->reprint && !labels->out && !labels->printer)
 		return unusable("--reprint wants to know where to: --printer HOST or --out DIR");
+	if (labels->follow && !labels->out && !labels->printer)
+		return unusable("--follow wants to know where to: --printer HOST or --out DIR");
+	if (labels->follow && (labels->reprint || labels->serial_count))
+		return unusable("--follow prints what passes, once: no --reprint and no serial numbers with it");
 	labels->patience_us = 10000000;
 	if (labels->timeout) {
 		long seconds = strtol(labels->timeout, &end, 10);
@@ -141,23 +146,16 @@ static bool lot_exists(sqlite3 *db, const char *lot)
 	return exists;
 }
 
-static int put(void *ctx, const struct journal_record *records, size_t count, char *error, size_t error_len)
+static int open_post(struct labels *labels)
 {
-	return desk_put(ctx, records, count, error, error_len);
-}
+	const struct label_post_options options = { .db = labels->db_path, .lot = labels->lot, .operator = labels->operator,
+						    .control = labels->control, .badge = labels->badge, .pins = labels->pins };
+	char error[ERROR_MAX] = "";
 
-static int open_desk(struct labels *labels)
-{
-	char error[ERROR_MAX] = "", what[80];
-
-	snprintf(what, sizeof(what), "labels of lot %.40s", labels->lot);
-	if (desk_open(&labels->desk, labels->db_path, what, error, sizeof(error)) != 0)
+	if (label_post_open(&labels->post, &options, error, sizeof(error)) != 0 ||
+	    (labels->follow && label_post_follow(&labels->post, error, sizeof(error)) != 0))
 		return unusable(error);
-	labels->book = (struct book){ .db = desk_db(labels->desk), .put = put, .put_ctx = labels->desk, .pins = labels->pins,
-				      .actor = labels->operator };
-	if (book_init(&labels->book, error, sizeof(error)) != 0)
-		return unusable(error);
-	return lot_exists(labels->book.db, labels->lot) ? -1 : missing_lot(labels->lot);
+	return lot_exists(labels->post.book.db, labels->lot) ? -1 : missing_lot(labels->lot);
 }
 
 /* --- which units --- */
@@ -181,6 +179,13 @@ static bool on_unit(void *ctx, const struct book_unit *unit)
 	return true;
 }
 
+static void forget_units(struct labels *labels)
+{
+	for (size_t i = 0; i < labels->todo_count; i++)
+		OPENSSL_cleanse(&labels->todo[i], sizeof(labels->todo[i]));
+	labels->todo_count = 0;
+}
+
 static int not_found(const char *serial)
 {
 	char escaped[160];
@@ -198,7 +203,7 @@ static int choose(struct labels *labels)
 
 	for (size_t i = 0; i < rounds; i++) {
 		const char *serial = labels->serial_count ? labels->serials[i] : NULL;
-		long count = book_units(&labels->book, labels->lot, labels->template->name, serial, on_unit, labels, error, sizeof(error));
+		long count = book_units(&labels->post.book, labels->lot, labels->template->name, serial, on_unit, labels, error, sizeof(error));
 
 		if (count < 0 || labels->no_memory)
 			return unusable(count < 0 ? error : "no memory is left");
@@ -258,7 +263,7 @@ static int to_file(struct labels *labels, struct book_unit *unit, const struct l
 		rc = file_write_whole(path, out.at, out.len, error, sizeof(error));
 	buffer_wipe(&out);
 	if (rc == 0)
-		rc = book_went(&labels->book, unit, LABEL_SENT, utc_now_us(), error, sizeof(error));
+		rc = label_post_went(&labels->post, unit, LABEL_SENT, utc_now_us(), error, sizeof(error));
 	if (rc != 0)
 		return unusable(error);
 	tell(labels, unit, "sent", path);
@@ -281,17 +286,21 @@ static int to_printer(struct labels *labels, struct book_unit *unit, const struc
 	result = printer_print(labels->fd, &printer, zpl.at, zpl.len, labels->blind, labels->patience_us);
 	buffer_wipe(&zpl);
 	if (result == PRINTER_PRINTED || result == PRINTER_SENT || result == PRINTER_UNSURE)
-		rc = book_went(&labels->book, unit, LABEL_SENT, utc_now_us(), error, sizeof(error));
+		rc = label_post_went(&labels->post, unit, LABEL_SENT, utc_now_us(), error, sizeof(error));
 	if (rc == 0 && result == PRINTER_PRINTED)
-		rc = book_went(&labels->book, unit, LABEL_PRINTED, utc_now_us(), error, sizeof(error));
+		rc = label_post_went(&labels->post, unit, LABEL_PRINTED, utc_now_us(), error, sizeof(error));
 	if (rc != 0)
 		return unusable(error);
 	if (result == PRINTER_PRINTED || result == PRINTER_SENT) {
 		tell(labels, unit, result == PRINTER_PRINTED ? "printed" : "sent", printer.words);
+		labels->trouble[0] = '\0';
 		labels->done++;
 		return -1;
 	}
 	labels->unsure += result == PRINTER_UNSURE;
+	if (strcmp(printer.words, labels->trouble) == 0)	/* the same as when it was last tried */
+		return EXIT_NOT_ALL_WELL;
+	snprintf(labels->trouble, sizeof(labels->trouble), "%s", printer.words);
 	tell(labels, unit, result == PRINTER_UNSURE ? "unsure" : "queued", printer.words);
 	if (labels->json)
 		fprintf(stderr, "millrace labels: %s: %s\n", unit->serial, printer.words);
@@ -310,11 +319,11 @@ static int one_label(struct labels *labels, struct book_unit *unit)
 	bool made;
 
 	book_own_texts(unit);
-	if (labels->template->secret && book_open_pin(&labels->book, unit, error, sizeof(error)) != 0)
+	if (labels->template->secret && book_open_pin(&labels->post.book, unit, error, sizeof(error)) != 0)
 		return unusable(error);
 	made = layout_make(&layout, labels->template, &unit->facts, error, sizeof(error));
-	if (!made || book_digest(&labels->book, layout_scan_text(&layout), labels->template->secret, digest, error, sizeof(error)) != 0 ||
-	    book_queue(&labels->book, unit, &order, digest, error, sizeof(error)) != 0)
+	if (!made || book_digest(&labels->post.book, layout_scan_text(&layout), labels->template->secret, digest, error, sizeof(error)) != 0 ||
+	    label_post_queue(&labels->post, unit, &order, digest, error, sizeof(error)) != 0)
 		unusable(error);
 	else
 		result = labels->printer ? to_printer(labels, unit, &layout) : to_file(labels, unit, &layout);
@@ -392,15 +401,77 @@ static int sum_up(struct labels *labels, int result)
 	return result;
 }
 
+static int print_these(struct labels *labels)
+{
+	int result = -1;
+
+	for (size_t i = 0; i < labels->todo_count && result < 0; i++)
+		if (wants(labels, &labels->todo[i]))
+			result = one_label(labels, &labels->todo[i]);
+	return result;
+}
+
+/* Those that passed since, too. */
+static int choose_anew(struct labels *labels)
+{
+	int result;
+
+	forget_units(labels);
+	result = choose(labels);
+	labels->wanted = labels->done + labels->unsure;
+	labels->skipped = 0;
+	return result < 0 ? rehearse(labels) : result;
+}
+
+/* After trouble: a connection that was lost is made anew. */
+static bool printer_is_there(struct labels *labels)
+{
+	char error[ERROR_MAX] = "";
+
+	if (!labels->printer)
+		return true;
+	if (labels->fd >= 0)
+		close(labels->fd);
+	labels->fd = printer_connect(labels->printer, labels->patience_us, error, sizeof(error));
+	if (labels->fd < 0 && strcmp(error, labels->trouble) != 0)
+		fprintf(stderr, "millrace labels: %s; it is tried again\n", error);
+	if (labels->fd < 0)
+		snprintf(labels->trouble, sizeof(labels->trouble), "%s", error);
+	return labels->fd >= 0;
+}
+
+/*
+ * Each unit as it passes, until the run is over. A printer in trouble is waited for: what it did not get stays queued, and what
+ * it got and never confirmed is for a person to look at.
+ */
+static int follow(struct labels *labels)
+{
+	char error[ERROR_MAX] = "";
+	int result = print_these(labels);
+
+	for (bool last = false; !last && result != EXIT_UNUSABLE;) {
+		bool stuck = result == EXIT_NOT_ALL_WELL;
+
+		label_post_wait(&labels->post, stuck ? STUCK_MS : FOLLOW_MS, !stuck);
+		last = labels->post.over;
+		if (last && label_post_settle(&labels->post, SETTLE_MS, error, sizeof(error)) != 0)
+			return unusable(error);
+		if (stuck && !printer_is_there(labels))
+			continue;
+		result = choose_anew(labels);
+		if (result < 0)
+			result = print_these(labels);
+	}
+	return result;
+}
+
 static int print_all(struct labels *labels)
 {
 	int result = rehearse(labels);
 
 	if (result >= 0 || (result = open_target(labels)) >= 0)
 		return result;
-	for (size_t i = 0; i < labels->todo_count && result < 0; i++)
-		if (wants(labels, &labels->todo[i]))
-			result = one_label(labels, &labels->todo[i]);
+	result = labels->follow ? follow(labels) : print_these(labels);
 	if (labels->fd >= 0)
 		close(labels->fd);
 	return sum_up(labels, result < 0 ? EXIT_ALL_WELL : result);
@@ -438,10 +509,10 @@ static int run_preview(struct labels *labels)
 	char error[ERROR_MAX] = "";
 	int result;
 
-	if (reader_open(&labels->reader, labels->db_path, error, sizeof(error)) != 0)
+	if (reader_open(&labels->post.reader, labels->db_path, error, sizeof(error)) != 0)
 		return unusable(error);
-	labels->book.db = labels->reader;
-	if (!lot_exists(labels->reader, labels->lot))
+	labels->post.book.db = labels->post.reader;
+	if (!lot_exists(labels->post.reader, labels->lot))
 		return missing_lot(labels->lot);
 	result = choose(labels);
 	return result >= 0 ? result : preview(labels);
@@ -459,9 +530,9 @@ static bool scan_one(struct labels *labels, const char *line, size_t len, int *r
 	if (!wrong && labels->unit && !*scan.expected)
 		snprintf(scan.expected, sizeof(scan.expected), "%s", labels->unit);
 	if (wrong) {
-		answer = (struct scan_answer){ .verdict = SCAN_UNKNOWN };
-		snprintf(answer.say, sizeof(answer.say), "%s: scan again", wrong);
-	} else if (book_scan(&labels->book, labels->lot, &scan, utc_now_us(), &answer, error, sizeof(error)) != 0) {
+		answer = (struct scan_answer){ .verdict = SCAN_UNKNOWN, .remedy = "scan again" };
+		snprintf(answer.sentence, sizeof(answer.sentence), "%s", wrong);
+	} else if (label_post_scan(&labels->post, &scan, utc_now_us(), &answer, error, sizeof(error)) != 0) {
 		OPENSSL_cleanse(&scan, sizeof(scan));
 		*result = unusable(error);
 		return false;
@@ -472,11 +543,12 @@ static bool scan_one(struct labels *labels, const char *line, size_t len, int *r
 		*result = EXIT_NOT_ALL_WELL;
 	if (labels->json)
 		(void)json_array_append_new(json_object_get(labels->answer, "scans"),
-			json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:b}", "verdict", wrong ? "unreadable" : scan_verdict_name(answer.verdict),
+			json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:b}", "verdict", wrong ? "unreadable" : scan_verdict_name(answer.verdict),
 				  "serial", answer.serial, "expected", scan.expected, "template", answer.template, "copy", (int)answer.copy,
-				  "say", answer.say, "recorded", !wrong));
+				  "sentence", answer.sentence, "remedy", answer.remedy, "recorded", !wrong));
 	else
-		printf("%-10s  %s\n", wrong ? "unreadable" : scan_verdict_name(answer.verdict), answer.say);
+		printf("%-10s  %s%s%s\n", wrong ? "unreadable" : scan_verdict_name(answer.verdict), answer.sentence,
+		       *answer.remedy ? ": " : "", answer.remedy);
 	(void)fflush(stdout);
 	OPENSSL_cleanse(&scan, sizeof(scan));
 	return true;
@@ -511,7 +583,7 @@ static int run_scan(struct labels *labels)
 	int result = check_holder(labels);
 
 	if (result < 0)
-		result = open_desk(labels);
+		result = open_post(labels);
 	if (result >= 0)
 		return result;
 	if (labels->unit && !serial_is_valid(labels->unit))
@@ -539,7 +611,7 @@ static int run_print(struct labels *labels)
 		return run_preview(labels);
 	result = check_holder(labels);
 	if (result < 0)
-		result = open_desk(labels);
+		result = open_post(labels);
 	if (result < 0)
 		result = choose(labels);
 	return result < 0 ? print_all(labels) : result;
@@ -557,11 +629,9 @@ static int print_reference(void)
 
 static void wipe(struct labels *labels)
 {
-	for (size_t i = 0; i < labels->todo_count; i++)
-		OPENSSL_cleanse(&labels->todo[i], sizeof(labels->todo[i]));
+	forget_units(labels);
 	free(labels->todo);
-	desk_close(labels->desk);
-	sqlite3_close(labels->reader);
+	label_post_close(&labels->post);
 	identity_close(labels->pins);
 	template_destroy(labels->template);
 	json_decref(labels->answer);
@@ -585,6 +655,9 @@ int command_labels(int argc, char **argv)
 		{ "--keys", "DIR", "folder with pin.key, for labels that say the PIN", &labels.keys, NULL },
 		{ "--operator", "NAME", "who prints or scans, for the record (USER)", &labels.operator, NULL },
 		{ "--unit", "SERIAL", "scan: the unit in hand", &labels.unit, NULL },
+		{ "--follow", NULL, "goes on with each unit as it passes, until the station's run is over", NULL, &labels.follow },
+		{ "--control", "FILE", "socket of the station that has the lot in work (asked when it holds the database)", &labels.control, NULL },
+		{ "--badge", "TEXT", "who prints or scans, to that station", &labels.badge, NULL },
 		{ "--blind", NULL, "sends without asking the printer for its status", NULL, &labels.blind },
 		{ "--timeout", "SECONDS", "patience with the printer (10)", &labels.timeout, NULL },
 		{ "--font", "FILE", "of PNG (DejaVu Sans Mono)", &labels.font, NULL },

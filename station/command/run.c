@@ -55,7 +55,7 @@ static void put_json(json_t *o)
 }
 
 static const char *const event_names[] = { "seen", "attempt", "step", "unit", "stranger", "radio", "guard", "hold",
-					   "order" };
+					   "order", "label" };
 
 static void json_event(const struct line_event *e)
 {
@@ -69,7 +69,7 @@ static void json_event(const struct line_event *e)
 		json_object_set_new(o, "unit", json_integer(e->unit));
 		json_object_set_new(o, "serial", json_string(e->serial));
 	}
-	if (e->kind != LINE_RADIO && e->kind != LINE_GUARD && e->kind != LINE_HOLD && (e->kind != LINE_ORDER || e->unit))
+	if (e->kind != LINE_RADIO && e->kind != LINE_GUARD && e->kind != LINE_HOLD && ((e->kind != LINE_ORDER && e->kind != LINE_LABEL) || e->unit))
 		json_object_set_new(o, "mac", json_string(mac));
 	if (e->attempt)
 		json_object_set_new(o, "attempt", json_integer(e->attempt));
@@ -134,6 +134,10 @@ static void plain_event(struct run *r, const struct line_event *e)
 		break;
 	case LINE_ORDER:
 		printf("%10.3f  %-12s %s by %s%s%s\n", at, e->unit ? what : "line", e->detail, e->actor, e->reason[0] ? ": " : "",
+		       e->reason);
+		break;
+	case LINE_LABEL:
+		printf("%10.3f  %-12s label %s by %s%s%s\n", at, e->unit ? what : "line", e->detail, e->actor, e->reason[0] ? ": " : "",
 		       e->reason);
 		break;
 	case LINE_UNIT_SEEN:

@@ -21,7 +21,7 @@ struct pending {
 	} slots[];
 };
 
-static void say_ok(struct client *client, json_t *id, json_t *result)
+void client_grant(struct client *client, json_t *id, json_t *result)
 {
 	client_say(client, json_pack("{s:i, s:s, s:O, s:b, s:o}", "millrace", 1, "type", "answer", "id", id, "ok", 1, "result",
 				     result ? result : json_object()));
@@ -35,7 +35,7 @@ static json_t *error_object(const struct refusal *why)
 			 why->remedy);
 }
 
-static void say_refused(struct client *client, json_t *id, const struct refusal *why)
+void client_refuse(struct client *client, json_t *id, const struct refusal *why)
 {
 	client_say(client, json_pack("{s:i, s:s, s:O?, s:b, s:o}", "millrace", 1, "type", "answer", "id", id, "ok", 0, "error",
 				     error_object(why)));
@@ -81,12 +81,12 @@ static void settle(struct pending *p)
 		return;
 	client = control_client(p->control, p->client);
 	if (client && p->done == 0 && p->first.name) {
-		say_refused(client, p->id, &p->first);
+		client_refuse(client, p->id, &p->first);
 	} else if (client) {
 		result = json_pack("{s:I}", "done", (json_int_t)p->done);
 		if (result && json_array_size(p->refused) > 0)
 			(void)json_object_set(result, "refused", p->refused);
-		say_ok(client, p->id, result);
+		client_grant(client, p->id, result);
 	}
 	json_decref(p->id);
 	json_decref(p->refused);
@@ -151,7 +151,7 @@ static void order(struct client *client, const struct request *r, const int64_t 
 	if (!p || !(p->refused = json_array())) {
 		free(p);
 		explain(&why, LINE_NO_MEMORY, "");
-		say_refused(client, r->id, &why);
+		client_refuse(client, r->id, &why);
 		return;
 	}
 	p->control = client->control;
@@ -185,7 +185,7 @@ static void order_units(struct client *client, const struct request *r)
 	}
 	if (!unit) {
 		explain(&why, LINE_NO_UNIT, "");
-		say_refused(client, r->id, &why);
+		client_refuse(client, r->id, &why);
 		return;
 	}
 	id = line_unit_id(unit);
@@ -204,7 +204,7 @@ static void resume(struct client *client, const struct request *r)
 	else if (view.guard && !r->reason)
 		refuse(&why, "no-reason", "say why, for the record", "this overrides the guard %s", view.guard);
 	if (why.name)
-		say_refused(client, r->id, &why);
+		client_refuse(client, r->id, &why);
 	else
 		order(client, r, NULL, 0, NULL, 0);
 }
@@ -217,7 +217,7 @@ static void acknowledge(struct client *client, const struct request *r)
 
 	if (!model_banner(client->control->model, r->number, subject, &unit)) {
 		refuse(&why, "no-banner", "somebody else may have acknowledged it", "there is no banner %lld", (long long)r->number);
-		say_refused(client, r->id, &why);
+		client_refuse(client, r->id, &why);
 		return;
 	}
 	order(client, r, NULL, 0, subject, unit);
@@ -234,7 +234,7 @@ static void badge(struct client *client, const struct request *r)
 	if (r->text[0] && !b) {
 		refuse(&why, "unknown-badge", "scan again, or have it entered in the station's settings",
 		       "the settings of this station know no such badge");
-		say_refused(client, r->id, &why);
+		client_refuse(client, r->id, &why);
 		if (++client->badges_wrong >= BADGES_WRONG_MAX)
 			client_bye(client, "badges", "too many unknown badges");
 		return;
@@ -247,7 +247,7 @@ static void badge(struct client *client, const struct request *r)
 	if (b && c->line)
 		(void)line_order(c->line, &(struct line_order){ .kind = LINE_ORDER_BADGE, .actor = client->actor,
 								.reason = role_name(client->role) });
-	say_ok(client, r->id, json_pack("{s:s, s:s}", "role", role_name(client->role), "actor", client->actor));
+	client_grant(client, r->id, json_pack("{s:s, s:s}", "role", role_name(client->role), "actor", client->actor));
 	control_stand(c);
 }
 
@@ -258,7 +258,7 @@ static void subscribe(struct client *client, const struct request *r)
 	client->rate = r->rate ? r->rate : 10;
 	client->parts = r->parts ? r->parts : MODEL_ALL;
 	client->cursor = (struct model_cursor){ .seq = client->cursor.seq };
-	say_ok(client, r->id, json_pack("{s:i}", "rate", (int)client->rate));
+	client_grant(client, r->id, json_pack("{s:i}", "rate", (int)client->rate));
 	client->subscribed = true;
 	client->told_us = 0;
 	model_sample(client->control->model);
@@ -273,11 +273,11 @@ static void device(struct client *client, const struct request *r)
 	struct refusal why = { 0 };
 
 	if (unit) {
-		say_ok(client, r->id, model_device(m, unit));
+		client_grant(client, r->id, model_device(m, unit));
 		return;
 	}
 	explain(&why, LINE_NO_UNIT, "");
-	say_refused(client, r->id, &why);
+	client_refuse(client, r->id, &why);
 }
 
 /* --- jobs --- */
@@ -296,13 +296,13 @@ static void run(struct client *client, const struct request *r)
 	} else {
 		job = c->o.run(c->o.ctx, r->text, r->db, r->stay, client->actor, error, sizeof(error));
 		if (job >= 0) {
-			say_ok(client, r->id, json_pack("{s:I}", "job", (json_int_t)job));
+			client_grant(client, r->id, json_pack("{s:I}", "job", (json_int_t)job));
 			control_jobs_changed(c);
 			return;
 		}
 		refuse(&why, "no-job", "millrace check tells more", "%s", error);
 	}
-	say_refused(client, r->id, &why);
+	client_refuse(client, r->id, &why);
 }
 
 static void cancel(struct client *client, const struct request *r)
@@ -311,12 +311,12 @@ static void cancel(struct client *client, const struct request *r)
 	struct refusal why = { 0 };
 
 	if (c->o.cancel && c->o.cancel(c->o.ctx, r->number)) {
-		say_ok(client, r->id, json_pack("{s:i}", "done", 1));
+		client_grant(client, r->id, json_pack("{s:i}", "done", 1));
 		control_jobs_changed(c);
 		return;
 	}
 	refuse(&why, "no-job", "stop or abort end the one that runs", "no job %lld waits", (long long)r->number);
-	say_refused(client, r->id, &why);
+	client_refuse(client, r->id, &why);
 }
 
 /* --- all of them --- */
@@ -338,7 +338,7 @@ static bool allowed(const struct client *client, const struct request *r, struct
 	return !why->name;
 }
 
-static void act(struct client *client, const struct request *r)
+static void act(struct client *client, struct request *r)
 {
 	struct control *c = client->control;
 	json_t *o;
@@ -348,13 +348,13 @@ static void act(struct client *client, const struct request *r)
 		o = control_hello(c, client);
 		(void)json_object_del(o, "type");
 		(void)json_object_del(o, "millrace");
-		say_ok(client, r->id, o);
+		client_grant(client, r->id, o);
 		return;
 	case REQUEST_BADGE:
 		badge(client, r);
 		return;
 	case REQUEST_STATUS:
-		say_ok(client, r->id, model_status(c->model));
+		client_grant(client, r->id, model_status(c->model));
 		return;
 	case REQUEST_SUBSCRIBE:
 		subscribe(client, r);
@@ -362,13 +362,13 @@ static void act(struct client *client, const struct request *r)
 	case REQUEST_UNSUBSCRIBE:
 		client->subscribed = false;
 		client->cursor = (struct model_cursor){ .seq = client->cursor.seq };
-		say_ok(client, r->id, NULL);
+		client_grant(client, r->id, NULL);
 		return;
 	case REQUEST_DEVICE:
 		device(client, r);
 		return;
 	case REQUEST_FIND:
-		say_ok(client, r->id, model_find(c->model, r->text));
+		client_grant(client, r->id, model_find(c->model, r->text));
 		return;
 	case REQUEST_PAUSE:
 	case REQUEST_STOP:
@@ -386,6 +386,11 @@ static void act(struct client *client, const struct request *r)
 	case REQUEST_ACK:
 		acknowledge(client, r);
 		return;
+	case REQUEST_SCAN:
+	case REQUEST_LABEL:
+	case REQUEST_LABELLED:
+		posting_request(client, r);
+		return;
 	case REQUEST_RUN:
 		run(client, r);
 		return;
@@ -394,7 +399,7 @@ static void act(struct client *client, const struct request *r)
 		return;
 	case REQUEST_JOBS:
 		o = c->o.jobs ? c->o.jobs(c->o.ctx) : json_array();
-		say_ok(client, r->id, json_pack("{s:o}", "jobs", o ? o : json_array()));
+		client_grant(client, r->id, json_pack("{s:o}", "jobs", o ? o : json_array()));
 		return;
 	case REQUEST_COUNT:
 		return;
@@ -408,11 +413,11 @@ void client_request(struct client *client, const char *line, size_t len)
 	bool fatal;
 
 	if (!request_parse(line, len, &r, &why, &fatal)) {
-		say_refused(client, r.id, &why);
+		client_refuse(client, r.id, &why);
 		if (fatal)
 			client_bye(client, "garbage", "that is not the language of this socket: docs/control.md");
 	} else if (!allowed(client, &r, &why)) {
-		say_refused(client, r.id, &why);
+		client_refuse(client, r.id, &why);
 	} else {
 		act(client, &r);
 	}

@@ -533,6 +533,9 @@ int control_begin(struct control *c, const struct control_run *run)
 	if (new_model(c, &options) != 0)
 		return -1;
 	c->line = run->line;
+	c->posting = posting_open(c, run);
+	if (!c->posting)
+		return -1;
 	if (c->loop && loop_is_virtual(c->loop) && c->pace <= 0)
 		on_stand(c, loop_now_us(c->loop));
 	return 0;
@@ -543,7 +546,7 @@ void control_event(struct control *c, const struct line_event *event)
 	if (!c->line)
 		return;
 	model_event(c->model, event);
-	if ((event->kind == LINE_ORDER || event->kind == LINE_GUARD) && c->pace <= 0 && c->loop && loop_is_virtual(c->loop))
+	if ((event->kind == LINE_ORDER || event->kind == LINE_LABEL || event->kind == LINE_GUARD) && c->pace <= 0 && c->loop && loop_is_virtual(c->loop))
 		loop_at(c->loop, &c->stand_timer, loop_now_us(c->loop) + STAND_US);
 	changed(c);
 }
@@ -565,6 +568,8 @@ void control_ended(struct control *c)
 void control_end(struct control *c)
 {
 	c->line = NULL;
+	posting_close(c->posting);
+	c->posting = NULL;
 	(void)new_model(c, &(struct model_options){ 0 });
 }
 

@@ -43,6 +43,7 @@ struct client {
 };
 
 struct metrics;
+struct posting;
 
 struct control {
 	struct control_options o;
@@ -62,6 +63,7 @@ struct control {
 	bool dirty, backlog;
 	uint64_t armed_us, sampled_us, turned_us;
 	struct metrics *metrics;
+	struct posting *posting;	/* of a run */
 };
 
 /* control.c */
@@ -79,6 +81,15 @@ int control_accept(struct control *c, int listen_fd);
 
 /* answer.c */
 void client_request(struct client *client, const char *line, size_t len);
+/* Takes `result`; NULL: an empty object. */
+void client_grant(struct client *client, json_t *id, json_t *result);
+void client_refuse(struct client *client, json_t *id, const struct refusal *why);
+
+/* labels.c: what requests about labels share in one run. NULL: no memory. Closing answers nobody: the run is over. */
+struct posting *posting_open(struct control *c, const struct control_run *run);
+void posting_close(struct posting *posting);
+/* A scan, a label or how far it went: answered when it is on record, one after the other. Takes the request's tree over. */
+void posting_request(struct client *client, struct request *request);
 
 /* metrics.c: HTTP, Prometheus text format. 0 or -errno with a sentence. */
 int metrics_open(struct metrics **out, struct control *c, const char *address, char *error, size_t error_len);

@@ -135,7 +135,8 @@ static json_t *certificate_object(const uint8_t *der, size_t len)
 static json_t *moment_object(const struct moment *at)
 {
 	static const char *const kinds[] = { [LINE_UNIT_SEEN] = "seen", [LINE_ATTEMPT] = "attempt", [LINE_STEP] = "step",
-					     [LINE_UNIT_STATE] = "state", [LINE_ORDER] = "order" };
+					     [LINE_UNIT_STATE] = "state", [LINE_ORDER] = "order",
+					     [LINE_LABEL] = "label" };
 	static const char *const states[] = { "expected", "seen", "active", "passed", "failed", "quarantined", "held" };
 	json_t *o = json_pack("{s:I, s:s}", "at_us", (json_int_t)at->at_us, "event", kinds[at->kind]);
 

@@ -126,6 +126,20 @@ static void raise_banner(struct model *m, const struct line_event *e, const char
 	m->banners_version = ++m->version;
 }
 
+void model_warn(struct model *m, const char *kind, const char *cause, int64_t unit, const char *sentence, const char *remedy)
+{
+	struct banner *b;
+
+	if (m->banner_count == BANNERS_MAX)
+		return;
+	raise_banner(m, &(struct line_event){ .unit = unit, .now_us = model_now_us(m) }, kind);
+	b = &m->banners[m->banner_count - 1];
+	snprintf(b->detail, sizeof(b->detail), "%s", cause);
+	snprintf(b->sentence, sizeof(b->sentence), "%s", sentence);
+	snprintf(b->text, sizeof(b->text), "%s", remedy);
+	m->header_version = ++m->version;
+}
+
 static void remember(struct row *row, const struct line_event *e)
 {
 	struct moment *at;
@@ -148,7 +162,8 @@ static void remember(struct row *row, const struct line_event *e)
 	*at = (struct moment){ .at_us = e->now_us, .duration_us = e->duration_us, .kind = e->kind, .step = e->step,
 			       .radio = e->radio, .cause = e->cause, .freq_mhz = e->freq_mhz,
 			       .rssi_dbm = (int16_t)e->rssi_dbm, .attempt = (uint16_t)e->attempt, .state = e->state };
-	if (e->kind == LINE_ORDER && asprintf(&at->text, "%s by %s: %s", e->detail, e->actor, e->reason) < 0)
+	if ((e->kind == LINE_ORDER || e->kind == LINE_LABEL) &&
+	    asprintf(&at->text, "%s by %s%s%s", e->detail, e->actor, *e->reason ? ": " : "", e->reason) < 0)
 		at->text = NULL;
 }
 
@@ -385,6 +400,14 @@ static void on_step(struct model *m, struct row *row, const struct line_event *e
 		count_first(m, row, false);
 }
 
+static void say_label(struct model *m, const struct line_event *e, const char *name)
+{
+	bool wrong = *e->reason;
+
+	say(m, e, wrong ? "warn" : "info", "label%s%s %s by %s%s%s", *name ? " of " : "", name, e->detail, e->actor, wrong ? ": " : "",
+	    e->reason);
+}
+
 static void on_unit(struct model *m, const struct line_event *e)
 {
 	struct row *row = row_of(m, e->unit);
@@ -408,6 +431,8 @@ static void on_unit(struct model *m, const struct line_event *e)
 		on_step(m, row, e);
 	if (e->kind == LINE_UNIT_STATE)
 		on_unit_state(m, row, e, name);
+	if (e->kind == LINE_LABEL)
+		say_label(m, e, name);
 	if (e->kind == LINE_ORDER) {
 		snprintf(row->by, sizeof(row->by), "%s", e->actor);
 		row->since_us = e->now_us;
@@ -430,6 +455,12 @@ void model_event(struct model *m, const struct line_event *e)
 	case LINE_STEP:
 	case LINE_UNIT_STATE:
 		on_unit(m, e);
+		return;
+	case LINE_LABEL:
+		if (e->unit)
+			on_unit(m, e);
+		else
+			say_label(m, e, "");
 		return;
 	case LINE_ORDER:
 		if (e->unit)

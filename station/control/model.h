@@ -75,6 +75,8 @@ json_t *model_find(struct model *model, const char *text);
 /* The banner's subject for the record, "unit 12" or "guard consecutive_fail", and its unit (0: none). false: no such banner. */
 bool model_banner(const struct model *model, int64_t banner, char subject[static 80], int64_t *unit);
 void model_acknowledge(struct model *model, int64_t banner);
+/* Something to be acknowledged that no event of the line is: `kind`, static; its cause's name, what it is and what to do. */
+void model_warn(struct model *model, const char *kind, const char *cause, int64_t unit, const char *sentence, const char *remedy);
 bool model_guard_unseen(const struct model *model);	/* a guard's banner is not acknowledged */
 
 /* Counters for metrics.c. */

@@ -88,7 +88,7 @@ struct banner {
 	uint64_t at_us;
 	int cause;
 	char detail[64];		/* of a guard: its name */
-	char text[200];			/* of a hold: what to do */
+	char sentence[200], text[200];	/* what it is, "" when `cause` or the guard says it; of a hold and a label: what to do */
 };
 
 struct log_entry {

@@ -8,6 +8,7 @@
 #include "station/base/log.h"
 #include "station/control/model.h"
 #include "station/job/words.h"
+#include "station/label/book.h"
 
 #define DEPTH_MAX 8
 #define ID_MAX 64u
@@ -74,6 +75,16 @@ static const struct key {
 	{ "job", AS_NUMBER, OF(CANCEL), OF(CANCEL), 1, INT32_MAX, offsetof(struct request, number) },
 	{ "db", AS_TEXT, OF(RUN), 0, 1, 4096, offsetof(struct request, db) },
 	{ "stay", AS_YESNO, OF(RUN), 0, 0, 0, offsetof(struct request, stay) },
+	{ "text", AS_TEXT, OF(SCAN), OF(SCAN), 1, SCAN_TEXT_MAX, offsetof(struct request, text) },
+	{ "strict", AS_YESNO, OF(SCAN), 0, 0, 0, offsetof(struct request, strict) },
+	{ "serial", AS_TEXT, OF(SCAN) | OF(LABEL), OF(LABEL), 1, 32, offsetof(struct request, serial) },
+	{ "lot", AS_TEXT, OF(SCAN) | OF(LABEL), OF(LABEL), 1, 64, offsetof(struct request, lot) },
+	{ "template", AS_TEXT, OF(LABEL), OF(LABEL), 1, 39, offsetof(struct request, template) },
+	{ "kind", AS_TEXT, OF(LABEL), OF(LABEL), 4, 5, offsetof(struct request, form) },
+	{ "digest", AS_TEXT, OF(LABEL), OF(LABEL), 64, 64, offsetof(struct request, digest) },
+	{ "secret", AS_YESNO, OF(LABEL), OF(LABEL), 0, 0, offsetof(struct request, secret) },
+	{ "label", AS_NUMBER, OF(LABELLED), OF(LABELLED), 1, INT32_MAX, offsetof(struct request, number) },
+	{ "state", AS_TEXT, OF(LABELLED), OF(LABELLED), 4, 7, offsetof(struct request, state) },
 	{ "banner", AS_NUMBER, OF(ACK), OF(ACK), 1, INT32_MAX, offsetof(struct request, number) },
 	{ "rate", AS_NUMBER, OF(SUBSCRIBE), 0, 1, REQUEST_RATE_MAX, offsetof(struct request, rate) },
 	{ "parts", AS_PARTS, OF(SUBSCRIBE), 0, 0, 0, 0 },
@@ -81,7 +92,7 @@ static const struct key {
 	{ "units", AS_UNITS, UNITS_OF, 0, 0, 0, 0 },
 	{ "serial", AS_TEXT, UNITS_OF | OF(DEVICE), 0, 1, 64, offsetof(struct request, serial) },
 	{ "mac", AS_TEXT, UNITS_OF | OF(DEVICE), 0, 17, 17, offsetof(struct request, mac) },
-	{ "reason", AS_TEXT, UNITS_OF | OF(PAUSE) | OF(RESUME) | OF(STOP) | OF(ABORT) | OF(ACK),
+	{ "reason", AS_TEXT, UNITS_OF | OF(PAUSE) | OF(RESUME) | OF(STOP) | OF(ABORT) | OF(ACK) | OF(LABEL),
 	  OF(PAUSE) | OF(STOP) | OF(ABORT) | OF(QUARANTINE) | OF(RELEASE), 1, 200, offsetof(struct request, reason) },
 };
 
@@ -227,7 +238,7 @@ static bool take_key(const char *name, json_t *value, struct request *out, struc
 			refuse(why, "wrong-value", "", "\"%s\" is true or false", key->name);
 			return false;
 		}
-		out->stay = json_is_true(value);
+		*(bool *)((char *)out + key->at) = json_is_true(value);
 		return true;
 	}
 	return false;
@@ -238,7 +249,7 @@ static bool whole(const struct request *r, json_t *tree, struct refusal *why)
 	int which = (r->unit_count > 0) + (r->serial != NULL) + (r->mac != NULL);
 
 	for (size_t i = 0; i < KEY_COUNT; i++)
-		if (keys[i].needs >> r->kind & 1 && !json_object_get(tree, keys[i].name)) {
+		if (keys[i].needs >> r->kind & 1 && find_key(keys[i].name, r->kind) == &keys[i] && !json_object_get(tree, keys[i].name)) {
 			bool reason = strcmp(keys[i].name, "reason") == 0;
 
 			refuse(why, reason ? "no-reason" : "missing-key", reason ? "say why, for the record" : "",

@@ -35,6 +35,9 @@ bool role_parse(const char *name, enum role *out);
 	X(QUARANTINE, "quarantine", OPERATOR)    \
 	X(RELEASE, "release", LEAD)              \
 	X(ACK, "ack", OPERATOR)                  \
+	X(SCAN, "scan", OPERATOR)                \
+	X(LABEL, "label", OPERATOR)              \
+	X(LABELLED, "labelled", OPERATOR)        \
 	X(RUN, "run", OPERATOR)                  \
 	X(CANCEL, "cancel", OPERATOR)            \
 	X(JOBS, "jobs", OBSERVER)
@@ -60,11 +63,12 @@ struct request {
 	json_t *tree;			/* holds the texts; request_free */
 	json_t *id;			/* of the tree, or NULL */
 	enum request_kind kind;
-	const char *text;		/* client, badge, text, or the job's path; NULL: not given */
+	const char *text;		/* client, badge, text, or the job's path; NULL: not given. Of a scan: may hold a PIN */
 	const char *reason, *db;	/* NULL: not given */
 	const char *serial, *mac;
-	bool stay;
-	int64_t number;			/* banner, or job; -1: not given */
+	const char *lot, *template, *form, *digest, *state;	/* of labels; form: the key "kind" */
+	bool stay, secret, strict;
+	int64_t number;			/* banner, job, or label; -1: not given */
 	unsigned rate;			/* 0: not given */
 	unsigned parts;			/* mask of enum model_part; 0: not given */
 	int64_t *units;

@@ -374,8 +374,10 @@ json_t *banners_object(const struct model *m)
 		put_int(o, "banner", (uint64_t)b->number);
 		put_text(o, "kind", b->kind);
 		put_int(o, "at_us", b->at_us);
-		put_text(o, "cause", guard ? b->detail : mr_cause_name(b->cause));
-		put_text(o, "sentence", guard ? "a guard has stopped the admission of devices" : mr_cause_sentence(b->cause));
+		put_text(o, "cause", *b->detail ? b->detail : mr_cause_name(b->cause));
+		put_text(o, "sentence", guard	      ? "a guard has stopped the admission of devices"
+					: *b->sentence ? b->sentence
+						      : mr_cause_sentence(b->cause));
 		put_text(o, "remedy", guard	      ? "find out why so many devices fail before you go on"
 				      : b->text[0]    ? b->text
 						      : mr_cause_remedy(b->cause));

@@ -264,6 +264,7 @@ static void open_row(struct desk *d, struct mirror *mirror, uint64_t now_us, str
 
 static void back(struct desk *d)
 {
+	d->hand = 0;
 	if (d->screen == SCREEN_HELP || d->screen == SCREEN_DEVICE) {
 		d->screen = d->before == d->screen ? SCREEN_LINE : d->before;
 	} else if (d->screen != SCREEN_LINE) {
@@ -458,6 +459,8 @@ uint64_t desk_deadline_us(const struct desk *d, const struct mirror *mirror)
 	uint64_t device = device_watched(d, mirror) ? d->asked_us + DESK_REFRESH_US : UINT64_MAX;
 	uint64_t asked = ask_deadline_us(d);
 
+	if (d->hand && d->hand_until_us < at)
+		at = d->hand_until_us;
 	at = note < at ? note : at;
 	at = asked < at ? asked : at;
 	return device < at ? device : at;
@@ -477,6 +480,8 @@ void desk_expire(struct desk *d, struct mirror *mirror, uint64_t now_us, struct 
 	}
 	if (*d->note && now_us >= d->note_until_us)
 		d->note[0] = '\0';
+	if (now_us >= d->hand_until_us)
+		d->hand = 0;
 	ask_expire(d, mirror, now_us, out);
 	if (device_watched(d, mirror) && now_us >= d->asked_us + DESK_REFRESH_US)
 		talk_device(d, d->device, now_us, out);

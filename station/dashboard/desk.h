@@ -17,6 +17,7 @@
 #define DESK_PENDING_MAX 32u
 #define DESK_UNITS_MAX 1000u	/* of one request, as docs/control.md has it */
 #define DESK_NOTE_US 8000000u
+#define DESK_HAND_US 60000000u	/* a unit is in hand so long after its scan */
 #define DESK_REFRESH_US 500000u	/* the device in full is asked for so often at most */
 
 enum asking { ASK_NOTHING, ASK_FIND, ASK_FILTER, ASK_REASON, ASK_SURE, ASK_MENU };
@@ -36,7 +37,7 @@ struct ask {
 struct pending {
 	int64_t id, unit;
 	enum act act;
-	bool badge, find;
+	bool badge, find, scan;
 };
 
 struct spot { unsigned cursor, top; };
@@ -58,6 +59,8 @@ struct desk {			/* layout is ours */
 	unsigned left;		/* first radio of the heat map */
 	struct ask ask;
 	struct scan scan;
+	int64_t hand;		/* unit whose own number was scanned last: the next label is held against it; 0: none */
+	uint64_t hand_until_us;
 	char note[320];
 	enum meaning note_means;
 	uint64_t note_until_us;
@@ -120,8 +123,10 @@ void talk_act(struct desk *desk, const struct mirror *mirror, enum act act, cons
 	      const char *reason, struct desk_out *out);
 void talk_device(struct desk *desk, int64_t unit, uint64_t now_us, struct desk_out *out);
 void talk_badge(struct desk *desk, const char *badge, struct desk_out *out);
-/* What was scanned: a badge, a unit, a label. */
+/* What was scanned: a badge, a unit, a label. Labels are the station's to judge; an observer only looks their unit up. */
 void talk_scanned(struct desk *desk, struct mirror *mirror, const char *text, uint64_t now_us, struct desk_out *out);
+/* The unit in hand; NULL: none. */
+const struct unit_row *talk_hand(const struct desk *desk, const struct mirror *mirror);
 const struct unit_row *talk_known(const struct mirror *mirror, const char *text);
 void desk_do(struct desk *desk, struct mirror *mirror, enum act act, uint64_t now_us, struct desk_out *out);
 void desk_goto(struct desk *desk, struct mirror *mirror, enum screen_kind screen, uint64_t now_us,

@@ -125,20 +125,48 @@ static void find(struct desk *d, const char *text, uint64_t now_us, struct desk_
 		desk_note(d, MEANS_WARN, now_us, "nothing can be looked for now");
 }
 
+const struct unit_row *talk_hand(const struct desk *d, const struct mirror *mirror)
+{
+	return d->hand ? mirror_unit(mirror, d->hand) : NULL;
+}
+
+/* Its own number was read: from now on it is the unit in hand, if its label could be scanned next. */
+static void take_in_hand(struct desk *d, const struct unit_row *u, uint64_t now_us)
+{
+	d->hand = u->state == UNIT_IS_PASSED && *u->serial ? u->unit : 0;
+	d->hand_until_us = now_us + DESK_HAND_US;
+}
+
+/* The station looks at its record; what it says is in scanned_back(). False: it could not be sent. */
+static bool scan_back(struct desk *d, const char *text, const struct unit_row *hand, struct desk_out *out)
+{
+	json_t *request = json_pack("{s:s, s:s}", "do", "scan", "text", text);
+	struct pending *p;
+
+	if (request && hand)
+		json_object_set_new(request, "serial", json_string(hand->serial));
+	p = send_request(d, request, ACT_NONE, out);
+	if (p)
+		p->scan = true;
+	return p;
+}
+
 static void label(struct desk *d, struct mirror *mirror, const char *text, uint64_t now_us, struct desk_out *out)
 {
-	const struct unit_row *u;
-	char serial[48];
+	const struct unit_row *hand = talk_hand(d, mirror), *u = NULL;
+	bool judged = mirror->role >= ROLE_OPERATOR;
+	char serial[48] = "";
 
-	if (!scan_label_serial(text, serial, sizeof(serial))) {
-		desk_note(d, MEANS_WARN, now_us,
-			  "a label without a serial number to be read: scan the one with the serial number");
-		return;
-	}
-	u = talk_known(mirror, serial);
+	if (scan_label_serial(text, serial, sizeof(serial)))
+		u = talk_known(mirror, serial);
 	if (u)
 		show_unit(d, mirror, u, now_us, out);
-	else
+	d->hand = 0;
+	if (judged && !scan_back(d, text, hand, out))
+		desk_note(d, MEANS_WARN, now_us, "that was not sent: scan again");
+	else if (!judged && !*serial)
+		desk_note(d, MEANS_WARN, now_us, "a label is checked against the record with an operator's badge");
+	else if (!judged && !u)
 		find(d, serial, now_us, out);
 }
 
@@ -155,6 +183,10 @@ void talk_scanned(struct desk *d, struct mirror *mirror, const char *text, uint6
 	}
 	if (u) {
 		show_unit(d, mirror, u, now_us, out);
+		take_in_hand(d, u, now_us);
+		/* It may be the code of its label, and no more than that. */
+		if (mirror->role >= ROLE_OPERATOR && kind == SCAN_SERIAL && u->state == UNIT_IS_PASSED)
+			(void)scan_back(d, text, NULL, out);
 		return;
 	}
 	switch (kind) {
@@ -183,6 +215,26 @@ static void refused(struct desk *d, const json_t *error, uint64_t now_us, struct
 
 	desk_note(d, MEANS_BAD, now_us, "%s%s%s", mirror_text(error, "sentence"), *remedy ? "; " : "", remedy);
 	out->bell = !d->mute;
+}
+
+/* What the station says of a code that was read. A wrong one raises a banner there, and that rings. */
+static void scanned_back(struct desk *d, struct mirror *mirror, const json_t *result, uint64_t now_us, struct desk_out *out)
+{
+	const struct unit_row *u = mirror_unit(mirror, (int64_t)json_integer_value(json_object_get(result, "unit")));
+	const char *verdict = mirror_text(result, "verdict");
+
+	if (strcmp(mirror_text(result, "is"), "unit") == 0) {
+		if (u && u->unit != d->hand)
+			show_unit(d, mirror, u, now_us, out);
+	} else if (strcmp(verdict, "right") == 0) {
+		if (u)
+			desk_select(d, mirror, u->unit);
+		desk_note(d, MEANS_GOOD, now_us, "LABEL RIGHT: %s", mirror_text(result, "serial"));
+		d->hand = 0;
+	} else {
+		desk_note(d, MEANS_BAD, now_us, "LABEL WRONG: %s: %s", mirror_text(result, "sentence"), mirror_text(result, "remedy"));
+		out->bell = !d->mute;
+	}
 }
 
 static void told(struct desk *d, const struct pending *p, const json_t *result, uint64_t now_us, struct desk_out *out)
@@ -238,6 +290,8 @@ void desk_answer(struct desk *d, struct mirror *mirror, const json_t *line, uint
 	} else if (p.badge) {
 		mirror_take_role(mirror, result);
 		desk_note(d, MEANS_GOOD, now_us, "%s: %s", mirror->actor, mirror_role_name(mirror->role));
+	} else if (p.scan) {
+		scanned_back(d, mirror, result, now_us, out);
 	} else if (p.find) {
 		found(d, mirror, result, now_us, out);
 	} else if (p.act == ACT_DEVICE) {

@@ -287,7 +287,10 @@ static unsigned alarm_rows(const struct view_in *in, unsigned row)
 
 	if (m->banner_count == 0)
 		return row;
-	kind = strcmp(b->kind, "security") == 0 ? "SECURITY" : strcmp(b->kind, "guard") == 0 ? "GUARD" : "HOLD";
+	kind = strcmp(b->kind, "security") == 0 ? "SECURITY"
+	       : strcmp(b->kind, "guard") == 0	? "GUARD"
+	       : strcmp(b->kind, "label") == 0	? "LABEL"
+						: "HOLD";
 	for (unsigned i = 0; i < 2; i++)
 		canvas_fill(in->on, row + i, 0, in->cols, MEANS_ALARM, " ");
 	snprintf(text, sizeof(text), "%s %s %s %s%s%s", sign, kind, b->cause, *b->serial ? b->serial : b->mac,
@@ -324,6 +327,7 @@ static void scan_row(const struct view_in *in, unsigned row)
 	struct canvas *c = in->on;
 	char text[80];
 	unsigned at = canvas_put(c, row, 0, 6, MEANS_TITLE, "scan> ");
+	const struct unit_row *hand;
 
 	if (d->scan.len > 0 || d->scan.by_hand) {
 		scan_shown(d->scan.text, text, sizeof(text));
@@ -334,8 +338,11 @@ static void scan_row(const struct view_in *in, unsigned row)
 	}
 	c->caret_row = (int)row;
 	c->caret_col = (int)at;
+	hand = talk_hand(d, in->live);
 	if (*d->note)
 		canvas_put(c, row, at + 1, in->cols - at - 1, d->note_means, d->note);
+	else if (hand)
+		canvas_printf(c, row, at + 1, in->cols - at - 1, MEANS_PLAIN, "%s is in hand: its label, or another unit", hand->serial);
 	else
 		canvas_put(c, row, at + 1, in->cols - at - 1, MEANS_QUIET, "a badge, a serial number, a label");
 }

@@ -2,6 +2,7 @@
 
 #include <jansson.h>
 #include <openssl/sha.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +98,8 @@ void book_own_texts(struct book_unit *unit)
 long book_units(const struct book *book, const char *lot, const char *template, const char *serial,
 		bool (*each)(void *ctx, const struct book_unit *unit), void *ctx, char *error, size_t error_len)
 {
-	sqlite3_stmt *row = prepare(book, sql_query("label_units"));
+	int64_t one = serial ? find(book, "SELECT unit FROM unit WHERE serial = ?1", serial) : 0;
+	sqlite3_stmt *row = one < 0 ? NULL : prepare(book, sql_query("label_units"));
 	bool more = true;
 	long count = 0;
 	int rc = SQLITE_DONE;
@@ -106,7 +108,8 @@ long book_units(const struct book *book, const char *lot, const char *template, 
 		return fail(book, error, error_len);
 	bind(row, ":lot", lot);
 	bind(row, ":template", template);
-	bind(row, ":serial", serial);
+	if (serial)	/* 0: nobody has it, and no unit this number */
+		sqlite3_bind_int64(row, sqlite3_bind_parameter_index(row, ":unit"), one);
 	for (; more && (rc = sqlite3_step(row)) == SQLITE_ROW; count++) {
 		struct book_unit unit;
 
@@ -216,6 +219,21 @@ int book_went(struct book *book, const struct book_unit *unit, enum journal_labe
 	return book->put(book->put_ctx, &record, 1, error, error_len);
 }
 
+int64_t book_label(const struct book *book, int64_t label, char state[static 12])
+{
+	sqlite3_stmt *row = prepare(book, "SELECT unit, state FROM label WHERE label = ?1");
+	int64_t unit = 0;
+
+	if (!row)
+		return -1;
+	sqlite3_bind_int64(row, 1, label);
+	if (sqlite3_step(row) == SQLITE_ROW) {
+		unit = sqlite3_column_int64(row, 0);
+		take_text(state, 12, row, 1);
+	}
+	return sqlite3_finalize(row) == SQLITE_OK ? unit : -1;
+}
+
 /* --- reading back --- */
 
 const char *scan_parse(const char *line, size_t len, struct scan *out)
@@ -273,6 +291,15 @@ const char *scan_verdict_name(enum scan_verdict verdict)
 	return "unknown";
 }
 
+enum scan_verdict scan_verdict_of(const char *name)
+{
+	enum scan_verdict verdict = SCAN_RIGHT;
+
+	while (verdict < SCAN_UNKNOWN && strcmp(scan_verdict_name(verdict), name) != 0)
+		verdict++;
+	return verdict;
+}
+
 struct found {
 	int64_t label, unit;
 	bool passed, in_lot, sent, void_, scanned;
@@ -319,42 +346,48 @@ static int find_label(const struct book *book, const char *lot, const struct sca
 	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
 }
 
+static void say(struct scan_answer *answer, enum scan_verdict verdict, const char *remedy, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static void say(struct scan_answer *answer, enum scan_verdict verdict, const char *remedy, const char *format, ...)
+{
+	va_list args;
+
+	answer->verdict = verdict;
+	snprintf(answer->remedy, sizeof(answer->remedy), "%s", remedy);
+	va_start(args, format);
+	vsnprintf(answer->sentence, sizeof(answer->sentence), format, args);
+	va_end(args);
+}
+
 static void judge(const struct found *found, int64_t expected, const struct scan *scan, struct scan_answer *answer)
 {
 	const char *serial = answer->serial;
 
-	if (!found->in_lot) {
-		answer->verdict = SCAN_WRONG_LOT;
-		snprintf(answer->say, sizeof(answer->say), "the label of %s, a unit of another lot: take the unit out of this lot", serial);
-	} else if (expected && expected != found->unit) {
-		answer->verdict = SCAN_WRONG_UNIT;
-		snprintf(answer->say, sizeof(answer->say), "the label of %s on unit %s: take it off, and look where the other one is", serial,
-			 scan->expected);
-	} else if (!found->passed) {
-		answer->verdict = SCAN_NOT_PASSED;
-		snprintf(answer->say, sizeof(answer->say), "%s has not passed: put it into the RED bin", serial);
-	} else if (found->void_) {
-		answer->verdict = SCAN_VOID;
-		snprintf(answer->say, sizeof(answer->say), "this label of %s counts no longer: take it off and print a new one", serial);
-	} else if (found->scanned) {
-		answer->verdict = SCAN_DUPLICATE;
-		snprintf(answer->say, sizeof(answer->say), "%s was scanned at %s already: two units may carry one label, compare both", serial,
-			 found->when);
-	} else {
-		answer->verdict = SCAN_RIGHT;
-		snprintf(answer->say, sizeof(answer->say), "%s", serial);
-	}
+	if (!found->in_lot)
+		say(answer, SCAN_WRONG_LOT, "take the unit out of this lot", "the label of %s, a unit of another lot", serial);
+	else if (expected && expected != found->unit)
+		say(answer, SCAN_WRONG_UNIT, "take it off, and look where the other one is", "the label of %s on unit %s", serial,
+		    scan->expected);
+	else if (!found->passed)
+		say(answer, SCAN_NOT_PASSED, "put it into the RED bin", "%s has not passed", serial);
+	else if (found->void_)
+		say(answer, SCAN_VOID, "take it off and print a new one", "this label of %s counts no longer", serial);
+	else if (found->scanned)
+		say(answer, SCAN_DUPLICATE, "two units may carry one label, compare both", "%s was scanned at %s already", serial,
+		    found->when);
+	else
+		say(answer, SCAN_RIGHT, "", "%s", serial);
 }
 
 static void say_unknown(const struct book *book, const struct scan *scan, struct scan_answer *answer)
 {
-	answer->verdict = SCAN_UNKNOWN;
 	if (find(book, "SELECT unit FROM unit WHERE serial = ?1", scan->text) > 0)
-		snprintf(answer->say, sizeof(answer->say), "a serial number on record, and not the code that is scanned back: scan the other code");
+		say(answer, SCAN_UNKNOWN, "scan the other code", "a serial number on record, and not the code that is scanned back");
 	else if (!book->pins)
-		snprintf(answer->say, sizeof(answer->say), "no label on record says this; one with a PIN is recognised only with --keys DIR");
+		say(answer, SCAN_UNKNOWN, "one with a PIN is recognised only with --keys DIR", "no label on record says this");
 	else
-		snprintf(answer->say, sizeof(answer->say), "no label on record says this: take it off and print the unit's own");
+		say(answer, SCAN_UNKNOWN, "take it off and print the unit's own", "no label on record says this");
 }
 
 static int record_scan(struct book *book, int64_t batch, int64_t expected, const struct found *found,
@@ -401,9 +434,29 @@ int book_scan(struct book *book, const char *lot, const struct scan *scan, int64
 	known = batch < 0 || expected < 0 ? -1 : find_label(book, lot, scan, &found, answer);
 	if (known < 0)
 		return fail(book, error, error_len);
+	answer->unit = found.unit;
 	if (known)
 		judge(&found, expected, scan, answer);
 	else
 		say_unknown(book, scan, answer);
 	return record_scan(book, batch, expected, &found, answer, at_us, error, error_len);
+}
+
+int book_awaits(const struct book *book, const char *lot, const struct scan *scan, char *error, size_t error_len)
+{
+	struct scan_answer answer;
+	struct found found;
+	int known = find_label(book, lot, scan, &found, &answer);
+
+	if (known < 0)
+		return fail(book, error, error_len);
+	return known && found.in_lot && found.passed && !found.void_ && !found.scanned;
+}
+
+int book_has_labels(const struct book *book, const char *lot, char *error, size_t error_len)
+{
+	int64_t label = find(book, "SELECT l.label FROM label AS l JOIN unit AS u ON u.unit = l.unit "
+				   "JOIN batch AS b ON b.batch = u.batch WHERE b.lot = ?1 ORDER BY l.label DESC LIMIT 1", lot);
+
+	return label < 0 ? fail(book, error, error_len) : label > 0;
 }

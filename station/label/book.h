@@ -1,6 +1,6 @@
 /*
  * Labels and the record: which units get one, that it was opened, queued, sent, printed, and what was read back. Used by
- * `millrace labels` at a desk; the same calls serve a running station, whose `put` hands the records to its journal.
+ * `millrace labels` at a desk, whose `put` writes, and by a running station, whose `put` hands the records to its journal.
  *
  *	book_units -> book_queue (durable; the PIN may be drawn now) -> draw -> book_went(SENT) -> book_went(PRINTED)
  *	scan_parse -> book_scan: right, or what is wrong
@@ -15,7 +15,10 @@
 
 struct book {
 	sqlite3 *db;			/* for reading */
-	/* All of the records in one transaction, durable when it gives 0; else -1 with a sentence in `error`. */
+	/*
+	 * All of the records, in order. 0: durable (a desk), or on their way, and whoever gave the book waits for them before
+	 * anything is said, drawn or read again (a station). -1: none of them, with a sentence in `error`.
+	 */
 	int (*put)(void *ctx, const struct journal_record *records, size_t count, char *error, size_t error_len);
 	void *put_ctx;
 	const struct identity *pins;	/* NULL: nobody here may open PINs */
@@ -56,13 +59,16 @@ struct book_order {
 	int64_t at_us;
 };
 /*
- * A label is queued, and the copy before it void: durable when this gives 0, and unit->label is the new one. A label that was
+ * A label is queued, and the copy before it void: durable when `put` says so, and unit->label is the new one. A label that was
  * queued and never sent goes on as it is. A reprint without a reason is refused.
  */
 int book_queue(struct book *book, struct book_unit *unit, const struct book_order *order, const uint8_t digest[static 32],
 	       char *error, size_t error_len);
 int book_went(struct book *book, const struct book_unit *unit, enum journal_label_state state, int64_t at_us, char *error,
 	      size_t error_len);
+
+/* The unit of a label, and its state; 0: there is no such label, -1: the record cannot be read. */
+int64_t book_label(const struct book *book, int64_t label, char state[static 12]);
 
 /* --- reading back --- */
 
@@ -80,13 +86,15 @@ const char *scan_parse(const char *line, size_t len, struct scan *out);
 
 enum scan_verdict { SCAN_RIGHT, SCAN_WRONG_UNIT, SCAN_WRONG_LOT, SCAN_NOT_PASSED, SCAN_VOID, SCAN_DUPLICATE, SCAN_UNKNOWN };
 const char *scan_verdict_name(enum scan_verdict verdict);	/* "right", "wrong-unit", ...: of db/schema.sql */
+enum scan_verdict scan_verdict_of(const char *name);		/* SCAN_UNKNOWN: no verdict has that name */
 
 struct scan_answer {
 	enum scan_verdict verdict;
-	char serial[40];		/* whose label it is; "": nobody's */
+	int64_t unit;			/* whose label it is; 0: nobody's */
+	char serial[40];		/* its; "" */
 	char template[40];
 	unsigned copy;
-	char say[300];			/* for the person with the scanner: what it is and what to do */
+	char sentence[200], remedy[120];	/* for the person with the scanner: what it is; what to do, "" when it is right */
 };
 
 /*
@@ -95,3 +103,10 @@ struct scan_answer {
  */
 int book_scan(struct book *book, const char *lot, const struct scan *scan, int64_t at_us, struct scan_answer *answer, char *error,
 	      size_t error_len);
+
+/*
+ * Before a scan is taken for a label: a scanner also reads what is no label of ours. 1: yes, 0: no, or -1 with a sentence.
+ * Has this code a label of a passed unit of the lot that was not scanned back yet? Has the lot any label on record?
+ */
+int book_awaits(const struct book *book, const char *lot, const struct scan *scan, char *error, size_t error_len);
+int book_has_labels(const struct book *book, const char *lot, char *error, size_t error_len);

@@ -84,6 +84,19 @@ static int check_unit(const struct line *line, const struct line_order *order, c
 	return LINE_DONE;
 }
 
+/* The journal would not take a label of a unit that has not passed, and a journal that fails stops the line. */
+static int check_label(const struct line *line, const struct line_order *order, const char **why)
+{
+	const struct unit *u = find(line, order->unit);
+
+	if (line->ended)
+		return refuse(why, "the run has ended; labels go on with millrace labels");
+	for (size_t i = 0; i < order->record_count; i++)
+		if (order->records[i].kind == JOURNAL_LABEL && !(u && u->state == UNIT_PASSED))
+			return refuse(why, "the unit is none of this run that has passed");
+	return LINE_DONE;
+}
+
 int line_order_check(const struct line *line, const struct line_order *order, const char **why)
 {
 	*why = "";
@@ -104,6 +117,8 @@ int line_order_check(const struct line *line, const struct line_order *order, co
 	case LINE_ORDER_QUARANTINE:
 	case LINE_ORDER_RELEASE:
 		return check_unit(line, order, why);
+	case LINE_ORDER_LABEL:
+		return check_label(line, order, why);
 	case LINE_ORDER_ACKNOWLEDGE:
 	case LINE_ORDER_BADGE:
 	case LINE_ORDER_COUNT:
@@ -151,6 +166,20 @@ static uint64_t note(struct line *line, const struct order *order, const char *a
 		line->ticket = ticket;
 	free(text);
 	json_decref(body);
+	return ticket;
+}
+
+/* Those of a label. A station that dies between two of them leaves a record that holds: each stands without the next. */
+static uint64_t put_records(struct line *line, const struct line_order *wanted)
+{
+	uint64_t ticket = 0;
+
+	for (size_t i = 0; i < wanted->record_count; i++) {
+		ticket = journal_submit(line->o.journal, &wanted->records[i]);
+		if (!ticket)
+			return 0;
+		line->ticket = ticket;
+	}
 	return ticket;
 }
 
@@ -252,10 +281,12 @@ static void take_effect(struct line *line, const struct order *order)
 		break;
 	case LINE_ORDER_ACKNOWLEDGE:
 	case LINE_ORDER_BADGE:
+	case LINE_ORDER_LABEL:
 	case LINE_ORDER_COUNT:
 		break;
 	}
-	line_event(line, &(struct line_event){ .kind = LINE_ORDER, .detail = actions[order->o.kind],
+	line_event(line, &(struct line_event){ .kind = order->o.happened ? LINE_LABEL : LINE_ORDER,
+					       .detail = order->o.happened ? order->o.happened : actions[order->o.kind],
 					       .actor = order->actor, .reason = order->reason, .unit = u ? u->id : 0,
 					       .serial = u ? u->serial : NULL, .state = u ? u->state : UNIT_EXPECTED,
 					       .attempt = u ? u->attempts : 0,
@@ -285,7 +316,8 @@ void orders_durable(struct line *line, uint64_t durable)
 	while (line->control.orders && line->control.orders->ticket <= durable) {
 		struct order *order = next(line);
 		const char *why;
-		int result = line_order_check(line, &order->o, &why);
+		/* What a label is or was, is on record now, whatever has happened since. */
+		int result = order->o.kind == LINE_ORDER_LABEL ? LINE_DONE : line_order_check(line, &order->o, &why);
 
 		if (result == LINE_DONE)
 			take_effect(line, order);
@@ -338,13 +370,17 @@ int line_order(struct line *line, const struct line_order *wanted)
 	order->o = *wanted;
 	copy(order->actor, LINE_ACTOR_MAX, wanted->actor);
 	copy(order->reason, LINE_REASON_MAX, wanted->reason);
-	order->ticket = note(line, order, line->guard && wanted->kind == LINE_ORDER_RESUME ? "guard-override"
-											: actions[wanted->kind], NULL);
+	if (wanted->kind == LINE_ORDER_LABEL)
+		order->ticket = put_records(line, wanted);
+	else
+		order->ticket = note(line, order, line->guard && wanted->kind == LINE_ORDER_RESUME ? "guard-override"
+												: actions[wanted->kind], NULL);
 	if (order->ticket == 0) {
 		free(order);
 		return LINE_NO_RECORD;
 	}
-	order->o.subject = NULL;	/* the caller's; it has been written */
+	order->o.subject = NULL;	/* the caller's; they have been written */
+	order->o.records = NULL;
 	if (line->control.orders_tail)
 		line->control.orders_tail->next = order;
 	else

@@ -29,6 +29,7 @@ enum line_event_kind {
 	LINE_GUARD,		/* admission stopped by a guard */
 	LINE_HOLD,		/* the record or the signer fails: `detail` says what to do */
 	LINE_ORDER,		/* what a person wanted has taken effect: `detail` is its name */
+	LINE_LABEL,		/* a label of a unit: `detail` is "queued", "sent", "printed", or the verdict of a scan */
 };
 
 struct line_event {
@@ -46,7 +47,7 @@ struct line_event {
 	uint16_t freq_mhz;
 	int rssi_dbm;
 	const char *detail;		/* LINE_GUARD: its name */
-	const char *actor, *reason;	/* LINE_ORDER; LINE_GUARD: `reason` in words */
+	const char *actor, *reason;	/* LINE_ORDER, LINE_LABEL; LINE_GUARD: `reason` in words */
 };
 
 struct line_options {
@@ -100,7 +101,8 @@ void line_stop(struct line *line, bool now);
 	X(QUARANTINE, "unit-quarantine")    \
 	X(RELEASE, "unit-release")          \
 	X(ACKNOWLEDGE, "banner-acknowledge") \
-	X(BADGE, "badge")
+	X(BADGE, "badge")                   \
+	X(LABEL, "label")
 
 enum line_order_kind {
 #define LINE_ORDER_ENUM(NAME, action) LINE_ORDER_##NAME,
@@ -122,9 +124,13 @@ enum line_order_result {
 
 struct line_order {
 	enum line_order_kind kind;
-	int64_t unit;			/* RETRY, QUARANTINE, RELEASE; ACKNOWLEDGE: what it is about, 0: nothing */
+	int64_t unit;			/* RETRY, QUARANTINE, RELEASE; ACKNOWLEDGE, LABEL: what it is about, 0: nothing */
 	const char *actor, *reason;	/* UTF-8, non-empty actor; longer ones are cut */
 	const char *subject;		/* ACKNOWLEDGE: "guard consecutive_fail"; NULL: the unit or the batch */
+	/* LABEL: these go on record, in this order, in place of a row of the chain; `happened`, static, is the event's detail. */
+	const struct journal_record *records;
+	size_t record_count;
+	const char *happened;
 	void (*done)(void *ctx, int result);	/* NULL: nobody waits */
 	void *ctx;
 };

@@ -13,6 +13,7 @@ end() {
 	tmux -L a kill-server 2>/dev/null
 	tmux -L b kill-server 2>/dev/null
 	tmux -L c kill-server 2>/dev/null
+	tmux -L d kill-server 2>/dev/null
 	# A station outlives its terminal: that is the point of it. After a failure it is ended here, by its folder's name.
 	pgrep -f -- "--control $dir/c.sock" | xargs -r kill -9
 	rm -rf "$dir"
@@ -160,6 +161,50 @@ shows b "1 released" "and is"
 keys b Escape
 hides b "filter:" "Esc takes the filter away"
 
+# Labels while the line runs: written as units pass, scanned back wrong, then right.
+# tmux takes a semicolon at the end for its own.
+type_code() { keys "$1" -l "${2%;}\;"; }
+code() { zbarimg --nodbus -q --raw "$dir/labels/$1.png" 2> /dev/null | grep '^WIFI:'; }
+written() {
+	local until=$((SECONDS + deadline_s))
+	until [ -n "$(code "$1")" ]; do
+		if [ $SECONDS -ge $until ]; then return 1; fi
+		sleep 0.05
+	done
+}
+tmux -u -L d -f /dev/null new-session -d -x 100 -y 24 "'$program' labels shift-1 --db '$dir/m.db' --control '$dir/c.sock' --badge 0417 \
+	--keys '$dir/m.db.simulated-keys' --template config/labels/micro-ap.yaml --format png --out '$dir/labels' --follow; echo EXIT \$?; \
+	exec sleep 1000"
+shows d "AC10000005 +copy 1 +sent" "labels are made while the line runs"
+finds "zbar reads one" written AC10000005
+finds "and its neighbour's" written AC10000006
+wrong=$(code AC10000006) right=$(code AC10000005)
+keys a AC10000005 Enter
+shows a "AC10000005: PASS" "a unit is taken in hand"
+type_code a "$wrong"
+keys a Enter
+shows a "LABEL wrong-unit" "the label of another unit raises the banner"
+shows a "DO: take it off, and look where the other one is" "that says what to do"
+shows b "LABEL wrong-unit" "on every screen"
+keys a a
+hides a "LABEL wrong-unit" "the operator acknowledges it"
+keys a AC10000005 Enter
+shows a "AC10000005: PASS" "the unit is taken in hand again"
+type_code a "$right"
+keys a Enter
+shows a "LABEL RIGHT: AC10000005" "its own label is right"
+type_code a "$right"
+keys a Enter
+shows a "LABEL duplicate" "and twice the same raises the banner"
+keys a a
+hides a "LABEL duplicate" "until it is acknowledged"
+pin=$(sed 's/.*P:\(.*\);;/\1/' <<< "$right")
+if [ -n "$pin" ] && ! { screen a; screen b; screen d; cat "$dir/m.db" "$dir/m.db-wal"; } | grep -qa -- "$pin"; then
+	echo "ok its PIN is on no screen and not in the record"
+else
+	echo "not ok its PIN is on no screen and not in the record"
+fi
+
 child=$(pgrep -f "millrace dashboard --of-run --control $dir/c.sock")
 kill -9 "$child"
 shows a "the dashboard is closed; the line goes on" "a killed dashboard gives the terminal back to the run"
@@ -174,6 +219,9 @@ shows b "Is it meant" "and asks again"
 keys b y
 shows b "NOT LIVE|ENDED" "the run ends"
 shows a "EXIT [01]" "and the station with it"
+shows d "EXIT 0" "and the labels that follow it"
+shows d "79 labels, 0 unsure, 0 not yet|78 labels, 0 unsure, 0 not yet|77 labels, 0 unsure, 0 not yet" "each unit that passed has one"
+finds "the scans are on record" grep -q "wrong-unit" <("$program" audit labels shift-1 --db "$dir/m.db" 2>&1)
 shows b "trying again" "the screen waits for the next one"
 keys b q
 shows b "EXIT 0" "and is closed"

@@ -209,11 +209,64 @@ static void a_scanned_device_is_chosen(void **state)
 	day_scan(d, "AC10001310 12345670");
 	assert_int_equal(d->desk->selected, 3);
 	assert_null(strstr(d->desk->note, "1234567"));
-	assert_int_equal(d->out.request_count, 0);
+	assert_int_equal(d->out.request_count, 1);	/* the label: judged by the station */
+	day_forget(d);
 	day_scan(d, "ZZ1");
 	assert_string_equal(day_asked(d, 0, "do"), "find");
 	day_answer(d, "\"ok\":true,\"result\":{\"units\":[]}");
 	assert_true(d->out.bell);
+}
+
+static void a_label_is_held_against_the_unit_in_hand(void **state)
+{
+	struct day *d = *state;
+
+	/* A unit that has not passed has no label to be scanned. */
+	day_scan(d, "AC10001309");
+	assert_int_equal(d->out.request_count, 0);
+	day_scan(d, "WIFI:T:WPA;S:x;P:87654325;;");
+	assert_string_equal(day_asked(d, 0, "do"), "scan");
+	assert_string_equal(day_asked(d, 0, "text"), "WIFI:T:WPA;S:x;P:87654325;;");
+	assert_string_equal(day_asked(d, 0, "serial"), "");
+	day_answer(d, "\"ok\":true,\"result\":{\"is\":\"label\",\"verdict\":\"unknown\",\"serial\":\"\",\"sentence\":\"no label on record "
+		      "says this\",\"remedy\":\"take it off\"}");
+	assert_string_equal(d->desk->note, "LABEL WRONG: no label on record says this: take it off");
+	assert_true(d->out.bell);
+	day_forget(d);
+	/* One that has: its own number may be the whole of a label, and then comes the label. */
+	day_scan(d, "AC10001310");
+	assert_string_equal(day_asked(d, 0, "do"), "scan");
+	day_answer(d, "\"ok\":true,\"result\":{\"is\":\"unit\",\"unit\":3}");
+	assert_non_null(strstr(d->desk->note, "AC10001310: PASS"));
+	day_forget(d);
+	day_scan(d, "WIFI:T:WPA;S:x;P:12345670;;");
+	assert_string_equal(day_asked(d, 0, "serial"), "AC10001310");
+	day_answer(d, "\"ok\":true,\"result\":{\"is\":\"label\",\"verdict\":\"right\",\"serial\":\"AC10001310\",\"unit\":3}");
+	assert_string_equal(d->desk->note, "LABEL RIGHT: AC10001310");
+	day_forget(d);
+	/* It is out of hand now, and after a minute in any case. */
+	day_scan(d, "WIFI:T:WPA;S:x;P:12345670;;");
+	assert_string_equal(day_asked(d, 0, "serial"), "");
+	day_forget(d);
+	day_scan(d, "AC10001310");
+	day_forget(d);
+	d->now_us += DESK_HAND_US;
+	assert_true(desk_deadline_us(d->desk, d->mirror) <= d->now_us);
+	desk_expire(d->desk, d->mirror, d->now_us, &d->out);
+	day_scan(d, "WIFI:T:WPA;S:x;P:12345670;;");
+	assert_string_equal(day_asked(d, 0, "serial"), "");
+}
+
+static void an_observer_looks_labels_up_and_judges_none(void **state)
+{
+	struct day *d = *state;
+
+	d->mirror->role = ROLE_OBSERVER;
+	day_scan(d, "AC10001310 12345670");
+	assert_int_equal(d->desk->selected, 3);
+	day_scan(d, "WIFI:T:WPA;S:x;P:12345670;;");
+	assert_non_null(strstr(d->desk->note, "operator's badge"));
+	assert_int_equal(d->out.request_count, 0);
 }
 
 static void a_scan_into_a_question_is_still_a_scan(void **state)
@@ -230,6 +283,8 @@ static void a_scan_into_a_question_is_still_a_scan(void **state)
 	assert_int_equal(d->desk->selected, 4);
 	assert_int_equal(d->desk->ask.what, ASK_REASON);
 	assert_string_equal(d->desk->ask.text, "");
+	assert_string_equal(day_asked(d, 0, "do"), "scan");
+	day_forget(d);
 	/* A reason that is pasted is a reason. */
 	day_scan(d, "material is missing");
 	assert_string_equal(day_asked(d, 0, "reason"), "material is missing");
@@ -437,6 +492,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_observer_is_told_whose_badge_is_needed, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_badge_gives_a_role, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_scanned_device_is_chosen, day_begin, day_end),
+		cmocka_unit_test_setup_teardown(a_label_is_held_against_the_unit_in_hand, day_begin, day_end),
+		cmocka_unit_test_setup_teardown(an_observer_looks_labels_up_and_judges_none, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_scan_into_a_question_is_still_a_scan, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(nothing_is_asked_of_a_station_that_is_gone, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_banner_rings_once_and_is_acknowledged_by_key, day_begin, day_end),

@@ -2,7 +2,7 @@
  * millrace labels and millrace report as their users meet them: words typed, what is printed, the files, the record, the exit
  * status. Everything on the record is real; the printer is ours, on the loopback.
  *
- * links: station/command/labels.c station/command/report.c station/command/sheet.c station/command/evidence.c
+ * links: station/command/labels.c station/command/label_post.c station/control/remote.c station/control/place.c station/command/report.c station/command/sheet.c station/command/evidence.c
  * links: station/command/command.c station/report/report.c station/report/page.c station/report/plot.c
  * links: station/label/book.c station/label/file.c station/label/printer.c station/label/printer_tcp.c station/label/template.c station/label/say.c
  * links: station/label/fields.c station/label/buffer.c station/label/payload.c station/label/matter.c station/label/homekit.c
@@ -306,7 +306,7 @@ static void what_is_scanned_back_is_judged_wrong_before_right(void **state)
 	assert_int_equal(labels(f, "2611-A07", MICRO_AP, "--out", in_place(f, "l"), "--operator", "Ana", "--keys", f->keys, NULL), EXIT_ALL_WELL);
 	/* Without the key a code with a PIN is nobody's. */
 	assert_int_equal(labels(f, "scan", "2611-A07", WIFI_1, "--operator", "Ben", NULL), EXIT_NOT_ALL_WELL);
-	assert_says(f->out, "unknown     no label on record says this; one with a PIN is recognised only with --keys DIR");
+	assert_says(f->out, "unknown     no label on record says this: one with a PIN is recognised only with --keys DIR");
 	assert_int_equal(scan_in(f, "nonsense\n\nAC0000001\nAC0000001\t" WIFI_2 "\r\n\x01\n", "scan", "2611-A07", "--operator", "Ben", "--keys",
 				 f->keys, NULL), EXIT_NOT_ALL_WELL);
 	assert_string_equal(f->out,

@@ -11,6 +11,7 @@
 
 #define ANSWER_MS 30000
 #define FOLLOW_RATE 2		/* states a second */
+#define SETTLE_MS 10000		/* until the station has let the database go */
 
 static const char *text_of(const json_t *o, const char *key)
 {
@@ -44,7 +45,9 @@ static json_t *ask(struct label_post *post, json_t *request, char *error, size_t
 	if (answer)
 		snprintf(error, error_len, "the station says: %s%s%s", text_of(why, "sentence"), *remedy ? "; " : "", remedy);
 	else
-		snprintf(error, error_len, "the station is gone, or does not answer: look at the record before you print again");
+		snprintf(error, error_len, "the station is gone, or does not answer");
+	if (!answer || strcmp(text_of(why, "name"), "no-run") == 0)
+		post->over = true;
 	json_decref(answer);
 	return NULL;
 }
@@ -124,11 +127,13 @@ void label_post_close(struct label_post *post)
 	*post = (struct label_post){ 0 };
 }
 
-int label_post_settle(struct label_post *post, int timeout_ms, char *error, size_t error_len)
+int label_post_settle(struct label_post *post, char *error, size_t error_len)
 {
-	int64_t end_ms = now_ms() + timeout_ms;
+	int64_t end_ms = now_ms() + SETTLE_MS;
 	struct label_post_options o = post->o;
 
+	if (post->desk)
+		return 0;
 	o.control = NULL;
 	do {
 		label_post_close(post);
@@ -144,14 +149,18 @@ int label_post_settle(struct label_post *post, int timeout_ms, char *error, size
 
 /* --- what goes on record --- */
 
-int label_post_queue(struct label_post *post, struct book_unit *unit, const struct book_order *order, const uint8_t digest[static 32],
-		     char *error, size_t error_len)
+/* The station has let go in between: the same at a desk. What it may have recorded without saying so is there to be seen. */
+static bool at_desk(struct label_post *post, char *error, size_t error_len)
+{
+	return post->over && label_post_settle(post, error, error_len) == 0;
+}
+
+static int queue_there(struct label_post *post, struct book_unit *unit, const struct book_order *order, const uint8_t digest[static 32],
+		       char *error, size_t error_len)
 {
 	char hex[65];
 	json_t *o;
 
-	if (post->desk)
-		return book_queue(&post->book, unit, order, digest, error, error_len);
 	for (size_t i = 0; i < 32; i++)
 		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
 	o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "do", "label", "lot", post->o.lot, "serial", unit->serial, "template",
@@ -166,13 +175,45 @@ int label_post_queue(struct label_post *post, struct book_unit *unit, const stru
 	return done(o);
 }
 
+static bool take_label(void *ctx, const struct book_unit *now)
+{
+	struct book_unit *unit = ctx;
+
+	unit->label = now->label;
+	unit->copies = now->copies;
+	memcpy(unit->label_state, now->label_state, sizeof(unit->label_state));
+	return true;
+}
+
+int label_post_queue(struct label_post *post, struct book_unit *unit, const struct book_order *order, const uint8_t digest[static 32],
+		     char *error, size_t error_len)
+{
+	if (!post->desk) {
+		if (queue_there(post, unit, order, digest, error, error_len) == 0)
+			return 0;
+		if (!at_desk(post, error, error_len) ||
+		    book_units(&post->book, post->o.lot, order->template, unit->serial, take_label, unit, error, error_len) != 1)
+			return -1;
+	}
+	return book_queue(&post->book, unit, order, digest, error, error_len);
+}
+
 int label_post_went(struct label_post *post, const struct book_unit *unit, enum journal_label_state state, int64_t at_us, char *error,
 		    size_t error_len)
 {
-	if (post->desk)
-		return book_went(&post->book, unit, state, at_us, error, error_len);
-	return done(ask(post, json_pack("{s:s, s:I, s:s}", "do", "labelled", "label", (json_int_t)unit->label, "state",
-					state == LABEL_PRINTED ? "printed" : "sent"), error, error_len));
+	const char *name = state == LABEL_PRINTED ? "printed" : "sent";
+	char now[12] = "";
+
+	if (!post->desk) {
+		if (done(ask(post, json_pack("{s:s, s:I, s:s}", "do", "labelled", "label", (json_int_t)unit->label, "state", name), error,
+			     error_len)) == 0)
+			return 0;
+		if (!at_desk(post, error, error_len))
+			return -1;
+		if (book_label(&post->book, unit->label, now) > 0 && strcmp(now, name) == 0)
+			return 0;
+	}
+	return book_went(&post->book, unit, state, at_us, error, error_len);
 }
 
 static void take_answer(const json_t *o, struct scan_answer *answer)

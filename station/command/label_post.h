@@ -29,7 +29,7 @@ struct label_post {			/* layout is ours; zero it first */
 int label_post_open(struct label_post *post, const struct label_post_options *options, char *error, size_t error_len);
 void label_post_close(struct label_post *post);
 
-/* As book_queue, book_went and book_scan; durable when they give 0. */
+/* As book_queue, book_went and book_scan; durable when they give 0. A label outlives the run in which it was begun. */
 int label_post_queue(struct label_post *post, struct book_unit *unit, const struct book_order *order, const uint8_t digest[static 32],
 		     char *error, size_t error_len);
 int label_post_went(struct label_post *post, const struct book_unit *unit, enum journal_label_state state, int64_t at_us, char *error,
@@ -42,4 +42,4 @@ int label_post_follow(struct label_post *post, char *error, size_t error_len);
 /* Waits for so long, or until units pass if that is wanted, or until the run is over: then post->over says so. */
 void label_post_wait(struct label_post *post, int timeout_ms, bool until_passed);
 /* The run is over: what is left goes on record at a desk, as soon as the station has let go. As label_post_open. */
-int label_post_settle(struct label_post *post, int timeout_ms, char *error, size_t error_len);
+int label_post_settle(struct label_post *post, char *error, size_t error_len);

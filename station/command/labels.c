@@ -23,7 +23,6 @@
 #define ERROR_MAX 700
 #define SERIALS_MAX 64
 #define FOLLOW_MS 60000		/* without news; then the same again */
-#define SETTLE_MS 10000		/* until the station has let the database go */
 #define STUCK_MS 2000		/* a printer in trouble is tried again */
 
 struct labels {
@@ -454,7 +453,7 @@ static int follow(struct labels *labels)
 
 		label_post_wait(&labels->post, stuck ? STUCK_MS : FOLLOW_MS, !stuck);
 		last = labels->post.over;
-		if (last && label_post_settle(&labels->post, SETTLE_MS, error, sizeof(error)) != 0)
+		if (last && label_post_settle(&labels->post, error, sizeof(error)) != 0)
 			return unusable(error);
 		if (stuck && !printer_is_there(labels))
 			continue;

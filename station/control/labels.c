@@ -31,7 +31,8 @@ struct posting {
 	struct book book;
 	struct post *first, *last;	/* the first is in work */
 	size_t count;
-	bool sent;			/* its records are on their way */
+	bool waits, sent;		/* for what others have recorded; its records are on their way */
+	bool ready;			/* it has waited, and may read */
 	/* What the one in work leads to, once it is on record. */
 	json_t *result;
 	struct scan_answer scan;
@@ -69,6 +70,7 @@ static void over(struct posting *p)
 		model_warn(p->control->model, "label", scan_verdict_name(p->scan.verdict), p->about, p->scan.sentence, p->scan.remedy);
 	json_decref(p->result);
 	p->result = NULL;
+	p->why = (struct refusal){ 0 };
 	OPENSSL_cleanse(&p->unit, sizeof(p->unit));
 	drop_first(p);
 	control_turn(p->control);
@@ -289,7 +291,6 @@ static void begin(struct posting *p)
 
 	line_look(p->line, &view);
 	p->scan = (struct scan_answer){ .verdict = SCAN_RIGHT };
-	p->why = (struct refusal){ 0 };
 	p->unit = (struct book_unit){ 0 };
 	p->scanned = false;
 	p->about = p->in_hand = 0;
@@ -298,7 +299,9 @@ static void begin(struct posting *p)
 		refuse(&p->why, "no-run", "labels of another lot wait until this run has ended", "this station runs lot %s", p->lot);
 		return;
 	}
-	if (!open_book(p))
+	if (view.run == LINE_RUN_ENDED)
+		refuse(&p->why, "no-run", "millrace labels goes on at a desk", "the run has ended");
+	if (p->why.name || !open_book(p))
 		return;
 	p->book.actor = p->first->actor;
 	switch (r->kind) {
@@ -314,9 +317,31 @@ static void begin(struct posting *p)
 	}
 }
 
+static void on_durable(void *ctx, int result)
+{
+	struct posting *p = ctx;
+
+	p->waits = false;
+	p->ready = result == LINE_DONE;
+	if (!p->ready) {
+		refuse(&p->why, "no-record", "free disk space or repair the database", "the database takes no records");
+		over(p);
+	}
+	next(p);
+}
+
+/* Units may have been taken back a moment ago, and the record that is read says so only when that is durable. */
 static void next(struct posting *p)
 {
-	while (p->first && !p->sent) {
+	const struct line_order wait = { .kind = LINE_ORDER_WAIT, .actor = "station", .done = on_durable, .ctx = p };
+
+	while (p->first && !p->sent && !p->waits) {
+		if (!p->ready) {
+			p->waits = line_order(p->line, &wait) == LINE_DONE;
+			p->ready = !p->waits;	/* no memory: then the writing fails too, and says so */
+			continue;
+		}
+		p->ready = false;
 		begin(p);
 		if (!p->sent)
 			over(p);

@@ -121,6 +121,7 @@ int line_order_check(const struct line *line, const struct line_order *order, co
 		return check_label(line, order, why);
 	case LINE_ORDER_ACKNOWLEDGE:
 	case LINE_ORDER_BADGE:
+	case LINE_ORDER_WAIT:
 	case LINE_ORDER_COUNT:
 		break;
 	}
@@ -282,9 +283,12 @@ static void take_effect(struct line *line, const struct order *order)
 	case LINE_ORDER_ACKNOWLEDGE:
 	case LINE_ORDER_BADGE:
 	case LINE_ORDER_LABEL:
+	case LINE_ORDER_WAIT:
 	case LINE_ORDER_COUNT:
 		break;
 	}
+	if (order->o.kind == LINE_ORDER_WAIT)
+		return;
 	line_event(line, &(struct line_event){ .kind = order->o.happened ? LINE_LABEL : LINE_ORDER,
 					       .detail = order->o.happened ? order->o.happened : actions[order->o.kind],
 					       .actor = order->actor, .reason = order->reason, .unit = u ? u->id : 0,
@@ -370,12 +374,14 @@ int line_order(struct line *line, const struct line_order *wanted)
 	order->o = *wanted;
 	copy(order->actor, LINE_ACTOR_MAX, wanted->actor);
 	copy(order->reason, LINE_REASON_MAX, wanted->reason);
-	if (wanted->kind == LINE_ORDER_LABEL)
+	if (wanted->kind == LINE_ORDER_WAIT)
+		order->ticket = line->ticket;
+	else if (wanted->kind == LINE_ORDER_LABEL)
 		order->ticket = put_records(line, wanted);
 	else
 		order->ticket = note(line, order, line->guard && wanted->kind == LINE_ORDER_RESUME ? "guard-override"
 												: actions[wanted->kind], NULL);
-	if (order->ticket == 0) {
+	if (order->ticket == 0 && wanted->kind != LINE_ORDER_WAIT) {
 		free(order);
 		return LINE_NO_RECORD;
 	}

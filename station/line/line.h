@@ -90,7 +90,8 @@ void line_stop(struct line *line, bool now);
 /*
  * What a person wants of a running line. It goes on record first (JOURNAL_AUDIT: who, what, why) and takes effect when
  * that is durable; then `done` is called, once, from the loop. LINE_REFUSED and below are said again at that time: the unit may have
- * passed meanwhile. Texts are copied.
+ * passed meanwhile. Texts are copied. WAIT leaves nothing on record: `done` is called when all that was recorded before it is
+ * durable, so that who reads the record sees it.
  */
 #define LINE_ORDERS(X)                      \
 	X(PAUSE, "line-pause")              \
@@ -102,7 +103,8 @@ void line_stop(struct line *line, bool now);
 	X(RELEASE, "unit-release")          \
 	X(ACKNOWLEDGE, "banner-acknowledge") \
 	X(BADGE, "badge")                   \
-	X(LABEL, "label")
+	X(LABEL, "label")                   \
+	X(WAIT, "wait")
 
 enum line_order_kind {
 #define LINE_ORDER_ENUM(NAME, action) LINE_ORDER_##NAME,

@@ -141,6 +141,14 @@ static void each_thing_wrong_has_its_name(void **state)
 	refused("{\"id\":1,\"do\":\"quarantine\",\"unit\":1}", "no-reason");
 	refused("{\"id\":1,\"do\":\"quarantine\",\"reason\":\"x\"}", "missing-key");
 	refused("{\"id\":1,\"do\":\"quarantine\",\"unit\":0,\"reason\":\"x\"}", "wrong-value");
+	refused("{\"id\":1,\"do\":\"scan\"}", "missing-key");
+	refused("{\"id\":1,\"do\":\"scan\",\"text\":\"\"}", "wrong-value");
+	refused("{\"id\":1,\"do\":\"scan\",\"text\":\"A\\u0001\"}", "wrong-value");
+	refused("{\"id\":1,\"do\":\"scan\",\"text\":\"A\",\"strict\":1}", "wrong-value");
+	refused("{\"id\":1,\"do\":\"label\",\"lot\":\"L\"}", "missing-key");
+	refused("{\"id\":1,\"do\":\"labelled\",\"label\":0,\"state\":\"sent\"}", "wrong-value");
+	refused("{\"id\":1,\"do\":\"labelled\",\"label\":1}", "missing-key");
+	refused("{\"id\":1,\"do\":\"find\",\"text\":\"A\",\"strict\":true}", "unknown-key");
 	refused("{\"id\":1,\"do\":\"quarantine\",\"units\":[],\"reason\":\"x\"}", "wrong-value");
 	refused("{\"id\":1,\"do\":\"quarantine\",\"units\":[1,\"2\"],\"reason\":\"x\"}", "wrong-value");
 	refused("{\"id\":1,\"do\":\"quarantine\",\"unit\":[1],\"reason\":\"x\"}", "wrong-value");
@@ -207,6 +215,22 @@ static void what_is_right_is_read(void **state)
 	request_free(&got.r);
 	taken(&got, "{\"id\":0,\"do\":\"badge\",\"badge\":\"\"}");
 	assert_string_equal(got.r.text, "");
+	request_free(&got.r);
+	taken(&got, "{\"id\":0,\"do\":\"scan\",\"text\":\"WIFI:;;\",\"serial\":\"A1\",\"strict\":true}");
+	assert_string_equal(got.r.text, "WIFI:;;");
+	assert_string_equal(got.r.serial, "A1");
+	assert_true(got.r.strict);
+	assert_false(got.r.stay || got.r.secret);
+	request_free(&got.r);
+	taken(&got, "{\"id\":0,\"do\":\"label\",\"lot\":\"L\",\"serial\":\"A1\",\"template\":\"t\",\"kind\":\"print\",\"secret\":true,"
+	      "\"digest\":\"00000000000000000000000000000000000000000000000000000000000000ff\"}");
+	assert_string_equal(got.r.form, "print");
+	assert_true(got.r.secret);
+	assert_null(got.r.reason);
+	request_free(&got.r);
+	taken(&got, "{\"id\":0,\"do\":\"labelled\",\"label\":9,\"state\":\"sent\"}");
+	assert_int_equal(got.r.number, 9);
+	assert_string_equal(got.r.state, "sent");
 	request_free(&got.r);
 	taken(&got, "{\"id\":0,\"do\":\"ack\",\"banner\":4}");
 	assert_int_equal(got.r.number, 4);

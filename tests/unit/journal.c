@@ -516,7 +516,8 @@ static void make_first_version(struct place *place, const struct sql_migration *
 	sqlite3 *then = NULL, *now;
 	char *left, *right;
 
-	plain_exec(place->path, "DROP TABLE network; DROP TABLE link; DROP TABLE label_scan; DROP TABLE label; PRAGMA user_version = 1;");
+	plain_exec(place->path, "DROP TABLE network; DROP TABLE link; DROP TABLE label_scan; DROP TABLE label; "
+				"DROP INDEX pin_unit; PRAGMA user_version = 1;");
 	assert_int_equal(sqlite3_open(":memory:", &then), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(then, first->text, NULL, NULL, NULL), SQLITE_OK);
 	now = plain_open(place->path);

@@ -10,6 +10,7 @@
 #include "station/line/internal.h"
 
 #define FINISH_PATIENCE_US 400000u	/* the verdict is for its lamp: nobody waits long for it */
+#define FINISH_PATIENCE_ACCESS_US 2000000u	/* a segment may be lost, or the device has closed the connection */
 #define HANDSHAKES_MAX 5u		/* calls without a handshake before the unit counts as failed */
 #define REFUSALS_MAX 2u		/* of a passphrase, by what cannot be authenticated */
 #define POWER_EXTRA 3u			/* attempts that power cuts may add to attempts.max */
@@ -290,7 +291,7 @@ void session_say_verdict(struct session *s, uint8_t verdict)
 	}
 	mr_request_begin(&w, MR_OP_FINISH);
 	mr_attribute_add_u8(&w, MR_AT_VERDICT, verdict);
-	s->link->patience_us = FINISH_PATIENCE_US;
+	s->link->patience_us = s->by_access ? FINISH_PATIENCE_ACCESS_US : FINISH_PATIENCE_US;
 	if (link_request(s->link, mr_wr_written(&w), s->line->think_us[PHASE_ASK_FINISH], now(s)) != 0)
 		session_destroy(s);
 	else

@@ -434,9 +434,11 @@ static void on_unit(struct model *m, const struct line_event *e)
 	if (e->kind == LINE_LABEL)
 		say_label(m, e, name);
 	if (e->kind == LINE_ORDER) {
-		snprintf(row->by, sizeof(row->by), "%s", e->actor);
-		row->since_us = e->now_us;
-		row->outcome_us = e->state == UNIT_SEEN ? 0 : e->now_us;
+		if (e->moved) {
+			snprintf(row->by, sizeof(row->by), "%s", e->actor);
+			row->since_us = e->now_us;
+			row->outcome_us = e->state == UNIT_SEEN ? 0 : e->now_us;
+		}
 		say(m, e, "info", "%s %s by %s: %s", name, e->detail, e->actor, e->reason);
 	}
 	remember(row, e);

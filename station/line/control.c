@@ -260,6 +260,7 @@ static void resume(struct line *line, const struct order *order)
 static void take_effect(struct line *line, const struct order *order)
 {
 	struct unit *u = order->o.unit ? find(line, order->o.unit) : NULL;
+	bool moved = false;
 
 	switch (order->o.kind) {
 	case LINE_ORDER_PAUSE:
@@ -275,10 +276,12 @@ static void take_effect(struct line *line, const struct order *order)
 		break;
 	case LINE_ORDER_QUARANTINE:
 		put_aside(line, u);
+		moved = true;
 		break;
 	case LINE_ORDER_RETRY:
 	case LINE_ORDER_RELEASE:
 		give_back(line, u);
+		moved = true;
 		break;
 	case LINE_ORDER_ACKNOWLEDGE:
 	case LINE_ORDER_BADGE:
@@ -293,7 +296,7 @@ static void take_effect(struct line *line, const struct order *order)
 					       .detail = order->o.happened ? order->o.happened : actions[order->o.kind],
 					       .actor = order->actor, .reason = order->reason, .unit = u ? u->id : 0,
 					       .serial = u ? u->serial : NULL, .state = u ? u->state : UNIT_EXPECTED,
-					       .attempt = u ? u->attempts : 0,
+					       .attempt = u ? u->attempts : 0, .moved = moved,
 					       .mac = { u ? u->mac[0] : 0, u ? u->mac[1] : 0, u ? u->mac[2] : 0,
 							u ? u->mac[3] : 0, u ? u->mac[4] : 0, u ? u->mac[5] : 0 } });
 }

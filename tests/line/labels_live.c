@@ -97,6 +97,22 @@ static void begin(struct hall *hall, struct station *s, struct run *run, struct 
 	screen_await_count(v, "passed", DEVICES);
 }
 
+/* What somebody else sees who comes now: nobody has done anything to a unit itself. */
+static void untouched(const struct station *s)
+{
+	struct screen v;
+	const char *number;
+	json_t *row;
+
+	screen_open(&v, s);
+	screen_ok(&v, "{\"do\":\"subscribe\",\"rate\":60}");
+	screen_await_count(&v, "passed", DEVICES);
+	assert_int_equal(json_object_size(v.units), DEVICES);
+	json_object_foreach(v.units, number, row)
+		assert_string_equal(json_string_value(json_object_get(row, "by")), "");
+	screen_close(&v);
+}
+
 static void end(struct hall *hall, struct station *s, struct run *run, struct screen *v)
 {
 	screen_ok(v, "{\"do\":\"stop\",\"reason\":\"tested\"}");
@@ -164,6 +180,7 @@ static void a_label_goes_on_record_and_is_scanned_back(void **state)
 	assert_int_equal(number_in(&v, label_of(&run, "T000003", "T000003", ""), "label"), 4);
 	scanned(&v, "T000003", NULL, "label", "right");
 	scanned(&v, "T000003", NULL, "unit", NULL);
+	untouched(&s);
 	end(hall, &s, &run, &v);
 }
 

@@ -207,7 +207,7 @@ void loop_at(struct loop *loop, struct loop_timer *timer, uint64_t at_us)
 	/* One that is armed for the past, again and again, must not stay ahead of those that are due. */
 	timer->at_us = at_us > loop->now_us ? at_us : loop->now_us;
 	timer->order = ++loop->order;
-	timer->side = (uint8_t)loop->side;
+	timer->side = (uint8_t)(loop->side == LOOP_ONLOOKERS ? LOOP_STATION : loop->side);
 	sift(loop, timer->slot);
 }
 

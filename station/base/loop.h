@@ -21,8 +21,11 @@ typedef void loop_timer_fn(void *ctx, uint64_t now_us);
 typedef void loop_fd_fn(void *ctx, uint32_t epoll_events);
 typedef void loop_signal_fn(void *ctx, int signal);
 
-/* In a simulation one thread is the station and the world around it; a timer runs on the side that armed it. */
-enum loop_side { LOOP_STATION, LOOP_WORLD, LOOP_SIDES };
+/*
+ * In a simulation one thread is the station and the world around it; a timer runs on the side that armed it. What is done
+ * for those who look on is metered apart; what they cause is the station's.
+ */
+enum loop_side { LOOP_STATION, LOOP_WORLD, LOOP_ONLOOKERS, LOOP_SIDES };
 
 /* Placed by its owner inside a larger object; zero it, set fn and ctx. Layout is ours. */
 struct loop_timer {

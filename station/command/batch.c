@@ -313,6 +313,7 @@ static void end(struct batch *b, struct batch_result *r)
 			snprintf(r->failure, sizeof(r->failure), "%s", r->summary.failure);
 		r->journal_cpu_us = journal_cpu_us(b->journal);
 		r->station_cpu_us = loop_cpu_ns(b->loop, LOOP_STATION) / 1000;
+		r->onlookers_cpu_us = loop_cpu_ns(b->loop, LOOP_ONLOOKERS) / 1000;
 		r->world_cpu_us = loop_cpu_ns(b->loop, LOOP_WORLD) / 1000;
 		r->simulated = b->world != NULL;
 		r->interrupted = b->interrupts > 0;

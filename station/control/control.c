@@ -62,15 +62,18 @@ static void arm(struct control *c, uint64_t at_us)
 
 void control_turn(struct control *c) { arm(c, control_now_us()); }
 
+/* On a beat that all clients of one rate share: they are told in one turn, and the same text. */
 static uint64_t due_us(const struct client *client)
 {
-	return client->told_us + 1000000u / client->rate;
+	uint64_t beat_us = 1000000u / client->rate;
+
+	return (client->told_us / beat_us + 1) * beat_us;
 }
 
 /* Something has changed: the subscribers hear of it when their time has come. */
 static void changed(struct control *c)
 {
-	uint64_t at_us = UINT64_MAX, least_us = c->turned_us + 1000000u / REQUEST_RATE_MAX;
+	uint64_t at_us = UINT64_MAX;
 
 	if (c->dirty)
 		return;
@@ -80,7 +83,7 @@ static void changed(struct control *c)
 	if (at_us == UINT64_MAX)
 		return;
 	c->dirty = true;
-	arm(c, at_us > least_us ? at_us : least_us);
+	arm(c, at_us);
 }
 
 /* --- what goes out --- */
@@ -443,7 +446,6 @@ static void on_timer(void *ctx, uint32_t events)
 	(void)!read(c->timer_fd, &n, sizeof(n));
 	c->armed_us = 0;
 	c->dirty = false;
-	c->turned_us = now_us;
 	c->backlog = false;
 	if (now_us >= c->sampled_us + SAMPLE_US) {
 		c->sampled_us = now_us;
@@ -472,6 +474,8 @@ static void on_ready(void *ctx, uint32_t loop_events)
 {
 	struct control *c = ctx;
 	struct epoll_event events[EVENTS_A_TURN];
+	enum loop_side side = loop_enter(c->loop, LOOP_ONLOOKERS);
+	struct loop *loop = c->loop;
 	int n = epoll_wait(c->epoll_fd, events, EVENTS_A_TURN, 0);
 
 	(void)loop_events;
@@ -482,6 +486,7 @@ static void on_ready(void *ctx, uint32_t loop_events)
 	}
 	bury(c);
 	control_stand(c);
+	(void)loop_enter(loop, side);
 }
 
 /* --- a clock that may stand still --- */

@@ -61,7 +61,7 @@ struct control {
 	bool simulated;
 	double pace;
 	bool dirty, backlog;
-	uint64_t armed_us, sampled_us, turned_us;
+	uint64_t armed_us, sampled_us;
 	struct metrics *metrics;
 	struct posting *posting;	/* of a run */
 };

@@ -104,6 +104,7 @@ static void say(struct model *m, const struct line_event *e, const char *level, 
 	struct log_entry *entry = &m->log[m->log_n++ % LOG_KEPT];
 	va_list args;
 
+	free(entry->json);
 	*entry = (struct log_entry){ .n = m->log_n, .at_us = e->now_us, .level = level, .radio = e->radio, .unit = e->unit };
 	va_start(args, format);
 	vsnprintf(entry->text, sizeof(entry->text), format, args);
@@ -657,7 +658,10 @@ void model_destroy(struct model *m)
 	map_free(&m->by_id);
 	free(m->lanes);
 	free(m->channels);
+	for (size_t i = 0; m->log && i < LOG_KEPT; i++)
+		free(m->log[i].json);
 	free(m->log);
+	text_free(&m->shared);
 	free(m->header);
 	free(m->pareto_json);
 	free(m->banners_json);

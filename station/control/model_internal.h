@@ -96,6 +96,7 @@ struct log_entry {
 	const char *level, *radio;
 	int64_t unit;
 	char text[240];
+	char *json;			/* made when somebody wants it */
 };
 
 struct model {
@@ -122,6 +123,10 @@ struct model {
 	uint64_t header_of, pareto_of, banners_of;	/* versions of these texts */
 	json_t *jobs;
 	unsigned clients;
+	/* What the last client was told, behind the part that is its own: the next one often stands where it stood. */
+	struct text shared;
+	struct model_cursor shared_from, shared_to;
+	unsigned shared_parts;
 	unsigned first_passed, first_failed;
 	uint64_t failed_attempts, orders;
 	unsigned passes[CADENCE_BUCKETS];
@@ -141,4 +146,4 @@ char *channel_json(const struct model *m, size_t i);
 json_t *header_object(const struct model *m);
 json_t *pareto_object(const struct model *m);
 json_t *banners_object(const struct model *m);
-json_t *log_object(const struct log_entry *entry);
+const char *log_json(struct log_entry *entry);

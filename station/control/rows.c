@@ -6,7 +6,7 @@
 
 #include "station/control/model_internal.h"
 
-static void put(json_t *o, const char *key, json_t *value) { (void)json_object_set_new(o, key, value); }
+static void put(json_t *o, const char *key, json_t *value) { (void)json_object_set_new_nocheck(o, key, value); }
 static void put_int(json_t *o, const char *key, uint64_t n) { put(o, key, json_integer((json_int_t)n)); }
 
 /* Ours are UTF-8; one that was cut may end in half a character. */
@@ -388,9 +388,13 @@ json_t *banners_object(const struct model *m)
 	return list;
 }
 
-json_t *log_object(const struct log_entry *e)
+const char *log_json(struct log_entry *e)
 {
-	json_t *o = json_object();
+	json_t *o;
+
+	if (e->json)
+		return e->json;
+	o = json_object();
 
 	put_int(o, "n", e->n);
 	put_int(o, "at_us", e->at_us);
@@ -400,7 +404,8 @@ json_t *log_object(const struct log_entry *e)
 	if (e->radio)
 		put_text(o, "radio", e->radio);
 	put_text(o, "text", e->text);
-	return o;
+	e->json = dump(o);
+	return e->json;
 }
 
 /* --- texts that grow --- */
@@ -496,7 +501,8 @@ static void add_lanes(struct text *out, const struct model *m, uint64_t seen)
 
 	for (size_t i = 0; i < m->lane_count; i++)
 		if (m->lanes[i].version > seen && m->lanes[i].json) {
-			text_format(out, "%s%s", comma, m->lanes[i].json);
+			text_add(out, comma, strlen(comma));
+			text_add(out, m->lanes[i].json, strlen(m->lanes[i].json));
 			comma = ",";
 		}
 	if (comma[1] == '\0')
@@ -509,7 +515,8 @@ static void add_channels(struct text *out, const struct model *m, uint64_t seen)
 
 	for (size_t i = 0; i < m->channel_count; i++)
 		if (m->channels[i].version > seen && m->channels[i].json) {
-			text_format(out, "%s%s", comma, m->channels[i].json);
+			text_add(out, comma, strlen(comma));
+			text_add(out, m->channels[i].json, strlen(m->channels[i].json));
 			comma = ",";
 		}
 	if (comma[1] == '\0')
@@ -522,10 +529,10 @@ static void add_log(struct text *out, const struct model *m, struct model_cursor
 	const char *comma = ",\"log\":[";
 
 	for (uint64_t n = from; n < m->log_n; n++) {
-		char *json = dump(log_object(&m->log[n % LOG_KEPT]));
+		const char *json = log_json(&m->log[n % LOG_KEPT]);
 
-		text_format(out, "%s%s", comma, json ? json : "null");
-		free(json);
+		text_add(out, comma, strlen(comma));
+		text_add(out, json ? json : "null", json ? strlen(json) : 4);
 		comma = ",";
 	}
 	if (comma[1] == '\0')
@@ -580,26 +587,19 @@ bool model_has_news(const struct model *m, const struct model_cursor *c, unsigne
 	return false;
 }
 
-bool model_state(struct model *m, struct model_cursor *c, unsigned parts, struct text *out)
+/* The parts of a line from where `c` stands, which moves on. */
+static void add_body(struct model *m, struct model_cursor *c, unsigned parts, struct text *out)
 {
-	size_t at = out->len;
 	bool continues = c->more;
-	uint64_t seen = c->seen;
+	uint64_t seen = c->begun ? c->seen : 0;
 
-	if (!c->begun) {
-		c->begun = c->full = true;
-		seen = 0;
-	} else if (!continues) {
-		c->full = false;
-	}
+	c->full = continues ? c->full : !c->begun;
+	c->begun = true;
 	if (!continues) {
 		c->until = m->version;
 		c->now_us = model_now_us(m);
 	}
-	text_format(out, "{\"millrace\":1,\"type\":\"state\",\"seq\":%llu,\"full\":%s,\"more\":", (unsigned long long)++c->seq,
-		    c->full ? "true" : "false");
-	at = out->len;		/* filled in below, by words of the same length */
-	text_format(out, "false,\"now_us\":%llu", (unsigned long long)c->now_us);
+	text_format(out, "\"now_us\":%llu", (unsigned long long)c->now_us);
 	if (!continues && has(parts, MODEL_HEADER) && m->header_version > seen)
 		add_part(out, "header", cached(&m->header, &m->header_of, m->header_version, m, header_object));
 	if (!continues && has(parts, MODEL_RADIOS))
@@ -619,7 +619,39 @@ bool model_state(struct model *m, struct model_cursor *c, unsigned parts, struct
 	text_add(out, "}\n", 2);
 	if (!continues)
 		c->seen = c->until;
-	if (c->more && out->at && !out->bad)
-		memcpy(out->at + at, "true ", 5);
+}
+
+static bool same_place(const struct model_cursor *a, const struct model_cursor *b)
+{
+	return a->begun == b->begun && a->more == b->more && a->full == b->full && a->seen == b->seen && a->units == b->units &&
+	       a->until == b->until && a->log == b->log;
+}
+
+/* A new line is the last one's text again when nothing has happened since, a continued one in any case. */
+static void take_body(struct model *m, struct model_cursor *c, unsigned parts)
+{
+	uint64_t seq = c->seq;
+
+	if (m->shared.len > 0 && !m->shared.bad && parts == m->shared_parts && same_place(c, &m->shared_from) &&
+	    (c->more || (m->shared_to.until == m->version && m->shared_to.now_us == model_now_us(m)))) {
+		*c = m->shared_to;
+		c->seq = seq;
+		return;
+	}
+	m->shared_from = *c;
+	m->shared_parts = parts;
+	m->shared.len = 0;
+	m->shared.bad = false;
+	add_body(m, c, parts, &m->shared);
+	m->shared_to = *c;
+}
+
+bool model_state(struct model *m, struct model_cursor *c, unsigned parts, struct text *out)
+{
+	take_body(m, c, parts);
+	text_format(out, "{\"millrace\":1,\"type\":\"state\",\"seq\":%llu,\"full\":%s,\"more\":%s,", (unsigned long long)++c->seq,
+		    c->full ? "true" : "false", c->more ? "true" : "false");
+	text_add(out, m->shared.at, m->shared.len);
+	out->bad |= m->shared.bad;
 	return c->more;
 }

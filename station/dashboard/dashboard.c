@@ -16,7 +16,6 @@
 #include "station/dashboard/mirror.h"
 #include "station/dashboard/view.h"
 
-#define RATE 20			/* updates per second that we ask for: an event is on the screen within two of them */
 #define FRAME_US 33000u		/* no frame sooner after the last one, whatever comes */
 #define FRAME_SHARE 10u		/* a frame that takes long is followed by a pause of so many times its time */
 #define TWICE_US 400000u	/* two clicks on one place */
@@ -147,7 +146,7 @@ static void on_signal(void *ctx, int number)
 
 static void subscribe(struct dashboard *d)
 {
-	json_t *request = json_pack("{s:i, s:s, s:i}", "id", 0, "do", "subscribe", "rate", RATE);
+	json_t *request = json_pack("{s:i, s:s, s:i}", "id", 0, "do", "subscribe", "rate", DASHBOARD_RATE);
 
 	(void)client_send(d->client,
 			  json_pack("{s:i, s:s, s:s}", "id", 0, "do", "hello", "client", "millrace dashboard"));

@@ -9,6 +9,8 @@
 
 #include "station/dashboard/palette.h"
 
+#define DASHBOARD_RATE 20	/* updates per second that it asks for: an event is on the screen within two of them */
+
 struct dashboard_options {
 	const char *socket;	/* NULL: the usual places */
 	enum palette palette;

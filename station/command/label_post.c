@@ -119,8 +119,21 @@ int label_post_open(struct label_post *post, const struct label_post_options *o,
 	return book_init(&post->book, error, error_len);
 }
 
+void label_post_printer(struct label_post *post, const char *state, const char *text)
+{
+	char unused[400], words[200];
+
+	if (!post->station || post->over)
+		return;
+	snprintf(words, sizeof(words), "%s", text);
+	post->told = strcmp(state, "none") != 0;
+	json_decref(ask(post, json_pack("{s:s, s:s, s:s}", "do", "printer", "state", state, "text", words), unused, sizeof(unused)));
+}
+
 void label_post_close(struct label_post *post)
 {
+	if (post->told)
+		label_post_printer(post, "none", "");
 	desk_close(post->desk);
 	remote_close(post->station);
 	sqlite3_close(post->reader);

@@ -22,6 +22,7 @@ struct label_post {			/* layout is ours; zero it first */
 	struct remote *station;
 	sqlite3 *reader;
 	struct label_post_options o;	/* its texts are the caller's */
+	bool told;			/* the station, how the printer is */
 	bool over;			/* the station's run has ended, or the station is gone */
 };
 
@@ -36,6 +37,9 @@ int label_post_went(struct label_post *post, const struct book_unit *unit, enum 
 		    size_t error_len);
 int label_post_scan(struct label_post *post, const struct scan *scan, int64_t at_us, struct scan_answer *answer, char *error,
 		    size_t error_len);
+
+/* The station's screens show how the printer is: ok, warn or bad, and a sentence. At a desk of our own nobody is told. */
+void label_post_printer(struct label_post *post, const char *state, const char *text);
 
 /* From now on the station says which units pass. 0, or -1 with a sentence. */
 int label_post_follow(struct label_post *post, char *error, size_t error_len);

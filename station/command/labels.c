@@ -22,7 +22,7 @@
 #define DEFAULT_DB "millrace.db"
 #define ERROR_MAX 700
 #define SERIALS_MAX 64
-#define FOLLOW_MS 60000		/* without news; then the same again */
+#define FOLLOW_MS 5000		/* without news; then the printer is asked how it is */
 #define STUCK_MS 2000		/* a printer in trouble is tried again */
 
 struct labels {
@@ -276,7 +276,7 @@ static int to_printer(struct labels *labels, struct book_unit *unit, const struc
 	struct label_buffer zpl = { 0 };
 	struct printer printer;
 	enum printer_result result;
-	char error[ERROR_MAX] = "";
+	char error[ERROR_MAX] = "", said[64];
 	int rc = 0;
 
 	layout_zpl(layout, &zpl);
@@ -292,6 +292,8 @@ static int to_printer(struct labels *labels, struct book_unit *unit, const struc
 		return unusable(error);
 	if (result == PRINTER_PRINTED || result == PRINTER_SENT) {
 		tell(labels, unit, result == PRINTER_PRINTED ? "printed" : "sent", printer.words);
+		snprintf(said, sizeof(said), "%s %s", unit->serial, result == PRINTER_PRINTED ? "printed" : "sent");
+		label_post_printer(&labels->post, "ok", said);
 		labels->trouble[0] = '\0';
 		labels->done++;
 		return -1;
@@ -301,6 +303,7 @@ static int to_printer(struct labels *labels, struct book_unit *unit, const struc
 		return EXIT_NOT_ALL_WELL;
 	snprintf(labels->trouble, sizeof(labels->trouble), "%s", printer.words);
 	tell(labels, unit, result == PRINTER_UNSURE ? "unsure" : "queued", printer.words);
+	label_post_printer(&labels->post, "bad", printer.words);
 	if (labels->json)
 		fprintf(stderr, "millrace labels: %s: %s\n", unit->serial, printer.words);
 	return EXIT_NOT_ALL_WELL;
@@ -432,12 +435,42 @@ static bool printer_is_there(struct labels *labels)
 	if (labels->fd >= 0)
 		close(labels->fd);
 	labels->fd = printer_connect(labels->printer, labels->patience_us, error, sizeof(error));
-	if (labels->fd < 0 && strcmp(error, labels->trouble) != 0)
+	if (labels->fd < 0 && strcmp(error, labels->trouble) != 0) {
 		fprintf(stderr, "millrace labels: %s; it is tried again\n", error);
+		label_post_printer(&labels->post, "bad", error);
+	}
 	if (labels->fd < 0)
 		snprintf(labels->trouble, sizeof(labels->trouble), "%s", error);
 	return labels->fd >= 0;
 }
+
+/* Nothing was printed for a while: could it? An open head is better found now than with the next unit. */
+static int look_at_printer(struct labels *labels)
+{
+	enum printer_result result;
+	struct printer printer;
+
+	if (!labels->printer || labels->blind)
+		return -1;
+	result = printer_print(labels->fd, &printer, NULL, 0, false, labels->patience_us);
+	if (result == PRINTER_SILENT && !printer_is_there(labels))	/* many close what is idle */
+		return EXIT_NOT_ALL_WELL;
+	if (result == PRINTER_SILENT)
+		result = printer_print(labels->fd, &printer, NULL, 0, false, labels->patience_us);
+	if (result == PRINTER_READY) {
+		label_post_printer(&labels->post, "ok", "ready");
+		labels->trouble[0] = '\0';
+		return -1;
+	}
+	if (strcmp(printer.words, labels->trouble) != 0) {
+		fprintf(stderr, "millrace labels: %s\n", printer.words);
+		label_post_printer(&labels->post, "bad", printer.words);
+	}
+	snprintf(labels->trouble, sizeof(labels->trouble), "%s", printer.words);
+	return EXIT_NOT_ALL_WELL;
+}
+
+static bool some_wait(const struct labels *labels) { return labels->wanted > labels->done + labels->unsure; }
 
 /*
  * Each unit as it passes, until the run is over. A printer in trouble is waited for: what it did not get stays queued, and what
@@ -450,16 +483,19 @@ static int follow(struct labels *labels)
 
 	for (bool last = false; !last && result != EXIT_UNUSABLE;) {
 		bool stuck = result == EXIT_NOT_ALL_WELL;
+		unsigned before = labels->done;
 
 		label_post_wait(&labels->post, stuck ? STUCK_MS : FOLLOW_MS, !stuck);
 		last = labels->post.over;
 		if (last && label_post_settle(&labels->post, error, sizeof(error)) != 0)
 			return unusable(error);
-		if (stuck && !printer_is_there(labels))
-			continue;
 		result = choose_anew(labels);
-		if (result < 0)
+		if (result < 0 && stuck && !printer_is_there(labels))
+			result = last && !some_wait(labels) ? -1 : EXIT_NOT_ALL_WELL;
+		else if (result < 0)
 			result = print_these(labels);
+		if (result < 0 && !last && labels->done == before)
+			result = look_at_printer(labels);
 	}
 	return result;
 }

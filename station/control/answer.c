@@ -338,6 +338,19 @@ static bool allowed(const struct client *client, const struct request *r, struct
 	return !why->name;
 }
 
+static void printer(struct client *client, const struct request *r)
+{
+	struct refusal why = { 0 };
+
+	if (model_printer(client->control->model, client->number, r->state, r->text ? r->text : "")) {
+		client_grant(client, r->id, NULL);
+		control_turn(client->control);
+		return;
+	}
+	refuse(&why, "wrong-value", "", "\"state\" is ok, warn, bad or none");
+	client_refuse(client, r->id, &why);
+}
+
 static void act(struct client *client, struct request *r)
 {
 	struct control *c = client->control;
@@ -390,6 +403,9 @@ static void act(struct client *client, struct request *r)
 	case REQUEST_LABEL:
 	case REQUEST_LABELLED:
 		posting_request(client, r);
+		return;
+	case REQUEST_PRINTER:
+		printer(client, r);
 		return;
 	case REQUEST_RUN:
 		run(client, r);

@@ -107,6 +107,7 @@ static void drop(struct client *client)
 		return;
 	client->dead = true;
 	client->control->client_count--;
+	model_client_gone(client->control->model, client->number);
 	control_unwatch(client->control, &client->watch);
 	close(client->watch.fd);
 	client->watch.fd = -1;

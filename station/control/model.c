@@ -545,6 +545,36 @@ void model_beside(struct model *m, json_t *jobs, unsigned clients)
 	m->header_version = ++m->version;
 }
 
+bool model_printer(struct model *m, uint64_t client, const char *state, const char *text)
+{
+	static const char *const states[] = { "ok", "warn", "bad", "none" }, *const levels[] = { "info", "warn", "error", "info" };
+	const char *before = m->printer.state ? m->printer.state : "none";
+	size_t i = 0;
+
+	while (i < 4 && strcmp(states[i], state) != 0)
+		i++;
+	if (i == 4)
+		return false;
+	if (strcmp(before, state) != 0 || (i > 0 && strcmp(m->printer.text, text) != 0))
+		say(m, &(struct line_event){ .now_us = model_now_us(m) }, levels[i], "label printer %s%s%s", state, *text ? ": " : "", text);
+	m->printer.client = client;
+	m->printer.state = i < 3 ? states[i] : NULL;
+	snprintf(m->printer.text, sizeof(m->printer.text), "%s", text);
+	m->header_version = ++m->version;
+	return true;
+}
+
+void model_client_gone(struct model *m, uint64_t client)
+{
+	struct line_view now;
+
+	if (!m->printer.state || m->printer.client != client)
+		return;
+	line_look(m->o.line, &now);
+	if (now.run != LINE_RUN_ENDED)	/* then it has done its work */
+		(void)model_printer(m, client, "bad", "nobody prints labels any more: start millrace labels --follow again");
+}
+
 /* --- banners --- */
 
 static size_t find_banner(const struct model *m, int64_t number)

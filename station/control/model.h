@@ -43,6 +43,13 @@ void model_destroy(struct model *model);
 void model_event(struct model *model, const struct line_event *event);
 /* Looks at what has no events: radios, channels, the clock. Now and then; a few times a second is enough. */
 void model_sample(struct model *model);
+/*
+ * The label printer, as the client says that prints: `state` is ok, warn, bad, or none (it prints no more); `text` what it did last,
+ * or what is wrong. false: no such state.
+ */
+bool model_printer(struct model *model, uint64_t client, const char *state, const char *text);
+/* The client is gone: what it said of a printer is no longer so. */
+void model_client_gone(struct model *model, uint64_t client);
 /* What the header says beside the line: "jobs" (owned by the model from now on, may be NULL) and "clients". */
 void model_beside(struct model *model, json_t *jobs, unsigned clients);
 

@@ -123,6 +123,11 @@ struct model {
 	uint64_t header_of, pareto_of, banners_of;	/* versions of these texts */
 	json_t *jobs;
 	unsigned clients;
+	struct {
+		uint64_t client;
+		const char *state;	/* NULL: there is none */
+		char text[201];
+	} printer;
 	/* What the last client was told, behind the part that is its own: the next one often stands where it stood. */
 	struct text shared;
 	struct model_cursor shared_from, shared_to;

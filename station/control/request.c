@@ -85,6 +85,8 @@ static const struct key {
 	{ "secret", AS_YESNO, OF(LABEL), OF(LABEL), 0, 0, offsetof(struct request, secret) },
 	{ "label", AS_NUMBER, OF(LABELLED), OF(LABELLED), 1, INT32_MAX, offsetof(struct request, number) },
 	{ "state", AS_TEXT, OF(LABELLED), OF(LABELLED), 4, 7, offsetof(struct request, state) },
+	{ "state", AS_TEXT, OF(PRINTER), OF(PRINTER), 2, 4, offsetof(struct request, state) },
+	{ "text", AS_TEXT, OF(PRINTER), 0, 0, 200, offsetof(struct request, text) },
 	{ "banner", AS_NUMBER, OF(ACK), OF(ACK), 1, INT32_MAX, offsetof(struct request, number) },
 	{ "rate", AS_NUMBER, OF(SUBSCRIBE), 0, 1, REQUEST_RATE_MAX, offsetof(struct request, rate) },
 	{ "parts", AS_PARTS, OF(SUBSCRIBE), 0, 0, 0, 0 },

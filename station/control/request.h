@@ -38,6 +38,7 @@ bool role_parse(const char *name, enum role *out);
 	X(SCAN, "scan", OPERATOR)                \
 	X(LABEL, "label", OPERATOR)              \
 	X(LABELLED, "labelled", OPERATOR)        \
+	X(PRINTER, "printer", OPERATOR)          \
 	X(RUN, "run", OPERATOR)                  \
 	X(CANCEL, "cancel", OPERATOR)            \
 	X(JOBS, "jobs", OBSERVER)

@@ -239,6 +239,8 @@ static json_t *health_object(const struct model *m, const struct line_view *v)
 	put(o, "database", v->record_failure ? health("bad", v->record_failure) : health("ok", ""));
 	put(o, "ca", signer ? health("bad", mr_cause_sentence(v->hold_cause)) : health("ok", ""));
 	put(o, "radios", radios_health(m));
+	if (m->printer.state)
+		put(o, "printer", health(m->printer.state, m->printer.text));
 	return o;
 }
 

@@ -18,7 +18,7 @@ static const char *const unit_words[UNIT_STATES] = { "seen", "active", "PASS", "
 static const char *const roles[] = { "observer", "operator", "lead" };
 static const char *const levels[] = { "info", "warn", "error" };
 static const char *const healths[] = { "ok", "warn", "bad" };
-static const char *const health_keys[HEALTHS] = { "clock", "database", "ca", "radios" };
+static const char *const health_keys[HEALTHS] = { "clock", "database", "ca", "radios", "printer" };
 static const char *const count_keys[COUNTS] = { "seen", "in_flight",  "waiting", "passed",    "failed", "quarantined",
 						"held", "unfinished", "missing", "strangers", "retries" };
 
@@ -98,6 +98,7 @@ static void take_health(struct header *h, const json_t *o)
 	for (unsigned i = 0; i < HEALTHS; i++) {
 		const json_t *one = json_object_get(o, health_keys[i]);
 
+		h->health[i].there = json_is_object(one);
 		h->health[i].state =
 			(enum health)word_of(healths, 3, mirror_text(one, "state"), one ? HEALTH_WARN : HEALTH_OK);
 		TEXT(one, "text", h->health[i].text);

@@ -30,7 +30,7 @@ enum role { ROLE_OBSERVER, ROLE_OPERATOR, ROLE_LEAD };
 enum run_state { RUN_IDLE, RUN_RUNNING, RUN_PAUSED, RUN_DRAINING, RUN_HELD, RUN_ENDED, RUN_STATES };
 enum unit_is { UNIT_IS_SEEN, UNIT_IS_ACTIVE, UNIT_IS_PASSED, UNIT_IS_FAILED, UNIT_IS_ASIDE, UNIT_IS_HELD, UNIT_STATES };
 enum health { HEALTH_OK, HEALTH_WARN, HEALTH_BAD };
-enum { HEALTH_CLOCK, HEALTH_DATABASE, HEALTH_CA, HEALTH_RADIOS, HEALTHS };
+enum { HEALTH_CLOCK, HEALTH_DATABASE, HEALTH_CA, HEALTH_RADIOS, HEALTH_PRINTER, HEALTHS };
 enum { COUNT_SEEN, COUNT_IN_FLIGHT, COUNT_WAITING, COUNT_PASSED, COUNT_FAILED, COUNT_ASIDE, COUNT_HELD, COUNT_UNFINISHED,
        COUNT_MISSING, COUNT_STRANGERS, COUNT_RETRIES, COUNTS };
 
@@ -45,6 +45,7 @@ struct header {
 	int64_t batch, quantity, counts[COUNTS], takt_us, cadence_us, eta_us, utc_us, clients;
 	double fpy, final;	/* below 0: not known yet */
 	struct {
+		bool there;
 		enum health state;
 		char text[120];
 	} health[HEALTHS];

@@ -99,14 +99,14 @@ static enum meaning run_meaning(enum run_state run)
 /* From the right edge leftwards; gives where it begins. What is well is one group on narrow screens. */
 static unsigned health(const struct view_in *in, unsigned row)
 {
-	static const char *const names[HEALTHS] = { "clock", "db", "CA", "radios" };
+	static const char *const names[HEALTHS] = { "clock", "db", "CA", "radios", "printer" };
 	const struct header *h = &in->live->header;
 	bool wide = in->cols >= 120;
 	unsigned at = in->cols;
 	char well[64] = "", text[80];
 
 	for (unsigned i = 0; i < HEALTHS; i++)
-		if (h->health[i].state == HEALTH_OK && !wide)
+		if (h->health[i].there && h->health[i].state == HEALTH_OK && !wide)
 			snprintf(well + strlen(well), sizeof(well) - strlen(well), " %s", names[i]);
 	if (*well) {
 		snprintf(text, sizeof(text), "%s ok", well);
@@ -117,7 +117,7 @@ static unsigned health(const struct view_in *in, unsigned row)
 		enum health state = h->health[i].state;
 		unsigned width;
 
-		if (state == HEALTH_OK && !wide)
+		if (!h->health[i].there || (state == HEALTH_OK && !wide))
 			continue;
 		snprintf(text, sizeof(text), " %s %.24s ", names[i],
 			 state == HEALTH_WARN ? "WARN" :

@@ -210,6 +210,9 @@ static void on_status(struct printer *printer, uint64_t now_us)
 	} else if (printer_status_trouble(&printer->status)) {
 		say(printer, "the printer does not print: %s", printer_status_trouble(&printer->status));
 		end(printer, PRINTER_NOT_READY);
+	} else if (!printer->label) {
+		say(printer, "the printer is ready");
+		end(printer, PRINTER_READY);
 	} else {
 		printer->count_before = printer->count;
 		send_label(printer, now_us);

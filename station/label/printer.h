@@ -28,6 +28,7 @@ const char *printer_status_trouble(const struct printer_status *status);
 enum printer_result {
 	PRINTER_BUSY,			/* go on */
 	PRINTER_PRINTED,		/* by its own word */
+	PRINTER_READY,			/* it was asked, had no label to print, and could */
 	PRINTER_SENT,			/* without asking (blind): nobody knows */
 	PRINTER_NOT_READY,		/* it said why; nothing of the label was sent */
 	PRINTER_SILENT,			/* it did not answer; nothing of the label was sent */
@@ -52,7 +53,7 @@ struct printer {			/* layout is ours */
 	char words[300];
 };
 
-/* The label's octets stay the caller's until the end. `blind`: no questions. `patience_us`: silence, or no progress, for so long
+/* The label's octets stay the caller's until the end; NULL: only the question whether it could print. `blind`: no questions. `patience_us`: silence, or no progress, for so long
  * ends it. */
 void printer_start(struct printer *printer, const char *label, size_t len, bool blind, uint64_t patience_us, uint64_t now_us);
 /* What to send now; 0 octets: nothing. Tell with printer_sent how much of it went. */
@@ -68,5 +69,5 @@ enum printer_result printer_result(const struct printer *printer);
 
 /* The same over TCP, waiting: "HOST" or "HOST:PORT" (9100). -1: no connection, `error` says why. */
 int printer_connect(const char *address, uint64_t patience_us, char *error, size_t error_len);
-/* One label through a connected socket, to its end. */
+/* One label, or the question, through a connected socket, to its end. */
 enum printer_result printer_print(int fd, struct printer *printer, const char *label, size_t len, bool blind, uint64_t patience_us);

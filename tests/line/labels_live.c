@@ -97,6 +97,20 @@ static void begin(struct hall *hall, struct station *s, struct run *run, struct 
 	screen_await_count(v, "passed", DEVICES);
 }
 
+/* Waits until the header says that of the printer: its state, "none" if it says nothing of one, and a part of the words. */
+static void printer(struct screen *v, const char *state, const char *words)
+{
+	for (;;) {
+		json_t *said = json_object_get(json_object_get(v->header, "health"), "printer");
+		const char *is = said ? json_string_value(json_object_get(said, "state")) : "none";
+
+		if (v->header && strcmp(is, state) == 0 && (!said || strstr(json_string_value(json_object_get(said, "text")), words)))
+			return;
+		if (!screen_read(v))
+			fail_msg("the printer never was %s: %s", state, words);
+	}
+}
+
 /* What somebody else sees who comes now: nobody has done anything to a unit itself. */
 static void untouched(const struct station *s)
 {
@@ -228,6 +242,36 @@ static void an_observer_touches_no_label(void **state)
 	screen_refused(&v, "{\"do\":\"labelled\",\"label\":1,\"state\":\"sent\"}", "role");
 	screen_ok(&v, "{\"do\":\"badge\",\"badge\":\"0417\"}");
 	number_in(&v, label_of(&run, "T000001", "A;1", ""), "label");
+	end(hall, &s, &run, &v);
+}
+
+static void who_prints_says_how_the_printer_is(void **state)
+{
+	struct hall *hall = *state;
+	struct station s = { 0 };
+	struct run run;
+	struct screen v, first, second;
+
+	begin(hall, &s, &run, &v, 6, "format: 1\ncontrol: {others: observer}\nbadges: [{badge: \"0417\", name: \"Ana\", role: operator}]\n");
+	printer(&v, "none", "");
+	screen_open(&first, &s);
+	screen_refused(&first, "{\"do\":\"printer\",\"state\":\"ok\"}", "role");
+	screen_ok(&first, "{\"do\":\"badge\",\"badge\":\"0417\"}");
+	screen_refused(&first, "{\"do\":\"printer\",\"state\":\"odd\"}", "wrong-value");
+	screen_ok(&first, "{\"do\":\"printer\",\"state\":\"warn\",\"text\":\"the ribbon ends soon\"}");
+	printer(&v, "warn", "the ribbon ends soon");
+	screen_ok(&first, "{\"do\":\"printer\",\"state\":\"none\"}");
+	printer(&v, "none", "");
+	/* Another one prints now: that the first one leaves says nothing. */
+	screen_ok(&first, "{\"do\":\"printer\",\"state\":\"ok\"}");
+	screen_open(&second, &s);
+	screen_ok(&second, "{\"do\":\"badge\",\"badge\":\"0417\"}");
+	screen_ok(&second, "{\"do\":\"printer\",\"state\":\"ok\",\"text\":\"T000002 printed\"}");
+	screen_close(&first);
+	printer(&v, "ok", "T000002 printed");
+	screen_close(&second);
+	printer(&v, "bad", "start millrace labels");
+	screen_ok(&v, "{\"do\":\"badge\",\"badge\":\"0417\"}");
 	end(hall, &s, &run, &v);
 }
 
@@ -373,10 +417,17 @@ static void labels_follow_the_line_and_wait_for_paper(void **state)
 	posix_spawn_file_actions_destroy(&actions);
 
 	wait_at_least(&press.asked_in_vain, 2);
+	printer(&v, "bad", "it has no paper");
 	assert_int_equal(atomic_load(&press.printed), 0);
 	atomic_store(&press.paper, true);
 	screen_await_count(&v, "passed", DEVICES);
 	wait_at_least(&press.printed, DEVICES);
+	printer(&v, "ok", " printed");
+	/* Nothing waits for paper, and yet it is seen that there is none. */
+	atomic_store(&press.paper, false);
+	printer(&v, "bad", "it has no paper");
+	atomic_store(&press.paper, true);
+	printer(&v, "ok", "ready");
 	screen_ok(&v, "{\"do\":\"stop\",\"reason\":\"tested\"}");
 	while (screen_read(&v))
 		;
@@ -404,6 +455,7 @@ int main(void)
 		cmocka_unit_test(a_label_goes_on_record_and_is_scanned_back),
 		cmocka_unit_test(what_is_on_record_is_what_was_said),
 		cmocka_unit_test(an_observer_touches_no_label),
+		cmocka_unit_test(who_prints_says_how_the_printer_is),
 		cmocka_unit_test(a_flood_of_labels_and_orders_ends_well),
 		cmocka_unit_test(labels_follow_the_line_and_wait_for_paper),
 	};

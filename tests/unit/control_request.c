@@ -148,6 +148,9 @@ static void each_thing_wrong_has_its_name(void **state)
 	refused("{\"id\":1,\"do\":\"label\",\"lot\":\"L\"}", "missing-key");
 	refused("{\"id\":1,\"do\":\"labelled\",\"label\":0,\"state\":\"sent\"}", "wrong-value");
 	refused("{\"id\":1,\"do\":\"labelled\",\"label\":1}", "missing-key");
+	refused("{\"id\":1,\"do\":\"printer\",\"text\":\"no paper\"}", "missing-key");
+	refused("{\"id\":1,\"do\":\"printer\",\"state\":\"jammed\"}", "wrong-value");
+	refused("{\"id\":1,\"do\":\"printer\",\"state\":\"bad\",\"text\":\"no\\u0007paper\"}", "wrong-value");
 	refused("{\"id\":1,\"do\":\"find\",\"text\":\"A\",\"strict\":true}", "unknown-key");
 	refused("{\"id\":1,\"do\":\"quarantine\",\"units\":[],\"reason\":\"x\"}", "wrong-value");
 	refused("{\"id\":1,\"do\":\"quarantine\",\"units\":[1,\"2\"],\"reason\":\"x\"}", "wrong-value");
@@ -231,6 +234,10 @@ static void what_is_right_is_read(void **state)
 	taken(&got, "{\"id\":0,\"do\":\"labelled\",\"label\":9,\"state\":\"sent\"}");
 	assert_int_equal(got.r.number, 9);
 	assert_string_equal(got.r.state, "sent");
+	request_free(&got.r);
+	taken(&got, "{\"id\":0,\"do\":\"printer\",\"state\":\"bad\",\"text\":\"no paper\"}");
+	assert_string_equal(got.r.state, "bad");
+	assert_string_equal(got.r.text, "no paper");
 	request_free(&got.r);
 	taken(&got, "{\"id\":0,\"do\":\"ack\",\"banner\":4}");
 	assert_int_equal(got.r.number, 4);

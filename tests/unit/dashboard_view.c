@@ -83,6 +83,37 @@ static void the_line_screen_has_what_an_operator_needs(void **state)
 	view_free(&v);
 }
 
+static void header_with(struct day *d, const char *health)
+{
+	char line[1000];
+
+	snprintf(line, sizeof(line), STATE "\"now_us\":61000000,\"header\":{\"run\":{\"state\":\"running\"},\"lot\":\"2611-A07\",\"product\":\"AC-100\","
+		 "\"utc_us\":1700000000000000,\"counts\":{},\"health\":{\"clock\":{\"state\":\"ok\"}%s}}}", health);
+	assert_int_equal(state_line(d->mirror, line), MIRROR_STATE);
+}
+
+static void a_printer_is_in_the_header_when_there_is_one(void **state)
+{
+	struct day *d = *state;
+	struct view v = { 0 };
+
+	for (unsigned i = 0; i < 2; i++) {
+		header_with(d, "");
+		draw(d, &v, sizes[i].rows, sizes[i].cols, false);
+		shows("clock ok");
+		hides("printer");
+		hides("CA");
+		header_with(d, ",\"printer\":{\"state\":\"ok\",\"text\":\"AC10001310 printed\"}");
+		draw(d, &v, sizes[i].rows, sizes[i].cols, false);
+		shows(i ? "printer AC10001310 printed" : "clock printer ok");
+		header_with(d, ",\"printer\":{\"state\":\"bad\",\"text\":\"the printer does not print: it has no paper\"}");
+		draw(d, &v, sizes[i].rows, sizes[i].cols, false);
+		shows("printer BAD");
+		shows("the printer does not print: it has no paper");
+	}
+	view_free(&v);
+}
+
 static void what_to_do_with_the_chosen_device_is_said_on_the_smallest_screen(void **state)
 {
 	struct day *d = *state;
@@ -336,6 +367,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_line_screen_has_what_an_operator_needs, day_begin, day_end),
+		cmocka_unit_test_setup_teardown(a_printer_is_in_the_header_when_there_is_one, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(what_to_do_with_the_chosen_device_is_said_on_the_smallest_screen, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_security_failure_is_a_banner_on_every_screen, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(every_screen_keeps_its_frame_in_every_size, day_begin, day_end),

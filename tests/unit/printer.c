@@ -221,7 +221,7 @@ static void noise_never_runs_over(void **state)
 
 /* --- over TCP --- */
 
-static enum printer_result print_on(struct fake *fake, enum behaviour behaviour, struct printer *printer, bool blind)
+static enum printer_result put_on(struct fake *fake, enum behaviour behaviour, struct printer *printer, bool blind, bool asking)
 {
 	enum printer_result result;
 	char error[300] = "";
@@ -231,10 +231,31 @@ static enum printer_result print_on(struct fake *fake, enum behaviour behaviour,
 	fd = printer_connect(fake->address, S, error, sizeof(error));
 	if (fd < 0)
 		fail_msg("%s", error);
-	result = printer_print(fd, printer, label, sizeof(label) - 1, blind, S / 2);
+	result = asking ? printer_print(fd, printer, NULL, 0, false, S / 2)
+			: printer_print(fd, printer, label, sizeof(label) - 1, blind, S / 2);
 	close(fd);
 	fake_stop(fake);
 	return result;
+}
+
+static enum printer_result print_on(struct fake *fake, enum behaviour behaviour, struct printer *printer, bool blind)
+{
+	return put_on(fake, behaviour, printer, blind, false);
+}
+
+/* It is only asked: it gets nothing that it could print. */
+static void a_printer_is_asked_how_it_is(void **state)
+{
+	struct fake fake;
+	struct printer printer;
+
+	(void)state;
+	assert_int_equal(put_on(&fake, PRINTS, &printer, false, true), PRINTER_READY);
+	assert_non_null(strstr(fake.got, "~HS"));
+	assert_null(strstr(fake.got, "^XA"));
+	assert_int_equal(put_on(&fake, NO_PAPER, &printer, false, true), PRINTER_NOT_READY);
+	assert_non_null(strstr(printer.words, "no paper"));
+	assert_int_equal(put_on(&fake, SILENT, &printer, false, true), PRINTER_SILENT);
 }
 
 static void printers_of_every_kind_are_told_apart_over_tcp(void **state)
@@ -284,6 +305,7 @@ int main(void)
 		cmocka_unit_test(a_printer_that_cannot_print_gets_no_label),
 		cmocka_unit_test(trouble_after_sending_leaves_doubt),
 		cmocka_unit_test(noise_never_runs_over),
+		cmocka_unit_test(a_printer_is_asked_how_it_is),
 		cmocka_unit_test(printers_of_every_kind_are_told_apart_over_tcp),
 		cmocka_unit_test(an_address_that_is_none_is_said),
 	};

@@ -41,6 +41,7 @@ struct world {
 	size_t device_count;
 	uint16_t (*plans)[MR_CHANNELS_MAX];
 	struct flash *flash;
+	uint8_t block[3];
 	struct premises *premises;		/* NULL: method direct */
 	struct map ready;
 	struct attacker *attackers;
@@ -240,8 +241,8 @@ static bool place_device(struct world *w, struct identity *identity, size_t i, c
 		if (c.fault == DEVICE_FAULT_CLONE && i > 0)
 			id = i - 1;
 	}
-	c.agent = (struct mr_agent_config){ .mac = { 0x02, 0x4d, 0x52, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i },
-					    .device_id = { 0xd0, 0, 0, 0, (uint8_t)(id >> 24), (uint8_t)(id >> 16),
+	c.agent = (struct mr_agent_config){ .mac = { w->block[0], w->block[1], w->block[2], (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i },
+					    .device_id = { 0xd0, w->block[1], w->block[2], 0, (uint8_t)(id >> 24), (uint8_t)(id >> 16),
 							   (uint8_t)(id >> 8), (uint8_t)id },
 					    .product = job->product, .hw_rev = job->hw_rev, .firmware = "1.0.0",
 					    .station_key = identity_station_public(identity),
@@ -300,7 +301,8 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 	w->devices = calloc(job->sim_devices + 1u, sizeof(struct device *));
 	w->plans = calloc(job->sim_devices + 1u, sizeof(*w->plans));
 	w->attackers = calloc(job->sim_fault_count + 1, sizeof(*w->attackers));
-	ok = w->entropy && w->air && w->devices && w->plans && w->attackers;
+	ok = w->entropy && w->air && w->devices && w->plans && w->attackers &&
+	     roster_simulated_block(job->product, seed, job->sim_devices, w->block);
 	w->radio_count = radios ? radios : job->radio_count;
 	if (ok && (w->radio_count < 1 || w->radio_count > sizeof(w->radios) / sizeof(w->radios[0]))) {
 		snprintf(error, error_len, "%zu simulated radios; 1 to 64 are possible", w->radio_count);

@@ -222,7 +222,7 @@ static int open_access(struct batch *b, char *error, size_t error_len)
 		return 0;
 	if (job->ap_labels[0])
 		result = roster_load(&b->roster, job->ap_labels, error, error_len);
-	else if (job->radios_simulated && !(b->roster = roster_simulated(b->seed, job->sim_devices)))
+	else if (job->radios_simulated && !(b->roster = roster_simulated(job->product, b->seed, job->sim_devices)))
 		result = -MR_CAUSE_NO_MEMORY;
 	if (result)
 		return result;

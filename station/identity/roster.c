@@ -408,10 +408,25 @@ int roster_load(struct roster **out, const char *path, char *error, size_t error
 	return result;
 }
 
-struct roster *roster_simulated(uint64_t seed, size_t count)
+bool roster_simulated_block(const char *product, uint64_t seed, size_t count, uint8_t block[static 3])
+{
+	uint64_t of[2] = { seed, count };
+	const struct mr_piece pieces[] = { { product, strlen(product) }, { of, sizeof(of) } };
+	uint8_t hash[32];
+
+	if (!mr_sha256_pieces(pieces, 2, hash))
+		return false;
+	block[0] = 0x06;	/* locally administered, IEEE 802-2014 8.4; 02:4d:53 and 02:4d:54 are others of the simulation */
+	block[1] = hash[0];
+	block[2] = hash[1];
+	return true;
+}
+
+struct roster *roster_simulated(const char *product, uint64_t seed, size_t count)
 {
 	struct roster *r = calloc(1, sizeof(*r));
-	bool memory = r != NULL;
+	uint8_t block[3];
+	bool memory = r && roster_simulated_block(product, seed, count, block);
 	size_t at;
 
 	for (size_t i = 0; memory && i < count; i++) {
@@ -423,7 +438,7 @@ struct roster *roster_simulated(uint64_t seed, size_t count)
 		if (!memory)
 			break;
 		row->has_mac = true;
-		memcpy(row->mac, (uint8_t[]){ 0x02, 0x4d, 0x52, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i }, 6);
+		memcpy(row->mac, (uint8_t[]){ block[0], block[1], block[2], (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i }, 6);
 		for (int k = 0; k < 8; k++)
 			row->pin[k] = (char)('0' + hash[k] % 10);
 		for (int k = 0; k < 8; k++)

@@ -39,8 +39,13 @@ struct roster;
 /* 0, or -MR_CAUSE_BAD_REQUEST / -MR_CAUSE_NO_MEMORY with `file:line: what; remedy` in `error`. */
 int roster_load(struct roster **out, const char *path, char *error, size_t error_len);
 int roster_parse(struct roster **out, const char *path, const char *text, size_t len, char *error, size_t error_len);
-/* For simulated devices without a file: `count` rows with MACs, passphrases and PINs made from the seed. NULL: no memory. */
-struct roster *roster_simulated(uint64_t seed, size_t count);
+/*
+ * Simulated devices of one product, seed and number have addresses of their own: a record may hold many such lots. The first three
+ * octets of their MACs; the others number them. false: no memory.
+ */
+bool roster_simulated_block(const char *product, uint64_t seed, size_t count, uint8_t block[static 3]);
+/* For simulated devices without a file: `count` rows with such MACs, passphrases and PINs made from the seed. NULL: no memory. */
+struct roster *roster_simulated(const char *product, uint64_t seed, size_t count);
 void roster_destroy(struct roster *roster);	/* wipes it; NULL is fine */
 
 size_t roster_count(const struct roster *roster);

@@ -167,10 +167,16 @@ static void a_bad_pattern_is_named(void **state)
 
 static void simulated_labels_repeat_with_the_seed(void **state)
 {
-	struct roster *a = roster_simulated(7, 3), *b = roster_simulated(7, 3), *c = roster_simulated(8, 3);
+	struct roster *a = roster_simulated("A", 7, 3), *b = roster_simulated("A", 7, 3), *c = roster_simulated("A", 8, 3);
+
+	struct roster *d = roster_simulated("B", 7, 3), *e = roster_simulated("A", 7, 4);
 
 	(void)state;
-	assert_true(a && b && c);
+	assert_true(a && b && c && d && e);
+	assert_memory_equal(roster_row(a, 2)->mac, roster_row(b, 2)->mac, 6);
+	assert_memory_not_equal(roster_row(a, 2)->mac, roster_row(c, 2)->mac, 5);
+	assert_memory_not_equal(roster_row(a, 2)->mac, roster_row(d, 2)->mac, 5);
+	assert_memory_not_equal(roster_row(a, 2)->mac, roster_row(e, 2)->mac, 5);
 	assert_string_equal(roster_row(a, 2)->passphrase, roster_row(b, 2)->passphrase);
 	assert_string_not_equal(roster_row(a, 2)->passphrase, roster_row(c, 2)->passphrase);
 	assert_string_not_equal(roster_row(a, 1)->passphrase, roster_row(a, 2)->passphrase);
@@ -178,6 +184,8 @@ static void simulated_labels_repeat_with_the_seed(void **state)
 	roster_destroy(a);
 	roster_destroy(b);
 	roster_destroy(c);
+	roster_destroy(d);
+	roster_destroy(e);
 }
 
 int main(void)

@@ -1,5 +1,6 @@
 #include "station/command/command.h"
 
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -125,6 +126,15 @@ int command_options(const struct command *self, const struct option_row *rows, i
 	if (rest_count)
 		*rest_count = count;
 	return -1;
+}
+
+const char *command_person(char name[static PERSON_MAX])
+{
+	const char *user = getenv("USER");
+	const struct passwd *me = user && *user ? NULL : getpwuid(geteuid());
+
+	snprintf(name, PERSON_MAX, "%s", me ? me->pw_name : user ? user : "");
+	return name;
 }
 
 bool command_colour(FILE *to)

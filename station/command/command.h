@@ -31,6 +31,9 @@ struct command {
  * error (2, with the nearest right word) or on --help (0); -1: go on. */
 int command_options(const struct command *self, const struct option_row *rows, int argc, char **argv, const char **rest,
 		    size_t rest_max, size_t *rest_count);
+/* Who works here: USER, else the name of the user that runs us (cron and services have no USER). */
+#define PERSON_MAX 64
+const char *command_person(char name[static PERSON_MAX]);
 /* NO_COLOR, TERM=dumb, not a terminal: no colour. */
 bool command_colour(FILE *to);
 /* The nearest of a NULL-ended list by edit distance, or NULL when none is near. */

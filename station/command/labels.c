@@ -676,7 +676,8 @@ int command_labels(int argc, char **argv)
 {
 	static const struct command self = { "labels", "LOT [SERIAL...] | scan LOT [CODE...]",
 					     "prints the labels of a lot, or checks labels that were scanned back", command_labels };
-	struct labels labels = { .db_path = DEFAULT_DB, .operator = getenv("USER"), .fd = -1 };
+	char person[PERSON_MAX];
+	struct labels labels = { .db_path = DEFAULT_DB, .operator = command_person(person), .fd = -1 };
 	const struct option_row rows[] = {
 		{ "--db", "FILE", "the database (millrace.db)", &labels.db_path, NULL },
 		{ "--template", "FILE", "what a label looks like (built in: serial number only)", &labels.template_path, NULL },
@@ -688,7 +689,7 @@ int command_labels(int argc, char **argv)
 		{ "--reprint", NULL, "units that have one too; wants --reason", NULL, &labels.reprint },
 		{ "--reason", "TEXT", "of a reprint, for the record", &labels.reason, NULL },
 		{ "--keys", "DIR", "folder with pin.key, for labels that say the PIN", &labels.keys, NULL },
-		{ "--operator", "NAME", "who prints or scans, for the record (USER)", &labels.operator, NULL },
+		{ "--operator", "NAME", "who prints or scans, for the record (the user)", &labels.operator, NULL },
 		{ "--unit", "SERIAL", "scan: the unit in hand", &labels.unit, NULL },
 		{ "--follow", NULL, "goes on with each unit as it passes, until the station's run is over", NULL, &labels.follow },
 		{ "--control", "FILE", "socket of the station that has the lot in work (asked when it holds the database)", &labels.control, NULL },

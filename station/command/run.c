@@ -418,7 +418,8 @@ int command_run(int argc, char **argv)
 {
 	static const struct command self = { "run", "JOB.yaml", "provision a batch", command_run };
 	const char *db = "millrace.db", *seed = NULL, *radios = NULL, *policy = NULL, *pcap = NULL, *keys = NULL, *epoch = NULL;
-	const char *operator = getenv("USER"), *log_path = NULL, *path = NULL;
+	char person[PERSON_MAX];
+	const char *operator = command_person(person), *log_path = NULL, *path = NULL;
 	const char *socket_path = NULL, *settings_path = NULL, *metrics = NULL, *pace = NULL;
 	bool json = false, plain = false, screen = false, no_compare = false, do_compare = false, debug = false, stay = false;
 	const struct option_row rows[] = {
@@ -427,7 +428,7 @@ int command_run(int argc, char **argv)
 		{ "--radios", "N", "number of simulated radios, instead of the job's", &radios, NULL },
 		{ "--policy", "NAME", "pex or round-robin, instead of the job's", &policy, NULL },
 		{ "--keys", "DIR", "folder made by millrace ca init, instead of the job's", &keys, NULL },
-		{ "--operator", "NAME", "who runs it, for the record ($USER)", &operator, NULL },
+		{ "--operator", "NAME", "who runs it, for the record (the user)", &operator, NULL },
 		{ "--pcap", "FILE", "write all channels of the simulated air, with radiotap", &pcap, NULL },
 		{ "--epoch", "SECONDS", "where the simulated clock starts, since 1970", &epoch, NULL },
 		{ "--pace", "N", "simulated radios: N virtual seconds per second (0, as fast as it goes)", &pace, NULL },
@@ -498,7 +499,7 @@ int command_run(int argc, char **argv)
 	r.job = job;
 	r.show = json ? SHOW_JSON : plain || !isatty(STDOUT_FILENO) ? SHOW_PLAIN : SHOW_LIVE;
 	r.colour = !json && command_colour(stdout);
-	o = (struct batch_options){ .job = job, .db = db, .keys = keys, .policy = policy, .operator = operator ? operator : "",
+	o = (struct batch_options){ .job = job, .db = db, .keys = keys, .policy = policy, .operator = operator,
 				    .pcap = pcap, .seed = seed_n, .utc_us = (int64_t)epoch_n * 1000000,
 				    .radios = (unsigned)radios_n, .log = log.to ? &log : NULL, .ctx = &r,
 				    .control = o.control, .pace = pace_n, .stay = stay,

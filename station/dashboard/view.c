@@ -96,20 +96,23 @@ static enum meaning run_meaning(enum run_state run)
 	return (enum meaning)meanings[run];
 }
 
-/* From the right edge leftwards; gives where it begins. What is well is one group on narrow screens. */
+/* From the right edge leftwards; gives where it begins. What is well is one group on narrow screens, beside trouble only "rest". */
 static unsigned health(const struct view_in *in, unsigned row)
 {
 	static const char *const names[HEALTHS] = { "clock", "db", "CA", "radios", "printer" };
 	const struct header *h = &in->live->header;
 	bool wide = in->cols >= 120;
 	unsigned at = in->cols;
+	bool trouble = false;
 	char well[64] = "", text[80];
 
-	for (unsigned i = 0; i < HEALTHS; i++)
+	for (unsigned i = 0; i < HEALTHS; i++) {
+		trouble |= h->health[i].there && h->health[i].state != HEALTH_OK;
 		if (h->health[i].there && h->health[i].state == HEALTH_OK && !wide)
 			snprintf(well + strlen(well), sizeof(well) - strlen(well), " %s", names[i]);
+	}
 	if (*well) {
-		snprintf(text, sizeof(text), "%s ok", well);
+		snprintf(text, sizeof(text), "%s ok", trouble ? " rest" : well);
 		at -= text_width(text, false);
 		canvas_put(in->on, row, at, in->cols, MEANS_GOOD, text);
 	}

@@ -497,18 +497,28 @@ static const char *cached(char **text, uint64_t *of, uint64_t version, const str
 	return *text;
 }
 
+/* A list in a line: `comma` begins as what opens it, and one that got nothing is not there at all. */
+static void add_item(struct text *out, const char **comma, const char *json, size_t len)
+{
+	text_add(out, *comma, strlen(*comma));
+	text_add(out, json ? json : "null", json ? len : 4);
+	*comma = ",";
+}
+
+static void add_end(struct text *out, const char *comma)
+{
+	if (comma[1] == '\0')
+		text_add(out, "]", 1);
+}
+
 static void add_lanes(struct text *out, const struct model *m, uint64_t seen)
 {
 	const char *comma = ",\"radios\":[";
 
 	for (size_t i = 0; i < m->lane_count; i++)
-		if (m->lanes[i].version > seen && m->lanes[i].json) {
-			text_add(out, comma, strlen(comma));
-			text_add(out, m->lanes[i].json, strlen(m->lanes[i].json));
-			comma = ",";
-		}
-	if (comma[1] == '\0')
-		text_add(out, "]", 1);
+		if (m->lanes[i].version > seen && m->lanes[i].json)
+			add_item(out, &comma, m->lanes[i].json, strlen(m->lanes[i].json));
+	add_end(out, comma);
 }
 
 static void add_channels(struct text *out, const struct model *m, uint64_t seen)
@@ -516,13 +526,9 @@ static void add_channels(struct text *out, const struct model *m, uint64_t seen)
 	const char *comma = ",\"channels\":[";
 
 	for (size_t i = 0; i < m->channel_count; i++)
-		if (m->channels[i].version > seen && m->channels[i].json) {
-			text_add(out, comma, strlen(comma));
-			text_add(out, m->channels[i].json, strlen(m->channels[i].json));
-			comma = ",";
-		}
-	if (comma[1] == '\0')
-		text_add(out, "]", 1);
+		if (m->channels[i].version > seen && m->channels[i].json)
+			add_item(out, &comma, m->channels[i].json, strlen(m->channels[i].json));
+	add_end(out, comma);
 }
 
 static void add_log(struct text *out, const struct model *m, struct model_cursor *c)
@@ -533,12 +539,9 @@ static void add_log(struct text *out, const struct model *m, struct model_cursor
 	for (uint64_t n = from; n < m->log_n; n++) {
 		const char *json = log_json(&m->log[n % LOG_KEPT]);
 
-		text_add(out, comma, strlen(comma));
-		text_add(out, json ? json : "null", json ? strlen(json) : 4);
-		comma = ",";
+		add_item(out, &comma, json, json ? strlen(json) : 0);
 	}
-	if (comma[1] == '\0')
-		text_add(out, "]", 1);
+	add_end(out, comma);
 	c->log = m->log_n;
 }
 
@@ -550,16 +553,13 @@ static void add_units(struct text *out, struct model *m, struct model_cursor *c)
 	for (unsigned n = 0; row && row->version <= c->until && n < ROWS_SENT; n++, row = row->next) {
 		const char *json = row_json(m, row);
 
-		text_add(out, comma, strlen(comma));
-		text_add(out, json ? json : "null", json ? row->json_len : 4);
-		comma = ",";
+		add_item(out, &comma, json, row->json_len);
 		c->units = row->version;
 	}
 	c->more = row && row->version <= c->until;
 	if (!c->more)
 		c->units = c->until;
-	if (comma[1] == '\0')
-		text_add(out, "]", 1);
+	add_end(out, comma);
 }
 
 bool model_has_news(const struct model *m, const struct model_cursor *c, unsigned parts, uint64_t idle_us)

@@ -122,12 +122,16 @@ int label_post_open(struct label_post *post, const struct label_post_options *o,
 void label_post_printer(struct label_post *post, const char *state, const char *text)
 {
 	char unused[400], words[200];
+	json_t *o;
 
 	if (!post->station || post->over)
 		return;
 	snprintf(words, sizeof(words), "%s", text);
+	o = json_pack("{s:s, s:s, s:s}", "do", "printer", "state", state, "text", words);
+	if (!o)		/* an address that is no UTF-8, or was cut in the middle of a character */
+		return;
 	post->told = strcmp(state, "none") != 0;
-	json_decref(ask(post, json_pack("{s:s, s:s, s:s}", "do", "printer", "state", state, "text", words), unused, sizeof(unused)));
+	json_decref(ask(post, o, unused, sizeof(unused)));
 }
 
 void label_post_close(struct label_post *post)

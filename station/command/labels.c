@@ -270,6 +270,22 @@ static int to_file(struct labels *labels, struct book_unit *unit, const struct l
 	return -1;
 }
 
+/* What is wrong with the printer, for the station's screens. true: it is news, and is to be said here too. */
+static bool in_trouble(struct labels *labels, const char *words)
+{
+	if (strcmp(words, labels->trouble) == 0)
+		return false;
+	snprintf(labels->trouble, sizeof(labels->trouble), "%s", words);
+	label_post_printer(&labels->post, "bad", words);
+	return true;
+}
+
+static void out_of_trouble(struct labels *labels, const char *words)
+{
+	labels->trouble[0] = '\0';
+	label_post_printer(&labels->post, "ok", words);
+}
+
 /* After trouble the rest stays queued: a printer without paper does not print the next one either. */
 static int to_printer(struct labels *labels, struct book_unit *unit, const struct label_layout *layout)
 {
@@ -293,17 +309,14 @@ static int to_printer(struct labels *labels, struct book_unit *unit, const struc
 	if (result == PRINTER_PRINTED || result == PRINTER_SENT) {
 		tell(labels, unit, result == PRINTER_PRINTED ? "printed" : "sent", printer.words);
 		snprintf(said, sizeof(said), "%s %s", unit->serial, result == PRINTER_PRINTED ? "printed" : "sent");
-		label_post_printer(&labels->post, "ok", said);
-		labels->trouble[0] = '\0';
+		out_of_trouble(labels, said);
 		labels->done++;
 		return -1;
 	}
 	labels->unsure += result == PRINTER_UNSURE;
-	if (strcmp(printer.words, labels->trouble) == 0)	/* the same as when it was last tried */
+	if (!in_trouble(labels, printer.words))		/* the same as when it was last tried */
 		return EXIT_NOT_ALL_WELL;
-	snprintf(labels->trouble, sizeof(labels->trouble), "%s", printer.words);
 	tell(labels, unit, result == PRINTER_UNSURE ? "unsure" : "queued", printer.words);
-	label_post_printer(&labels->post, "bad", printer.words);
 	if (labels->json)
 		fprintf(stderr, "millrace labels: %s: %s\n", unit->serial, printer.words);
 	return EXIT_NOT_ALL_WELL;
@@ -435,12 +448,8 @@ static bool printer_is_there(struct labels *labels)
 	if (labels->fd >= 0)
 		close(labels->fd);
 	labels->fd = printer_connect(labels->printer, labels->patience_us, error, sizeof(error));
-	if (labels->fd < 0 && strcmp(error, labels->trouble) != 0) {
+	if (labels->fd < 0 && in_trouble(labels, error))
 		fprintf(stderr, "millrace labels: %s; it is tried again\n", error);
-		label_post_printer(&labels->post, "bad", error);
-	}
-	if (labels->fd < 0)
-		snprintf(labels->trouble, sizeof(labels->trouble), "%s", error);
 	return labels->fd >= 0;
 }
 
@@ -458,15 +467,12 @@ static int look_at_printer(struct labels *labels)
 	if (result == PRINTER_SILENT)
 		result = printer_print(labels->fd, &printer, NULL, 0, false, labels->patience_us);
 	if (result == PRINTER_READY) {
-		label_post_printer(&labels->post, "ok", "ready");
-		labels->trouble[0] = '\0';
+		if (labels->trouble[0] || !labels->post.told)	/* else the label that it printed last stands there */
+			out_of_trouble(labels, "ready");
 		return -1;
 	}
-	if (strcmp(printer.words, labels->trouble) != 0) {
+	if (in_trouble(labels, printer.words))
 		fprintf(stderr, "millrace labels: %s\n", printer.words);
-		label_post_printer(&labels->post, "bad", printer.words);
-	}
-	snprintf(labels->trouble, sizeof(labels->trouble), "%s", printer.words);
 	return EXIT_NOT_ALL_WELL;
 }
 

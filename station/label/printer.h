@@ -53,8 +53,10 @@ struct printer {			/* layout is ours */
 	char words[300];
 };
 
-/* The label's octets stay the caller's until the end; NULL: only the question whether it could print. `blind`: no questions. `patience_us`: silence, or no progress, for so long
- * ends it. */
+/*
+ * The label's octets stay the caller's until the end; NULL: only the question whether it could print. `blind`: no questions.
+ * `patience_us`: silence, or no progress, for so long ends it.
+ */
 void printer_start(struct printer *printer, const char *label, size_t len, bool blind, uint64_t patience_us, uint64_t now_us);
 /* What to send now; 0 octets: nothing. Tell with printer_sent how much of it went. */
 const char *printer_output(const struct printer *printer, size_t *len);

@@ -41,7 +41,7 @@ struct world {
 	size_t device_count;
 	uint16_t (*plans)[MR_CHANNELS_MAX];
 	struct flash *flash;
-	uint8_t block[3];
+	uint8_t id[32];				/* roster_simulated_id */
 	struct premises *premises;		/* NULL: method direct */
 	struct map ready;
 	struct attacker *attackers;
@@ -241,13 +241,13 @@ static bool place_device(struct world *w, struct identity *identity, size_t i, c
 		if (c.fault == DEVICE_FAULT_CLONE && i > 0)
 			id = i - 1;
 	}
-	c.agent = (struct mr_agent_config){ .mac = { w->block[0], w->block[1], w->block[2], (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i },
-					    .device_id = { 0xd0, w->block[1], w->block[2], 0, (uint8_t)(id >> 24), (uint8_t)(id >> 16),
+	c.agent = (struct mr_agent_config){ .device_id = { 0xd0, w->id[0], w->id[1], 0, (uint8_t)(id >> 24), (uint8_t)(id >> 16),
 							   (uint8_t)(id >> 8), (uint8_t)id },
 					    .product = job->product, .hw_rev = job->hw_rev, .firmware = "1.0.0",
 					    .station_key = identity_station_public(identity),
 					    .batch_key = identity_batch_key(identity), .channels = plan,
 					    .channel_count = count };
+	roster_simulated_mac(w->id, i, c.agent.mac);
 	if (w->premises && !premises_configure(w->premises, i, &c, error, error_len))
 		return false;
 	c.flash = flash_of(w->flash, i);
@@ -261,20 +261,6 @@ static bool place_device(struct world *w, struct identity *identity, size_t i, c
 	if (w->premises && !premises_placed(w->premises, &c))
 		return false;
 	return map_put(&w->ready, map_key_octets(c.agent.device_id), w->devices[i]);
-}
-
-/* The same devices are on the line again, with what they have stored, when product, seed and number are the same: in a lot
- * that goes on, and in the next stage of a line. */
-static struct flash *open_flash(const struct job *job, uint64_t seed, const char *path, char *error, size_t error_len)
-{
-	const struct mr_piece pieces[] = { { job->product, strlen(job->product) }, { &seed, sizeof(seed) } };
-	uint8_t id[32];
-
-	if (!mr_sha256_pieces(pieces, 2, id)) {
-		snprintf(error, error_len, "SHA-256 is not available from OpenSSL");
-		return NULL;
-	}
-	return flash_open(path, id, job->sim_devices, error, error_len);
 }
 
 struct world *world_create(struct loop *loop, const struct job *job, struct identity *identity, uint64_t seed,
@@ -302,7 +288,7 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 	w->plans = calloc(job->sim_devices + 1u, sizeof(*w->plans));
 	w->attackers = calloc(job->sim_fault_count + 1, sizeof(*w->attackers));
 	ok = w->entropy && w->air && w->devices && w->plans && w->attackers &&
-	     roster_simulated_block(job->product, seed, job->sim_devices, w->block);
+	     roster_simulated_id(job->product, seed, job->sim_devices, w->id);
 	w->radio_count = radios ? radios : job->radio_count;
 	if (ok && (w->radio_count < 1 || w->radio_count > sizeof(w->radios) / sizeof(w->radios[0]))) {
 		snprintf(error, error_len, "%zu simulated radios; 1 to 64 are possible", w->radio_count);
@@ -329,7 +315,9 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 		ok = false;
 	}
 	if (ok) {
-		w->flash = open_flash(job, seed, flash, error, error_len);
+		/* The same devices are on the line again, with what they have stored: in a lot that goes on, and in the next stage of
+		 * a line. */
+		w->flash = flash_open(flash, w->id, job->sim_devices, error, error_len);
 		ok = w->flash != NULL;
 	}
 	if (ok && job->method != ACCESS_DIRECT) {

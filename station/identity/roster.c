@@ -408,25 +408,29 @@ int roster_load(struct roster **out, const char *path, char *error, size_t error
 	return result;
 }
 
-bool roster_simulated_block(const char *product, uint64_t seed, size_t count, uint8_t block[static 3])
+bool roster_simulated_id(const char *product, uint64_t seed, size_t count, uint8_t id[static 32])
 {
 	uint64_t of[2] = { seed, count };
 	const struct mr_piece pieces[] = { { product, strlen(product) }, { of, sizeof(of) } };
-	uint8_t hash[32];
 
-	if (!mr_sha256_pieces(pieces, 2, hash))
-		return false;
-	block[0] = 0x06;	/* locally administered, IEEE 802-2014 8.4; 02:4d:53 and 02:4d:54 are others of the simulation */
-	block[1] = hash[0];
-	block[2] = hash[1];
-	return true;
+	return mr_sha256_pieces(pieces, 2, id);
+}
+
+void roster_simulated_mac(const uint8_t id[static 32], size_t i, uint8_t mac[static 6])
+{
+	mac[0] = 0x06;	/* locally administered, IEEE 802-2014 8.4; 02:4d:53 and 02:4d:54 are others of the simulation */
+	mac[1] = id[0];
+	mac[2] = id[1];
+	mac[3] = (uint8_t)(i >> 16);
+	mac[4] = (uint8_t)(i >> 8);
+	mac[5] = (uint8_t)i;
 }
 
 struct roster *roster_simulated(const char *product, uint64_t seed, size_t count)
 {
 	struct roster *r = calloc(1, sizeof(*r));
-	uint8_t block[3];
-	bool memory = r && roster_simulated_block(product, seed, count, block);
+	uint8_t id[32];
+	bool memory = r && roster_simulated_id(product, seed, count, id);
 	size_t at;
 
 	for (size_t i = 0; memory && i < count; i++) {
@@ -438,7 +442,7 @@ struct roster *roster_simulated(const char *product, uint64_t seed, size_t count
 		if (!memory)
 			break;
 		row->has_mac = true;
-		memcpy(row->mac, (uint8_t[]){ block[0], block[1], block[2], (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i }, 6);
+		roster_simulated_mac(id, i, row->mac);
 		for (int k = 0; k < 8; k++)
 			row->pin[k] = (char)('0' + hash[k] % 10);
 		for (int k = 0; k < 8; k++)

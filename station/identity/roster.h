@@ -40,10 +40,11 @@ struct roster;
 int roster_load(struct roster **out, const char *path, char *error, size_t error_len);
 int roster_parse(struct roster **out, const char *path, const char *text, size_t len, char *error, size_t error_len);
 /*
- * Simulated devices of one product, seed and number have addresses of their own: a record may hold many such lots. The first three
- * octets of their MACs; the others number them. false: no memory.
+ * Which simulated devices they are: those of the same product, seed and number are the same ones, others have other addresses, so
+ * that a record may hold many such lots. false: no memory.
  */
-bool roster_simulated_block(const char *product, uint64_t seed, size_t count, uint8_t block[static 3]);
+bool roster_simulated_id(const char *product, uint64_t seed, size_t count, uint8_t id[static 32]);
+void roster_simulated_mac(const uint8_t id[static 32], size_t i, uint8_t mac[static 6]);
 /* For simulated devices without a file: `count` rows with such MACs, passphrases and PINs made from the seed. NULL: no memory. */
 struct roster *roster_simulated(const char *product, uint64_t seed, size_t count);
 void roster_destroy(struct roster *roster);	/* wipes it; NULL is fine */

@@ -168,7 +168,6 @@ static void a_bad_pattern_is_named(void **state)
 static void simulated_labels_repeat_with_the_seed(void **state)
 {
 	struct roster *a = roster_simulated("A", 7, 3), *b = roster_simulated("A", 7, 3), *c = roster_simulated("A", 8, 3);
-
 	struct roster *d = roster_simulated("B", 7, 3), *e = roster_simulated("A", 7, 4);
 
 	(void)state;

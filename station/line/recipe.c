@@ -488,7 +488,8 @@ static void open_attempt(struct session *s, const struct mr_message *m)
 		.attempt = { .attempt = s->attempt, .unit = u->id, .n = ++u->attempts, .kind = u->next_kind,
 			     .radio = s->channel->lane ? s->channel->lane->radio->caps.name : "",
 			     .freq_mhz = s->channel->freq_mhz, .rssi_dbm = u->rssi_dbm,
-			     .method = access_method_name(line->job->method), .at_us = line_utc_us(line) } });
+			     .method = access_method_name(u->access ? u->access->method : line->job->method),
+			     .at_us = line_utc_us(line) } });
 	session_event(s, (struct line_event){ .kind = LINE_ATTEMPT });
 	if (s->by_access)
 		access_opened(s);

@@ -188,6 +188,39 @@ static void what_an_earlier_lot_put_on_record_opens_them(void **state)
 	hall_done(&second);
 }
 
+/* A label's column decides for its device; what the job says is for the others. */
+static void a_mixed_tray_is_right_on_record(void **state)
+{
+	static const char labels[] = "mac,ssid,method,passphrase,pin\n"
+				     "06:4d:00:00:00:01,AC-000001,micro-ap,first of them,\n"
+				     "06:4d:00:00:00:02,AC-000002,pin,,30471125\n"
+				     "06:4d:00:00:00:03,AC-000003,https,,\n"
+				     "06:4d:00:00:00:04,AC-000004,,fourth of them,\n"
+				     "06:4d:00:00:00:05,AC-000005,pin,,77120346\n";
+	struct hall *hall = *state;
+	char path[160], credentials[400];
+	struct run run;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/mixed.csv", hall->dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fchmod(fileno(f), 0600), 0);
+	fputs(labels, f);
+	assert_int_equal(fclose(f), 0);
+	snprintf(credentials, sizeof(credentials), "{method: micro-ap, ssid: \"hall\", security: wpa2, access_point: "
+						   "{ssid: \"AC-{mac}\", labels: \"mixed.csv\", certificate: pinned}}");
+	hall_job(hall, &run, &(struct shape){ .devices = 5, .credentials = credentials }, hall_seed(1300));
+	hall_run(hall, &run);
+	hall_all_passed(hall, &run, 5);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_links"), 10);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_links l JOIN attempt a USING (attempt) WHERE a.method <> l.method"), 0);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_attempt WHERE method = 'micro-ap'"), 2);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_attempt WHERE method = 'pin'"), 2);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_attempt WHERE method = 'https'"), 1);
+	hall_done(&run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +236,7 @@ int main(void)
 		cmocka_unit_test(a_device_that_cannot_join_does_not_pass),
 		cmocka_unit_test(what_an_earlier_lot_put_on_record_opens_them),
 		cmocka_unit_test(a_device_that_vanishes_fails_and_the_others_pass),
+		cmocka_unit_test(a_mixed_tray_is_right_on_record),
 	};
 
 	return cmocka_run_group_tests(tests, hall_open, hall_close);

@@ -13,8 +13,8 @@
 #include "db/verify.h"
 #include "station/base/log.h"
 #include "station/command/command.h"
-#include "station/command/evidence.h"
-#include "station/command/sheet.h"
+#include "station/report/evidence.h"
+#include "station/report/sheet.h"
 #include "station/identity/identity.h"
 
 #define DEFAULT_DB "millrace.db"

@@ -1,5 +1,5 @@
 #include "station/command/check.h"
-#include "station/line/expected.h"
+#include "station/roster/expected.h"
 
 #include <errno.h>
 #include <fcntl.h>

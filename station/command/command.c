@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "station/job/words.h"
+#include "station/yaml/words.h"
 
 #define WORDS_MAX 64
 

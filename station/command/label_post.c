@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "db/desk.h"
+#include "db/offline.h"
 #include "db/verify.h"
 #include "station/control/request.h"
 

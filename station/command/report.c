@@ -10,7 +10,7 @@
 #include "db/verify.h"
 #include "station/base/log.h"
 #include "station/command/command.h"
-#include "station/command/evidence.h"
+#include "station/report/evidence.h"
 #include "station/label/file.h"
 #include "station/report/report.h"
 

@@ -10,7 +10,7 @@
 #include <jansson.h>
 
 #include "agent/wire/cause.h"
-#include "station/command/batch.h"
+#include "station/run/batch.h"
 #include "station/command/command.h"
 #include "station/command/screen.h"
 #include "station/control/control.h"

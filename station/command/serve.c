@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "station/command/batch.h"
+#include "station/run/batch.h"
 #include "station/command/command.h"
 #include "station/control/control.h"
 

@@ -7,7 +7,7 @@
 
 #include "station/base/log.h"
 #include "station/control/model.h"
-#include "station/job/words.h"
+#include "station/yaml/words.h"
 #include "station/label/book.h"
 
 #define DEPTH_MAX 8

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "station/job/complaint.h"
-#include "station/job/tree.h"
-#include "station/job/words.h"
+#include "station/yaml/complaint.h"
+#include "station/yaml/tree.h"
+#include "station/yaml/words.h"
 
 struct reader {
 	struct settings *s;

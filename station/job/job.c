@@ -11,8 +11,8 @@
 
 #include "agent/port/crypto.h"
 #include "station/job/reading.h"
-#include "station/job/tree.h"
-#include "station/job/words.h"
+#include "station/yaml/tree.h"
+#include "station/yaml/words.h"
 
 #define PATH_TEXT_MAX 160
 #define SIM_QUIET_US 10000000u	/* on the simulated air nobody comes late */

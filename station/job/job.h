@@ -11,7 +11,7 @@
 
 #include "agent/wire/message.h"
 #include "station/identity/identity.h"
-#include "station/identity/roster.h"
+#include "station/roster/roster.h"
 
 #define JOB_LIST_MAX 32
 

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "station/air/air.h"
-#include "station/air/device.h"
-#include "station/job/value.h"
-#include "station/job/words.h"
+#include "station/world/device.h"
+#include "station/yaml/value.h"
+#include "station/yaml/words.h"
 #include "station/radio/radio.h"
 
 /*

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "station/job/job.h"
-#include "station/job/tree.h"
+#include "station/yaml/tree.h"
 
 enum key_type {
 	KEY_SECTION,		/* a map of further keys */

@@ -10,7 +10,7 @@
 #include "agent/port/crypto.h"
 #include "agent/wire/cause.h"
 #include "station/base/secret_file.h"
-#include "station/identity/roster.h"
+#include "station/roster/roster.h"
 #include "station/job/job.h"
 
 static int refuse(char *error, size_t error_len, const char *format, ...) __attribute__((format(printf, 3, 4)));

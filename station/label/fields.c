@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "station/base/log.h"
-#include "station/job/words.h"
+#include "station/yaml/words.h"
 
 #define NAME_MAX_ 40
 #define VALUE_MAX 600

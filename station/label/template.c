@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "station/job/tree.h"
-#include "station/job/value.h"
-#include "station/job/words.h"
+#include "station/yaml/tree.h"
+#include "station/yaml/value.h"
+#include "station/yaml/words.h"
 #include "station/label/payload.h"
 #include "station/label/say.h"
 

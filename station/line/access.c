@@ -8,7 +8,7 @@
 #include <openssl/crypto.h>
 
 #include "station/line/internal.h"
-#include "station/link/tls.h"
+#include "station/ip/tls.h"
 
 #define SCAN_ASKS 8u			/* an empty scan list is asked for again, as often as this */
 #define SCAN_AGAIN_US 1000000u

@@ -3,12 +3,12 @@
 
 #include "agent/wire/cause.h"
 #include "station/base/map.h"
-#include "station/line/expected.h"
+#include "station/roster/expected.h"
 #include "station/line/line.h"
 #include "station/link/action.h"
 #include "station/link/bss.h"
-#include "station/link/psk.h"
-#include "station/link/wpa.h"
+#include "station/wifi/psk.h"
+#include "station/wifi/wpa.h"
 
 #define CHANNELS_MAX 64
 #define RADIOS_MAX 64

@@ -11,7 +11,7 @@
 #include "station/base/log.h"
 #include "station/base/loop.h"
 #include "station/identity/identity.h"
-#include "station/identity/roster.h"
+#include "station/roster/roster.h"
 #include "station/job/job.h"
 #include "station/radio/radio.h"
 #include "station/schedule/schedule.h"

@@ -10,12 +10,12 @@
 #include "agent/wire/cause.h"
 #include "agent/wire/frame.h"
 #include "agent/wire/message.h"
-#include "station/link/http.h"
-#include "station/link/ip_stream.h"
+#include "station/ip/http.h"
+#include "station/ip/ip_stream.h"
 #include "station/link/pin_session.h"
-#include "station/link/psk.h"
-#include "station/link/sta.h"
-#include "station/link/tls.h"
+#include "station/wifi/psk.h"
+#include "station/wifi/sta.h"
+#include "station/ip/tls.h"
 
 #define BODY_MAX (MR_MESSAGE_MAX + PIN_SESSION_OVERHEAD)
 #define HEAD_MAX 256u			/* of our requests */

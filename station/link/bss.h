@@ -12,8 +12,8 @@
 
 #include "station/base/entropy.h"
 #include "station/base/loop.h"
-#include "station/identity/roster.h"
-#include "station/link/ieee80211.h"
+#include "station/roster/roster.h"
+#include "station/wifi/ieee80211.h"
 #include "station/link/link.h"
 
 struct ip_stack;

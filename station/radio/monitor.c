@@ -13,7 +13,7 @@
 #include "agent/wire/cause.h"
 #include "station/base/log.h"
 #include "station/base/loop.h"
-#include "station/radio/control.h"
+#include "station/radio/worker.h"
 #include "station/radio/hearing.h"
 #include "station/radio/quirks.h"
 

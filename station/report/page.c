@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "station/base/log.h"
-#include "station/command/sheet.h"
+#include "station/report/sheet.h"
 
 /* Light and dark by the reader's choice, black on white on paper. Never colour alone: every figure has its number beside it. */
 static const char style[] =

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "station/command/sheet.h"
+#include "station/report/sheet.h"
 
 #define WIDTH 720
 

@@ -6,7 +6,7 @@
 
 #include "db/sql.h"
 #include "station/base/log.h"
-#include "station/command/sheet.h"
+#include "station/report/sheet.h"
 #include "station/report/page.h"
 
 /* The sections, in the order of the page. */

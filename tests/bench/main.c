@@ -41,7 +41,7 @@
 #include "agent/port/crypto.h"
 #include "agent/wire/frame.h"
 #include "agent/wire/noise.h"
-#include "station/command/batch.h"
+#include "station/run/batch.h"
 #include "station/control/control.h"
 #include "station/control/remote.h"
 #include "station/dashboard/dashboard.h"

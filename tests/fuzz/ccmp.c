@@ -1,12 +1,12 @@
 /*
  * Any octets as a protected MPDU: nothing opens without its key; what is sealed opens to what it was.
  *
- * links: station/link/ccmp.c station/link/aes.c station/link/ieee80211.c station/radio/channel.c
+ * links: station/wifi/ccmp.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c
  */
 #include <assert.h>
 #include <string.h>
 
-#include "station/link/ccmp.h"
+#include "station/wifi/ccmp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

@@ -1,11 +1,11 @@
 /*
  * Any octets as DHCP messages. First octet: parse and build back; else pieces (length first) to a client and to a server.
- * links: station/link/dhcp.c agent/wire/cause.c
+ * links: station/ip/dhcp.c agent/wire/cause.c
  */
 #include <assert.h>
 #include <string.h>
 
-#include "station/link/dhcp.h"
+#include "station/ip/dhcp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

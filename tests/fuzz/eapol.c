@@ -2,12 +2,12 @@
  * Any octets as 802.1X PDUs, several in a row (each behind a length of two octets), to both ends of the handshake and to the witness;
  * key data by itself. What parses builds back; without the key nothing comes of it.
  *
- * links: station/link/wpa.c station/link/wpa_sta.c station/link/wpa_ap.c station/link/wpa_witness.c station/link/eapol.c station/link/aes.c station/link/ieee80211.c station/radio/channel.c station/base/entropy.c
+ * links: station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/wpa_ap.c station/wifi/wpa_witness.c station/wifi/eapol.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c station/base/entropy.c
  */
 #include <assert.h>
 #include <string.h>
 
-#include "station/link/wpa.h"
+#include "station/wifi/wpa.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

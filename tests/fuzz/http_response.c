@@ -1,11 +1,11 @@
 /*
  * Any octets as a response, whole and cut at the place that the first octet names: both must read the same.
- * links: station/link/http.c agent/wire/cause.c
+ * links: station/ip/http.c agent/wire/cause.c
  */
 #include <assert.h>
 #include <string.h>
 
-#include "station/link/http.h"
+#include "station/ip/http.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

@@ -1,12 +1,12 @@
 /*
  * Any octets as an MPDU: what parses builds back to the same octets; networks and TIMs are read without complaint.
  *
- * links: station/link/ieee80211.c station/radio/channel.c
+ * links: station/wifi/ieee80211.c station/radio/channel.c
  */
 #include <assert.h>
 #include <string.h>
 
-#include "station/link/ieee80211.h"
+#include "station/wifi/ieee80211.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

@@ -5,13 +5,13 @@
  *
  * Each piece: kind, length, octets.
  *
- * links: station/link/ip.c station/link/ip_stream.c station/link/arp.c station/link/dhcp.c station/base/loop.c station/base/entropy.c agent/wire/cause.c
+ * links: station/ip/ip.c station/ip/ip_stream.c station/ip/arp.c station/ip/dhcp.c station/base/loop.c station/base/entropy.c agent/wire/cause.c
  */
 #include <assert.h>
 #include <string.h>
 
 #include "agent/wire/cursor.h"
-#include "station/link/ip_stream.h"
+#include "station/ip/ip_stream.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

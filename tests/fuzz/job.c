@@ -1,6 +1,6 @@
 /*
  * Any octets as a job file: refused with a message, or a job that holds them exactly and reads the same again.
- * links: station/job/complaint.c station/job/contradictions.c station/job/job.c station/job/keys.c station/job/passphrase.c station/job/tree.c station/job/value.c station/job/words.c station/identity/serial.c station/radio/channel.c station/base/log.c station/base/loop.c station/base/secret_file.c station/base/map.c station/identity/roster.c agent/port/linux/crypto_openssl.c
+ * links: station/yaml/complaint.c station/job/contradictions.c station/job/job.c station/job/keys.c station/job/passphrase.c station/yaml/tree.c station/yaml/value.c station/yaml/words.c station/identity/serial.c station/radio/channel.c station/base/log.c station/base/loop.c station/base/secret_file.c station/base/map.c station/roster/roster.c agent/port/linux/crypto_openssl.c
  *
  * Dictionary: tests/fuzz/job.dict (-dict=), the words of the table and YAML's own; seeds: config/jobs.
  */

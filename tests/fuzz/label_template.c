@@ -1,6 +1,6 @@
 /*
  * Any octets as a label template: refused with file, line and column, or a label that can be drawn or says why not.
- * links: station/label/template.c station/label/say.c station/label/fields.c station/label/buffer.c station/label/payload.c station/label/matter.c station/label/homekit.c station/label/layout.c station/label/zpl.c station/label/svg.c station/label/preview.c station/label/code128.c station/label/qr.c station/job/tree.c station/job/complaint.c station/job/value.c station/job/words.c station/base/log.c
+ * links: station/label/template.c station/label/say.c station/label/fields.c station/label/buffer.c station/label/payload.c station/label/matter.c station/label/homekit.c station/label/layout.c station/label/zpl.c station/label/svg.c station/label/preview.c station/label/code128.c station/label/qr.c station/yaml/tree.c station/yaml/complaint.c station/yaml/value.c station/yaml/words.c station/base/log.c
  *
  * Seeds: config/labels (tests/fuzz/seeds/label_template).
  */

@@ -1,12 +1,12 @@
 /*
  * Lists of labels: what is accepted is whole and valid in each row, and each row is found again by what names it.
  *
- * links: station/identity/roster.c station/identity/serial.c station/base/secret_file.c station/base/map.c station/base/log.c station/base/loop.c agent/port/linux/crypto_openssl.c
+ * links: station/roster/roster.c station/identity/serial.c station/base/secret_file.c station/base/map.c station/base/log.c station/base/loop.c agent/port/linux/crypto_openssl.c
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "station/identity/roster.h"
+#include "station/roster/roster.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

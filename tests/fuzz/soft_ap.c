@@ -2,14 +2,14 @@
  * The access point against whatever comes: frames with their two addresses put right, reports, MSDUs, time. Nothing may be passed
  * on that was not sealed with the key of a STA, and none of these STAs has one.
  *
- * links: station/air/soft_ap.c station/air/soft_ap_sta.c station/air/soft_ap_data.c station/link/ieee80211.c
- * links: station/link/wpa.c station/link/wpa_ap.c station/link/eapol.c station/link/ccmp.c
- * links: station/link/aes.c station/radio/channel.c station/base/entropy.c station/base/map.c agent/wire/cause.c
+ * links: station/wifi/soft_ap.c station/wifi/soft_ap_sta.c station/wifi/soft_ap_data.c station/wifi/ieee80211.c
+ * links: station/wifi/wpa.c station/wifi/wpa_ap.c station/wifi/eapol.c station/wifi/ccmp.c
+ * links: station/wifi/aes.c station/radio/channel.c station/base/entropy.c station/base/map.c agent/wire/cause.c
  */
 #include <assert.h>
 #include <string.h>
 
-#include "station/air/soft_ap.h"
+#include "station/wifi/soft_ap.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

@@ -3,12 +3,12 @@
  * all thrown away at once), a report, time, an MSDU, a radio that comes and goes. Nothing but our own limits may hold, and without
  * the key no MSDU comes out.
  *
- * links: station/link/sta.c station/link/sta_send.c station/link/sta_receive.c station/link/defragment.c station/link/wpa.c station/link/wpa_sta.c station/link/eapol.c station/link/ccmp.c station/link/aes.c station/link/ieee80211.c station/radio/channel.c station/base/entropy.c
+ * links: station/wifi/sta.c station/wifi/sta_send.c station/wifi/sta_receive.c station/wifi/defragment.c station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/eapol.c station/wifi/ccmp.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c station/base/entropy.c
  */
 #include <assert.h>
 #include <string.h>
 
-#include "station/link/sta.h"
+#include "station/wifi/sta.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

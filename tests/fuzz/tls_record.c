@@ -2,12 +2,12 @@
  * A device that answers with anything. First octet: as the answer to the ClientHello; laid by exclusive or over a true
  * answer; or after a true handshake. Whatever it is, nothing is read that the device did not send.
  *
- * links: station/link/tls.c station/base/entropy.c station/base/log.c agent/wire/cause.c
+ * links: station/ip/tls.c station/base/entropy.c station/base/log.c agent/wire/cause.c
  */
 #include <assert.h>
 
 #include "station/base/entropy.h"
-#include "station/link/tls.h"
+#include "station/ip/tls.h"
 #include "tests/unit/tls_server.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);

@@ -1,13 +1,13 @@
 # The lab: tests on the kernel's own 802.11 stack, in a VM (tests/lab/vm). Included by the Makefile.
 # ONLY=contract runs the suites whose name begins so.
-LAB_RADIO_C := $(filter-out station/radio/simulated.c,$(wildcard station/radio/*.c)) station/base/loop.c station/base/log.c \
+LAB_RADIO_C := $(wildcard station/radio/*.c) station/base/loop.c station/base/log.c \
 	       agent/wire/cause.c
 LAB     := $(OUT)/tests/lab/contract $(OUT)/tests/lab/hwsim $(OUT)/tests/lab/flood $(OUT)/tests/lab/links
 
 $(OUT)/tests/lab/contract: $(call obj,tests/lab/contract.c $(LAB_RADIO_C))
 $(OUT)/tests/lab/hwsim: $(call obj,tests/lab/hwsim.c)
 $(OUT)/tests/lab/flood: $(call obj,tests/lab/flood.c $(LAB_RADIO_C))
-$(OUT)/tests/lab/links: $(call obj,tests/lab/links.c $(LAB_RADIO_C) $(addprefix station/link/,sta.c sta_send.c \
+$(OUT)/tests/lab/links: $(call obj,tests/lab/links.c $(LAB_RADIO_C) $(addprefix station/wifi/,sta.c sta_send.c \
 	sta_receive.c defragment.c wpa.c wpa_sta.c eapol.c ccmp.c aes.c ieee80211.c) station/base/entropy.c)
 $(LAB):
 	@mkdir -p $(@D); echo "  LINK    $@"

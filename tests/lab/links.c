@@ -11,8 +11,8 @@
 #include "agent/wire/cause.h"
 #include "station/base/log.h"
 #include "station/base/loop.h"
-#include "station/link/sta.h"
-#include "station/link/wpa.h"
+#include "station/wifi/sta.h"
+#include "station/wifi/wpa.h"
 #include "station/radio/adapters.h"
 
 #define LINKS_MAX 32

@@ -19,13 +19,13 @@
 #include "agent/wire/cause.h"
 #include "agent/wire/frame.h"
 #include "station/air/air.h"
-#include "station/air/chip_wifi.h"
-#include "station/air/device.h"
-#include "station/air/network.h"
-#include "station/link/ip_stream.h"
-#include "station/link/sta.h"
-#include "station/link/tls.h"
-#include "station/link/wpa.h"
+#include "station/world/chip_wifi.h"
+#include "station/world/device.h"
+#include "station/world/network.h"
+#include "station/ip/ip_stream.h"
+#include "station/wifi/sta.h"
+#include "station/ip/tls.h"
+#include "station/wifi/wpa.h"
 
 #define HOME_MHZ 2437
 #define SECOND_US UINT64_C(1000000)

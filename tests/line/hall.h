@@ -23,7 +23,7 @@
 
 #include "agent/wire/cause.h"
 #include "db/verify.h"
-#include "station/command/batch.h"
+#include "station/run/batch.h"
 #include "station/identity/ceremony.h"
 
 #define HALL __attribute__((unused)) static

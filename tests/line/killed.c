@@ -1,6 +1,6 @@
 /*
  * The station dies at any instant: kill -9 at random points of a batch, then the same job again. The simulated devices
- * keep their flash (station/air/flash.h), so they are found as the dead station left them. Afterwards everybody has
+ * keep their flash (station/world/flash.h), so they are found as the dead station left them. Afterwards everybody has
  * passed, and nothing was used twice. Interrupts from the keyboard end with 130 and are gone on from likewise.
  */
 #include "tests/line/hall.h"

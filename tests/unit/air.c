@@ -1,7 +1,7 @@
 /*
  * The simulated air against the standard's numbers, and the radio seam on top of it.
  * links: station/air/air.c station/air/medium.c station/air/dcf.c station/air/phy.c station/air/capture.c
- * links: station/air/bystander.c station/radio/simulated.c station/radio/hearing.c
+ * links: station/air/bystander.c station/air/simulated.c station/radio/hearing.c
  * links: station/radio/channel.c station/base/loop.c
  * links: station/base/entropy.c
  */

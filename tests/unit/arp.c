@@ -1,7 +1,7 @@
 /*
  * Who has which address on one link: questions, answers, patience, and what strangers cannot do.
  *
- * links: station/link/arp.c
+ * links: station/ip/arp.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "station/link/arp.h"
+#include "station/ip/arp.h"
 
 #define OWN 0xc0a80402u
 #define PEER 0xc0a80401u

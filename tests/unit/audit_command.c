@@ -2,8 +2,8 @@
  * millrace audit as its users meet it: real certificates, receipts, sealed PINs and anchors on record, words typed, what
  * is printed, the exit status.
  *
- * links: station/command/audit.c station/command/sheet.c station/command/evidence.c station/command/command.c
- * links: station/job/words.c station/identity/certificate.c station/identity/identity.c station/identity/keyfile.c
+ * links: station/command/audit.c station/report/sheet.c station/report/evidence.c station/command/command.c
+ * links: station/yaml/words.c station/identity/certificate.c station/identity/identity.c station/identity/keyfile.c
  * links: station/identity/ceremony.c station/identity/pin.c station/identity/serial.c station/identity/signer_file.c
  * links: station/identity/subject_key.c station/base/entropy.c station/base/log.c agent/wire/hkdf.c agent/wire/cause.c
  * links: agent/wire/message.c agent/port/linux/crypto_openssl.c

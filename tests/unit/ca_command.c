@@ -2,7 +2,7 @@
  * millrace ca as the two persons of a ceremony meet it: words typed, what is printed, what then lies in the folder, the
  * exit status. What the keys are good for is tests/unit/identity.c's matter.
  *
- * links: station/command/verifier.c station/command/ca.c station/command/command.c station/job/words.c station/identity/certificate.c
+ * links: station/command/verifier.c station/command/ca.c station/command/command.c station/yaml/words.c station/identity/certificate.c
  * links: station/identity/identity.c station/identity/keyfile.c station/identity/ceremony.c station/identity/pin.c
  * links: station/identity/serial.c station/identity/signer_file.c station/identity/subject_key.c station/base/entropy.c
  * links: station/base/log.c agent/wire/hkdf.c agent/wire/cause.c agent/wire/message.c agent/port/linux/crypto_openssl.c

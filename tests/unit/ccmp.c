@@ -2,7 +2,7 @@
  * CCMP and BIP: the vectors of IEEE 802.11-2020 annex J, RFC 3394 and RFC 4493; what may change on the way and what may not;
  * every cut.
  *
- * links: station/link/ccmp.c station/link/aes.c station/link/ieee80211.c station/radio/channel.c
+ * links: station/wifi/ccmp.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "station/link/aes.h"
-#include "station/link/ccmp.h"
+#include "station/wifi/aes.h"
+#include "station/wifi/ccmp.h"
 #include "tests/unit/hex.h"
 
 /* J.6.4 */

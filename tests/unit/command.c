@@ -1,6 +1,6 @@
 /*
  * The frame of the command line: which command runs with which words, what mistyped ones are told, exit statuses.
- * links: station/command/command.c station/job/words.c
+ * links: station/command/command.c station/yaml/words.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "station/command/command.h"
-#include "station/job/words.h"
+#include "station/yaml/words.h"
 
 /* Stand-ins for the commands: each says on standard output that it ran, and with which words. */
 static int ran(const char *name, int argc, char **argv)

@@ -1,6 +1,6 @@
 /*
  * What comes over the control socket is read strictly: every request with its keys, and what is none.
- * links: station/control/request.c station/base/log.c station/job/words.c
+ * links: station/control/request.c station/base/log.c station/yaml/words.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

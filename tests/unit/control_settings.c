@@ -1,6 +1,6 @@
 /*
  * The settings of a station: who is what to it; and where its socket lies.
- * links: station/control/settings.c station/control/request.c station/control/place.c station/base/log.c station/job/words.c station/job/tree.c station/job/complaint.c
+ * links: station/control/settings.c station/control/request.c station/control/place.c station/base/log.c station/yaml/words.c station/yaml/tree.c station/yaml/complaint.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,17 +1,17 @@
 /*
  * The simulated chip and the simulated device: think times, the short receive queue, torn storage, faults; the real
  * agent inside, a minimal station on the air outside.
- * links: station/air/device.c station/air/air.c station/air/medium.c station/air/dcf.c station/air/phy.c
+ * links: station/world/device.c station/air/air.c station/air/medium.c station/air/dcf.c station/air/phy.c
  * links: station/air/capture.c station/air/bystander.c station/radio/channel.c station/base/loop.c
  * links: station/base/entropy.c agent/port/sim/chip.c agent/port/linux/crypto_openssl.c
  * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/wire/spake2plus.c agent/core/store.c agent/core/csr.c
  * links: agent/core/der.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c
  * links: agent/wire/cause.c tests/support/peer.c tests/support/board.c
- * links: station/air/chip_wifi.c station/air/chip_server.c station/air/found.c station/air/soft_ap.c station/air/soft_ap_sta.c
- * links: station/air/soft_ap_data.c station/link/ieee80211.c station/link/wpa.c station/link/wpa_ap.c station/link/wpa_sta.c
- * links: station/link/eapol.c station/link/ccmp.c station/link/aes.c station/link/sta.c station/link/sta_send.c
- * links: station/link/sta_receive.c station/link/defragment.c station/link/ip.c station/link/ip_stream.c station/link/arp.c
- * links: station/link/dhcp.c station/base/map.c agent/core/api.c agent/core/endpoint.c agent/core/http.c agent/core/json.c
+ * links: station/world/chip_wifi.c station/world/chip_server.c station/world/found.c station/wifi/soft_ap.c station/wifi/soft_ap_sta.c
+ * links: station/wifi/soft_ap_data.c station/wifi/ieee80211.c station/wifi/wpa.c station/wifi/wpa_ap.c station/wifi/wpa_sta.c
+ * links: station/wifi/eapol.c station/wifi/ccmp.c station/wifi/aes.c station/wifi/sta.c station/wifi/sta_send.c
+ * links: station/wifi/sta_receive.c station/wifi/defragment.c station/ip/ip.c station/ip/ip_stream.c station/ip/arp.c
+ * links: station/ip/dhcp.c station/base/map.c agent/core/api.c agent/core/endpoint.c agent/core/http.c agent/core/json.c
  * links: agent/port/linux/tls_openssl.c
  */
 #include <stdarg.h>
@@ -28,7 +28,7 @@
 
 #include "agent/port/sim/chip.h"
 #include "agent/wire/cause.h"
-#include "station/air/device.h"
+#include "station/world/device.h"
 
 #define HOME_MHZ 2412
 #define AWAY_MHZ 5180

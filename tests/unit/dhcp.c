@@ -1,7 +1,7 @@
 /*
  * DHCP messages, the client's states and patience, the small server; answers of servers that mean ill.
  *
- * links: station/link/dhcp.c agent/wire/cause.c
+ * links: station/ip/dhcp.c agent/wire/cause.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "agent/wire/cause.h"
-#include "station/link/dhcp.h"
+#include "station/ip/dhcp.h"
 
 #define SERVER 0xc0a80401u
 #define ADDRESS 0xc0a80402u

@@ -1,7 +1,7 @@
 /*
  * EAPOL-Key frames and key data: every field there and back, every cut, hostile lengths, wrong MICs.
  *
- * links: station/link/eapol.c station/link/aes.c
+ * links: station/wifi/eapol.c station/wifi/aes.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "station/link/eapol.h"
+#include "station/wifi/eapol.h"
 #include "tests/unit/hex.h"
 
 static const uint8_t kck[16] = { 1, 2, 3 }, kek[16] = { 4, 5, 6 };

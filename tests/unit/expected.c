@@ -1,6 +1,6 @@
 /*
  * The list of expected devices: what is taken, what is refused and how it says so.
- * links: station/line/expected.c station/base/map.c
+ * links: station/roster/expected.c station/base/map.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "station/line/expected.h"
+#include "station/roster/expected.h"
 
 static const uint8_t id_7[8] = { 0xd0, 0, 0, 0, 0, 0, 0, 7 }, id_8[8] = { 0xd0, 0, 0, 0, 0, 0, 0, 8 };
 static const uint8_t mac_7[6] = { 2, 0x4d, 0x52, 0, 0, 7 }, mac_8[6] = { 2, 0x4d, 0x52, 0, 0, 8 };

@@ -1,7 +1,7 @@
 /*
  * HTTP/1.1: requests as written, responses cut at every place, and servers that mean ill.
  *
- * links: station/link/http.c agent/wire/cause.c
+ * links: station/ip/http.c agent/wire/cause.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "agent/wire/cause.h"
-#include "station/link/http.h"
+#include "station/ip/http.h"
 
 #define BODY 1000u
 

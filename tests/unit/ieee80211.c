@@ -2,7 +2,7 @@
  * 802.11 frames: what hostapd and wpa_supplicant sent, read and built again; each cut; elements, RSN and TIM as the clauses have
  * them; networks of every kind of security.
  *
- * links: station/link/ieee80211.c station/radio/channel.c
+ * links: station/wifi/ieee80211.c station/radio/channel.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "station/link/ieee80211.h"
+#include "station/wifi/ieee80211.h"
 #include "tests/unit/captured.h"
 #include "tests/unit/hex.h"
 

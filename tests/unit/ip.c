@@ -2,7 +2,7 @@
  * Both ends of many links in one process, over wires with delay and loss, in virtual time: addresses, connections, and
  * what a device cannot do to the others.
  *
- * links: station/link/ip.c station/link/ip_stream.c station/link/arp.c station/link/dhcp.c station/base/loop.c station/base/entropy.c agent/wire/cause.c
+ * links: station/ip/ip.c station/ip/ip_stream.c station/ip/arp.c station/ip/dhcp.c station/base/loop.c station/base/entropy.c agent/wire/cause.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "agent/wire/cause.h"
-#include "station/link/ip_stream.h"
+#include "station/ip/ip_stream.h"
 #include "tests/unit/ip_wire.h"
 
 #define DEVICE 0xc0a80401u

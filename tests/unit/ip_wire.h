@@ -6,7 +6,7 @@
 
 #include <openssl/evp.h>
 
-#include "station/link/ip_stream.h"
+#include "station/ip/ip_stream.h"
 
 struct end {
 	struct ip_if *net;

@@ -1,6 +1,6 @@
 /*
  * Job files: what is refused and with which words, what is taken and with which defaults.
- * links: station/job/complaint.c station/job/contradictions.c station/job/job.c station/job/keys.c station/job/passphrase.c station/job/tree.c station/job/value.c station/job/words.c station/identity/serial.c station/radio/channel.c station/base/log.c station/base/loop.c station/base/secret_file.c station/base/map.c station/identity/roster.c agent/port/linux/crypto_openssl.c
+ * links: station/yaml/complaint.c station/job/contradictions.c station/job/job.c station/job/keys.c station/job/passphrase.c station/yaml/tree.c station/yaml/value.c station/yaml/words.c station/identity/serial.c station/radio/channel.c station/base/log.c station/base/loop.c station/base/secret_file.c station/base/map.c station/roster/roster.c agent/port/linux/crypto_openssl.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 
 #include "agent/port/crypto.h"
 #include "station/job/keys.h"
-#include "station/job/tree.h"
+#include "station/yaml/tree.h"
 #include "tests/unit/job_doubles.h"
 
 #define FORMAT "format: 1\n"

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "station/air/air.h"
-#include "station/air/device.h"
+#include "station/world/device.h"
 
 const char *radio_simulated_profile(size_t i)
 {

@@ -4,8 +4,8 @@
  *
  * links: station/label/template.c station/label/say.c station/label/fields.c station/label/buffer.c station/label/payload.c station/label/matter.c
  * links: station/label/homekit.c station/label/code128.c station/label/qr.c station/label/layout.c station/label/zpl.c
- * links: station/label/svg.c station/label/preview.c station/label/png.c station/label/built_in.c station/job/tree.c
- * links: station/job/complaint.c station/job/value.c station/job/words.c station/base/log.c
+ * links: station/label/svg.c station/label/preview.c station/label/png.c station/label/built_in.c station/yaml/tree.c
+ * links: station/yaml/complaint.c station/yaml/value.c station/yaml/words.c station/base/log.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

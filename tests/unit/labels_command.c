@@ -2,18 +2,18 @@
  * millrace labels and millrace report as their users meet them: words typed, what is printed, the files, the record, the exit
  * status. Everything on the record is real; the printer is ours, on the loopback.
  *
- * links: station/command/labels.c station/command/label_post.c station/control/remote.c station/control/place.c station/command/report.c station/command/sheet.c station/command/evidence.c
+ * links: station/command/labels.c station/command/label_post.c station/control/remote.c station/control/place.c station/command/report.c station/report/sheet.c station/report/evidence.c
  * links: station/command/command.c station/report/report.c station/report/page.c station/report/plot.c
  * links: station/label/book.c station/label/file.c station/label/printer.c station/label/printer_tcp.c station/label/template.c station/label/say.c
  * links: station/label/fields.c station/label/buffer.c station/label/payload.c station/label/matter.c station/label/homekit.c
  * links: station/label/code128.c station/label/qr.c station/label/layout.c station/label/zpl.c station/label/svg.c
  * links: station/label/preview.c station/label/png.c station/label/built_in.c
- * links: station/job/words.c station/job/tree.c station/job/complaint.c station/job/value.c
+ * links: station/yaml/words.c station/yaml/tree.c station/yaml/complaint.c station/yaml/value.c
  * links: station/identity/certificate.c station/identity/identity.c station/identity/keyfile.c station/identity/ceremony.c
  * links: station/identity/pin.c station/identity/serial.c station/identity/signer_file.c station/identity/subject_key.c
  * links: station/base/entropy.c station/base/log.c agent/wire/hkdf.c agent/wire/cause.c agent/wire/message.c
  * links: agent/port/linux/crypto_openssl.c
- * links: db/journal.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c db/verify.c db/desk.c
+ * links: db/journal.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c db/verify.c db/offline.c
  */
 #include "tests/unit/real_lot.h"
 

@@ -1,6 +1,6 @@
 /*
  * Pre-shared keys, off the loop and remembered.
- * links: station/link/psk.c station/base/loop.c station/base/map.c agent/port/linux/crypto_openssl.c
+ * links: station/wifi/psk.c station/base/loop.c station/base/map.c agent/port/linux/crypto_openssl.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "station/link/psk.h"
+#include "station/wifi/psk.h"
 
 /* IEEE 802.11-2020 J.4.2, test case 1 and 3. */
 static const uint8_t ieee[32] = { 0xf4, 0x2c, 0x6f, 0xc5, 0x2d, 0xf0, 0xeb, 0xef, 0x9e, 0xbb, 0x4b, 0x90, 0xb3, 0x8a, 0x5f, 0x90,

@@ -1,6 +1,6 @@
 /*
  * The list of labels and the SSID patterns.
- * links: station/identity/roster.c station/identity/serial.c station/base/secret_file.c station/base/map.c station/base/log.c station/base/loop.c agent/port/linux/crypto_openssl.c
+ * links: station/roster/roster.c station/identity/serial.c station/base/secret_file.c station/base/map.c station/base/log.c station/base/loop.c agent/port/linux/crypto_openssl.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "agent/wire/cause.h"
-#include "station/identity/roster.h"
+#include "station/roster/roster.h"
 
 static const uint8_t mac7[6] = { 2, 0x4d, 0x52, 0, 0, 7 }, mac8[6] = { 2, 0x4d, 0x52, 0, 0, 8 };
 

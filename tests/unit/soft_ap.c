@@ -1,10 +1,10 @@
 /*
  * The access point of simulated devices and networks, against a peer made of formats and the supplicant's handshake, and against
  * the station's own STA through a channel that loses frames and acknowledgements.
- * links: station/air/soft_ap.c station/air/soft_ap_sta.c station/air/soft_ap_data.c station/link/ieee80211.c
- * links: station/link/wpa.c station/link/wpa_ap.c station/link/wpa_sta.c station/link/eapol.c station/link/ccmp.c
- * links: station/link/aes.c station/radio/channel.c station/base/entropy.c station/base/map.c agent/wire/cause.c
- * links: station/link/sta.c station/link/sta_send.c station/link/sta_receive.c station/link/defragment.c
+ * links: station/wifi/soft_ap.c station/wifi/soft_ap_sta.c station/wifi/soft_ap_data.c station/wifi/ieee80211.c
+ * links: station/wifi/wpa.c station/wifi/wpa_ap.c station/wifi/wpa_sta.c station/wifi/eapol.c station/wifi/ccmp.c
+ * links: station/wifi/aes.c station/radio/channel.c station/base/entropy.c station/base/map.c agent/wire/cause.c
+ * links: station/wifi/sta.c station/wifi/sta_send.c station/wifi/sta_receive.c station/wifi/defragment.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,10 +16,10 @@
 #include <cmocka.h>
 
 #include "agent/wire/cause.h"
-#include "station/air/soft_ap.h"
-#include "station/link/ccmp.h"
-#include "station/link/sta.h"
-#include "station/link/wpa.h"
+#include "station/wifi/soft_ap.h"
+#include "station/wifi/ccmp.h"
+#include "station/wifi/sta.h"
+#include "station/wifi/wpa.h"
 
 #define FRAMES 128
 #define SECOND_US UINT64_C(1000000)

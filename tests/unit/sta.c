@@ -2,7 +2,7 @@
  * Our side of a device's BSS, against an access point in the same process (sta_ap.h): it joins, moves data, parks, loses what can
  * be lost, and believes nothing that it should not.
  *
- * links: station/link/sta.c station/link/sta_send.c station/link/sta_receive.c station/link/defragment.c station/link/wpa.c station/link/wpa_sta.c station/link/wpa_ap.c station/link/eapol.c station/link/ccmp.c station/link/aes.c station/link/ieee80211.c station/radio/channel.c station/base/entropy.c
+ * links: station/wifi/sta.c station/wifi/sta_send.c station/wifi/sta_receive.c station/wifi/defragment.c station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/wpa_ap.c station/wifi/eapol.c station/wifi/ccmp.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c station/base/entropy.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "agent/wire/cause.h"
-#include "station/link/ccmp.h"
-#include "station/link/sta.h"
-#include "station/link/wpa.h"
+#include "station/wifi/ccmp.h"
+#include "station/wifi/sta.h"
+#include "station/wifi/wpa.h"
 
 #define AIR_FRAMES 64
 

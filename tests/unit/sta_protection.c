@@ -2,7 +2,7 @@
  * What the STA may believe: replays, frames in the clear, keys installed again, changed keys, group frames, protected management,
  * fragments, and frames cut anywhere.
  *
- * links: station/link/sta.c station/link/sta_send.c station/link/sta_receive.c station/link/defragment.c station/link/wpa.c station/link/wpa_sta.c station/link/wpa_ap.c station/link/eapol.c station/link/ccmp.c station/link/aes.c station/link/ieee80211.c station/radio/channel.c station/base/entropy.c
+ * links: station/wifi/sta.c station/wifi/sta_send.c station/wifi/sta_receive.c station/wifi/defragment.c station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/wpa_ap.c station/wifi/eapol.c station/wifi/ccmp.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c station/base/entropy.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "station/link/defragment.h"
+#include "station/wifi/defragment.h"
 #include "tests/unit/sta_ap.h"
 
 static const uint8_t everybody[6] = { 255, 255, 255, 255, 255, 255 };

@@ -3,7 +3,7 @@
  * where it does not belong. Then fields, and the reference of docs/labels.md.
  *
  * links: station/label/template.c station/label/say.c station/label/fields.c station/label/buffer.c station/label/payload.c station/label/matter.c
- * links: station/label/homekit.c station/job/tree.c station/job/complaint.c station/job/value.c station/job/words.c
+ * links: station/label/homekit.c station/yaml/tree.c station/yaml/complaint.c station/yaml/value.c station/yaml/words.c
  * links: station/base/log.c
  */
 #include <setjmp.h>

@@ -2,7 +2,7 @@
  * TLS against an OpenSSL server in the same process: versions, policies, certificates that are wrong, records that are
  * cut, spoiled or missing.
  *
- * links: station/link/tls.c station/base/entropy.c station/base/log.c agent/wire/cause.c
+ * links: station/ip/tls.c station/base/entropy.c station/base/log.c agent/wire/cause.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 
 #include "agent/wire/cause.h"
 #include "station/base/entropy.h"
-#include "station/link/tls.h"
+#include "station/ip/tls.h"
 #include "tests/unit/tls_server.h"
 
 #define NOW_S 1700000000L

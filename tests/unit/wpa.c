@@ -2,7 +2,7 @@
  * Keys by published vectors; the handshakes with our two ends against each other, because one end's mistake is the other's
  * complaint; what repeats, lies or is old; and the witness with an M2 that others captured.
  *
- * links: station/link/wpa.c station/link/wpa_sta.c station/link/wpa_ap.c station/link/wpa_witness.c station/link/eapol.c station/link/aes.c station/link/ieee80211.c station/radio/channel.c station/base/entropy.c
+ * links: station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/wpa_ap.c station/wifi/wpa_witness.c station/wifi/eapol.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c station/base/entropy.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "agent/wire/cause.h"
-#include "station/link/wpa.h"
+#include "station/wifi/wpa.h"
 #include "tests/unit/captured.h"
 #include "tests/unit/hex.h"
 

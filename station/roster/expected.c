@@ -1,0 +1,87 @@
+#include "station/roster/expected.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/wire/cause.h"
+
+#define LINE_LONGEST 64		/* octets of one line, its end included: the longest value has 17 */
+
+static int digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* `count` octets as pairs of digits, with `between` (0: nothing) between the pairs, and nothing behind them. */
+static bool octets(const char *text, char between, uint8_t *out, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		int high = digit(*text), low;
+
+		if (high < 0 || (low = digit(text[1])) < 0)
+			return false;
+		out[i] = (uint8_t)(high << 4 | low);
+		text += 2;
+		if (between && i + 1 < count && *text++ != between)
+			return false;
+	}
+	return *text == '\0';
+}
+
+static bool add(struct expected *e, const char *text, bool *memory)
+{
+	uint8_t value[8];
+
+	if (octets(text, 0, value, 8))
+		*memory = map_put(&e->ids, map_key_octets(value), e);
+	else if (octets(text, ':', value, 6))
+		*memory = map_put(&e->macs, map_key_mac(value), e);
+	else
+		return false;
+	return *memory;
+}
+
+int expected_load(struct expected *e, const char *path, char *error, size_t error_len)
+{
+	FILE *from = fopen(path, "re");
+	char line[LINE_LONGEST];
+	bool memory = true;
+	int result = 0;
+
+	if (!from) {
+		snprintf(error, error_len, "%s: %s; admission.expect names the list of expected devices", path, strerror(errno));
+		return -MR_CAUSE_BAD_REQUEST;
+	}
+	for (unsigned long n = 1; result == 0 && fgets(line, sizeof(line), from); n++) {
+		size_t len = strcspn(line, "\r\n");
+		bool whole = line[len] != '\0' || feof(from);
+
+		line[len] = '\0';
+		if (whole && (len == 0 || line[0] == '#'))
+			continue;
+		if (!whole || !add(e, line, &memory)) {
+			snprintf(error, error_len, memory ? "%s:%lu: not a device; allowed: 16 hexadecimal digits, or a MAC such as "
+							    "02:4d:52:00:00:07"
+							  : "%s:%lu: no memory is left for this list", path, n);
+			result = memory ? -MR_CAUSE_BAD_REQUEST : -MR_CAUSE_NO_MEMORY;
+		}
+	}
+	if (result == 0 && e->ids.count + e->macs.count == 0) {
+		snprintf(error, error_len, "%s: names no device; put one device id or MAC a line", path);
+		result = -MR_CAUSE_BAD_REQUEST;
+	}
+	fclose(from);
+	return result;
+}
+
+bool expected_has(const struct expected *e, const uint8_t device_id[static 8], const uint8_t mac[static 6])
+{
+	return map_get(&e->ids, map_key_octets(device_id)) || map_get(&e->macs, map_key_mac(mac));
+}
+
+void expected_free(struct expected *e)
+{
+	map_free(&e->ids);
+	map_free(&e->macs);
+}

@@ -1,0 +1,378 @@
+#include "station/run/batch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "agent/wire/cause.h"
+#include "station/world/world.h"
+#include "station/command/command.h"
+#include "station/control/control.h"
+#include "station/identity/ceremony.h"
+#include "station/ip/ip.h"
+#include "station/radio/adapters.h"
+
+#define CLOCK_PLAUSIBLE_US 1704067200000000	/* 2024-01-01: a clock before that was never set */
+
+struct batch {
+	const struct batch_options *o;
+	struct loop *loop;
+	struct identity *identity;
+	struct signer *signer;
+	struct entropy *entropy;
+	struct journal *journal;
+	struct roster *roster;		/* labels of devices with access points */
+	struct ip_stack *ip;
+	struct world *world;
+	struct line *line;
+	struct log log;			/* the caller's, with the loop's time */
+	struct radio *radios[ADAPTERS_MAX];
+	size_t radio_count;
+	FILE *pcap;
+	unsigned interrupts;
+	uint64_t seed;
+	bool adapters, first;		/* first: there was no database */
+};
+
+static uint64_t cpu_us(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
+static int64_t real_utc_us(void) { return (int64_t)cpu_us(CLOCK_REALTIME); }
+
+/* A simulated clock goes on where the record of the last session ends. */
+static int64_t last_utc_us(const char *path)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *stmt = NULL;
+	int64_t last = 0;
+
+	if (access(path, R_OK) == 0 && sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+	    sqlite3_prepare_v2(db, "SELECT max(at_us) FROM audit", -1, &stmt, NULL) == SQLITE_OK &&
+	    sqlite3_step(stmt) == SQLITE_ROW)
+		last = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+	return last;
+}
+
+/* The simulated day is the same for the same keys, and never before the CA was made. */
+static int64_t first_utc_us(const struct identity *identity)
+{
+	size_t len;
+	const uint8_t *der = identity_issuer_der(identity, &len);
+	X509 *issuer = d2i_X509(NULL, &der, (long)len);
+	int64_t made_us = issuer ? identity_time_us(X509_get0_notBefore(issuer)) : 0;
+
+	X509_free(issuer);
+	return made_us > BATCH_SIM_UTC_US ? made_us : BATCH_SIM_UTC_US;
+}
+
+static void on_signal(void *ctx, int signal)
+{
+	struct batch *b = ctx;
+
+	if (signal != SIGINT && signal != SIGTERM)
+		return;
+	b->interrupts++;
+	/* The first goes on record like any other order; the second waits for nothing. */
+	if (b->interrupts > 1 || line_order(b->line, &(struct line_order){
+		.kind = LINE_ORDER_STOP, .actor = b->o->operator && b->o->operator[0] ? b->o->operator : "signal",
+		.reason = signal == SIGINT ? "interrupted at the terminal" : "told to end by a signal" }) != LINE_DONE)
+		line_stop(b->line, b->interrupts > 1);
+	if (b->o->control)
+		control_stand(b->o->control);
+	if (b->o->interrupted)
+		b->o->interrupted(b->o->ctx, b->interrupts);
+}
+
+static uint64_t log_now_us(const void *clock) { return loop_now_us(clock); }
+
+static void on_ended(void *ctx) { loop_stop(((struct batch *)ctx)->loop); }
+
+static void on_event(void *ctx, const struct line_event *event)
+{
+	struct batch *b = ctx;
+	bool again = event->kind == LINE_ORDER && event->unit && event->state == UNIT_SEEN;
+
+	/* A device that had its verdict is silent until somebody switches it off and on. */
+	if (again && b->world)
+		world_restart(b->world, event->mac);
+	if (b->o->control)
+		control_event(b->o->control, event);
+	if (b->o->event)
+		b->o->event(b->o->ctx, event);
+}
+
+static bool attended(void *ctx)
+{
+	const struct batch *b = ctx;
+
+	return b->o->control && control_attended(b->o->control);
+}
+
+static int attach(struct batch *b, char *error, size_t error_len)
+{
+	struct control_run run = { .job = b->o->job, .line = b->line, .simulated = b->world != NULL, .pace = b->o->pace,
+				   .record_path = b->o->db, .pins = b->identity };
+
+	loop_pace(b->loop, b->o->pace);
+	if (!b->o->control)
+		return 0;
+	if (control_attach(b->o->control, b->loop) == 0 && control_begin(b->o->control, &run) == 0)
+		return 0;
+	snprintf(error, error_len, "control socket: no memory or no file descriptors are left");
+	return -MR_CAUSE_NO_MEMORY;
+}
+
+static uint64_t release_us(void *ctx, const uint8_t device_id[static 8])
+{
+	return world_release_us(((struct batch *)ctx)->world, device_id);
+}
+
+/* A CA for play, made beside the database when a simulated job finds no keys. */
+static int open_keys(struct batch *b, char *error, size_t error_len)
+{
+	const struct job *job = b->o->job;
+	const char *dir = b->o->keys ? b->o->keys : job->keys;
+	char made[512];
+
+	if (access(dir, F_OK) != 0 && job->radios_simulated && !b->o->keys) {
+		struct ceremony c = { .dir = made, .organization = "SIMULATED, for no product", .root_days = 3650,
+				      .issuing_days = 3650, .utc_us = BATCH_SIM_UTC_US };
+		struct entropy *kernel = entropy_create_kernel();
+		const char *name = job->batch_key;
+		int result = 0;
+
+		snprintf(made, sizeof(made), "%s.simulated-keys", b->o->db);
+		c.batch_keys = &name;
+		c.batch_key_count = name[0] && strcmp(name, "default") != 0 ? 1 : 0;
+		if (access(made, F_OK) != 0)
+			result = kernel ? ceremony_init(&c, kernel, error, error_len) : -MR_CAUSE_NO_MEMORY;
+		entropy_destroy(kernel);
+		if (result)
+			return result;
+		dir = made;
+	}
+	return identity_open(&b->identity, dir, job->batch_key[0] ? job->batch_key : "default", real_utc_us(), error,
+			     error_len);
+}
+
+static int open_radios(struct batch *b, char *error, size_t error_len)
+{
+	const struct job *job = b->o->job;
+	const char *names[JOB_LIST_MAX];
+	char flash[512];
+	struct radio **radios;
+	size_t count = ADAPTERS_MAX;
+	int result;
+
+	if (job->radios_simulated) {
+		snprintf(flash, sizeof(flash), "%s.simulated-flash", b->o->db);
+		if (b->first)	/* a new record: devices of another one are not its own */
+			(void)unlink(flash);
+		b->world = world_create(b->loop, job, b->identity, b->seed, b->o->radios, flash, b->roster, b->ip, error,
+					error_len);
+		if (!b->world)
+			return -MR_CAUSE_NO_MEMORY;
+		radios = world_radios(b->world, &b->radio_count);
+		memcpy(b->radios, radios, b->radio_count * sizeof(radios[0]));
+		if (b->o->pcap) {
+			b->pcap = fopen(b->o->pcap, "wb");
+			if (!b->pcap || air_capture(world_air(b->world), b->pcap, 0) != 0) {
+				snprintf(error, error_len, "%s: %s; name a file that can be written with --pcap", b->o->pcap,
+					 strerror(errno));
+				return -MR_CAUSE_BAD_REQUEST;
+			}
+		}
+		return 0;
+	}
+	if (b->o->pcap) {
+		snprintf(error, error_len, "--pcap is of the simulated air; on real radios use tcpdump on the monitor interface");
+		return -MR_CAUSE_BAD_REQUEST;
+	}
+	for (size_t i = 0; i < job->radio_name_count; i++)
+		names[i] = job->radio_names[i];
+	(void)adapters_restore(&b->log);
+	b->adapters = true;
+	result = adapters_open(b->loop, &b->log, names, job->radios_auto ? 0 : job->radio_name_count, NULL, b->radios, &count,
+			       error, error_len);
+	if (result == 0)
+		b->radio_count = count;
+	return result;
+}
+
+/* What methods of access points need beside radios. */
+static int open_access(struct batch *b, char *error, size_t error_len)
+{
+	const struct job *job = b->o->job;
+	int result = 0;
+
+	if (job->method == ACCESS_DIRECT)
+		return 0;
+	if (job->ap_labels[0])
+		result = roster_load(&b->roster, job->ap_labels, error, error_len);
+	else if (job->radios_simulated && !(b->roster = roster_simulated(job->product, b->seed, job->sim_devices)))
+		result = -MR_CAUSE_NO_MEMORY;
+	if (result)
+		return result;
+	b->ip = ip_stack_create(b->loop, b->entropy, IP_IFS_MAX);
+	if (!b->ip) {
+		snprintf(error, error_len, "no memory for IP links");
+		return -MR_CAUSE_NO_MEMORY;
+	}
+	return 0;
+}
+
+static int begin(struct batch *b, char *error, size_t error_len)
+{
+	const struct batch_options *o = b->o;
+	const struct job *job = o->job;
+	struct journal_options journal = { .path = o->db, .simulated = job->radios_simulated, .sign = identity_sign_record,
+					   .anchor_every = 1000 };
+	struct line_options line;
+	int64_t start_us, last_us = 0;
+	char label[48] = "station";
+	int result;
+
+	result = open_keys(b, error, error_len);
+	if (result)
+		return result;
+	start_us = o->utc_us ? o->utc_us : first_utc_us(b->identity);
+	if (job->radios_simulated)
+		last_us = last_utc_us(o->db);
+	if (!o->utc_us && last_us >= start_us)
+		start_us = last_us + 1000000;
+	b->first = access(o->db, F_OK) != 0;
+	/* A batch that goes on draws other numbers than the session before it: nothing is drawn twice. */
+	if (last_us > 0)
+		snprintf(label, sizeof(label), "station, after %lld", (long long)last_us);
+	b->seed = o->seed ? o->seed : job->sim_seed;
+	b->loop = job->radios_simulated ? loop_create_virtual((uint64_t)start_us) : loop_create_real();
+	b->entropy = job->radios_simulated ? entropy_create_seeded(b->seed, label) : entropy_create_kernel();
+	if (!b->loop || !b->entropy) {
+		snprintf(error, error_len, "no memory or no file descriptors are left");
+		return -MR_CAUSE_NO_MEMORY;
+	}
+	if (o->log)
+		b->log = (struct log){ .to = o->log->to, .level = o->log->level, .now_us = log_now_us, .clock = b->loop };
+	/* Before the first thread, which inherits that they are blocked: else a signal to it would end the process. */
+	if (o->signals)
+		(void)loop_signals(b->loop, on_signal, b);
+	if (job->radios_simulated)
+		entropy_lend_to_openssl(b->entropy);
+	b->signer = job->signer_us ? signer_create_slow(b->identity, b->loop, job->signer_us)
+				   : signer_create_file(b->identity);
+	if (!b->signer) {
+		snprintf(error, error_len, "the signer does not open");
+		return -MR_CAUSE_SIGNER_UNAVAILABLE;
+	}
+	journal.sign_ctx = b->identity;
+	journal.sign_key_id = identity_record_key_id(b->identity);
+	result = journal_open(&b->journal, &journal, error, error_len);
+	if (result)
+		return result;
+	result = open_access(b, error, error_len);
+	if (!result)
+		result = open_radios(b, error, error_len);
+	if (result)
+		return result;
+	line = (struct line_options){
+		.loop = b->loop, .log = &b->log, .job = job, .identity = b->identity, .signer = b->signer,
+		.entropy = b->entropy, .journal = b->journal, .record_path = o->db, .operator = o->operator, .software = "millrace " MILLRACE_VERSION,
+		.seed = job->radios_simulated ? b->seed : 0, .clock_ok = real_utc_us() > CLOCK_PLAUSIBLE_US,
+		.radios = b->radios, .radio_count = b->radio_count, .roster = b->roster, .ip = b->ip,
+		.policy = schedule_policy(o->policy ? o->policy : job->policy), .release_us = b->world ? release_us : NULL,
+		.ctx = b, .event = on_event, .ended = on_ended, .attended = attended, .stay = o->stay };
+	if (!line.policy) {
+		snprintf(error, error_len, "no policy \"%s\"; allowed: pex, round-robin", o->policy ? o->policy : job->policy);
+		return -MR_CAUSE_BAD_REQUEST;
+	}
+	result = line_create(&b->line, &line, error, error_len);
+	return result ? result : attach(b, error, error_len);
+}
+
+static void end(struct batch *b, struct batch_result *r)
+{
+	struct air_totals t;
+
+	if (b->line && b->journal && r) {
+		line_finish(b->line);
+		line_summarize(b->line, &r->summary);
+		if (r->summary.failure)
+			snprintf(r->failure, sizeof(r->failure), "%s", r->summary.failure);
+		r->journal_cpu_us = journal_cpu_us(b->journal);
+		r->station_cpu_us = loop_cpu_ns(b->loop, LOOP_STATION) / 1000;
+		r->onlookers_cpu_us = loop_cpu_ns(b->loop, LOOP_ONLOOKERS) / 1000;
+		r->world_cpu_us = loop_cpu_ns(b->loop, LOOP_WORLD) / 1000;
+		r->simulated = b->world != NULL;
+		r->interrupted = b->interrupts > 0;
+		r->seed = b->seed;
+		r->device_octets = device_size();
+		if (b->world) {
+			air_totals(world_air(b->world), &t);
+			r->air_octets = t.octets;
+			r->air_frames = t.frames;
+			r->air_airtime_us = t.airtime_us;
+			r->air_collisions = t.collisions;
+		}
+	}
+	if (b->o->control && b->line)
+		control_ended(b->o->control);
+	line_destroy(b->line);
+	if (b->o->control) {
+		control_end(b->o->control);
+		control_detach(b->o->control);
+	}
+	world_destroy(b->world);
+	ip_stack_destroy(b->ip);
+	roster_destroy(b->roster);
+	if (b->adapters) {
+		for (size_t i = 0; i < b->radio_count; i++)
+			radio_close(b->radios[i]);
+		(void)adapters_restore(&b->log);
+	}
+	if (b->pcap)
+		fclose(b->pcap);
+	if (b->journal)
+		journal_close(b->journal);
+	if (b->signer)
+		b->signer->close(b->signer);
+	if (b->identity)
+		identity_close(b->identity);
+	entropy_lend_to_openssl(NULL);
+	entropy_destroy(b->entropy);
+	loop_destroy(b->loop);
+}
+
+int batch_run(const struct batch_options *options, struct batch_result *result, char *error, size_t error_len)
+{
+	struct batch b = { .o = options };
+	int cause;
+
+	*result = (struct batch_result){ 0 };
+	error[0] = '\0';
+	cause = begin(&b, error, error_len);
+	if (cause) {
+		end(&b, NULL);
+		return cause;
+	}
+	if (options->meter)
+		loop_meter(b.loop);
+	if (options->began)
+		options->began(options->ctx, b.line, b.world != NULL, b.seed);
+	line_start(b.line);
+	loop_run(b.loop);
+	end(&b, result);
+	return 0;
+}

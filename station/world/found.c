@@ -1,0 +1,66 @@
+#include "station/world/found.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define STEP 8u
+
+static bool stronger(const struct ieee80211_network *a, const struct ieee80211_network *b)
+{
+	return a->rssi_dbm != b->rssi_dbm ? a->rssi_dbm > b->rssi_dbm : memcmp(a->bssid, b->bssid, 6) < 0;
+}
+
+static bool has_room(struct found *f)
+{
+	struct ieee80211_network *at;
+
+	if (f->count < f->room || f->room == FOUND_MAX)
+		return true;
+	at = realloc(f->at, (f->room + STEP) * sizeof(*at));
+	if (!at)
+		return false;
+	f->at = at;
+	f->room += STEP;
+	return true;
+}
+
+/* Takes out what is known of it, into `kept`. */
+static void take_old(struct found *f, const struct ieee80211_network *n, struct ieee80211_network *kept)
+{
+	for (size_t i = 0; i < f->count; i++) {
+		struct ieee80211_network *old = &f->at[i];
+		int8_t best_dbm = old->rssi_dbm > n->rssi_dbm ? old->rssi_dbm : n->rssi_dbm;
+
+		if (memcmp(old->bssid, n->bssid, 6) != 0 || old->freq_mhz != n->freq_mhz)
+			continue;
+		if (n->hidden && !old->hidden)
+			*kept = *old;
+		kept->rssi_dbm = best_dbm;
+		f->count--;
+		memmove(&f->at[i], &f->at[i + 1], (f->count - i) * sizeof(f->at[0]));
+		return;
+	}
+}
+
+void found_note(struct found *f, const struct ieee80211_network *n)
+{
+	struct ieee80211_network kept = *n;
+	size_t i;
+
+	take_old(f, n, &kept);
+	for (i = f->count; i > 0 && stronger(&kept, &f->at[i - 1]); i--)
+		;
+	if (i == FOUND_MAX || !has_room(f))
+		return;
+	if (f->count == FOUND_MAX)	/* the weakest goes */
+		f->count--;
+	memmove(&f->at[i + 1], &f->at[i], (f->count - i) * sizeof(f->at[0]));
+	f->at[i] = kept;
+	f->count++;
+}
+
+void found_clear(struct found *f)
+{
+	free(f->at);
+	*f = (struct found){ 0 };
+}

@@ -1,0 +1,391 @@
+#include "station/world/world.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/port/crypto.h"
+#include "station/world/premises.h"
+#include "station/world/flash.h"
+#include "station/base/map.h"
+
+#define CELL_MAX 600		/* octets of an attacker's frame */
+#define REPLAYS 32
+#define ATTACK_US 7000u		/* between two frames of an attacker */
+
+/* Someone on the floor who does not belong to it. */
+struct attacker {
+	struct world *world;
+	struct air_node *node;
+	struct loop_timer timer;
+	const struct job_fault *fault;
+	struct radio *victim;		/* radio-lost */
+	unsigned left;
+	uint64_t counter;
+	uint16_t freq_mhz;
+	struct {
+		uint8_t bytes[CELL_MAX];
+		size_t len;
+	} heard[REPLAYS];
+	size_t heard_count;
+};
+
+struct world {
+	struct loop *loop;
+	const struct job *job;
+	struct air *air;
+	struct entropy *entropy;
+	struct radio *radios[64];
+	size_t radio_count;
+	struct device **devices;
+	size_t device_count;
+	uint16_t (*plans)[MR_CHANNELS_MAX];
+	struct flash *flash;
+	uint8_t id[32];				/* roster_simulated_id */
+	struct premises *premises;		/* NULL: method direct */
+	struct map ready;
+	struct attacker *attackers;
+	size_t attacker_count;
+};
+
+static double uniform(struct world *w) { return (double)entropy_below(w->entropy, 1u << 30) / (double)(1u << 30); }
+
+/* --- attackers --- */
+
+static void tell(struct attacker *a, struct mr_rd frame)
+{
+	struct radio_tx tx = { .rate_500kbps = 12, .priority = RADIO_NORMAL };
+
+	(void)air_send(a->node, frame, &tx);
+}
+
+static void garbage(struct attacker *a)
+{
+	static const uint8_t prefix[] = { 127, 0x02, 0x4d, 0x52, MR_VERSION };
+	uint8_t frame[CELL_MAX];
+	size_t len = MR_HEADER_LEN + 8 + (size_t)entropy_below(a->world->entropy, CELL_MAX - MR_HEADER_LEN - 8);
+
+	entropy_fill(a->world->entropy, frame, len);
+	frame[0] = 0xd0;
+	frame[1] = 0;
+	memcpy(frame + 4, a->world->radios[0]->caps.mac, 6);
+	frame[10] &= 0xfe;
+	if (a->left % 2) {
+		memcpy(frame + MR_HEADER_LEN, prefix, sizeof(prefix));
+		frame[MR_HEADER_LEN + 5] = (uint8_t)(1 + entropy_below(a->world->entropy, 8));
+	}
+	tell(a, mr_rd_over(frame, len));
+}
+
+/* A station with a batch key of its own calls, in the name of ours. */
+static void rogue_station(struct attacker *a)
+{
+	struct mr_frame f = { .type = MR_CALL };
+	uint8_t buf[128], key[32] = { 0x66 }, call_key[32], tag[8];
+	struct mr_wr w = mr_wr_over(buf, sizeof(buf));
+
+	mr_batch_keys(key, call_key, tag);
+	memset(f.header.receiver, 0xff, 6);
+	memcpy(f.header.sender, a->world->radios[0]->caps.mac, 6);
+	f.header.sequence = (uint16_t)(a->counter & 0xfff);
+	memcpy(f.call.batch_tag, tag, 8);
+	f.call.counter = UINT64_MAX - 1000000 + a->counter++;
+	f.call.flags = MR_CALL_PRESENT | MR_CALL_INVENTORY;
+	f.call.slots = 16;
+	f.call.slot_us = 400;
+	if (mr_frame_build(&w, &f, call_key))
+		tell(a, mr_wr_written(&w));
+}
+
+static void replay(struct attacker *a)
+{
+	size_t i;
+
+	if (a->heard_count == 0)
+		return;
+	i = (size_t)entropy_below(a->world->entropy, a->heard_count);
+	tell(a, mr_rd_over(a->heard[i].bytes, a->heard[i].len));
+}
+
+static void overheard(void *ctx, struct mr_rd frame, const struct radio_rx *rx)
+{
+	struct attacker *a = ctx;
+	struct mr_frame f;
+	size_t i = a->heard_count < REPLAYS ? a->heard_count : (size_t)entropy_below(a->world->entropy, REPLAYS);
+
+	(void)rx;
+	if (frame.left > CELL_MAX || !mr_frame_parse(frame, &f))
+		return;
+	memcpy(a->heard[i].bytes, frame.at, frame.left);
+	a->heard[i].len = frame.left;
+	if (a->heard_count < REPLAYS)
+		a->heard_count++;
+}
+
+static void on_attack(void *ctx, uint64_t now_us)
+{
+	struct attacker *a = ctx;
+	const char *kind = a->fault->kind;
+
+	if (strcmp(kind, "radio-lost") == 0) {
+		if (a->left == 2)
+			radio_simulated_unplug(a->victim);
+		else
+			radio_simulated_replug(a->victim);
+		if (--a->left > 0 && a->fault->off_us)
+			loop_at(a->world->loop, &a->timer, now_us + a->fault->off_us);
+		return;
+	}
+	if (strcmp(kind, "garbage") == 0)
+		garbage(a);
+	else if (strcmp(kind, "rogue-station") == 0)
+		rogue_station(a);
+	else
+		replay(a);
+	if (--a->left > 0)
+		loop_at(a->world->loop, &a->timer, now_us + ATTACK_US);
+}
+
+static bool is_attack(const char *kind)
+{
+	return strcmp(kind, "garbage") == 0 || strcmp(kind, "rogue-station") == 0 || strcmp(kind, "replay") == 0 ||
+	       strcmp(kind, "radio-lost") == 0;
+}
+
+static bool attack(struct world *w, const struct job_fault *fault, size_t i)
+{
+	struct attacker *a = &w->attackers[w->attacker_count++];
+	struct air_node_config node = { .x_m = w->job->sim_floor_m / 2, .y_m = 1, .tx_dbm = 17, .ctx = a };
+
+	a->world = w;
+	a->fault = fault;
+	a->timer = (struct loop_timer){ .fn = on_attack, .ctx = a, .at_us = LOOP_NEVER };
+	if (strcmp(fault->kind, "radio-lost") == 0) {
+		a->victim = w->radios[i % w->radio_count];
+		a->left = 2;
+	} else {
+		node.mac[0] = 0x0a;
+		node.mac[5] = (uint8_t)i;
+		node.promiscuous = true;
+		if (strcmp(fault->kind, "replay") == 0)
+			node.received = overheard;
+		a->node = air_add_node(w->air, &node);
+		if (!a->node || air_tune(a->node, w->job->channels[i % w->job->channel_count]) != 0)
+			return false;
+		/* A rogue station calls twenty times; the others count frames. */
+		a->left = strcmp(fault->kind, "rogue-station") == 0 ? fault->count * 20 : fault->count;
+	}
+	loop_at(w->loop, &a->timer, fault->after_us);
+	return true;
+}
+
+/* --- devices --- */
+
+static enum device_fault fault_named(const char *kind)
+{
+	for (int f = 0; f < DEVICE_FAULT_COUNT; f++)
+		if (strcmp(device_fault_name((enum device_fault)f), kind) == 0)
+			return (enum device_fault)f;
+	return DEVICE_FAULT_NONE;
+}
+
+/* Which device has which fault: spread over the batch by the seed, one fault a device. */
+static bool spread(struct world *w, const struct job_fault **of)
+{
+	for (size_t i = 0; i < w->job->sim_fault_count; i++) {
+		const struct job_fault *f = &w->job->sim_faults[i];
+
+		for (unsigned n = 0; !is_attack(f->kind) && n < f->count; n++) {
+			size_t at = (size_t)entropy_below(w->entropy, w->job->sim_devices), tries = 0;
+
+			while (of[at] && tries++ < w->job->sim_devices)
+				at = (at + 1) % w->job->sim_devices;
+			if (of[at])
+				return false;
+			of[at] = f;
+		}
+	}
+	return true;
+}
+
+static const char *chip(struct world *w)
+{
+	uint64_t roll = entropy_below(w->entropy, 100), sum = 0;
+
+	for (size_t i = 0; i < w->job->sim_chip_count; i++) {
+		sum += w->job->sim_chips[i].percent;
+		if (roll < sum)
+			return w->job->sim_chips[i].profile;
+	}
+	return "esp32";
+}
+
+static bool place_device(struct world *w, struct identity *identity, size_t i, const struct job_fault *fault, uint64_t seed,
+			 char *error, size_t error_len)
+{
+	const struct job *job = w->job;
+	struct device_config c = { .chip = chip(w), .tx_dbm = 15, .seed = seed * 1000003 + i,
+				   .x_m = uniform(w) * job->sim_floor_m, .y_m = uniform(w) * job->sim_floor_m,
+				   .power_on_us = i * job->sim_arrival_us };
+	uint16_t *plan = w->plans[i];
+	size_t count = job->channel_count < MR_CHANNELS_MAX ? job->channel_count : MR_CHANNELS_MAX;
+	size_t id = i;
+
+	for (size_t k = 0; k < count; k++)
+		plan[k] = job->channels[(i + k) % job->channel_count];
+	if (fault) {
+		c.fault = fault_named(fault->kind);
+		c.fault_operation = fault->operation;
+		c.fault_delay_us = fault->after_us;
+		c.off_us = fault->off_us ? fault->off_us : 1000000;
+		if (c.fault == DEVICE_FAULT_CLONE && i > 0)
+			id = i - 1;
+	}
+	c.agent = (struct mr_agent_config){ .device_id = { 0xd0, w->id[0], w->id[1], 0, (uint8_t)(id >> 24), (uint8_t)(id >> 16),
+							   (uint8_t)(id >> 8), (uint8_t)id },
+					    .product = job->product, .hw_rev = job->hw_rev, .firmware = "1.0.0",
+					    .station_key = identity_station_public(identity),
+					    .batch_key = identity_batch_key(identity), .channels = plan,
+					    .channel_count = count };
+	roster_simulated_mac(w->id, i, c.agent.mac);
+	if (w->premises && !premises_configure(w->premises, i, &c, error, error_len))
+		return false;
+	c.flash = flash_of(w->flash, i);
+	c.placed = flash_placed(w->flash, i);
+	if (*c.placed)
+		c.power_on_us = 0;
+	w->devices[i] = device_create(w->air, w->loop, &c);
+	if (!w->devices[i])
+		return false;
+	w->device_count++;
+	if (w->premises && !premises_placed(w->premises, &c))
+		return false;
+	return map_put(&w->ready, map_key_octets(c.agent.device_id), w->devices[i]);
+}
+
+struct world *world_create(struct loop *loop, const struct job *job, struct identity *identity, uint64_t seed,
+			   unsigned radios, const char *flash, const struct roster *roster, struct ip_stack *ip, char *error,
+			   size_t error_len)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	enum loop_side side = loop_enter(loop, LOOP_WORLD);	/* its timers and what they arm are the world's */
+	struct air_config air = { .seed = seed, .frame_loss = job->sim_loss, .loss_burst_frames = job->sim_loss_burst };
+	const struct job_fault **of = calloc(job->sim_devices + 1u, sizeof(*of));
+	bool ok;
+
+	snprintf(error, error_len, "no memory for a simulation of %u devices; lower simulation.devices", job->sim_devices);
+	if (!w || !of) {
+		free(w);
+		free(of);
+		(void)loop_enter(loop, side);
+		return NULL;
+	}
+	w->loop = loop;
+	w->job = job;
+	w->entropy = entropy_create_seeded(seed, "world");
+	w->air = air_create(loop, &air);
+	w->devices = calloc(job->sim_devices + 1u, sizeof(struct device *));
+	w->plans = calloc(job->sim_devices + 1u, sizeof(*w->plans));
+	w->attackers = calloc(job->sim_fault_count + 1, sizeof(*w->attackers));
+	ok = w->entropy && w->air && w->devices && w->plans && w->attackers &&
+	     roster_simulated_id(job->product, seed, job->sim_devices, w->id);
+	w->radio_count = radios ? radios : job->radio_count;
+	if (ok && (w->radio_count < 1 || w->radio_count > sizeof(w->radios) / sizeof(w->radios[0]))) {
+		snprintf(error, error_len, "%zu simulated radios; 1 to 64 are possible", w->radio_count);
+		ok = false;
+		w->radio_count = 0;
+	}
+	for (size_t i = 0; ok && i < w->radio_count; i++) {
+		static const uint8_t mac[6] = { 0x02, 0x4d, 0x53, 0, 0, 1 };	/* one address serves all radios */
+		char name[RADIO_NAME_MAX];
+
+		snprintf(name, sizeof(name), "radio%zu", i + 1);
+		w->radios[i] = radio_open_simulated(w->air, name, job->radio_profile, mac,
+						    job->sim_floor_m / 2 + 0.3 * (double)i, job->sim_floor_m / 2, NULL);
+		if (!w->radios[i]) {
+			snprintf(error, error_len, "no radio profile \"%s\"", job->radio_profile);
+			w->radio_count = i;
+			ok = false;
+		}
+	}
+	for (size_t i = 0; ok && job->sim_bystander_share > 0 && i < job->channel_count; i++)
+		ok = air_add_bystander(w->air, job->channels[i], job->sim_bystander_share, 900, 48) == 0;
+	if (ok && !spread(w, of)) {
+		snprintf(error, error_len, "simulation.faults: more faulty devices than devices");
+		ok = false;
+	}
+	if (ok) {
+		/* The same devices are on the line again, with what they have stored: in a lot that goes on, and in the next stage of
+		 * a line. */
+		w->flash = flash_open(flash, w->id, job->sim_devices, error, error_len);
+		ok = w->flash != NULL;
+	}
+	if (ok && job->method != ACCESS_DIRECT) {
+		w->premises = premises_create(w->air, job, roster, ip, seed, error, error_len);
+		ok = w->premises != NULL;
+	}
+	for (size_t i = 0; ok && i < job->sim_devices; i++)
+		ok = place_device(w, identity, i, of[i], seed, error, error_len);
+	for (size_t i = 0; ok && i < job->sim_fault_count; i++)
+		if (is_attack(job->sim_faults[i].kind))
+			ok = attack(w, &job->sim_faults[i], i);
+	free(of);
+	(void)loop_enter(loop, side);
+	if (!ok) {
+		world_destroy(w);
+		return NULL;
+	}
+	error[0] = '\0';
+	return w;
+}
+
+void world_destroy(struct world *w)
+{
+	if (!w)
+		return;
+	for (size_t i = 0; i < w->attacker_count; i++)
+		loop_cancel(w->loop, &w->attackers[i].timer);
+	for (size_t i = 0; i < w->device_count; i++)
+		device_destroy(w->devices[i]);
+	for (size_t i = 0; i < w->radio_count; i++)
+		radio_close(w->radios[i]);
+	premises_destroy(w->premises);
+	if (w->air)
+		air_destroy(w->air);
+	map_free(&w->ready);
+	entropy_destroy(w->entropy);
+	flash_close(w->flash);
+	free(w->attackers);
+	free(w->plans);
+	free(w->devices);
+	free(w);
+}
+
+struct radio **world_radios(struct world *w, size_t *count)
+{
+	*count = w->radio_count;
+	return w->radios;
+}
+
+struct air *world_air(struct world *w) { return w->air; }
+size_t world_device_count(const struct world *w) { return w->device_count; }
+struct device *world_device(struct world *w, size_t i) { return w->devices[i]; }
+struct network *world_network(struct world *w) { return w->premises ? premises_network(w->premises) : NULL; }
+
+uint64_t world_release_us(void *ctx, const uint8_t device_id[static 8])
+{
+	const struct world *w = ctx;
+	const struct device *d = map_get(&w->ready, map_key_octets(device_id));
+
+	return d ? device_ready_us(d) : UINT64_MAX;
+}
+
+void world_restart(struct world *w, const uint8_t mac[static 6])
+{
+	enum loop_side side = loop_enter(w->loop, LOOP_WORLD);
+
+	for (size_t i = 0; i < w->device_count; i++)
+		if (memcmp(device_mac(w->devices[i]), mac, 6) == 0)
+			device_restart(w->devices[i]);
+	(void)loop_enter(w->loop, side);
+}

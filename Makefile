@@ -138,6 +138,11 @@ bench: deps-test
 lint: deps-ci
 	@tests/lint
 
+# .clang-format, which lint holds; a comment that it would spoil stands between clang-format off and on.
+.PHONY: format
+format: deps-ci
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
 -include tests/lab/lab.mk
 
 check-deps:
@@ -158,6 +163,7 @@ help:
 	@echo "make fuzz       short runs of all fuzz targets (FUZZ_SECONDS=10)"
 	@echo "make test-lab   the kernel's 802.11 in a virtual machine with mac80211_hwsim (ONLY=prefix: a suite)"
 	@echo "make lint       clang build, cppcheck, shellcheck, manual page"
+	@echo "make format     the house style on all C files"
 	@echo "make install    prefix=/usr/local, DESTDIR"
 
 clean:

@@ -18,10 +18,7 @@ void chain_sha_wipe(struct chain_sha *sha)
 	*sha = (struct chain_sha){ 0 };
 }
 
-bool chain_sha_begin(struct chain_sha *sha)
-{
-	return EVP_DigestInit_ex2(sha->ctx, sha->md, NULL) == 1;
-}
+bool chain_sha_begin(struct chain_sha *sha) { return EVP_DigestInit_ex2(sha->ctx, sha->md, NULL) == 1; }
 
 bool chain_sha_add(struct chain_sha *sha, const void *bytes, size_t len)
 {
@@ -86,15 +83,12 @@ static bool add_column(struct chain_sha *sha, sqlite3_stmt *statement, int colum
 		memcpy(&bits, &real, sizeof(bits));
 		return chain_sha_add(sha, "r", 1) && add_be(sha, 8, bits);
 	case SQLITE_TEXT:
-		return chain_sha_add(sha, "t", 1) &&
-		       add_counted(sha, sqlite3_column_text(statement, column),
-				   (size_t)sqlite3_column_bytes(statement, column));
+		return chain_sha_add(sha, "t", 1) && add_counted(sha, sqlite3_column_text(statement, column),
+								 (size_t)sqlite3_column_bytes(statement, column));
 	case SQLITE_BLOB:
-		return chain_sha_add(sha, "b", 1) &&
-		       add_counted(sha, sqlite3_column_blob(statement, column),
-				   (size_t)sqlite3_column_bytes(statement, column));
-	default:
-		return chain_sha_add(sha, "n", 1);
+		return chain_sha_add(sha, "b", 1) && add_counted(sha, sqlite3_column_blob(statement, column),
+								 (size_t)sqlite3_column_bytes(statement, column));
+	default: return chain_sha_add(sha, "n", 1);
 	}
 }
 

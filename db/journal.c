@@ -1,7 +1,7 @@
 /*
  * The queue and the thread. Two queues take turns: the caller fills one while the thread writes the other into one
- * transaction. What comes while a commit waits for the disk is the next transaction, so groups grow with the load and an
- * idle journal adds no delay.
+ * transaction. What comes while a commit waits for the disk is the next transaction, so groups grow with the load and
+ * an idle journal adds no delay.
  */
 #include "db/journal.h"
 
@@ -20,7 +20,7 @@
 #include "db/write.h"
 
 #define CHUNK_LEN 65536
-#define CHUNKS_KEPT 64		/* per queue: 4 MiB stay, what a burst took beyond goes back */
+#define CHUNKS_KEPT 64 /* per queue: 4 MiB stay, what a burst took beyond goes back */
 
 struct chunk {
 	struct chunk *next;
@@ -30,25 +30,25 @@ struct chunk {
 
 struct entry {
 	struct entry *next;
-	struct journal_record record;	/* cut after the member that its kind uses */
+	struct journal_record record; /* cut after the member that its kind uses */
 };
 
 struct queue {
 	struct entry *first, **last;
-	uint64_t tickets;		/* of the last entry */
-	struct chunk *chunk, *spare;	/* being filled, first; emptied ones */
+	uint64_t tickets;	     /* of the last entry */
+	struct chunk *chunk, *spare; /* being filled, first; emptied ones */
 	size_t spare_count;
 };
 
 struct journal {
 	struct store store;
-	struct writer writer;		/* under `connection` */
+	struct writer writer; /* under `connection` */
 	pthread_mutex_t connection;
 	pthread_t thread;
 	bool started;
 	int fd;
 
-	pthread_mutex_t lock;		/* all below but the atomics */
+	pthread_mutex_t lock; /* all below but the atomics */
 	pthread_cond_t filled, written;
 	struct queue queues[2];
 	unsigned filling;
@@ -123,7 +123,7 @@ static void queue_destroy(struct queue *queue)
 #define POINTERS_MAX 8
 struct shape {
 	size_t len;
-	size_t texts[POINTERS_MAX], blobs[POINTERS_MAX];	/* offset + 1 in the record; 0 ends */
+	size_t texts[POINTERS_MAX], blobs[POINTERS_MAX]; /* offset + 1 in the record; 0 ends */
 };
 
 #define AT(member) (offsetof(struct journal_record, member) + 1)
@@ -133,28 +133,36 @@ static const struct shape shapes[] = {
 	[JOURNAL_UNIT] = { UPTO(unit), { AT(unit.product), AT(unit.hw_rev), AT(unit.firmware) }, { 0 } },
 	[JOURNAL_UNIT_STATE] = { UPTO(unit_state), { AT(unit_state.cause.name), AT(unit_state.cause.side) }, { 0 } },
 	[JOURNAL_ATTEMPT] = { UPTO(attempt), { AT(attempt.radio), AT(attempt.method) }, { 0 } },
-	[JOURNAL_ATTEMPT_END] = { UPTO(attempt_end), { AT(attempt_end.cause.name), AT(attempt_end.cause.side),
-				  AT(attempt_end.step), AT(attempt_end.detail) }, { 0 } },
+	[JOURNAL_ATTEMPT_END] = { UPTO(attempt_end),
+				  { AT(attempt_end.cause.name), AT(attempt_end.cause.side), AT(attempt_end.step),
+				    AT(attempt_end.detail) },
+				  { 0 } },
 	[JOURNAL_STEP] = { UPTO(step), { AT(step.name), AT(step.cause.name), AT(step.cause.side) }, { 0 } },
 	[JOURNAL_MEASUREMENT] = { UPTO(measurement), { AT(measurement.name), AT(measurement.unit) }, { 0 } },
-	[JOURNAL_IDENTITY] = { UPTO(identity), { AT(identity.serial), AT(identity.pin_kind), AT(identity.kek_id),
-			       AT(identity.issuer), AT(identity.serial_hex), AT(identity.subject) },
+	[JOURNAL_IDENTITY] = { UPTO(identity),
+			       { AT(identity.serial), AT(identity.pin_kind), AT(identity.kek_id), AT(identity.issuer),
+				 AT(identity.serial_hex), AT(identity.subject) },
 			       { AT(identity.pin_sealed), AT(identity.pin_salt), AT(identity.certificate) } },
 	[JOURNAL_CERT_STATE] = { UPTO(cert_state), { 0 }, { 0 } },
 	[JOURNAL_TRANSACTION] = { UPTO(transaction), { AT(transaction.operation) }, { 0 } },
-	[JOURNAL_RECEIPT] = { UPTO(receipt), { 0 },
+	[JOURNAL_RECEIPT] = { UPTO(receipt),
+			      { 0 },
 			      { AT(receipt.receipt), AT(receipt.challenge), AT(receipt.signature) } },
 	[JOURNAL_SIGHTING] = { UPTO(sighting), { AT(sighting.verdict) }, { 0 } },
 	[JOURNAL_RADIO] = { UPTO(radio), { AT(radio.radio), AT(radio.path), AT(radio.driver) }, { 0 } },
 	[JOURNAL_GUARD] = { UPTO(guard), { AT(guard.guard), AT(guard.detail) }, { 0 } },
-	[JOURNAL_LINK] = { UPTO(link), { AT(link.method), AT(link.security), AT(link.secret), AT(link.cipher) },
+	[JOURNAL_LINK] = { UPTO(link),
+			   { AT(link.method), AT(link.security), AT(link.secret), AT(link.cipher) },
 			   { AT(link.ssid) } },
 	[JOURNAL_NETWORK] = { UPTO(network), { AT(network.security), AT(network.reason) }, { AT(network.ssid) } },
-	[JOURNAL_LABEL] = { UPTO(label), { AT(label.kind), AT(label.template), AT(label.key_id), AT(label.reason), AT(label.actor) },
+	[JOURNAL_LABEL] = { UPTO(label),
+			    { AT(label.kind), AT(label.template), AT(label.key_id), AT(label.reason), AT(label.actor) },
 			    { 0 } },
 	[JOURNAL_LABEL_STATE] = { UPTO(label_state), { AT(label_state.actor) }, { 0 } },
 	[JOURNAL_LABEL_SCAN] = { UPTO(label_scan), { AT(label_scan.verdict), AT(label_scan.actor) }, { 0 } },
-	[JOURNAL_AUDIT] = { UPTO(audit), { AT(audit.actor), AT(audit.action), AT(audit.subject), AT(audit.body) }, { 0 } },
+	[JOURNAL_AUDIT] = { UPTO(audit),
+			    { AT(audit.actor), AT(audit.action), AT(audit.subject), AT(audit.body) },
+			    { 0 } },
 	[JOURNAL_BATCH_END] = { UPTO(batch_end), { AT(batch_end.state), AT(batch_end.policy) }, { 0 } },
 };
 
@@ -300,7 +308,8 @@ static void *run(void *ctx)
 
 /* The caller's side */
 
-static int journal_prepare(struct journal *journal, const struct journal_options *options, char *error, size_t error_len)
+static int journal_prepare(struct journal *journal, const struct journal_options *options, char *error,
+			   size_t error_len)
 {
 	const struct sql_migration *migrations;
 	size_t count;
@@ -318,11 +327,12 @@ static int journal_prepare(struct journal *journal, const struct journal_options
 		snprintf(error, error_len, "the system gives no event descriptor: raise the limit of open files");
 		return -STORE_UNAVAILABLE;
 	}
-	/* SQLite counts its memory under a lock, a tenth of our time, and nobody asks. Refused once it is in use: no harm. */
+	/* SQLite counts its memory under a lock, a tenth of our time, and nobody asks. Refused once it is in use: no
+	 * harm. */
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	migrations = sql_migrations(&count);
-	rc = store_open(&journal->store, options->path, options->simulated ? STORE_SIMULATED : STORE_REAL, migrations, count,
-			error, error_len);
+	rc = store_open(&journal->store, options->path, options->simulated ? STORE_SIMULATED : STORE_REAL, migrations,
+			count, error, error_len);
 	if (rc != 0)
 		return rc;
 	if (writer_init(&journal->writer, journal->store.db) != 0) {
@@ -415,10 +425,7 @@ int journal_wait(struct journal *journal, uint64_t ticket)
 	return journal_durable(journal) >= ticket ? 0 : -1;
 }
 
-int journal_fd(const struct journal *journal)
-{
-	return journal->fd;
-}
+int journal_fd(const struct journal *journal) { return journal->fd; }
 
 const char *journal_failed(const struct journal *journal)
 {

@@ -3,7 +3,8 @@
  * asks up to which ticket they are durable. A record is durable when the transaction that holds it is committed
  * with synchronous=FULL. Nothing here reads a clock: times are the caller's, microseconds since 1970 (UTC).
  *
- *	journal_open -> journal_begin (batch, units to resume) -> { journal_submit -> journal_durable } ... -> journal_close
+ *	journal_open -> journal_begin (batch, units to resume) -> { journal_submit -> journal_durable } ... ->
+ *		journal_close
  *
  * Ids (unit, attempt) are the caller's, counted on from what journal_begin gives, so that a simulated run repeats.
  * Texts and blobs in a record are copied by journal_submit. db/schema.sql is the documented form of the result.
@@ -21,44 +22,58 @@ struct journal_blob {
 	size_t len;
 };
 
-enum journal_unit_state { UNIT_EXPECTED, UNIT_SEEN, UNIT_ACTIVE, UNIT_PASSED, UNIT_FAILED, UNIT_QUARANTINED,
-			  UNIT_HELD };
-enum journal_outcome { OUTCOME_PASS, OUTCOME_FAIL, OUTCOME_ERROR, OUTCOME_TIMEOUT, OUTCOME_ABORTED,
-		       OUTCOME_INTERRUPTED };
+enum journal_unit_state {
+	UNIT_EXPECTED,
+	UNIT_SEEN,
+	UNIT_ACTIVE,
+	UNIT_PASSED,
+	UNIT_FAILED,
+	UNIT_QUARANTINED,
+	UNIT_HELD
+};
+enum journal_outcome {
+	OUTCOME_PASS,
+	OUTCOME_FAIL,
+	OUTCOME_ERROR,
+	OUTCOME_TIMEOUT,
+	OUTCOME_ABORTED,
+	OUTCOME_INTERRUPTED
+};
 enum journal_attempt_kind { ATTEMPT_FIRST, ATTEMPT_AUTO_RETRY, ATTEMPT_OPERATOR_RETRY, ATTEMPT_RESUME };
 /* Of a two-phase write to a device. INTENT is durable before anything is sent. */
 enum journal_phase { PHASE_INTENT, PHASE_PREPARED, PHASE_COMMITTED };
 
 /* X(ENUM, struct name): one record kind each. Causes are numbers and names of agent/wire/cause.h, given as both. */
-#define JOURNAL_RECORDS(X)           \
-	X(UNIT, unit)                \
-	X(UNIT_STATE, unit_state)    \
-	X(ATTEMPT, attempt)          \
-	X(ATTEMPT_END, attempt_end)  \
-	X(STEP, step)                \
-	X(MEASUREMENT, measurement)  \
-	X(IDENTITY, identity)        \
-	X(CERT_STATE, cert_state)    \
-	X(TRANSACTION, transaction)  \
-	X(RECEIPT, receipt)          \
-	X(SIGHTING, sighting)        \
-	X(RADIO, radio)              \
-	X(GUARD, guard)              \
-	X(LINK, link)                \
-	X(NETWORK, network)          \
-	X(LABEL, label)              \
-	X(LABEL_STATE, label_state)  \
-	X(LABEL_SCAN, label_scan)    \
-	X(AUDIT, audit)              \
+#define JOURNAL_RECORDS(X)                                                                                             \
+	X(UNIT, unit)                                                                                                  \
+	X(UNIT_STATE, unit_state)                                                                                      \
+	X(ATTEMPT, attempt)                                                                                            \
+	X(ATTEMPT_END, attempt_end)                                                                                    \
+	X(STEP, step)                                                                                                  \
+	X(MEASUREMENT, measurement)                                                                                    \
+	X(IDENTITY, identity)                                                                                          \
+	X(CERT_STATE, cert_state)                                                                                      \
+	X(TRANSACTION, transaction)                                                                                    \
+	X(RECEIPT, receipt)                                                                                            \
+	X(SIGHTING, sighting)                                                                                          \
+	X(RADIO, radio)                                                                                                \
+	X(GUARD, guard)                                                                                                \
+	X(LINK, link)                                                                                                  \
+	X(NETWORK, network)                                                                                            \
+	X(LABEL, label)                                                                                                \
+	X(LABEL_STATE, label_state)                                                                                    \
+	X(LABEL_SCAN, label_scan)                                                                                      \
+	X(AUDIT, audit)                                                                                                \
 	X(BATCH_END, batch_end)
 
 struct journal_cause {
-	int number;		/* 0: none */
-	const char *name;	/* "no-answer" */
-	const char *side;	/* class name: "air", "device", ... */
+	int number;	  /* 0: none */
+	const char *name; /* "no-answer" */
+	const char *side; /* class name: "air", "device", ... */
 };
 
-struct journal_unit {			/* a device is known for the first time */
+/* a device is known for the first time */
+struct journal_unit {
 	int64_t unit;
 	uint8_t device_id[8], mac[6];
 	const char *product, *hw_rev, *firmware;
@@ -72,27 +87,28 @@ struct journal_unit_state_change {
 };
 struct journal_attempt {
 	int64_t attempt, unit;
-	unsigned n;			/* 1, 2, ... within the unit */
+	unsigned n; /* 1, 2, ... within the unit */
 	enum journal_attempt_kind kind;
-	const char *radio;		/* name */
+	const char *radio; /* name */
 	uint16_t freq_mhz;
 	int rssi_dbm;
-	const char *method;		/* of the credentials: "direct", ... */
+	const char *method; /* of the credentials: "direct", ... */
 	int64_t at_us;
 };
-struct journal_attempt_end {		/* a closed attempt never changes again */
+/* a closed attempt never changes again */
+struct journal_attempt_end {
 	int64_t attempt;
 	enum journal_outcome outcome;
 	struct journal_cause cause;
-	const char *step;		/* where it ended, NULL when passed */
-	const char *detail;		/* free text without secrets, may be NULL */
+	const char *step;   /* where it ended, NULL when passed */
+	const char *detail; /* free text without secrets, may be NULL */
 	int64_t at_us;
 	uint32_t active_us, device_us, wait_radio_us, wait_ca_us, wait_journal_us;
 	uint32_t frames_sent, frames_received, retries, octets;
 };
 struct journal_step {
 	int64_t attempt;
-	unsigned seq;			/* 1, 2, ... within the attempt */
+	unsigned seq; /* 1, 2, ... within the attempt */
 	const char *name;
 	unsigned tries;
 	int64_t at_us;
@@ -104,24 +120,25 @@ struct journal_measurement {
 	int64_t attempt;
 	const char *name;
 	double value;
-	const char *unit;		/* may be "" */
+	const char *unit; /* may be "" */
 	bool has_low, has_high;
 	double low, high;
 	bool passed;
 };
-struct journal_identity {		/* before it is sent: serial, PIN and certificate are used for good */
+/* before it is sent: serial, PIN and certificate are used for good */
+struct journal_identity {
 	int64_t unit, attempt;
 	const char *serial;
 	uint64_t transaction;
-	struct journal_blob pin_sealed;	/* empty: the job has no PIN */
+	struct journal_blob pin_sealed; /* empty: the job has no PIN */
 	const char *pin_kind, *kek_id;
-	uint8_t pin_lookup[32];		/* keyed HMAC: UNIQUE within the product */
+	uint8_t pin_lookup[32]; /* keyed HMAC: UNIQUE within the product */
 	struct journal_blob pin_salt;
 	uint32_t pin_iterations;
-	struct journal_blob certificate;	/* DER */
+	struct journal_blob certificate; /* DER */
 	const char *issuer, *serial_hex, *subject;
 	uint8_t spki_sha256[32];
-	int64_t not_before_us, not_after_us;	/* INT64_MAX: no expiry */
+	int64_t not_before_us, not_after_us; /* INT64_MAX: no expiry */
 	int64_t at_us;
 };
 enum journal_cert_state { CERT_ISSUED, CERT_INSTALLED, CERT_VERIFIED, CERT_REVOKED, CERT_VOID };
@@ -133,27 +150,29 @@ struct journal_cert_state_change {
 struct journal_transaction {
 	int64_t unit, attempt;
 	uint64_t transaction;
-	const char *operation;		/* "identity", "credentials", "seal" */
+	const char *operation; /* "identity", "credentials", "seal" */
 	enum journal_phase phase;
 	int64_t at_us;
 };
-struct journal_receipt {		/* evidence that the device is sealed; goes with the state PASSED */
+/* evidence that the device is sealed; goes with the state PASSED */
+struct journal_receipt {
 	int64_t unit, attempt;
 	uint64_t transaction;
 	struct journal_blob receipt, challenge, signature;
 	int64_t at_us;
 };
-struct journal_sighting {		/* heard, but no unit (yet): strangers, refused ones, failures before identity.
-					 * Again the same in one session: the counts add up */
+struct journal_sighting { /* heard, but no unit (yet): strangers, refused ones, failures before identity.
+			   * Again the same in one session: the counts add up */
 	uint8_t mac[6];
-	uint8_t device_id[8];		/* zeros: unknown */
+	uint8_t device_id[8]; /* zeros: unknown */
 	uint16_t freq_mhz;
 	int rssi_dbm;
-	const char *verdict;		/* "stranger", "bad-handshake", ... */
+	const char *verdict; /* "stranger", "bad-handshake", ... */
 	unsigned count;
 	int64_t first_us, last_us;
 };
-struct journal_radio {			/* totals of one radio in this session */
+/* totals of one radio in this session */
+struct journal_radio {
 	const char *radio, *path, *driver;
 	uint8_t mac[6];
 	bool simulated;
@@ -164,47 +183,50 @@ struct journal_guard {
 	const char *guard, *detail;
 	int64_t at_us;
 };
-struct journal_link {			/* a link through a device's own access point has come up */
+/* a link through a device's own access point has come up */
+struct journal_link {
 	int64_t attempt, unit;
-	unsigned n;			/* 1, 2, ... within the attempt */
-	const char *method;		/* "micro-ap", "pin", "https" */
+	unsigned n;	    /* 1, 2, ... within the attempt */
+	const char *method; /* "micro-ap", "pin", "https" */
 	bool ad_hoc;
 	uint8_t bssid[6];
 	struct journal_blob ssid;
 	uint16_t freq_mhz;
-	const char *security;		/* of the access point: "open", "wpa2", "wpa2+pmf" */
-	const char *secret;		/* "label", "record", "none": where it came from */
-	const char *cipher;		/* what protects requests and responses */
+	const char *security; /* of the access point: "open", "wpa2", "wpa2+pmf" */
+	const char *secret;   /* "label", "record", "none": where it came from */
+	const char *cipher;   /* what protects requests and responses */
 	bool has_certificate;
 	uint8_t certificate_sha256[32];
 	uint32_t join_us, address_us, connect_us, secure_us;
 	int64_t at_us;
 };
 enum journal_observed { OBSERVED_NO, OBSERVED_SEEN, OBSERVED_KEY_VERIFIED };
-struct journal_network {		/* the network that a device was given, and how it is known to have joined it */
+/* the network that a device was given, and how it is known to have joined it */
+struct journal_network {
 	int64_t attempt, unit;
 	struct journal_blob ssid;
 	const char *security;
 	unsigned heard, candidates;
-	bool picked;			/* bssid, freq_mhz, rssi_dbm hold */
+	bool picked; /* bssid, freq_mhz, rssi_dbm hold */
 	uint8_t bssid[6];
 	uint16_t freq_mhz;
 	int rssi_dbm;
 	const char *reason;
-	bool joined;			/* joined_us holds */
+	bool joined; /* joined_us holds */
 	uint32_t joined_us;
 	enum journal_observed observed;
 	bool reported;
 	int64_t at_us;
 };
-struct journal_label {			/* a label is asked for; its unit has passed */
+/* a label is asked for; its unit has passed */
+struct journal_label {
 	int64_t label, unit;
-	unsigned copy;			/* 1, 2, ... of this unit and template; the one before is void by then */
-	const char *kind;		/* "file", "print" */
+	unsigned copy;	  /* 1, 2, ... of this unit and template; the one before is void by then */
+	const char *kind; /* "file", "print" */
 	const char *template;
 	uint8_t digest[32];
-	const char *key_id;		/* NULL: the digest is a plain SHA-256 */
-	const char *reason;		/* of a reprint; NULL with copy 1 */
+	const char *key_id; /* NULL: the digest is a plain SHA-256 */
+	const char *reason; /* of a reprint; NULL with copy 1 */
 	const char *actor;
 	int64_t at_us;
 };
@@ -215,20 +237,22 @@ struct journal_label_state_change {
 	const char *actor;
 	int64_t at_us;
 };
-struct journal_label_scan {		/* read back from a unit */
+/* read back from a unit */
+struct journal_label_scan {
 	int64_t scan;
-	int64_t batch;			/* the lot in hand */
-	int64_t expected, unit, label;	/* 0: not said; nobody's */
-	const char *verdict;		/* "right", "wrong-unit", ... of db/schema.sql */
+	int64_t batch;		       /* the lot in hand */
+	int64_t expected, unit, label; /* 0: not said; nobody's */
+	const char *verdict;	       /* "right", "wrong-unit", ... of db/schema.sql */
 	const char *actor;
 	int64_t at_us;
 };
-struct journal_audit {			/* one link of the hash chain, beside those that the journal adds by itself */
+/* one link of the hash chain, beside those that the journal adds by itself */
+struct journal_audit {
 	const char *actor, *action, *subject, *body;
 	int64_t at_us;
 };
 struct journal_batch_end {
-	const char *state;		/* "done", "stopped", "interrupted" */
+	const char *state; /* "done", "stopped", "interrupted" */
 	uint64_t makespan_us, lower_bound_us;
 	const char *policy;
 	int64_t at_us;
@@ -264,17 +288,17 @@ struct journal_record {
 	};
 };
 
-/* Signs anchors of the chain (the station's P-256 key): DER ECDSA over `hash`, `sig` has room for 256 octets. Called on the
- * journal's thread. 0, or non-zero: not now, and the next commit asks again. */
+/* Signs anchors of the chain (the station's P-256 key): DER ECDSA over `hash`, `sig` has room for 256 octets. Called on
+ * the journal's thread. 0, or non-zero: not now, and the next commit asks again. */
 typedef int journal_sign_fn(void *ctx, const uint8_t hash[static 32], uint8_t *sig, size_t *sig_len);
 
 struct journal_options {
 	const char *path;
-	bool simulated;			/* marks the session; a database is either for simulated runs or for real ones */
-	journal_sign_fn *sign;		/* NULL: no anchors */
+	bool simulated;	       /* marks the session; a database is either for simulated runs or for real ones */
+	journal_sign_fn *sign; /* NULL: no anchors */
 	void *sign_ctx;
 	const char *sign_key_id;
-	unsigned anchor_every;		/* chain rows; 0: only at the end */
+	unsigned anchor_every; /* chain rows; 0: only at the end */
 };
 
 /*
@@ -287,10 +311,10 @@ int journal_open(struct journal **out, const struct journal_options *options, ch
 struct journal_batch {
 	const char *lot, *product, *hw_rev, *work_order;
 	unsigned quantity;
-	struct journal_blob job;	/* the exact bytes */
+	struct journal_blob job; /* the exact bytes */
 	uint8_t job_sha256[32];
 	const char *job_path, *software, *policy, *operator;
-	uint64_t seed;			/* 0 on real radios */
+	uint64_t seed; /* 0 on real radios */
 	bool clock_ok, test;
 	int64_t at_us;
 };
@@ -300,27 +324,27 @@ struct journal_resume {
 	int64_t unit;
 	uint8_t device_id[8], mac[6];
 	enum journal_unit_state state;
-	unsigned attempts;		/* begun, this batch */
-	unsigned counted;		/* attempts that count against attempts.max (class air or device) */
-	const char *serial;		/* NULL: none yet */
-	uint64_t identity_txn, credentials_txn, seal_txn;	/* 0: none */
+	unsigned attempts;  /* begun, this batch */
+	unsigned counted;   /* attempts that count against attempts.max (class air or device) */
+	const char *serial; /* NULL: none yet */
+	uint64_t identity_txn, credentials_txn, seal_txn; /* 0: none */
 	enum journal_phase identity_phase, credentials_phase, seal_phase;
 	struct journal_blob certificate;
 	uint8_t spki_sha256[32];
 	bool has_certificate, has_receipt;
-	struct journal_blob pin_sealed;	/* as in journal_identity */
+	struct journal_blob pin_sealed; /* as in journal_identity */
 	struct journal_blob pin_salt;
 	uint32_t pin_iterations;
-	bool same_batch;		/* false: the device belongs to an earlier batch of this database */
+	bool same_batch; /* false: the device belongs to an earlier batch of this database */
 };
 typedef void journal_resume_fn(void *ctx, const struct journal_resume *unit);
 
 struct journal_start {
 	int64_t batch, session;
 	int64_t next_unit, next_attempt;
-	uint64_t next_transaction;	/* transaction ids only grow */
-	bool resumed;			/* the lot was there already, with the same job bytes */
-	unsigned interrupted;		/* open attempts that were closed as interrupted */
+	uint64_t next_transaction; /* transaction ids only grow */
+	bool resumed;		   /* the lot was there already, with the same job bytes */
+	unsigned interrupted;	   /* open attempts that were closed as interrupted */
 	unsigned passed;
 };
 

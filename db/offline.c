@@ -39,14 +39,12 @@ int desk_open(struct desk **out, const char *path, const char *what, char *error
 	return 0;
 }
 
-sqlite3 *desk_db(struct desk *desk)
-{
-	return desk->store.db;
-}
+sqlite3 *desk_db(struct desk *desk) { return desk->store.db; }
 
 static bool is_for_desks(enum journal_record_kind kind)
 {
-	return kind == JOURNAL_LABEL || kind == JOURNAL_LABEL_STATE || kind == JOURNAL_LABEL_SCAN || kind == JOURNAL_AUDIT;
+	return kind == JOURNAL_LABEL || kind == JOURNAL_LABEL_STATE || kind == JOURNAL_LABEL_SCAN ||
+	       kind == JOURNAL_AUDIT;
 }
 
 int desk_put(struct desk *desk, const struct journal_record *records, size_t count, char *error, size_t error_len)

@@ -1,5 +1,6 @@
 /*
- * Writing the record from a desk: outside any session, when no station holds the database. Labels and what was read back
+ * Writing the record from a desk: outside any session, when no station holds the database. Labels and what was read
+ * back
  * from them, and rows of the chain about them. One transaction at a time, durable when it returns.
  *
  *	desk_open -> { read through desk_db, desk_put } ... -> desk_close

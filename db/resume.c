@@ -85,7 +85,8 @@ static int find_or_make_batch(struct writer *writer, const struct journal_batch 
 		if (!same) {
 			hex_short(known, sqlite3_column_blob(statement, 1));
 			hex_short(given, batch->job_sha256);
-			snprintf(writer->error, sizeof(writer->error), "lot %s is on record with another job file (SHA-256 %s..., "
+			snprintf(writer->error, sizeof(writer->error),
+				 "lot %s is on record with another job file (SHA-256 %s..., "
 				 "this one is %s...): give the changed job a new lot, or run the job file as it was",
 				 batch->lot, known, given);
 		}
@@ -185,7 +186,7 @@ static int interrupt_one(struct writer *writer, int64_t attempt, int64_t unit, i
 static int interrupt_open_attempts(struct writer *writer, int64_t at_us, unsigned *interrupted)
 {
 	sqlite3_stmt *statement = prepare(writer, "attempts_open");
-	int64_t (*list)[2] = NULL;
+	int64_t(*list)[2] = NULL;
 	size_t count = 0, cap = 0;
 	int rc;
 
@@ -194,7 +195,7 @@ static int interrupt_open_attempts(struct writer *writer, int64_t at_us, unsigne
 	while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
 		if (count == cap) {
 			size_t more = cap ? 2 * cap : 64;
-			int64_t (*grown)[2] = realloc(list, more * sizeof(*list));
+			int64_t(*grown)[2] = realloc(list, more * sizeof(*list));
 
 			if (!grown) {
 				rc = SQLITE_NOMEM;
@@ -226,7 +227,8 @@ static int audit_start(struct writer *writer, bool simulated, const struct journ
 	write_number(body, "quantity", batch->quantity);
 	write_string(body, "software", batch->software);
 	write_number(body, "simulated", simulated);
-	return writer_audit(writer, batch->at_us, writer->session, batch->operator && *batch->operator ? batch->operator :
+	return writer_audit(writer, batch->at_us, writer->session, batch->operator && *batch->operator ? batch->operator
+:
 			    "station", resumed ? "batch-resume" : "batch-begin", batch->lot, write_end(body));
 }
 
@@ -249,7 +251,8 @@ static int read_next(struct writer *writer, struct journal_start *start)
 	return done(writer, statement, rc, "its highest numbers");
 }
 
-static int write_start(struct writer *writer, bool simulated, const struct journal_batch *batch, struct journal_start *start)
+static int write_start(struct writer *writer, bool simulated, const struct journal_batch *batch,
+		       struct journal_start *start)
 {
 	char boot[40];
 	int found = find_or_make_batch(writer, batch);
@@ -258,7 +261,8 @@ static int write_start(struct writer *writer, bool simulated, const struct journ
 		return -1;
 	boot_id(boot);
 	start->resumed = found == 1;
-	if (close_dead_sessions(writer, batch->at_us, boot) != 0 || run_simple(writer, "batch_reopen", writer->batch) != 0 ||
+	if (close_dead_sessions(writer, batch->at_us, boot) != 0 ||
+	    run_simple(writer, "batch_reopen", writer->batch) != 0 ||
 	    make_session(writer, simulated, batch, boot) != 0 ||
 	    audit_start(writer, simulated, batch, start->resumed) != 0 ||
 	    interrupt_open_attempts(writer, batch->at_us, &start->interrupted) != 0 ||
@@ -272,9 +276,11 @@ static int write_start(struct writer *writer, bool simulated, const struct journ
 
 static bool state_from_name(const char *name, enum journal_unit_state *out)
 {
-	static const char *const names[] = { [UNIT_EXPECTED] = "expected", [UNIT_SEEN] = "seen", [UNIT_ACTIVE] = "active",
-					     [UNIT_PASSED] = "passed", [UNIT_FAILED] = "failed",
-					     [UNIT_QUARANTINED] = "quarantined", [UNIT_HELD] = "held" };
+	static const char *const names[] = {
+		[UNIT_EXPECTED] = "expected", [UNIT_SEEN] = "seen",	[UNIT_ACTIVE] = "active",
+		[UNIT_PASSED] = "passed",     [UNIT_FAILED] = "failed", [UNIT_QUARANTINED] = "quarantined",
+		[UNIT_HELD] = "held"
+	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i], name) == 0) {

@@ -8,7 +8,7 @@
 #include "db/write.h"
 
 struct resume_calls {
-	journal_resume_fn *unit;	/* each may be NULL */
+	journal_resume_fn *unit; /* each may be NULL */
 	void (*serial)(void *ctx, const char *serial);
 	void (*pin)(void *ctx, const uint8_t lookup[static 32]);
 	void *ctx;

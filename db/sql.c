@@ -1,25 +1,26 @@
 /*
- * The .sql files of db/ as octets of the program (the assembler's .incbin; paths are relative to the Makefile's folder).
- * A new migration or query is one line here.
+ * The .sql files of db/ as octets of the program (the assembler's .incbin; paths are relative to the Makefile's
+ * folder). A new migration or query is one line here.
  */
 #include "db/sql.h"
 
 #include <string.h>
 
-#define EMBED(symbol, file)                                                                      \
-	__asm__(".pushsection .rodata.sql,\"a\",@progbits\n"                                     \
-		".globl " #symbol "\n.hidden " #symbol "\n" #symbol ":\n.incbin \"" file "\"\n"  \
-		".globl " #symbol "_end\n.hidden " #symbol "_end\n" #symbol "_end:\n.byte 0\n"   \
-		".popsection\n");                                                                \
+#define EMBED(symbol, file)                                                                                            \
+	__asm__(".pushsection .rodata.sql,\"a\",@progbits\n"                                                           \
+		".globl " #symbol "\n.hidden " #symbol "\n" #symbol ":\n.incbin \"" file "\"\n"                        \
+		".globl " #symbol "_end\n.hidden " #symbol "_end\n" #symbol "_end:\n.byte 0\n"                         \
+		".popsection\n");                                                                                      \
 	extern const char symbol[], symbol##_end[];
 
-#define MIGRATIONS(X) \
-	X(1, 0001_base) X(2, 0002_labels) X(3, 0003_links) X(4, 0004_pins_by_unit)
+#define MIGRATIONS(X) X(1, 0001_base) X(2, 0002_labels) X(3, 0003_links) X(4, 0004_pins_by_unit)
 
+/* clang-format off */
 #define QUERIES(X) \
 	X(batch) X(batches) X(cadence) X(certs) X(cycle) X(device) X(evidence) X(failed) X(failures) X(guards) X(label_coverage) \
 	X(label_find) X(label_scans) X(label_units) X(life) X(orphans) X(overrides) X(pareto) X(passes) X(pauses) X(pin) \
 	X(pin_openings) X(radios) X(reprints) X(sessions) X(sightings) X(verify) X(yield)
+/* clang-format on */
 
 EMBED(sql_text_statements, "db/statements.sql")
 EMBED(sql_text_views, "db/views.sql")
@@ -28,10 +29,7 @@ MIGRATIONS(EMBED_MIGRATION)
 #define EMBED_QUERY(name) EMBED(sql_text_query_##name, "db/queries/" #name ".sql")
 QUERIES(EMBED_QUERY)
 
-const char *sql_views(void)
-{
-	return sql_text_views;
-}
+const char *sql_views(void) { return sql_text_views; }
 
 const struct sql_migration *sql_migrations(size_t *count)
 {
@@ -69,8 +67,7 @@ struct query {
 
 static const struct query queries[] = {
 #define QUERY_ROW(name) { #name, sql_text_query_##name },
-	QUERIES(QUERY_ROW)
-	{ 0 },
+	QUERIES(QUERY_ROW){ 0 },
 };
 
 const char *sql_query(const char *name)

@@ -6,12 +6,12 @@
 #include <stddef.h>
 
 struct sql_text {
-	const char *at;		/* NULL: there is none of that name */
+	const char *at; /* NULL: there is none of that name */
 	size_t len;
 };
 
 struct sql_migration {
-	int version;		/* user_version after it; 1, 2, ... */
+	int version; /* user_version after it; 1, 2, ... */
 	const char *text;
 };
 

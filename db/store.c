@@ -17,24 +17,19 @@
 const char *store_remedy(int rc)
 {
 	switch (rc & 0xff) {
-	case SQLITE_FULL:
-		return "the disk is full: free space, then run the job again";
-	case SQLITE_IOERR:
-		return "the disk does not take or give data: check it and its space, then run the job again";
+	case SQLITE_FULL: return "the disk is full: free space, then run the job again";
+	case SQLITE_IOERR: return "the disk does not take or give data: check it and its space, then run the job again";
 	case SQLITE_READONLY:
 	case SQLITE_PERM:
-	case SQLITE_CANTOPEN:
-		return "make the file and its folder writable for this user, or choose another with --db";
+	case SQLITE_CANTOPEN: return "make the file and its folder writable for this user, or choose another with --db";
 	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return "another program is writing to it: close that one, then run the job again";
+	case SQLITE_LOCKED: return "another program is writing to it: close that one, then run the job again";
 	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return "keep a copy, then restore the last backup";
+	case SQLITE_NOTADB: return "keep a copy, then restore the last backup";
 	case SQLITE_CONSTRAINT:
-		return "the record contradicts itself and nothing of it was stored: stop the line and look at both units";
-	default:
-		return "run the job again; if it stays, restore the last backup";
+		return "the record contradicts itself and nothing of it was stored: stop the line and look at both "
+		       "units";
+	default: return "run the job again; if it stays, restore the last backup";
 	}
 }
 
@@ -69,8 +64,10 @@ static int lock_take(struct store *store, const char *path, char *error, size_t 
 		return refuse(error, error_len, "the name of the database is too long: %s", path);
 	store->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (store->lock_fd < 0)
-		return refuse(error, error_len, "%s: cannot write beside it: %s; make its folder writable for this user, or "
-			      "choose another file with --db", path, strerror(errno));
+		return refuse(error, error_len,
+			      "%s: cannot write beside it: %s; make its folder writable for this user, or "
+			      "choose another file with --db",
+			      path, strerror(errno));
 	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0) {
 		store_hold_as(store, "");
 		return 0;
@@ -80,8 +77,10 @@ static int lock_take(struct store *store, const char *path, char *error, size_t 
 	holder[strcspn(holder, "\n")] = '\0';
 	close(store->lock_fd);
 	store->lock_fd = -1;
-	return refuse(error, error_len, "%s is in use by another station (%s); one station writes at a time: stop that one, "
-		      "or choose another file with --db", path, *holder ? holder : "just starting");
+	return refuse(error, error_len,
+		      "%s is in use by another station (%s); one station writes at a time: stop that one, "
+		      "or choose another file with --db",
+		      path, *holder ? holder : "just starting");
 }
 
 void store_hold_as(struct store *store, const char *text)
@@ -96,10 +95,7 @@ void store_hold_as(struct store *store, const char *text)
 		return;
 }
 
-static int exec(struct store *store, const char *sql)
-{
-	return sqlite3_exec(store->db, sql, NULL, NULL, NULL);
-}
+static int exec(struct store *store, const char *sql) { return sqlite3_exec(store->db, sql, NULL, NULL, NULL); }
 
 /* The first column of the first row; false: an error, or no row. */
 static bool ask(struct store *store, const char *sql, int64_t *out)
@@ -160,7 +156,8 @@ static int back_up(struct store *store, const char *path, int64_t version, char 
 
 		if (n > 0)
 			snprintf(suffix, sizeof(suffix), "-%u", n);
-		if ((size_t)snprintf(name, sizeof(name), "%s.v%lld%s.backup", path, (long long)version, suffix) >= sizeof(name))
+		if ((size_t)snprintf(name, sizeof(name), "%s.v%lld%s.backup", path, (long long)version, suffix) >=
+		    sizeof(name))
 			return refuse(error, error_len, "the name of the database is too long: %s", path);
 		if (stat(name, &there) != 0)
 			break;
@@ -207,9 +204,9 @@ static bool put_views(struct store *store, const uint8_t sha256[static CHAIN_HAS
 static bool views_are(struct store *store, const uint8_t sha256[static CHAIN_HASH_LEN])
 {
 	sqlite3_stmt *statement = NULL;
-	bool same = sqlite3_prepare_v2(store->db, "SELECT views_sha256 FROM record", -1, &statement, NULL) == SQLITE_OK &&
-		    sqlite3_step(statement) == SQLITE_ROW &&
-		    sqlite3_column_bytes(statement, 0) == CHAIN_HASH_LEN &&
+	bool same = sqlite3_prepare_v2(store->db, "SELECT views_sha256 FROM record", -1, &statement, NULL) ==
+			    SQLITE_OK &&
+		    sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_bytes(statement, 0) == CHAIN_HASH_LEN &&
 		    memcmp(sqlite3_column_blob(statement, 0), sha256, CHAIN_HASH_LEN) == 0;
 
 	sqlite3_finalize(statement);
@@ -225,7 +222,8 @@ static bool migrate_all(struct store *store, const struct sql_migration *migrati
 	for (size_t i = 0; i < count; i++)
 		if (migrations[i].version > version && exec(store, migrations[i].text) != SQLITE_OK)
 			return false;
-	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d; PRAGMA application_id = %d;", newest, STORE_APPLICATION_ID);
+	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d; PRAGMA application_id = %d;", newest,
+		 STORE_APPLICATION_ID);
 	if (exec(store, sql) != SQLITE_OK)
 		return false;
 	snprintf(sql, sizeof(sql), "INSERT INTO record (one, simulated) VALUES (1, %d)", want == STORE_SIMULATED);
@@ -272,17 +270,18 @@ static int look_over(struct store *store, const char *path, char *error, size_t 
 	if (dead == 0)
 		return 0;
 	if (!ask_text(store, "PRAGMA quick_check(1)", word, sizeof(word)) || strcmp(word, "ok") != 0)
-		return refuse(error, error_len, "%s is damaged (%s): %s", path, *word ? word : sqlite3_errmsg(store->db),
-			      store_remedy(SQLITE_CORRUPT));
+		return refuse(error, error_len, "%s is damaged (%s): %s", path,
+			      *word ? word : sqlite3_errmsg(store->db), store_remedy(SQLITE_CORRUPT));
 	return 0;
 }
 
-static int open_checked(struct store *store, const char *path, enum store_want want, const struct sql_migration *migrations,
-			size_t count, char *error, size_t error_len)
+static int open_checked(struct store *store, const char *path, enum store_want want,
+			const struct sql_migration *migrations, size_t count, char *error, size_t error_len)
 {
-	static const char settings[] = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
-				       "PRAGMA cache_size = -32000; PRAGMA wal_autocheckpoint = 4000;"
-				       "PRAGMA trusted_schema = OFF;";
+	static const char settings[] =
+		"PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
+		"PRAGMA cache_size = -32000; PRAGMA wal_autocheckpoint = 4000;"
+		"PRAGMA trusted_schema = OFF;";
 	int64_t id = 0, version = 0, objects = 0, simulated = 0;
 	int newest = migrations[count - 1].version;
 	char mode[16] = "";
@@ -295,9 +294,12 @@ static int open_checked(struct store *store, const char *path, enum store_want w
 	if (exists && S_ISDIR(there.st_mode))
 		return refuse(error, error_len, "%s is a folder; name a file with --db", path);
 	if (exists && access(path, W_OK) != 0)
-		return refuse(error, error_len, "%s is read-only (%s): make it writable for this user, or choose another file "
-			      "with --db", path, strerror(errno));
-	if (sqlite3_open_v2(path, &store->db, flags | (want == STORE_WHICHEVER ? 0 : SQLITE_OPEN_CREATE), NULL) != SQLITE_OK)
+		return refuse(error, error_len,
+			      "%s is read-only (%s): make it writable for this user, or choose another file "
+			      "with --db",
+			      path, strerror(errno));
+	if (sqlite3_open_v2(path, &store->db, flags | (want == STORE_WHICHEVER ? 0 : SQLITE_OPEN_CREATE), NULL) !=
+	    SQLITE_OK)
 		return refuse_sqlite(store, path, "cannot be opened", error, error_len);
 	sqlite3_busy_timeout(store->db, BUSY_MS);
 	if (!ask(store, "PRAGMA application_id", &id) || !ask(store, "PRAGMA user_version", &version) ||
@@ -305,11 +307,15 @@ static int open_checked(struct store *store, const char *path, enum store_want w
 		return refuse_sqlite(store, path, "cannot be read", error, error_len);
 	store->fresh = id == 0 && version == 0 && objects == 0;
 	if (!store->fresh && id != STORE_APPLICATION_ID)
-		return refuse(error, error_len, "%s is a database of another program (application id %lld); choose another file "
-			      "with --db", path, (long long)id);
+		return refuse(error, error_len,
+			      "%s is a database of another program (application id %lld); choose another file "
+			      "with --db",
+			      path, (long long)id);
 	if (version > newest)
-		return refuse(error, error_len, "%s has schema version %lld and this program knows up to %d: use the newer "
-			      "millrace that wrote it, or another file with --db", path, (long long)version, newest);
+		return refuse(error, error_len,
+			      "%s has schema version %lld and this program knows up to %d: use the newer "
+			      "millrace that wrote it, or another file with --db",
+			      path, (long long)version, newest);
 	if (store->fresh && want == STORE_WHICHEVER)
 		return refuse(error, error_len, "%s is empty; name the database with --db", path);
 	if (!store->fresh) {
@@ -318,15 +324,18 @@ static int open_checked(struct store *store, const char *path, enum store_want w
 		if (!ask(store, "SELECT simulated FROM record", &simulated))
 			return refuse_sqlite(store, path, "cannot be read", error, error_len);
 		if (want != STORE_WHICHEVER && simulated != (want == STORE_SIMULATED))
-			return refuse(error, error_len, "%s holds %s devices and this job's radios are %s; the two never share a "
-				      "record: choose another file with --db", path, simulated ? "simulated" : "real",
-				      simulated ? "real" : "simulated");
+			return refuse(error, error_len,
+				      "%s holds %s devices and this job's radios are %s; the two never share a "
+				      "record: choose another file with --db",
+				      path, simulated ? "simulated" : "real", simulated ? "real" : "simulated");
 	}
 	if (exec(store, settings) != SQLITE_OK || !ask_text(store, "PRAGMA journal_mode = WAL", mode, sizeof(mode)))
 		return refuse_sqlite(store, path, "cannot be written", error, error_len);
 	if (strcmp(mode, "wal") != 0)
-		return refuse(error, error_len, "%s: its file system cannot hold a write-ahead log; put the database on a local "
-			      "disk", path);
+		return refuse(error, error_len,
+			      "%s: its file system cannot hold a write-ahead log; put the database on a local "
+			      "disk",
+			      path);
 	if (migrate(store, path, migrations, count, version, want, error, error_len) != 0)
 		return -STORE_UNAVAILABLE;
 	if (store->fresh && !sync_folder_of(path))
@@ -351,7 +360,8 @@ void store_close(struct store *store)
 {
 	if (store->db)
 		sqlite3_close(store->db);
-	/* The text goes first, the lock with the descriptor; a text that stays misleads nobody, for the lock decides. */
+	/* The text goes first, the lock with the descriptor; a text that stays misleads nobody, for the lock decides.
+	 */
 	if (store->lock_fd >= 0 && (ftruncate(store->lock_fd, 0) == 0 || errno != 0))
 		close(store->lock_fd);
 	*store = (struct store){ .lock_fd = -1 };

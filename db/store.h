@@ -14,19 +14,20 @@
 
 #include "db/sql.h"
 
-#define STORE_APPLICATION_ID 0x4d494c4c	/* "MILL" */
+#define STORE_APPLICATION_ID 0x4d494c4c /* "MILL" */
 #define STORE_UNAVAILABLE 20		/* journal-unavailable of agent/wire/cause.h */
 
-enum store_want { STORE_REAL, STORE_SIMULATED, STORE_WHICHEVER };	/* the last: must exist already */
+enum store_want { STORE_REAL, STORE_SIMULATED, STORE_WHICHEVER }; /* the last: must exist already */
 
 struct store {
 	sqlite3 *db;
 	int lock_fd;
-	bool fresh;		/* made just now */
+	bool fresh; /* made just now */
 	bool simulated;
 };
 
-/* The program's own list is sql_migrations(); tests bring others. 0, or -STORE_UNAVAILABLE with a sentence in `error`. */
+/* The program's own list is sql_migrations(); tests bring others. 0, or -STORE_UNAVAILABLE with a sentence in `error`.
+ */
 int store_open(struct store *store, const char *path, enum store_want want, const struct sql_migration *migrations,
 	       size_t migration_count, char *error, size_t error_len);
 /* What another station reads when it is refused: "lot 2611-A07, process 4711 on line3". */

@@ -15,7 +15,8 @@
 static bool ask(sqlite3 *db, const char *sql, int64_t *out)
 {
 	sqlite3_stmt *statement = NULL;
-	bool got = sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW;
+	bool got = sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
+		   sqlite3_step(statement) == SQLITE_ROW;
 
 	if (got)
 		*out = sqlite3_column_int64(statement, 0);
@@ -54,7 +55,8 @@ static int open_immutable(sqlite3 **db, const char *path)
 			sqlite3_str_appendchar(uri, 1, *c);
 	sqlite3_str_appendall(uri, "?immutable=1");
 	text = sqlite3_str_finish(uri);
-	rc = text ? sqlite3_open_v2(text, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL) : SQLITE_NOMEM;
+	rc = text ? sqlite3_open_v2(text, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL)
+		  : SQLITE_NOMEM;
 	sqlite3_free(text);
 	return rc;
 }
@@ -85,15 +87,20 @@ static int check_kind(sqlite3 **db, const char *path, char *error, size_t error_
 	if (!ask(*db, "PRAGMA application_id", &id) || !ask(*db, "PRAGMA user_version", &version))
 		return say(error, error_len, "%s cannot be read: %s", path, sqlite3_errmsg(*db));
 	if (id != STORE_APPLICATION_ID)
-		return say(error, error_len, "%s is not a record of millrace (application id %lld); name the database with --db",
-			   path, (long long)id);
+		return say(error, error_len,
+			   "%s is not a record of millrace (application id %lld); name the database with --db", path,
+			   (long long)id);
 	migrations = sql_migrations(&count);
 	if (version > migrations[count - 1].version)
-		return say(error, error_len, "%s has schema version %lld and this program knows up to %d: use the newer millrace "
-			   "that wrote it", path, (long long)version, migrations[count - 1].version);
+		return say(error, error_len,
+			   "%s has schema version %lld and this program knows up to %d: use the newer millrace "
+			   "that wrote it",
+			   path, (long long)version, migrations[count - 1].version);
 	if (version < migrations[count - 1].version)
-		return say(error, error_len, "%s has schema version %lld and this program reads %d: run a job on it once, which "
-			   "backs it up and migrates it", path, (long long)version, migrations[count - 1].version);
+		return say(error, error_len,
+			   "%s has schema version %lld and this program reads %d: run a job on it once, which "
+			   "backs it up and migrates it",
+			   path, (long long)version, migrations[count - 1].version);
 	return 0;
 }
 
@@ -120,14 +127,14 @@ int reader_open(sqlite3 **out, const char *path, char *error, size_t error_len)
 	return 0;
 }
 
-static int only_reads(void *ctx, int action, const char *first, const char *second, const char *schema, const char *view)
+static int only_reads(void *ctx, int action, const char *first, const char *second, const char *schema,
+		      const char *view)
 {
 	(void)ctx, (void)schema, (void)view;
 	switch (action) {
 	case SQLITE_SELECT:
 	case SQLITE_READ:
-	case SQLITE_RECURSIVE:
-		return SQLITE_OK;
+	case SQLITE_RECURSIVE: return SQLITE_OK;
 	case SQLITE_FUNCTION:
 		/* These reach out of the database. */
 		return second && (!sqlite3_stricmp(second, "load_extension") || !sqlite3_stricmp(second, "writefile") ||
@@ -135,9 +142,10 @@ static int only_reads(void *ctx, int action, const char *first, const char *seco
 			       ? SQLITE_DENY
 			       : SQLITE_OK;
 	case SQLITE_PRAGMA: {
-		static const char *const looking[] = { "table_info", "table_xinfo", "table_list", "index_list", "index_info",
-						       "foreign_key_list", "user_version", "application_id",
-						       "integrity_check", "quick_check", "foreign_key_check" };
+		static const char *const looking[] = { "table_info",   "table_xinfo",	   "table_list",
+						       "index_list",   "index_info",	   "foreign_key_list",
+						       "user_version", "application_id",   "integrity_check",
+						       "quick_check",  "foreign_key_check" };
 
 		/* Two of these take a value that would set them. */
 		if (second && (!sqlite3_stricmp(first, "user_version") || !sqlite3_stricmp(first, "application_id")))
@@ -147,8 +155,7 @@ static int only_reads(void *ctx, int action, const char *first, const char *seco
 				return SQLITE_OK;
 		return SQLITE_DENY;
 	}
-	default:
-		return SQLITE_DENY;
+	default: return SQLITE_DENY;
 	}
 }
 
@@ -274,9 +281,13 @@ static bool check_row(struct verify *verify, struct chain_sha *sha, sqlite3_stmt
 {
 	uint8_t prev[CHAIN_HASH_LEN], stored[CHAIN_HASH_LEN], computed[CHAIN_HASH_LEN];
 	struct chain_row link = {
-		.seq = (uint64_t)sqlite3_column_int64(row, 0), .at_us = sqlite3_column_int64(row, 1),
-		.session = sqlite3_column_int64(row, 2), .actor = column_text(row, 3), .action = column_text(row, 4),
-		.subject = column_text(row, 5), .body = column_text(row, 6),
+		.seq = (uint64_t)sqlite3_column_int64(row, 0),
+		.at_us = sqlite3_column_int64(row, 1),
+		.session = sqlite3_column_int64(row, 2),
+		.actor = column_text(row, 3),
+		.action = column_text(row, 4),
+		.subject = column_text(row, 5),
+		.body = column_text(row, 6),
 	};
 	unsigned long long seq = link.seq, expected = verify->rows + 1;
 
@@ -303,8 +314,11 @@ static int verify_chain(sqlite3 *db, struct verify *verify, struct chain_sha *sh
 	sqlite3_stmt *row = NULL;
 	int rc;
 
-	if (sqlite3_prepare_v2(db, "SELECT seq, at_us, coalesce(session, 0), actor, action, subject, body, prev, hash FROM audit "
-			       "ORDER BY seq", -1, &row, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(
+		    db,
+		    "SELECT seq, at_us, coalesce(session, 0), actor, action, subject, body, prev, hash FROM audit "
+		    "ORDER BY seq",
+		    -1, &row, NULL) != SQLITE_OK)
 		return failed(db, "the chain", error, error_len);
 	while ((rc = sqlite3_step(row)) == SQLITE_ROW)
 		if (!check_row(verify, sha, row)) {
@@ -331,7 +345,8 @@ static void check_anchor(struct verify *verify, sqlite3_stmt *row)
 	} else if (!column_hash(row, 4, there)) {
 		find(verify, "anchor", "row %llu of the chain was signed and is gone: the chain was cut", seq);
 	} else if (memcmp(head, there, sizeof(head)) != 0) {
-		find(verify, "anchor", "row %llu of the chain is not the one that was signed: the chain was written anew", seq);
+		find(verify, "anchor",
+		     "row %llu of the chain is not the one that was signed: the chain was written anew", seq);
 	} else if (verify->signature && !verify->signature(verify->ctx, head, sqlite3_column_blob(row, 2),
 							   (size_t)sqlite3_column_bytes(row, 2), key_id)) {
 		find(verify, "anchor", "the signature of row %llu (key %s) is not this station's", seq, key_id);
@@ -347,21 +362,29 @@ static int verify_anchors(sqlite3 *db, struct verify *verify, char *error, size_
 	int64_t clean = 0, last = 0;
 	int rc;
 
-	if (sqlite3_prepare_v2(db, "SELECT n.seq, n.head, n.signature, n.key_id, a.hash FROM anchor AS n LEFT JOIN audit AS a "
-			       "ON a.seq = n.seq ORDER BY n.seq", -1, &row, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(
+		    db,
+		    "SELECT n.seq, n.head, n.signature, n.key_id, a.hash FROM anchor AS n LEFT JOIN audit AS a "
+		    "ON a.seq = n.seq ORDER BY n.seq",
+		    -1, &row, NULL) != SQLITE_OK)
 		return failed(db, "the anchors", error, error_len);
 	while ((rc = sqlite3_step(row)) == SQLITE_ROW)
 		check_anchor(verify, row);
 	sqlite3_finalize(row);
 	if (rc != SQLITE_DONE ||
-	    !ask(db, "SELECT coalesce(max(a.seq), 0) FROM audit AS a JOIN session AS s ON s.session = a.session "
-		     "WHERE s.end_kind = 'clean'", &clean) ||
+	    !ask(db,
+		 "SELECT coalesce(max(a.seq), 0) FROM audit AS a JOIN session AS s ON s.session = a.session "
+		 "WHERE s.end_kind = 'clean'",
+		 &clean) ||
 	    !ask(db, "SELECT coalesce(max(seq), 0) FROM audit", &last))
 		return failed(db, "the anchors", error, error_len);
-	/* A session signs its last row before it ends, so a clean end without a signature was not written by a station. */
+	/* A session signs its last row before it ends, so a clean end without a signature was not written by a station.
+	 */
 	if (verify->signature && clean > (int64_t)verify->anchored)
-		find(verify, "anchor", "rows %lld to %lld of the chain belong to sessions that ended cleanly, and no valid anchor "
-		     "holds them", (long long)verify->anchored + 1, (long long)clean);
+		find(verify, "anchor",
+		     "rows %lld to %lld of the chain belong to sessions that ended cleanly, and no valid anchor "
+		     "holds them",
+		     (long long)verify->anchored + 1, (long long)clean);
 	else if (last > (int64_t)verify->anchored)
 		note(verify, "rows %lld to %lld of the chain are not signed yet: the next session signs them",
 		     (long long)verify->anchored + 1, (long long)last);
@@ -379,7 +402,8 @@ static int verify_query(sqlite3 *db, struct verify *verify, const char *sql, cha
 	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
 		rc = sqlite3_step(row);
 		if (rc == SQLITE_ROW)
-			find(verify, (const char *)sqlite3_column_text(row, 0), "%s", (const char *)sqlite3_column_text(row, 1));
+			find(verify, (const char *)sqlite3_column_text(row, 0), "%s",
+			     (const char *)sqlite3_column_text(row, 1));
 	}
 	if (rc != SQLITE_DONE)
 		failed(db, "the record", error, error_len);
@@ -390,15 +414,21 @@ static int verify_query(sqlite3 *db, struct verify *verify, const char *sql, cha
 static int note_open_batches(sqlite3 *db, struct verify *verify, char *error, size_t error_len)
 {
 	sqlite3_stmt *row = NULL;
-	int rc = sqlite3_prepare_v2(db, "SELECT b.lot, b.state, (SELECT count(*) FROM v_orphan AS o WHERE o.lot = b.lot) FROM "
-				    "batch AS b WHERE b.state <> 'done'", -1, &row, NULL);
+	int rc = sqlite3_prepare_v2(
+		db,
+		"SELECT b.lot, b.state, (SELECT count(*) FROM v_orphan AS o WHERE o.lot = b.lot) FROM "
+		"batch AS b WHERE b.state <> 'done'",
+		-1, &row, NULL);
 
 	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
 		rc = sqlite3_step(row);
 		if (rc == SQLITE_ROW)
-			note(verify, "lot %s is %s, with %d loose ends, which are no fault before it is done: run its job again "
-			     "to go on", (const char *)sqlite3_column_text(row, 0),
-			     (const char *)sqlite3_column_text(row, 1), sqlite3_column_int(row, 2));
+			note(verify,
+			     "lot %s is %s, with %d loose ends, which are no fault before it is done: run its job "
+			     "again "
+			     "to go on",
+			     (const char *)sqlite3_column_text(row, 0), (const char *)sqlite3_column_text(row, 1),
+			     sqlite3_column_int(row, 2));
 	}
 	if (rc != SQLITE_DONE)
 		failed(db, "the batches", error, error_len);
@@ -408,9 +438,11 @@ static int note_open_batches(sqlite3 *db, struct verify *verify, char *error, si
 
 int verify_record(sqlite3 *db, struct verify *verify, char *error, size_t error_len)
 {
-	static const char whole[] = "SELECT 'file', integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'";
-	static const char links[] = "SELECT 'file', printf('row %d of table %s refers to a row of %s that is not there', rowid, "
-				    "\"table\", parent) FROM pragma_foreign_key_check";
+	static const char whole[] =
+		"SELECT 'file', integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'";
+	static const char links[] =
+		"SELECT 'file', printf('row %d of table %s refers to a row of %s that is not there', rowid, "
+		"\"table\", parent) FROM pragma_foreign_key_check";
 	struct functions functions = { 0 };
 	int rc = -1;
 

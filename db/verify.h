@@ -24,7 +24,7 @@ struct verify {
 	void *ctx;
 
 	/* The answer */
-	uint64_t rows, anchors, anchored;	/* of the chain; anchors that hold; the row that the last of them holds */
+	uint64_t rows, anchors, anchored; /* of the chain; anchors that hold; the row that the last of them holds */
 	uint8_t head[32];
 	unsigned findings;
 };

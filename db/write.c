@@ -108,15 +108,9 @@ const char *write_end(struct write_text *text)
 
 /* Values */
 
-struct write_bind write_bind(sqlite3_stmt *statement)
-{
-	return (struct write_bind){ statement, 1 };
-}
+struct write_bind write_bind(sqlite3_stmt *statement) { return (struct write_bind){ statement, 1 }; }
 
-void bind_int(struct write_bind *bind, int64_t value)
-{
-	sqlite3_bind_int64(bind->statement, bind->at++, value);
-}
+void bind_int(struct write_bind *bind, int64_t value) { sqlite3_bind_int64(bind->statement, bind->at++, value); }
 
 void bind_real(struct write_bind *bind, bool present, double value)
 {
@@ -131,10 +125,7 @@ void bind_text(struct write_bind *bind, const char *value)
 	sqlite3_bind_text(bind->statement, bind->at++, value, -1, SQLITE_STATIC);
 }
 
-void bind_words(struct write_bind *bind, const char *value)
-{
-	bind_text(bind, value ? value : "");
-}
+void bind_words(struct write_bind *bind, const char *value) { bind_text(bind, value ? value : ""); }
 
 void bind_blob(struct write_bind *bind, const void *at, size_t len)
 {
@@ -206,8 +197,8 @@ static int fail(struct writer *writer, const char *what)
 
 static int fail_about(struct writer *writer, const char *what, int64_t id, const char *why)
 {
-	snprintf(writer->error, sizeof(writer->error), "the database did not take %s %lld: %s; %s", what, (long long)id, why,
-		 store_remedy(SQLITE_CONSTRAINT));
+	snprintf(writer->error, sizeof(writer->error), "the database did not take %s %lld: %s; %s", what, (long long)id,
+		 why, store_remedy(SQLITE_CONSTRAINT));
 	return -1;
 }
 
@@ -241,15 +232,16 @@ int writer_init(struct writer *writer, sqlite3 *db)
 
 	*writer = (struct writer){ .db = db };
 	if (!chain_sha_init(&writer->sha)) {
-		snprintf(writer->error, sizeof(writer->error), "SHA-256 is not available: repair the installation of OpenSSL");
+		snprintf(writer->error, sizeof(writer->error),
+			 "SHA-256 is not available: repair the installation of OpenSSL");
 		return -1;
 	}
 	for (size_t i = 0; i < WRITE_STATEMENT_COUNT; i++) {
 		struct sql_text text = sql_statement(names[i]);
 
 		assert(text.at);
-		if (sqlite3_prepare_v3(db, text.at, (int)text.len, SQLITE_PREPARE_PERSISTENT, &writer->statement[i], NULL) !=
-		    SQLITE_OK)
+		if (sqlite3_prepare_v3(db, text.at, (int)text.len, SQLITE_PREPARE_PERSISTENT, &writer->statement[i],
+				       NULL) != SQLITE_OK)
 			return fail(writer, names[i]);
 	}
 	rc = sqlite3_step(writer->statement[WRITE_head]);
@@ -285,9 +277,13 @@ int writer_audit(struct writer *writer, int64_t at_us, int64_t session, const ch
 		 const char *subject, const char *body)
 {
 	struct chain_row row = {
-		.seq = writer->seq + 1, .at_us = at_us, .session = session,
-		.actor = actor ? actor : "", .action = action ? action : "",
-		.subject = subject ? subject : "", .body = body ? body : "",
+		.seq = writer->seq + 1,
+		.at_us = at_us,
+		.session = session,
+		.actor = actor ? actor : "",
+		.action = action ? action : "",
+		.subject = subject ? subject : "",
+		.body = body ? body : "",
 	};
 	struct write_bind bind = write_bind(writer->statement[WRITE_audit]);
 	uint8_t hash[CHAIN_HASH_LEN];
@@ -425,9 +421,9 @@ static int put_attempt(struct writer *writer, const struct journal_attempt *atte
 static int put_attempt_end(struct writer *writer, const struct journal_attempt_end *end)
 {
 	struct write_bind bind = write_bind(writer->statement[WRITE_attempt_end]);
-	const uint32_t figures[] = { end->active_us, end->device_us, end->wait_radio_us, end->wait_ca_us,
-				     end->wait_journal_us, end->frames_sent, end->frames_received, end->retries,
-				     end->octets };
+	const uint32_t figures[] = { end->active_us,	   end->device_us,	 end->wait_radio_us,
+				     end->wait_ca_us,	   end->wait_journal_us, end->frames_sent,
+				     end->frames_received, end->retries,	 end->octets };
 	sqlite3_stmt *row = writer->statement[WRITE_evidence_attempt];
 	int64_t unit = 0;
 
@@ -540,8 +536,8 @@ static int put_identity(struct writer *writer, const struct journal_identity *id
 	bind_text(&bind, identity->serial);
 	if (run_one(writer, bind.statement, "the serial number of unit", identity->unit, "there is no such unit") != 0)
 		return -1;
-	if (identity->transaction &&
-	    put_intent(writer, identity->unit, identity->attempt, identity->transaction, "identity", identity->at_us) != 0)
+	if (identity->transaction && put_intent(writer, identity->unit, identity->attempt, identity->transaction,
+						"identity", identity->at_us) != 0)
 		return -1;
 	if (identity->pin_sealed.len && put_pin(writer, identity) != 0)
 		return -1;
@@ -571,13 +567,9 @@ static int put_cert_state(struct writer *writer, const struct journal_cert_state
 	struct write_bind bind;
 
 	switch (change->state) {
-	case CERT_ISSUED:
-		return 0;	/* the identity said so */
-	case CERT_INSTALLED:
-		break;
-	case CERT_VERIFIED:
-		which = WRITE_cert_verified;
-		break;
+	case CERT_ISSUED: return 0; /* the identity said so */
+	case CERT_INSTALLED: break;
+	case CERT_VERIFIED: which = WRITE_cert_verified; break;
 	case CERT_REVOKED:
 		which = WRITE_cert_revoked;
 		state = "revoked";
@@ -607,7 +599,8 @@ static int put_transaction(struct writer *writer, const struct journal_transacti
 	if (transaction->phase == PHASE_INTENT)
 		return put_intent(writer, transaction->unit, transaction->attempt, transaction->transaction,
 				  transaction->operation, transaction->at_us);
-	bind = write_bind(writer->statement[transaction->phase == PHASE_PREPARED ? WRITE_txn_prepared : WRITE_txn_committed]);
+	bind = write_bind(
+		writer->statement[transaction->phase == PHASE_PREPARED ? WRITE_txn_prepared : WRITE_txn_committed]);
 	bind_int(&bind, (int64_t)transaction->transaction);
 	bind_int(&bind, transaction->unit);
 	bind_int(&bind, transaction->at_us);
@@ -641,7 +634,8 @@ static int put_receipt(struct writer *writer, const struct journal_receipt *rece
 	write_object(&writer->body);
 	write_number(&writer->body, "attempt", receipt->attempt);
 	write_number(&writer->body, "transaction", (int64_t)receipt->transaction);
-	if (!add_sha256(writer, "receipt", &receipt->receipt) || !add_sha256(writer, "challenge", &receipt->challenge) ||
+	if (!add_sha256(writer, "receipt", &receipt->receipt) ||
+	    !add_sha256(writer, "challenge", &receipt->challenge) ||
 	    !add_sha256(writer, "signature", &receipt->signature))
 		return fail_about(writer, "the receipt of unit", receipt->unit, "no memory is left");
 	return audit_unit(writer, receipt->at_us, "receipt", receipt->unit);
@@ -666,8 +660,9 @@ static int put_sighting(struct writer *writer, const struct journal_sighting *si
 static int put_radio(struct writer *writer, const struct journal_radio *radio)
 {
 	struct write_bind bind = write_bind(writer->statement[WRITE_radio]);
-	const uint64_t figures[] = { radio->sent, radio->acked, radio->unacked, radio->retries, radio->received,
-				     radio->dropped, radio->garbage, radio->switches, radio->airtime_us, radio->switch_us };
+	const uint64_t figures[] = { radio->sent,	radio->acked,	 radio->unacked, radio->retries,
+				     radio->received,	radio->dropped,	 radio->garbage, radio->switches,
+				     radio->airtime_us, radio->switch_us };
 
 	bind_int(&bind, writer->session);
 	bind_words(&bind, radio->radio);
@@ -852,8 +847,10 @@ static int put_label_scan(struct writer *writer, const struct journal_label_scan
 		write_number(&writer->body, "label", scan->label);
 	if (scan->expected)
 		write_number(&writer->body, "expected", scan->expected);
-	snprintf(subject, sizeof(subject), "%s %lld", scan->unit ? "unit" : "batch", (long long)(scan->unit ? scan->unit : scan->batch));
-	return writer_audit(writer, scan->at_us, writer->session, scan->actor, "label-scan", subject, write_end(&writer->body));
+	snprintf(subject, sizeof(subject), "%s %lld", scan->unit ? "unit" : "batch",
+		 (long long)(scan->unit ? scan->unit : scan->batch));
+	return writer_audit(writer, scan->at_us, writer->session, scan->actor, "label-scan", subject,
+			    write_end(&writer->body));
 }
 
 static int put_batch_end(struct writer *writer, const struct journal_batch_end *end)
@@ -885,7 +882,8 @@ static int put_batch_end(struct writer *writer, const struct journal_batch_end *
 
 static int put_audit(struct writer *writer, const struct journal_audit *audit)
 {
-	return writer_audit(writer, audit->at_us, writer->session, audit->actor, audit->action, audit->subject, audit->body);
+	return writer_audit(writer, audit->at_us, writer->session, audit->actor, audit->action, audit->subject,
+			    audit->body);
 }
 
 static int64_t record_at_us(const struct journal_record *record)
@@ -922,10 +920,9 @@ int writer_put(struct writer *writer, const struct journal_record *record)
 	if (at_us > writer->last_us)
 		writer->last_us = at_us;
 	switch (record->kind) {
-#define WRITE_PUT(NAME, name)     \
-	case JOURNAL_##NAME:      \
-		return put_##name(writer, &record->name);
-	JOURNAL_RECORDS(WRITE_PUT)
+#define WRITE_PUT(NAME, name)                                                                                          \
+	case JOURNAL_##NAME: return put_##name(writer, &record->name);
+		JOURNAL_RECORDS(WRITE_PUT)
 	}
 	assert(false && "a kind of record that there is");
 	return -1;

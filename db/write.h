@@ -13,6 +13,7 @@
 #include "db/chain.h"
 #include "db/journal.h"
 
+/* clang-format off */
 #define WRITE_STATEMENTS(X)                                                                                        \
 	X(begin) X(commit) X(rollback) X(unit) X(unit_state) X(unit_serial) X(attempt) X(attempt_end)              \
 	X(evidence_attempt) X(evidence_steps) X(evidence_measurements) X(step) X(measurement) X(pin) X(cert)       \
@@ -21,18 +22,20 @@
 	X(label) X(label_sent) X(label_printed) X(label_scanned) X(label_void) X(label_scan)                       \
 	X(link) X(network)                                                                                         \
 	X(audit) X(anchor) X(head)
+/* clang-format on */
 
 enum write_statement {
 #define WRITE_STATEMENT_ENUM(name) WRITE_##name,
 	WRITE_STATEMENTS(WRITE_STATEMENT_ENUM)
 #undef WRITE_STATEMENT_ENUM
-	WRITE_STATEMENT_COUNT
+		WRITE_STATEMENT_COUNT
 };
 
-struct write_text {		/* a text that grows; NUL-terminated */
+/* a text that grows; NUL-terminated */
+struct write_text {
 	char *at;
 	size_t len, cap;
-	bool bad;		/* no memory */
+	bool bad; /* no memory */
 };
 
 struct writer {
@@ -40,7 +43,7 @@ struct writer {
 	sqlite3_stmt *statement[WRITE_STATEMENT_COUNT];
 	struct chain_sha sha;
 	struct write_text body;
-	uint64_t seq, anchored;		/* of the chain's last row, of the last anchor */
+	uint64_t seq, anchored; /* of the chain's last row, of the last anchor */
 	uint8_t head[CHAIN_HASH_LEN];
 	int64_t batch, session, last_us;
 	char *product;
@@ -49,14 +52,14 @@ struct writer {
 	const char *sign_key_id;
 	unsigned anchor_every;
 	bool anchor_now;
-	char error[400];		/* of the last -1 */
+	char error[400]; /* of the last -1 */
 };
 
 /* Prepares everything and reads the chain's head. 0, or -1 with `error`. */
 int writer_init(struct writer *writer, sqlite3 *db);
 void writer_wipe(struct writer *writer);
 
-int writer_transaction(struct writer *writer, enum write_statement which);	/* begin, commit, rollback */
+int writer_transaction(struct writer *writer, enum write_statement which); /* begin, commit, rollback */
 int writer_put(struct writer *writer, const struct journal_record *record);
 /* One row of the chain; session 0: none. */
 int writer_audit(struct writer *writer, int64_t at_us, int64_t session, const char *actor, const char *action,
@@ -71,9 +74,9 @@ int writer_anchor(struct writer *writer, bool now);
 /* An object in JSON, for `body`: start, members, end. */
 void write_object(struct write_text *text);
 void write_number(struct write_text *text, const char *key, int64_t value);
-void write_string(struct write_text *text, const char *key, const char *value);	/* NULL: left out */
+void write_string(struct write_text *text, const char *key, const char *value); /* NULL: left out */
 void write_hex(struct write_text *text, const char *key, const void *bytes, size_t len);
-const char *write_end(struct write_text *text);	/* "" without memory: `bad` is set */
+const char *write_end(struct write_text *text); /* "" without memory: `bad` is set */
 
 /* Values for a statement, in the order of its parameters. */
 struct write_bind {
@@ -83,8 +86,8 @@ struct write_bind {
 struct write_bind write_bind(sqlite3_stmt *statement);
 void bind_int(struct write_bind *bind, int64_t value);
 void bind_real(struct write_bind *bind, bool present, double value);
-void bind_text(struct write_bind *bind, const char *value);	/* NULL: NULL */
-void bind_words(struct write_bind *bind, const char *value);	/* NULL: "" */
+void bind_text(struct write_bind *bind, const char *value);  /* NULL: NULL */
+void bind_words(struct write_bind *bind, const char *value); /* NULL: "" */
 void bind_blob(struct write_bind *bind, const void *at, size_t len);
 /* Steps to the end and resets. -1: `error` says what refused `what`. */
 int writer_run(struct writer *writer, sqlite3_stmt *statement, const char *what);

@@ -6,10 +6,11 @@
 
 #include "station/command/command.h"
 
-/* Passphrases, PINs and keys pass through this process: no dump of it is written, no debugger of the same user attaches. */
+/* Passphrases, PINs and keys pass through this process: no dump of it is written, no debugger of the same user
+ * attaches. */
 static void keep_memory_private(void)
 {
-#if !defined(__SANITIZE_ADDRESS__)	/* its leak checker attaches to the process */
+#if !defined(__SANITIZE_ADDRESS__) /* its leak checker attaches to the process */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
 }

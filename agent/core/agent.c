@@ -10,22 +10,19 @@
 #include "agent/core/wifi.h"
 #include "agent/port/crypto.h"
 
-#define HELLO_REPORT_US 1000000		/* the MAC's report on a frame takes at most this long */
+#define HELLO_REPORT_US 1000000 /* the MAC's report on a frame takes at most this long */
 #define INVITE_PATIENCE_US 10000000
 #define HANDSHAKE_TRIES_MAX 7
-#define HANDSHAKE_WAIT_US 150000	/* doubled with each try, up to the next line: 9.5 s in all */
+#define HANDSHAKE_WAIT_US 150000 /* doubled with each try, up to the next line: 9.5 s in all */
 #define HANDSHAKE_WAIT_MAX_US 2400000
-#define HANDSHAKE_UNACKED_SHIFT 2	/* nobody was there to acknowledge it: wait a quarter of that */
-#define UNKNOWN_SPACING_US 100000	/* on average; two may come in a row: a station asks twice before it believes it */
+#define HANDSHAKE_UNACKED_SHIFT 2 /* nobody was there to acknowledge it: wait a quarter of that */
+#define UNKNOWN_SPACING_US 100000 /* on average; two may come in a row: a station asks twice before it believes it */
 #define TUNE_RETRY_US 1000000
 
-#define INTRODUCTION_MAX 320		/* octets of the STATUS response in message 1 */
-#define NOISE_AT (MR_PREFIX_LEN + 8)	/* the Noise message in a handshake frame: after the session id */
+#define INTRODUCTION_MAX 320	     /* octets of the STATUS response in message 1 */
+#define NOISE_AT (MR_PREFIX_LEN + 8) /* the Noise message in a handshake frame: after the session id */
 
-static uint64_t now(const struct mr_agent *agent)
-{
-	return agent->port.now_us(agent->port.ctx);
-}
+static uint64_t now(const struct mr_agent *agent) { return agent->port.now_us(agent->port.ctx); }
 
 static bool tune(struct mr_agent *agent, uint16_t freq_mhz)
 {
@@ -61,7 +58,7 @@ static void go_home(struct mr_agent *agent)
 	agent->channel = 0;
 	agent->invitable = false;
 	agent->awaited = 0;
-	if (!has_plan(agent)) {		/* no action frames: reached through its access point alone */
+	if (!has_plan(agent)) { /* no action frames: reached through its access point alone */
 		agent->roam_us = UINT64_MAX;
 		enter(agent, MR_AGENT_SILENT, UINT64_MAX);
 		return;
@@ -104,7 +101,7 @@ bool mr_agent_transmit(struct mr_agent *agent, uint8_t *frame, size_t len, uint3
 	agent->sequence = (agent->sequence + 1) & 0xfff;
 	frame[MR_HEADER_LEN - 2] = (uint8_t)(agent->sequence << 4);
 	frame[MR_HEADER_LEN - 1] = (uint8_t)(agent->sequence >> 4);
-	if (++agent->cookie == 0)	/* 0 means "none awaited" */
+	if (++agent->cookie == 0) /* 0 means "none awaited" */
 		agent->cookie = 1;
 	if (!agent->port.send(agent->port.ctx, frame, len, agent->cookie))
 		return false;
@@ -137,9 +134,10 @@ static bool config_is_valid(const struct mr_agent_config *c)
 {
 	size_t channels_min = c->ap.method == MR_AP_NONE;
 
-	return access_point_is_valid(&c->ap) && c->product && text_len(c->product, 32) >= 1 && text_len(c->product, 32) <= 32 && c->hw_rev &&
-	       text_len(c->hw_rev, 16) <= 16 && c->firmware && text_len(c->firmware, 32) <= 32 && c->station_key &&
-	       c->batch_key && (c->channels || c->channel_count == 0) && c->channel_count >= channels_min &&
+	return access_point_is_valid(&c->ap) && c->product && text_len(c->product, 32) >= 1 &&
+	       text_len(c->product, 32) <= 32 && c->hw_rev && text_len(c->hw_rev, 16) <= 16 && c->firmware &&
+	       text_len(c->firmware, 32) <= 32 && c->station_key && c->batch_key &&
+	       (c->channels || c->channel_count == 0) && c->channel_count >= channels_min &&
 	       c->channel_count <= MR_CHANNELS_MAX;
 }
 
@@ -279,7 +277,7 @@ static bool build_handshake_1(struct mr_agent *agent)
 	mr_copy(frame.header.receiver, agent->station_mac, 6);
 	mr_copy(frame.header.sender, agent->config.mac, 6);
 	mr_copy(frame.handshake.session_id, agent->session_id, 8);
-	frame.handshake.noise = mr_wr_written(&message);	/* lies already where the frame wants it */
+	frame.handshake.noise = mr_wr_written(&message); /* lies already where the frame wants it */
 	ok = ok && mr_frame_build(&whole, &frame, NULL);
 	agent->exchange.frame_len = whole.len;
 	return ok;
@@ -311,10 +309,11 @@ static void on_invite(struct mr_agent *agent, const struct mr_frame *frame)
 		on_repeated_invite(agent, frame);
 		return;
 	}
-	if (agent->state == MR_AGENT_SESSION || agent->borrowed || !agent->invitable || !mr_equal(invite->nonce, agent->nonce, 8) ||
+	if (agent->state == MR_AGENT_SESSION || agent->borrowed || !agent->invitable ||
+	    !mr_equal(invite->nonce, agent->nonce, 8) ||
 	    (invite->freq_mhz != 0 && !channel_is_planned(agent, invite->freq_mhz)) || !is_authentic(agent, frame))
 		return;
-	agent->invitable = false;	/* one HELLO, one session */
+	agent->invitable = false; /* one HELLO, one session */
 	agent->awaited = 0;
 	mr_copy(agent->station_mac, frame->header.sender, 6);
 	mr_copy(agent->session_id, invite->session_id, 8);
@@ -346,7 +345,7 @@ static void on_handshake_2(struct mr_agent *agent, const struct mr_frame *frame)
 		mr_session_begin(agent, &keys, welcome.lease_s);
 		enter(agent, MR_AGENT_SESSION, UINT64_MAX);
 	} else {
-		mr_agent_end_session(agent);	/* the station itself, but of another kind */
+		mr_agent_end_session(agent); /* the station itself, but of another kind */
 	}
 	mr_wipe(&keys, sizeof(keys));
 }
@@ -404,21 +403,14 @@ void mr_agent_receive(struct mr_agent *agent, struct mr_rd in)
 	if (!mr_equal(frame.header.receiver, agent->config.mac, 6))
 		return;
 	switch (frame.type) {
-	case MR_INVITE:
-		on_invite(agent, &frame);
-		return;
-	case MR_HANDSHAKE_2:
-		on_handshake_2(agent, &frame);
-		return;
+	case MR_INVITE: on_invite(agent, &frame); return;
+	case MR_HANDSHAKE_2: on_handshake_2(agent, &frame); return;
 	case MR_DATA:
-	case MR_POLL:
-		on_session_frame(agent, &frame);
-		return;
+	case MR_POLL: on_session_frame(agent, &frame); return;
 	case MR_CALL:
 	case MR_HELLO:
 	case MR_HANDSHAKE_1:
-	case MR_PROGRESS:
-		return;		/* of other devices */
+	case MR_PROGRESS: return; /* of other devices */
 	}
 }
 
@@ -441,14 +433,11 @@ void mr_agent_sent(struct mr_agent *agent, uint32_t cookie, bool acked)
 		if (!acked && soon_us < agent->deadline_us)
 			agent->deadline_us = soon_us;
 		return;
-	case MR_AGENT_SESSION:
-		mr_session_sent(agent, acked);
-		return;
+	case MR_AGENT_SESSION: mr_session_sent(agent, acked); return;
 	case MR_AGENT_LISTENING:
 	case MR_AGENT_SLOT:
 	case MR_AGENT_HELLO_HEARD:
-	case MR_AGENT_SILENT:
-		return;
+	case MR_AGENT_SILENT: return;
 	}
 }
 

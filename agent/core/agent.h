@@ -21,42 +21,42 @@
 /* How a device without a station near is reached: by which network of its own, and what protects the API on it. */
 enum mr_ap_method {
 	MR_AP_NONE,
-	MR_AP_WPA2,	/* a WPA2 network with the device's own passphrase; plain HTTP */
-	MR_AP_PIN,	/* an open network; HTTP, changes under the PIN only */
-	MR_AP_IBSS,	/* the same on an ad-hoc network */
-	MR_AP_TLS,	/* an open network; HTTPS */
+	MR_AP_WPA2, /* a WPA2 network with the device's own passphrase; plain HTTP */
+	MR_AP_PIN,  /* an open network; HTTP, changes under the PIN only */
+	MR_AP_IBSS, /* the same on an ad-hoc network */
+	MR_AP_TLS,  /* an open network; HTTPS */
 };
 
 /* RFC 9383 section 3.2: what the device keeps of its PIN. */
 struct mr_pin_verifier {
 	uint8_t salt[32];
-	size_t salt_len;		/* 16 to 32 */
+	size_t salt_len; /* 16 to 32 */
 	uint32_t iterations;
 	uint8_t w0[32], l[65];
 };
 
 struct mr_ap_config {
 	enum mr_ap_method method;
-	const char *ssid;		/* printable ASCII, 32 at most */
-	bool ssid_is_whole;		/* else the serial number follows, before there is one the last 3 octets of the MAC */
-	const char *passphrase;		/* 8 to 63 characters, until IDENTITY brings another; NULL: none from the factory */
-	const struct mr_pin_verifier *pin;	/* until IDENTITY brings another; NULL: none from the factory */
+	const char *ssid;	/* printable ASCII, 32 at most */
+	bool ssid_is_whole;	/* else the serial number follows, before there is one the last 3 octets of the MAC */
+	const char *passphrase; /* 8 to 63 characters, until IDENTITY brings another; NULL: none from the factory */
+	const struct mr_pin_verifier *pin; /* until IDENTITY brings another; NULL: none from the factory */
 	uint16_t freq_mhz;
-	uint64_t join_us;		/* joining takes at most this long; 0: 30 s */
-	uint64_t grace_us;		/* stays joined for others to see it; 0: 1 s */
+	uint64_t join_us;  /* joining takes at most this long; 0: 30 s */
+	uint64_t grace_us; /* stays joined for others to see it; 0: 1 s */
 };
 
 /* What the firmware image is built with; the pointers must outlive the agent. */
 struct mr_agent_config {
 	uint8_t mac[6];
-	uint8_t device_id[8];			/* chip id; MR_AT_DEVICE_ID */
-	const char *product, *hw_rev, *firmware;	/* ASCII, 32, 16, 32 octets at most */
-	const uint8_t *station_key;		/* 32 octets, X25519 public */
-	const uint8_t *batch_key;		/* 32 octets */
-	const uint16_t *channels;		/* plan, MHz: the first is home; INVITE may name any of them */
+	uint8_t device_id[8];			 /* chip id; MR_AT_DEVICE_ID */
+	const char *product, *hw_rev, *firmware; /* ASCII, 32, 16, 32 octets at most */
+	const uint8_t *station_key;		 /* 32 octets, X25519 public */
+	const uint8_t *batch_key;		 /* 32 octets */
+	const uint16_t *channels;		 /* plan, MHz: the first is home; INVITE may name any of them */
 	size_t channel_count;
-	uint64_t roam_us;			/* without a CALL this long: next channel of the plan; 0: stay home */
-	struct mr_ap_config ap;			/* with a method, the plan may be empty: no action frames */
+	uint64_t roam_us;	/* without a CALL this long: next channel of the plan; 0: stay home */
+	struct mr_ap_config ap; /* with a method, the plan may be empty: no action frames */
 };
 
 struct mr_agent;
@@ -73,17 +73,18 @@ void mr_agent_expire(struct mr_agent *agent);
 uint64_t mr_agent_deadline_us(const struct mr_agent *agent);
 
 /*
- * Which access point the device wants to stand as; false: none (no method, finished, or it is joining a network). The agent has
- * the port's `wifi` put it up and down; this is for boards without one, and for the board's HTTP server. What
+ * Which access point the device wants to stand as; false: none (no method, finished, or it is joining a network). The
+ * agent has the port's `wifi` put it up and down; this is for boards without one, and for the board's HTTP server. What
  * IDENTITY changes (serial number in the name, passphrase) holds from the next time it comes up.
  */
 bool mr_agent_access_point(const struct mr_agent *agent, struct mr_access_point *out);
-/* The response to the last request has reached the other end (its link acknowledged it): what waits for that, waits no longer. */
+/* The response to the last request has reached the other end (its link acknowledged it): what waits for that, waits no
+ * longer. */
 void mr_agent_response_left(struct mr_agent *agent);
 
 /* What a dump of the device would say, for tests and displays. */
-uint8_t mr_agent_stage(const struct mr_agent *agent);		/* enum mr_stage bits, committed */
-const char *mr_agent_serial(const struct mr_agent *agent);	/* "" before IDENTITY is committed */
-bool mr_agent_finished(const struct mr_agent *agent);		/* had FINISH; silent until restarted */
+uint8_t mr_agent_stage(const struct mr_agent *agent);	   /* enum mr_stage bits, committed */
+const char *mr_agent_serial(const struct mr_agent *agent); /* "" before IDENTITY is committed */
+bool mr_agent_finished(const struct mr_agent *agent);	   /* had FINISH; silent until restarted */
 
 #include "agent/core/agent_layout.h"

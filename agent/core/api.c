@@ -6,10 +6,7 @@
 #include "agent/core/endpoint.h"
 #include "agent/core/json.h"
 
-static uint64_t now(const struct mr_api *api)
-{
-	return api->agent->port.now_us(api->agent->port.ctx);
-}
+static uint64_t now(const struct mr_api *api) { return api->agent->port.now_us(api->agent->port.ctx); }
 
 /* The agent's buffer is free when no request over action frames is or may be in it. */
 static bool borrow(struct mr_api *api)
@@ -95,7 +92,8 @@ void mr_api_refuse(struct mr_api *api, uint16_t status, const char *error, const
 
 size_t mr_api_busy(uint8_t *out, size_t cap)
 {
-	static const char body[] = "{\"error\":\"busy\",\"message\":\"another connection is in use: try again soon\"}\n";
+	static const char body[] =
+		"{\"error\":\"busy\",\"message\":\"another connection is in use: try again soon\"}\n";
 	struct mr_wr w = mr_wr_over(out, cap);
 
 	mr_http_head(&w, 503, "application/json", sizeof(body) - 1, false, "Retry-After: 2\r\n");
@@ -141,19 +139,14 @@ static void act(struct mr_api *api)
 	switch (api->http.state) {
 	case MR_HTTP_LINE:
 	case MR_HTTP_HEADERS:
-	case MR_HTTP_BODY:
-		return;
+	case MR_HTTP_BODY: return;
 	case MR_HTTP_HEAD:
 		on_head(api);
-		if (api->http.state == MR_HTTP_WHOLE)	/* no body */
+		if (api->http.state == MR_HTTP_WHOLE) /* no body */
 			act(api);
 		return;
-	case MR_HTTP_WHOLE:
-		mr_endpoint_run(api);
-		return;
-	case MR_HTTP_BAD:
-		on_bad(api);
-		return;
+	case MR_HTTP_WHOLE: mr_endpoint_run(api); return;
+	case MR_HTTP_BAD: on_bad(api); return;
 	}
 }
 

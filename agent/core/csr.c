@@ -66,7 +66,7 @@ static void signature(struct mr_wr *w, const uint8_t sig[static 64])
 {
 	size_t bits = mr_der_open(w, MR_DER_BIT_STRING), pair;
 
-	mr_wr_u8(w, 0);		/* no unused bits */
+	mr_wr_u8(w, 0); /* no unused bits */
 	pair = mr_der_open(w, MR_DER_SEQUENCE);
 	mr_der_add_integer(w, sig, 32);
 	mr_der_add_integer(w, sig + 32, 32);
@@ -100,15 +100,15 @@ bool mr_certificate_is_for(struct mr_rd certificate, const uint8_t pub[static 65
 		return false;
 	tbs = mr_der_take(&outer, MR_DER_SEQUENCE);
 	if (!tbs.bad && tbs.left > 0 && tbs.at[0] == MR_DER_CONTEXT_0)
-		(void)mr_der_take(&tbs, MR_DER_CONTEXT_0);	/* version; absent means v1 */
-	(void)mr_der_take(&tbs, MR_DER_INTEGER);		/* serialNumber */
-	(void)mr_der_take(&tbs, MR_DER_SEQUENCE);		/* signature */
-	(void)mr_der_take(&tbs, MR_DER_SEQUENCE);		/* issuer */
-	(void)mr_der_take(&tbs, MR_DER_SEQUENCE);		/* validity */
-	(void)mr_der_take(&tbs, MR_DER_SEQUENCE);		/* subject */
-	spki = mr_rd_sub(&tbs, MR_SPKI_LEN);			/* subjectPublicKeyInfo: ours has this length */
-	(void)mr_der_take(&outer, MR_DER_SEQUENCE);		/* signatureAlgorithm */
-	(void)mr_der_take(&outer, MR_DER_BIT_STRING);		/* signatureValue */
+		(void)mr_der_take(&tbs, MR_DER_CONTEXT_0); /* version; absent means v1 */
+	(void)mr_der_take(&tbs, MR_DER_INTEGER);	   /* serialNumber */
+	(void)mr_der_take(&tbs, MR_DER_SEQUENCE);	   /* signature */
+	(void)mr_der_take(&tbs, MR_DER_SEQUENCE);	   /* issuer */
+	(void)mr_der_take(&tbs, MR_DER_SEQUENCE);	   /* validity */
+	(void)mr_der_take(&tbs, MR_DER_SEQUENCE);	   /* subject */
+	spki = mr_rd_sub(&tbs, MR_SPKI_LEN);		   /* subjectPublicKeyInfo: ours has this length */
+	(void)mr_der_take(&outer, MR_DER_SEQUENCE);	   /* signatureAlgorithm */
+	(void)mr_der_take(&outer, MR_DER_BIT_STRING);	   /* signatureValue */
 	mr_spki(want, pub);
 	return !tbs.bad && !spki.bad && !outer.bad && outer.left == 0 && mr_equal(spki.at, want, MR_SPKI_LEN);
 }

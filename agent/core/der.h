@@ -13,7 +13,7 @@
 #define MR_DER_PRINTABLE_STRING 0x13
 #define MR_DER_SEQUENCE 0x30
 #define MR_DER_SET 0x31
-#define MR_DER_CONTEXT_0 0xa0	/* [0], constructed */
+#define MR_DER_CONTEXT_0 0xa0 /* [0], constructed */
 
 /* The content of the next element, which must have this tag; else `in` turns bad. */
 struct mr_rd mr_der_take(struct mr_rd *in, uint8_t tag);

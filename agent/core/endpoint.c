@@ -7,7 +7,7 @@
 #include "agent/port/crypto.h"
 #include "agent/wire/cause.h"
 
-#define RESPONSE_HEAD_LEN 7	/* of a response: operation, cause, busy */
+#define RESPONSE_HEAD_LEN 7 /* of a response: operation, cause, busy */
 #define JSON "application/json"
 
 static uint8_t *buffer(struct mr_api *api) { return api->agent->buf; }
@@ -67,7 +67,7 @@ static const char *cause_name(uint16_t cause)
 
 static void json_ssid(struct mr_json *j, const uint8_t *ssid, size_t len)
 {
-	mr_json_text(j, "ssid", ssid, len);	/* null when it is not text */
+	mr_json_text(j, "ssid", ssid, len); /* null when it is not text */
 	mr_json_hex(j, "ssid_hex", ssid, len);
 }
 
@@ -131,7 +131,8 @@ static void get_status(struct mr_api *api)
 
 /*
  * The list of 16 with every SSID escaped may be longer than the buffer. So the NETWORKS response stays at the buffer's
- * start, the JSON of one network after the other is written behind it, and its length is known from writing it all once before.
+ * start, the JSON of one network after the other is written behind it, and its length is known from writing it all once
+ * before.
  */
 static bool network_at(struct mr_api *api, size_t n, struct mr_network *out)
 {
@@ -209,8 +210,8 @@ static void get_networks(struct mr_api *api)
 		whole += write_network(api, i);
 	j = mr_json_over(buffer(api) + api->list_len, sizeof(api->agent->buf) - api->list_len);
 	mr_json_open(&j, NULL, '{');
-	mr_json_bool(&j, "scanning", api->agent->wifi.scan_us != UINT64_MAX ||
-					     api->agent->port.wifi->scanning(api->agent->port.ctx));
+	mr_json_bool(&j, "scanning",
+		     api->agent->wifi.scan_us != UINT64_MAX || api->agent->port.wifi->scanning(api->agent->port.ctx));
 	mr_json_open(&j, "networks", '[');
 	first = j.w.len;
 	api->networks = count + 1;
@@ -238,8 +239,10 @@ static bool is_protected(struct mr_api *api)
 	if (api->link != MR_LINK_OPEN)
 		return true;
 	mr_api_refuse(api, 403, "open-network",
-		      "anybody can listen here: changes need the PIN on the device's label. Agree on a key with it: GET and POST "
-		      "/v1/pin, POST /v1/pin/confirm, then POST /v1/pin/operation", NULL);
+		      "anybody can listen here: changes need the PIN on the device's label. Agree on a key with it: "
+		      "GET and POST "
+		      "/v1/pin, POST /v1/pin/confirm, then POST /v1/pin/operation",
+		      NULL);
 	return false;
 }
 
@@ -294,7 +297,8 @@ static const char *read_credentials(struct mr_rd form, struct credentials *c)
 	uint8_t yes[1];
 	size_t len;
 	enum mr_form join = mr_form_get(form, "join", yes, sizeof(yes), &len);
-	enum mr_form passphrase = mr_form_get(form, "passphrase", c->passphrase, sizeof(c->passphrase), &c->passphrase_len);
+	enum mr_form passphrase = mr_form_get(form, "passphrase", c->passphrase, sizeof(c->passphrase),
+					      &c->passphrase_len);
 
 	if (mr_form_get(form, "ssid", c->ssid, sizeof(c->ssid), &c->ssid_len) != MR_FORM_OK || c->ssid_len == 0)
 		return "ssid: 1 to 32 octets, percent-encoded";
@@ -330,7 +334,11 @@ static void refuse_credentials(struct mr_api *api, uint16_t cause)
 {
 	bool theirs = cause == MR_CAUSE_BAD_REQUEST || cause == MR_CAUSE_TOO_LONG;
 
-	mr_api_refuse(api, theirs ? 400 : cause == MR_CAUSE_OUT_OF_ORDER ? 409 : 500, cause_name(cause),
+	mr_api_refuse(api,
+		      theirs			       ? 400
+		      : cause == MR_CAUSE_OUT_OF_ORDER ? 409
+						       : 500,
+		      cause_name(cause),
 		      theirs ? "passphrase: 8 to 63 printable characters, or 64 hexadecimal digits"
 			     : "the device could not store them",
 		      NULL);
@@ -344,7 +352,7 @@ static void store_credentials(struct mr_api *api, const struct credentials *c)
 	struct mr_json j;
 
 	if (agent->port.random(agent->port.ctx, txn, sizeof(txn))) {
-		txn[0] |= 1;	/* 0 is none */
+		txn[0] |= 1; /* 0 is none */
 		cause = step(api, MR_OP_CREDENTIALS, txn, c);
 		if (cause == MR_CAUSE_OK)
 			cause = step(api, MR_OP_COMMIT, txn, c);
@@ -393,14 +401,13 @@ static void refuse_pin(struct mr_api *api, enum mr_pin_result result)
 	struct mr_json number;
 
 	switch (result) {
-	case MR_PIN_OK:
-		return;
-	case MR_PIN_NONE:
-		mr_api_refuse(api, 409, "no-pin", "this device has no PIN", NULL);
-		return;
+	case MR_PIN_OK: return;
+	case MR_PIN_NONE: mr_api_refuse(api, 409, "no-pin", "this device has no PIN", NULL); return;
 	case MR_PIN_LOCKED:
-		mr_api_refuse(api, 423, "pin-locked",
-			      "too many wrong PINs: locked until the device is given a new identity over another channel", NULL);
+		mr_api_refuse(
+			api, 423, "pin-locked",
+			"too many wrong PINs: locked until the device is given a new identity over another channel",
+			NULL);
 		return;
 	case MR_PIN_PAUSED:
 		(void)mr_pin_status(api->agent, &status);
@@ -511,7 +518,8 @@ static void post_sealed(struct mr_api *api)
 		return;
 	}
 	if (!mr_pin_open(agent, buffer(api), len)) {
-		mr_api_refuse(api, 403, "not-authentic", "not sealed under this session's key, or its counter is not new", NULL);
+		mr_api_refuse(api, 403, "not-authentic",
+			      "not sealed under this session's key, or its counter is not new", NULL);
 		return;
 	}
 	if (!is_still_on(api, mr_rd_over(buffer(api) + 8, len - MR_PIN_OVERHEAD)))
@@ -519,7 +527,8 @@ static void post_sealed(struct mr_api *api)
 	mr_copy(agent->binding, agent->pin.binding, sizeof(agent->binding));
 	(void)run(api, mr_rd_over(buffer(api) + 8, len - MR_PIN_OVERHEAD), &w);
 	if (mr_pin_seal(agent, buffer(api), w.len))
-		mr_api_answer(api, 200, "application/octet-stream", 0, w.len + MR_PIN_OVERHEAD, w.len + MR_PIN_OVERHEAD);
+		mr_api_answer(api, 200, "application/octet-stream", 0, w.len + MR_PIN_OVERHEAD,
+			      w.len + MR_PIN_OVERHEAD);
 	else
 		refuse_pin(api, MR_PIN_FAILED);
 }
@@ -564,7 +573,7 @@ static void refuse_type(struct mr_api *api, enum mr_http_type wanted)
 static void refuse_path(struct mr_api *api, bool has_get, bool has_post)
 {
 	if (api->http.method == MR_HTTP_OTHER)
-		api->ends = true;	/* who asked with HEAD reads no body: let nothing follow it */
+		api->ends = true; /* who asked with HEAD reads no body: let nothing follow it */
 	if (has_get || has_post)
 		mr_api_refuse(api, 405, "wrong-method", "the Allow header names the methods of this path",
 			      !has_post	 ? "Allow: GET\r\n"
@@ -573,7 +582,8 @@ static void refuse_path(struct mr_api *api, bool has_get, bool has_post)
 	else
 		mr_api_refuse(api, 404, "unknown-path",
 			      "GET /v1/device, /v1/networks, /v1/status, /v1/pin; POST /v1/credentials, /v1/operation, "
-			      "/v1/pin, /v1/pin/confirm, /v1/pin/operation", NULL);
+			      "/v1/pin, /v1/pin/confirm, /v1/pin/operation",
+			      NULL);
 }
 
 void mr_endpoint_run(struct mr_api *api)

@@ -165,8 +165,8 @@ static void on_type(struct mr_http *http, struct mr_rd value)
 	type.bad = false;
 	type = trim(type);
 	http->type = is_word(type, "application/x-www-form-urlencoded") ? MR_HTTP_FORM
-		     : is_word(type, "application/octet-stream")	   ? MR_HTTP_OCTETS
-									   : MR_HTTP_OTHER_TYPE;
+		     : is_word(type, "application/octet-stream")	? MR_HTTP_OCTETS
+									: MR_HTTP_OTHER_TYPE;
 }
 
 static void on_known_header(struct mr_http *http, struct mr_rd name, struct mr_rd value)
@@ -175,7 +175,7 @@ static void on_known_header(struct mr_http *http, struct mr_rd name, struct mr_r
 		on_length(http, value);
 	} else if (is_word(name, "host")) {
 		if (http->has_host)
-			refuse(http, 400);	/* RFC 9112 3.2 */
+			refuse(http, 400); /* RFC 9112 3.2 */
 		http->has_host = true;
 	} else if (is_word(name, "connection")) {
 		on_connection(http, value);
@@ -186,21 +186,21 @@ static void on_known_header(struct mr_http *http, struct mr_rd name, struct mr_r
 		if (!http->expects_continue)
 			refuse(http, 417);
 	} else {
-		refuse(http, 501);	/* transfer-encoding: of the codings we have none */
+		refuse(http, 501); /* transfer-encoding: of the codings we have none */
 	}
 }
 
 static void on_header(struct mr_http *http)
 {
-	static const char *const known[] = { "content-length", "host", "connection", "content-type", "expect",
-					     "transfer-encoding" };
+	static const char *const known[] = { "content-length", "host",	 "connection",
+					     "content-type",   "expect", "transfer-encoding" };
 	struct mr_rd value = mr_rd_over(http->line, http->line_len), name = take_to(&value, ':');
 
 	if (++http->headers > MR_HTTP_HEADERS_MAX) {
 		refuse(http, 431);
 		return;
 	}
-	for (size_t i = 0; i < name.left; i++)	/* no space before the colon, no folded line (RFC 9112 5.1, 5.2) */
+	for (size_t i = 0; i < name.left; i++) /* no space before the colon, no folded line (RFC 9112 5.1, 5.2) */
 		if (!is_token(name.at[i]))
 			name.bad = true;
 	if (name.left == 0 || name.bad) {
@@ -211,7 +211,7 @@ static void on_header(struct mr_http *http)
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (!is_word(name, known[i]))
 			continue;
-		if (http->cut && i != 1)	/* of Host only its presence counts */
+		if (http->cut && i != 1) /* of Host only its presence counts */
 			refuse(http, 431);
 		else
 			on_known_header(http, name, trim(value));
@@ -235,7 +235,7 @@ static void on_line(struct mr_http *http)
 		on_head_end(http);
 	else if (http->state == MR_HTTP_HEADERS)
 		on_header(http);
-	else if (http->line_len > 0)	/* an empty line before a request is ignored (RFC 9112 2.2) */
+	else if (http->line_len > 0) /* an empty line before a request is ignored (RFC 9112 2.2) */
 		on_request_line(http);
 	http->line_len = 0;
 	http->cut = false;
@@ -343,12 +343,27 @@ static const struct {
 	uint16_t status;
 	const char *reason;
 } reasons[] = {
-	{ 200, "OK" }, { 202, "Accepted" }, { 204, "No Content" }, { 400, "Bad Request" }, { 403, "Forbidden" },
-	{ 404, "Not Found" }, { 405, "Method Not Allowed" }, { 409, "Conflict" }, { 410, "Gone" },
-	{ 411, "Length Required" }, { 413, "Content Too Large" }, { 414, "URI Too Long" },
-	{ 415, "Unsupported Media Type" }, { 417, "Expectation Failed" }, { 423, "Locked" }, { 429, "Too Many Requests" },
-	{ 431, "Request Header Fields Too Large" }, { 500, "Internal Server Error" }, { 501, "Not Implemented" },
-	{ 503, "Service Unavailable" }, { 505, "HTTP Version Not Supported" },
+	{ 200, "OK" },
+	{ 202, "Accepted" },
+	{ 204, "No Content" },
+	{ 400, "Bad Request" },
+	{ 403, "Forbidden" },
+	{ 404, "Not Found" },
+	{ 405, "Method Not Allowed" },
+	{ 409, "Conflict" },
+	{ 410, "Gone" },
+	{ 411, "Length Required" },
+	{ 413, "Content Too Large" },
+	{ 414, "URI Too Long" },
+	{ 415, "Unsupported Media Type" },
+	{ 417, "Expectation Failed" },
+	{ 423, "Locked" },
+	{ 429, "Too Many Requests" },
+	{ 431, "Request Header Fields Too Large" },
+	{ 500, "Internal Server Error" },
+	{ 501, "Not Implemented" },
+	{ 503, "Service Unavailable" },
+	{ 505, "HTTP Version Not Supported" },
 };
 
 static void put_text(struct mr_wr *w, const char *text)
@@ -364,7 +379,8 @@ static void put_number(struct mr_wr *w, size_t n)
 	mr_wr_u8(w, (uint8_t)('0' + n % 10));
 }
 
-void mr_http_head(struct mr_wr *w, uint16_t status, const char *type, size_t body_len, bool keep_alive, const char *extra)
+void mr_http_head(struct mr_wr *w, uint16_t status, const char *type, size_t body_len, bool keep_alive,
+		  const char *extra)
 {
 	put_text(w, "HTTP/1.1 ");
 	put_number(w, status);

@@ -2,10 +2,7 @@
 
 static const char digits[] = "0123456789abcdef";
 
-struct mr_json mr_json_over(void *buf, size_t cap)
-{
-	return (struct mr_json){ .w = mr_wr_over(buf, cap) };
-}
+struct mr_json mr_json_over(void *buf, size_t cap) { return (struct mr_json){ .w = mr_wr_over(buf, cap) }; }
 
 static size_t text_len(const char *text)
 {
@@ -100,7 +97,11 @@ void mr_json_mac(struct mr_json *j, const char *name, const uint8_t mac[static 6
 static size_t character(struct mr_rd in)
 {
 	uint8_t a = mr_rd_u8(&in), b;
-	size_t more = a < 0x80 ? 0 : a >= 0xc2 && a < 0xe0 ? 1 : a >= 0xe0 && a < 0xf0 ? 2 : a >= 0xf0 && a < 0xf5 ? 3 : 4;
+	size_t more = a < 0x80		      ? 0
+		      : a >= 0xc2 && a < 0xe0 ? 1
+		      : a >= 0xe0 && a < 0xf0 ? 2
+		      : a >= 0xf0 && a < 0xf5 ? 3
+					      : 4;
 
 	if (more == 0 || more > 3 || in.left < more)
 		return more == 0;

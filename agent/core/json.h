@@ -8,12 +8,12 @@
 
 struct mr_json {
 	struct mr_wr w;
-	bool comma;		/* one is due before the next member */
+	bool comma; /* one is due before the next member */
 };
 
 struct mr_json mr_json_over(void *buf, size_t cap);
-void mr_json_open(struct mr_json *j, const char *name, char bracket);	/* '{' or '[' */
-void mr_json_close(struct mr_json *j, char bracket);			/* '}' or ']' */
+void mr_json_open(struct mr_json *j, const char *name, char bracket); /* '{' or '[' */
+void mr_json_close(struct mr_json *j, char bracket);		      /* '}' or ']' */
 void mr_json_number(struct mr_json *j, const char *name, int64_t value);
 void mr_json_bool(struct mr_json *j, const char *name, bool value);
 void mr_json_null(struct mr_json *j, const char *name);

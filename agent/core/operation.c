@@ -6,7 +6,6 @@
 #include "agent/wire/cause.h"
 #include "agent/wire/hkdf.h"
 
-
 static bool value_is(const struct mr_message *m, enum mr_attribute id, const uint8_t *want, size_t len)
 {
 	return m->has[id] && m->value[id].left == len && mr_equal(m->value[id].at, want, len);
@@ -86,9 +85,9 @@ static struct mr_digest_field field(struct mr_rd value)
 /* Over a section as the storage gave it back; no octets when there is no such section. */
 static bool section_digest(struct mr_agent *agent, enum mr_section type, uint8_t out[static 32], size_t *len)
 {
-	static const uint8_t identity[] = { MR_AT_TXN, MR_AT_SERIAL, MR_AT_CERTIFICATE, MR_AT_ISSUER, MR_AT_PIN_SALT,
-					    MR_AT_PIN_ITERATIONS, MR_AT_PIN_W0, MR_AT_PIN_L,
-					    MR_AT_AP_PASSPHRASE };
+	static const uint8_t identity[] = { MR_AT_TXN,	  MR_AT_SERIAL,	  MR_AT_CERTIFICATE,
+					    MR_AT_ISSUER, MR_AT_PIN_SALT, MR_AT_PIN_ITERATIONS,
+					    MR_AT_PIN_W0, MR_AT_PIN_L,	  MR_AT_AP_PASSPHRASE };
 	static const uint8_t credentials[] = { MR_AT_TXN, MR_AT_SSID, MR_AT_SECURITY, MR_AT_PASSPHRASE };
 	bool is_identity = type == MR_SECTION_IDENTITY || type == MR_SECTION_PREPARED_IDENTITY;
 	const uint8_t *ids = is_identity ? identity : credentials;
@@ -112,7 +111,8 @@ static bool state_digest(struct mr_agent *agent, uint8_t out[static 32])
 	size_t identity_len, credentials_len;
 	bool ok = section_digest(agent, MR_SECTION_IDENTITY, identity, &identity_len) &&
 		  section_digest(agent, MR_SECTION_CREDENTIALS, credentials, &credentials_len);
-	const struct mr_digest_field fields[] = { { at, 1 }, { identity, ok ? identity_len : 0 },
+	const struct mr_digest_field fields[] = { { at, 1 },
+						  { identity, ok ? identity_len : 0 },
 						  { credentials, ok ? credentials_len : 0 } };
 
 	return ok && mr_digest(out, "millrace state", fields, 3);
@@ -262,8 +262,7 @@ static enum mr_cause on_key(struct mr_agent *agent, const struct mr_message *m, 
 	mr_wr_u8(w, MR_AT_CSR);
 	mark = mr_wr_open16(w);
 	agent->port.work(agent->port.ctx, MR_WORK_P256_SIGN, 0);
-	if (!key_of(agent, &priv, &pub) ||
-	    !mr_csr_write(w, agent->config.product, agent->config.device_id, priv, pub))
+	if (!key_of(agent, &priv, &pub) || !mr_csr_write(w, agent->config.product, agent->config.device_id, priv, pub))
 		return MR_CAUSE_CRYPTO_FAILED;
 	mr_wr_close_le16(w, mark);
 	return MR_CAUSE_OK;
@@ -354,8 +353,9 @@ static bool serial_is_printable(struct mr_rd serial)
 
 static enum mr_cause on_identity(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
 {
-	static const uint8_t ids[] = { MR_AT_TXN, MR_AT_SERIAL, MR_AT_CERTIFICATE, MR_AT_ISSUER, MR_AT_PIN_SALT,
-				       MR_AT_PIN_ITERATIONS, MR_AT_PIN_W0, MR_AT_PIN_L, MR_AT_AP_PASSPHRASE };
+	static const uint8_t ids[] = { MR_AT_TXN,    MR_AT_SERIAL,   MR_AT_CERTIFICATE,
+				       MR_AT_ISSUER, MR_AT_PIN_SALT, MR_AT_PIN_ITERATIONS,
+				       MR_AT_PIN_W0, MR_AT_PIN_L,    MR_AT_AP_PASSPHRASE };
 	const uint8_t *priv, *pub;
 	enum mr_cause cause;
 
@@ -405,7 +405,7 @@ static enum mr_cause on_commit(struct mr_agent *agent, const struct mr_message *
 		return MR_CAUSE_BAD_REQUEST;
 	if (txn_matches(agent, MR_SECTION_PREPARED_IDENTITY, m)) {
 		mr_store_rename(&agent->store, MR_SECTION_PREPARED_IDENTITY, MR_SECTION_IDENTITY);
-		mr_store_drop(&agent->store, MR_SECTION_PIN);	/* the tries were at another PIN */
+		mr_store_drop(&agent->store, MR_SECTION_PIN); /* the tries were at another PIN */
 		cause = mr_operation_save(agent);
 	} else if (txn_matches(agent, MR_SECTION_PREPARED_CREDENTIALS, m)) {
 		mr_store_rename(&agent->store, MR_SECTION_PREPARED_CREDENTIALS, MR_SECTION_CREDENTIALS);
@@ -423,8 +423,7 @@ static enum mr_cause on_commit(struct mr_agent *agent, const struct mr_message *
 static enum mr_cause on_verify(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
 {
 	uint8_t state[32], hash[32], sig[64];
-	struct mr_digest_field fields[] = { { agent->binding, 32 },
-					    field(m->value[MR_AT_CHALLENGE]), { state, 32 } };
+	struct mr_digest_field fields[] = { { agent->binding, 32 }, field(m->value[MR_AT_CHALLENGE]), { state, 32 } };
 
 	if (!m->has[MR_AT_CHALLENGE])
 		return MR_CAUSE_BAD_REQUEST;
@@ -600,10 +599,7 @@ static enum mr_cause run(struct mr_agent *agent, const struct mr_message *m, str
 }
 
 /* A refusal carries its cause only; a self-test that failed carries its items as well. */
-static bool carries_values(enum mr_cause cause)
-{
-	return cause == MR_CAUSE_OK || cause == MR_CAUSE_SELFTEST_FAILED;
-}
+static bool carries_values(enum mr_cause cause) { return cause == MR_CAUSE_OK || cause == MR_CAUSE_SELFTEST_FAILED; }
 
 void mr_operation_run(struct mr_agent *agent, struct mr_rd request, struct mr_wr *w)
 {

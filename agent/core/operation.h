@@ -7,7 +7,7 @@
 #include "agent/core/agent.h"
 #include "agent/wire/cause.h"
 
-#define KEY_DRAWS_MAX 8		/* one draw in 2^32 falls outside of the curve's order */
+#define KEY_DRAWS_MAX 8 /* one draw in 2^32 falls outside of the curve's order */
 
 /* Carries out one request and writes the response, cause and time included. `w` may lie over the request. */
 void mr_operation_run(struct mr_agent *agent, struct mr_rd request, struct mr_wr *w);

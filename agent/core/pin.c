@@ -7,17 +7,14 @@
 #include "agent/wire/spake2plus.h"
 
 #define PAUSE_US 60000000
-#define CONFIRM_US 30000000		/* the other end's confirmation comes within this */
-#define IDLE_US 120000000		/* a session without a request for so long is over */
+#define CONFIRM_US 30000000 /* the other end's confirmation comes within this */
+#define IDLE_US 120000000   /* a session without a request for so long is over */
 #define DRAWS_MAX 8
 #define COUNTER_LEN 8
 
 static const char context[] = "millrace pin v1", prover[] = "station";
 
-static uint64_t now(const struct mr_agent *agent)
-{
-	return agent->port.now_us(agent->port.ctx);
-}
+static uint64_t now(const struct mr_agent *agent) { return agent->port.now_us(agent->port.ctx); }
 
 /* What IDENTITY brought, else what the firmware was built with. Points into the store or the config. */
 struct verifier {
@@ -91,7 +88,8 @@ bool mr_pin_status(const struct mr_agent *agent, struct mr_pin_status *out)
 
 	if (!find_verifier(agent, &v))
 		return false;
-	*out = (struct mr_pin_status){ .salt = v.salt, .iterations = v.iterations,
+	*out = (struct mr_pin_status){ .salt = v.salt,
+				       .iterations = v.iterations,
 				       .tries_left = MR_PIN_TRIES_MAX - failures(agent),
 				       .pause_s = (uint32_t)((left_us + 999999) / 1000000) };
 	return true;
@@ -117,7 +115,7 @@ uint64_t mr_pin_deadline_us(const struct mr_agent *agent) { return agent->pin.de
 
 /* The exchange itself. */
 static enum mr_pin_result agree(struct mr_agent *agent, const struct verifier *v, const uint8_t theirs[static 65],
-		  uint8_t own[static 65], struct mr_spake2plus_keys *keys)
+				uint8_t own[static 65], struct mr_spake2plus_keys *keys)
 {
 	static const char digits[] = "0123456789abcdef";
 	struct mr_spake2plus_names names = { context, prover, NULL, sizeof(context) - 1, sizeof(prover) - 1, 16 };
@@ -133,9 +131,10 @@ static enum mr_pin_result agree(struct mr_agent *agent, const struct verifier *v
 	for (int i = 0; i < DRAWS_MAX && !drawn; i++) {
 		agent->port.work(agent->port.ctx, MR_WORK_P256_MUL, 0);
 		agent->port.work(agent->port.ctx, MR_WORK_P256_MUL, 0);
-		drawn = agent->port.random(agent->port.ctx, y, sizeof(y)) && mr_spake2plus_verifier_share(v->w0, y, own);
+		drawn = agent->port.random(agent->port.ctx, y, sizeof(y)) &&
+			mr_spake2plus_verifier_share(v->w0, y, own);
 	}
-	for (int i = 0; i < 4; i++)	/* two to take the mask off, two with the own secret */
+	for (int i = 0; i < 4; i++) /* two to take the mask off, two with the own secret */
 		agent->port.work(agent->port.ctx, MR_WORK_P256_MUL, 0);
 	agent->port.work(agent->port.ctx, MR_WORK_HASH, 24 * 64);
 	ok = drawn && mr_spake2plus_verifier_finish(&names, v->w0, v->l, y, theirs, own, keys);

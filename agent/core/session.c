@@ -2,24 +2,18 @@
 
 #include "agent/core/operation.h"
 
-#define ANSWER_AT (MR_PREFIX_LEN + MR_DATA_HEADER_LEN)	/* the answer's plaintext in the buffer: header before it */
+#define ANSWER_AT (MR_PREFIX_LEN + MR_DATA_HEADER_LEN) /* the answer's plaintext in the buffer: header before it */
 #define SEND_TRIES_MAX 5
-#define SEND_SPACING_US 10000		/* doubled with each try: 10, 20, 40, 80 ms */
-#define REPORT_US 500000		/* the MAC's report on a frame takes at most this long */
-#define PRESENT_JITTER_US 4000		/* so that all that were held do not answer in the same instant */
+#define SEND_SPACING_US 10000  /* doubled with each try: 10, 20, 40, 80 ms */
+#define REPORT_US 500000       /* the MAC's report on a frame takes at most this long */
+#define PRESENT_JITTER_US 4000 /* so that all that were held do not answer in the same instant */
 #define RETRY_PAUSE_US 1000000
 
 _Static_assert(ANSWER_AT + MR_FRAGMENT_MAX + MR_TAG_LEN <= MR_MESSAGE_MAX, "an answer of one fragment fits the buffer");
 
-static uint64_t now(const struct mr_agent *agent)
-{
-	return agent->port.now_us(agent->port.ctx);
-}
+static uint64_t now(const struct mr_agent *agent) { return agent->port.now_us(agent->port.ctx); }
 
-static uint64_t nonce_of(const struct mr_data *data)
-{
-	return (uint64_t)data->seq * 16 + data->fragment;
-}
+static uint64_t nonce_of(const struct mr_data *data) { return (uint64_t)data->seq * 16 + data->fragment; }
 
 void mr_session_begin(struct mr_agent *agent, const struct mr_noise_keys *keys, uint16_t lease_s)
 {
@@ -61,7 +55,7 @@ void mr_session_sent(struct mr_agent *agent, bool acked)
 	if (x->delivered)
 		mr_agent_response_left(agent);
 	if (x->delivered || x->tries >= SEND_TRIES_MAX || x->tries == 0)
-		return;		/* the station has it, or will poll or call when it is back */
+		return; /* the station has it, or will poll or call when it is back */
 	x->send_us = now(agent) + ((uint64_t)SEND_SPACING_US << (x->tries - 1));
 }
 
@@ -76,7 +70,9 @@ static void carry_out(struct mr_agent *agent, size_t len)
 	mr_operation_run(agent, mr_rd_over(agent->buf, len), &w);
 	mr_copy(frame.header.receiver, agent->station_mac, 6);
 	mr_copy(frame.header.sender, agent->config.mac, 6);
-	frame.data = (struct mr_data){ .seq = x->seq, .fragments = 1, .flags = MR_DATA_RESPONSE,
+	frame.data = (struct mr_data){ .seq = x->seq,
+				       .fragments = 1,
+				       .flags = MR_DATA_RESPONSE,
 				       .session = (uint32_t)mr_rd_le(&(struct mr_rd){ agent->session_id, 4, false }, 4),
 				       .sealed = mr_rd_over(w.buf, w.len + MR_TAG_LEN) };
 	mr_data_ad(&frame.data, ad);
@@ -87,7 +83,7 @@ static void carry_out(struct mr_agent *agent, size_t len)
 				    w.buf) &&
 		      mr_frame_build(&whole, &frame, NULL);
 	x->frame_len = whole.len;
-	if (!x->answered)	/* without cryptography there is no way to say so: the lease ends this */
+	if (!x->answered) /* without cryptography there is no way to say so: the lease ends this */
 		mr_wipe(agent->buf, sizeof(agent->buf));
 }
 
@@ -110,8 +106,9 @@ static __attribute__((noinline)) bool take_fragment(struct mr_agent *agent, cons
 	ok = mr_noise_open(agent->secret.keys.to_device, nonce_of(data), ad, sizeof(ad), data->sealed.at,
 			   data->sealed.left, plain);
 	if (ok) {
-		if (data->seq != x->seq) {	/* the first of a new request: the answer before is through */
-			*x = (struct mr_exchange){ .seq = data->seq, .fragments = data->fragments,
+		if (data->seq != x->seq) { /* the first of a new request: the answer before is through */
+			*x = (struct mr_exchange){ .seq = data->seq,
+						   .fragments = data->fragments,
 						   .send_us = UINT64_MAX };
 			agent->awaited = 0;
 			mr_wipe(agent->buf, sizeof(agent->buf));
@@ -143,9 +140,9 @@ static void on_repeated(struct mr_agent *agent, const struct mr_data *data)
 
 	if (!x->answered)
 		return;
-	if (agent->awaited != 0)		/* the answer is on its way just now */
+	if (agent->awaited != 0) /* the answer is on its way just now */
 		return;
-	if (data->flags & MR_DATA_HOLD)		/* no need to try further: the station will ask */
+	if (data->flags & MR_DATA_HOLD) /* no need to try further: the station will ask */
 		x->send_us = UINT64_MAX;
 	else
 		send_again(agent);
@@ -183,8 +180,9 @@ static void report(struct mr_agent *agent, const struct mr_poll *poll, uint8_t h
 
 	mr_copy(frame.header.receiver, agent->station_mac, 6);
 	mr_copy(frame.header.sender, agent->config.mac, 6);
-	frame.progress = (struct mr_progress){ .session = poll->session, .seq = poll->seq,
-					       .state = MR_PROGRESS_INCOMPLETE, .have = have };
+	frame.progress = (struct mr_progress){
+		.session = poll->session, .seq = poll->seq, .state = MR_PROGRESS_INCOMPLETE, .have = have
+	};
 	if (mr_frame_build(&w, &frame, NULL))
 		(void)mr_agent_transmit(agent, buf, w.len, NULL);
 }

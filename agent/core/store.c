@@ -11,7 +11,7 @@ static void empty(struct mr_store *s)
 	mr_wipe(s->image, sizeof(s->image));
 	s->len = MR_STORE_HEAD_LEN;
 	s->generation = 0;
-	s->slot = MR_STORE_SLOTS - 1;	/* so that the first write goes to slot 0 */
+	s->slot = MR_STORE_SLOTS - 1; /* so that the first write goes to slot 0 */
 }
 
 /* Is what lies in the image an intact slot? Then its length and generation are taken over. */
@@ -74,7 +74,7 @@ bool mr_store_reload(struct mr_store *s, const struct mr_port *port)
 	size_t len = s->len;
 
 	if (generation == 0)
-		return true;	/* nothing was ever written */
+		return true; /* nothing was ever written */
 	if (read_slot(s, port, s->slot, len + MR_STORE_CHECKSUM_LEN) && s->generation == generation && s->len == len)
 		return true;
 	mr_store_load(s, port);
@@ -132,10 +132,7 @@ struct mr_rd mr_store_find(const struct mr_store *s, enum mr_section type)
 	return mr_rd_over(s->image + at + SECTION_HEAD_LEN, len - SECTION_HEAD_LEN);
 }
 
-bool mr_store_has(const struct mr_store *s, enum mr_section type)
-{
-	return !mr_store_find(s, type).bad;
-}
+bool mr_store_has(const struct mr_store *s, enum mr_section type) { return !mr_store_find(s, type).bad; }
 
 void mr_store_drop(struct mr_store *s, enum mr_section type)
 {

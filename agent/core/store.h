@@ -16,28 +16,28 @@
 #include "agent/port/port.h"
 #include "agent/wire/cursor.h"
 
-#define MR_STORE_MAX 2816		/* octets of one storage slot */
+#define MR_STORE_MAX 2816 /* octets of one storage slot */
 #define MR_STORE_HEAD_LEN 10
 #define MR_STORE_CHECKSUM_LEN 32
 
 enum mr_section {
-	MR_SECTION_RESTARTS = 1,	/* le32 */
-	MR_SECTION_KEY = 2,		/* private 32, public 65 */
-	MR_SECTION_IDENTITY = 3,	/* attributes of the committed IDENTITY request */
+	MR_SECTION_RESTARTS = 1, /* le32 */
+	MR_SECTION_KEY = 2,	 /* private 32, public 65 */
+	MR_SECTION_IDENTITY = 3, /* attributes of the committed IDENTITY request */
 	MR_SECTION_CREDENTIALS = 4,
-	MR_SECTION_PREPARED_IDENTITY = 5,	/* the same, not yet committed; one open transaction at most */
+	MR_SECTION_PREPARED_IDENTITY = 5, /* the same, not yet committed; one open transaction at most */
 	MR_SECTION_PREPARED_CREDENTIALS = 6,
-	MR_SECTION_SEAL = 7,		/* txn 8, restarts at that time le32 */
-	MR_SECTION_RELEASED = 8,	/* empty: sealed and passed, silent for good */
-	MR_SECTION_PIN = 9,		/* wrong PINs in a row (u8); absent: 0 */
+	MR_SECTION_SEAL = 7,	 /* txn 8, restarts at that time le32 */
+	MR_SECTION_RELEASED = 8, /* empty: sealed and passed, silent for good */
+	MR_SECTION_PIN = 9,	 /* wrong PINs in a row (u8); absent: 0 */
 };
 
 /* Layout is ours. Contains secrets. */
 struct mr_store {
 	uint8_t image[MR_STORE_MAX];
-	size_t len;			/* header and sections */
+	size_t len; /* header and sections */
 	uint32_t generation;
-	unsigned slot;			/* holds what the image holds */
+	unsigned slot; /* holds what the image holds */
 };
 
 /* The newest intact slot, or an empty image. */

@@ -2,19 +2,16 @@
 
 #include "agent/wire/cause.h"
 
-#define JOIN_US 30000000		/* unless the config says otherwise */
+#define JOIN_US 30000000 /* unless the config says otherwise */
 #define GRACE_US 1000000
-#define JOIN_POLL_US 50000		/* how often the port is asked how far it is */
+#define JOIN_POLL_US 50000 /* how often the port is asked how far it is */
 #define STAND_RETRY_US 1000000
-#define LEAVE_US 2000000		/* a response that nobody acknowledges has left by then */
-#define LINGER_US 100000		/* after its acknowledgement: repeats, the end of the connection */
-#define LOOK_EVERY_US 10000000		/* a scan list this old is made anew when asked for */
-#define LOOK_AGAIN_US 2000000		/* the same, when what was asked for is not in it */
+#define LEAVE_US 2000000       /* a response that nobody acknowledges has left by then */
+#define LINGER_US 100000       /* after its acknowledgement: repeats, the end of the connection */
+#define LOOK_EVERY_US 10000000 /* a scan list this old is made anew when asked for */
+#define LOOK_AGAIN_US 2000000  /* the same, when what was asked for is not in it */
 
-static uint64_t now(const struct mr_agent *agent)
-{
-	return agent->port.now_us(agent->port.ctx);
-}
+static uint64_t now(const struct mr_agent *agent) { return agent->port.now_us(agent->port.ctx); }
 
 static size_t text_len(const char *text)
 {
@@ -71,7 +68,8 @@ bool mr_agent_access_point(const struct mr_agent *agent, struct mr_access_point 
 	enum mr_ap_method method = agent->config.ap.method;
 
 	*out = (struct mr_access_point){ .security = method == MR_AP_WPA2 ? MR_SECURITY_WPA2 : MR_SECURITY_OPEN,
-					 .ibss = method == MR_AP_IBSS, .tls = method == MR_AP_TLS,
+					 .ibss = method == MR_AP_IBSS,
+					 .tls = method == MR_AP_TLS,
 					 .freq_mhz = agent->config.ap.freq_mhz };
 	if (method == MR_AP_NONE || mr_wifi_is_away(agent) ||
 	    (mr_agent_finished(agent) && agent->wifi.phase != MR_WIFI_CLOSING))
@@ -136,7 +134,7 @@ void mr_wifi_join(struct mr_agent *agent, const uint8_t *bssid)
 {
 	struct mr_wifi_state *w = &agent->wifi;
 
-	if (w->phase != MR_WIFI_STANDING)	/* the same again: it is on its way */
+	if (w->phase != MR_WIFI_STANDING) /* the same again: it is on its way */
 		return;
 	w->chosen = bssid != NULL;
 	if (bssid)
@@ -184,8 +182,12 @@ static void depart(struct mr_agent *agent)
 	struct mr_rd ssid = mr_store_value(section, MR_AT_SSID), passphrase = mr_store_value(section, MR_AT_PASSPHRASE);
 	struct mr_rd security = mr_store_value(section, MR_AT_SECURITY);
 	const struct mr_network_choice choice = {
-		.ssid = ssid.at, .ssid_len = ssid.left, .security = mr_rd_u8(&security), .passphrase = passphrase.at,
-		.passphrase_len = passphrase.bad ? 0 : passphrase.left, .bssid = agent->wifi.chosen ? agent->wifi.bssid : NULL,
+		.ssid = ssid.at,
+		.ssid_len = ssid.left,
+		.security = mr_rd_u8(&security),
+		.passphrase = passphrase.at,
+		.passphrase_len = passphrase.bad ? 0 : passphrase.left,
+		.bssid = agent->wifi.chosen ? agent->wifi.bssid : NULL,
 	};
 
 	step_down(agent);
@@ -209,7 +211,8 @@ static void look_how_it_goes(struct mr_agent *agent)
 	if (seen.state == MR_JOIN_JOINED) {
 		w->join.state = MR_JOIN_JOINED;
 		w->join.took_ms = (uint32_t)((now(agent) - w->began_us) / 1000);
-		enter(agent, MR_WIFI_GRACE, now(agent) + (agent->config.ap.grace_us ? agent->config.ap.grace_us : GRACE_US));
+		enter(agent, MR_WIFI_GRACE,
+		      now(agent) + (agent->config.ap.grace_us ? agent->config.ap.grace_us : GRACE_US));
 	} else if (seen.state == MR_JOIN_FAILED) {
 		come_back(agent, MR_JOIN_FAILED, seen.cause ? seen.cause : MR_CAUSE_JOIN_FAILED);
 	} else if (now(agent) - w->began_us >= most_us) {
@@ -235,18 +238,10 @@ void mr_wifi_expire(struct mr_agent *agent)
 	if (now(agent) < w->deadline_us)
 		return;
 	switch (w->phase) {
-	case MR_WIFI_STANDING:
-		stand(agent);
-		return;
-	case MR_WIFI_DEPARTING:
-		depart(agent);
-		return;
-	case MR_WIFI_JOINING:
-		look_how_it_goes(agent);
-		return;
-	case MR_WIFI_GRACE:
-		come_back(agent, MR_JOIN_JOINED, MR_CAUSE_OK);
-		return;
+	case MR_WIFI_STANDING: stand(agent); return;
+	case MR_WIFI_DEPARTING: depart(agent); return;
+	case MR_WIFI_JOINING: look_how_it_goes(agent); return;
+	case MR_WIFI_GRACE: come_back(agent, MR_JOIN_JOINED, MR_CAUSE_OK); return;
 	case MR_WIFI_CLOSING:
 		step_down(agent);
 		enter(agent, MR_WIFI_STANDING, UINT64_MAX);

@@ -8,8 +8,8 @@
 
 /* After the agent has started: puts the access point up, if one is wanted. */
 void mr_wifi_start(struct mr_agent *agent);
-/* Will look around when the response has left, unless it did just now or is about to. `missed`: what was wanted is not in
- * the list, so it is made anew sooner. */
+/* Will look around when the response has left, unless it did just now or is about to. `missed`: what was wanted is not
+ * in the list, so it is made anew sooner. */
 void mr_wifi_look(struct mr_agent *agent, bool missed);
 /* Will join the committed network when the response has left; `bssid` NULL: any of its access points. */
 void mr_wifi_join(struct mr_agent *agent, const uint8_t *bssid);

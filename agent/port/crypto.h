@@ -14,7 +14,7 @@
 bool mr_sha256(const void *bytes, size_t len, uint8_t out[static 32]);
 /* Of several pieces as if they stood one after another: saves the device a buffer. */
 struct mr_piece {
-	const void *bytes;	/* may be NULL when len is 0 */
+	const void *bytes; /* may be NULL when len is 0 */
 	size_t len;
 };
 bool mr_sha256_pieces(const struct mr_piece *pieces, size_t count, uint8_t out[static 32]);

@@ -14,68 +14,96 @@
  */
 #pragma once
 
-enum mr_cause_class { MR_CLASS_NONE, MR_CLASS_AIR, MR_CLASS_STATION, MR_CLASS_DEVICE, MR_CLASS_SECURITY,
-		      MR_CLASS_OPERATOR, MR_CLASS_POWER };
+enum mr_cause_class {
+	MR_CLASS_NONE,
+	MR_CLASS_AIR,
+	MR_CLASS_STATION,
+	MR_CLASS_DEVICE,
+	MR_CLASS_SECURITY,
+	MR_CLASS_OPERATOR,
+	MR_CLASS_POWER
+};
 
-#define MR_CAUSES(X)                                                                                             \
-	X(OK, 0, "ok", NONE, "no cause", "nothing to do")                                                        \
-	X(NO_ANSWER, 1, "no-answer", AIR, "the device stopped answering", "move it closer, check its power, retry") \
-	X(HANDSHAKE_TIMEOUT, 2, "handshake-timeout", AIR, "the device called but did not complete the handshake", \
-	  "move it closer, retry")                                                                               \
-	X(RSSI_LOW, 3, "rssi-low", AIR, "the device is heard too weakly for this job", "move it closer")         \
-	X(LEASE_LOST, 4, "lease-lost", AIR, "the device gave the session up", "retry")                           \
-	X(ASSOCIATION_REFUSED, 5, "association-refused", AIR, "the device's access point refused the association", \
-	  "restart the device, retry")                                                                           \
-	X(LINK_LOST, 6, "link-lost", AIR, "the device ended the link", "move it closer, check its power, retry") \
-	X(ADDRESS_TIMEOUT, 7, "address-timeout", AIR, "the device gave no IP address", "restart the device, retry") \
-	X(CONNECT_FAILED, 8, "connect-failed", AIR, "the device's server did not take the connection", "restart the device, retry") \
-	X(JOIN_TIMEOUT, 9, "join-timeout", AIR, "nobody saw the device join its network", \
-	  "check that the network's access point is on and in reach, retry")                                     \
-	X(JOURNAL_UNAVAILABLE, 20, "journal-unavailable", STATION, "the database does not take records",         \
-	  "free disk space or repair the database, then run the job again")                                     \
-	X(SIGNER_UNAVAILABLE, 21, "signer-unavailable", STATION, "the CA does not sign",                         \
-	  "check the CA key and its token, then run the job again")                                             \
-	X(POOL_EMPTY, 22, "pool-empty", STATION, "no serial number is left for this batch",                      \
-	  "extend the serial list or pattern")                                                                   \
-	X(RADIO_GONE, 23, "radio-gone", STATION, "the radio that served the device went away",                   \
-	  "plug the adapter in again; its devices move to other radios")                                         \
-	X(STATION_RESTARTED, 24, "station-restarted", POWER, "the station stopped in the middle of this attempt", \
-	  "none: the unit resumes where its record says")                                                        \
-	X(CERTIFICATE_EXPIRED, 25, "ca-expired", STATION, "the issuing CA's certificate has expired",            \
-	  "make a new issuing CA with millrace ca new-issuing-ca")                                                         \
-	X(NO_MEMORY, 26, "no-memory", STATION, "no memory is left for another device", "lower admission.max_in_flight") \
+#define MR_CAUSES(X)                                                                                                   \
+	X(OK, 0, "ok", NONE, "no cause", "nothing to do")                                                              \
+	X(NO_ANSWER, 1, "no-answer", AIR, "the device stopped answering", "move it closer, check its power, retry")    \
+	X(HANDSHAKE_TIMEOUT, 2, "handshake-timeout", AIR, "the device called but did not complete the handshake",      \
+	  "move it closer, retry")                                                                                     \
+	X(RSSI_LOW, 3, "rssi-low", AIR, "the device is heard too weakly for this job", "move it closer")               \
+	X(LEASE_LOST, 4, "lease-lost", AIR, "the device gave the session up", "retry")                                 \
+	X(ASSOCIATION_REFUSED, 5, "association-refused", AIR, "the device's access point refused the association",     \
+	  "restart the device, retry")                                                                                 \
+	X(LINK_LOST, 6, "link-lost", AIR, "the device ended the link", "move it closer, check its power, retry")       \
+	X(ADDRESS_TIMEOUT, 7, "address-timeout", AIR, "the device gave no IP address", "restart the device, retry")    \
+	X(CONNECT_FAILED, 8, "connect-failed", AIR, "the device's server did not take the connection",                 \
+	  "restart the device, retry")                                                                                 \
+	X(JOIN_TIMEOUT, 9, "join-timeout", AIR, "nobody saw the device join its network",                              \
+	  "check that the network's access point is on and in reach, retry")                                           \
+	X(JOURNAL_UNAVAILABLE, 20, "journal-unavailable", STATION, "the database does not take records",               \
+	  "free disk space or repair the database, then run the job again")                                            \
+	X(SIGNER_UNAVAILABLE, 21, "signer-unavailable", STATION, "the CA does not sign",                               \
+	  "check the CA key and its token, then run the job again")                                                    \
+	X(POOL_EMPTY, 22, "pool-empty", STATION, "no serial number is left for this batch",                            \
+	  "extend the serial list or pattern")                                                                         \
+	X(RADIO_GONE, 23, "radio-gone", STATION, "the radio that served the device went away",                         \
+	  "plug the adapter in again; its devices move to other radios")                                               \
+	X(STATION_RESTARTED, 24, "station-restarted", POWER, "the station stopped in the middle of this attempt",      \
+	  "none: the unit resumes where its record says")                                                              \
+	X(CERTIFICATE_EXPIRED, 25, "ca-expired", STATION, "the issuing CA's certificate has expired",                  \
+	  "make a new issuing CA with millrace ca new-issuing-ca")                                                     \
+	X(NO_MEMORY, 26, "no-memory", STATION, "no memory is left for another device",                                 \
+	  "lower admission.max_in_flight")                                                                             \
 	X(SELFTEST_FAILED, 40, "selftest-failed", DEVICE, "the device's self-test failed", "repair or scrap the unit") \
-	X(STORAGE_FAILED, 41, "storage-failed", DEVICE, "the device could not write its storage", "repair or scrap the unit") \
-	X(BAD_REQUEST, 42, "bad-request", DEVICE, "the device refused a request as malformed", "check firmware and station versions") \
-	X(OUT_OF_ORDER, 43, "out-of-order", DEVICE, "the device refused a step in its present state", "check its record, rework the unit") \
-	X(TOO_LONG, 44, "too-long", DEVICE, "a value does not fit the device", "use a shorter certificate or name") \
-	X(CRYPTO_FAILED, 45, "crypto-failed", DEVICE, "the device's cryptography failed", "repair or scrap the unit") \
-	X(DIGEST_MISMATCH, 46, "digest-mismatch", DEVICE, "the device read back something else than was sent", "repair or scrap the unit") \
-	X(BAD_RESPONSE, 47, "bad-response", DEVICE, "the device's answer is malformed", "check firmware and station versions") \
-	X(LIMIT_EXCEEDED, 48, "limit-exceeded", DEVICE, "a measurement is outside the job's limits", "repair or scrap the unit") \
-	X(TLS_FAILED, 49, "tls-failed", DEVICE, "the TLS handshake with the device failed", "check firmware and station versions") \
-	X(JOIN_FAILED, 50, "join-failed", DEVICE, "the device could not join its network", \
-	  "check SSID, passphrase and security of the job, then the unit's radio")                               \
+	X(STORAGE_FAILED, 41, "storage-failed", DEVICE, "the device could not write its storage",                      \
+	  "repair or scrap the unit")                                                                                  \
+	X(BAD_REQUEST, 42, "bad-request", DEVICE, "the device refused a request as malformed",                         \
+	  "check firmware and station versions")                                                                       \
+	X(OUT_OF_ORDER, 43, "out-of-order", DEVICE, "the device refused a step in its present state",                  \
+	  "check its record, rework the unit")                                                                         \
+	X(TOO_LONG, 44, "too-long", DEVICE, "a value does not fit the device", "use a shorter certificate or name")    \
+	X(CRYPTO_FAILED, 45, "crypto-failed", DEVICE, "the device's cryptography failed", "repair or scrap the unit")  \
+	X(DIGEST_MISMATCH, 46, "digest-mismatch", DEVICE, "the device read back something else than was sent",         \
+	  "repair or scrap the unit")                                                                                  \
+	X(BAD_RESPONSE, 47, "bad-response", DEVICE, "the device's answer is malformed",                                \
+	  "check firmware and station versions")                                                                       \
+	X(LIMIT_EXCEEDED, 48, "limit-exceeded", DEVICE, "a measurement is outside the job's limits",                   \
+	  "repair or scrap the unit")                                                                                  \
+	X(TLS_FAILED, 49, "tls-failed", DEVICE, "the TLS handshake with the device failed",                            \
+	  "check firmware and station versions")                                                                       \
+	X(JOIN_FAILED, 50, "join-failed", DEVICE, "the device could not join its network",                             \
+	  "check SSID, passphrase and security of the job, then the unit's radio")                                     \
 	X(NETWORK_NOT_SEEN, 51, "network-not-seen", DEVICE, "the network of the job is not in the device's scan list", \
-	  "check that the network's access point is on and in reach, then the unit's antenna")                   \
-	X(UNSUPPORTED, 52, "unsupported", DEVICE, "the device cannot do what the job asks of it", "check firmware and job") \
-	X(WRONG_PRODUCT, 60, "wrong-product", SECURITY, "the device is of another product than the job's", "put it in the red bin") \
-	X(DUPLICATE_KEY, 61, "duplicate-key", SECURITY, "the device's public key is already on record for another unit", "put it in the red bin") \
-	X(KEY_CHANGED, 62, "key-changed", SECURITY, "the device came back with another key than its record says", "put it in the red bin") \
-	X(BAD_SIGNATURE, 63, "bad-signature", SECURITY, "a signature of the device does not verify", "put it in the red bin") \
-	X(UNKNOWN_IDENTITY, 64, "unknown-identity", SECURITY, "the device carries an identity that is not on record", "put it in the red bin") \
-	X(DUPLICATE_DEVICE, 65, "duplicate-device", SECURITY, "two devices answer with one device id", "put both in the red bin") \
-	X(NOT_EXPECTED, 66, "not-expected", SECURITY, "the device is not on the job's list", "put it aside, ask the lead") \
-	X(PASSPHRASE_REFUSED, 67, "passphrase-refused", SECURITY, "the passphrase on record or label is not the access point's", \
-	  "put it in the red bin; compare its label with the record")                                            \
-	X(PIN_REFUSED, 68, "pin-refused", SECURITY, "the PIN on record or label is not the device's", \
-	  "put it in the red bin; compare its label with the record")                                            \
-	X(PIN_LOCKED, 69, "pin-locked", SECURITY, "the device has locked itself after too many wrong PINs", "put it in the red bin") \
-	X(CERTIFICATE_REFUSED, 70, "certificate-refused", SECURITY, "the device's TLS certificate is not what the job demands", \
-	  "put it in the red bin; compare its certificate with the record")                                      \
-	X(STOPPED, 80, "stopped", OPERATOR, "the operator stopped the run", "run the job again to continue")      \
-	X(PUT_ASIDE, 81, "put-aside", OPERATOR, "a person put the unit aside", "ask who did; a lead releases it") \
-	X(DEVICE_RESTARTED, 90, "device-restarted", POWER, "the device restarted in the middle of the attempt", "none: the unit resumes")
+	  "check that the network's access point is on and in reach, then the unit's antenna")                         \
+	X(UNSUPPORTED, 52, "unsupported", DEVICE, "the device cannot do what the job asks of it",                      \
+	  "check firmware and job")                                                                                    \
+	X(WRONG_PRODUCT, 60, "wrong-product", SECURITY, "the device is of another product than the job's",             \
+	  "put it in the red bin")                                                                                     \
+	X(DUPLICATE_KEY, 61, "duplicate-key", SECURITY,                                                                \
+	  "the device's public key is already on record for another unit", "put it in the red bin")                    \
+	X(KEY_CHANGED, 62, "key-changed", SECURITY, "the device came back with another key than its record says",      \
+	  "put it in the red bin")                                                                                     \
+	X(BAD_SIGNATURE, 63, "bad-signature", SECURITY, "a signature of the device does not verify",                   \
+	  "put it in the red bin")                                                                                     \
+	X(UNKNOWN_IDENTITY, 64, "unknown-identity", SECURITY, "the device carries an identity that is not on record",  \
+	  "put it in the red bin")                                                                                     \
+	X(DUPLICATE_DEVICE, 65, "duplicate-device", SECURITY, "two devices answer with one device id",                 \
+	  "put both in the red bin")                                                                                   \
+	X(NOT_EXPECTED, 66, "not-expected", SECURITY, "the device is not on the job's list",                           \
+	  "put it aside, ask the lead")                                                                                \
+	X(PASSPHRASE_REFUSED, 67, "passphrase-refused", SECURITY,                                                      \
+	  "the passphrase on record or label is not the access point's",                                               \
+	  "put it in the red bin; compare its label with the record")                                                  \
+	X(PIN_REFUSED, 68, "pin-refused", SECURITY, "the PIN on record or label is not the device's",                  \
+	  "put it in the red bin; compare its label with the record")                                                  \
+	X(PIN_LOCKED, 69, "pin-locked", SECURITY, "the device has locked itself after too many wrong PINs",            \
+	  "put it in the red bin")                                                                                     \
+	X(CERTIFICATE_REFUSED, 70, "certificate-refused", SECURITY,                                                    \
+	  "the device's TLS certificate is not what the job demands",                                                  \
+	  "put it in the red bin; compare its certificate with the record")                                            \
+	X(STOPPED, 80, "stopped", OPERATOR, "the operator stopped the run", "run the job again to continue")           \
+	X(PUT_ASIDE, 81, "put-aside", OPERATOR, "a person put the unit aside", "ask who did; a lead releases it")      \
+	X(DEVICE_RESTARTED, 90, "device-restarted", POWER, "the device restarted in the middle of the attempt",        \
+	  "none: the unit resumes")
 
 enum mr_cause {
 #define MR_CAUSE_ENUM(name, number, text, class, sentence, remedy) MR_CAUSE_##name = number,

@@ -52,10 +52,7 @@ static inline struct mr_rd mr_rd_sub(struct mr_rd *r, size_t n)
 	return at ? (struct mr_rd){ .at = at, .left = n } : (struct mr_rd){ .bad = n > 0 };
 }
 
-static inline void mr_rd_skip(struct mr_rd *r, size_t n)
-{
-	(void)mr_rd_take(r, n);
-}
+static inline void mr_rd_skip(struct mr_rd *r, size_t n) { (void)mr_rd_take(r, n); }
 
 /* Copies `n` octets to `out`; zeros when there are fewer. */
 static inline void mr_rd_copy(struct mr_rd *r, void *out, size_t n)
@@ -101,10 +98,7 @@ static inline uint16_t mr_rd_be16(struct mr_rd *r) { return (uint16_t)mr_rd_be(r
 static inline uint32_t mr_rd_be32(struct mr_rd *r) { return (uint32_t)mr_rd_be(r, 4); }
 static inline uint64_t mr_rd_be64(struct mr_rd *r) { return mr_rd_be(r, 8); }
 
-static inline struct mr_wr mr_wr_over(void *buf, size_t cap)
-{
-	return (struct mr_wr){ .buf = buf, .cap = cap };
-}
+static inline struct mr_wr mr_wr_over(void *buf, size_t cap) { return (struct mr_wr){ .buf = buf, .cap = cap }; }
 
 /* Room for `n` octets, to be filled by the caller at once; NULL (and `bad`) when they do not fit. */
 static inline uint8_t *mr_wr_room(struct mr_wr *w, size_t n)
@@ -182,10 +176,7 @@ static inline void mr_wr_close_be16(struct mr_wr *w, size_t mark)
 }
 
 /* What was written so far, as a reader. */
-static inline struct mr_rd mr_wr_written(const struct mr_wr *w)
-{
-	return mr_rd_over(w->buf, w->bad ? 0 : w->len);
-}
+static inline struct mr_rd mr_wr_written(const struct mr_wr *w) { return mr_rd_over(w->buf, w->bad ? 0 : w->len); }
 
 static inline void mr_copy(void *to, const void *from, size_t n)
 {

@@ -10,8 +10,8 @@
 #define FRAME_CONTROL 0xd0
 #define FLAGS_MAY_BE_SET 0x38
 
-#define HANDSHAKE_LEAST 48	/* an ephemeral key and a tag */
-#define CATEGORY_VENDOR 127	/* table 9-51: vendor-specific */
+#define HANDSHAKE_LEAST 48  /* an ephemeral key and a tag */
+#define CATEGORY_VENDOR 127 /* table 9-51: vendor-specific */
 
 static const uint8_t oui[] = MR_OUI;
 static const uint8_t everyone[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
@@ -159,26 +159,16 @@ static uint8_t *mac_of(struct mr_frame *frame)
 static bool body_parse(struct mr_rd *in, struct mr_frame *out)
 {
 	switch (out->type) {
-	case MR_CALL:
-		call_parse(in, &out->call);
-		return true;
-	case MR_HELLO:
-		hello_parse(in, &out->hello);
-		return true;
-	case MR_INVITE:
-		invite_parse(in, &out->invite);
-		return true;
+	case MR_CALL: call_parse(in, &out->call); return true;
+	case MR_HELLO: hello_parse(in, &out->hello); return true;
+	case MR_INVITE: invite_parse(in, &out->invite); return true;
 	case MR_HANDSHAKE_1:
 	case MR_HANDSHAKE_2:
 		mr_rd_copy(in, out->handshake.session_id, 8);
 		out->handshake.noise = rest(in, HANDSHAKE_LEAST, MR_FRAME_MAX);
 		return true;
-	case MR_DATA:
-		data_parse(in, &out->data);
-		return true;
-	case MR_POLL:
-		poll_parse(in, &out->poll);
-		return out->poll.seq > 0;
+	case MR_DATA: data_parse(in, &out->data); return true;
+	case MR_POLL: poll_parse(in, &out->poll); return out->poll.seq > 0;
 	case MR_PROGRESS:
 		progress_parse(in, &out->progress);
 		return out->progress.state >= MR_PROGRESS_INCOMPLETE && out->progress.state <= MR_PROGRESS_UNKNOWN;
@@ -196,7 +186,7 @@ bool mr_frame_parse(struct mr_rd in, struct mr_frame *out)
 	*out = (struct mr_frame){ 0 };
 	if (in.bad || in.left > MR_FRAME_MAX)
 		return false;
-	fixed = mr_rd_take(&in, 4);	/* frame control, duration */
+	fixed = mr_rd_take(&in, 4); /* frame control, duration */
 	mr_rd_copy(&in, out->header.receiver, 6);
 	mr_rd_copy(&in, out->header.sender, 6);
 	addr3 = mr_rd_take(&in, 6);
@@ -229,15 +219,9 @@ bool mr_frame_parse(struct mr_rd in, struct mr_frame *out)
 static bool body_build(struct mr_wr *out, const struct mr_frame *frame)
 {
 	switch (frame->type) {
-	case MR_CALL:
-		call_build(out, &frame->call);
-		return true;
-	case MR_HELLO:
-		hello_build(out, &frame->hello);
-		return true;
-	case MR_INVITE:
-		invite_build(out, &frame->invite);
-		return true;
+	case MR_CALL: call_build(out, &frame->call); return true;
+	case MR_HELLO: hello_build(out, &frame->hello); return true;
+	case MR_INVITE: invite_build(out, &frame->invite); return true;
 	case MR_HANDSHAKE_1:
 	case MR_HANDSHAKE_2:
 		mr_wr_bytes(out, frame->handshake.session_id, 8);
@@ -247,12 +231,8 @@ static bool body_build(struct mr_wr *out, const struct mr_frame *frame)
 		data_header_build(out, &frame->data);
 		mr_wr_bytes(out, frame->data.sealed.at, frame->data.sealed.left);
 		return !frame->data.sealed.bad && data_fits(&frame->data);
-	case MR_POLL:
-		poll_build(out, &frame->poll);
-		return frame->poll.seq > 0;
-	case MR_PROGRESS:
-		progress_build(out, &frame->progress);
-		return true;
+	case MR_POLL: poll_build(out, &frame->poll); return frame->poll.seq > 0;
+	case MR_PROGRESS: progress_build(out, &frame->progress); return true;
 	}
 	return false;
 }
@@ -263,7 +243,7 @@ bool mr_frame_build(struct mr_wr *out, const struct mr_frame *frame, const uint8
 	bool ok;
 
 	mr_wr_le16(out, FRAME_CONTROL);
-	mr_wr_le16(out, 0);		/* duration: the hardware's business */
+	mr_wr_le16(out, 0); /* duration: the hardware's business */
 	mr_wr_bytes(out, frame->header.receiver, 6);
 	mr_wr_bytes(out, frame->header.sender, 6);
 	mr_wr_bytes(out, everyone, 6);

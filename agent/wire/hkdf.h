@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MR_HKDF_INFO_MAX 64	/* octets of `info` */
-#define MR_HKDF_LEN_MAX 96	/* octets of output: the three keys that Noise asks for at most */
+#define MR_HKDF_INFO_MAX 64 /* octets of `info` */
+#define MR_HKDF_LEN_MAX 96  /* octets of output: the three keys that Noise asks for at most */
 
 /* Extract (salt, then keying material), then expand (info) to `len` octets. false: too long, or the crypto port
  * failed; `out` is then zeros. */

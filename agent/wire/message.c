@@ -4,7 +4,7 @@
 #include "agent/wire/frame.h"
 
 #define RESPONSE_BIT 0x80
-#define RESPONSE_HEAD_LEN 7	/* operation, cause, busy_us */
+#define RESPONSE_HEAD_LEN 7 /* operation, cause, busy_us */
 
 struct attribute {
 	uint8_t id;
@@ -77,7 +77,7 @@ static bool attribute_parse(struct mr_rd *in, struct mr_message *out)
 	if (in->bad)
 		return false;
 	if (!row)
-		return true;	/* a newer peer's */
+		return true; /* a newer peer's */
 	if (value.left < row->shortest || value.left > row->longest)
 		return false;
 	if (id == MR_AT_SELFTEST_ITEM) {
@@ -116,10 +116,7 @@ bool mr_message_parse(struct mr_rd in, struct mr_message *out)
 	return !in.bad;
 }
 
-void mr_request_begin(struct mr_wr *w, enum mr_operation operation)
-{
-	mr_wr_u8(w, (uint8_t)operation);
-}
+void mr_request_begin(struct mr_wr *w, enum mr_operation operation) { mr_wr_u8(w, (uint8_t)operation); }
 
 void mr_response_begin(struct mr_wr *w, enum mr_operation operation)
 {

@@ -13,18 +13,18 @@
 #include "agent/wire/cursor.h"
 
 /* X(NAME, number, "name"): the request, what the device does. All are idempotent: a repeated one answers the same. */
-#define MR_OPERATIONS(X)                                                                                        \
-	X(STATUS, 1, "status")			/* device description, stage, open transaction */                \
-	X(SELFTEST, 2, "selftest")		/* runs the board's self-test: SELFTEST_ITEM, one per item */    \
-	X(KEY, 3, "key")			/* ENTROPY -> makes the key pair if there is none -> CSR */      \
-	X(IDENTITY, 4, "identity")		/* prepare: TXN, SERIAL, CERTIFICATE, ISSUER, PIN_* -> DIGEST */ \
-	X(CREDENTIALS, 5, "credentials")	/* prepare: TXN, SSID, SECURITY, PASSPHRASE -> DIGEST */         \
-	X(COMMIT, 6, "commit")			/* TXN -> STAGE: the prepared values are now the device's */     \
-	X(VERIFY, 7, "verify")			/* CHALLENGE -> DIGEST over all committed values, SIGNATURE */   \
-	X(SEAL, 8, "seal")			/* TXN, CHALLENGE -> locks the device; RECEIPT, SIGNATURE */     \
-	X(FINISH, 9, "finish")			/* VERDICT: the record is durable; show it and go silent */      \
-	X(NETWORKS, 10, "networks")		/* SSID (optional, those first) -> NETWORK, one each; none: ask again */ \
-	X(JOIN, 11, "join")			/* TXN of CREDENTIALS, BSSID -> STA_ADDRESS; joins when that has left */
+#define MR_OPERATIONS(X)                                                                                               \
+	X(STATUS, 1, "status")		 /* device description, stage, open transaction */                             \
+	X(SELFTEST, 2, "selftest")	 /* runs the board's self-test: SELFTEST_ITEM, one per item */                 \
+	X(KEY, 3, "key")		 /* ENTROPY -> makes the key pair if there is none -> CSR */                   \
+	X(IDENTITY, 4, "identity")	 /* prepare: TXN, SERIAL, CERTIFICATE, ISSUER, PIN_* -> DIGEST */              \
+	X(CREDENTIALS, 5, "credentials") /* prepare: TXN, SSID, SECURITY, PASSPHRASE -> DIGEST */                      \
+	X(COMMIT, 6, "commit")		 /* TXN -> STAGE: the prepared values are now the device's */                  \
+	X(VERIFY, 7, "verify")		 /* CHALLENGE -> DIGEST over all committed values, SIGNATURE */                \
+	X(SEAL, 8, "seal")		 /* TXN, CHALLENGE -> locks the device; RECEIPT, SIGNATURE */                  \
+	X(FINISH, 9, "finish")		 /* VERDICT: the record is durable; show it and go silent */                   \
+	X(NETWORKS, 10, "networks")	 /* SSID (optional, those first) -> NETWORK, one each; none: ask again */      \
+	X(JOIN, 11, "join")		 /* TXN of CREDENTIALS, BSSID -> STA_ADDRESS; joins when that has left */
 
 enum mr_operation {
 #define MR_OPERATION_ENUM(name, number, text) MR_OP_##name = number,
@@ -33,52 +33,61 @@ enum mr_operation {
 };
 
 /* X(NAME, id, shortest, longest in octets) */
-#define MR_ATTRIBUTES(X)                                                                     \
-	X(DEVICE_ID, 1, 8, 8)                                                                \
-	X(PRODUCT, 2, 1, 32)                                                                 \
-	X(HW_REV, 3, 0, 16)                                                                  \
-	X(FIRMWARE, 4, 0, 32)                                                                \
-	X(STAGE, 5, 1, 1)		/* enum mr_stage bits */                             \
-	X(SERIAL, 6, 1, 32)                                                                  \
-	X(TXN, 7, 8, 8)			/* transaction id; 0 is none */                      \
-	X(TXN_OPERATION, 8, 1, 1)	/* of a prepared, not yet committed transaction */   \
-	X(KEY_ID, 9, 32, 32)		/* SHA-256 of the public key's SubjectPublicKeyInfo */ \
-	X(CHALLENGE, 10, 32, 32)                                                             \
-	X(SIGNATURE, 11, 64, 64)	/* ECDSA P-256 SHA-256, r || s */                    \
-	X(CSR, 12, 64, 700)		/* PKCS #10, DER */                                  \
-	X(CERTIFICATE, 13, 64, 900)	/* the device's, DER */                              \
-	X(ISSUER, 14, 64, 900)		/* the issuing CA's, DER */                          \
-	X(PIN_SALT, 15, 16, 32)                                                              \
-	X(PIN_ITERATIONS, 16, 4, 4)                                                          \
-	X(PIN_W0, 17, 32, 32)		/* RFC 9383 section 3.2: the verifier is w0 and L */ \
-	X(PIN_L, 18, 65, 65)                                                                 \
-	X(SSID, 19, 1, 32)                                                                   \
-	X(SECURITY, 20, 1, 1)		/* enum mr_security */                               \
-	X(PASSPHRASE, 21, 8, 64)	/* 8..63 characters, or 64 hexadecimal digits */     \
-	X(DIGEST, 22, 32, 32)                                                                \
-	X(RECEIPT, 23, 32, 160)                                                              \
-	X(SELFTEST_ITEM, 24, 6, 40)	/* index u8, passed u8, value i32 le, name */        \
-	X(ENTROPY, 25, 32, 32)                                                               \
-	X(VERDICT, 26, 1, 1)		/* enum mr_verdict */                                \
-	X(RESTARTS, 27, 4, 4)		/* power cycles counted by the device */             \
-	X(NETWORK, 28, 10, 42)		/* struct mr_network; repeated, strongest first */   \
-	X(JOIN, 29, 15, 15)		/* struct mr_join; absent: never tried */            \
-	X(AP_PASSPHRASE, 30, 8, 63)	/* of the device's own access point; printable */    \
-	X(BSSID, 31, 6, 6)                                                                   \
-	X(STA_ADDRESS, 32, 6, 6)	/* that the device joins networks from */
+#define MR_ATTRIBUTES(X)                                                                                               \
+	X(DEVICE_ID, 1, 8, 8)                                                                                          \
+	X(PRODUCT, 2, 1, 32)                                                                                           \
+	X(HW_REV, 3, 0, 16)                                                                                            \
+	X(FIRMWARE, 4, 0, 32)                                                                                          \
+	X(STAGE, 5, 1, 1) /* enum mr_stage bits */                                                                     \
+	X(SERIAL, 6, 1, 32)                                                                                            \
+	X(TXN, 7, 8, 8)		  /* transaction id; 0 is none */                                                      \
+	X(TXN_OPERATION, 8, 1, 1) /* of a prepared, not yet committed transaction */                                   \
+	X(KEY_ID, 9, 32, 32)	  /* SHA-256 of the public key's SubjectPublicKeyInfo */                               \
+	X(CHALLENGE, 10, 32, 32)                                                                                       \
+	X(SIGNATURE, 11, 64, 64)    /* ECDSA P-256 SHA-256, r || s */                                                  \
+	X(CSR, 12, 64, 700)	    /* PKCS #10, DER */                                                                \
+	X(CERTIFICATE, 13, 64, 900) /* the device's, DER */                                                            \
+	X(ISSUER, 14, 64, 900)	    /* the issuing CA's, DER */                                                        \
+	X(PIN_SALT, 15, 16, 32)                                                                                        \
+	X(PIN_ITERATIONS, 16, 4, 4)                                                                                    \
+	X(PIN_W0, 17, 32, 32) /* RFC 9383 section 3.2: the verifier is w0 and L */                                     \
+	X(PIN_L, 18, 65, 65)                                                                                           \
+	X(SSID, 19, 1, 32)                                                                                             \
+	X(SECURITY, 20, 1, 1)	 /* enum mr_security */                                                                \
+	X(PASSPHRASE, 21, 8, 64) /* 8..63 characters, or 64 hexadecimal digits */                                      \
+	X(DIGEST, 22, 32, 32)                                                                                          \
+	X(RECEIPT, 23, 32, 160)                                                                                        \
+	X(SELFTEST_ITEM, 24, 6, 40) /* index u8, passed u8, value i32 le, name */                                      \
+	X(ENTROPY, 25, 32, 32)                                                                                         \
+	X(VERDICT, 26, 1, 1)	    /* enum mr_verdict */                                                              \
+	X(RESTARTS, 27, 4, 4)	    /* power cycles counted by the device */                                           \
+	X(NETWORK, 28, 10, 42)	    /* struct mr_network; repeated, strongest first */                                 \
+	X(JOIN, 29, 15, 15)	    /* struct mr_join; absent: never tried */                                          \
+	X(AP_PASSPHRASE, 30, 8, 63) /* of the device's own access point; printable */                                  \
+	X(BSSID, 31, 6, 6)                                                                                             \
+	X(STA_ADDRESS, 32, 6, 6) /* that the device joins networks from */
 
 enum mr_attribute {
 #define MR_ATTRIBUTE_ENUM(name, id, shortest, longest) MR_AT_##name = id,
 	MR_ATTRIBUTES(MR_ATTRIBUTE_ENUM)
 #undef MR_ATTRIBUTE_ENUM
-	MR_AT_COUNT
+		MR_AT_COUNT
 };
 
 enum mr_stage { MR_STAGE_KEY = 1, MR_STAGE_IDENTITY = 2, MR_STAGE_CREDENTIALS = 4, MR_STAGE_SEALED = 8 };
-enum mr_security { MR_SECURITY_OPEN = 0, MR_SECURITY_WPA2 = 1, MR_SECURITY_WPA3 = 2,
-		   MR_SECURITY_OTHER = 0xff };	/* OTHER: in scan lists only */
-enum mr_verdict { MR_VERDICT_NONE = 0, MR_VERDICT_PASS = 1, MR_VERDICT_RETRY = 2, MR_VERDICT_FAIL = 3,
-		  MR_VERDICT_QUARANTINE = 4 };
+enum mr_security {
+	MR_SECURITY_OPEN = 0,
+	MR_SECURITY_WPA2 = 1,
+	MR_SECURITY_WPA3 = 2,
+	MR_SECURITY_OTHER = 0xff
+}; /* OTHER: in scan lists only */
+enum mr_verdict {
+	MR_VERDICT_NONE = 0,
+	MR_VERDICT_PASS = 1,
+	MR_VERDICT_RETRY = 2,
+	MR_VERDICT_FAIL = 3,
+	MR_VERDICT_QUARANTINE = 4
+};
 
 #define MR_SELFTEST_ITEMS_MAX 8
 
@@ -86,7 +95,7 @@ struct mr_selftest_item {
 	uint8_t index;
 	bool passed;
 	int32_t value;
-	char name[35];		/* printable ASCII, ends with NUL */
+	char name[35]; /* printable ASCII, ends with NUL */
 };
 
 /* One network that the device hears: bssid, freq_mhz le16, rssi_dbm i8, security u8, SSID (the rest). */
@@ -96,31 +105,31 @@ struct mr_network {
 	uint8_t bssid[6];
 	uint16_t freq_mhz;
 	int8_t rssi_dbm;
-	uint8_t security;		/* enum mr_security; both WPA2 and WPA3: WPA2 */
-	uint8_t ssid_len;		/* 0: hidden */
-	uint8_t ssid[MR_SSID_MAX];	/* any octets */
+	uint8_t security;	   /* enum mr_security; both WPA2 and WPA3: WPA2 */
+	uint8_t ssid_len;	   /* 0: hidden */
+	uint8_t ssid[MR_SSID_MAX]; /* any octets */
 };
 
 /* How the last JOIN went: state u8, cause le16, bssid, freq_mhz le16, took_ms le32. */
 enum mr_join_state { MR_JOIN_IDLE = 0, MR_JOIN_JOINING = 1, MR_JOIN_JOINED = 2, MR_JOIN_FAILED = 3 };
 struct mr_join {
-	uint8_t state;			/* enum mr_join_state */
-	uint16_t cause;			/* FAILED: why, enum mr_cause */
-	uint8_t bssid[6];		/* zeros: not known (yet) */
-	uint16_t freq_mhz;		/* 0: not known (yet) */
-	uint32_t took_ms;		/* from leaving the own access point to the end of the 4-way handshake, or to giving up */
+	uint8_t state;	   /* enum mr_join_state */
+	uint16_t cause;	   /* FAILED: why, enum mr_cause */
+	uint8_t bssid[6];  /* zeros: not known (yet) */
+	uint16_t freq_mhz; /* 0: not known (yet) */
+	uint32_t took_ms;  /* from leaving the own access point to the end of the 4-way handshake, or to giving up */
 };
 
 struct mr_message {
-	uint8_t operation;	/* enum mr_operation, without the response bit */
+	uint8_t operation; /* enum mr_operation, without the response bit */
 	bool response;
-	uint16_t cause;		/* responses */
-	uint32_t busy_us;	/* responses */
-	struct mr_rd value[MR_AT_COUNT];	/* at == NULL: absent. SELFTEST_ITEM, NETWORK: use items, networks */
+	uint16_t cause;			 /* responses */
+	uint32_t busy_us;		 /* responses */
+	struct mr_rd value[MR_AT_COUNT]; /* at == NULL: absent. SELFTEST_ITEM, NETWORK: use items, networks */
 	bool has[MR_AT_COUNT];
 	size_t item_count, network_count;
 	struct mr_selftest_item items[MR_SELFTEST_ITEMS_MAX];
-	struct mr_rd networks[MR_NETWORKS_MAX];	/* values, for mr_network_read: a device's stack is small */
+	struct mr_rd networks[MR_NETWORKS_MAX]; /* values, for mr_network_read: a device's stack is small */
 };
 
 /* false: malformed (cut, a length outside the table, unknown operation, a known attribute twice except SELFTEST_ITEM
@@ -143,7 +152,7 @@ void mr_join_add(struct mr_wr *w, const struct mr_join *join);
 bool mr_network_read(struct mr_rd value, struct mr_network *out);
 bool mr_join_read(struct mr_rd value, struct mr_join *out);
 
-const char *mr_operation_name(uint8_t operation);	/* "unknown" for numbers outside the table */
+const char *mr_operation_name(uint8_t operation); /* "unknown" for numbers outside the table */
 
 /*
  * The payload of handshake message 2: lease_s le16, utc_us le64 (microseconds since 1970, for boards that keep a

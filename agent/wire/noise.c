@@ -146,7 +146,7 @@ bool mr_noise_init(struct mr_noise *s, const void *prologue, size_t len, const u
 	mr_copy(s->h, name, 32);
 	mr_copy(s->ck, name, 32);
 	mix_hash(s, prologue, len);
-	mix_hash(s, rs, 32);		/* the pre-message <- s */
+	mix_hash(s, rs, 32); /* the pre-message <- s */
 	return !s->failed;
 }
 
@@ -184,8 +184,8 @@ static bool settle(struct mr_noise *s, struct mr_noise *next, struct mr_wr *payl
 	return ok;
 }
 
-bool mr_noise_read_1(struct mr_noise *s, const uint8_t psk[static 32], const uint8_t s_priv[static 32],
-		     struct mr_rd in, struct mr_wr *payload)
+bool mr_noise_read_1(struct mr_noise *s, const uint8_t psk[static 32], const uint8_t s_priv[static 32], struct mr_rd in,
+		     struct mr_wr *payload)
 {
 	struct mr_noise next = *s;
 	size_t payload_len = payload->len;

@@ -20,22 +20,22 @@
 #define MR_NOISE_NAME "Noise_NKpsk0_25519_AESGCM_SHA256"
 
 #define MR_PROLOGUE_LEN 40
-#define MR_NOISE_1_LEN 48		/* message 1 without its payload: e, tag */
+#define MR_NOISE_1_LEN 48 /* message 1 without its payload: e, tag */
 #define MR_NOISE_2_LEN 48
 
 /* Layout is ours. Contains secrets: wipe with mr_noise_wipe. */
 struct mr_noise {
 	uint8_t ck[32], h[32], k[32];
 	uint64_t n;
-	uint8_t e[32];			/* own ephemeral private key */
-	uint8_t re[32];			/* peer's ephemeral public key */
+	uint8_t e[32];	/* own ephemeral private key */
+	uint8_t re[32]; /* peer's ephemeral public key */
 	bool failed;
 };
 
 /* Transport keys, named by direction. Contains secrets. */
 struct mr_noise_keys {
 	uint8_t to_station[32], to_device[32];
-	uint8_t handshake_hash[32];	/* section 11.2: channel binding */
+	uint8_t handshake_hash[32]; /* section 11.2: channel binding */
 };
 
 void mr_noise_prologue(uint8_t out[static MR_PROLOGUE_LEN], const uint8_t station_id[static 8],
@@ -51,8 +51,8 @@ bool mr_noise_write_1(struct mr_noise *s, const uint8_t psk[static 32], const ui
 		      const uint8_t rs[static 32], struct mr_rd payload, struct mr_wr *out);
 /* Responder, message 1. The payload goes to `payload`. false: not from our batch, replayed, or damaged: drop it;
  * the state is as it was. */
-bool mr_noise_read_1(struct mr_noise *s, const uint8_t psk[static 32], const uint8_t s_priv[static 32],
-		     struct mr_rd in, struct mr_wr *payload);
+bool mr_noise_read_1(struct mr_noise *s, const uint8_t psk[static 32], const uint8_t s_priv[static 32], struct mr_rd in,
+		     struct mr_wr *payload);
 /* Responder, message 2, then the keys. The state is spent: wipe it. */
 bool mr_noise_write_2(struct mr_noise *s, const uint8_t e[static 32], struct mr_rd payload, struct mr_wr *out,
 		      struct mr_noise_keys *keys);

@@ -52,8 +52,7 @@ uint64_t air_draw_below(struct air *air, uint64_t bound)
 
 struct phy_options air_phy_options(const struct air *air)
 {
-	return (struct phy_options){ .short_preamble = air->config.short_preamble,
-				     .long_slot = air->config.long_slot };
+	return (struct phy_options){ .short_preamble = air->config.short_preamble, .long_slot = air->config.long_slot };
 }
 
 uint32_t air_frame_us(uint16_t freq_mhz, uint8_t rate_500kbps, size_t len)
@@ -77,7 +76,7 @@ struct air_frame *air_frame_get(struct air *air, size_t len)
 	struct air_frame *frame;
 
 	while (class_room[class] < len)
-		class++;
+		class ++;
 	frame = air->free_frames[class];
 	if (frame)
 		air->free_frames[class] = frame->next;
@@ -158,7 +157,8 @@ void air_destroy(struct air *air)
 
 		if (!channel)
 			continue;
-		LINK_EACH_SAFE(at, &channel->heard) {
+		LINK_EACH_SAFE(at, &channel->heard)
+		{
 			struct transmission *tx = LINK_OF(at, struct transmission, link);
 
 			loop_cancel(air->loop, &tx->timer);
@@ -166,7 +166,8 @@ void air_destroy(struct air *air)
 				air_frame_put(air, tx->frame);
 			free(tx);
 		}
-		LINK_EACH_SAFE(at, &channel->acks_due) {
+		LINK_EACH_SAFE(at, &channel->acks_due)
+		{
 			struct transmission *tx = LINK_OF(at, struct transmission, link);
 
 			loop_cancel(air->loop, &tx->timer);
@@ -217,7 +218,7 @@ static struct channel *channel_at(struct air *air, uint16_t freq_mhz)
 		abort();
 	channel->air = air;
 	channel->freq_mhz = freq_mhz;
-	channel->loss_at_1m_db = 20 * log10(freq_mhz) - 27.55;	/* free space, 1 m */
+	channel->loss_at_1m_db = 20 * log10(freq_mhz) - 27.55; /* free space, 1 m */
 	link_init(&channel->nodes);
 	link_init(&channel->promiscuous);
 	link_init(&channel->contenders);

@@ -23,17 +23,17 @@ struct air_node;
 /* Every figure's default and source (clause or measurement) stands in air.c; zero means the default. */
 struct air_config {
 	uint64_t seed;
-	double frame_loss;		/* extra loss per frame heard, ACKs too, 0..1: an open floor is 0.05 to 0.1 */
-	double loss_burst_frames;	/* mean length of a Gilbert-Elliott loss burst; up to 1: independent losses */
-	double path_loss_exponent;	/* log-distance model */
-	double shadowing_db;		/* standard deviation per pair of nodes, fixed for the run; negative: none */
+	double frame_loss;	   /* extra loss per frame heard, ACKs too, 0..1: an open floor is 0.05 to 0.1 */
+	double loss_burst_frames;  /* mean length of a Gilbert-Elliott loss burst; up to 1: independent losses */
+	double path_loss_exponent; /* log-distance model */
+	double shadowing_db;	   /* standard deviation per pair of nodes, fixed for the run; negative: none */
 	double noise_floor_dbm;
-	double cca_dbm;			/* weaker signals do not make the medium busy: hidden nodes */
-	double capture_first_db;	/* the frame that came first survives at this signal to interference ratio */
-	double capture_later_db;	/* a later frame takes the receiver over at this ratio */
-	bool short_preamble;		/* 802.11b frames above 1 Mb/s with the short PLCP preamble */
-	bool long_slot;			/* 2.4 GHz slots of 20 us, as where an 802.11b station is about */
-	bool no_desensitisation;	/* radios of one cluster do not disturb each other across channels */
+	double cca_dbm;		 /* weaker signals do not make the medium busy: hidden nodes */
+	double capture_first_db; /* the frame that came first survives at this signal to interference ratio */
+	double capture_later_db; /* a later frame takes the receiver over at this ratio */
+	bool short_preamble;	 /* 802.11b frames above 1 Mb/s with the short PLCP preamble */
+	bool long_slot;		 /* 2.4 GHz slots of 20 us, as where an 802.11b station is about */
+	bool no_desensitisation; /* radios of one cluster do not disturb each other across channels */
 };
 
 struct air_node_config {
@@ -41,14 +41,14 @@ struct air_node_config {
 	uint8_t mac[6];
 	double x_m, y_m;
 	double tx_dbm;
-	double extra_loss_db;		/* both ways: a bad antenna, a metal box */
-	uint8_t cluster;		/* not 0: shares a table with those of the same number within a metre */
-	bool promiscuous;		/* hears frames to others too (monitor mode, no ACKs); ACKs its own address only */
+	double extra_loss_db; /* both ways: a bad antenna, a metal box */
+	uint8_t cluster;      /* not 0: shares a table with those of the same number within a metre */
+	bool promiscuous;     /* hears frames to others too (monitor mode, no ACKs); ACKs its own address only */
 	bool acknowledges;
-	bool lies_about_status;		/* reports every frame as acked (mt7601u) */
-	uint8_t cw_min;			/* 0: of the standard; 7: the Ralink chips' */
+	bool lies_about_status; /* reports every frame as acked (mt7601u) */
+	uint8_t cw_min;		/* 0: of the standard; 7: the Ralink chips' */
 	uint32_t switch_us;
-	size_t tx_queue_max;		/* frames; 0: 64 */
+	size_t tx_queue_max; /* frames; 0: 64 */
 	void *ctx;
 	/* Called from the loop, never from inside an air_* call; NULL: not wanted. They may call any air_* function. */
 	void (*received)(void *ctx, struct mr_rd frame, const struct radio_rx *rx);
@@ -57,7 +57,7 @@ struct air_node_config {
 };
 
 struct air *air_create(struct loop *loop, const struct air_config *config);
-void air_destroy(struct air *air);	/* and its nodes */
+void air_destroy(struct air *air); /* and its nodes */
 struct loop *air_loop(const struct air *air);
 
 /* NULL: no memory. Untuned and switched on. */
@@ -71,13 +71,13 @@ int air_send(struct air_node *node, struct mr_rd frame, const struct radio_tx *t
  * with 0 tries), a tune under way is forgotten without report. On again: untuned. */
 void air_power(struct air_node *node, bool on);
 /*
- * The receiver drops beacons, as access points' chips do that have no use for them (hardware filters: Atheros' "BSS mode"). Not even
- * counted. A new node hears them.
+ * The receiver drops beacons, as access points' chips do that have no use for them (hardware filters: Atheros' "BSS
+ * mode"). Not even counted. A new node hears them.
  */
 void air_skip_beacons(struct air_node *node, bool skip);
 void air_node_health(const struct air_node *node, struct radio_health *out);
-size_t air_node_queued(const struct air_node *node);	/* frames not yet reported */
-size_t air_node_number(const struct air_node *node);	/* from 0, in the order of air_add_node */
+size_t air_node_queued(const struct air_node *node); /* frames not yet reported */
+size_t air_node_number(const struct air_node *node); /* from 0, in the order of air_add_node */
 /* Off, and no callback any more: its owner goes away. The node itself stays until air_destroy. */
 void air_node_detach(struct air_node *node);
 
@@ -109,14 +109,14 @@ void air_totals(const struct air *air, struct air_totals *out);
  * channel after the radio came up, and after each return.
  */
 struct air_faults {
-	bool stuck_channel;		/* K1: tune reports success, the radio stays */
-	bool start_rules;		/* K2: in another band than the start's, frames go at the rate which there has
-					   the place that the asked one has in the start's table; no frame leaves at all
-					   when the start was receive-only */
-	bool hears_start;		/* K3: hears the start's channel too, wherever it is */
-	unsigned busy_tunes;		/* K4: so many tunes fail, for another interface holds the channel */
-	bool stuck_on_1;		/* K5: tune reports success, the radio is on channel 1 */
-	bool silent_no_ir;		/* send on a receive-only channel says 0, nothing leaves */
+	bool stuck_channel;  /* K1: tune reports success, the radio stays */
+	bool start_rules;    /* K2: in another band than the start's, frames go at the rate which there has
+				the place that the asked one has in the start's table; no frame leaves at all
+				when the start was receive-only */
+	bool hears_start;    /* K3: hears the start's channel too, wherever it is */
+	unsigned busy_tunes; /* K4: so many tunes fail, for another interface holds the channel */
+	bool stuck_on_1;     /* K5: tune reports success, the radio is on channel 1 */
+	bool silent_no_ir;   /* send on a receive-only channel says 0, nothing leaves */
 };
 
 /* A radio on the air behind the radio seam. `profile`: "mt7612u", "mt7610u", "mt7601u", "rt2800usb", "ath9k_htc",

@@ -12,10 +12,10 @@ struct link {
 	struct link *next, *prev;
 };
 
-#define LINK_OF(at, type, member) ((type *)(void *)((char *)(at) - offsetof(type, member)))
+#define LINK_OF(at, type, member) ((type *)(void *)((char *)(at)-offsetof(type, member)))
 #define LINK_EACH(at, ring) for (struct link *at = (ring)->next; at != (ring); at = at->next)
 /* The body may take `at` out of the ring. */
-#define LINK_EACH_SAFE(at, ring) \
+#define LINK_EACH_SAFE(at, ring)                                                                                       \
 	for (struct link *at = (ring)->next, *at##_next = at->next; at != (ring); at = at##_next, at##_next = at->next)
 
 static inline void link_init(struct link *ring) { ring->next = ring->prev = ring; }
@@ -56,44 +56,44 @@ struct air_node {
 	struct air *air;
 	struct air_node_config config;
 	uint32_t id;
-	bool powered, bad_state;	/* bad_state: of the Gilbert-Elliott model */
+	bool powered, bad_state; /* bad_state: of the Gilbert-Elliott model */
 	bool skips_beacons;
 
-	struct channel *channel;	/* NULL: untuned or on the way */
+	struct channel *channel; /* NULL: untuned or on the way */
 	uint64_t tuned_since_us;
-	uint16_t tuning_mhz;		/* not 0: a tune is accepted */
-	bool switching;			/* has left its channel */
+	uint16_t tuning_mhz; /* not 0: a tune is accepted */
+	bool switching;	     /* has left its channel */
 	struct link on_channel, promiscuous;
-	struct air_node *same_hash;	/* by MAC */
+	struct air_node *same_hash; /* by MAC */
 
-	struct frame_queue queue[3];	/* by enum radio_priority */
-	size_t queued;			/* in the queues and `current` */
-	struct air_frame *current;	/* chosen for the next try, or being tried */
-	struct transmission *sending;	/* on the air now */
+	struct frame_queue queue[3];  /* by enum radio_priority */
+	size_t queued;		      /* in the queues and `current` */
+	struct air_frame *current;    /* chosen for the next try, or being tried */
+	struct transmission *sending; /* on the air now */
 	bool in_exchange, awaiting_ack;
 	unsigned acks_due;
-	uint16_t tx_freq_mhz;		/* of the last transmission, ACKs included */
+	uint16_t tx_freq_mhz; /* of the last transmission, ACKs included */
 	uint64_t tx_from_us, tx_until_us;
-	struct loop_timer timer;	/* ACK timeout, or arrival on a new channel */
+	struct loop_timer timer; /* ACK timeout, or arrival on a new channel */
 
-	struct link contender;		/* of its channel: has a frame, or still counts its post-backoff down */
+	struct link contender; /* of its channel: has a frame, or still counts its post-backoff down */
 	struct phy_times times;
 	uint8_t last_rate;
 	uint16_t cw, slots;
 	bool backing_off;
-	unsigned busy;			/* transmissions that it senses */
-	uint64_t count_from_us, plan_us;	/* LOOP_NEVER: frozen */
+	unsigned busy;			 /* transmissions that it senses */
+	uint64_t count_from_us, plan_us; /* LOOP_NEVER: frozen */
 
-	struct frame_queue reports;	/* to be told in report_timer */
+	struct frame_queue reports; /* to be told in report_timer */
 	struct loop_timer report_timer;
 	struct radio_health health;
 };
 
 struct transmission {
-	struct link link;		/* channel.heard */
+	struct link link; /* channel.heard */
 	struct channel *channel;
 	struct air_node *from;
-	struct air_frame *frame;	/* NULL: an ACK */
+	struct air_frame *frame; /* NULL: an ACK */
 	struct air_node *ack_to;
 	uint8_t ack[PHY_ACK_LEN];
 	uint8_t rate;
@@ -107,7 +107,7 @@ struct transmission {
 struct ended {
 	const struct air_node *from;
 	uint64_t end_us;
-	uint32_t defer_us;		/* NAV, or the part of EIFS above DIFS, for others than its sender */
+	uint32_t defer_us; /* NAV, or the part of EIFS above DIFS, for others than its sender */
 };
 #define ENDED_MAX 4
 
@@ -116,12 +116,12 @@ struct channel {
 	uint16_t freq_mhz;
 	double loss_at_1m_db;
 	struct link nodes, promiscuous, contenders;
-	struct link heard;		/* transmissions on the air, and ended ones that overlapped those */
-	struct link acks_due;		/* waiting for their SIFS */
+	struct link heard;    /* transmissions on the air, and ended ones that overlapped those */
+	struct link acks_due; /* waiting for their SIFS */
 	unsigned on_air;
 	struct ended ended[ENDED_MAX];
 	unsigned ended_next;
-	struct loop_timer timer;	/* the next node's turn */
+	struct loop_timer timer; /* the next node's turn */
 };
 
 struct reception {
@@ -159,11 +159,11 @@ struct air {
 	struct air_node *by_mac[MAC_BUCKETS];
 	struct air_node **clustered;
 	size_t clustered_count;
-	struct channel *channels[256];	/* by channel number */
+	struct channel *channels[256]; /* by channel number */
 
 	struct air_frame *free_frames[FRAME_CLASSES];
 	struct transmission *free_transmissions;
-	struct reception *receptions;	/* scratch, as many as nodes */
+	struct reception *receptions; /* scratch, as many as nodes */
 	struct bystander *bystanders;
 	uint32_t bystander_count;
 	struct capture *captures;
@@ -172,7 +172,7 @@ struct air {
 
 /* air.c */
 uint64_t air_draw(struct air *air);
-double air_draw_unit(struct air *air);		/* [0, 1) */
+double air_draw_unit(struct air *air); /* [0, 1) */
 uint64_t air_draw_below(struct air *air, uint64_t bound);
 struct phy_options air_phy_options(const struct air *air);
 struct air_frame *air_frame_get(struct air *air, size_t len);
@@ -185,12 +185,12 @@ void queue_push(struct frame_queue *queue, struct air_frame *frame);
 /* medium.c */
 double medium_received_dbm(const struct channel *channel, const struct air_node *from, const struct air_node *to);
 bool medium_senses(const struct air_node *node, const struct transmission *tx);
-void medium_send(struct air_node *node);	/* puts node->current on the air now */
+void medium_send(struct air_node *node); /* puts node->current on the air now */
 void medium_break_off(struct air_node *node);
 void medium_ack_timeout(struct air_node *node);
 
 /* dcf.c */
-void dcf_contend(struct air_node *node);	/* has a frame, or a post-backoff to count down */
+void dcf_contend(struct air_node *node); /* has a frame, or a post-backoff to count down */
 void dcf_leave(struct air_node *node);
 void dcf_draw_backoff(struct air_node *node);
 void dcf_busy(struct channel *channel, const struct transmission *tx);

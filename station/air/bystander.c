@@ -10,10 +10,10 @@
 #include "agent/wire/cause.h"
 
 #define HEADER_LEN 24
-#define CCMP_LEN 16		/* header 8, MIC 8 */
+#define CCMP_LEN 16 /* header 8, MIC 8 */
 #define DISTANCE_M 15.0
 #define TX_DBM 15.0
-#define RETRIES 6		/* dot11ShortRetryLimit 7 counts tries */
+#define RETRIES 6 /* dot11ShortRetryLimit 7 counts tries */
 
 /* Poisson arrivals. */
 static uint64_t gap_us(const struct bystander *b)
@@ -31,9 +31,9 @@ static void on_arrival(void *ctx, uint64_t now_us)
 	b->frame[22] = (uint8_t)(b->sent << 4);
 	b->frame[23] = (uint8_t)(b->sent >> 4);
 	mr_wr_le16(&pn, (uint16_t)b->sent);
-	mr_wr_le16(&pn, 0x2000);		/* reserved octet, then Ext IV and key 0 */
+	mr_wr_le16(&pn, 0x2000); /* reserved octet, then Ext IV and key 0 */
 	mr_wr_le32(&pn, (uint32_t)(b->sent >> 16));
-	(void)air_send(b->from, mr_rd_over(b->frame, b->frame_len), &tx);	/* a full queue drops it, as there */
+	(void)air_send(b->from, mr_rd_over(b->frame, b->frame_len), &tx); /* a full queue drops it, as there */
 	loop_at(b->air->loop, &b->timer, now_us + gap_us(b));
 }
 
@@ -54,8 +54,8 @@ int air_add_bystander(struct air *air, uint16_t freq_mhz, double share, size_t f
 	struct bystander *b;
 	struct phy_times times;
 
-	if (radio_channel_of_freq(freq_mhz) == 0 || !(share > 0 && share <= 1) ||
-	    frame_len < HEADER_LEN + CCMP_LEN || frame_len > RADIO_FRAME_MAX)
+	if (radio_channel_of_freq(freq_mhz) == 0 || !(share > 0 && share <= 1) || frame_len < HEADER_LEN + CCMP_LEN ||
+	    frame_len > RADIO_FRAME_MAX)
 		return -MR_CAUSE_BAD_REQUEST;
 	b = calloc(1, sizeof(*b) + frame_len);
 	if (!b)
@@ -78,8 +78,8 @@ int air_add_bystander(struct air *air, uint16_t freq_mhz, double share, size_t f
 	b->freq_mhz = freq_mhz;
 	b->rate = rate;
 	b->frame_len = frame_len;
-	b->frame[0] = 0x08;			/* data */
-	b->frame[1] = 0x41;			/* to the DS, protected */
+	b->frame[0] = 0x08; /* data */
+	b->frame[1] = 0x41; /* to the DS, protected */
 	memcpy(b->frame + 4, b->to->config.mac, 6);
 	memcpy(b->frame + 10, b->from->config.mac, 6);
 	memcpy(b->frame + 16, (uint8_t[6]){ 0x0a, 0x42, 0x59, (uint8_t)(n >> 8), (uint8_t)n, 3 }, 6);
@@ -87,7 +87,8 @@ int air_add_bystander(struct air *air, uint16_t freq_mhz, double share, size_t f
 		b->frame[i] = (uint8_t)air_draw(air);
 	phy_times(freq_mhz, rate, air_phy_options(air), &times);
 	b->mean_gap_us = (phy_frame_us(freq_mhz, rate, frame_len, air_phy_options(air)) + times.sifs_us +
-		     phy_frame_us(freq_mhz, phy_ack_rate(rate), PHY_ACK_LEN, air_phy_options(air))) / share;
+			  phy_frame_us(freq_mhz, phy_ack_rate(rate), PHY_ACK_LEN, air_phy_options(air))) /
+			 share;
 	b->next = air->bystanders;
 	air->bystanders = b;
 	air->bystander_count++;

@@ -56,18 +56,18 @@ static void radiotap(struct mr_wr *w, const struct transmission *tx, double sign
 	bool ht = tx->rate & PHY_HT, dsss = phy_is_dsss(tx->rate), five = phy_is_5ghz(tx->channel->freq_mhz);
 	uint8_t flags = dsss && tx->rate != 2 && short_preamble ? 0x02 : 0;
 
-	mr_wr_u8(w, 0);				/* version, pad */
+	mr_wr_u8(w, 0); /* version, pad */
 	mr_wr_u8(w, 0);
 	size_t mark = mr_wr_open16(w);
 
 	mr_wr_le32(w, 1u << 0 | 1u << 1 | (ht ? 0 : 1u << 2) | 1u << 3 | 1u << 5 | (ht ? 1u << 19 : 0));
 	mr_wr_le64(w, tx->start_us);
 	mr_wr_u8(w, flags);
-	mr_wr_u8(w, ht ? 0 : tx->rate);		/* with MCS: padding, the channel field is aligned to 2 */
+	mr_wr_u8(w, ht ? 0 : tx->rate); /* with MCS: padding, the channel field is aligned to 2 */
 	mr_wr_le16(w, tx->channel->freq_mhz);
 	mr_wr_le16(w, (uint16_t)((five ? 0x0100 : 0x0080) | (dsss ? 0x0020 : 0x0040)));
 	mr_wr_u8(w, (uint8_t)(int8_t)fmax(-127, fmin(20, round(signal_dbm))));
-	if (ht) {				/* known: bandwidth, MCS, guard interval, format; all at their zeros */
+	if (ht) { /* known: bandwidth, MCS, guard interval, format; all at their zeros */
 		mr_wr_u8(w, 0x0f);
 		mr_wr_u8(w, 0);
 		mr_wr_u8(w, tx->rate & 7);
@@ -80,7 +80,7 @@ void capture_write(struct air *air, const struct transmission *tx)
 {
 	uint8_t record[RADIOTAP_MAX + RADIO_FRAME_MAX];
 	struct mr_wr w = mr_wr_over(record, sizeof(record));
-	const struct air_node origin = { .air = air, .id = tx->from->id };	/* no shadowing towards oneself */
+	const struct air_node origin = { .air = air, .id = tx->from->id }; /* no shadowing towards oneself */
 	struct pcap_pkthdr head = { 0 };
 	uint64_t utc_us;
 

@@ -17,7 +17,8 @@ static void rearm(struct channel *channel)
 {
 	uint64_t first_us = LOOP_NEVER;
 
-	LINK_EACH(at, &channel->contenders) {
+	LINK_EACH(at, &channel->contenders)
+	{
 		const struct air_node *node = contender_of(at);
 
 		if (node->queued > 0 && node->plan_us < first_us)
@@ -88,7 +89,7 @@ void dcf_contend(struct air_node *node)
 
 	if (!node->powered || !channel || node->in_exchange)
 		return;
-	if (link_in(&node->contender) && node->plan_us < now_us) {	/* post-backoff ended unnoticed */
+	if (link_in(&node->contender) && node->plan_us < now_us) { /* post-backoff ended unnoticed */
 		link_remove(&node->contender);
 		node->backing_off = false;
 		node->slots = 0;
@@ -97,7 +98,7 @@ void dcf_contend(struct air_node *node)
 		set_times(node);
 		node->busy = 0;
 		LINK_EACH(at, &channel->heard)
-			node->busy += medium_senses(node, LINK_OF(at, struct transmission, link));
+		node->busy += medium_senses(node, LINK_OF(at, struct transmission, link));
 		link_add(&channel->contenders, &node->contender);
 		if (node->busy > 0) {
 			if (!node->backing_off)
@@ -128,10 +129,11 @@ void dcf_busy(struct channel *channel, const struct transmission *tx)
 {
 	uint64_t now_us = tx->start_us;
 
-	LINK_EACH_SAFE(at, &channel->contenders) {
+	LINK_EACH_SAFE(at, &channel->contenders)
+	{
 		struct air_node *node = contender_of(at);
 
-		if (node->queued == 0 && node->plan_us <= now_us) {	/* post-backoff over */
+		if (node->queued == 0 && node->plan_us <= now_us) { /* post-backoff over */
 			link_remove(at);
 			node->backing_off = false;
 			node->slots = 0;
@@ -148,7 +150,8 @@ void dcf_idle(struct channel *channel, const struct transmission *tx, uint32_t d
 {
 	uint64_t now_us = loop_now_us(channel->air->loop);
 
-	LINK_EACH(at, &channel->contenders) {
+	LINK_EACH(at, &channel->contenders)
+	{
 		struct air_node *node = contender_of(at);
 
 		if (node->busy == 0 || !medium_senses(node, tx))
@@ -176,7 +179,8 @@ void dcf_turn(void *ctx, uint64_t now_us)
 	struct link turn;
 
 	link_init(&turn);
-	LINK_EACH_SAFE(at, &channel->contenders) {
+	LINK_EACH_SAFE(at, &channel->contenders)
+	{
 		struct air_node *node = contender_of(at);
 
 		if (node->plan_us > now_us)
@@ -187,7 +191,8 @@ void dcf_turn(void *ctx, uint64_t now_us)
 		if (node->queued > 0)
 			link_add(&turn, at);
 	}
-	LINK_EACH_SAFE(at, &turn) {
+	LINK_EACH_SAFE(at, &turn)
+	{
 		struct air_node *node = contender_of(at);
 
 		link_remove(at);
@@ -216,7 +221,7 @@ static void finish(struct air_node *node, bool acked)
 	node->health.sent++;
 	if (frame->expects_ack)
 		*(acked ? &node->health.acked : &node->health.unacked) += 1;
-	node->cw = 0;	/* set_times raises it to CWmin */
+	node->cw = 0; /* set_times raises it to CWmin */
 	next_contention(node);
 	air_try_switch(node);
 	if (node->config.status)

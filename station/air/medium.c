@@ -19,7 +19,7 @@
 #define TYPE_MASK 0x0c
 #define TYPE_CONTROL 0x04
 
-#define DISTANCE_MIN_M 0.1	/* nearer, the log-distance law means nothing */
+#define DISTANCE_MIN_M 0.1 /* nearer, the log-distance law means nothing */
 
 /*
  * A transmitting adapter beside a receiving one blocks it on near channels and hurts it on the others of the band: a
@@ -37,7 +37,7 @@ static double pair_normal(const struct air *air, uint32_t a, uint32_t b)
 {
 	uint64_t x = air->shadow_key ^ (a < b ? (uint64_t)a << 32 | b : (uint64_t)b << 32 | a);
 
-	for (int i = 0; i < 2; i++) {	/* the finaliser of splitmix64 */
+	for (int i = 0; i < 2; i++) { /* the finaliser of splitmix64 */
 		x += 0x9e3779b97f4a7c15u;
 		x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
 		x = (x ^ x >> 27) * 0x94d049bb133111ebu;
@@ -51,8 +51,9 @@ double medium_received_dbm(const struct channel *channel, const struct air_node 
 	const struct air *air = channel->air;
 	double dx = from->config.x_m - to->config.x_m, dy = from->config.y_m - to->config.y_m;
 	double square = fmax(dx * dx + dy * dy, DISTANCE_MIN_M * DISTANCE_MIN_M);
-	double shadow_db = air->config.shadowing_db > 0 && from->id != to->id ?
-			   air->config.shadowing_db * pair_normal(air, from->id, to->id) : 0;
+	double shadow_db = air->config.shadowing_db > 0 && from->id != to->id
+				   ? air->config.shadowing_db * pair_normal(air, from->id, to->id)
+				   : 0;
 
 	return from->config.tx_dbm - channel->loss_at_1m_db - 5 * air->config.path_loss_exponent * log10(square) -
 	       shadow_db - from->config.extra_loss_db - to->config.extra_loss_db;
@@ -60,8 +61,8 @@ double medium_received_dbm(const struct channel *channel, const struct air_node 
 
 bool medium_senses(const struct air_node *node, const struct transmission *tx)
 {
-	return tx->on_air && (tx->from == node ||
-	       medium_received_dbm(tx->channel, tx->from, node) >= node->air->config.cca_dbm);
+	return tx->on_air &&
+	       (tx->from == node || medium_received_dbm(tx->channel, tx->from, node) >= node->air->config.cca_dbm);
 }
 
 static const uint8_t *bytes_of(const struct transmission *tx) { return tx->frame ? tx->frame->bytes : tx->ack; }
@@ -77,7 +78,7 @@ static struct transmission *transmission_get(struct channel *channel, struct air
 	else
 		tx = malloc(sizeof(*tx));
 	if (!tx)
-		abort();	/* a simulation that loses frames for want of memory would say nothing true */
+		abort(); /* a simulation that loses frames for want of memory would say nothing true */
 	*tx = (struct transmission){ .channel = channel, .from = from, .timer = { .fn = fn, .ctx = tx } };
 	return tx;
 }
@@ -104,7 +105,8 @@ static void begin(struct transmission *tx)
 	tx->start_us = loop_now_us(air->loop);
 	tx->end_us = tx->start_us + air_us;
 	tx->on_air = true;
-	LINK_EACH(at, &channel->heard) {
+	LINK_EACH(at, &channel->heard)
+	{
 		struct transmission *other = LINK_OF(at, struct transmission, link);
 
 		if (other->on_air)
@@ -145,7 +147,7 @@ void medium_send(struct air_node *node)
 		frame->bytes[1] |= FC1_RETRY;
 		node->air->totals.retries++;
 	}
-	if (frame->expects_ack) {	/* 9.2.5.2: the time of SIFS and ACK */
+	if (frame->expects_ack) { /* 9.2.5.2: the time of SIFS and ACK */
 		uint32_t duration_us = node->times.sifs_us + ack_us(channel, frame->rate);
 
 		frame->bytes[2] = (uint8_t)duration_us;
@@ -197,7 +199,7 @@ static bool extra_loss(struct air_node *node)
 
 	if (loss <= 0)
 		return false;
-	if (burst * (1 - loss) <= 1)	/* no longer bursts than chance makes by itself */
+	if (burst * (1 - loss) <= 1) /* no longer bursts than chance makes by itself */
 		return air_draw_unit(air) < loss;
 	double change = node->bad_state ? 1 / burst : loss / (burst * (1 - loss));
 
@@ -220,14 +222,15 @@ static enum outcome receive(struct air_node *node, const struct transmission *tx
 
 	if (node == tx->from || !node->powered || node->channel != channel || node->tuned_since_us > tx->start_us)
 		return MISSED;
-	if (node->tx_until_us > tx->start_us && node->tx_from_us < tx->end_us)	/* half duplex */
+	if (node->tx_until_us > tx->start_us && node->tx_from_us < tx->end_us) /* half duplex */
 		return MISSED;
 	signal_dbm = medium_received_dbm(channel, tx->from, node);
 	*rssi_dbm = (int8_t)fmax(-127, fmin(20, round(signal_dbm)));
 	if (tx->aborted)
 		return LOST;
 	if (tx->overlapped)
-		LINK_EACH(at, &channel->heard) {
+		LINK_EACH(at, &channel->heard)
+		{
 			const struct transmission *other = LINK_OF(at, struct transmission, link);
 			uint64_t from_us = other->start_us > tx->start_us ? other->start_us : tx->start_us;
 			uint64_t to_us = other->on_air || other->end_us > tx->end_us ? tx->end_us : other->end_us;
@@ -279,7 +282,7 @@ static void on_ack_turn(void *ctx, uint64_t now_us)
 	}
 	node->air->totals.acks++;
 	begin(tx);
-	if (tx->ack_to->awaiting_ack && tx->ack_to->channel == tx->channel)	/* 10.3.2.11: reception has started */
+	if (tx->ack_to->awaiting_ack && tx->ack_to->channel == tx->channel) /* 10.3.2.11: reception has started */
 		loop_at(node->air->loop, &tx->ack_to->timer, now_us + (tx->end_us - tx->start_us));
 }
 
@@ -337,14 +340,16 @@ static size_t hear(const struct transmission *tx)
 	struct air_node *node;
 
 	if (len >= 10 && (bytes[4] & 1)) {
-		LINK_EACH(at, &channel->nodes) {
+		LINK_EACH(at, &channel->nodes)
+		{
 			node = LINK_OF(at, struct air_node, on_channel);
 			if (bytes[0] != FC_BEACON || !node->skips_beacons)
 				n = hear_at(node, tx, true, n);
 		}
 		return n;
 	}
-	LINK_EACH(at, &channel->promiscuous) {
+	LINK_EACH(at, &channel->promiscuous)
+	{
 		node = LINK_OF(at, struct air_node, promiscuous);
 		n = hear_at(node, tx, is_addressee(node, bytes, len), n);
 	}
@@ -378,7 +383,7 @@ static void data_sent(struct transmission *tx)
 	struct air_node *node = tx->from;
 
 	if (tx->aborted || !node->in_exchange || node->current != tx->frame)
-		return;		/* it was switched off */
+		return; /* it was switched off */
 	if (!tx->frame->expects_ack) {
 		dcf_succeeded(node, false);
 		return;
@@ -396,7 +401,7 @@ static void ack_sent(struct transmission *tx)
 
 	air_try_switch(tx->from);
 	if (!to->awaiting_ack || receive(to, tx, &rssi_dbm) != DECODED)
-		return;		/* its timer stands at this very moment */
+		return; /* its timer stands at this very moment */
 	loop_cancel(to->air->loop, &to->timer);
 	dcf_succeeded(to, true);
 }
@@ -424,7 +429,7 @@ static void on_transmission_end(void *ctx, uint64_t now_us)
 	tx->from->sending = NULL;
 	channel->ended[channel->ended_next++ % ENDED_MAX] =
 		(struct ended){ .from = tx->from, .end_us = now_us, .defer_us = defer_us };
-	dcf_idle(channel, tx, defer_us);	/* still on_air: that is how the nodes sensed it */
+	dcf_idle(channel, tx, defer_us); /* still on_air: that is how the nodes sensed it */
 	tx->on_air = false;
 
 	if (tx->frame) {
@@ -436,5 +441,5 @@ static void on_transmission_end(void *ctx, uint64_t now_us)
 	}
 	if (channel->on_air == 0)
 		LINK_EACH_SAFE(at, &channel->heard)
-			transmission_put(LINK_OF(at, struct transmission, link));
+	transmission_put(LINK_OF(at, struct transmission, link));
 }

@@ -15,11 +15,26 @@ struct rate {
 };
 
 static const struct rate rates[] = {
-	{ 2, 0, -83 }, { 4, 0, -80 }, { 11, 0, -78 }, { 22, 0, -76 },
-	{ 12, 24, -82 }, { 18, 36, -81 }, { 24, 48, -79 }, { 36, 72, -77 },
-	{ 48, 96, -74 }, { 72, 144, -70 }, { 96, 192, -66 }, { 108, 216, -65 },
-	{ PHY_HT | 0, 26, -82 }, { PHY_HT | 1, 52, -79 }, { PHY_HT | 2, 78, -77 }, { PHY_HT | 3, 104, -74 },
-	{ PHY_HT | 4, 156, -70 }, { PHY_HT | 5, 208, -66 }, { PHY_HT | 6, 234, -65 }, { PHY_HT | 7, 260, -64 },
+	{ 2, 0, -83 },
+	{ 4, 0, -80 },
+	{ 11, 0, -78 },
+	{ 22, 0, -76 },
+	{ 12, 24, -82 },
+	{ 18, 36, -81 },
+	{ 24, 48, -79 },
+	{ 36, 72, -77 },
+	{ 48, 96, -74 },
+	{ 72, 144, -70 },
+	{ 96, 192, -66 },
+	{ 108, 216, -65 },
+	{ PHY_HT | 0, 26, -82 },
+	{ PHY_HT | 1, 52, -79 },
+	{ PHY_HT | 2, 78, -77 },
+	{ PHY_HT | 3, 104, -74 },
+	{ PHY_HT | 4, 156, -70 },
+	{ PHY_HT | 5, 208, -66 },
+	{ PHY_HT | 6, 234, -65 },
+	{ PHY_HT | 7, 260, -64 },
 };
 
 /*
@@ -73,7 +88,7 @@ uint32_t phy_frame_us(uint16_t freq_mhz, uint8_t rate_500kbps, size_t len, struc
 
 uint8_t phy_ack_rate(uint8_t rate_500kbps)
 {
-	static const uint8_t ht[8] = { 12, 24, 24, 48, 48, 48, 48, 48 };	/* 10.6.11: by modulation and coding */
+	static const uint8_t ht[8] = { 12, 24, 24, 48, 48, 48, 48, 48 }; /* 10.6.11: by modulation and coding */
 
 	if (rate_500kbps & PHY_HT)
 		return ht[rate_500kbps & 7];
@@ -108,7 +123,7 @@ double phy_error_rate(uint8_t rate_500kbps, double snr_db, double octets)
 {
 	double margin_db = snr_db - phy_snr_needed_db(rate_500kbps);
 
-	if (octets <= 0 || margin_db > 9)	/* below one in a million for the longest frame */
+	if (octets <= 0 || margin_db > 9) /* below one in a million for the longest frame */
 		return 0;
 	if (margin_db < -4)
 		return 1;

@@ -13,12 +13,12 @@
 
 #define PHY_HT 0x80
 #define PHY_FCS_LEN 4
-#define PHY_ACK_LEN 10		/* 9.3.1.4, without FCS */
+#define PHY_ACK_LEN 10 /* 9.3.1.4, without FCS */
 
 /* What the stations of one channel agreed on; all false: a modern network without 802.11b members. */
 struct phy_options {
-	bool short_preamble;	/* HR/DSSS short PLCP preamble, not at 1 Mb/s (16.2.2.3) */
-	bool long_slot;		/* 2.4 GHz: 20 us slots for all, as with an 802.11b member present (18.4.2) */
+	bool short_preamble; /* HR/DSSS short PLCP preamble, not at 1 Mb/s (16.2.2.3) */
+	bool long_slot;	     /* 2.4 GHz: 20 us slots for all, as with an 802.11b member present (18.4.2) */
 };
 
 /* Times of the DCF for a frame at this rate in this band (10.3.2, tables 15-5, 17-21, 18-5). */
@@ -35,7 +35,8 @@ uint8_t phy_usable_rate(uint16_t freq_mhz, uint8_t rate_500kbps);
 void phy_times(uint16_t freq_mhz, uint8_t rate_500kbps, struct phy_options options, struct phy_times *out);
 /* TXTIME (15.4.4, 16.3.4, 17.4.3, 18.5.3, 19.4.3), preamble and ERP signal extension included. */
 uint32_t phy_frame_us(uint16_t freq_mhz, uint8_t rate_500kbps, size_t len, struct phy_options options);
-/* The highest basic rate not above the frame's, of its modulation class (10.6.6.5.2); basic: 1, 2 and 6, 12, 24 Mb/s. */
+/* The highest basic rate not above the frame's, of its modulation class (10.6.6.5.2); basic: 1, 2 and 6, 12, 24 Mb/s.
+ */
 uint8_t phy_ack_rate(uint8_t rate_500kbps);
 
 /*

@@ -15,19 +15,21 @@
 
 /* Kernels report no status for a frame that they dropped silently; a driver for libpcap gives up after this long. */
 #define SILENT_DROP_US 200000
-#define SILENT_MAX 64	/* such frames at once */
+#define SILENT_MAX 64 /* such frames at once */
 #define TX_DBM 17.0
-#define CLUSTER 1	/* the adapters of one station stand on one table */
+#define CLUSTER 1 /* the adapters of one station stand on one table */
 
 /*
  * switch_us: what one channel change costs.
- *   mt7612u    430 to 580 ms measured by users, because the driver calibrates at every change (morrownr/USB-WiFi #376);
+ *   mt7612u    430 to 580 ms measured by users, because the driver calibrates at every change (morrownr/USB-WiFi
+ *              #376);
  *              mt7610u runs the same driver core
  *   rt2800usb  about 90 register accesses over USB and the oscillator's settling: 15 to 40 ms expected, unmeasured
  *   ath9k_htc  drain, full chip reset and six firmware round trips: 20 to 60 ms expected, unmeasured
  *   mt7601u    no figure found: as ath9k_htc
  * acknowledges: active monitor mode (Linux: mt76, mt7601u). mt7601u then delivers own and group frames only, and its
- * status is "acknowledged" for whatever left. rt2800usb's backoff is drawn from 0..7 in monitor mode (Guenther et al.).
+ * status is "acknowledged" for whatever left. rt2800usb's backoff is drawn from 0..7 in monitor mode (Guenther et
+ * al.).
  * retries: the hardware's own limit where the driver ignores the caller's; -1: the caller's counts.
  * ath9k_htc ignores the caller's rate and reports one try always.
  */
@@ -40,14 +42,31 @@ struct profile {
 };
 
 static const struct profile profiles[] = {
-	{ .name = "ideal", .five_ghz = true, .acknowledges = true, .promiscuous = true, .retries = -1, .switch_us = 1000 },
-	{ .name = "mt7612u", .five_ghz = true, .acknowledges = true, .promiscuous = true, .retries = 7,
+	{ .name = "ideal",
+	  .five_ghz = true,
+	  .acknowledges = true,
+	  .promiscuous = true,
+	  .retries = -1,
+	  .switch_us = 1000 },
+	{ .name = "mt7612u",
+	  .five_ghz = true,
+	  .acknowledges = true,
+	  .promiscuous = true,
+	  .retries = 7,
 	  .switch_us = 450000 },
-	{ .name = "mt7610u", .five_ghz = true, .acknowledges = true, .promiscuous = true, .retries = 7,
+	{ .name = "mt7610u",
+	  .five_ghz = true,
+	  .acknowledges = true,
+	  .promiscuous = true,
+	  .retries = 7,
 	  .switch_us = 450000 },
 	{ .name = "mt7601u", .acknowledges = true, .lies = true, .retries = 7, .switch_us = 60000 },
 	{ .name = "rt2800usb", .promiscuous = true, .cw_min = 7, .retries = 7, .switch_us = 20000 },
-	{ .name = "ath9k_htc", .promiscuous = true, .one_try = true, .lowest_rate = true, .retries = 7,
+	{ .name = "ath9k_htc",
+	  .promiscuous = true,
+	  .one_try = true,
+	  .lowest_rate = true,
+	  .retries = 7,
 	  .switch_us = 60000 },
 };
 
@@ -55,15 +74,17 @@ struct simulated {
 	struct radio radio;
 	struct loop *loop;
 	struct air_node *node;
-	struct air_node *ear;		/* K3: stays at the start; NULL without that fault */
+	struct air_node *ear; /* K3: stays at the start; NULL without that fault */
 	const struct profile *profile;
 	struct air_faults faults;
-	uint16_t true_mhz, asked_mhz;	/* asked: a tune under way */
-	uint16_t start_mhz;		/* of the first tune since it came up */
-	bool tune_fails;		/* K4: the one under way */
-	unsigned hear;			/* enum radio_hear */
+	uint16_t true_mhz, asked_mhz; /* asked: a tune under way */
+	uint16_t start_mhz;	      /* of the first tune since it came up */
+	bool tune_fails;	      /* K4: the one under way */
+	unsigned hear;		      /* enum radio_hear */
 	bool plugged, gone_due, back_due;
-	struct { uint64_t cookie, due_us; } silent[SILENT_MAX];	/* frames dropped silently, oldest first */
+	struct {
+		uint64_t cookie, due_us;
+	} silent[SILENT_MAX]; /* frames dropped silently, oldest first */
 	size_t silent_count;
 	struct loop_timer plug_timer, silent_timer;
 };
@@ -92,7 +113,7 @@ static void on_heard_at_start(void *ctx, struct mr_rd frame, const struct radio_
 {
 	const struct simulated *s = ctx;
 
-	if (s->true_mhz != rx->freq_mhz)	/* else it is heard anyway */
+	if (s->true_mhz != rx->freq_mhz) /* else it is heard anyway */
 		on_received(ctx, frame, rx);
 }
 
@@ -205,7 +226,7 @@ static int drop_silently(struct simulated *s, uint64_t cookie)
 /* K2: mac80211 up to 6.8 looks an injected frame's rate up by its place in the table of the start's band. */
 static uint8_t rate_by_start(const struct simulated *s, uint8_t rate_500kbps)
 {
-	static const uint8_t rates[] = { 2, 4, 11, 22, 12, 18, 24, 36, 48, 72, 96, 108 };	/* 5 GHz: from 12 on */
+	static const uint8_t rates[] = { 2, 4, 11, 22, 12, 18, 24, 36, 48, 72, 96, 108 }; /* 5 GHz: from 12 on */
 	size_t count = sizeof(rates), dsss = 4, place = 0;
 	bool start_5ghz = s->start_mhz > 5000, here_5ghz = s->radio.freq_mhz > 5000;
 
@@ -239,7 +260,7 @@ static int simulated_send(struct radio *radio, struct mr_rd frame, const struct 
 	if (s->profile->retries >= 0)
 		tx.retries = (uint8_t)s->profile->retries;
 	if (s->profile->lowest_rate)
-		tx.rate_500kbps = 0;	/* which the air takes for the band's lowest */
+		tx.rate_500kbps = 0; /* which the air takes for the band's lowest */
 	side = loop_enter(s->loop, LOOP_WORLD);
 	result = air_send(s->node, frame, &tx);
 	(void)loop_enter(s->loop, side);
@@ -317,7 +338,7 @@ void radio_simulated_unplug(struct radio *radio)
 
 	if (!s->plugged && !s->back_due)
 		return;
-	if (!s->plugged) {	/* unplugged, plugged in and unplugged again before anybody was told */
+	if (!s->plugged) { /* unplugged, plugged in and unplugged again before anybody was told */
 		s->back_due = false;
 		return;
 	}
@@ -361,8 +382,13 @@ struct radio *radio_open_simulated(struct air *air, const char *name, const char
 				   double x_m, double y_m, const struct air_faults *faults)
 {
 	const struct profile *p = NULL;
-	struct air_node_config config = { .x_m = x_m, .y_m = y_m, .tx_dbm = TX_DBM, .cluster = CLUSTER,
-					  .received = on_received, .status = on_status, .tuned = on_tuned };
+	struct air_node_config config = { .x_m = x_m,
+					  .y_m = y_m,
+					  .tx_dbm = TX_DBM,
+					  .cluster = CLUSTER,
+					  .received = on_received,
+					  .status = on_status,
+					  .tuned = on_tuned };
 	struct simulated *s;
 
 	for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++)

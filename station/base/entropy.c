@@ -7,17 +7,17 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* RAND_set_rand_method is the only way in OpenSSL 3.0 to make ECDSA's nonces repeat; deprecated, without successor there. */
+/* RAND_set_rand_method is the only way in OpenSSL 3.0 to make ECDSA's nonces repeat; deprecated, without successor
+ * there. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
-
 #define BLOCK 4096
 
 struct entropy {
-	EVP_CIPHER_CTX *ctr;	/* NULL: the kernel's */
+	EVP_CIPHER_CTX *ctr; /* NULL: the kernel's */
 	uint8_t block[BLOCK];
 	size_t used;
 };

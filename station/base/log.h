@@ -16,7 +16,7 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 struct log {
 	FILE *to;
 	enum log_level level;
-	uint64_t (*now_us)(const void *clock);	/* NULL: lines have no time */
+	uint64_t (*now_us)(const void *clock); /* NULL: lines have no time */
 	const void *clock;
 };
 

@@ -11,13 +11,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SIGNAL_POLL_EVENTS 256	/* virtual clock: look for signals once in so many timers */
-#define ATTEND_EVENTS 16	/* virtual clock: look at the real one once in so many timers, */
-#define ATTEND_US 1000		/* and at the attended descriptor when so much of it has passed */
-#define BEHIND_US 1000000	/* a paced clock that is further behind does not try to catch up */
+#define SIGNAL_POLL_EVENTS 256 /* virtual clock: look for signals once in so many timers */
+#define ATTEND_EVENTS 16       /* virtual clock: look at the real one once in so many timers, */
+#define ATTEND_US 1000	       /* and at the attended descriptor when so much of it has passed */
+#define BEHIND_US 1000000      /* a paced clock that is further behind does not try to catch up */
 
 struct watch {
-	int fd;			/* -1: free again; kept until the end, epoll may still name it in this turn */
+	int fd; /* -1: free again; kept until the end, epoll may still name it in this turn */
 	loop_fd_fn *fn;
 	void *ctx;
 	struct watch *next;
@@ -28,19 +28,19 @@ struct loop {
 	enum loop_side side;
 	uint64_t cpu_ns[LOOP_SIDES], charged_ns;
 	uint64_t now_us, utc_us, started_us, order;
-	struct loop_timer **heap;	/* 1-based: heap[0] unused, so that slot 0 can mean "not armed" */
+	struct loop_timer **heap; /* 1-based: heap[0] unused, so that slot 0 can mean "not armed" */
 	size_t count, room;
 	int epoll_fd, timer_fd, signal_fd;
 	loop_signal_fn *signal_fn;
 	void *signal_ctx;
 	struct watch *watches;
-	int attended_fd;		/* -1: none */
+	int attended_fd; /* -1: none */
 	loop_fd_fn *attended_fn;
 	void *attended_ctx;
-	uint64_t attended_us;		/* real time: when it was last looked at */
+	uint64_t attended_us; /* real time: when it was last looked at */
 	double pace;
 	bool held;
-	uint64_t paced_from_us, paced_real_us;	/* these two instants are one */
+	uint64_t paced_from_us, paced_real_us; /* these two instants are one */
 };
 
 static uint64_t clock_us(clockid_t id)
@@ -198,7 +198,7 @@ void loop_at(struct loop *loop, struct loop_timer *timer, uint64_t at_us)
 			struct loop_timer **heap = realloc(loop->heap, room * sizeof(struct loop_timer *));
 
 			if (!heap)
-				abort();	/* without its timers the station cannot even stop in order */
+				abort(); /* without its timers the station cannot even stop in order */
 			loop->heap = heap;
 			loop->room = room;
 		}
@@ -225,15 +225,14 @@ int loop_watch(struct loop *loop, int fd, uint32_t epoll_events, loop_fd_fn *fn,
 		w = calloc(1, sizeof(*w));
 		if (!w)
 			return -1;
-		w->fd = -1;	/* 0 is a descriptor too */
+		w->fd = -1; /* 0 is a descriptor too */
 		w->next = loop->watches;
 		loop->watches = w;
 	}
 	struct epoll_event event = { .events = epoll_events, .data.ptr = w };
 	int op = w->fd == fd ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
-	if (epoll_ctl(loop->epoll_fd, op, fd, &event) < 0 &&
-	    (op == EPOLL_CTL_MOD || errno != EEXIST)) {
+	if (epoll_ctl(loop->epoll_fd, op, fd, &event) < 0 && (op == EPOLL_CTL_MOD || errno != EEXIST)) {
 		if (op == EPOLL_CTL_ADD)
 			w->fd = -1;
 		return -1;
@@ -332,7 +331,8 @@ static bool fire_next(struct loop *loop)
 	return true;
 }
 
-/* Virtual clock: serves the attended descriptor and signals; waits for them up to timeout_us of real time, -1: for ever. */
+/* Virtual clock: serves the attended descriptor and signals; waits for them up to timeout_us of real time, -1: for
+ * ever. */
 static void attend(struct loop *loop, int64_t timeout_us)
 {
 	struct pollfd fds[2] = { { .fd = loop->attended_fd, .events = POLLIN },
@@ -401,10 +401,7 @@ static void run_virtual(struct loop *loop)
 	}
 }
 
-static void update_now(struct loop *loop)
-{
-	loop->now_us = clock_us(CLOCK_MONOTONIC) - loop->started_us;
-}
+static void update_now(struct loop *loop) { loop->now_us = clock_us(CLOCK_MONOTONIC) - loop->started_us; }
 
 static void arm(struct loop *loop)
 {

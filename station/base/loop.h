@@ -22,8 +22,8 @@ typedef void loop_fd_fn(void *ctx, uint32_t epoll_events);
 typedef void loop_signal_fn(void *ctx, int signal);
 
 /*
- * In a simulation one thread is the station and the world around it; a timer runs on the side that armed it. What is done
- * for those who look on is metered apart; what they cause is the station's.
+ * In a simulation one thread is the station and the world around it; a timer runs on the side that armed it. What is
+ * done for those who look on is metered apart; what they cause is the station's.
  */
 enum loop_side { LOOP_STATION, LOOP_WORLD, LOOP_ONLOOKERS, LOOP_SIDES };
 
@@ -31,10 +31,10 @@ enum loop_side { LOOP_STATION, LOOP_WORLD, LOOP_ONLOOKERS, LOOP_SIDES };
 struct loop_timer {
 	loop_timer_fn *fn;
 	void *ctx;
-	uint64_t at_us;	 /* LOOP_NEVER: not armed */
+	uint64_t at_us; /* LOOP_NEVER: not armed */
 	uint64_t order;
-	size_t slot;	 /* place in the heap plus one; 0: not armed */
-	uint8_t side;	 /* who armed it: enum loop_side */
+	size_t slot;  /* place in the heap plus one; 0: not armed */
+	uint8_t side; /* who armed it: enum loop_side */
 };
 
 /* NULL: no memory or no epoll. The virtual clock starts at 0; utc_us is what loop_utc_us says at that moment. */
@@ -43,8 +43,8 @@ struct loop *loop_create_virtual(uint64_t utc_us);
 void loop_destroy(struct loop *loop);
 
 bool loop_is_virtual(const struct loop *loop);
-uint64_t loop_now_us(const struct loop *loop);	/* microseconds since the loop was created */
-uint64_t loop_utc_us(const struct loop *loop);	/* microseconds since 1970, for the record only */
+uint64_t loop_now_us(const struct loop *loop); /* microseconds since the loop was created */
+uint64_t loop_utc_us(const struct loop *loop); /* microseconds since 1970, for the record only */
 
 /* Arms (or moves) a timer; a time in the past fires at the next turn. LOOP_NEVER disarms. */
 void loop_at(struct loop *loop, struct loop_timer *timer, uint64_t at_us);
@@ -54,20 +54,21 @@ void loop_cancel(struct loop *loop, struct loop_timer *timer);
 enum loop_side loop_enter(struct loop *loop, enum loop_side side);
 /* From now on the thread's CPU time is charged to the side that uses it: one system call per change of sides. */
 void loop_meter(struct loop *loop);
-uint64_t loop_cpu_ns(struct loop *loop, enum loop_side side);	/* 0 without a meter */
+uint64_t loop_cpu_ns(struct loop *loop, enum loop_side side); /* 0 without a meter */
 
 /* Watches a descriptor (EPOLLIN, ...). Real clock only: a virtual loop returns -1. 0, or -1 with errno. */
 int loop_watch(struct loop *loop, int fd, uint32_t epoll_events, loop_fd_fn *fn, void *ctx);
 void loop_unwatch(struct loop *loop, int fd);
 
 /*
- * The one descriptor that is served on both clocks: people and programs that look on (station/control). Real: watched for
- * EPOLLIN. Virtual: looked at between timers, a millisecond of real time apart; as long as its function arms no timers the
- * run repeats to the byte. 0, or -1 with errno (EBUSY: there is one).
+ * The one descriptor that is served on both clocks: people and programs that look on (station/control). Real: watched
+ * for EPOLLIN. Virtual: looked at between timers, a millisecond of real time apart; as long as its function arms no
+ * timers the run repeats to the byte. 0, or -1 with errno (EBUSY: there is one).
  */
 int loop_attend(struct loop *loop, int fd, loop_fd_fn *fn, void *ctx);
 void loop_unattend(struct loop *loop);
-/* Virtual: seconds of this clock per second of real time, so that a person can follow; 0 (at first): as fast as it goes. */
+/* Virtual: seconds of this clock per second of real time, so that a person can follow; 0 (at first): as fast as it
+ * goes. */
 void loop_pace(struct loop *loop, double factor);
 /* Virtual: the clock stands until this is taken back; only signals and the attended descriptor are served. */
 void loop_hold(struct loop *loop, bool hold);

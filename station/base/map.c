@@ -19,10 +19,7 @@ static struct map_slot *find(const struct map *map, uint64_t key)
 	return &map->slots[i];
 }
 
-void *map_get(const struct map *map, uint64_t key)
-{
-	return map->room ? find(map, key)->value : NULL;
-}
+void *map_get(const struct map *map, uint64_t key) { return map->room ? find(map, key)->value : NULL; }
 
 static bool grow(struct map *map)
 {

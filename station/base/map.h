@@ -10,16 +10,17 @@
 
 struct map_slot {
 	uint64_t key;
-	void *value;		/* NULL: free */
+	void *value; /* NULL: free */
 };
 
-struct map {			/* zero it to begin; layout is ours */
+/* zero it to begin; layout is ours */
+struct map {
 	struct map_slot *slots;
 	size_t room, count;
 };
 
 void *map_get(const struct map *map, uint64_t key);
-bool map_put(struct map *map, uint64_t key, void *value);	/* replaces; false: no memory */
+bool map_put(struct map *map, uint64_t key, void *value); /* replaces; false: no memory */
 void map_remove(struct map *map, uint64_t key);
 void map_free(struct map *map);
 

@@ -45,7 +45,8 @@ static int judge(int fd, const char *path, const char *hint, char *error, size_t
 	return -MR_CAUSE_BAD_REQUEST;
 }
 
-int secret_file_read(const char *path, size_t max, const char *hint, char **text, size_t *len, char *error, size_t error_len)
+int secret_file_read(const char *path, size_t max, const char *hint, char **text, size_t *len, char *error,
+		     size_t error_len)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), result;
 	ssize_t got = -1;

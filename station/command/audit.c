@@ -24,11 +24,11 @@ struct audit {
 	const struct command *self;
 	const char *db_path, *keys, *reason, *operator;
 	bool json, csv, reveal;
-	const char *word[2];		/* behind the subcommand's name */
+	const char *word[2]; /* behind the subcommand's name */
 	size_t words;
 	sqlite3 *db;
-	json_t *answer;			/* of --json: one object */
-	bool broken;			/* a query failed; said already */
+	json_t *answer; /* of --json: one object */
+	bool broken;	/* a query failed; said already */
 };
 
 static int unusable(const struct audit *audit, const char *sentence)
@@ -55,7 +55,8 @@ static sqlite3_stmt *prepare(struct audit *audit, const char *sql)
 		return statement;
 	fprintf(stderr, "millrace audit: %s%s\n", sqlite3_errmsg(audit->db),
 		strstr(sqlite3_errmsg(audit->db), ": v_")
-			? ": its views are of another version; run a job on it once, which brings them up to date" : "");
+			? ": its views are of another version; run a job on it once, which brings them up to date"
+			: "");
 	audit->broken = true;
 	return NULL;
 }
@@ -67,7 +68,8 @@ static void bind_text(sqlite3_stmt *statement, const char *name, const char *val
 
 enum shape { AS_TABLE, AS_FIELDS };
 
-/* The rows of a prepared query under a title; an empty answer says `nothing`, if it is not NULL. Takes the statement. */
+/* The rows of a prepared query under a title; an empty answer says `nothing`, if it is not NULL. Takes the statement.
+ */
 static long show(struct audit *audit, sqlite3_stmt *statement, const char *title, enum shape shape, const char *nothing)
 {
 	bool bold = command_colour(stdout);
@@ -185,10 +187,14 @@ static int64_t utc_now_us(void)
 /* Durable before the PIN is shown: an opening that is not on record does not happen. */
 static int note_reveal(const struct audit *audit, int64_t unit, const char *serial, char *error, size_t error_len)
 {
-	json_t *body = json_pack("{s:s, s:o}", "serial", serial, "reason", sheet_json_text(audit->reason, strlen(audit->reason)));
+	json_t *body = json_pack("{s:s, s:o}", "serial", serial, "reason",
+				 sheet_json_text(audit->reason, strlen(audit->reason)));
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	char subject[32];
-	struct journal_audit note = { .actor = audit->operator, .action = "pin-reveal", .subject = subject, .body = text,
+	struct journal_audit note = { .actor = audit->operator,
+				      .action = "pin-reveal",
+				      .subject = subject,
+				      .body = text,
 				      .at_us = utc_now_us() };
 	int rc = -1;
 
@@ -214,8 +220,10 @@ static int open_pin(const struct audit *audit, sqlite3_stmt *row, char pin[stati
 		      sqlite3_column_blob(row, 2), (size_t)sqlite3_column_bytes(row, 2), pin);
 	identity_close(identity);
 	if (rc != 0)
-		snprintf(error, error_len, "the PIN does not open: %s/pin.key is not the key it was sealed under (%s), or the "
-			 "record was changed", audit->keys, (const char *)sqlite3_column_text(row, 4));
+		snprintf(error, error_len,
+			 "the PIN does not open: %s/pin.key is not the key it was sealed under (%s), or the "
+			 "record was changed",
+			 audit->keys, (const char *)sqlite3_column_text(row, 4));
 	return rc;
 }
 
@@ -278,8 +286,11 @@ static int run_device(struct audit *audit)
 
 	if (audit->words != 1)
 		return unusable(audit, "say which device: its serial number, MAC, device id or certificate number");
-	if (audit->reveal && (!audit->keys || !audit->reason || !*audit->reason || !audit->operator || !*audit->operator))
-		return unusable(audit, "--reveal wants to know who and why, for the record: --keys DIR --operator NAME --reason TEXT");
+	if (audit->reveal &&
+	    (!audit->keys || !audit->reason || !*audit->reason || !audit->operator|| !* audit->operator))
+		return unusable(
+			audit,
+			"--reveal wants to know who and why, for the record: --keys DIR --operator NAME --reason TEXT");
 	found = find_unit(audit, audit->word[0], &unit);
 	if (found == 0)
 		return missing("a device with the serial number, MAC, device id or certificate number", audit->word[0],
@@ -430,7 +441,8 @@ static void report(const struct verdict *verdict, const struct verify *verify, c
 	       verdict->evidence ? "checked against the CA" : "checked, but for the CA's signature (--keys DIR)");
 	printf("receipts      %u signatures checked\n", count->receipts);
 	if (wrong)
-		printf("\n%zu thing%s wrong: the record is not what the station wrote.\n", wrong, wrong == 1 ? " is" : "s are");
+		printf("\n%zu thing%s wrong: the record is not what the station wrote.\n", wrong,
+		       wrong == 1 ? " is" : "s are");
 	else
 		printf("\nThe record holds together.\n");
 }
@@ -492,7 +504,8 @@ static int run_sql(struct audit *audit)
 		return unusable(audit, "this connection only reads: SELECT from the views of docs/audit.md");
 	}
 	if (rc != SQLITE_OK || !statement) {
-		fprintf(stderr, "millrace audit: %s\n", rc == SQLITE_OK ? "there is no statement" : sqlite3_errmsg(audit->db));
+		fprintf(stderr, "millrace audit: %s\n",
+			rc == SQLITE_OK ? "there is no statement" : sqlite3_errmsg(audit->db));
 		return EXIT_UNUSABLE;
 	}
 	if (!only_blanks_and_comments(audit->db, tail) || sqlite3_column_count(statement) == 0) {
@@ -572,16 +585,11 @@ static const struct audit_part {
 	size_t words_max;
 	int (*run)(struct audit *audit);
 } parts[] = {
-	{ "batch", "[LOT]", 1, run_batch },
-	{ "device", "SERIAL|MAC|DEVICE-ID|CERT-NUMBER", 1, run_device },
-	{ "failures", "[LOT]", 1, run_failures },
-	{ "certs", "[LOT]", 1, run_certs },
-	{ "labels", "[LOT]", 1, run_labels },
-	{ "overrides", "[LOT]", 1, run_overrides },
-	{ "pauses", "[LOT]", 1, run_pauses },
-	{ "verify", "", 0, run_verify },
-	{ "sql", "\"SELECT ...\"", 1, run_sql },
-	{ "export", "[VIEW]", 1, run_export },
+	{ "batch", "[LOT]", 1, run_batch },	  { "device", "SERIAL|MAC|DEVICE-ID|CERT-NUMBER", 1, run_device },
+	{ "failures", "[LOT]", 1, run_failures }, { "certs", "[LOT]", 1, run_certs },
+	{ "labels", "[LOT]", 1, run_labels },	  { "overrides", "[LOT]", 1, run_overrides },
+	{ "pauses", "[LOT]", 1, run_pauses },	  { "verify", "", 0, run_verify },
+	{ "sql", "\"SELECT ...\"", 1, run_sql },  { "export", "[VIEW]", 1, run_export },
 };
 
 #define PART_COUNT (sizeof(parts) / sizeof(parts[0]))
@@ -632,9 +640,10 @@ static int run_part(struct audit *audit, const struct audit_part *part)
 
 int command_audit(int argc, char **argv)
 {
-	static const struct command self = { "audit",
-					     "batch|device|failures|certs|labels|overrides|pauses|verify|sql|export [NAME]",
-					     "what is on record, and whether it holds together", command_audit };
+	static const struct command self = {
+		"audit", "batch|device|failures|certs|labels|overrides|pauses|verify|sql|export [NAME]",
+		"what is on record, and whether it holds together", command_audit
+	};
 	struct audit audit = { .self = &self, .db_path = DEFAULT_DB };
 	const struct option_row rows[] = {
 		{ "--db", "FILE", "the database (millrace.db)", &audit.db_path, NULL },
@@ -643,9 +652,14 @@ int command_audit(int argc, char **argv)
 		{ "--keys", "DIR", "verify: also signatures; --reveal: opens the PIN", &audit.keys, NULL },
 		{ "--reveal", NULL, "device: shows the PIN, and puts that on record", NULL, &audit.reveal },
 		{ "--reason", "TEXT", "of --reveal, for the record", &audit.reason, NULL },
-		{ "--operator", "NAME", "who reveals, for the record", &audit.operator, NULL },
-		{ 0 },
-	};
+		{
+			"--operator",
+			"NAME",
+			"who reveals, for the record",
+			&audit.operator,
+			NULL },
+			{ 0 },
+		};
 	const char *rest[3] = { NULL };
 	const struct audit_part *part;
 	size_t count = 0;

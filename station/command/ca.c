@@ -27,7 +27,7 @@
 #define ERROR_MAX 600
 #define DEFAULT_DIR "keys"
 #define SOON_US (INT64_C(30) * 86400 * 1000000)
-#define NAMES_MAX 256		/* batch keys in a folder */
+#define NAMES_MAX 256 /* batch keys in a folder */
 
 static int64_t utc_now_us(void)
 {
@@ -72,8 +72,7 @@ static unsigned days_of(const char *text)
 {
 	size_t len = strlen(text);
 
-	return len >= 1 && len <= 6 && strspn(text, "0123456789") == len ? (unsigned)strtoul(text, NULL, 10)
-									 : 0;
+	return len >= 1 && len <= 6 && strspn(text, "0123456789") == len ? (unsigned)strtoul(text, NULL, 10) : 0;
 }
 
 /* "a,b,c" in place; false: more names than room. */
@@ -91,8 +90,7 @@ static bool split_names(char *text, const char **names, size_t room, size_t *cou
 
 static void say_made(const struct ceremony *plan)
 {
-	printf("Made the factory's keys in %s. docs/keys.md tells what each file is and who holds it.\n\n",
-	       plan->dir);
+	printf("Made the factory's keys in %s. docs/keys.md tells what each file is and who holds it.\n\n", plan->dir);
 	printf("Do this now:\n"
 	       "  1. Copy all of %s to an encrypted medium, twice: this is the backup.\n"
 	       "  2. Take the root's key offline. It is needed again only for the next issuing CA:\n"
@@ -108,14 +106,12 @@ static void say_made(const struct ceremony *plan)
 
 static int run_init(int argc, char **argv)
 {
-	const char *dir = DEFAULT_DIR, *organization = NULL, *root_days = "9131", *issuing_days = "1826",
-		   *batch = NULL;
+	const char *dir = DEFAULT_DIR, *organization = NULL, *root_days = "9131", *issuing_days = "1826", *batch = NULL;
 	const struct option_row rows[] = {
 		{ "--dir", "DIR", "folder to make (default: " DEFAULT_DIR ")", &dir, NULL },
 		{ "--organization", "NAME", "O of the CA certificates (default: none)", &organization, NULL },
 		{ "--root-days", "N", "validity of the root (default: 9131, 25 years)", &root_days, NULL },
-		{ "--issuing-days", "N", "validity of the issuing CA (default: 1826, 5 years)", &issuing_days,
-		  NULL },
+		{ "--issuing-days", "N", "validity of the issuing CA (default: 1826, 5 years)", &issuing_days, NULL },
 		{ "--batch-key", "NAME,...", "batch keys to make besides \"default\"", &batch, NULL },
 		{ 0 },
 	};
@@ -129,8 +125,7 @@ static int run_init(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	if (days_of(root_days) == 0 || days_of(issuing_days) == 0)
-		return unusable(&init_command,
-				"--root-days and --issuing-days take a number of days from 1 to 36500");
+		return unusable(&init_command, "--root-days and --issuing-days take a number of days from 1 to 36500");
 	split = batch ? strdup(batch) : NULL;
 	if (split && !split_names(split, names, CEREMONY_BATCH_KEYS_MAX, &count)) {
 		free(split);
@@ -156,10 +151,7 @@ static int run_init(int argc, char **argv)
 
 /* --- what lies in the folder --- */
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 struct names {
 	char *name[NAMES_MAX];
@@ -222,12 +214,10 @@ static const char *private_file_problem(const char *dir, const char *name, bool 
 
 /* --- show --- */
 
-static const struct command show_command = {
-	"ca show", "", "subjects, validity, fingerprints and public keys; never a secret", NULL
-};
+static const struct command show_command = { "ca show", "",
+					     "subjects, validity, fingerprints and public keys; never a secret", NULL };
 
-static const char *const private_files[] = { "root.key", "issuing.key", "station.key", "pin.key",
-					     "record.key" };
+static const char *const private_files[] = { "root.key", "issuing.key", "station.key", "pin.key", "record.key" };
 
 static bool add_text(json_t *to, const char *name, const char *value)
 {
@@ -248,8 +238,7 @@ static bool name_text(const X509_NAME *name, char *text, size_t cap)
 	return len > 0;
 }
 
-static json_t *certificate_facts(const char *dir, const char *role, const char *file,
-				 const struct keyfile_error *error)
+static json_t *certificate_facts(const char *dir, const char *role, const char *file, const struct keyfile_error *error)
 {
 	X509 *certificate = keyfile_certificate(dir, file, error);
 	char subject[400] = "", issuer[400] = "", from[32], to[32], fingerprint[65], hex[131], *serial = NULL;
@@ -271,14 +260,11 @@ static json_t *certificate_facts(const char *dir, const char *role, const char *
 		add_text(facts, "subject", subject);
 		add_text(facts, "issuer", issuer);
 		add_text(facts, "serial", serial);
-		add_text(facts, "not_before",
-			 time_text(identity_time_us(X509_get0_notBefore(certificate)), from));
-		add_text(facts, "not_after",
-			 time_text(identity_time_us(X509_get0_notAfter(certificate)), to));
+		add_text(facts, "not_before", time_text(identity_time_us(X509_get0_notBefore(certificate)), from));
+		add_text(facts, "not_after", time_text(identity_time_us(X509_get0_notAfter(certificate)), to));
 		add_text(facts, "sha256", hex_text(hash, 32, fingerprint));
 		add_text(facts, "public_key",
-			 keyfile_point(X509_get0_pubkey(certificate), point) ? hex_text(point, 65, hex)
-									     : NULL);
+			 keyfile_point(X509_get0_pubkey(certificate), point) ? hex_text(point, 65, hex) : NULL);
 	}
 	OPENSSL_free(serial);
 	BN_free(number);
@@ -347,8 +333,8 @@ static json_t *folder_facts(const char *dir, const struct keyfile_error *error)
 	certificates = json_array();
 	add_text(facts, "dir", dir);
 	for (unsigned i = 0; i < 2; i++) {
-		json_t *certificate =
-			certificate_facts(dir, i ? "issuing" : "root", i ? "issuing.crt" : "root.crt", error);
+		json_t *certificate = certificate_facts(dir, i ? "issuing" : "root", i ? "issuing.crt" : "root.crt",
+							error);
 
 		if (certificate)
 			(void)json_array_append_new(certificates, certificate);
@@ -405,7 +391,7 @@ static void print_certificate(const json_t *certificate)
 	static const struct {
 		const char *label, *name;
 	} lines[] = { { "issuer", "issuer" }, { "from", "not_before" }, { "to", "not_after" },
-		      { "serial", "serial" }, { "SHA-256", "sha256" }, { "public key", "public_key" } };
+		      { "serial", "serial" }, { "SHA-256", "sha256" },	{ "public key", "public_key" } };
 
 	printf("\n%-12s %s\n", text_of(certificate, "role"), text_of(certificate, "subject"));
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
@@ -451,8 +437,7 @@ static void print_octets(const uint8_t *octets, size_t len)
 
 /* A C header for whoever builds the firmware. The batch key in it makes it a secret file; without, it is
  * public. */
-static int print_firmware(const char *dir, const char *batch_key, bool reveal,
-			  const struct keyfile_error *error)
+static int print_firmware(const char *dir, const char *batch_key, bool reveal, const struct keyfile_error *error)
 {
 	uint8_t public_key[32], secret[32];
 	char file[80];
@@ -495,10 +480,9 @@ static int run_show(int argc, char **argv)
 		{ "--dir", "DIR", "folder of the keys (default: " DEFAULT_DIR ")", &dir, NULL },
 		{ "--json", NULL, "as one JSON object", NULL, &json },
 		{ "--firmware", NULL, "a C header with what the firmware needs", NULL, &firmware },
-		{ "--batch-key", "NAME", "with --firmware: which batch key (default: default)", &batch_key,
-		  NULL },
-		{ "--reveal-batch-key", NULL, "with --firmware: writes the secret batch key into the header",
-		  NULL, &reveal },
+		{ "--batch-key", "NAME", "with --firmware: which batch key (default: default)", &batch_key, NULL },
+		{ "--reveal-batch-key", NULL, "with --firmware: writes the secret batch key into the header", NULL,
+		  &reveal },
 		{ 0 },
 	};
 	char sentence[ERROR_MAX] = "";
@@ -532,8 +516,7 @@ static int run_show(int argc, char **argv)
 /* --- issue-station, new-batch-key --- */
 
 static const struct command issue_station_command = { "ca issue-station", "",
-						      "makes a new station key; the old one is kept aside",
-						      NULL };
+						      "makes a new station key; the old one is kept aside", NULL };
 
 static int run_issue_station(int argc, char **argv)
 {
@@ -612,8 +595,8 @@ static int run_new_issuing(int argc, char **argv)
 	if (days_of(days) == 0)
 		return unusable(&new_issuing_command, "--days takes a number of days from 1 to 36500");
 	entropy = entropy_create_kernel();
-	result = entropy ? ceremony_issuing_ca(dir, root_key, days_of(days), utc_now_us(), entropy, stamp,
-					       error, sizeof(error))
+	result = entropy ? ceremony_issuing_ca(dir, root_key, days_of(days), utc_now_us(), entropy, stamp, error,
+					       sizeof(error))
 			 : -MR_CAUSE_NO_MEMORY;
 	entropy_destroy(entropy);
 	if (result != 0)
@@ -668,9 +651,7 @@ static const char *chain_problem(const char *dir, const struct identity_certific
 	    sk_X509_push(untrusted, issuing) > 0 && X509_STORE_CTX_init(ctx, store, device, untrusted) == 1) {
 		X509_STORE_CTX_set_flags(ctx, X509_V_FLAG_X509_STRICT | X509_V_FLAG_CHECK_SS_SIGNATURE);
 		X509_STORE_CTX_set_time(ctx, 0, (time_t)(utc_us / 1000000));
-		why = X509_verify_cert(ctx) == 1
-			      ? NULL
-			      : X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx));
+		why = X509_verify_cert(ctx) == 1 ? NULL : X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx));
 	}
 	X509_STORE_CTX_free(ctx);
 	X509_STORE_free(store);
@@ -698,8 +679,8 @@ static void try_certificate(struct verdicts *verdicts, struct identity *identity
 	while (!mr_p256_public(private, csr.public_key));
 	OPENSSL_cleanse(private, sizeof(private));
 	if (signer) {
-		result = identity_issue(identity, signer, entropy, &profile, &csr, "VERIFY", utc_us,
-					keep_certificate, &issued);
+		result = identity_issue(identity, signer, entropy, &profile, &csr, "VERIFY", utc_us, keep_certificate,
+					&issued);
 		signer->close(signer);
 	}
 	why = result == 0 ? chain_problem(dir, &issued, utc_us, error) : mr_cause_sentence(-result);
@@ -713,15 +694,15 @@ static void try_pin(struct verdicts *verdicts, const struct identity *identity, 
 	size_t len = 0;
 
 	pin_generate(entropy, &(struct pin_policy){ .digits = 8, .iterations = 1000 }, pin);
-	verdict(verdicts, pin_seal(identity, entropy, "verify", "VERIFY", pin, sealed, &len) == 0 &&
-		pin_open(identity, "verify", "VERIFY", sealed, len, opened) == 0 && strcmp(pin, opened) == 0,
+	verdict(verdicts,
+		pin_seal(identity, entropy, "verify", "VERIFY", pin, sealed, &len) == 0 &&
+			pin_open(identity, "verify", "VERIFY", sealed, len, opened) == 0 && strcmp(pin, opened) == 0,
 		"a PIN is sealed and opened again", NULL);
 	OPENSSL_cleanse(pin, sizeof(pin));
 	OPENSSL_cleanse(opened, sizeof(opened));
 }
 
-static void try_record(struct verdicts *verdicts, struct identity *identity, struct entropy *entropy,
-		       const char *dir)
+static void try_record(struct verdicts *verdicts, struct identity *identity, struct entropy *entropy, const char *dir)
 {
 	char why[ERROR_MAX] = "";
 	uint8_t public_key[65], hash[32], sig[72];
@@ -839,7 +820,7 @@ int command_ca(int argc, char **argv)
 			return subcommands[i].run(argc - 1, argv + 1);
 	}
 	nearest = command_nearest(argv[1], names);
-	fprintf(stderr, "millrace ca: unknown command \"%s\"%s%s%s\n", argv[1],
-		nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+	fprintf(stderr, "millrace ca: unknown command \"%s\"%s%s%s\n", argv[1], nearest ? "; did you mean \"" : "",
+		nearest ? nearest : "", nearest ? "\"?" : "");
 	return EXIT_UNUSABLE;
 }

@@ -107,8 +107,9 @@ static void print_json(const char *path, const struct job *job, const struct job
 		json_t *row = json_object();
 
 		json_object_set_new(row, "check", json_string(report->rows[i].name));
-		json_object_set_new(row, "state", json_string(report->rows[i].state == CHECK_FAIL ? "fail" :
-							      state_name(report->rows[i].state)));
+		json_object_set_new(
+			row, "state",
+			json_string(report->rows[i].state == CHECK_FAIL ? "fail" : state_name(report->rows[i].state)));
 		json_object_set_new(row, "text", text_json(report->rows[i].text));
 		if (*report->rows[i].remedy)
 			json_object_set_new(row, "remedy", text_json(report->rows[i].remedy));
@@ -136,7 +137,8 @@ static int print_reference(void)
 int command_check(int argc, char **argv)
 {
 	static const struct command self = {
-		"check", "JOB.yaml", "Checks a job, and what it needs: keys, serial numbers, disk, clock, radios", command_check
+		"check", "JOB.yaml", "Checks a job, and what it needs: keys, serial numbers, disk, clock, radios",
+		command_check
 	};
 	const char *path = NULL, *db = "millrace.db", *keys = NULL;
 	bool json = false, reference = false;

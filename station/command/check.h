@@ -1,6 +1,6 @@
 /*
- * `millrace check`: what is looked at before a batch, one row each. The looks are grouped by what they need; each adds its
- * rows to the report and changes nothing in the world.
+ * `millrace check`: what is looked at before a batch, one row each. The looks are grouped by what they need; each adds
+ * its rows to the report and changes nothing in the world.
  */
 #pragma once
 
@@ -12,10 +12,10 @@
 enum check_state { CHECK_OK, CHECK_WARN, CHECK_FAIL };
 
 struct check_row {
-	const char *name;		/* "ca", "radios", ... */
+	const char *name; /* "ca", "radios", ... */
 	enum check_state state;
 	char text[400];
-	char remedy[400];		/* "": none needed */
+	char remedy[400]; /* "": none needed */
 };
 
 #define CHECK_ROWS_MAX 64
@@ -27,10 +27,10 @@ struct check_report {
 
 struct check_context {
 	const struct job *job;
-	const char *db;			/* path */
-	const char *keys;		/* folder; NULL: the job's */
+	const char *db;	  /* path */
+	const char *keys; /* folder; NULL: the job's */
 	struct check_report *report;
-	size_t radios;			/* that can serve; check_radios fills it in */
+	size_t radios; /* that can serve; check_radios fills it in */
 };
 
 /* Rows after the last are dropped, but a failure never is: it takes the last row's place. */

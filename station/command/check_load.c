@@ -1,7 +1,7 @@
 /*
  * What a batch asks of the air, the sessions and the signer, from the frames that each step exchanges: an estimate that
- * errs on the fast side (no losses, no collisions, no channel changes), so that "too slow" is certain and "fast enough" is
- * not a promise. What a run really took stands in its summary.
+ * errs on the fast side (no losses, no collisions, no channel changes), so that "too slow" is certain and "fast enough"
+ * is not a promise. What a run really took stands in its summary.
  */
 #include "station/command/check.h"
 
@@ -12,11 +12,11 @@
 #include "station/air/air.h"
 #include "station/radio/radio.h"
 
-#define RATE_24M 48u		/* the fastest that a session uses */
-#define BACKOFF_US 68u		/* IEEE 802.11-2020 10.3.3: half of CWmin 15, slots of 9 us */
+#define RATE_24M 48u   /* the fastest that a session uses */
+#define BACKOFF_US 68u /* IEEE 802.11-2020 10.3.3: half of CWmin 15, slots of 9 us */
 
 /* Octets of the frames that a step exchanges, docs/protocol.md: requests and responses, 0 ends. */
-static const uint16_t session_frames[] = { 60, 120, 110, 40, 40, 0 };	/* share of a call, hello, handshake, finish */
+static const uint16_t session_frames[] = { 60, 120, 110, 40, 40, 0 }; /* share of a call, hello, handshake, finish */
 static const uint16_t step_frames[JOB_STEP_COUNT][12] = {
 	[JOB_IDENTIFY] = { 60, 190 },
 	[JOB_SELFTEST] = { 60, 160 },
@@ -44,7 +44,9 @@ static uint64_t work_of(const struct job *job, const struct mr_chip_profile *chi
 		switch (job->recipe[i]) {
 		case JOB_IDENTIFY: break;
 		case JOB_SELFTEST: us += chip->selftest_us; break;
-		case JOB_IDENTITY: us += chip->keygen_us + chip->sign_us + chip->verify_us + 2ull * chip->erase_us; break;
+		case JOB_IDENTITY:
+			us += chip->keygen_us + chip->sign_us + chip->verify_us + 2ull * chip->erase_us;
+			break;
 		case JOB_CREDENTIALS: us += 2ull * chip->erase_us; break;
 		case JOB_VERIFY: us += chip->sign_us; break;
 		case JOB_SEAL: us += chip->sign_us + chip->erase_us; break;
@@ -87,7 +89,7 @@ void check_load(const struct check_context *context)
 	char work[48] = "";
 
 	if (served == 0)
-		return;		/* without a radio there is nothing to estimate, and check_radios has said so */
+		return; /* without a radio there is nothing to estimate, and check_radios has said so */
 	for (size_t i = 0; i < job->channel_count; i++) {
 		air_us += air_of(session_frames, job->channels[i]);
 		for (size_t step = 0; step < job->recipe_len; step++)
@@ -100,12 +102,14 @@ void check_load(const struct check_context *context)
 	slower(&pace, (double)job->sim_arrival_us, "the devices' arrival");
 	if (work_us)
 		snprintf(work, sizeof(work), " and %.0f ms of its own work", (double)work_us / 1e3);
-	check_add(context->report, "load", CHECK_OK, NULL, "%.1f ms of air%s per device; at best %.0f devices a minute, limited "
-		  "by %s", (double)air_us / 1e3, work, 60e6 / pace.us_per_device, pace.by);
+	check_add(context->report, "load", CHECK_OK, NULL,
+		  "%.1f ms of air%s per device; at best %.0f devices a minute, limited "
+		  "by %s",
+		  (double)air_us / 1e3, work, 60e6 / pace.us_per_device, pace.by);
 	if (job->takt_us && pace.us_per_device > (double)job->takt_us)
 		check_add(context->report, "takt", CHECK_FAIL, "raise batch.takt, or what limits it",
-			  "one device per %.1f ms is wanted, %s gives one per %.1f ms", (double)job->takt_us / 1e3, pace.by,
-			  pace.us_per_device / 1e3);
+			  "one device per %.1f ms is wanted, %s gives one per %.1f ms", (double)job->takt_us / 1e3,
+			  pace.by, pace.us_per_device / 1e3);
 	if (job->radios_simulated && job->sim_devices < job->quantity)
 		check_add(context->report, "quantity", CHECK_WARN, "raise simulation.devices, or lower batch.quantity",
 			  "%u simulated devices for a batch of %u: it stays open", job->sim_devices, job->quantity);

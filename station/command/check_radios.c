@@ -38,11 +38,13 @@ static void check_simulated(const struct check_context *c)
 			  radio_channel_of_freq(job->channels[i]));
 	}
 	if (!radio)
-		check_add(c->report, "radios", CHECK_FAIL, "choose another radios.profile", "a simulated %s does not open",
-			  job->radio_profile);
+		check_add(c->report, "radios", CHECK_FAIL, "choose another radios.profile",
+			  "a simulated %s does not open", job->radio_profile);
 	else if (!wrong)
 		check_add(c->report, "radios", radio->caps.acknowledges ? CHECK_OK : CHECK_WARN,
-			  radio->caps.acknowledges ? NULL : "devices repeat what they send to it; choose mt7612u for a fast line",
+			  radio->caps.acknowledges
+				  ? NULL
+				  : "devices repeat what they send to it; choose mt7612u for a fast line",
 			  "%u simulated %s%s, channel change %.1f ms%s", job->radio_count, job->radio_profile,
 			  job->radio_count == 1 ? "" : "s", radio->caps.switch_us / 1000.0,
 			  radio->caps.acknowledges ? "" : ", acknowledges nothing");
@@ -68,16 +70,16 @@ static void check_adapter(const struct check_context *c, struct taken *t, size_t
 		check_add(c->report, "radio", CHECK_OK, NULL, "%s: %s at %s", called, adapter->where.driver, where);
 		break;
 	case ADAPTER_LIMITED:
-		check_add(c->report, "radio", CHECK_WARN, adapter->remedy, "%s: %s at %s: %s", called, adapter->where.driver,
-			  where, adapter->reason);
+		check_add(c->report, "radio", CHECK_WARN, adapter->remedy, "%s: %s at %s: %s", called,
+			  adapter->where.driver, where, adapter->reason);
 		break;
 	case ADAPTER_BUSY:
-		check_add(c->report, "radio", CHECK_WARN, adapter->remedy, "%s: %s at %s: %s", called, adapter->where.driver,
-			  where, adapter->reason);
+		check_add(c->report, "radio", CHECK_WARN, adapter->remedy, "%s: %s at %s: %s", called,
+			  adapter->where.driver, where, adapter->reason);
 		break;
 	case ADAPTER_UNUSABLE:
-		check_add(c->report, "radio", named ? CHECK_FAIL : CHECK_WARN, adapter->remedy, "%s: %s at %s: %s", called,
-			  adapter->where.driver, where, adapter->reason);
+		check_add(c->report, "radio", named ? CHECK_FAIL : CHECK_WARN, adapter->remedy, "%s: %s at %s: %s",
+			  called, adapter->where.driver, where, adapter->reason);
 		break;
 	}
 	t->use[i] = adapter->verdict == ADAPTER_GOOD || adapter->verdict == ADAPTER_LIMITED ||
@@ -93,10 +95,12 @@ static void check_named(const struct check_context *c, struct taken *t)
 		while (at < t->count && !adapter_is_named(&t->list[at], name))
 			at++;
 		if (at == t->count)
-			check_add(c->report, "radio", CHECK_FAIL, "plug it in, or correct radios; millrace radios lists them",
+			check_add(c->report, "radio", CHECK_FAIL,
+				  "plug it in, or correct radios; millrace radios lists them",
 				  "no adapter is called %s", name);
 		else if (t->use[at])
-			check_add(c->report, "radio", CHECK_FAIL, "name each adapter once", "%s is an adapter already named", name);
+			check_add(c->report, "radio", CHECK_FAIL, "name each adapter once",
+				  "%s is an adapter already named", name);
 		else
 			check_adapter(c, t, at, name, true);
 	}
@@ -109,18 +113,22 @@ static void check_channels(const struct check_context *c, const struct taken *t,
 		const struct radio_channel *best = NULL;
 
 		for (size_t a = 0; a < t->count; a++) {
-			const struct radio_channel *channel = channel_of(t->list[a].phy.channels, t->list[a].phy.channel_count,
-									 c->job->channels[i]);
+			const struct radio_channel *channel =
+				channel_of(t->list[a].phy.channels, t->list[a].phy.channel_count, c->job->channels[i]);
 
 			if (t->use[a] && channel && (!best || channel->flags == 0))
 				best = channel;
 		}
 		if (best && best->flags == 0)
 			continue;
-		check_add(c->report, "channels", CHECK_FAIL, "take it out of channels, or set the country: iw reg set CC",
-			  "channel %u: %s (country %s)", radio_channel_of_freq(c->job->channels[i]),
-			  !best ? "no radio of this job has it" : best->flags & RADIO_DISABLED ? "not allowed here" :
-			  best->flags & RADIO_RADAR ? "a radar channel" : "listen-only here", country);
+		check_add(c->report, "channels", CHECK_FAIL,
+			  "take it out of channels, or set the country: iw reg set CC", "channel %u: %s (country %s)",
+			  radio_channel_of_freq(c->job->channels[i]),
+			  !best				 ? "no radio of this job has it"
+			  : best->flags & RADIO_DISABLED ? "not allowed here"
+			  : best->flags & RADIO_RADAR	 ? "a radar channel"
+							 : "listen-only here",
+			  country);
 	}
 }
 
@@ -132,7 +140,8 @@ static void check_real(struct check_context *c)
 	int count = adapters_list(t.list, ADAPTERS_MAX, country, error, sizeof(error));
 
 	if (count < 0) {
-		check_add(c->report, "radios", CHECK_FAIL, "plug an adapter in; millrace radios tells more", "%s", error);
+		check_add(c->report, "radios", CHECK_FAIL, "plug an adapter in; millrace radios tells more", "%s",
+			  error);
 		return;
 	}
 	t.count = (size_t)count;

@@ -18,11 +18,11 @@
 #include "agent/wire/cause.h"
 #include "db/sql.h"
 
-#define CLOCK_PLAUSIBLE_US INT64_C(1704067200000000)	/* 2024-01-01: a clock before that was never set */
+#define CLOCK_PLAUSIBLE_US INT64_C(1704067200000000) /* 2024-01-01: a clock before that was never set */
 #define DAY_US (INT64_C(86400) * 1000000)
 #define EXPIRES_SOON_US (30 * DAY_US)
-#define APPLICATION_ID 0x4d494c4c			/* db/schema.sql */
-#define RECORD_PER_DEVICE UINT64_C(16384)		/* octets of the database per device, its log included */
+#define APPLICATION_ID 0x4d494c4c	  /* db/schema.sql */
+#define RECORD_PER_DEVICE UINT64_C(16384) /* octets of the database per device, its log included */
 
 static int64_t utc_us(void)
 {
@@ -108,9 +108,11 @@ static void check_signature(const struct check_context *c, struct identity *iden
 		signer->close(signer);
 	if (result == 0 && s.called && s.result == 0 && verifies(issuer, text, sizeof(text), &s))
 		check_add(c->report, "signature", CHECK_OK, NULL, "the CA signs, and the signature verifies (%.1f ms)",
-			  (double)(after.tv_sec - before.tv_sec) * 1e3 + (double)(after.tv_nsec - before.tv_nsec) / 1e6);
+			  (double)(after.tv_sec - before.tv_sec) * 1e3 +
+				  (double)(after.tv_nsec - before.tv_nsec) / 1e6);
 	else
-		check_add(c->report, "signature", CHECK_FAIL, "issuing.key and issuing.crt must be a pair; see millrace ca show",
+		check_add(c->report, "signature", CHECK_FAIL,
+			  "issuing.key and issuing.crt must be a pair; see millrace ca show",
 			  "the CA does not sign, or its signature does not verify");
 }
 
@@ -127,8 +129,9 @@ static void check_issuer(const struct check_context *c, const struct identity *i
 		check_add(c->report, "ca", CHECK_FAIL, "make a new issuing CA: millrace ca new-issuing-ca --help",
 			  "%s expired on %s", identity_issuer_name(identity), day(until_us, text));
 	else if (until_us - now_us < EXPIRES_SOON_US)
-		check_add(c->report, "ca", CHECK_WARN, "make a new issuing CA in time: millrace ca new-issuing-ca --help",
-			  "%s expires on %s", identity_issuer_name(identity), day(until_us, text));
+		check_add(c->report, "ca", CHECK_WARN,
+			  "make a new issuing CA in time: millrace ca new-issuing-ca --help", "%s expires on %s",
+			  identity_issuer_name(identity), day(until_us, text));
 	else
 		check_add(c->report, "ca", CHECK_OK, NULL, "%s, valid until %s", identity_issuer_name(identity),
 			  day(until_us, text));
@@ -139,8 +142,10 @@ static void check_keys(const struct check_context *c)
 	const struct job *job = c->job;
 	const char *dir = c->keys ? c->keys : job->keys, *wrong;
 	struct identity_profile profile = {
-		.organization = *job->organization ? job->organization : NULL, .common_name = job->product,
-		.validity_s = job->validity_s, .subject_key_identifier = job->subject_key_identifier,
+		.organization = *job->organization ? job->organization : NULL,
+		.common_name = job->product,
+		.validity_s = job->validity_s,
+		.subject_key_identifier = job->subject_key_identifier,
 		.hw_type_oid = *job->hw_type_oid ? job->hw_type_oid : NULL,
 	};
 	struct identity *identity = NULL;
@@ -151,10 +156,13 @@ static void check_keys(const struct check_context *c)
 
 	wrong = identity_profile_wrong(&profile);
 	if (wrong)
-		check_add(c->report, "certificate", CHECK_FAIL, "change identity.certificate or batch.product", "%s", wrong);
+		check_add(c->report, "certificate", CHECK_FAIL, "change identity.certificate or batch.product", "%s",
+			  wrong);
 	if (job->radios_simulated && !c->keys && access(dir, F_OK) != 0) {
-		check_add(c->report, "keys", CHECK_OK, NULL, "no folder %s: the simulated batch makes a throw-away CA in "
-			  "%s.simulated-keys", dir, c->db);
+		check_add(c->report, "keys", CHECK_OK, NULL,
+			  "no folder %s: the simulated batch makes a throw-away CA in "
+			  "%s.simulated-keys",
+			  dir, c->db);
 		return;
 	}
 	if (identity_open(&identity, dir, job->batch_key, utc_us(), error, sizeof(error)) != 0) {
@@ -168,7 +176,8 @@ static void check_keys(const struct check_context *c)
 		check_issuer(c, identity, issuer);
 		check_signature(c, identity, issuer);
 	} else {
-		check_add(c->report, "ca", CHECK_FAIL, "make a new CA: millrace ca init", "%s/issuing.crt cannot be read", dir);
+		check_add(c->report, "ca", CHECK_FAIL, "make a new CA: millrace ca init",
+			  "%s/issuing.crt cannot be read", dir);
 	}
 	X509_free(issuer);
 	identity_close(identity);
@@ -183,8 +192,8 @@ static void check_serials(const struct check_context *c)
 
 	if (!has_step(job, JOB_IDENTITY))
 		return;
-	pool = *job->serial_file ? serial_pool_file(job->serial_file, error, sizeof(error)) :
-	       serial_pool_pattern(job->serial_pattern, job->serial_first, error, sizeof(error));
+	pool = *job->serial_file ? serial_pool_file(job->serial_file, error, sizeof(error))
+				 : serial_pool_pattern(job->serial_pattern, job->serial_first, error, sizeof(error));
 	if (!pool) {
 		check_add(c->report, "serials", CHECK_FAIL, NULL, "%s", error);
 		return;
@@ -194,17 +203,18 @@ static void check_serials(const struct check_context *c)
 		check_add(c->report, "serials", CHECK_FAIL, "extend the list, or lower batch.quantity",
 			  "%llu serial numbers for %u devices", (unsigned long long)left, job->quantity);
 	else
-		check_add(c->report, "serials", CHECK_OK, NULL, "%llu serial numbers for %u devices", (unsigned long long)left,
-			  job->quantity);
+		check_add(c->report, "serials", CHECK_OK, NULL, "%llu serial numbers for %u devices",
+			  (unsigned long long)left, job->quantity);
 	serial_pool_destroy(pool);
 }
 
 /* What people type into a field to get on with a trial. */
 static bool is_test_value(const char *passphrase)
 {
-	static const char *const values[] = { "12345678", "123456789", "1234567890", "00000000", "11111111", "87654321",
-					      "password", "Password", "passw0rd", "password1", "testtest", "test1234",
-					      "changeme", "qwertyui", "abcdefgh", "millrace" };
+	static const char *const values[] = { "12345678", "123456789", "1234567890", "00000000",
+					      "11111111", "87654321",  "password",   "Password",
+					      "passw0rd", "password1", "testtest",   "test1234",
+					      "changeme", "qwertyui",  "abcdefgh",   "millrace" };
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
 		if (strcmp(passphrase, values[i]) == 0)
@@ -244,8 +254,8 @@ static void check_expected(const struct check_context *c)
 		return;
 	fd = open(c->job->expect_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &st) != 0)
-		check_add(c->report, "expected", CHECK_FAIL, "name the list of device ids in admission.expect", "%s: %s",
-			  c->job->expect_file, strerror(errno));
+		check_add(c->report, "expected", CHECK_FAIL, "name the list of device ids in admission.expect",
+			  "%s: %s", c->job->expect_file, strerror(errno));
 	else if (!S_ISREG(st.st_mode) || st.st_size == 0)
 		check_add(c->report, "expected", CHECK_FAIL, "write one device id or MAC a line into it", "%s: %s",
 			  c->job->expect_file, S_ISREG(st.st_mode) ? "empty" : "not a regular file");
@@ -274,8 +284,8 @@ static void check_disk(const struct check_context *c)
 
 	folder_of(c->db, folder, sizeof(folder));
 	if (statvfs(folder, &fs) != 0) {
-		check_add(c->report, "disk", CHECK_FAIL, "name a file in a folder that exists with --db", "%s: %s", folder,
-			  strerror(errno));
+		check_add(c->report, "disk", CHECK_FAIL, "name a file in a folder that exists with --db", "%s: %s",
+			  folder, strerror(errno));
 		return;
 	}
 	free_octets = (uint64_t)fs.f_bavail * fs.f_frsize;
@@ -321,29 +331,35 @@ static void look_at_record(const struct check_context *c, sqlite3 *db)
 		newest = list[migrations - 1].version;
 	if (!ask(db, "PRAGMA application_id", NULL, &id) || !ask(db, "PRAGMA user_version", NULL, &version) ||
 	    !ask(db, "SELECT count(*) FROM sqlite_schema", NULL, &objects))
-		check_add(c->report, "database", CHECK_FAIL, "choose another file with --db", "%s cannot be read: %s", path,
-			  sqlite3_errmsg(db));
+		check_add(c->report, "database", CHECK_FAIL, "choose another file with --db", "%s cannot be read: %s",
+			  path, sqlite3_errmsg(db));
 	else if (id == 0 && version == 0 && objects == 0)
 		check_add(c->report, "database", CHECK_OK, NULL, "%s is empty and will be filled", path);
 	else if (id != APPLICATION_ID)
 		check_add(c->report, "database", CHECK_FAIL, "choose another file with --db",
 			  "%s is a database of another program (application id %lld)", path, (long long)id);
 	else if (version > newest)
-		check_add(c->report, "database", CHECK_FAIL, "use the newer millrace that wrote it, or another file with --db",
-			  "%s has schema version %lld and this program knows up to %d", path, (long long)version, newest);
-	else if (ask(db, "SELECT simulated FROM record", NULL, &simulated) && (simulated != 0) != c->job->radios_simulated)
+		check_add(c->report, "database", CHECK_FAIL,
+			  "use the newer millrace that wrote it, or another file with --db",
+			  "%s has schema version %lld and this program knows up to %d", path, (long long)version,
+			  newest);
+	else if (ask(db, "SELECT simulated FROM record", NULL, &simulated) &&
+		 (simulated != 0) != c->job->radios_simulated)
 		check_add(c->report, "database", CHECK_FAIL, "choose another file with --db",
 			  "%s holds %s devices and this job's radios are %s; the two never share a record", path,
 			  simulated ? "simulated" : "real", c->job->radios_simulated ? "simulated" : "real");
 	else if (!ask(db, sql, c->job->lot, &same))
 		check_add(c->report, "database", CHECK_OK, NULL, "%s, lot %s begins", path, c->job->lot);
 	else if (!same)
-		check_add(c->report, "database", CHECK_FAIL, "give the changed job a new lot, or run the job file as it was",
+		check_add(c->report, "database", CHECK_FAIL,
+			  "give the changed job a new lot, or run the job file as it was",
 			  "%s has lot %s with another job file", path, c->job->lot);
-	else if (ask(db, "SELECT count(*) FROM unit WHERE state = 'passed' AND batch = (SELECT batch FROM batch WHERE lot = ?1)",
+	else if (ask(db,
+		     "SELECT count(*) FROM unit WHERE state = 'passed' AND batch = (SELECT batch FROM batch WHERE lot "
+		     "= ?1)",
 		     c->job->lot, &passed))
-		check_add(c->report, "database", CHECK_OK, NULL, "%s, lot %s continues: %lld of %u passed", path, c->job->lot,
-			  (long long)passed, c->job->quantity);
+		check_add(c->report, "database", CHECK_OK, NULL, "%s, lot %s continues: %lld of %u passed", path,
+			  c->job->lot, (long long)passed, c->job->quantity);
 	else
 		check_add(c->report, "database", CHECK_FAIL, "look at it with millrace audit verify", "%s: %s", path,
 			  sqlite3_errmsg(db));
@@ -358,22 +374,23 @@ static void check_database(const struct check_context *c)
 	folder_of(c->db, folder, sizeof(folder));
 	if (stat(c->db, &st) != 0) {
 		if (errno != ENOENT || access(folder, W_OK) != 0)
-			check_add(c->report, "database", CHECK_FAIL, "choose another file with --db", "%s cannot be made: %s",
-				  c->db, strerror(errno));
+			check_add(c->report, "database", CHECK_FAIL, "choose another file with --db",
+				  "%s cannot be made: %s", c->db, strerror(errno));
 		else
 			check_add(c->report, "database", CHECK_OK, NULL, "%s will be made", c->db);
 		return;
 	}
 	if (!S_ISREG(st.st_mode) || access(c->db, R_OK | W_OK) != 0 || access(folder, W_OK) != 0) {
-		check_add(c->report, "database", CHECK_FAIL, "make file and folder writable, or choose another with --db",
-			  "%s: %s", c->db, S_ISREG(st.st_mode) ? strerror(errno) : "not a regular file");
+		check_add(c->report, "database", CHECK_FAIL,
+			  "make file and folder writable, or choose another with --db", "%s: %s", c->db,
+			  S_ISREG(st.st_mode) ? strerror(errno) : "not a regular file");
 		return;
 	}
 	if (sqlite3_open_v2(c->db, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK)
 		look_at_record(c, db);
 	else
-		check_add(c->report, "database", CHECK_FAIL, "choose another file with --db", "%s cannot be opened: %s", c->db,
-			  sqlite3_errmsg(db));
+		check_add(c->report, "database", CHECK_FAIL, "choose another file with --db", "%s cannot be opened: %s",
+			  c->db, sqlite3_errmsg(db));
 	sqlite3_close(db);
 }
 

@@ -16,11 +16,11 @@ static const struct command commands[] = {
 	{ "ctl", "COMMAND", "look at a running station and order it about", command_ctl },
 	{ "check", "JOB.yaml", "check a job and everything it needs, without touching a device", command_check },
 	{ "ca", "COMMAND", "the factory's CA, the station's key and the batch keys", command_ca },
-	{ "audit", "COMMAND", "what is on record, and whether it holds together",
-	  command_audit },
+	{ "audit", "COMMAND", "what is on record, and whether it holds together", command_audit },
 	{ "labels", "LOT", "prints the labels of a lot, or checks labels that were scanned back", command_labels },
 	{ "report", "LOT", "the shift report of a lot, as text, HTML or JSON", command_report },
-	{ "radios", "[test]", "the adapters of this machine: what they can do, what stands in their way", command_radios },
+	{ "radios", "[test]", "the adapters of this machine: what they can do, what stands in their way",
+	  command_radios },
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -53,10 +53,7 @@ static int refuse(const struct command *self, const char *what, const char *word
 	return EXIT_UNUSABLE;
 }
 
-const char *command_nearest(const char *word, const char *const *list)
-{
-	return words_nearest(word, list);
-}
+const char *command_nearest(const char *word, const char *const *list) { return words_nearest(word, list); }
 
 /* The row of an option as typed, "--db" or "--db=FILE"; NULL: none. */
 static const struct option_row *find_option(const struct option_row *rows, const char *typed, const char **value)
@@ -150,7 +147,8 @@ static void print_commands(FILE *to)
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].sentence);
 	fprintf(to, "  %-10s %s\n  %-10s %s\n\n", "help", "help COMMAND: its options", "", "also: --version");
-	fprintf(to, "Exit status: 0 all is well, 1 not all is well, 2 input or surroundings are unusable, 130 interrupted.\n");
+	fprintf(to, "Exit status: 0 all is well, 1 not all is well, 2 input or surroundings are unusable, 130 "
+		    "interrupted.\n");
 }
 
 static const struct command *find_command(const char *word)

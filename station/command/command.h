@@ -13,18 +13,18 @@
 enum { EXIT_ALL_WELL = 0, EXIT_NOT_ALL_WELL = 1, EXIT_UNUSABLE = 2, EXIT_INTERRUPTED = 130 };
 
 struct option_row {
-	const char *name;	/* "--db"; positional arguments have none */
-	const char *value;	/* "FILE"; NULL: a switch */
+	const char *name;  /* "--db"; positional arguments have none */
+	const char *value; /* "FILE"; NULL: a switch */
 	const char *sentence;
-	const char **text;	/* where the value goes */
-	bool *flag;		/* where a switch goes */
+	const char **text; /* where the value goes */
+	bool *flag;	   /* where a switch goes */
 };
 
 struct command {
-	const char *name;	/* "run", "ca init" */
-	const char *usage;	/* "JOB.yaml" */
-	const char *sentence;	/* one line for the list */
-	int (*run)(int argc, char **argv);	/* argv[0] is the command's name */
+	const char *name;		   /* "run", "ca init" */
+	const char *usage;		   /* "JOB.yaml" */
+	const char *sentence;		   /* one line for the list */
+	int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 };
 
 /* Rows end with an empty one. Positionals go to `rest` (up to rest_max). Prints usage and gives the exit status on an
@@ -42,8 +42,8 @@ const char *command_nearest(const char *word, const char *const *list);
 /* --pace, 0 to 1000; false: a sentence was said. */
 bool command_pace(const char *self, const char *text, double *out);
 /*
- * Reads the settings and opens the control socket; `options` may have log, metrics and serve's functions. -1: go on (*out is
- * NULL when there is none and none is `wanted`), else the exit status, and what is wrong was said.
+ * Reads the settings and opens the control socket; `options` may have log, metrics and serve's functions. -1: go on
+ * (*out is NULL when there is none and none is `wanted`), else the exit status, and what is wrong was said.
  */
 struct control;
 struct control_options;

@@ -1,4 +1,5 @@
-/* `millrace ctl`: from a script or a shell, what the dashboard's keys do. One request over the control socket, one answer. */
+/* `millrace ctl`: from a script or a shell, what the dashboard's keys do. One request over the control socket, one
+ * answer. */
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -112,10 +113,8 @@ static bool add_words(const struct ctl *c, json_t *o)
 	case REQUEST_RETRY:
 	case REQUEST_QUARANTINE:
 	case REQUEST_RELEASE:
-	case REQUEST_DEVICE:
-		return add_units(c, o);
-	default:
-		return true;
+	case REQUEST_DEVICE: return add_units(c, o);
+	default: return true;
 	}
 }
 
@@ -160,10 +159,11 @@ static void print_radios(const json_t *radios)
 	size_t i;
 
 	for (i = 0; i < json_array_size(radios) && (r = json_array_get(radios, i)) != NULL; i++)
-		printf("  %-10s %-8s ch %-3" JSON_INTEGER_FORMAT " %3" JSON_INTEGER_FORMAT " in hand  air %3.0f %%  passed %"
-		       JSON_INTEGER_FORMAT " failed %" JSON_INTEGER_FORMAT "\n", text_of(r, "radio"), text_of(r, "state"),
-		       number_of(r, "channel"), number_of(r, "sessions"), 100 * json_number_value(json_object_get(r, "airtime")),
-		       number_of(r, "passed"), number_of(r, "failed"));
+		printf("  %-10s %-8s ch %-3" JSON_INTEGER_FORMAT " %3" JSON_INTEGER_FORMAT
+		       " in hand  air %3.0f %%  passed %" JSON_INTEGER_FORMAT " failed %" JSON_INTEGER_FORMAT "\n",
+		       text_of(r, "radio"), text_of(r, "state"), number_of(r, "channel"), number_of(r, "sessions"),
+		       100 * json_number_value(json_object_get(r, "airtime")), number_of(r, "passed"),
+		       number_of(r, "failed"));
 }
 
 static void print_banners(const json_t *banners)
@@ -185,13 +185,14 @@ static void print_lot(const json_t *h)
 
 	printf("lot ");
 	out(text_of(h, "lot"));
-	printf(" %s%s  job %.8s  operator ", text_of(h, "product"), json_is_true(json_object_get(h, "simulated")) ? "  SIMULATED" : "",
-	       text_of(h, "job_sha256"));
+	printf(" %s%s  job %.8s  operator ", text_of(h, "product"),
+	       json_is_true(json_object_get(h, "simulated")) ? "  SIMULATED" : "", text_of(h, "job_sha256"));
 	out(text_of(h, "operator"));
-	printf("\n  passed %" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT "  failed %" JSON_INTEGER_FORMAT "  quarantined %"
-	       JSON_INTEGER_FORMAT "  in hand %" JSON_INTEGER_FORMAT "  waiting %" JSON_INTEGER_FORMAT "  retries %"
-	       JSON_INTEGER_FORMAT "\n  ", number_of(n, "passed"), number_of(h, "quantity"), number_of(n, "failed"),
-	       number_of(n, "quarantined"), number_of(n, "in_flight"), number_of(n, "waiting"), number_of(n, "retries"));
+	printf("\n  passed %" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT "  failed %" JSON_INTEGER_FORMAT
+	       "  quarantined %" JSON_INTEGER_FORMAT "  in hand %" JSON_INTEGER_FORMAT "  waiting %" JSON_INTEGER_FORMAT
+	       "  retries %" JSON_INTEGER_FORMAT "\n  ",
+	       number_of(n, "passed"), number_of(h, "quantity"), number_of(n, "failed"), number_of(n, "quarantined"),
+	       number_of(n, "in_flight"), number_of(n, "waiting"), number_of(n, "retries"));
 	print_share("first pass yield", json_object_get(h, "fpy"));
 	print_share("final", json_object_get(h, "final"));
 	if (cadence_us > 0)
@@ -229,15 +230,9 @@ static int print_result(const struct ctl *c, const json_t *result)
 	size_t i;
 
 	switch (c->action->kind) {
-	case REQUEST_STATUS:
-		print_status(result);
-		break;
-	case REQUEST_JOBS:
-		print_jobs(json_object_get(result, "jobs"));
-		break;
-	case REQUEST_RUN:
-		printf("job %" JSON_INTEGER_FORMAT "\n", number_of(result, "job"));
-		break;
+	case REQUEST_STATUS: print_status(result); break;
+	case REQUEST_JOBS: print_jobs(json_object_get(result, "jobs")); break;
+	case REQUEST_RUN: printf("job %" JSON_INTEGER_FORMAT "\n", number_of(result, "job")); break;
 	case REQUEST_DEVICE: {
 		char *text = json_dumps(result, JSON_INDENT(1));
 
@@ -290,8 +285,10 @@ static const json_t *job_in(const json_t *header, json_int_t number)
 /* Until the job is over; its exit status is ours. */
 static int wait_for(const struct ctl *c, json_int_t number)
 {
-	json_t *line, *answer = remote_ask(c->remote, json_pack("{s:s, s:i, s:[s]}", "do", "subscribe", "rate", 5, "parts", "header"),
-					   ANSWER_MS);
+	json_t *line,
+		*answer = remote_ask(c->remote,
+				     json_pack("{s:s, s:i, s:[s]}", "do", "subscribe", "rate", 5, "parts", "header"),
+				     ANSWER_MS);
 	int status = -1;
 
 	json_decref(answer);
@@ -339,7 +336,8 @@ static int talk(const struct ctl *c)
 			print_error(json_object_get(answer, "error"));
 		status = EXIT_NOT_ALL_WELL;
 	} else if (c->json) {
-		status = json_object_get(json_object_get(answer, "result"), "refused") ? EXIT_NOT_ALL_WELL : EXIT_ALL_WELL;
+		status = json_object_get(json_object_get(answer, "result"), "refused") ? EXIT_NOT_ALL_WELL
+										       : EXIT_ALL_WELL;
 	} else {
 		status = print_result(c, json_object_get(answer, "result"));
 	}
@@ -366,16 +364,19 @@ static const struct action *find_action(const char *word)
 
 static void print_actions(FILE *to)
 {
-	fprintf(to, "usage: millrace ctl COMMAND [WORD...] [OPTION...]\nLooks at a running station and orders it about.\n\n");
+	fprintf(to, "usage: millrace ctl COMMAND [WORD...] [OPTION...]\nLooks at a running station and orders it "
+		    "about.\n\n");
 	for (size_t i = 0; i < ACTION_COUNT; i++)
 		fprintf(to, "  %-12s%s%s%s\n", actions[i].name, actions[i].words, actions[i].words[0] ? ": " : "",
 			actions[i].sentence);
-	fprintf(to, "\nA UNIT is a serial number, a MAC, or the number of the unit. The options: millrace ctl status --help.\n");
+	fprintf(to, "\nA UNIT is a serial number, a MAC, or the number of the unit. The options: millrace ctl status "
+		    "--help.\n");
 }
 
 int command_ctl(int argc, char **argv)
 {
-	static const struct command self = { "ctl", "COMMAND", "look at a running station and order it about", command_ctl };
+	static const struct command self = { "ctl", "COMMAND", "look at a running station and order it about",
+					     command_ctl };
 	const char *words[WORDS_MAX], *control = NULL;
 	struct ctl c = { 0 };
 	const struct option_row rows[] = {
@@ -407,8 +408,8 @@ int command_ctl(int argc, char **argv)
 	c.count = count - 1;
 	needs = c.action->words[0] != '\0';
 	if (needs != (c.count > 0) || (c.count > 1 && !strstr(c.action->words, "..."))) {
-		fprintf(stderr, "millrace ctl %s: %s %s\n", c.action->name, needs ? "say which:" : "no word belongs to it",
-			c.action->words);
+		fprintf(stderr, "millrace ctl %s: %s %s\n", c.action->name,
+			needs ? "say which:" : "no word belongs to it", c.action->words);
 		return EXIT_UNUSABLE;
 	}
 	c.remote = remote_open(control, error, sizeof(error));

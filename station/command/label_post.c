@@ -10,8 +10,8 @@
 #include "station/control/request.h"
 
 #define ANSWER_MS 30000
-#define FOLLOW_RATE 2		/* states a second */
-#define SETTLE_MS 10000		/* until the station has let the database go */
+#define FOLLOW_RATE 2	/* states a second */
+#define SETTLE_MS 10000 /* until the station has let the database go */
 
 static const char *text_of(const json_t *o, const char *key)
 {
@@ -43,7 +43,8 @@ static json_t *ask(struct label_post *post, json_t *request, char *error, size_t
 		return result;
 	}
 	if (answer)
-		snprintf(error, error_len, "the station says: %s%s%s", text_of(why, "sentence"), *remedy ? "; " : "", remedy);
+		snprintf(error, error_len, "the station says: %s%s%s", text_of(why, "sentence"), *remedy ? "; " : "",
+			 remedy);
 	else
 		snprintf(error, error_len, "the station is gone, or does not answer");
 	if (!answer || strcmp(text_of(why, "name"), "no-run") == 0)
@@ -108,12 +109,12 @@ int label_post_open(struct label_post *post, const struct label_post_options *o,
 {
 	char unused[400];
 
-	*post = (struct label_post){ .o = *o, .book = { .pins = o->pins, .actor = o->operator } };
+	*post = (struct label_post){ .o = *o, .book = { .pins = o->pins, .actor = o->operator} };
 	if (o->control) {
 		if (take_station(post, o, error, error_len) != 0)
 			return -1;
 	} else if (take_desk(post, o, error, error_len) != 0 && take_station(post, o, unused, sizeof(unused)) != 0) {
-		return -1;	/* what is wrong with the database is the thing to be said */
+		return -1; /* what is wrong with the database is the thing to be said */
 	}
 	post->book.db = post->desk ? desk_db(post->desk) : post->reader;
 	return book_init(&post->book, error, error_len);
@@ -128,7 +129,7 @@ void label_post_printer(struct label_post *post, const char *state, const char *
 		return;
 	snprintf(words, sizeof(words), "%s", text);
 	o = json_pack("{s:s, s:s, s:s}", "do", "printer", "state", state, "text", words);
-	if (!o)		/* an address that is no UTF-8, or was cut in the middle of a character */
+	if (!o) /* an address that is no UTF-8, or was cut in the middle of a character */
 		return;
 	post->told = strcmp(state, "none") != 0;
 	json_decref(ask(post, o, unused, sizeof(unused)));
@@ -154,7 +155,7 @@ int label_post_settle(struct label_post *post, char *error, size_t error_len)
 	o.control = NULL;
 	do {
 		label_post_close(post);
-		*post = (struct label_post){ .o = o, .over = true, .book = { .pins = o.pins, .actor = o.operator } };
+		*post = (struct label_post){ .o = o, .over = true, .book = { .pins = o.pins, .actor = o.operator} };
 		if (take_desk(post, &o, error, error_len) == 0) {
 			post->book.db = desk_db(post->desk);
 			return book_init(&post->book, error, error_len);
@@ -166,22 +167,23 @@ int label_post_settle(struct label_post *post, char *error, size_t error_len)
 
 /* --- what goes on record --- */
 
-/* The station has let go in between: the same at a desk. What it may have recorded without saying so is there to be seen. */
+/* The station has let go in between: the same at a desk. What it may have recorded without saying so is there to be
+ * seen. */
 static bool at_desk(struct label_post *post, char *error, size_t error_len)
 {
 	return post->over && label_post_settle(post, error, error_len) == 0;
 }
 
-static int queue_there(struct label_post *post, struct book_unit *unit, const struct book_order *order, const uint8_t digest[static 32],
-		       char *error, size_t error_len)
+static int queue_there(struct label_post *post, struct book_unit *unit, const struct book_order *order,
+		       const uint8_t digest[static 32], char *error, size_t error_len)
 {
 	char hex[65];
 	json_t *o;
 
 	for (size_t i = 0; i < 32; i++)
 		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-	o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "do", "label", "lot", post->o.lot, "serial", unit->serial, "template",
-		      order->template, "kind", order->kind, "digest", hex, "secret", order->secret);
+	o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "do", "label", "lot", post->o.lot, "serial", unit->serial,
+		      "template", order->template, "kind", order->kind, "digest", hex, "secret", order->secret);
 	if (o && order->reason)
 		(void)json_object_set_new(o, "reason", json_string(order->reason));
 	o = ask(post, o, error, error_len);
@@ -202,28 +204,31 @@ static bool take_label(void *ctx, const struct book_unit *now)
 	return true;
 }
 
-int label_post_queue(struct label_post *post, struct book_unit *unit, const struct book_order *order, const uint8_t digest[static 32],
-		     char *error, size_t error_len)
+int label_post_queue(struct label_post *post, struct book_unit *unit, const struct book_order *order,
+		     const uint8_t digest[static 32], char *error, size_t error_len)
 {
 	if (!post->desk) {
 		if (queue_there(post, unit, order, digest, error, error_len) == 0)
 			return 0;
 		if (!at_desk(post, error, error_len) ||
-		    book_units(&post->book, post->o.lot, order->template, unit->serial, take_label, unit, error, error_len) != 1)
+		    book_units(&post->book, post->o.lot, order->template, unit->serial, take_label, unit, error,
+			       error_len) != 1)
 			return -1;
 	}
 	return book_queue(&post->book, unit, order, digest, error, error_len);
 }
 
-int label_post_went(struct label_post *post, const struct book_unit *unit, enum journal_label_state state, int64_t at_us, char *error,
-		    size_t error_len)
+int label_post_went(struct label_post *post, const struct book_unit *unit, enum journal_label_state state,
+		    int64_t at_us, char *error, size_t error_len)
 {
 	const char *name = state == LABEL_PRINTED ? "printed" : "sent";
 	char now[12] = "";
 
 	if (!post->desk) {
-		if (done(ask(post, json_pack("{s:s, s:I, s:s}", "do", "labelled", "label", (json_int_t)unit->label, "state", name), error,
-			     error_len)) == 0)
+		if (done(ask(post,
+			     json_pack("{s:s, s:I, s:s}", "do", "labelled", "label", (json_int_t)unit->label, "state",
+				       name),
+			     error, error_len)) == 0)
 			return 0;
 		if (!at_desk(post, error, error_len))
 			return -1;
@@ -244,14 +249,15 @@ static void take_answer(const json_t *o, struct scan_answer *answer)
 	snprintf(answer->remedy, sizeof(answer->remedy), "%s", text_of(o, "remedy"));
 }
 
-int label_post_scan(struct label_post *post, const struct scan *scan, int64_t at_us, struct scan_answer *answer, char *error,
-		    size_t error_len)
+int label_post_scan(struct label_post *post, const struct scan *scan, int64_t at_us, struct scan_answer *answer,
+		    char *error, size_t error_len)
 {
 	json_t *o;
 
 	if (post->desk)
 		return book_scan(&post->book, post->o.lot, scan, at_us, answer, error, error_len);
-	o = json_pack("{s:s, s:s, s:s%, s:b}", "do", "scan", "lot", post->o.lot, "text", scan->text, scan->len, "strict", 1);
+	o = json_pack("{s:s, s:s, s:s%, s:b}", "do", "scan", "lot", post->o.lot, "text", scan->text, scan->len,
+		      "strict", 1);
 	if (o && *scan->expected)
 		(void)json_object_set_new(o, "serial", json_string(scan->expected));
 	if (!o) {
@@ -274,8 +280,10 @@ int label_post_follow(struct label_post *post, char *error, size_t error_len)
 		snprintf(error, error_len, "no station has this lot in work: there is nothing to follow");
 		return -1;
 	}
-	return done(ask(post, json_pack("{s:s, s:i, s:[s, s]}", "do", "subscribe", "rate", FOLLOW_RATE, "parts", "header", "units"),
-			error, error_len));
+	return done(ask(
+		post,
+		json_pack("{s:s, s:i, s:[s, s]}", "do", "subscribe", "rate", FOLLOW_RATE, "parts", "header", "units"),
+		error, error_len));
 }
 
 /* Is there somebody in this state line who passed? */

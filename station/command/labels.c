@@ -1,6 +1,7 @@
 /*
- * millrace labels: the labels of a lot, as files or on a printer, on record; and the scanning back. docs/labels.md is the manual.
- * Labels of secret templates open PINs: that takes pin.key, a name, and goes on record before anything is drawn.
+ * millrace labels: the labels of a lot, as files or on a printer, on record; and the scanning back. docs/labels.md is
+ * the manual. Labels of secret templates open PINs: that takes pin.key, a name, and goes on record before anything is
+ * drawn.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -22,11 +23,12 @@
 #define DEFAULT_DB "millrace.db"
 #define ERROR_MAX 700
 #define SERIALS_MAX 64
-#define FOLLOW_MS 5000		/* without news; then the printer is asked how it is */
-#define STUCK_MS 2000		/* a printer in trouble is tried again */
+#define FOLLOW_MS 5000 /* without news; then the printer is asked how it is */
+#define STUCK_MS 2000  /* a printer in trouble is tried again */
 
 struct labels {
-	const char *db_path, *template_path, *format, *out, *printer, *keys, *operator, *reason, *font, *timeout, *unit, *control, *badge;
+	const char *db_path, *template_path, *format, *out, *printer, *keys, *operator, * reason, *font, *timeout,
+		*unit, *control, *badge;
 	bool reprint, blind, follow, json, preview, ascii, keys_reference;
 	const char *lot;
 	const char *serials[SERIALS_MAX];
@@ -35,14 +37,14 @@ struct labels {
 	struct label_template *template;
 	struct identity *pins;
 	struct label_post post;
-	int fd;				/* of the printer; -1: none */
+	int fd; /* of the printer; -1: none */
 	uint64_t patience_us;
 	struct book_unit *todo;
 	size_t todo_count, todo_cap;
 	json_t *answer;
 	unsigned wanted, done, unsure, skipped;
 	bool no_memory;
-	char trouble[ERROR_MAX];	/* of the printer, said already; --follow tries again */
+	char trouble[ERROR_MAX]; /* of the printer, said already; --follow tries again */
 };
 
 static int unusable(const char *sentence)
@@ -82,8 +84,9 @@ static int check_words(struct labels *labels)
 		known |= labels->format && strcmp(formats[i], labels->format) == 0;
 	if (labels->format && !known) {
 		near = command_nearest(labels->format, formats);
-		fprintf(stderr, "millrace labels: there is no format \"%.40s\"; allowed: svg, png, zpl, text, ascii%s%s%s\n", labels->format,
-			near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+		fprintf(stderr,
+			"millrace labels: there is no format \"%.40s\"; allowed: svg, png, zpl, text, ascii%s%s%s\n",
+			labels->format, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 		return EXIT_UNUSABLE;
 	}
 	if (labels->out && labels->printer)
@@ -114,10 +117,11 @@ static int check_holder(struct labels *labels)
 {
 	char error[ERROR_MAX] = "";
 
-	if (!labels->operator || !*labels->operator)
+	if (!labels->operator|| !* labels->operator)
 		return unusable("for the record: --operator NAME");
 	if (labels->template && labels->template->secret && !labels->keys)
-		return unusable("this label says the PIN: --keys DIR, the folder with pin.key; each opening goes on record");
+		return unusable(
+			"this label says the PIN: --keys DIR, the folder with pin.key; each opening goes on record");
 	if (labels->keys && identity_open_pins(&labels->pins, labels->keys, error, sizeof(error)) != 0)
 		return unusable(error);
 	return -1;
@@ -128,7 +132,8 @@ static int missing_lot(const char *lot)
 	char escaped[160];
 
 	log_escape(escaped, sizeof(escaped), lot, strlen(lot));
-	fprintf(stderr, "millrace labels: lot \"%s\" is not on record; millrace audit batch lists those that are\n", escaped);
+	fprintf(stderr, "millrace labels: lot \"%s\" is not on record; millrace audit batch lists those that are\n",
+		escaped);
 	return EXIT_NOT_ALL_WELL;
 }
 
@@ -147,8 +152,12 @@ static bool lot_exists(sqlite3 *db, const char *lot)
 
 static int open_post(struct labels *labels)
 {
-	const struct label_post_options options = { .db = labels->db_path, .lot = labels->lot, .operator = labels->operator,
-						    .control = labels->control, .badge = labels->badge, .pins = labels->pins };
+	const struct label_post_options options = { .db = labels->db_path,
+						    .lot = labels->lot,
+						    .operator= labels->operator,
+						    .control = labels->control,
+						    .badge = labels->badge,
+						    .pins = labels->pins };
 	char error[ERROR_MAX] = "";
 
 	if (label_post_open(&labels->post, &options, error, sizeof(error)) != 0 ||
@@ -190,7 +199,9 @@ static int not_found(const char *serial)
 	char escaped[160];
 
 	log_escape(escaped, sizeof(escaped), serial, strlen(serial));
-	fprintf(stderr, "millrace labels: no unit of that lot with the serial number \"%s\" has passed; millrace audit device %s tells more\n",
+	fprintf(stderr,
+		"millrace labels: no unit of that lot with the serial number \"%s\" has passed; millrace audit device "
+		"%s tells more\n",
 		escaped, escaped);
 	return EXIT_NOT_ALL_WELL;
 }
@@ -202,7 +213,8 @@ static int choose(struct labels *labels)
 
 	for (size_t i = 0; i < rounds; i++) {
 		const char *serial = labels->serial_count ? labels->serials[i] : NULL;
-		long count = book_units(&labels->post.book, labels->lot, labels->template->name, serial, on_unit, labels, error, sizeof(error));
+		long count = book_units(&labels->post.book, labels->lot, labels->template->name, serial, on_unit,
+					labels, error, sizeof(error));
 
 		if (count < 0 || labels->no_memory)
 			return unusable(count < 0 ? error : "no memory is left");
@@ -224,16 +236,17 @@ static void tell(struct labels *labels, const struct book_unit *unit, const char
 {
 	if (labels->json) {
 		(void)json_array_append_new(json_object_get(labels->answer, "labels"),
-					    json_pack("{s:s, s:I, s:i, s:s, s:s}", "serial", unit->serial, "label", (json_int_t)unit->label,
-						      "copy", (int)unit->copies, "state", state, "words", words));
+					    json_pack("{s:s, s:I, s:i, s:s, s:s}", "serial", unit->serial, "label",
+						      (json_int_t)unit->label, "copy", (int)unit->copies, "state",
+						      state, "words", words));
 		return;
 	}
 	printf("%-16s  copy %u  %-8s  %s\n", unit->serial, unit->copies, state, words);
 	(void)fflush(stdout);
 }
 
-static bool draw(const struct labels *labels, const struct label_layout *layout, const char *format, struct label_buffer *out,
-		 char *error, size_t error_len)
+static bool draw(const struct labels *labels, const struct label_layout *layout, const char *format,
+		 struct label_buffer *out, char *error, size_t error_len)
 {
 	if (strcmp(format, "png") == 0)
 		return layout_png(layout, labels->font, out, error, error_len);
@@ -314,7 +327,7 @@ static int to_printer(struct labels *labels, struct book_unit *unit, const struc
 		return -1;
 	}
 	labels->unsure += result == PRINTER_UNSURE;
-	if (!in_trouble(labels, printer.words))		/* the same as when it was last tried */
+	if (!in_trouble(labels, printer.words)) /* the same as when it was last tried */
 		return EXIT_NOT_ALL_WELL;
 	tell(labels, unit, result == PRINTER_UNSURE ? "unsure" : "queued", printer.words);
 	if (labels->json)
@@ -324,8 +337,10 @@ static int to_printer(struct labels *labels, struct book_unit *unit, const struc
 
 static int one_label(struct labels *labels, struct book_unit *unit)
 {
-	const struct book_order order = { .template = labels->template->name, .kind = labels->printer ? "print" : "file",
-					  .secret = labels->template->secret, .reason = labels->reprint ? labels->reason : NULL,
+	const struct book_order order = { .template = labels->template->name,
+					  .kind = labels->printer ? "print" : "file",
+					  .secret = labels->template->secret,
+					  .reason = labels->reprint ? labels->reason : NULL,
 					  .at_us = utc_now_us() };
 	struct label_layout layout;
 	char error[ERROR_MAX] = "";
@@ -337,7 +352,9 @@ static int one_label(struct labels *labels, struct book_unit *unit)
 	if (labels->template->secret && book_open_pin(&labels->post.book, unit, error, sizeof(error)) != 0)
 		return unusable(error);
 	made = layout_make(&layout, labels->template, &unit->facts, error, sizeof(error));
-	if (!made || book_digest(&labels->post.book, layout_scan_text(&layout), labels->template->secret, digest, error, sizeof(error)) != 0 ||
+	if (!made ||
+	    book_digest(&labels->post.book, layout_scan_text(&layout), labels->template->secret, digest, error,
+			sizeof(error)) != 0 ||
 	    label_post_queue(&labels->post, unit, &order, digest, error, sizeof(error)) != 0)
 		unusable(error);
 	else
@@ -356,8 +373,8 @@ static void put_sample_pin(struct book_unit *unit)
 	snprintf(unit->facts.pin, sizeof(unit->facts.pin), "%0*d", (int)digits, 1);
 }
 
-/* Before the first label goes anywhere, all of them are made once, with sample PINs: a serial number that is too long for its
- * place is found now. */
+/* Before the first label goes anywhere, all of them are made once, with sample PINs: a serial number that is too long
+ * for its place is found now. */
 static int rehearse(struct labels *labels)
 {
 	for (size_t i = 0; i < labels->todo_count; i++) {
@@ -408,9 +425,11 @@ static int sum_up(struct labels *labels, int result)
 		json_object_set_new(labels->answer, "waiting", json_integer(waiting));
 		json_object_set_new(labels->answer, "had_one", json_integer(labels->skipped));
 	} else {
-		printf("\n%u label%s, %u unsure, %u not yet", labels->done, labels->done == 1 ? "" : "s", labels->unsure, waiting);
+		printf("\n%u label%s, %u unsure, %u not yet", labels->done, labels->done == 1 ? "" : "s",
+		       labels->unsure, waiting);
 		if (labels->skipped)
-			printf("; %u unit%s had one (again: --reprint --reason TEXT)", labels->skipped, labels->skipped == 1 ? "" : "s");
+			printf("; %u unit%s had one (again: --reprint --reason TEXT)", labels->skipped,
+			       labels->skipped == 1 ? "" : "s");
 		printf("\n");
 	}
 	return result;
@@ -462,12 +481,12 @@ static int look_at_printer(struct labels *labels)
 	if (!labels->printer || labels->blind)
 		return -1;
 	result = printer_print(labels->fd, &printer, NULL, 0, false, labels->patience_us);
-	if (result == PRINTER_SILENT && !printer_is_there(labels))	/* many close what is idle */
+	if (result == PRINTER_SILENT && !printer_is_there(labels)) /* many close what is idle */
 		return EXIT_NOT_ALL_WELL;
 	if (result == PRINTER_SILENT)
 		result = printer_print(labels->fd, &printer, NULL, 0, false, labels->patience_us);
 	if (result == PRINTER_READY) {
-		if (labels->trouble[0] || !labels->post.told)	/* else the label that it printed last stands there */
+		if (labels->trouble[0] || !labels->post.told) /* else the label that it printed last stands there */
 			out_of_trouble(labels, "ready");
 		return -1;
 	}
@@ -479,8 +498,8 @@ static int look_at_printer(struct labels *labels)
 static bool some_wait(const struct labels *labels) { return labels->wanted > labels->done + labels->unsure; }
 
 /*
- * Each unit as it passes, until the run is over. A printer in trouble is waited for: what it did not get stays queued, and what
- * it got and never confirmed is for a person to look at.
+ * Each unit as it passes, until the run is over. A printer in trouble is waited for: what it did not get stays queued,
+ * and what it got and never confirmed is for a person to look at.
  */
 static int follow(struct labels *labels)
 {
@@ -537,9 +556,10 @@ static int preview(struct labels *labels)
 	if (!layout_make(&layout, labels->template, &unit->facts, error, sizeof(error)))
 		return unusable(error);
 	layout_text(&layout, labels->ascii || (labels->format && strcmp(labels->format, "ascii") == 0), &out);
-	printf("label %s of %s%s\n\n%s\nNothing was printed: --printer HOST or --out DIR does it, for %zu unit%s.\n", labels->template->name,
-	       unit->serial, labels->template->secret ? " (SAMPLE: its PIN is not the unit's)" : "", out.at ? out.at : "", labels->todo_count,
-	       labels->todo_count == 1 ? "" : "s");
+	printf("label %s of %s%s\n\n%s\nNothing was printed: --printer HOST or --out DIR does it, for %zu unit%s.\n",
+	       labels->template->name, unit->serial,
+	       labels->template->secret ? " (SAMPLE: its PIN is not the unit's)" : "", out.at ? out.at : "",
+	       labels->todo_count, labels->todo_count == 1 ? "" : "s");
 	buffer_wipe(&out);
 	layout_wipe(&layout);
 	return EXIT_ALL_WELL;
@@ -584,9 +604,11 @@ static bool scan_one(struct labels *labels, const char *line, size_t len, int *r
 		*result = EXIT_NOT_ALL_WELL;
 	if (labels->json)
 		(void)json_array_append_new(json_object_get(labels->answer, "scans"),
-			json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:b}", "verdict", wrong ? "unreadable" : scan_verdict_name(answer.verdict),
-				  "serial", answer.serial, "expected", scan.expected, "template", answer.template, "copy", (int)answer.copy,
-				  "sentence", answer.sentence, "remedy", answer.remedy, "recorded", !wrong));
+					    json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:b}", "verdict",
+						      wrong ? "unreadable" : scan_verdict_name(answer.verdict),
+						      "serial", answer.serial, "expected", scan.expected, "template",
+						      answer.template, "copy", (int)answer.copy, "sentence",
+						      answer.sentence, "remedy", answer.remedy, "recorded", !wrong));
 	else
 		printf("%-10s  %s%s%s\n", wrong ? "unreadable" : scan_verdict_name(answer.verdict), answer.sentence,
 		       *answer.remedy ? ": " : "", answer.remedy);
@@ -681,12 +703,14 @@ static void wipe(struct labels *labels)
 int command_labels(int argc, char **argv)
 {
 	static const struct command self = { "labels", "LOT [SERIAL...] | scan LOT [CODE...]",
-					     "prints the labels of a lot, or checks labels that were scanned back", command_labels };
+					     "prints the labels of a lot, or checks labels that were scanned back",
+					     command_labels };
 	char person[PERSON_MAX];
-	struct labels labels = { .db_path = DEFAULT_DB, .operator = command_person(person), .fd = -1 };
+	struct labels labels = { .db_path = DEFAULT_DB, .operator= command_person(person), .fd = -1 };
 	const struct option_row rows[] = {
 		{ "--db", "FILE", "the database (millrace.db)", &labels.db_path, NULL },
-		{ "--template", "FILE", "what a label looks like (built in: serial number only)", &labels.template_path, NULL },
+		{ "--template", "FILE", "what a label looks like (built in: serial number only)", &labels.template_path,
+		  NULL },
 		{ "--printer", "HOST", "a ZPL printer, HOST or HOST:PORT (9100)", &labels.printer, NULL },
 		{ "--out", "DIR", "a folder for files, one a label", &labels.out, NULL },
 		{ "--format", "WORD", "of files: svg, png, zpl, text, ascii (svg)", &labels.format, NULL },
@@ -695,18 +719,27 @@ int command_labels(int argc, char **argv)
 		{ "--reprint", NULL, "units that have one too; wants --reason", NULL, &labels.reprint },
 		{ "--reason", "TEXT", "of a reprint, for the record", &labels.reason, NULL },
 		{ "--keys", "DIR", "folder with pin.key, for labels that say the PIN", &labels.keys, NULL },
-		{ "--operator", "NAME", "who prints or scans, for the record (the user)", &labels.operator, NULL },
-		{ "--unit", "SERIAL", "scan: the unit in hand", &labels.unit, NULL },
-		{ "--follow", NULL, "goes on with each unit as it passes, until the station's run is over", NULL, &labels.follow },
-		{ "--control", "FILE", "socket of the station that has the lot in work (asked when it holds the database)", &labels.control, NULL },
-		{ "--badge", "TEXT", "who prints or scans, to that station", &labels.badge, NULL },
-		{ "--blind", NULL, "sends without asking the printer for its status", NULL, &labels.blind },
-		{ "--timeout", "SECONDS", "patience with the printer (10)", &labels.timeout, NULL },
-		{ "--font", "FILE", "of PNG (DejaVu Sans Mono)", &labels.font, NULL },
-		{ "--json", NULL, "one JSON object", NULL, &labels.json },
-		{ "--keys-reference", NULL, "the keys of templates, as Markdown", NULL, &labels.keys_reference },
-		{ 0 },
-	};
+		{
+			"--operator",
+			"NAME",
+			"who prints or scans, for the record (the user)",
+			&labels.operator,
+			NULL },
+			{ "--unit", "SERIAL", "scan: the unit in hand", &labels.unit, NULL },
+			{ "--follow", NULL, "goes on with each unit as it passes, until the station's run is over",
+			  NULL, &labels.follow },
+			{ "--control", "FILE",
+			  "socket of the station that has the lot in work (asked when it holds the database)",
+			  &labels.control, NULL },
+			{ "--badge", "TEXT", "who prints or scans, to that station", &labels.badge, NULL },
+			{ "--blind", NULL, "sends without asking the printer for its status", NULL, &labels.blind },
+			{ "--timeout", "SECONDS", "patience with the printer (10)", &labels.timeout, NULL },
+			{ "--font", "FILE", "of PNG (DejaVu Sans Mono)", &labels.font, NULL },
+			{ "--json", NULL, "one JSON object", NULL, &labels.json },
+			{ "--keys-reference", NULL, "the keys of templates, as Markdown", NULL,
+			  &labels.keys_reference },
+			{ 0 },
+		};
 	const char *rest[SERIALS_MAX + 2] = { NULL };
 	size_t count = 0;
 	int result = command_options(&self, rows, argc, argv, rest, SERIALS_MAX + 2, &count);

@@ -17,10 +17,14 @@
 #define TEXT_MAX 512
 #define PAIR_FRAMES 20
 
-static const struct command list_command = { "radios", "[test]", "The adapters of this machine: what they can do, what "
-					     "stands in their way", NULL };
-static const struct command test_command = { "radios test", "[ADAPTER...]", "Adapters send to one another and report: "
-					     "delivery, acknowledgements, rates, the time of a channel change", NULL };
+static const struct command list_command = { "radios", "[test]",
+					     "The adapters of this machine: what they can do, what "
+					     "stands in their way",
+					     NULL };
+static const struct command test_command = { "radios test", "[ADAPTER...]",
+					     "Adapters send to one another and report: "
+					     "delivery, acknowledgements, rates, the time of a channel change",
+					     NULL };
 
 /* --- listing ------------------------------------------------------------------------------------------------------ */
 
@@ -58,8 +62,8 @@ static void channels_text(char *out, size_t cap, const struct nl80211_phy *phy, 
 		}
 		if (used + 12 >= cap)
 			return;
-		used += (size_t)snprintf(out + used, cap - used, first == last ? "%s%u" : "%s%u-%u", used ? ", " : "", first,
-					 last);
+		used += (size_t)snprintf(out + used, cap - used, first == last ? "%s%u" : "%s%u-%u", used ? ", " : "",
+					 first, last);
 	}
 }
 
@@ -91,7 +95,8 @@ static void print_adapter(const struct adapter *a, bool colour)
 
 	mac_text(mac, a->where.mac);
 	printf("%s  %s  %s", a->where.path, a->interface_count > 0 ? a->interfaces[0].about.name : a->where.name, mac);
-	printf("  %s%s%s\n", colour ? colours[a->verdict] : "", adapter_verdict_name(a->verdict), colour ? "\x1b[0m" : "");
+	printf("  %s%s%s\n", colour ? colours[a->verdict] : "", adapter_verdict_name(a->verdict),
+	       colour ? "\x1b[0m" : "");
 	if (a->reason[0])
 		printf("  because       %s\n", a->reason);
 	if (a->remedy[0])
@@ -110,8 +115,8 @@ static void print_adapter(const struct adapter *a, bool colour)
 	printf("  combinations  %s\n", a->phy.combinations[0] ? a->phy.combinations : "not said");
 	printf("  rfkill        %s\n", rfkill_text(a));
 	for (size_t i = 0; i < a->interface_count; i++)
-		printf("  interface     %s, %s, %s\n", a->interfaces[i].about.name, interface_type(a->interfaces[i].about.type),
-		       a->interfaces[i].up ? "up" : "down");
+		printf("  interface     %s, %s, %s\n", a->interfaces[i].about.name,
+		       interface_type(a->interfaces[i].about.type), a->interfaces[i].up ? "up" : "down");
 	printf("  used by       %s\n", a->users[0] ? a->users : "nobody");
 	for (const struct quirk *q = NULL; (q = quirk_next(q, a->where.driver, kernel_version()));)
 		printf("  note          %s (%s)\n", q->sentence, q->seen);
@@ -124,10 +129,11 @@ static json_t *channels_json(const struct nl80211_phy *phy)
 	for (size_t i = 0; i < phy->channel_count; i++) {
 		const struct radio_channel *c = &phy->channels[i];
 
-		json_array_append_new(list, json_pack("{s:i s:i s:b s:b s:b s:i}", "channel",
-						      (int)radio_channel_of_freq(c->freq_mhz), "freq_mhz", (int)c->freq_mhz,
-						      "disabled", c->flags & RADIO_DISABLED, "no_ir", c->flags & RADIO_NO_IR,
-						      "radar", c->flags & RADIO_RADAR, "max_dbm", (int)c->max_dbm));
+		json_array_append_new(list,
+				      json_pack("{s:i s:i s:b s:b s:b s:i}", "channel",
+						(int)radio_channel_of_freq(c->freq_mhz), "freq_mhz", (int)c->freq_mhz,
+						"disabled", c->flags & RADIO_DISABLED, "no_ir", c->flags & RADIO_NO_IR,
+						"radar", c->flags & RADIO_RADAR, "max_dbm", (int)c->max_dbm));
 	}
 	return list;
 }
@@ -148,20 +154,21 @@ static json_t *adapter_json(const struct adapter *a)
 	mac_text(mac, a->where.mac);
 	for (size_t i = 0; i < a->interface_count; i++)
 		json_array_append_new(interfaces,
-				      json_pack("{s:o s:s s:b}", "name", outside_text(a->interfaces[i].about.name), "type",
-						interface_type(a->interfaces[i].about.type), "up", a->interfaces[i].up));
+				      json_pack("{s:o s:s s:b}", "name", outside_text(a->interfaces[i].about.name),
+						"type", interface_type(a->interfaces[i].about.type), "up",
+						a->interfaces[i].up));
 	for (const struct quirk *q = NULL; (q = quirk_next(q, a->where.driver, kernel_version()));)
 		json_array_append_new(notes, json_pack("{s:s s:s}", "sentence", q->sentence, "seen", q->seen));
 	return json_pack("{s:o s:s s:s s:o s:o s:i s:i s:b s:b s:b s:b s:s s:s s:o s:o s:o s:i s:s s:o s:o s:o s:s}",
-			 "path", outside_text(a->where.path), "phy", a->where.name, "mac", mac,
-			 "driver", outside_text(a->where.driver), "chipset", outside_text(a->where.chipset),
-			 "usb_vendor", (int)a->where.usb_vendor, "usb_product", (int)a->where.usb_product,
-			 "monitor", a->phy.monitor, "active_monitor", a->phy.active_monitor, "injection", a->phy.inject,
-			 "recommended", quirk_recommended(a->where.driver),
-			 "bands", bands_text(a->phy.bands), "combinations", a->phy.combinations,
-			 "channels", channels_json(&a->phy), "interfaces", interfaces, "users", outside_text(a->users),
-			 "holder_pid", a->holder, "verdict", adapter_verdict_name(a->verdict),
-			 "reason", outside_text(a->reason), "remedy", outside_text(a->remedy), "notes", notes, "rfkill", rfkill_text(a));
+			 "path", outside_text(a->where.path), "phy", a->where.name, "mac", mac, "driver",
+			 outside_text(a->where.driver), "chipset", outside_text(a->where.chipset), "usb_vendor",
+			 (int)a->where.usb_vendor, "usb_product", (int)a->where.usb_product, "monitor", a->phy.monitor,
+			 "active_monitor", a->phy.active_monitor, "injection", a->phy.inject, "recommended",
+			 quirk_recommended(a->where.driver), "bands", bands_text(a->phy.bands), "combinations",
+			 a->phy.combinations, "channels", channels_json(&a->phy), "interfaces", interfaces, "users",
+			 outside_text(a->users), "holder_pid", a->holder, "verdict", adapter_verdict_name(a->verdict),
+			 "reason", outside_text(a->reason), "remedy", outside_text(a->remedy), "notes", notes, "rfkill",
+			 rfkill_text(a));
 }
 
 static int print_json(json_t *object)
@@ -240,17 +247,18 @@ static void show_pair(struct trial *t, size_t a, size_t b, unsigned here, const 
 	t->all_well &= well;
 	if (t->json) {
 		json_array_append_new(t->pairs,
-				      json_pack("{s:s s:s s:i s:i s:i s:i s:i s:i s:i s:i s:i s:b}", "from", t->radios[a]->caps.name,
-						"to", t->radios[b]->caps.name, "channel", (int)radio_channel_of_freq(t->mhz[here]),
-						"sent", (int)r->sent, "reported", (int)r->reported, "acked", (int)r->acked,
-						"retries", (int)r->retries, "received", (int)r->received, "wrong_rate",
-						(int)r->wrong_rate, "wrong_sequence", (int)r->wrong_sequence, "wrong_channel",
-						(int)r->wrong_channel, "well", well));
+				      json_pack("{s:s s:s s:i s:i s:i s:i s:i s:i s:i s:i s:i s:b}", "from",
+						t->radios[a]->caps.name, "to", t->radios[b]->caps.name, "channel",
+						(int)radio_channel_of_freq(t->mhz[here]), "sent", (int)r->sent,
+						"reported", (int)r->reported, "acked", (int)r->acked, "retries",
+						(int)r->retries, "received", (int)r->received, "wrong_rate",
+						(int)r->wrong_rate, "wrong_sequence", (int)r->wrong_sequence,
+						"wrong_channel", (int)r->wrong_channel, "well", well));
 		return;
 	}
 	printf("%s -> %s  channel %u: %u of %u heard, %u reported, %u acknowledged, %u retries%s%s%s\n",
-	       t->radios[a]->caps.name, t->radios[b]->caps.name, radio_channel_of_freq(t->mhz[here]), r->received, r->sent,
-	       r->reported, r->acked, r->retries, r->wrong_rate ? ", at another rate than asked" : "",
+	       t->radios[a]->caps.name, t->radios[b]->caps.name, radio_channel_of_freq(t->mhz[here]), r->received,
+	       r->sent, r->reported, r->acked, r->retries, r->wrong_rate ? ", at another rate than asked" : "",
 	       r->wrong_sequence ? ", renumbered" : "", r->wrong_channel ? ", on another channel than asked" : "");
 }
 
@@ -282,14 +290,15 @@ static json_t *show_radio(struct trial *t, size_t i)
 	}
 	t->all_well &= caps->acknowledges && caps->truthful_status && caps->switch_us > 0;
 	if (t->json)
-		return json_pack("{s:s s:o s:o s:s s:b s:b s:b s:i s:i}", "name", caps->name, "path", outside_text(caps->path),
-				 "driver", outside_text(caps->driver), "set_up",
-				 setup_rung_name(monitor_setup(t->radios[i])->rung), "acknowledges", caps->acknowledges, "proved",
-				 t->count > 1, "truthful_status", caps->truthful_status, "switch_us", (int)caps->switch_us,
-				 "settle_us", settle_us == UINT32_MAX ? -1 : (int)settle_us);
+		return json_pack("{s:s s:o s:o s:s s:b s:b s:b s:i s:i}", "name", caps->name, "path",
+				 outside_text(caps->path), "driver", outside_text(caps->driver), "set_up",
+				 setup_rung_name(monitor_setup(t->radios[i])->rung), "acknowledges", caps->acknowledges,
+				 "proved", t->count > 1, "truthful_status", caps->truthful_status, "switch_us",
+				 (int)caps->switch_us, "settle_us", settle_us == UINT32_MAX ? -1 : (int)settle_us);
 	printf("%s  %s (%s)  %s: %s%s, reports %s, channel change %.2f ms", caps->name, caps->path, caps->driver,
 	       setup_rung_name(monitor_setup(t->radios[i])->rung),
-	       caps->acknowledges ? "acknowledges" : "acknowledges nothing", t->count > 1 ? "" : " (not proved: one adapter alone)",
+	       caps->acknowledges ? "acknowledges" : "acknowledges nothing",
+	       t->count > 1 ? "" : " (not proved: one adapter alone)",
 	       caps->truthful_status ? "truthfully" : "what is not so", caps->switch_us / 1000.0);
 	if (settle_us != UINT32_MAX)
 		printf(", hears after %.2f ms", settle_us / 1000.0);
@@ -316,10 +325,12 @@ static int try_all(struct trial *t)
 			json_array_append_new(radios, one);
 	}
 	try_pairs(t);
-	if (t->json && print_json(json_pack("{s:o s:o s:b}", "radios", radios, "pairs", t->pairs, "well", t->all_well)) < 0)
+	if (t->json &&
+	    print_json(json_pack("{s:o s:o s:b}", "radios", radios, "pairs", t->pairs, "well", t->all_well)) < 0)
 		return EXIT_UNUSABLE;
 	if (!t->json)
-		printf("%s\n", t->all_well ? "All is well." : "Not all is well: docs/hardware.md tells what each line means.");
+		printf("%s\n",
+		       t->all_well ? "All is well." : "Not all is well: docs/hardware.md tells what each line means.");
 	return t->all_well ? EXIT_ALL_WELL : EXIT_NOT_ALL_WELL;
 }
 
@@ -347,8 +358,8 @@ static int run_test(int argc, char **argv)
 	if (t && loop) {
 		t->json = json;
 		t->count = ADAPTERS_MAX;
-		if (adapters_open(loop, &log, name_count > 0 ? names : NULL, name_count, NULL, t->radios, &t->count, error,
-				  sizeof(error)) == 0)
+		if (adapters_open(loop, &log, name_count > 0 ? names : NULL, name_count, NULL, t->radios, &t->count,
+				  error, sizeof(error)) == 0)
 			status = try_all(t);
 		else
 			fprintf(stderr, "millrace radios test: %s\n", error);

@@ -1,6 +1,6 @@
 /*
- * millrace report: what a shift did, for people on paper and for programs. From the views of docs/audit.md; the record is verified
- * for it, and the report says so.
+ * millrace report: what a shift did, for people on paper and for programs. From the views of docs/audit.md; the record
+ * is verified for it, and the report says so.
  */
 #include <jansson.h>
 #include <stdlib.h>
@@ -34,7 +34,8 @@ static void found(void *ctx, const char *kind, const char *what)
 	char escaped[250];
 
 	if (chain->findings++ == 0)
-		snprintf(chain->first, sizeof(chain->first), "%s: %s", kind, log_escape(escaped, sizeof(escaped), what, strlen(what)));
+		snprintf(chain->first, sizeof(chain->first), "%s: %s", kind,
+			 log_escape(escaped, sizeof(escaped), what, strlen(what)));
 }
 
 static void noted(void *ctx, const char *what) { (void)ctx, (void)what; }
@@ -78,7 +79,8 @@ static char *only_lot(sqlite3 *db)
 	sqlite3_stmt *row = NULL;
 	char *lot = NULL;
 
-	if (sqlite3_prepare_v2(db, "SELECT lot, (SELECT count(*) FROM batch) FROM batch LIMIT 1", -1, &row, NULL) == SQLITE_OK &&
+	if (sqlite3_prepare_v2(db, "SELECT lot, (SELECT count(*) FROM batch) FROM batch LIMIT 1", -1, &row, NULL) ==
+		    SQLITE_OK &&
 	    sqlite3_step(row) == SQLITE_ROW && sqlite3_column_int(row, 1) == 1)
 		lot = strdup((const char *)sqlite3_column_text(row, 0));
 	sqlite3_finalize(row);
@@ -122,7 +124,8 @@ static int missing(const char *lot)
 	char escaped[160];
 
 	log_escape(escaped, sizeof(escaped), lot, strlen(lot));
-	fprintf(stderr, "millrace report: lot \"%s\" is not on record; millrace audit batch lists those that are\n", escaped);
+	fprintf(stderr, "millrace report: lot \"%s\" is not on record; millrace audit batch lists those that are\n",
+		escaped);
 	return EXIT_NOT_ALL_WELL;
 }
 
@@ -154,7 +157,8 @@ static int run(sqlite3 *db, const char *lot, const char *keys, const char *html,
 
 int command_report(int argc, char **argv)
 {
-	static const struct command self = { "report", "[LOT]", "the shift report of a lot, as text, HTML or JSON", command_report };
+	static const struct command self = { "report", "[LOT]", "the shift report of a lot, as text, HTML or JSON",
+					     command_report };
 	const char *db_path = DEFAULT_DB, *keys = NULL, *html = NULL, *rest[1] = { NULL }, *lot;
 	bool json = false;
 	const struct option_row rows[] = {

@@ -15,7 +15,7 @@
 #include "station/command/screen.h"
 #include "station/control/control.h"
 
-#define COMPARE_MAX 500u	/* devices: larger simulated batches are compared on request only */
+#define COMPARE_MAX 500u /* devices: larger simulated batches are compared on request only */
 
 enum show { SHOW_LIVE, SHOW_PLAIN, SHOW_JSON };
 
@@ -54,8 +54,8 @@ static void put_json(json_t *o)
 	json_decref(o);
 }
 
-static const char *const event_names[] = { "seen", "attempt", "step", "unit", "stranger", "radio", "guard", "hold",
-					   "order", "label" };
+static const char *const event_names[] = { "seen",  "attempt", "step", "unit",	"stranger",
+					   "radio", "guard",   "hold", "order", "label" };
 
 static void json_event(const struct line_event *e)
 {
@@ -69,7 +69,8 @@ static void json_event(const struct line_event *e)
 		json_object_set_new(o, "unit", json_integer(e->unit));
 		json_object_set_new(o, "serial", json_string(e->serial));
 	}
-	if (e->kind != LINE_RADIO && e->kind != LINE_GUARD && e->kind != LINE_HOLD && ((e->kind != LINE_ORDER && e->kind != LINE_LABEL) || e->unit))
+	if (e->kind != LINE_RADIO && e->kind != LINE_GUARD && e->kind != LINE_HOLD &&
+	    ((e->kind != LINE_ORDER && e->kind != LINE_LABEL) || e->unit))
 		json_object_set_new(o, "mac", json_string(mac));
 	if (e->attempt)
 		json_object_set_new(o, "attempt", json_integer(e->attempt));
@@ -106,44 +107,44 @@ static void plain_event(struct run *r, const struct line_event *e)
 	switch (e->kind) {
 	case LINE_UNIT_STATE:
 		if (e->state == UNIT_PASSED)
-			printf("%10.3f  %-12s %sPASS%s  %.2f s, %d dBm\n", at, what, paint(r, "\033[32m"), paint(r, "\033[0m"),
-			       (double)e->duration_us / 1e6, e->rssi_dbm);
+			printf("%10.3f  %-12s %sPASS%s  %.2f s, %d dBm\n", at, what, paint(r, "\033[32m"),
+			       paint(r, "\033[0m"), (double)e->duration_us / 1e6, e->rssi_dbm);
 		else if (e->state == UNIT_SEEN)
 			printf("%10.3f  %-12s %sRETRY%s %s: %s\n", at, what, paint(r, "\033[33m"), paint(r, "\033[0m"),
 			       mr_cause_name(e->cause), mr_cause_sentence(e->cause));
 		else
 			printf("%10.3f  %-12s %s%s%s  %s: %s; %s\n", at, what, paint(r, "\033[31m"),
-			       e->state == UNIT_QUARANTINED ? "QUARANTINE" : e->state == UNIT_HELD ? "HELD" : "FAIL",
+			       e->state == UNIT_QUARANTINED ? "QUARANTINE"
+			       : e->state == UNIT_HELD	    ? "HELD"
+							    : "FAIL",
 			       paint(r, "\033[0m"), mr_cause_name(e->cause), mr_cause_sentence(e->cause),
 			       mr_cause_remedy(e->cause));
 		break;
-	case LINE_STRANGER:
-		printf("%10.3f  %-12s stranger: %s (%d dBm)\n", at, mac, e->detail, e->rssi_dbm);
-		break;
+	case LINE_STRANGER: printf("%10.3f  %-12s stranger: %s (%d dBm)\n", at, mac, e->detail, e->rssi_dbm); break;
 	case LINE_GUARD:
-		printf("%10.3f  %sGUARD%s %s: %s; no new devices are admitted: put that right, then run the job again\n", at,
-		       paint(r, "\033[31m"), paint(r, "\033[0m"), e->detail, e->reason);
+		printf("%10.3f  %sGUARD%s %s: %s; no new devices are admitted: put that right, then run the job "
+		       "again\n",
+		       at, paint(r, "\033[31m"), paint(r, "\033[0m"), e->detail, e->reason);
 		break;
 	case LINE_HOLD:
-		printf("%10.3f  %sHOLD%s %s: %s\n", at, paint(r, "\033[31m"), paint(r, "\033[0m"), mr_cause_sentence(e->cause),
-		       e->detail);
+		printf("%10.3f  %sHOLD%s %s: %s\n", at, paint(r, "\033[31m"), paint(r, "\033[0m"),
+		       mr_cause_sentence(e->cause), e->detail);
 		break;
 	case LINE_RADIO:
 		if (e->cause || strcmp(e->detail, "tuned") != 0)
 			printf("%10.3f  %-12s radio %s\n", at, e->radio, e->detail);
 		break;
 	case LINE_ORDER:
-		printf("%10.3f  %-12s %s by %s%s%s\n", at, e->unit ? what : "line", e->detail, e->actor, e->reason[0] ? ": " : "",
-		       e->reason);
+		printf("%10.3f  %-12s %s by %s%s%s\n", at, e->unit ? what : "line", e->detail, e->actor,
+		       e->reason[0] ? ": " : "", e->reason);
 		break;
 	case LINE_LABEL:
-		printf("%10.3f  %-12s label %s by %s%s%s\n", at, e->unit ? what : "line", e->detail, e->actor, e->reason[0] ? ": " : "",
-		       e->reason);
+		printf("%10.3f  %-12s label %s by %s%s%s\n", at, e->unit ? what : "line", e->detail, e->actor,
+		       e->reason[0] ? ": " : "", e->reason);
 		break;
 	case LINE_UNIT_SEEN:
 	case LINE_ATTEMPT:
-	case LINE_STEP:
-		break;
+	case LINE_STEP: break;
 	}
 }
 
@@ -158,8 +159,9 @@ static void draw(struct run *r)
 		bar[i] = i < full ? '#' : '-';
 	bar[30] = '\0';
 	printf("\r%s[%s] %u/%u  %spass %u%s  fail %u  quar %u  retry %u  in flight %u  t %.1f s   ",
-	       r->simulated ? "SIMULATED " : "", bar, done, quantity, paint(r, "\033[32m"), r->passed, paint(r, "\033[0m"),
-	       r->failed, r->quarantined, r->retries, r->seen > done ? r->seen - done : 0, (double)r->now_us / 1e6);
+	       r->simulated ? "SIMULATED " : "", bar, done, quantity, paint(r, "\033[32m"), r->passed,
+	       paint(r, "\033[0m"), r->failed, r->quarantined, r->retries, r->seen > done ? r->seen - done : 0,
+	       (double)r->now_us / 1e6);
 	fflush(stdout);
 }
 
@@ -190,7 +192,7 @@ static void on_event(void *ctx, const struct line_event *e)
 		r->held += e->state == UNIT_HELD;
 		r->retries += e->state == UNIT_SEEN;
 	}
-	if (e->kind == LINE_ORDER)	/* may take outcomes back */
+	if (e->kind == LINE_ORDER) /* may take outcomes back */
 		recount(r);
 	if (r->show == SHOW_JSON) {
 		json_event(e);
@@ -202,8 +204,8 @@ static void on_event(void *ctx, const struct line_event *e)
 	}
 	if (screen_there(&r->screen))
 		return;
-	if ((e->kind == LINE_UNIT_STATE && e->state != UNIT_PASSED) || e->kind == LINE_STRANGER || e->kind == LINE_GUARD ||
-	    e->kind == LINE_HOLD || e->kind == LINE_ORDER) {
+	if ((e->kind == LINE_UNIT_STATE && e->state != UNIT_PASSED) || e->kind == LINE_STRANGER ||
+	    e->kind == LINE_GUARD || e->kind == LINE_HOLD || e->kind == LINE_ORDER) {
 		fputs("\r\033[K", stdout);
 		plain_event(r, e);
 	}
@@ -302,22 +304,25 @@ static void text_summary(const struct run *r, const struct batch_result *b, uint
 		printf(", %u of %u never called", s->missing, s->quantity);
 	printf("\n");
 	if (finished)
-		printf("  first pass yield %.1f %%, retries %u, strangers %u\n", 100.0 * s->first_pass / finished, s->retries,
-		       s->strangers);
+		printf("  first pass yield %.1f %%, retries %u, strangers %u\n", 100.0 * s->first_pass / finished,
+		       s->retries, s->strangers);
 	if (s->makespan_us)
-		printf("  makespan %.2f s, lower bound %.2f s (%.2f times)%s", span / 1e6, low / 1e6, low > 0 ? span / low : 0.0,
-		       b->simulated ? ", virtual time" : "");
+		printf("  makespan %.2f s, lower bound %.2f s (%.2f times)%s", span / 1e6, low / 1e6,
+		       low > 0 ? span / low : 0.0, b->simulated ? ", virtual time" : "");
 	if (s->makespan_us && round_robin_us)
-		printf(", round-robin %.2f s (%.2f times ours)", (double)round_robin_us / 1e6, (double)round_robin_us / span);
+		printf(", round-robin %.2f s (%.2f times ours)", (double)round_robin_us / 1e6,
+		       (double)round_robin_us / span);
 	if (s->makespan_us)
-		printf("\n  session %.2f s median, %.2f s at 95 %%; %" PRIu64 " frames sent, %" PRIu64 " channel switches\n",
+		printf("\n  session %.2f s median, %.2f s at 95 %%; %" PRIu64 " frames sent, %" PRIu64
+		       " channel switches\n",
 		       (double)s->chain_p50_us / 1e6, (double)s->chain_p95_us / 1e6, s->frames, s->switches);
 	if (b->failure[0])
 		printf("%sthe record failed%s: %s\n", paint(r, "\033[31m"), paint(r, "\033[0m"), b->failure);
 	if (b->interrupted || s->unfinished || s->missing)
 		printf("  run the same job again to continue\n");
-	printf("next:\n  millrace audit batch --db %s\n  millrace audit failures --db %s\n  millrace audit verify --db %s\n", db, db,
-	       db);
+	printf("next:\n  millrace audit batch --db %s\n  millrace audit failures --db %s\n  millrace audit verify --db "
+	       "%s\n",
+	       db, db, db);
 }
 
 /* The same batch under the baseline policy, on a record that is thrown away. */
@@ -345,7 +350,8 @@ static uint64_t compare(const struct batch_options *mine, const char *keys)
 	o.stay = false;
 	if (batch_run(&o, &result, error, sizeof(error)) == 0)
 		us = result.summary.makespan_us;
-	for (const char *const *end = (const char *const[]){ "", "-wal", "-shm", ".lock", ".simulated-flash", NULL }; *end; end++) {
+	for (const char *const *end = (const char *const[]){ "", "-wal", "-shm", ".lock", ".simulated-flash", NULL };
+	     *end; end++) {
 		char path[96];
 
 		snprintf(path, sizeof(path), "%s%s", db, *end);
@@ -377,7 +383,9 @@ bool command_pace(const char *self, const char *text, double *out)
 	*out = strtod(text, &end);
 	if (*text >= '0' && *text <= '9' && *end == '\0' && *out >= 0 && *out <= 1000)
 		return true;
-	fprintf(stderr, "millrace %s: --pace %s: virtual seconds per second are wanted, 0 (as fast as it goes) to 1000\n", self, text);
+	fprintf(stderr,
+		"millrace %s: --pace %s: virtual seconds per second are wanted, 0 (as fast as it goes) to 1000\n", self,
+		text);
 	return false;
 }
 
@@ -417,34 +425,47 @@ int command_control(const char *self, struct control **out, struct control_optio
 int command_run(int argc, char **argv)
 {
 	static const struct command self = { "run", "JOB.yaml", "provision a batch", command_run };
-	const char *db = "millrace.db", *seed = NULL, *radios = NULL, *policy = NULL, *pcap = NULL, *keys = NULL, *epoch = NULL;
+	const char *db = "millrace.db", *seed = NULL, *radios = NULL, *policy = NULL, *pcap = NULL, *keys = NULL,
+		   *epoch = NULL;
 	char person[PERSON_MAX];
-	const char *operator = command_person(person), *log_path = NULL, *path = NULL;
+	const char *operator= command_person(person), *log_path = NULL, *path = NULL;
 	const char *socket_path = NULL, *settings_path = NULL, *metrics = NULL, *pace = NULL;
-	bool json = false, plain = false, screen = false, no_compare = false, do_compare = false, debug = false, stay = false;
+	bool json = false, plain = false, screen = false, no_compare = false, do_compare = false, debug = false,
+	     stay = false;
 	const struct option_row rows[] = {
 		{ "--db", "FILE", "the record; made when it is not there (millrace.db)", &db, NULL },
 		{ "--seed", "N", "seed of a simulated run, instead of the job's", &seed, NULL },
 		{ "--radios", "N", "number of simulated radios, instead of the job's", &radios, NULL },
 		{ "--policy", "NAME", "pex or round-robin, instead of the job's", &policy, NULL },
 		{ "--keys", "DIR", "folder made by millrace ca init, instead of the job's", &keys, NULL },
-		{ "--operator", "NAME", "who runs it, for the record (the user)", &operator, NULL },
-		{ "--pcap", "FILE", "write all channels of the simulated air, with radiotap", &pcap, NULL },
-		{ "--epoch", "SECONDS", "where the simulated clock starts, since 1970", &epoch, NULL },
-		{ "--pace", "N", "simulated radios: N virtual seconds per second (0, as fast as it goes)", &pace, NULL },
-		{ "--stay", NULL, "do not end when all have an outcome, but on stop", NULL, &stay },
-		{ "--control", "FILE", "the control socket, or none; docs/control.md", &socket_path, NULL },
-		{ "--settings", "FILE", "the station's settings (/etc/millrace/station.yaml)", &settings_path, NULL },
-		{ "--metrics", "PORT", "Prometheus metrics on this port of the machine itself, or ADDRESS:PORT", &metrics, NULL },
-		{ "--log", "FILE", "write log lines to FILE", &log_path, NULL },
-		{ "--debug", NULL, "log everything useful", NULL, &debug },
-		{ "--json", NULL, "one JSON object per event, the summary last", NULL, &json },
-		{ "--plain", NULL, "lines instead of the dashboard", NULL, &plain },
-		{ "--dashboard", NULL, "the dashboard also where it would not be opened: simulated, as fast as it goes", NULL, &screen },
-		{ "--compare", NULL, "run the baseline policy too, however large the simulated batch", NULL, &do_compare },
-		{ "--no-compare", NULL, "do not run the baseline policy for the summary", NULL, &no_compare },
-		{ 0 },
-	};
+		{
+			"--operator",
+			"NAME",
+			"who runs it, for the record (the user)",
+			&operator,
+			NULL },
+			{ "--pcap", "FILE", "write all channels of the simulated air, with radiotap", &pcap, NULL },
+			{ "--epoch", "SECONDS", "where the simulated clock starts, since 1970", &epoch, NULL },
+			{ "--pace", "N", "simulated radios: N virtual seconds per second (0, as fast as it goes)",
+			  &pace, NULL },
+			{ "--stay", NULL, "do not end when all have an outcome, but on stop", NULL, &stay },
+			{ "--control", "FILE", "the control socket, or none; docs/control.md", &socket_path, NULL },
+			{ "--settings", "FILE", "the station's settings (/etc/millrace/station.yaml)", &settings_path,
+			  NULL },
+			{ "--metrics", "PORT", "Prometheus metrics on this port of the machine itself, or ADDRESS:PORT",
+			  &metrics, NULL },
+			{ "--log", "FILE", "write log lines to FILE", &log_path, NULL },
+			{ "--debug", NULL, "log everything useful", NULL, &debug },
+			{ "--json", NULL, "one JSON object per event, the summary last", NULL, &json },
+			{ "--plain", NULL, "lines instead of the dashboard", NULL, &plain },
+			{ "--dashboard", NULL,
+			  "the dashboard also where it would not be opened: simulated, as fast as it goes", NULL,
+			  &screen },
+			{ "--compare", NULL, "run the baseline policy too, however large the simulated batch", NULL,
+			  &do_compare },
+			{ "--no-compare", NULL, "do not run the baseline policy for the summary", NULL, &no_compare },
+			{ 0 },
+		};
 	struct run r = { .show = SHOW_PLAIN };
 	struct job_errors errors = { 0 };
 	struct batch_options o = { 0 };
@@ -478,7 +499,8 @@ int command_run(int argc, char **argv)
 	if (log_path) {
 		log.to = fopen(log_path, "a");
 		if (!log.to) {
-			fprintf(stderr, "millrace run: %s: cannot be written; name another file with --log\n", log_path);
+			fprintf(stderr, "millrace run: %s: cannot be written; name another file with --log\n",
+				log_path);
 			job_destroy(job);
 			return EXIT_UNUSABLE;
 		}
@@ -499,12 +521,26 @@ int command_run(int argc, char **argv)
 	r.job = job;
 	r.show = json ? SHOW_JSON : plain || !isatty(STDOUT_FILENO) ? SHOW_PLAIN : SHOW_LIVE;
 	r.colour = !json && command_colour(stdout);
-	o = (struct batch_options){ .job = job, .db = db, .keys = keys, .policy = policy, .operator = operator,
-				    .pcap = pcap, .seed = seed_n, .utc_us = (int64_t)epoch_n * 1000000,
-				    .radios = (unsigned)radios_n, .log = log.to ? &log : NULL, .ctx = &r,
-				    .control = o.control, .pace = pace_n, .stay = stay,
-				    .began = on_began, .event = on_event, .interrupted = on_interrupt, .signals = true };
-	if (r.show == SHOW_LIVE && o.control && isatty(STDIN_FILENO) && (screen || pace_n > 0 || !job->radios_simulated))
+	o = (struct batch_options){ .job = job,
+				    .db = db,
+				    .keys = keys,
+				    .policy = policy,
+				    .operator= operator,
+				    .pcap = pcap,
+				    .seed = seed_n,
+				    .utc_us = (int64_t)epoch_n * 1000000,
+				    .radios = (unsigned)radios_n,
+				    .log = log.to ? &log : NULL,
+				    .ctx = &r,
+				    .control = o.control,
+				    .pace = pace_n,
+				    .stay = stay,
+				    .began = on_began,
+				    .event = on_event,
+				    .interrupted = on_interrupt,
+				    .signals = true };
+	if (r.show == SHOW_LIVE && o.control && isatty(STDIN_FILENO) &&
+	    (screen || pace_n > 0 || !job->radios_simulated))
 		(void)screen_open(&r.screen, control_path(o.control));
 	status = batch_run(&o, &result, error, sizeof(error));
 	control_close(o.control, "ended", "the run is over");
@@ -517,14 +553,15 @@ int command_run(int argc, char **argv)
 
 		snprintf(made, sizeof(made), "%s.simulated-keys", db);
 		if (result.simulated && !result.interrupted && !result.summary.resumed && !no_compare &&
-		    strcmp(result.summary.policy, "round-robin") != 0 && (do_compare || job->sim_devices <= COMPARE_MAX))
+		    strcmp(result.summary.policy, "round-robin") != 0 &&
+		    (do_compare || job->sim_devices <= COMPARE_MAX))
 			round_robin_us = compare(&o, keys ? keys : access(job->keys, F_OK) == 0 ? job->keys : made);
 		if (json)
 			json_summary(&result, round_robin_us);
 		else
 			text_summary(&r, &result, round_robin_us, db);
 		status = result.failure[0] || result.summary.held_up ? EXIT_UNUSABLE
-			 : result.interrupted			    ? EXIT_INTERRUPTED
+			 : result.interrupted			     ? EXIT_INTERRUPTED
 			 : result.summary.passed >= job->quantity    ? EXIT_ALL_WELL
 								     : EXIT_NOT_ALL_WELL;
 	}

@@ -72,7 +72,7 @@ bool screen_open(struct screen *s, const char *socket)
 		atomic_store(&s->there, false);
 		return false;
 	}
-	signal(SIGHUP, SIG_IGN);	/* a terminal that is closed takes the screen away, not the line */
+	signal(SIGHUP, SIG_IGN); /* a terminal that is closed takes the screen away, not the line */
 	return true;
 }
 

@@ -1,7 +1,7 @@
 /*
- * The dashboard that `millrace run` opens: a child on the same terminal, a client of our control socket like any other. While
- * it is there we write nothing to the terminal; when it has gone, however it went, the terminal is ours again. A thread waits
- * for it and does nothing else: no signal of a child's end reaches the threads of the line.
+ * The dashboard that `millrace run` opens: a child on the same terminal, a client of our control socket like any other.
+ * While it is there we write nothing to the terminal; when it has gone, however it went, the terminal is ours again. A
+ * thread waits for it and does nothing else: no signal of a child's end reaches the threads of the line.
  */
 #pragma once
 
@@ -11,9 +11,10 @@
 #include <sys/types.h>
 #include <termios.h>
 
-struct screen {			/* zero it to begin; layout is ours */
-	pid_t pid;		/* 0: none was opened */
-	atomic_bool there, over;	/* over: the run is */
+/* zero it to begin; layout is ours */
+struct screen {
+	pid_t pid;		 /* 0: none was opened */
+	atomic_bool there, over; /* over: the run is */
 	pthread_t waiter;
 	struct termios before;
 };

@@ -13,14 +13,14 @@
 #include "station/command/command.h"
 #include "station/control/control.h"
 
-#define JOBS_MAX 64		/* waiting and shown */
+#define JOBS_MAX 64 /* waiting and shown */
 #define SHOWN_MAX 20
 
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_CANCELLED };
 
 struct queued {
 	int64_t number;
-	struct job *job;		/* as it was when it was queued; freed when it is over */
+	struct job *job; /* as it was when it was queued; freed when it is over */
 	char *path, *db, lot[33], actor[LINE_ACTOR_MAX + 1], text[512];
 	bool stay;
 	enum job_state state;
@@ -30,7 +30,7 @@ struct queued {
 struct serve {
 	struct control *control;
 	struct settings settings;
-	struct loop *idle;		/* NULL: a job runs */
+	struct loop *idle; /* NULL: a job runs */
 	struct queued jobs[JOBS_MAX];
 	size_t count;
 	int64_t next;
@@ -113,7 +113,8 @@ static char *record_path(const struct serve *s, const char *name, char *error, s
 	if (!name)
 		return strdup(s->db);
 	if (strchr(name, '/') || name[0] == '.') {
-		snprintf(error, error_len, "\"db\" is the name of a file beside the station's own record, without a path");
+		snprintf(error, error_len,
+			 "\"db\" is the name of a file beside the station's own record, without a path");
 		return NULL;
 	}
 	if (asprintf(&path, "%.*s%s", slash ? (int)(slash - s->db) + 1 : 0, s->db, name) < 0)
@@ -175,8 +176,8 @@ static json_t *list_jobs(void *ctx)
 
 	for (size_t i = s->count > SHOWN_MAX ? s->count - SHOWN_MAX : 0; i < s->count; i++) {
 		const struct queued *q = &s->jobs[i];
-		json_t *o = json_pack("{s:I, s:s, s:s, s:s, s:s}", "job", (json_int_t)q->number, "path", q->path, "lot", q->lot,
-				      "state", states[q->state], "text", q->text);
+		json_t *o = json_pack("{s:I, s:s, s:s, s:s, s:s}", "job", (json_int_t)q->number, "path", q->path, "lot",
+				      q->lot, "state", states[q->state], "text", q->text);
 
 		if (o && q->state > JOB_RUNNING)
 			(void)json_object_set_new(o, "status", json_integer(q->status));
@@ -211,17 +212,17 @@ static void finish_job(struct serve *s, int64_t number, int result, const struct
 	const struct line_summary *sum = &r->summary;
 
 	q->state = result != 0 || r->failure[0] || sum->held_up ? JOB_FAILED : JOB_DONE;
-	q->status = q->state == JOB_FAILED		? EXIT_UNUSABLE
-		    : r->interrupted			? EXIT_INTERRUPTED
-		    : sum->passed >= q->job->quantity	? EXIT_ALL_WELL
-							: EXIT_NOT_ALL_WELL;
+	q->status = q->state == JOB_FAILED	      ? EXIT_UNUSABLE
+		    : r->interrupted		      ? EXIT_INTERRUPTED
+		    : sum->passed >= q->job->quantity ? EXIT_ALL_WELL
+						      : EXIT_NOT_ALL_WELL;
 	if (result != 0)
 		snprintf(q->text, sizeof(q->text), "%s", error);
 	else if (r->failure[0])
 		snprintf(q->text, sizeof(q->text), "%s", r->failure);
 	else
-		snprintf(q->text, sizeof(q->text), "%u passed, %u failed, %u quarantined, %u unfinished, %u missing", sum->passed,
-			 sum->failed, sum->quarantined, sum->unfinished + sum->held, sum->missing);
+		snprintf(q->text, sizeof(q->text), "%u passed, %u failed, %u quarantined, %u unfinished, %u missing",
+			 sum->passed, sum->failed, sum->quarantined, sum->unfinished + sum->held, sum->missing);
 	say("job %lld lot %s: %s\n", (long long)number, q->lot, q->text);
 	job_destroy(q->job);
 	q->job = NULL;
@@ -231,8 +232,16 @@ static void finish_job(struct serve *s, int64_t number, int result, const struct
 static void run_job(struct serve *s, struct queued *q)
 {
 	int64_t number = q->number;
-	struct batch_options o = { .job = q->job, .db = q->db, .keys = s->keys, .operator = q->actor, .log = s->log, .ctx = s,
-				   .interrupted = on_interrupt, .signals = true, .control = s->control, .pace = s->pace,
+	struct batch_options o = { .job = q->job,
+				   .db = q->db,
+				   .keys = s->keys,
+				   .operator= q->actor,
+				   .log = s->log,
+				   .ctx = s,
+				   .interrupted = on_interrupt,
+				   .signals = true,
+				   .control = s->control,
+				   .pace = s->pace,
 				   .stay = q->stay };
 	struct batch_result result;
 	char error[512] = "", *db = strdup(q->db), actor[sizeof(q->actor)];
@@ -240,7 +249,7 @@ static void run_job(struct serve *s, struct queued *q)
 
 	memcpy(actor, q->actor, sizeof(actor));
 	o.db = db ? db : q->db;
-	o.operator = actor;
+	o.operator= actor;
 	q->state = JOB_RUNNING;
 	control_jobs_changed(s->control);
 	say("job %lld lot %s: %s, by %s\n", (long long)number, q->lot, q->path, actor);
@@ -287,7 +296,8 @@ static struct queued *next_job(struct serve *s)
 
 int command_serve(int argc, char **argv)
 {
-	static const struct command self = { "serve", "", "run jobs that are given over the control socket", command_serve };
+	static const struct command self = { "serve", "", "run jobs that are given over the control socket",
+					     command_serve };
 	const char *db = "millrace.db", *keys = NULL, *control = NULL, *settings = NULL, *metrics = NULL, *pace = NULL;
 	const char *log_path = NULL;
 	bool debug = false;
@@ -296,8 +306,10 @@ int command_serve(int argc, char **argv)
 		{ "--keys", "DIR", "folder made by millrace ca init, instead of the jobs'", &keys, NULL },
 		{ "--control", "FILE", "the control socket; docs/control.md", &control, NULL },
 		{ "--settings", "FILE", "the station's settings (/etc/millrace/station.yaml)", &settings, NULL },
-		{ "--metrics", "PORT", "Prometheus metrics on this port of the machine itself, or ADDRESS:PORT", &metrics, NULL },
-		{ "--pace", "N", "simulated radios: N virtual seconds per second (1); 0: as fast as it goes", &pace, NULL },
+		{ "--metrics", "PORT", "Prometheus metrics on this port of the machine itself, or ADDRESS:PORT",
+		  &metrics, NULL },
+		{ "--pace", "N", "simulated radios: N virtual seconds per second (1); 0: as fast as it goes", &pace,
+		  NULL },
 		{ "--log", "FILE", "write log lines to FILE", &log_path, NULL },
 		{ "--debug", NULL, "log everything useful", NULL, &debug },
 		{ 0 },

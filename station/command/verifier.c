@@ -1,6 +1,6 @@
 /*
- * `millrace ca pin-verifier`: what firmware keeps of the PIN on a device's label until the station gives it another, as lines
- * of millrace-agent's configuration. The PIN comes from standard input, for arguments are seen by everybody.
+ * `millrace ca pin-verifier`: what firmware keeps of the PIN on a device's label until the station gives it another, as
+ * lines of millrace-agent's configuration. The PIN comes from standard input, for arguments are seen by everybody.
  */
 #include "station/command/verifier.h"
 
@@ -15,7 +15,8 @@
 #include "station/command/command.h"
 #include "station/identity/identity.h"
 
-static const struct command self = { "ca pin-verifier", "", "what firmware keeps of a PIN; the PIN comes from standard input", NULL };
+static const struct command self = { "ca pin-verifier", "",
+				     "what firmware keeps of a PIN; the PIN comes from standard input", NULL };
 
 static int unusable(const char *sentence)
 {
@@ -88,7 +89,8 @@ int ca_pin_verifier(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	iterations = strtoul(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || iterations < IDENTITY_PIN_ITERATIONS_MIN || iterations > IDENTITY_PIN_ITERATIONS_MAX)
+	if (*text < '0' || *text > '9' || *end || iterations < IDENTITY_PIN_ITERATIONS_MIN ||
+	    iterations > IDENTITY_PIN_ITERATIONS_MAX)
 		return unusable("--iterations: a number from 1000 to 1000000");
 	if (!read_pin(pin))
 		return unusable("standard input has no PIN of 4 to 16 digits in its first line");

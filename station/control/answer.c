@@ -1,4 +1,5 @@
-/* What the server does on a request. Looking is answered at once; an order when it is on record and has taken effect. */
+/* What the server does on a request. Looking is answered at once; an order when it is on record and has taken effect.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@ struct pending {
 	int64_t banner;
 	size_t left, done;
 	json_t *refused;
-	struct refusal first;		/* of the refused */
+	struct refusal first; /* of the refused */
 	struct slot {
 		struct pending *pending;
 		int64_t unit;
@@ -23,22 +24,22 @@ struct pending {
 
 void client_grant(struct client *client, json_t *id, json_t *result)
 {
-	client_say(client, json_pack("{s:i, s:s, s:O, s:b, s:o}", "millrace", 1, "type", "answer", "id", id, "ok", 1, "result",
-				     result ? result : json_object()));
+	client_say(client, json_pack("{s:i, s:s, s:O, s:b, s:o}", "millrace", 1, "type", "answer", "id", id, "ok", 1,
+				     "result", result ? result : json_object()));
 }
 
 static json_t *error_object(const struct refusal *why)
 {
 	json_t *sentence = json_string(why->sentence);
 
-	return json_pack("{s:s, s:o, s:s}", "name", why->name, "sentence", sentence ? sentence : json_string("refused"), "remedy",
-			 why->remedy);
+	return json_pack("{s:s, s:o, s:s}", "name", why->name, "sentence", sentence ? sentence : json_string("refused"),
+			 "remedy", why->remedy);
 }
 
 void client_refuse(struct client *client, json_t *id, const struct refusal *why)
 {
-	client_say(client, json_pack("{s:i, s:s, s:O?, s:b, s:o}", "millrace", 1, "type", "answer", "id", id, "ok", 0, "error",
-				     error_object(why)));
+	client_say(client, json_pack("{s:i, s:s, s:O?, s:b, s:o}", "millrace", 1, "type", "answer", "id", id, "ok", 0,
+				     "error", error_object(why)));
 }
 
 /* --- orders --- */
@@ -46,18 +47,13 @@ void client_refuse(struct client *client, json_t *id, const struct refusal *why)
 static void explain(struct refusal *why, int result, const char *because)
 {
 	switch (result) {
-	case LINE_NO_UNIT:
-		refuse(why, "no-unit", "find lists what is there", "this lot has no such unit");
-		return;
+	case LINE_NO_UNIT: refuse(why, "no-unit", "find lists what is there", "this lot has no such unit"); return;
 	case LINE_NO_RECORD:
-		refuse(why, "no-record", "free disk space or repair the database", "the database does not take the record of it");
+		refuse(why, "no-record", "free disk space or repair the database",
+		       "the database does not take the record of it");
 		return;
-	case LINE_NO_MEMORY:
-		refuse(why, "busy", "try again", "no memory is left");
-		return;
-	default:
-		refuse(why, "not-now", "", "%s", because);
-		return;
+	case LINE_NO_MEMORY: refuse(why, "busy", "try again", "no memory is left"); return;
+	default: refuse(why, "not-now", "", "%s", because); return;
 	}
 }
 
@@ -134,7 +130,7 @@ static void give(struct pending *p, size_t i, const struct line_order *order)
 
 	result = line_order(p->control->line, order);
 	if (result == LINE_DONE)
-		return;		/* on_done may have been called only later: orders wait for a commit */
+		return; /* on_done may have been called only later: orders wait for a commit */
 	(void)line_order_check(p->control->line, order, &because);
 	explain(&why, result, because);
 	p->left--;
@@ -142,8 +138,8 @@ static void give(struct pending *p, size_t i, const struct line_order *order)
 }
 
 /* `units` NULL: an order to the line. */
-static void order(struct client *client, const struct request *r, const int64_t *units, size_t count, const char *subject,
-		  int64_t about)
+static void order(struct client *client, const struct request *r, const int64_t *units, size_t count,
+		  const char *subject, int64_t about)
 {
 	struct pending *p = calloc(1, sizeof(*p) + (count ? count : 1) * sizeof(p->slots[0]));
 	struct refusal why = { 0 };
@@ -163,13 +159,18 @@ static void order(struct client *client, const struct request *r, const int64_t 
 	p->left = (count ? count : 1) + 1;
 	for (size_t i = 0; i < (count ? count : 1); i++) {
 		p->slots[i] = (struct slot){ p, units ? units[i] : 0 };
-		give(p, i, &(struct line_order){ .kind = order_of(r->kind), .unit = units ? units[i] : about, .actor = client->actor,
-						 .reason = r->reason ? r->reason : "", .subject = subject, .done = on_done,
-						 .ctx = &p->slots[i] });
+		give(p, i,
+		     &(struct line_order){ .kind = order_of(r->kind),
+					   .unit = units ? units[i] : about,
+					   .actor = client->actor,
+					   .reason = r->reason ? r->reason : "",
+					   .subject = subject,
+					   .done = on_done,
+					   .ctx = &p->slots[i] });
 	}
 	p->left--;
 	settle(p);
-	control_stand(client->control);	/* a clock that stands must move for the record */
+	control_stand(client->control); /* a clock that stands must move for the record */
 }
 
 static void order_units(struct client *client, const struct request *r)
@@ -199,8 +200,8 @@ static void resume(struct client *client, const struct request *r)
 
 	line_look(client->control->line, &view);
 	if (view.guard && model_guard_unseen(client->control->model))
-		refuse(&why, "not-now", "acknowledge the banner first", "the guard %s was tripped, and nobody has acknowledged it",
-		       view.guard);
+		refuse(&why, "not-now", "acknowledge the banner first",
+		       "the guard %s was tripped, and nobody has acknowledged it", view.guard);
 	else if (view.guard && !r->reason)
 		refuse(&why, "no-reason", "say why, for the record", "this overrides the guard %s", view.guard);
 	if (why.name)
@@ -216,7 +217,8 @@ static void acknowledge(struct client *client, const struct request *r)
 	int64_t unit;
 
 	if (!model_banner(client->control->model, r->number, subject, &unit)) {
-		refuse(&why, "no-banner", "somebody else may have acknowledged it", "there is no banner %lld", (long long)r->number);
+		refuse(&why, "no-banner", "somebody else may have acknowledged it", "there is no banner %lld",
+		       (long long)r->number);
 		client_refuse(client, r->id, &why);
 		return;
 	}
@@ -245,7 +247,8 @@ static void badge(struct client *client, const struct request *r)
 	else
 		memcpy(client->actor, client->own_actor, sizeof(client->actor));
 	if (b && c->line)
-		(void)line_order(c->line, &(struct line_order){ .kind = LINE_ORDER_BADGE, .actor = client->actor,
+		(void)line_order(c->line, &(struct line_order){ .kind = LINE_ORDER_BADGE,
+								.actor = client->actor,
 								.reason = role_name(client->role) });
 	client_grant(client, r->id, json_pack("{s:s, s:s}", "role", role_name(client->role), "actor", client->actor));
 	control_stand(c);
@@ -269,7 +272,7 @@ static void device(struct client *client, const struct request *r)
 {
 	struct model *m = client->control->model;
 	const struct unit *unit = r->unit_count ? model_unit(m, r->units[0])
-					       : model_by_name(m, r->serial ? r->serial : r->mac);
+						: model_by_name(m, r->serial ? r->serial : r->mac);
 	struct refusal why = { 0 };
 
 	if (unit) {
@@ -323,7 +326,8 @@ static void cancel(struct client *client, const struct request *r)
 
 static bool needs_line(enum request_kind kind)
 {
-	return (request_role(kind) > ROLE_OBSERVER && kind != REQUEST_RUN && kind != REQUEST_CANCEL) || kind == REQUEST_DEVICE;
+	return (request_role(kind) > ROLE_OBSERVER && kind != REQUEST_RUN && kind != REQUEST_CANCEL) ||
+	       kind == REQUEST_DEVICE;
 }
 
 static bool allowed(const struct client *client, const struct request *r, struct refusal *why)
@@ -363,62 +367,35 @@ static void act(struct client *client, struct request *r)
 		(void)json_object_del(o, "millrace");
 		client_grant(client, r->id, o);
 		return;
-	case REQUEST_BADGE:
-		badge(client, r);
-		return;
-	case REQUEST_STATUS:
-		client_grant(client, r->id, model_status(c->model));
-		return;
-	case REQUEST_SUBSCRIBE:
-		subscribe(client, r);
-		return;
+	case REQUEST_BADGE: badge(client, r); return;
+	case REQUEST_STATUS: client_grant(client, r->id, model_status(c->model)); return;
+	case REQUEST_SUBSCRIBE: subscribe(client, r); return;
 	case REQUEST_UNSUBSCRIBE:
 		client->subscribed = false;
 		client->cursor = (struct model_cursor){ .seq = client->cursor.seq };
 		client_grant(client, r->id, NULL);
 		return;
-	case REQUEST_DEVICE:
-		device(client, r);
-		return;
-	case REQUEST_FIND:
-		client_grant(client, r->id, model_find(c->model, r->text));
-		return;
+	case REQUEST_DEVICE: device(client, r); return;
+	case REQUEST_FIND: client_grant(client, r->id, model_find(c->model, r->text)); return;
 	case REQUEST_PAUSE:
 	case REQUEST_STOP:
-	case REQUEST_ABORT:
-		order(client, r, NULL, 0, NULL, 0);
-		return;
-	case REQUEST_RESUME:
-		resume(client, r);
-		return;
+	case REQUEST_ABORT: order(client, r, NULL, 0, NULL, 0); return;
+	case REQUEST_RESUME: resume(client, r); return;
 	case REQUEST_RETRY:
 	case REQUEST_QUARANTINE:
-	case REQUEST_RELEASE:
-		order_units(client, r);
-		return;
-	case REQUEST_ACK:
-		acknowledge(client, r);
-		return;
+	case REQUEST_RELEASE: order_units(client, r); return;
+	case REQUEST_ACK: acknowledge(client, r); return;
 	case REQUEST_SCAN:
 	case REQUEST_LABEL:
-	case REQUEST_LABELLED:
-		posting_request(client, r);
-		return;
-	case REQUEST_PRINTER:
-		printer(client, r);
-		return;
-	case REQUEST_RUN:
-		run(client, r);
-		return;
-	case REQUEST_CANCEL:
-		cancel(client, r);
-		return;
+	case REQUEST_LABELLED: posting_request(client, r); return;
+	case REQUEST_PRINTER: printer(client, r); return;
+	case REQUEST_RUN: run(client, r); return;
+	case REQUEST_CANCEL: cancel(client, r); return;
 	case REQUEST_JOBS:
 		o = c->o.jobs ? c->o.jobs(c->o.ctx) : json_array();
 		client_grant(client, r->id, json_pack("{s:o}", "jobs", o ? o : json_array()));
 		return;
-	case REQUEST_COUNT:
-		return;
+	case REQUEST_COUNT: return;
 	}
 }
 

@@ -13,7 +13,7 @@
 
 #define GROUPS_MAX 64
 #define EVENTS_A_TURN 32
-#define STAND_US 20000u		/* virtual clock: how often a paused line is looked at */
+#define STAND_US 20000u /* virtual clock: how often a paused line is looked at */
 #define CHUNKS_A_TURN 8
 
 uint64_t control_now_us(void)
@@ -33,10 +33,7 @@ int control_watch(struct control *c, struct watch *w, uint32_t events)
 	return errno == ENOENT ? epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, w->fd, &event) : -1;
 }
 
-void control_unwatch(struct control *c, struct watch *w)
-{
-	(void)epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
-}
+void control_unwatch(struct control *c, struct watch *w) { (void)epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL); }
 
 struct client *control_client(struct control *c, uint64_t number)
 {
@@ -97,7 +94,8 @@ static void interests(struct client *client)
 		return;
 	client->reads = reads;
 	client->wants_out = writes;
-	(void)control_watch(client->control, &client->watch, (reads ? (uint32_t)EPOLLIN : 0u) | (writes ? (uint32_t)EPOLLOUT : 0u));
+	(void)control_watch(client->control, &client->watch,
+			    (reads ? (uint32_t)EPOLLIN : 0u) | (writes ? (uint32_t)EPOLLOUT : 0u));
 }
 
 /* Freed at the end of the turn: epoll may still name it in this one. */
@@ -117,8 +115,8 @@ static void drop(struct client *client)
 static void flush(struct client *client)
 {
 	while (!client->dead && client->out_sent < client->out.len) {
-		ssize_t n = send(client->watch.fd, client->out.at + client->out_sent, client->out.len - client->out_sent,
-				 MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = send(client->watch.fd, client->out.at + client->out_sent,
+				 client->out.len - client->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -168,7 +166,8 @@ void client_bye(struct client *client, const char *reason, const char *sentence)
 {
 	if (client->dead || client->closing_us)
 		return;
-	client_say(client, json_pack("{s:i, s:s, s:s, s:s}", "millrace", 1, "type", "bye", "reason", reason, "sentence", sentence));
+	client_say(client, json_pack("{s:i, s:s, s:s, s:s}", "millrace", 1, "type", "bye", "reason", reason, "sentence",
+				     sentence));
 	if (client->dead)
 		return;
 	client->subscribed = false;
@@ -224,7 +223,7 @@ static void work(struct client *client)
 	if (client->dead || client->closing_us)
 		return;
 	if (client->in_len > REQUEST_LINE_MAX && !memchr(client->in, '\n', client->in_len)) {
-		client_request(client, client->in, client->in_len);	/* too long: it says so, and hangs up */
+		client_request(client, client->in, client->in_len); /* too long: it says so, and hangs up */
 		return;
 	}
 	if (n == REQUESTS_A_TURN && memchr(client->in, '\n', client->in_len)) {
@@ -250,14 +249,14 @@ static void receive(struct client *client)
 		client->in_room = grown_room;
 		room = client->in_room - client->in_len;
 	}
-	if (room == 0) {	/* lines wait for their turn */
+	if (room == 0) { /* lines wait for their turn */
 		work(client);
 		return;
 	}
 	n = recv(client->watch.fd, client->in + client->in_len, room, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n == 0) {		/* says no more, and may still listen: its last answers are on their way */
+	if (n == 0) { /* says no more, and may still listen: its last answers are on their way */
 		client->eof_us = control_now_us() + CLOSING_US;
 		arm(client->control, client->eof_us);
 		return;
@@ -293,8 +292,8 @@ static void on_client(void *ctx, uint32_t events)
 json_t *control_hello(const struct control *c, const struct client *client)
 {
 	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:o, s:b, s:i}", "millrace", 1, "type", "hello", "software",
-			 c->o.software, "station", c->host, "role", role_name(client->role), "actor",
-			 client->actor, "simulated", c->line ? json_boolean(c->simulated) : json_null(), "serves", c->o.run != NULL,
+			 c->o.software, "station", c->host, "role", role_name(client->role), "actor", client->actor,
+			 "simulated", c->line ? json_boolean(c->simulated) : json_null(), "serves", c->o.run != NULL,
 			 "rate_max", (int)REQUEST_RATE_MAX);
 }
 
@@ -309,7 +308,7 @@ static void identify(struct client *client)
 	const char *name = NULL;
 
 	if (getsockopt(client->watch.fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
-		return;		/* nobody we know: no role */
+		return; /* nobody we know: no role */
 	if (getsockopt(client->watch.fd, SOL_SOCKET, SO_PEERGROUPS, gids, &gids_len) == 0)
 		gid_count = gids_len / sizeof(gid_t);
 	gids[gid_count++] = peer.gid;
@@ -360,7 +359,7 @@ static void welcome(struct control *c, int fd)
 		client_bye(client, "refused", "the settings of this station give you no role");
 	else
 		client_say(client, control_hello(c, client));
-	if (many && !client->dead)	/* one that does not even take its goodbye */
+	if (many && !client->dead) /* one that does not even take its goodbye */
 		drop(client);
 }
 
@@ -416,8 +415,9 @@ static void expire(struct client *client, uint64_t now_us)
 	if ((client->closing_us && now_us >= client->closing_us) || (client->eof_us && now_us >= client->eof_us)) {
 		drop(client);
 	} else if (client->blocked_us && now_us >= client->blocked_us + drop_us) {
-		log_write(client->control->o.log, LOG_WARN, "control: %s takes nothing any more and is dropped", client->actor);
-		drop(client);	/* it would not take a goodbye either */
+		log_write(client->control->o.log, LOG_WARN, "control: %s takes nothing any more and is dropped",
+			  client->actor);
+		drop(client); /* it would not take a goodbye either */
 	}
 }
 
@@ -460,7 +460,7 @@ static void on_timer(void *ctx, uint32_t events)
 			tell(client, now_us);
 		if (!client->dead && client->subscribed && client->out.len == 0 && due_us(client) > now_us &&
 		    model_has_news(c->model, &client->cursor, client->parts, 0)) {
-			c->dirty = true;	/* its time comes, and this is asked again then */
+			c->dirty = true; /* its time comes, and this is asked again then */
 			arm(c, due_us(client));
 		}
 		if (!client->dead)
@@ -531,8 +531,9 @@ static int new_model(struct control *c, const struct model_options *options)
 
 int control_begin(struct control *c, const struct control_run *run)
 {
-	const struct model_options options = { .job = run->job, .line = run->line, .simulated = run->simulated,
-					       .pace = run->simulated ? run->pace : 1 };
+	const struct model_options options = {
+		.job = run->job, .line = run->line, .simulated = run->simulated, .pace = run->simulated ? run->pace : 1
+	};
 
 	c->simulated = run->simulated;
 	c->pace = run->pace;
@@ -552,7 +553,8 @@ void control_event(struct control *c, const struct line_event *event)
 	if (!c->line)
 		return;
 	model_event(c->model, event);
-	if ((event->kind == LINE_ORDER || event->kind == LINE_LABEL || event->kind == LINE_GUARD) && c->pace <= 0 && c->loop && loop_is_virtual(c->loop))
+	if ((event->kind == LINE_ORDER || event->kind == LINE_LABEL || event->kind == LINE_GUARD) && c->pace <= 0 &&
+	    c->loop && loop_is_virtual(c->loop))
 		loop_at(c->loop, &c->stand_timer, loop_now_us(c->loop) + STAND_US);
 	changed(c);
 }
@@ -635,12 +637,13 @@ int control_open(struct control **out, const struct control_options *options, ch
 	c->model = model_create(&(struct model_options){ 0 });
 	if (gethostname(c->host, sizeof(c->host) - 1) != 0)
 		snprintf(c->host, sizeof(c->host), "station");
-	result = place_listen(&c->place, options->path, options->settings->has_group ? &options->settings->group : NULL, error,
-			      error_len);
+	result = place_listen(&c->place, options->path, options->settings->has_group ? &options->settings->group : NULL,
+			      error, error_len);
 	c->listen_watch = (struct watch){ on_listen, c, c->place.fd };
 	c->timer_watch = (struct watch){ on_timer, c, c->timer_fd };
-	if (result == 0 && (!c->model || c->epoll_fd < 0 || c->timer_fd < 0 ||
-			    control_watch(c, &c->listen_watch, EPOLLIN) != 0 || control_watch(c, &c->timer_watch, EPOLLIN) != 0)) {
+	if (result == 0 &&
+	    (!c->model || c->epoll_fd < 0 || c->timer_fd < 0 || control_watch(c, &c->listen_watch, EPOLLIN) != 0 ||
+	     control_watch(c, &c->timer_watch, EPOLLIN) != 0)) {
 		snprintf(error, error_len, "control socket: no memory or no file descriptors are left");
 		result = -ENOMEM;
 	}

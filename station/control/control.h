@@ -1,8 +1,10 @@
 /*
- * The control socket of a station: clients that look on and order (docs/control.md). It lives as long as the station, goes
+ * The control socket of a station: clients that look on and order (docs/control.md). It lives as long as the station,
+ * goes
  * from loop to loop, and from run to run. Nothing here ever blocks, and no client can make the line wait.
  *
- *	control_open -> { control_attach(loop) -> control_begin(line) -> events ... -> control_end -> control_detach } ... -> control_close
+ *	control_open -> { control_attach(loop) -> control_begin(line) -> events ... -> control_end -> control_detach }
+ *		... -> control_close
  */
 #pragma once
 
@@ -15,23 +17,24 @@
 
 #define CONTROL_CLIENTS_MAX 64u
 #define CONTROL_CLIENTS_OF_USER 32u
-#define CONTROL_DROP_US 10000000u	/* a client that takes nothing for so long is dropped */
+#define CONTROL_DROP_US 10000000u /* a client that takes nothing for so long is dropped */
 
 struct control;
 
 struct control_options {
-	const struct settings *settings;	/* outlives it */
-	const char *path;		/* of the socket; NULL: the usual places */
-	const char *software;		/* "millrace 0.1.0" */
-	const char *metrics;		/* ADDRESS:PORT, or PORT of this machine alone; NULL: none */
+	const struct settings *settings; /* outlives it */
+	const char *path;		 /* of the socket; NULL: the usual places */
+	const char *software;		 /* "millrace 0.1.0" */
+	const char *metrics;		 /* ADDRESS:PORT, or PORT of this machine alone; NULL: none */
 	const struct log *log;
-	uint64_t drop_us;		/* 0: CONTROL_DROP_US */
+	uint64_t drop_us; /* 0: CONTROL_DROP_US */
 	/* `millrace serve`; NULL: this station runs one job and takes no others */
 	void *ctx;
 	/* A job's number, or below zero with a sentence in `error`. */
-	int64_t (*run)(void *ctx, const char *job, const char *db, bool stay, const char *actor, char *error, size_t error_len);
-	bool (*cancel)(void *ctx, int64_t job);		/* false: no such job waits */
-	json_t *(*jobs)(void *ctx);			/* the list, newest last; the caller's */
+	int64_t (*run)(void *ctx, const char *job, const char *db, bool stay, const char *actor, char *error,
+		       size_t error_len);
+	bool (*cancel)(void *ctx, int64_t job); /* false: no such job waits */
+	json_t *(*jobs)(void *ctx);		/* the list, newest last; the caller's */
 };
 
 /* 0, or -(errno) with a sentence in `error`; -EADDRINUSE: another station has the socket. */
@@ -48,9 +51,9 @@ struct control_run {
 	const struct job *job;
 	struct line *line;
 	bool simulated;
-	double pace;			/* 0: as fast as it goes */
-	const char *record_path;	/* of the line's journal: labels are looked up there; copied. NULL: no labels */
-	const struct identity *pins;	/* outlives the run; recognises labels that say a PIN */
+	double pace;		     /* 0: as fast as it goes */
+	const char *record_path;     /* of the line's journal: labels are looked up there; copied. NULL: no labels */
+	const struct identity *pins; /* outlives the run; recognises labels that say a PIN */
 };
 /* A run begins: subscribers get a full state. 0, or -1: no memory. */
 int control_begin(struct control *control, const struct control_run *run);

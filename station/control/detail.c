@@ -18,7 +18,8 @@ json_t *model_status(struct model *m)
 
 	model_sample(m);
 	for (size_t i = 0; i < m->lane_count; i++)
-		(void)json_array_append_new(radios, m->lanes[i].json ? json_loads(m->lanes[i].json, 0, NULL) : json_null());
+		(void)json_array_append_new(radios,
+					    m->lanes[i].json ? json_loads(m->lanes[i].json, 0, NULL) : json_null());
 	return json_pack("{s:o, s:o, s:o}", "header", header_object(m), "radios", radios, "banners", banners_object(m));
 }
 
@@ -122,10 +123,10 @@ static json_t *certificate_object(const uint8_t *der, size_t len)
 	if (X509_digest(certificate, EVP_sha256(), hash, &hash_len))
 		for (unsigned i = 0; i < hash_len; i++)
 			snprintf(hex + 2 * i, 3, "%02x", hash[i]);
-	o = json_pack("{s:o, s:o, s:o, s:o, s:o, s:s}", "subject", name_text(X509_get_subject_name(certificate)), "issuer",
-		      name_text(X509_get_issuer_name(certificate)), "serial", serial_text(certificate), "not_before",
-		      time_text(X509_get0_notBefore(certificate)), "not_after", time_text(X509_get0_notAfter(certificate)),
-		      "sha256", hex);
+	o = json_pack("{s:o, s:o, s:o, s:o, s:o, s:s}", "subject", name_text(X509_get_subject_name(certificate)),
+		      "issuer", name_text(X509_get_issuer_name(certificate)), "serial", serial_text(certificate),
+		      "not_before", time_text(X509_get0_notBefore(certificate)), "not_after",
+		      time_text(X509_get0_notAfter(certificate)), "sha256", hex);
 	X509_free(certificate);
 	return o;
 }
@@ -134,9 +135,10 @@ static json_t *certificate_object(const uint8_t *der, size_t len)
 
 static json_t *moment_object(const struct moment *at)
 {
-	static const char *const kinds[] = { [LINE_UNIT_SEEN] = "seen", [LINE_ATTEMPT] = "attempt", [LINE_STEP] = "step",
-					     [LINE_UNIT_STATE] = "state", [LINE_ORDER] = "order",
-					     [LINE_LABEL] = "label" };
+	static const char *const kinds[] = {
+		[LINE_UNIT_SEEN] = "seen",   [LINE_ATTEMPT] = "attempt", [LINE_STEP] = "step",
+		[LINE_UNIT_STATE] = "state", [LINE_ORDER] = "order",	 [LINE_LABEL] = "label"
+	};
 	static const char *const states[] = { "expected", "seen", "active", "passed", "failed", "quarantined", "held" };
 	json_t *o = json_pack("{s:I, s:s}", "at_us", (json_int_t)at->at_us, "event", kinds[at->kind]);
 
@@ -187,9 +189,11 @@ json_t *model_device(struct model *m, const struct unit *unit)
 	(void)json_object_set_new(o, "sealed", json_boolean(v.sealed));
 	(void)json_object_set_new(o, "timeline", timeline);
 	if (v.has_session)
-		(void)json_object_set_new(o, "link", json_pack("{s:s, s:i, s:i, s:i, s:i, s:i}", "phase", v.phase, "frames_sent",
-			(int)v.frames_sent, "frames_received", (int)v.frames_received, "retries", (int)v.retries, "octets",
-			(int)v.octets, "misses", (int)v.misses));
+		(void)json_object_set_new(o, "link",
+					  json_pack("{s:s, s:i, s:i, s:i, s:i, s:i}", "phase", v.phase, "frames_sent",
+						    (int)v.frames_sent, "frames_received", (int)v.frames_received,
+						    "retries", (int)v.retries, "octets", (int)v.octets, "misses",
+						    (int)v.misses));
 	certificate = v.certificate ? certificate_object(v.certificate, v.certificate_len) : NULL;
 	if (certificate)
 		(void)json_object_set_new(o, "certificate", certificate);

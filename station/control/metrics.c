@@ -1,6 +1,7 @@
 /*
- * The figures of the line for Prometheus (text format 0.0.4): GET /metrics over HTTP/1.1, one request per connection. Who
- * connects is a stranger: a bounded request, a bounded time, a bounded number of them, and nothing is read but the first line.
+ * The figures of the line for Prometheus (text format 0.0.4): GET /metrics over HTTP/1.1, one request per connection.
+ * Who connects is a stranger: a bounded request, a bounded time, a bounded number of them, and nothing is read but the
+ * first line.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,7 +20,7 @@
 #define CALL_US 5000000u
 
 struct caller {
-	struct watch watch;		/* fd -1: free */
+	struct watch watch; /* fd -1: free */
 	struct metrics *metrics;
 	char in[REQUEST_MAX];
 	size_t in_len, sent;
@@ -61,9 +62,12 @@ static void label(struct text *t, const char *text)
 
 static void units(struct text *t, const struct line_view *v)
 {
-	const struct { const char *state; unsigned n; } rows[] = {
-		{ "passed", v->passed }, { "failed", v->failed }, { "quarantined", v->quarantined }, { "held", v->held },
-		{ "unfinished", v->unfinished }, { "missing", v->missing },
+	const struct {
+		const char *state;
+		unsigned n;
+	} rows[] = {
+		{ "passed", v->passed }, { "failed", v->failed },	  { "quarantined", v->quarantined },
+		{ "held", v->held },	 { "unfinished", v->unfinished }, { "missing", v->missing },
 	};
 
 	head(t, "units", "gauge", "devices of the lot by state");
@@ -171,8 +175,10 @@ static void send_out(struct caller *caller)
 
 static void answer(struct caller *caller, const char *status, const char *type, const struct text *body)
 {
-	text_format(&caller->out, "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n"
-		    "X-Content-Type-Options: nosniff\r\n\r\n", status, type, body->len);
+	text_format(&caller->out,
+		    "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n"
+		    "X-Content-Type-Options: nosniff\r\n\r\n",
+		    status, type, body->len);
 	text_add(&caller->out, body->at, body->len);
 	if (caller->out.bad)
 		hang_up(caller);
@@ -238,7 +244,8 @@ static void on_listen(void *ctx, uint32_t events)
 
 		if (caller->watch.fd >= 0)
 			continue;
-		*caller = (struct caller){ .watch = { on_caller, caller, fd }, .metrics = m,
+		*caller = (struct caller){ .watch = { on_caller, caller, fd },
+					   .metrics = m,
 					   .end_us = control_now_us() + CALL_US };
 		if (control_watch(m->control, &caller->watch, EPOLLIN) == 0) {
 			control_turn(m->control);
@@ -315,8 +322,10 @@ int metrics_open(struct metrics **out, struct control *c, const char *address, c
 	m->control = c;
 	m->watch = (struct watch){ on_listen, m, -1 };
 	if (!parse_address(address, &name, &len)) {
-		snprintf(error, error_len, "metrics: \"%s\" is no address; allowed: a port of this machine (9464), or ADDRESS:PORT "
-			 "in numbers", address);
+		snprintf(error, error_len,
+			 "metrics: \"%s\" is no address; allowed: a port of this machine (9464), or ADDRESS:PORT "
+			 "in numbers",
+			 address);
 		free(m);
 		return -EINVAL;
 	}
@@ -325,7 +334,8 @@ int metrics_open(struct metrics **out, struct control *c, const char *address, c
 	    bind(m->watch.fd, (const struct sockaddr *)&name, len) != 0 || listen(m->watch.fd, CALLERS_MAX) != 0 ||
 	    control_watch(c, &m->watch, EPOLLIN) != 0) {
 		number = errno;
-		snprintf(error, error_len, "metrics: %s: %s; name another port with --metrics", address, strerror(number));
+		snprintf(error, error_len, "metrics: %s: %s; name another port with --metrics", address,
+			 strerror(number));
 		if (m->watch.fd >= 0)
 			close(m->watch.fd);
 		free(m);

@@ -105,7 +105,9 @@ static void say(struct model *m, const struct line_event *e, const char *level, 
 	va_list args;
 
 	free(entry->json);
-	*entry = (struct log_entry){ .n = m->log_n, .at_us = e->now_us, .level = level, .radio = e->radio, .unit = e->unit };
+	*entry = (struct log_entry){
+		.n = m->log_n, .at_us = e->now_us, .level = level, .radio = e->radio, .unit = e->unit
+	};
 	va_start(args, format);
 	vsnprintf(entry->text, sizeof(entry->text), format, args);
 	va_end(args);
@@ -117,9 +119,11 @@ static void raise_banner(struct model *m, const struct line_event *e, const char
 	struct banner *b;
 
 	if (m->banner_count == BANNERS_MAX)
-		return;		/* so many wait already; the log has this one too */
+		return; /* so many wait already; the log has this one too */
 	b = &m->banners[m->banner_count++];
-	*b = (struct banner){ .number = ++m->next_banner, .unit = e->unit, .kind = kind, .at_us = e->now_us, .cause = e->cause };
+	*b = (struct banner){
+		.number = ++m->next_banner, .unit = e->unit, .kind = kind, .at_us = e->now_us, .cause = e->cause
+	};
 	if (e->kind == LINE_GUARD)
 		snprintf(b->detail, sizeof(b->detail), "%s", e->detail);
 	if (e->kind == LINE_HOLD)
@@ -127,7 +131,8 @@ static void raise_banner(struct model *m, const struct line_event *e, const char
 	m->banners_version = ++m->version;
 }
 
-void model_warn(struct model *m, const char *kind, const char *cause, int64_t unit, const char *sentence, const char *remedy)
+void model_warn(struct model *m, const char *kind, const char *cause, int64_t unit, const char *sentence,
+		const char *remedy)
 {
 	struct banner *b;
 
@@ -160,9 +165,16 @@ static void remember(struct row *row, const struct line_event *e)
 		row->moment_count--;
 	}
 	at = &row->moments[row->moment_count++];
-	*at = (struct moment){ .at_us = e->now_us, .duration_us = e->duration_us, .kind = e->kind, .step = e->step,
-			       .radio = e->radio, .cause = e->cause, .freq_mhz = e->freq_mhz,
-			       .rssi_dbm = (int16_t)e->rssi_dbm, .attempt = (uint16_t)e->attempt, .state = e->state };
+	*at = (struct moment){ .at_us = e->now_us,
+			       .duration_us = e->duration_us,
+			       .kind = e->kind,
+			       .step = e->step,
+			       .radio = e->radio,
+			       .cause = e->cause,
+			       .freq_mhz = e->freq_mhz,
+			       .rssi_dbm = (int16_t)e->rssi_dbm,
+			       .attempt = (uint16_t)e->attempt,
+			       .state = e->state };
 	if ((e->kind == LINE_ORDER || e->kind == LINE_LABEL) &&
 	    asprintf(&at->text, "%s by %s%s%s", e->detail, e->actor, *e->reason ? ": " : "", e->reason) < 0)
 		at->text = NULL;
@@ -194,10 +206,7 @@ static struct channel_row *channel_row(struct model *m, uint16_t freq_mhz)
 	return NULL;
 }
 
-static void mean(double *rssi, bool first, int value)
-{
-	*rssi = first ? value : *rssi + (value - *rssi) / 16;
-}
+static void mean(double *rssi, bool first, int value) { *rssi = first ? value : *rssi + (value - *rssi) / 16; }
 
 /* An attempt has ended on a radio and a channel. */
 static void count_end(struct model *m, const struct row *row, const struct line_event *e, bool passed)
@@ -286,8 +295,11 @@ double model_cadence_us(const struct model *m, uint64_t now_us)
 
 void model_totals(const struct model *m, struct model_totals *out)
 {
-	*out = (struct model_totals){ .attempts_failed = m->failed_attempts, .orders = m->orders, .log_lines = m->log_n,
-				      .fpy = model_fpy(m), .cadence_us = model_cadence_us(m, model_now_us(m)) };
+	*out = (struct model_totals){ .attempts_failed = m->failed_attempts,
+				      .orders = m->orders,
+				      .log_lines = m->log_n,
+				      .fpy = model_fpy(m),
+				      .cadence_us = model_cadence_us(m, model_now_us(m)) };
 }
 
 /* --- the strip of a radio: where it spent most of each second --- */
@@ -316,7 +328,7 @@ static void dwell(struct lane_row *lane, uint64_t us)
 
 static void advance_strip(struct lane_row *lane, uint64_t now_us)
 {
-	if (now_us / STRIP_US > lane->cell + STRIP) {		/* a virtual clock may jump */
+	if (now_us / STRIP_US > lane->cell + STRIP) { /* a virtual clock may jump */
 		memset(lane->dwell, 0, sizeof(lane->dwell));
 		for (size_t i = 0; i < STRIP; i++)
 			lane->strip[i] = lane->freq_mhz;
@@ -378,12 +390,13 @@ static void on_unit_state(struct model *m, struct row *row, const struct line_ev
 	case UNIT_EXPECTED:
 	case UNIT_ACTIVE:
 	case UNIT_FAILED:
-	case UNIT_HELD:
-		break;
+	case UNIT_HELD: break;
 	}
 	say(m, e, "error", "%s %s %s: %s; %s", name,
-	    e->state == UNIT_QUARANTINED ? "QUARANTINE" : e->state == UNIT_HELD ? "HELD" : "FAIL", mr_cause_name(e->cause),
-	    mr_cause_sentence(e->cause), mr_cause_remedy(e->cause));
+	    e->state == UNIT_QUARANTINED ? "QUARANTINE"
+	    : e->state == UNIT_HELD	 ? "HELD"
+					 : "FAIL",
+	    mr_cause_name(e->cause), mr_cause_sentence(e->cause), mr_cause_remedy(e->cause));
 }
 
 static void on_step(struct model *m, struct row *row, const struct line_event *e)
@@ -405,8 +418,8 @@ static void say_label(struct model *m, const struct line_event *e, const char *n
 {
 	bool wrong = *e->reason;
 
-	say(m, e, wrong ? "warn" : "info", "label%s%s %s by %s%s%s", *name ? " of " : "", name, e->detail, e->actor, wrong ? ": " : "",
-	    e->reason);
+	say(m, e, wrong ? "warn" : "info", "label%s%s %s by %s%s%s", *name ? " of " : "", name, e->detail, e->actor,
+	    wrong ? ": " : "", e->reason);
 }
 
 static void on_unit(struct model *m, const struct line_event *e)
@@ -456,9 +469,7 @@ void model_event(struct model *m, const struct line_event *e)
 	case LINE_UNIT_SEEN:
 	case LINE_ATTEMPT:
 	case LINE_STEP:
-	case LINE_UNIT_STATE:
-		on_unit(m, e);
-		return;
+	case LINE_UNIT_STATE: on_unit(m, e); return;
 	case LINE_LABEL:
 		if (e->unit)
 			on_unit(m, e);
@@ -475,9 +486,7 @@ void model_event(struct model *m, const struct line_event *e)
 		mac_text(mac, e->mac);
 		say(m, e, "warn", "%s stranger: %s (%d dBm)", mac, e->detail, e->rssi_dbm);
 		return;
-	case LINE_RADIO:
-		on_radio(m, e);
-		return;
+	case LINE_RADIO: on_radio(m, e); return;
 	case LINE_GUARD:
 		raise_banner(m, e, "guard");
 		say(m, e, "error", "GUARD %s: no new devices are admitted", e->detail);
@@ -527,7 +536,8 @@ void model_sample(struct model *m)
 		line_lane_look(m->o.line, i, &view);
 		advance_strip(lane, now_us);
 		if (now_us >= lane->air_at_us + STRIP_US) {
-			lane->airtime = (double)(view.health.airtime_us - lane->air_us) / (double)(now_us - lane->air_at_us);
+			lane->airtime = (double)(view.health.airtime_us - lane->air_us) /
+					(double)(now_us - lane->air_at_us);
 			lane->air_us = view.health.airtime_us;
 			lane->air_at_us = now_us;
 		}
@@ -547,7 +557,8 @@ void model_beside(struct model *m, json_t *jobs, unsigned clients)
 
 bool model_printer(struct model *m, uint64_t client, const char *state, const char *text)
 {
-	static const char *const states[] = { "ok", "warn", "bad", "none" }, *const levels[] = { "info", "warn", "error", "info" };
+	static const char *const states[] = { "ok", "warn", "bad", "none" }, *const levels[] = { "info", "warn",
+												 "error", "info" };
 	const char *before = m->printer.state ? m->printer.state : "none";
 	size_t i = 0;
 
@@ -556,7 +567,8 @@ bool model_printer(struct model *m, uint64_t client, const char *state, const ch
 	if (i == 4)
 		return false;
 	if (strcmp(before, state) != 0 || (i > 0 && strcmp(m->printer.text, text) != 0))
-		say(m, &(struct line_event){ .now_us = model_now_us(m) }, levels[i], "label printer %s%s%s", state, *text ? ": " : "", text);
+		say(m, &(struct line_event){ .now_us = model_now_us(m) }, levels[i], "label printer %s%s%s", state,
+		    *text ? ": " : "", text);
 	m->printer.client = client;
 	m->printer.state = i < 3 ? states[i] : NULL;
 	snprintf(m->printer.text, sizeof(m->printer.text), "%s", text);
@@ -571,8 +583,9 @@ void model_client_gone(struct model *m, uint64_t client)
 	if (!m->printer.state || m->printer.client != client)
 		return;
 	line_look(m->o.line, &now);
-	if (now.run != LINE_RUN_ENDED)	/* then it has done its work */
-		(void)model_printer(m, client, "bad", "nobody prints labels any more: start millrace labels --follow again");
+	if (now.run != LINE_RUN_ENDED) /* then it has done its work */
+		(void)model_printer(m, client, "bad",
+				    "nobody prints labels any more: start millrace labels --follow again");
 }
 
 /* --- banners --- */

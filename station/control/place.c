@@ -49,7 +49,8 @@ static int lock(struct place *place, char *error, size_t error_len)
 
 		close(place->lock_fd);
 		place->lock_fd = -1;
-		return say(error, error_len, place->path, number, "another station listens there; name another place with --control");
+		return say(error, error_len, place->path, number,
+			   "another station listens there; name another place with --control");
 	}
 	return 0;
 }
@@ -69,7 +70,8 @@ static int listen_at(struct place *place, const gid_t *group, char *error, size_
 	    bind(place->fd, (const struct sockaddr *)&name, sizeof(name)) != 0)
 		return say(error, error_len, place->path, errno, "name another place with --control, or none");
 	if (group && chown(place->path, (uid_t)-1, *group) != 0)
-		return say(error, error_len, place->path, errno, "the user of the station is not in the group of control.group");
+		return say(error, error_len, place->path, errno,
+			   "the user of the station is not in the group of control.group");
 	if (chmod(place->path, 0660) != 0 || listen(place->fd, BACKLOG) != 0)
 		return say(error, error_len, place->path, errno, "name another place with --control, or none");
 	return 0;
@@ -81,7 +83,8 @@ static int try(struct place *place, const char *path, const gid_t *group, char *
 
 	*place = (struct place){ .fd = -1, .lock_fd = -1 };
 	if (strlen(path) >= sizeof(place->path)) {
-		snprintf(error, error_len, "control socket: the path has more than %d octets; name a shorter one with --control",
+		snprintf(error, error_len,
+			 "control socket: the path has more than %d octets; name a shorter one with --control",
 			 PLACE_MAX - 1);
 		return -ENAMETOOLONG;
 	}
@@ -179,8 +182,9 @@ int place_connect(const char *path, char *error, size_t error_len)
 			worst = fd;
 	}
 	if (fd < 0)
-		snprintf(error, error_len, worst == -EACCES ? "a station is there, and you may not connect: its settings name the group"
-							    : "no station answers; start one with millrace serve or millrace run, or "
-							      "name its socket with --control");
+		snprintf(error, error_len,
+			 worst == -EACCES ? "a station is there, and you may not connect: its settings name the group"
+					  : "no station answers; start one with millrace serve or millrace run, or "
+					    "name its socket with --control");
 	return fd < 0 ? worst : fd;
 }

@@ -1,6 +1,6 @@
 /*
- * Where the control socket lies. The station that listens there holds a lock on a file beside it for as long as it lives,
- * so that a socket without its station is told from one that is busy.
+ * Where the control socket lies. The station that listens there holds a lock on a file beside it for as long as it
+ * lives, so that a socket without its station is told from one that is busy.
  */
 #pragma once
 
@@ -8,10 +8,10 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define PLACE_MAX 108	/* sun_path */
+#define PLACE_MAX 108 /* sun_path */
 
 struct place {
-	int fd, lock_fd;	/* -1: none */
+	int fd, lock_fd; /* -1: none */
 	char path[PLACE_MAX];
 };
 
@@ -23,7 +23,8 @@ bool place_usual(unsigned i, char out[static PLACE_MAX]);
  * a sentence in `error`. Mode 0660, group `group` when it is not NULL.
  */
 int place_listen(struct place *place, const char *path, const gid_t *group, char *error, size_t error_len);
-void place_close(struct place *place);		/* and takes the socket away */
+void place_close(struct place *place); /* and takes the socket away */
 
-/* Connects, to the first usual place where a station answers when `path` is NULL. A descriptor, or -errno with a sentence. */
+/* Connects, to the first usual place where a station answers when `path` is NULL. A descriptor, or -errno with a
+ * sentence. */
 int place_connect(const char *path, char *error, size_t error_len);

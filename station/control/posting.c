@@ -27,19 +27,19 @@ struct posting {
 	struct control *control;
 	struct line *line;
 	char *path, *lot;
-	sqlite3 *db;			/* opened for the first request of the run */
+	sqlite3 *db; /* opened for the first request of the run */
 	struct book book;
-	struct post *first, *last;	/* the first is in work */
+	struct post *first, *last; /* the first is in work */
 	size_t count;
-	bool waits, sent;		/* for what others have recorded; its records are on their way */
-	bool ready;			/* it has waited, and may read */
+	bool waits, sent; /* for what others have recorded; its records are on their way */
+	bool ready;	  /* it has waited, and may read */
 	/* What the one in work leads to, once it is on record. */
 	json_t *result;
 	struct scan_answer scan;
 	bool scanned;
 	struct book_unit unit;
 	const char *happened, *sentence;
-	int64_t about, in_hand;		/* units; 0: none */
+	int64_t about, in_hand; /* units; 0: none */
 	struct refusal why;
 };
 
@@ -67,7 +67,8 @@ static void over(struct posting *p)
 	else if (client)
 		client_grant(client, p->first->r.id, json_incref(p->result));
 	if (!p->why.name && p->scanned && p->scan.verdict != SCAN_RIGHT)
-		model_warn(p->control->model, "label", scan_verdict_name(p->scan.verdict), p->about, p->scan.sentence, p->scan.remedy);
+		model_warn(p->control->model, "label", scan_verdict_name(p->scan.verdict), p->about, p->scan.sentence,
+			   p->scan.remedy);
 	json_decref(p->result);
 	p->result = NULL;
 	p->why = (struct refusal){ 0 };
@@ -82,15 +83,23 @@ static void on_record(void *ctx, int result)
 
 	p->sent = false;
 	if (result != LINE_DONE)
-		refuse(&p->why, "no-record", "free disk space or repair the database", "the database does not take the record of it");
+		refuse(&p->why, "no-record", "free disk space or repair the database",
+		       "the database does not take the record of it");
 	over(p);
 	next(p);
 }
 
-static int send_order(struct posting *p, const struct journal_record *records, size_t count, char *error, size_t error_len)
+static int send_order(struct posting *p, const struct journal_record *records, size_t count, char *error,
+		      size_t error_len)
 {
-	const struct line_order order = { .kind = LINE_ORDER_LABEL, .unit = p->about, .actor = p->first->actor, .reason = p->sentence,
-					  .records = records, .record_count = count, .happened = p->happened, .done = on_record,
+	const struct line_order order = { .kind = LINE_ORDER_LABEL,
+					  .unit = p->about,
+					  .actor = p->first->actor,
+					  .reason = p->sentence,
+					  .records = records,
+					  .record_count = count,
+					  .happened = p->happened,
+					  .done = on_record,
 					  .ctx = p };
 	const char *because;
 	int result = line_order(p->line, &order);
@@ -109,7 +118,7 @@ static int put(void *ctx, const struct journal_record *records, size_t count, ch
 	struct posting *p = ctx;
 	bool right = p->scan.verdict == SCAN_RIGHT;
 
-	if (p->scanned) {	/* about the unit in hand, when that was said */
+	if (p->scanned) { /* about the unit in hand, when that was said */
 		p->about = p->in_hand ? p->in_hand : p->scan.unit;
 		p->happened = right ? "scanned" : scan_verdict_name(p->scan.verdict);
 		p->sentence = right ? "" : p->scan.sentence;
@@ -154,16 +163,17 @@ static void verdict(struct posting *p, const struct scan *scan)
 {
 	const struct scan_answer *a = &p->scan;
 
-	p->result = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s}", "is", "label", "verdict", scan_verdict_name(a->verdict),
-			      "serial", a->serial, "expected", scan->expected, "template", a->template, "copy", (int)a->copy,
-			      "sentence", a->sentence, "remedy", a->remedy);
+	p->result = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s}", "is", "label", "verdict",
+			      scan_verdict_name(a->verdict), "serial", a->serial, "expected", scan->expected,
+			      "template", a->template, "copy", (int)a->copy, "sentence", a->sentence, "remedy",
+			      a->remedy);
 	if (p->result && p->about)
 		(void)json_object_set_new(p->result, "unit", json_integer(p->about));
 }
 
 /*
- * A text of several words, or of a standard, is the code of a label and nothing else. A bare serial number is one when a label
- * that says no more waits for its scan; else somebody looks for the unit.
+ * A text of several words, or of a standard, is the code of a label and nothing else. A bare serial number is one when
+ * a label that says no more waits for its scan; else somebody looks for the unit.
  */
 static bool is_label(struct posting *p, const struct scan *scan, bool strict)
 {
@@ -180,7 +190,8 @@ static bool is_label(struct posting *p, const struct scan *scan, bool strict)
 	snprintf(word, sizeof(word), "%.*s", bare ? (int)scan->len : (int)strcspn(scan->text, " ;,|"), scan->text);
 	look_up(p, word);
 	if (p->why.name && !bare)
-		refuse(&p->why, "no-label", "millrace labels prints them and puts them on record", "no label of this lot is on record");
+		refuse(&p->why, "no-label", "millrace labels prints them and puts them on record",
+		       "no label of this lot is on record");
 	OPENSSL_cleanse(word, sizeof(word));
 	return false;
 }
@@ -227,8 +238,9 @@ static bool take_digest(const char *text, uint8_t digest[static DIGEST])
 
 static void label(struct posting *p, const struct request *r, int64_t at_us)
 {
-	const struct book_order order = { .template = r->template, .kind = r->form, .secret = r->secret, .reason = r->reason,
-					  .at_us = at_us };
+	const struct book_order order = {
+		.template = r->template, .kind = r->form, .secret = r->secret, .reason = r->reason, .at_us = at_us
+	};
 	uint8_t digest[DIGEST];
 	char error[400] = "";
 	long count;
@@ -271,7 +283,8 @@ static void labelled(struct posting *p, const struct request *r, int64_t at_us)
 		return;
 	}
 	if (strcmp(now, state == LABEL_SENT ? "queued" : "sent") != 0) {
-		refuse(&p->why, "not-now", "", "label %lld is %s: it cannot become %s", (long long)r->number, now, r->state);
+		refuse(&p->why, "not-now", "", "label %lld is %s: it cannot become %s", (long long)r->number, now,
+		       r->state);
 		return;
 	}
 	p->happened = state == LABEL_SENT ? "sent" : "printed";
@@ -296,7 +309,8 @@ static void begin(struct posting *p)
 	p->about = p->in_hand = 0;
 	p->happened = p->sentence = "";
 	if (r->lot && strcmp(r->lot, p->lot) != 0) {
-		refuse(&p->why, "no-run", "labels of another lot wait until this run has ended", "this station runs lot %s", p->lot);
+		refuse(&p->why, "no-run", "labels of another lot wait until this run has ended",
+		       "this station runs lot %s", p->lot);
 		return;
 	}
 	if (view.run == LINE_RUN_ENDED)
@@ -305,15 +319,9 @@ static void begin(struct posting *p)
 		return;
 	p->book.actor = p->first->actor;
 	switch (r->kind) {
-	case REQUEST_SCAN:
-		scan(p, r, (int64_t)view.utc_us);
-		break;
-	case REQUEST_LABEL:
-		label(p, r, (int64_t)view.utc_us);
-		break;
-	default:
-		labelled(p, r, (int64_t)view.utc_us);
-		break;
+	case REQUEST_SCAN: scan(p, r, (int64_t)view.utc_us); break;
+	case REQUEST_LABEL: label(p, r, (int64_t)view.utc_us); break;
+	default: labelled(p, r, (int64_t)view.utc_us); break;
 	}
 }
 
@@ -338,7 +346,7 @@ static void next(struct posting *p)
 	while (p->first && !p->sent && !p->waits) {
 		if (!p->ready) {
 			p->waits = line_order(p->line, &wait) == LINE_DONE;
-			p->ready = !p->waits;	/* no memory: then the writing fails too, and says so */
+			p->ready = !p->waits; /* no memory: then the writing fails too, and says so */
 			continue;
 		}
 		p->ready = false;
@@ -346,7 +354,7 @@ static void next(struct posting *p)
 		if (!p->sent)
 			over(p);
 	}
-	control_stand(p->control);	/* a clock that stands must move for the record */
+	control_stand(p->control); /* a clock that stands must move for the record */
 }
 
 void posting_request(struct client *client, struct request *r)

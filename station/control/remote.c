@@ -11,7 +11,7 @@
 
 #include "station/control/place.h"
 
-#define LINE_MAX_OCTETS (16u << 20)	/* of a station that has gone mad */
+#define LINE_MAX_OCTETS (16u << 20) /* of a station that has gone mad */
 #define HELLO_MS 10000
 
 struct remote {
@@ -19,7 +19,7 @@ struct remote {
 	char *in;
 	size_t len, room;
 	json_t *hello;
-	json_t *kept;		/* lines that came while an answer was waited for, oldest first */
+	json_t *kept; /* lines that came while an answer was waited for, oldest first */
 	json_int_t next_id;
 	bool ended;
 };
@@ -45,7 +45,7 @@ static json_t *take_line(struct remote *r)
 	r->len -= len + 1;
 	memmove(r->in, end + 1, r->len);
 	if (!o)
-		r->ended = true;	/* not our language */
+		r->ended = true; /* not our language */
 	return o;
 }
 
@@ -115,7 +115,7 @@ bool remote_send(struct remote *r, json_t *object)
 	json_decref(object);
 	if (!text)
 		return false;
-	text[len++] = '\n';	/* in the place of its NUL */
+	text[len++] = '\n'; /* in the place of its NUL */
 	while (sent < len) {
 		ssize_t n = send(r->fd, text + sent, len - sent, MSG_NOSIGNAL);
 
@@ -152,7 +152,7 @@ json_t *remote_ask(struct remote *r, json_t *object, int timeout_ms)
 		if (type && strcmp(type, "answer") == 0 && (json_integer_value(of) == id || json_is_null(of)))
 			return o;
 		if (json_array_append_new(r->kept, o) != 0)
-			r->ended = true;	/* no memory: what is shown would be wrong from now on */
+			r->ended = true; /* no memory: what is shown would be wrong from now on */
 	}
 }
 
@@ -176,10 +176,12 @@ struct remote *remote_open(const char *path, char *error, size_t error_len)
 	if (type && strcmp(type, "hello") == 0 && json_integer_value(json_object_get(r->hello, "millrace")) == 1)
 		return r;
 	if (type && strcmp(type, "bye") == 0)
-		snprintf(error, error_len, "the station says: %s", json_string_value(json_object_get(r->hello, "sentence")));
+		snprintf(error, error_len, "the station says: %s",
+			 json_string_value(json_object_get(r->hello, "sentence")));
 	else
-		snprintf(error, error_len, r->hello ? "what answers there is no station of this version"
-						    : "the station does not answer; it may be starting: try again");
+		snprintf(error, error_len,
+			 r->hello ? "what answers there is no station of this version"
+				  : "the station does not answer; it may be starting: try again");
 	remote_close(r);
 	return NULL;
 }

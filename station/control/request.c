@@ -65,8 +65,8 @@ static const struct key {
 	const char *name;
 	enum key_shape shape;
 	unsigned takes, needs;
-	size_t least, most;		/* octets of a text; value of a number */
-	size_t at;			/* in struct request */
+	size_t least, most; /* octets of a text; value of a number */
+	size_t at;	    /* in struct request */
 } keys[] = {
 	{ "client", AS_TEXT, OF(HELLO), 0, 0, 80, offsetof(struct request, text) },
 	{ "badge", AS_TEXT, OF(BADGE), OF(BADGE), 0, 64, offsetof(struct request, text) },
@@ -128,8 +128,8 @@ static bool take_text(const struct key *key, json_t *value, struct request *out,
 	size_t len = text ? json_string_length(value) : 0;
 
 	if (!text || len < key->least || len > key->most || !printable(text, len)) {
-		refuse(why, "wrong-value", "", "\"%s\" is a text of %zu to %zu octets without control characters", key->name,
-		       key->least, key->most);
+		refuse(why, "wrong-value", "", "\"%s\" is a text of %zu to %zu octets without control characters",
+		       key->name, key->least, key->most);
 		return false;
 	}
 	memcpy((char *)out + key->at, &text, sizeof(text));
@@ -141,7 +141,8 @@ static bool take_number(const struct key *key, json_t *value, struct request *ou
 	json_int_t n = json_integer_value(value);
 
 	if (!json_is_integer(value) || n < (json_int_t)key->least || n > (json_int_t)key->most) {
-		refuse(why, "wrong-value", "", "\"%s\" is a whole number from %zu to %zu", key->name, key->least, key->most);
+		refuse(why, "wrong-value", "", "\"%s\" is a whole number from %zu to %zu", key->name, key->least,
+		       key->most);
 		return false;
 	}
 	if (key->at == offsetof(struct request, rate))
@@ -196,7 +197,8 @@ static bool take_parts(json_t *value, struct request *out, struct refusal *why)
 		out->parts |= 1u << i;
 	}
 	if (out->parts == 0)
-		refuse(why, "wrong-value", "", "\"parts\" is a list of: header, radios, channels, pareto, banners, log, units");
+		refuse(why, "wrong-value", "",
+		       "\"parts\" is a list of: header, radios, channels, pareto, banners, log, units");
 	return out->parts != 0;
 }
 
@@ -223,18 +225,15 @@ static bool take_key(const char *name, json_t *value, struct request *out, struc
 		nearest = words_nearest(name, names);
 		if (nearest)
 			snprintf(remedy, sizeof(remedy), "did you mean \"%s\"?", nearest);
-		refuse(why, "unknown-key", remedy, "\"%s\" takes no key \"%s\"", request_name(out->kind), quote(name).text);
+		refuse(why, "unknown-key", remedy, "\"%s\" takes no key \"%s\"", request_name(out->kind),
+		       quote(name).text);
 		return false;
 	}
 	switch (key->shape) {
-	case AS_TEXT:
-		return take_text(key, value, out, why);
-	case AS_NUMBER:
-		return take_number(key, value, out, why);
-	case AS_UNITS:
-		return take_units(key, value, out, why);
-	case AS_PARTS:
-		return take_parts(value, out, why);
+	case AS_TEXT: return take_text(key, value, out, why);
+	case AS_NUMBER: return take_number(key, value, out, why);
+	case AS_UNITS: return take_units(key, value, out, why);
+	case AS_PARTS: return take_parts(value, out, why);
 	case AS_YESNO:
 		if (!json_is_boolean(value)) {
 			refuse(why, "wrong-value", "", "\"%s\" is true or false", key->name);
@@ -251,7 +250,8 @@ static bool whole(const struct request *r, json_t *tree, struct refusal *why)
 	int which = (r->unit_count > 0) + (r->serial != NULL) + (r->mac != NULL);
 
 	for (size_t i = 0; i < KEY_COUNT; i++)
-		if (keys[i].needs >> r->kind & 1 && find_key(keys[i].name, r->kind) == &keys[i] && !json_object_get(tree, keys[i].name)) {
+		if (keys[i].needs >> r->kind & 1 && find_key(keys[i].name, r->kind) == &keys[i] &&
+		    !json_object_get(tree, keys[i].name)) {
 			bool reason = strcmp(keys[i].name, "reason") == 0;
 
 			refuse(why, reason ? "no-reason" : "missing-key", reason ? "say why, for the record" : "",
@@ -325,8 +325,8 @@ static bool read_tree(struct request *out, struct refusal *why)
 		return false;
 	}
 	if (!id || !good_id(id)) {
-		refuse(why, id ? "wrong-value" : "missing-key", "", "\"id\" is a whole number from 0, or a text of up to %u octets",
-		       ID_MAX);
+		refuse(why, id ? "wrong-value" : "missing-key", "",
+		       "\"id\" is a whole number from 0, or a text of up to %u octets", ID_MAX);
 		return false;
 	}
 	out->id = id;
@@ -365,8 +365,8 @@ bool request_parse(const char *line, size_t len, struct request *out, struct ref
 	}
 	out->tree = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
 	if (!json_is_object(out->tree)) {
-		refuse(why, "not-json", "send one JSON object per line", "%s%s", out->tree ? "not an object" : "not JSON: ",
-		       out->tree ? "" : quote(error.text).text);
+		refuse(why, "not-json", "send one JSON object per line", "%s%s",
+		       out->tree ? "not an object" : "not JSON: ", out->tree ? "" : quote(error.text).text);
 		return false;
 	}
 	*fatal = false;

@@ -29,7 +29,10 @@ static void put_mac(json_t *o, const char *key, const uint8_t mac[static 6])
 }
 
 /* Four decimals say enough, and keep a text the same while nothing changed that anybody could see. */
-static json_t *rounded(double value) { return json_real((double)(int64_t)(value * 10000 + (value < 0 ? -0.5 : 0.5)) / 10000); }
+static json_t *rounded(double value)
+{
+	return json_real((double)(int64_t)(value * 10000 + (value < 0 ? -0.5 : 0.5)) / 10000);
+}
 static json_t *known(double value) { return value < 0 ? json_null() : rounded(value); }
 static json_t *whole(double value) { return value < 0 ? json_null() : json_integer((json_int_t)value); }
 
@@ -186,7 +189,8 @@ static const char *run_sentence(const struct line_view *v)
 	if (v->guard && v->run == LINE_RUN_PAUSED)
 		return "too many devices failed in a row: find the reason, acknowledge, resume with a reason";
 	if (v->guard)
-		return "too many devices failed in a row: the devices in hand finish, then find the reason and run the job again";
+		return "too many devices failed in a row: the devices in hand finish, then find the reason and run the "
+		       "job again";
 	if (v->run == LINE_RUN_PAUSED)
 		return v->in_flight ? "no device is admitted; those in hand finish" : "no device is admitted";
 	return v->run == LINE_RUN_DRAINING ? "the devices in hand finish, then the run ends" : "";
@@ -377,12 +381,14 @@ json_t *banners_object(const struct model *m)
 		put_text(o, "kind", b->kind);
 		put_int(o, "at_us", b->at_us);
 		put_text(o, "cause", *b->detail ? b->detail : mr_cause_name(b->cause));
-		put_text(o, "sentence", guard	      ? "a guard has stopped the admission of devices"
-					: *b->sentence ? b->sentence
-						      : mr_cause_sentence(b->cause));
-		put_text(o, "remedy", guard	      ? "find out why so many devices fail before you go on"
-				      : b->text[0]    ? b->text
-						      : mr_cause_remedy(b->cause));
+		put_text(o, "sentence",
+			 guard		? "a guard has stopped the admission of devices"
+			 : *b->sentence ? b->sentence
+					: mr_cause_sentence(b->cause));
+		put_text(o, "remedy",
+			 guard	      ? "find out why so many devices fail before you go on"
+			 : b->text[0] ? b->text
+				      : mr_cause_remedy(b->cause));
 		if (b->unit)
 			put_banner_unit(o, m, b->unit);
 		(void)json_array_append_new(list, o);
@@ -611,7 +617,8 @@ static void add_body(struct model *m, struct model_cursor *c, unsigned parts, st
 	if (!continues && has(parts, MODEL_PARETO) && m->pareto_version > seen)
 		add_part(out, "pareto", cached(&m->pareto_json, &m->pareto_of, m->pareto_version, m, pareto_object));
 	if (!continues && has(parts, MODEL_BANNERS) && m->banners_version > seen)
-		add_part(out, "banners", cached(&m->banners_json, &m->banners_of, m->banners_version, m, banners_object));
+		add_part(out, "banners",
+			 cached(&m->banners_json, &m->banners_of, m->banners_version, m, banners_object));
 	if (!continues && has(parts, MODEL_LOG) && m->log_n > c->log)
 		add_log(out, m, c);
 	if (has(parts, MODEL_UNITS))
@@ -625,8 +632,8 @@ static void add_body(struct model *m, struct model_cursor *c, unsigned parts, st
 
 static bool same_place(const struct model_cursor *a, const struct model_cursor *b)
 {
-	return a->begun == b->begun && a->more == b->more && a->full == b->full && a->seen == b->seen && a->units == b->units &&
-	       a->until == b->until && a->log == b->log;
+	return a->begun == b->begun && a->more == b->more && a->full == b->full && a->seen == b->seen &&
+	       a->units == b->units && a->until == b->until && a->log == b->log;
 }
 
 /* A new line is the last one's text again when nothing has happened since, a continued one in any case. */
@@ -651,8 +658,8 @@ static void take_body(struct model *m, struct model_cursor *c, unsigned parts)
 bool model_state(struct model *m, struct model_cursor *c, unsigned parts, struct text *out)
 {
 	take_body(m, c, parts);
-	text_format(out, "{\"millrace\":1,\"type\":\"state\",\"seq\":%llu,\"full\":%s,\"more\":%s,", (unsigned long long)++c->seq,
-		    c->full ? "true" : "false", c->more ? "true" : "false");
+	text_format(out, "{\"millrace\":1,\"type\":\"state\",\"seq\":%llu,\"full\":%s,\"more\":%s,",
+		    (unsigned long long)++c->seq, c->full ? "true" : "false", c->more ? "true" : "false");
 	text_add(out, m->shared.at, m->shared.len);
 	out->bad |= m->shared.bad;
 	return c->more;

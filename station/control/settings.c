@@ -102,8 +102,10 @@ static void rules(struct reader *r, const struct node *map, struct settings_rule
 		if (!text(r, n->key, "a name", rule.name, SETTINGS_NAME_MAX) || !role(r, n, &rule.role))
 			continue;
 		if (!id(rule.name, &rule.id))
-			complain(r->c, n->key->line, n->key->column, "this machine does not know \"%s\"; allowed: a name it "
-				 "knows, or a number", quoted(rule.name, strlen(rule.name)).text);
+			complain(r->c, n->key->line, n->key->column,
+				 "this machine does not know \"%s\"; allowed: a name it "
+				 "knows, or a number",
+				 quoted(rule.name, strlen(rule.name)).text);
 		else
 			list[(*count)++] = rule;
 	}
@@ -128,7 +130,8 @@ static void badge(struct reader *r, const struct node *item)
 		return;
 	}
 	for (const struct node *n = item->child; n; n = n->next)
-		if (strcmp(n->key->text, "badge") != 0 && strcmp(n->key->text, "name") != 0 && strcmp(n->key->text, "role") != 0)
+		if (strcmp(n->key->text, "badge") != 0 && strcmp(n->key->text, "name") != 0 &&
+		    strcmp(n->key->text, "role") != 0)
 			unknown(r, n->key, names);
 	number = tree_value(item, "badge", 5);
 	name = tree_value(item, "name", 4);
@@ -137,8 +140,8 @@ static void badge(struct reader *r, const struct node *item)
 		complain(r->c, item->line, item->column, "a badge has the keys badge, name and role");
 		return;
 	}
-	if (!text(r, number, "badge", b.badge, SETTINGS_NAME_MAX) || !text(r, name, "name", b.name, SETTINGS_NAME_MAX) ||
-	    !role(r, is, &b.role))
+	if (!text(r, number, "badge", b.badge, SETTINGS_NAME_MAX) ||
+	    !text(r, name, "name", b.name, SETTINGS_NAME_MAX) || !role(r, is, &b.role))
 		return;
 	if (settings_badge(r->s, b.badge))
 		complain(r->c, number->line, number->column, "this badge is there twice");
@@ -211,7 +214,8 @@ void settings_default(struct settings *out)
 {
 	const struct passwd *me = getpwuid(geteuid());
 
-	*out = (struct settings){ .others = ROLE_OBSERVER, .user_count = 1,
+	*out = (struct settings){ .others = ROLE_OBSERVER,
+				  .user_count = 1,
 				  .users = { { .id = 0, .role = ROLE_LEAD, .name = "root" } } };
 	if (geteuid() == 0)
 		return;

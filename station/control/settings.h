@@ -14,7 +14,7 @@
 #define SETTINGS_NAME_MAX 64
 
 struct settings_rule {
-	unsigned id;			/* uid or gid */
+	unsigned id; /* uid or gid */
 	enum role role;
 	char name[SETTINGS_NAME_MAX + 1];
 };
@@ -25,12 +25,12 @@ struct settings_badge {
 };
 
 struct settings {
-	char socket[108];		/* "": the usual place; "none" */
+	char socket[108]; /* "": the usual place; "none" */
 	bool has_group;
-	gid_t group;			/* of the socket */
-	enum role others;		/* whom no rule names */
-	char jobs[256];			/* folder that jobs must lie in; "": any */
-	char metrics[64];		/* ADDRESS:PORT, "": none */
+	gid_t group;	  /* of the socket */
+	enum role others; /* whom no rule names */
+	char jobs[256];	  /* folder that jobs must lie in; "": any */
+	char metrics[64]; /* ADDRESS:PORT, "": none */
 	struct settings_rule users[SETTINGS_LIST_MAX], groups[SETTINGS_LIST_MAX];
 	size_t user_count, group_count;
 	struct settings_badge badges[SETTINGS_LIST_MAX];
@@ -45,6 +45,7 @@ bool settings_parse(const char *path, const char *bytes, size_t len, struct sett
 bool settings_load(const char *path, struct settings *out, struct job_errors *errors);
 
 /* Of a peer, by user and groups. `name`: the user's name in the settings, or NULL. */
-enum role settings_role(const struct settings *settings, uid_t uid, const gid_t *gids, size_t gid_count, const char **name);
+enum role settings_role(const struct settings *settings, uid_t uid, const gid_t *gids, size_t gid_count,
+			const char **name);
 /* NULL: no such badge. */
 const struct settings_badge *settings_badge(const struct settings *settings, const char *badge);

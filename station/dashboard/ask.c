@@ -8,8 +8,8 @@
 
 static const char *const pause_reasons[] = { "labels run out",	       "material missing", "break",
 					     "fixture or radio fault", "change of shift",  NULL };
-static const char *const aside_reasons[] = { "damaged", "label wrong or unreadable", "does not start",
-					     "to be examined", NULL };
+static const char *const aside_reasons[] = { "damaged", "label wrong or unreadable", "does not start", "to be examined",
+					     NULL };
 static const char *const stop_reasons[] = { "end of shift", "lot complete", "stopped by the lead", NULL };
 static const char *const retry_reasons[] = { "moved closer", "power restored", "repaired", NULL };
 static const char *const release_reasons[] = { "examined and found good", "repaired", "put aside by mistake", NULL };
@@ -25,7 +25,7 @@ const char *const *ask_reasons(enum act act)
 	case ACT_ABORT: return stop_reasons;
 	case ACT_RETRY: return retry_reasons;
 	case ACT_RELEASE: return release_reasons;
-	case ACT_BACK: return resume_reasons;	/* how a resume is asked for */
+	case ACT_BACK: return resume_reasons; /* how a resume is asked for */
 	default: return no_reasons;
 	}
 }
@@ -186,8 +186,8 @@ static bool is_label(const struct mirror *mirror, const char *text)
 }
 
 /*
- * A scanner types into questions too. What came as fast as that, ends with Enter and is a badge, a label or a known unit
- * is a scan, and the question stays; anything else was meant for the question.
+ * A scanner types into questions too. What came as fast as that, ends with Enter and is a badge, a label or a known
+ * unit is a scan, and the question stays; anything else was meant for the question.
  */
 static bool was_scanned(struct desk *d, struct mirror *mirror, uint64_t now_us, struct desk_out *out)
 {
@@ -311,7 +311,7 @@ void ask_expire(struct desk *d, struct mirror *mirror, uint64_t now_us, struct d
 	if (d->ask.what == ASK_SURE)
 		done(d, mirror, out);
 	else
-		d->ask.burst_from = strlen(d->ask.text);	/* it was typed after all */
+		d->ask.burst_from = strlen(d->ask.text); /* it was typed after all */
 }
 
 bool ask_key(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out)
@@ -321,18 +321,13 @@ bool ask_key(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t arg, 
 	switch (d->ask.what) {
 	case ASK_FIND:
 	case ASK_FILTER:
-	case ASK_REASON:
-		text_key(d, mirror, key, now_us, out);
-		return true;
-	case ASK_SURE:
-		sure_key(d, key, now_us);
-		return true;
+	case ASK_REASON: text_key(d, mirror, key, now_us, out); return true;
+	case ASK_SURE: sure_key(d, key, now_us); return true;
 	case ASK_MENU:
 		menu_key(d, mirror, key, arg, now_us, out);
 		/* What is scanned goes on to the scan line. */
 		return d->ask.what != ASK_NOTHING || key < '0' || key > 'Z';
-	case ASK_NOTHING:
-		break;
+	case ASK_NOTHING: break;
 	}
 	return false;
 }

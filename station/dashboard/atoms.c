@@ -6,7 +6,7 @@
 
 #include "station/dashboard/text.h"
 
-#define ROOM 8192u		/* a power of two, twice the most that is kept */
+#define ROOM 8192u /* a power of two, twice the most that is kept */
 #define KEPT_MAX 4096u
 #define LENGTH_MAX 240u
 
@@ -27,7 +27,7 @@ void atoms_destroy(struct atoms *a)
 const char *atoms_get(struct atoms *a, const char *text)
 {
 	char cut[LENGTH_MAX + 1];
-	uint32_t hash = 2166136261u;	/* FNV-1a */
+	uint32_t hash = 2166136261u; /* FNV-1a */
 	unsigned at;
 
 	if (!text || !*text)

@@ -123,8 +123,7 @@ unsigned canvas_put_tail(struct canvas *c, unsigned row, unsigned col, unsigned 
 	return pour(c, row, col, left - 1, meaning, &t);
 }
 
-void canvas_put_right(struct canvas *c, unsigned row, unsigned col, unsigned width, enum meaning meaning,
-		      const char *s)
+void canvas_put_right(struct canvas *c, unsigned row, unsigned col, unsigned width, enum meaning meaning, const char *s)
 {
 	unsigned need = text_width(s, c->ascii);
 
@@ -149,7 +148,7 @@ void canvas_bar(struct canvas *c, unsigned row, unsigned col, unsigned width, en
 	unsigned cells = (unsigned)(full * width + 0.5);
 
 	if (cells == width && full < 1 && cells > 0)
-		cells--;	/* full is only what is full */
+		cells--; /* full is only what is full */
 	for (unsigned i = 0; i < width; i++)
 		canvas_sign(c, row, col + i, i < cells ? meaning : MEANS_QUIET, i < cells ? SIGN_FULL : SIGN_EMPTY);
 }
@@ -191,8 +190,7 @@ void canvas_box(struct canvas *c, unsigned row, unsigned col, unsigned rows, uns
 		canvas_fill(c, r, col, cols, edge ? meaning : MEANS_PLAIN,
 			    edge ? palette_sign(SIGN_RULE, c->ascii) : " ");
 		canvas_sign(c, r, col, meaning, edge ? r == row ? SIGN_CORNER_1 : SIGN_CORNER_3 : SIGN_SIDE);
-		canvas_sign(c, r, col + cols - 1, meaning,
-			    edge ? r == row ? SIGN_CORNER_2 : SIGN_CORNER_4 : SIGN_SIDE);
+		canvas_sign(c, r, col + cols - 1, meaning, edge ? r == row ? SIGN_CORNER_2 : SIGN_CORNER_4 : SIGN_SIDE);
 	}
 	if (title && *title)
 		canvas_printf(c, row, col + 2, cols - 4, meaning, " %s ", title);
@@ -201,8 +199,8 @@ void canvas_box(struct canvas *c, unsigned row, unsigned col, unsigned rows, uns
 void canvas_hit(struct canvas *c, unsigned row, unsigned col, unsigned width, uint32_t key, uint64_t arg)
 {
 	if (c->hit_count < CANVAS_HITS_MAX && row < c->rows && col < c->cols)
-		c->hits[c->hit_count++] =
-			(struct canvas_hit){ (uint16_t)row, (uint16_t)col, (uint16_t)width, key, arg };
+		c->hits[c->hit_count++] = (struct canvas_hit){ (uint16_t)row, (uint16_t)col, (uint16_t)width, key,
+							       arg };
 }
 
 const struct canvas_hit *canvas_hit_at(const struct canvas *c, unsigned row, unsigned col)

@@ -12,14 +12,15 @@
 
 struct cell {
 	char text[TEXT_GLYPH_MAX + 1];
-	uint8_t width;		/* 1, 2; 0: the right half of a wide one */
-	uint8_t meaning;	/* enum meaning */
-	uint8_t mark;		/* CELL_... */
+	uint8_t width;	 /* 1, 2; 0: the right half of a wide one */
+	uint8_t meaning; /* enum meaning */
+	uint8_t mark;	 /* CELL_... */
 };
 
 enum { CELL_CURSOR = 1, CELL_BOLD = 2 };
 
-struct canvas_hit {		/* a click here is this key, or this row */
+/* a click here is this key, or this row */
+struct canvas_hit {
 	uint16_t row, col, width;
 	uint32_t key;
 	uint64_t arg;
@@ -28,13 +29,14 @@ struct canvas_hit {		/* a click here is this key, or this row */
 #define CANVAS_HITS_MAX 192u
 #define CANVAS_SIDE_MAX 1000u
 
-struct canvas {			/* zero it to begin; layout is ours */
+/* zero it to begin; layout is ours */
+struct canvas {
 	unsigned rows, cols;
 	struct cell *cells;
 	bool ascii;
 	struct canvas_hit hits[CANVAS_HITS_MAX];
 	unsigned hit_count;
-	int caret_row, caret_col;	/* -1: no caret */
+	int caret_row, caret_col; /* -1: no caret */
 };
 
 /* Blanks all, in this size (up to 1000 on a side). False: no memory; what was there is gone. */

@@ -12,7 +12,7 @@
 #include "station/control/place.h"
 
 #define CHUNK 65536u
-#define CHUNKS_MAX 16u		/* then the keyboard has its turn */
+#define CHUNKS_MAX 16u /* then the keyboard has its turn */
 
 struct octets {
 	char *at;
@@ -24,9 +24,9 @@ struct client {
 	struct loop_timer timer;
 	int fd;
 	struct octets in, out;
-	size_t looked;		/* so much of `in` has no end of line */
+	size_t looked; /* so much of `in` has no end of line */
 	uint64_t wait_us, received;
-	unsigned generation;	/* counts connections: a line may hang up under its reader */
+	unsigned generation; /* counts connections: a line may hang up under its reader */
 };
 
 static bool reserve(struct octets *o, size_t more)
@@ -214,9 +214,9 @@ static void try(void *ctx, uint64_t now_us)
 		const char *where = c->o.path ? c->o.path : *path ? path : "the usual places";
 
 		snprintf(why, sizeof(why),
-			 fd == -EACCES ? "a station is at %s, but you may not connect: its settings name the group" :
-			 fd == -ENOENT || fd == -ECONNREFUSED ? "no station answers at %s" :
-								"%s: the station does not take the connection",
+			 fd == -EACCES ? "a station is at %s, but you may not connect: its settings name the group"
+			 : fd == -ENOENT || fd == -ECONNREFUSED ? "no station answers at %s"
+								: "%s: the station does not take the connection",
 			 where);
 		lost_because(c, why, fd == -ENOENT || fd == -ECONNREFUSED);
 		return;

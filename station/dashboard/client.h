@@ -1,6 +1,8 @@
 /*
- * The dashboard's end of the control socket: connects, reads lines, writes requests, and when the station is gone tries
- * again, later and later (a quarter of a second to five). Never blocks. What the station sends is bounded: a line of more
+ * The dashboard's end of the control socket: connects, reads lines, writes requests, and when the station is gone
+ * tries
+ * again, later and later (a quarter of a second to five). Never blocks. What the station sends is bounded: a line of
+ * more
  * than 4 MiB, or one that is no JSON object, ends the connection.
  *
  *	client_create -> { line | lost } ... client_send ... -> client_destroy
@@ -19,12 +21,12 @@
 struct client;
 
 struct client_options {
-	struct loop *loop;	/* of the real clock */
-	const char *path;	/* NULL: the usual places (control/place.h) */
+	struct loop *loop; /* of the real clock */
+	const char *path;  /* NULL: the usual places (control/place.h) */
 	void *ctx;
 	void (*line)(void *ctx, const json_t *line);
-	/* There is no connection, and why; it is tried again in `wait_us`. Called for each try that fails. `nobody`: there is
-	 * no station at all. */
+	/* There is no connection, and why; it is tried again in `wait_us`. Called for each try that fails. `nobody`:
+	 * there is no station at all. */
 	void (*lost)(void *ctx, const char *why, uint64_t wait_us, bool nobody);
 };
 
@@ -39,4 +41,4 @@ void client_hang_up(struct client *client, const char *why);
 void client_rest(struct client *client);
 /* The other end has said who it is: from now on a loss is tried again at once. */
 void client_greeted(struct client *client);
-uint64_t client_octets(const struct client *client);	/* received since the start */
+uint64_t client_octets(const struct client *client); /* received since the start */

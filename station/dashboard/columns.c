@@ -31,16 +31,17 @@ const char *unit_result(const struct unit_row *u) { return again(u) ? "RETRY" : 
 
 enum symbol unit_sign(const struct unit_row *u)
 {
-	static const uint8_t signs[UNIT_STATES] = { SIGN_SEEN, SIGN_ACTIVE, SIGN_PASS,
-						    SIGN_FAIL, SIGN_ASIDE,  SIGN_HELD };
+	static const uint8_t signs[UNIT_STATES] = {
+		SIGN_SEEN, SIGN_ACTIVE, SIGN_PASS, SIGN_FAIL, SIGN_ASIDE, SIGN_HELD
+	};
 
 	return again(u) ? SIGN_RETRY : (enum symbol)signs[u->state];
 }
 
 enum meaning unit_meaning(const struct unit_row *u)
 {
-	static const uint8_t meanings[UNIT_STATES] = { MEANS_QUIET, MEANS_RUNNING, MEANS_PASS, MEANS_FAIL, MEANS_ASIDE,
-						       MEANS_HELD };
+	static const uint8_t meanings[UNIT_STATES] = { MEANS_QUIET, MEANS_RUNNING, MEANS_PASS,
+						       MEANS_FAIL,  MEANS_ASIDE,   MEANS_HELD };
 
 	return again(u) ? MEANS_RETRY : (enum meaning)meanings[u->state];
 }
@@ -105,14 +106,11 @@ static void result_text(const struct unit_row *u, bool wide, char *out, size_t c
 	}
 }
 
-void column_text(enum column column, const struct mirror *m, const struct unit_row *u, bool wide, char *out,
-		 size_t cap)
+void column_text(enum column column, const struct mirror *m, const struct unit_row *u, bool wide, char *out, size_t cap)
 {
 	out[0] = '\0';
 	switch (column) {
-	case COL_SERIAL:
-		text_copy(out, cap, *u->serial ? u->serial : "-");
-		break;
+	case COL_SERIAL: text_copy(out, cap, *u->serial ? u->serial : "-"); break;
 	case COL_MAC:
 		text_copy(out, cap, wide ? u->mac : strlen(u->mac) > 9 ? u->mac + strlen(u->mac) - 8 : u->mac);
 		break;
@@ -124,9 +122,7 @@ void column_text(enum column column, const struct mirror *m, const struct unit_r
 		if (u->rssi)
 			snprintf(out, cap, "%d", u->rssi);
 		break;
-	case COL_STEP:
-		text_copy(out, cap, u->step);
-		break;
+	case COL_STEP: text_copy(out, cap, u->step); break;
 	case COL_DONE:
 		if (u->of)
 			snprintf(out, cap, "%u/%u", u->done, u->of);
@@ -135,15 +131,10 @@ void column_text(enum column column, const struct mirror *m, const struct unit_r
 		if (u->attempt)
 			snprintf(out, cap, "%u", u->attempt);
 		break;
-	case COL_TIME:
-		time_text(m, u, out, cap);
-		break;
-	case COL_RESULT:
-		result_text(u, wide, out, cap);
-		break;
+	case COL_TIME: time_text(m, u, out, cap); break;
+	case COL_RESULT: result_text(u, wide, out, cap); break;
 	case COL_RECENT:
-	case COLUMNS:
-		break;
+	case COLUMNS: break;
 	}
 }
 
@@ -211,7 +202,8 @@ struct order_by {
 
 static int cmp_int(int64_t a, int64_t b) { return (a > b) - (a < b); }
 
-/* In hand first, in the order in which they came, so that rows stay in place; then outcomes, the newest first; then who waits. */
+/* In hand first, in the order in which they came, so that rows stay in place; then outcomes, the newest first; then who
+ * waits. */
 static int cmp_recent(const struct unit_row *a, const struct unit_row *b)
 {
 	static const uint8_t group[UNIT_STATES] = { 2, 0, 1, 1, 1, 1 };

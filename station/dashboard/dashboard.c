@@ -16,9 +16,9 @@
 #include "station/dashboard/mirror.h"
 #include "station/dashboard/view.h"
 
-#define FRAME_US 33000u		/* no frame sooner after the last one, whatever comes */
-#define FRAME_SHARE 10u		/* a frame that takes long is followed by a pause of so many times its time */
-#define TWICE_US 400000u	/* two clicks on one place */
+#define FRAME_US 33000u	 /* no frame sooner after the last one, whatever comes */
+#define FRAME_SHARE 10u	 /* a frame that takes long is followed by a pause of so many times its time */
+#define TWICE_US 400000u /* two clicks on one place */
 
 struct dashboard {
 	struct loop *loop;
@@ -28,7 +28,7 @@ struct dashboard {
 	struct draw *draw;
 	struct view view;
 	struct loop_timer frame, expire;
-	bool ascii, dirty, of_run, run_over, over;	/* over: nothing more is to be read */
+	bool ascii, dirty, of_run, run_over, over; /* over: nothing more is to be read */
 	uint64_t drawn_us, gap_us, clicked_us;
 	unsigned clicked_row;
 };
@@ -170,9 +170,7 @@ static void on_line(void *ctx, const json_t *line)
 	struct desk_out out = { 0 };
 
 	switch (mirror_take(d->mirror, line)) {
-	case MIRROR_STRANGE:
-		client_hang_up(d->client, "what answers there does not speak as a station does");
-		break;
+	case MIRROR_STRANGE: client_hang_up(d->client, "what answers there does not speak as a station does"); break;
 	case MIRROR_VERSION:
 		client_hang_up(
 			d->client,
@@ -182,18 +180,11 @@ static void on_line(void *ctx, const json_t *line)
 		client_greeted(d->client);
 		subscribe(d);
 		break;
-	case MIRROR_STATE:
-		desk_state(d->desk, d->mirror, now_us, &out);
-		break;
-	case MIRROR_ANSWER:
-		desk_answer(d->desk, d->mirror, line, now_us, &out);
-		break;
-	case MIRROR_BYE:
-		on_bye(d, line);
-		break;
+	case MIRROR_STATE: desk_state(d->desk, d->mirror, now_us, &out); break;
+	case MIRROR_ANSWER: desk_answer(d->desk, d->mirror, line, now_us, &out); break;
+	case MIRROR_BYE: on_bye(d, line); break;
 	case MIRROR_PART:
-	case MIRROR_IGNORED:
-		return;
+	case MIRROR_IGNORED: return;
 	}
 	wants(d, &out);
 	changed(d);

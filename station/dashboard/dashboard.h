@@ -9,13 +9,13 @@
 
 #include "station/dashboard/palette.h"
 
-#define DASHBOARD_RATE 20	/* updates per second that it asks for: an event is on the screen within two of them */
+#define DASHBOARD_RATE 20 /* updates per second that it asks for: an event is on the screen within two of them */
 
 struct dashboard_options {
-	const char *socket;	/* NULL: the usual places */
+	const char *socket; /* NULL: the usual places */
 	enum palette palette;
-	bool ascii;		/* also without it where the locale is not UTF-8 */
-	bool of_run;		/* opened by `millrace run`: Ctrl-C is the run's, and with its end nothing is waited for */
+	bool ascii;  /* also without it where the locale is not UTF-8 */
+	bool of_run; /* opened by `millrace run`: Ctrl-C is the run's, and with its end nothing is waited for */
 };
 
 /* Until the person leaves, or the terminal is gone. 0; -1 with a sentence in `error` when the terminal does not do. */

@@ -113,7 +113,7 @@ static void move(struct desk *d, const struct mirror *mirror, int64_t by)
 	int64_t to = (int64_t)(p->cursor < rows ? p->cursor : rows) + by;
 
 	if (p->cursor >= rows && rows > 0)
-		to--;	/* it stood at the end, wherever that is */
+		to--; /* it stood at the end, wherever that is */
 	p->cursor = to < 0 || rows == 0 ? 0 : to >= rows ? rows - 1 : (unsigned)to;
 	if (d->screen == SCREEN_LINE) {
 		const struct unit_row *u = desk_unit(d, shown);
@@ -147,7 +147,7 @@ void desk_goto(struct desk *d, struct mirror *mirror, enum screen_kind screen, u
 	d->before = d->screen == SCREEN_HELP || d->screen == SCREEN_DEVICE ? d->before : d->screen;
 	d->screen = screen;
 	if (screen == SCREEN_LOG || screen == SCREEN_DEVICE)
-		d->places[screen].cursor = UINT32_MAX;	/* the end */
+		d->places[screen].cursor = UINT32_MAX; /* the end */
 }
 
 /* --- finding --- */
@@ -229,9 +229,7 @@ static void open_row(struct desk *d, struct mirror *mirror, uint64_t now_us, str
 		d->device = 0;
 		desk_goto(d, mirror, SCREEN_DEVICE, now_us, out);
 		return;
-	case SCREEN_FAILURES:
-		filter = cursor < shown->pareto_count ? shown->pareto[cursor].cause : NULL;
-		break;
+	case SCREEN_FAILURES: filter = cursor < shown->pareto_count ? shown->pareto[cursor].cause : NULL; break;
 	case SCREEN_RADIOS:
 		if (cursor < shown->radio_count) {
 			snprintf(where, sizeof(where), "%s/", shown->radios[cursor].radio);
@@ -252,8 +250,7 @@ static void open_row(struct desk *d, struct mirror *mirror, uint64_t now_us, str
 		return;
 	case SCREEN_DEVICE:
 	case SCREEN_HELP:
-	case SCREENS:
-		return;
+	case SCREENS: return;
 	}
 	if (filter) {
 		text_copy(d->filter, sizeof(d->filter), filter);
@@ -352,12 +349,9 @@ void desk_do(struct desk *d, struct mirror *mirror, enum act act, uint64_t now_u
 	case ACT_RETRY:
 	case ACT_RELEASE:
 	case ACT_ABORT:
-	case ACT_ACK:
-		ask_begin(d, mirror, act, now_us, out);
-		break;
+	case ACT_ACK: ask_begin(d, mirror, act, now_us, out); break;
 	case ACT_NONE:
-	case ACTS:
-		break;
+	case ACTS: break;
 	}
 }
 
@@ -385,14 +379,9 @@ static bool pointed(struct desk *d, struct mirror *mirror, uint32_t key, uint64_
 			d->sort = (enum column)arg;
 		}
 		return true;
-	case KEYS_WHEEL_UP:
-		move(d, mirror, -3);
-		return true;
-	case KEYS_WHEEL_DOWN:
-		move(d, mirror, 3);
-		return true;
-	default:
-		return false;
+	case KEYS_WHEEL_UP: move(d, mirror, -3); return true;
+	case KEYS_WHEEL_DOWN: move(d, mirror, 3); return true;
+	default: return false;
 	}
 }
 
@@ -433,11 +422,8 @@ void desk_key(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t arg,
 			talk_scanned(d, mirror, text, now_us, out);
 			memset(text, 0, sizeof(text));
 			break;
-		case SCAN_LOST:
-			desk_note(d, MEANS_WARN, now_us, "that was no scan: nothing was done");
-			break;
-		case SCAN_TAKEN:
-			break;
+		case SCAN_LOST: desk_note(d, MEANS_WARN, now_us, "that was no scan: nothing was done"); break;
+		case SCAN_TAKEN: break;
 		}
 	}
 }
@@ -448,9 +434,9 @@ static bool device_watched(const struct desk *d, const struct mirror *mirror)
 {
 	const struct unit_row *u = d->screen == SCREEN_DEVICE && d->up ? mirror_unit(mirror, d->device) : NULL;
 
-	return u && (mirror->changes != d->seen_of_device) && (u->state == UNIT_IS_ACTIVE || !mirror->detail.known ||
-			u->since_us != mirror->detail.unit.since_us || u->state != mirror->detail.unit.state ||
-			u->attempt != mirror->detail.unit.attempt);
+	return u && (mirror->changes != d->seen_of_device) &&
+	       (u->state == UNIT_IS_ACTIVE || !mirror->detail.known || u->since_us != mirror->detail.unit.since_us ||
+		u->state != mirror->detail.unit.state || u->attempt != mirror->detail.unit.attempt);
 }
 
 uint64_t desk_deadline_us(const struct desk *d, const struct mirror *mirror)

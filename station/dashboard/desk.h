@@ -1,8 +1,10 @@
 /*
- * The person's side of the screen: which screen, row, order, filter, tags; what is being asked; the scan line. Pure: a key
+ * The person's side of the screen: which screen, row, order, filter, tags; what is being asked; the scan line. Pure:
+ * a key
  * and a time in, requests for the station and wishes for the terminal out. No request is sent from here.
  *
- *	desk_create -> { desk_key | desk_expire | desk_state | desk_answer | desk_lost } ... view_build -> desk_destroy
+ *	desk_create -> { desk_key | desk_expire | desk_state | desk_answer | desk_lost } ... view_build ->
+ *		desk_destroy
  */
 #pragma once
 
@@ -15,20 +17,20 @@
 
 #define DESK_REQUESTS_MAX 8u
 #define DESK_PENDING_MAX 32u
-#define DESK_UNITS_MAX 1000u	/* of one request, as docs/control.md has it */
+#define DESK_UNITS_MAX 1000u /* of one request, as docs/control.md has it */
 #define DESK_NOTE_US 8000000u
 #define DESK_HAND_US 60000000u	/* a unit is in hand so long after its scan */
-#define DESK_REFRESH_US 500000u	/* the device in full is asked for so often at most */
+#define DESK_REFRESH_US 500000u /* the device in full is asked for so often at most */
 
 enum asking { ASK_NOTHING, ASK_FIND, ASK_FILTER, ASK_REASON, ASK_SURE, ASK_MENU };
 
 struct ask {
 	enum asking what;
 	enum act act;
-	char text[200];		/* typed */
-	size_t burst_from;	/* from here on it came as fast as a scanner types */
+	char text[200];	   /* typed */
+	size_t burst_from; /* from here on it came as fast as a scanner types */
 	uint64_t last_us;
-	char reason[200];	/* given already, when we ask whether it is meant */
+	char reason[200]; /* given already, when we ask whether it is meant */
 	int64_t *units;
 	size_t unit_count;
 	unsigned menu_row;
@@ -40,39 +42,43 @@ struct pending {
 	bool badge, find, scan;
 };
 
-struct spot { unsigned cursor, top; };
+struct spot {
+	unsigned cursor, top;
+};
 
-struct desk {			/* layout is ours */
-	enum screen_kind screen, before;	/* before: where Esc goes */
+/* layout is ours */
+struct desk {
+	enum screen_kind screen, before; /* before: where Esc goes */
 	struct spot places[SCREENS];
-	int64_t selected;	/* unit; 0: the first row */
-	int64_t device;		/* unit of the device screen */
-	uint64_t asked_us;	/* when the device was last asked for */
+	int64_t selected;  /* unit; 0: the first row */
+	int64_t device;	   /* unit of the device screen */
+	uint64_t asked_us; /* when the device was last asked for */
 	uint64_t seen_of_device;
 	enum column sort;
 	bool turned;
 	char filter[100], search[100];
-	struct map tags;	/* unit to itself */
-	uint32_t *order;	/* set by desk_arrange: places in shown->units */
+	struct map tags; /* unit to itself */
+	uint32_t *order; /* set by desk_arrange: places in shown->units */
 	size_t order_count, order_room;
-	struct mirror *frozen;	/* NULL: the tables live */
-	unsigned left;		/* first radio of the heat map */
+	struct mirror *frozen; /* NULL: the tables live */
+	unsigned left;	       /* first radio of the heat map */
 	struct ask ask;
 	struct scan scan;
-	int64_t hand;		/* unit whose own number was scanned last: the next label is held against it; 0: none */
+	int64_t hand; /* unit whose own number was scanned last: the next label is held against it; 0: none */
 	uint64_t hand_until_us;
 	char note[320];
 	enum meaning note_means;
 	uint64_t note_until_us;
 	bool mute;
-	int64_t next_id, rung;	/* rung: the last banner that the bell was for */
+	int64_t next_id, rung; /* rung: the last banner that the bell was for */
 	struct pending pending[DESK_PENDING_MAX];
-	bool up;		/* connected, and a state is here */
-	char trouble[240];	/* what is wrong with the connection; "" */
-	unsigned page;		/* rows of the table, set by the view */
+	bool up;	   /* connected, and a state is here */
+	char trouble[240]; /* what is wrong with the connection; "" */
+	unsigned page;	   /* rows of the table, set by the view */
 };
 
-struct desk_out {		/* zero it first; requests belong to the caller */
+/* zero it first; requests belong to the caller */
+struct desk_out {
 	json_t *requests[DESK_REQUESTS_MAX];
 	unsigned request_count;
 	bool quit, bell, redraw;
@@ -123,7 +129,8 @@ void talk_act(struct desk *desk, const struct mirror *mirror, enum act act, cons
 	      const char *reason, struct desk_out *out);
 void talk_device(struct desk *desk, int64_t unit, uint64_t now_us, struct desk_out *out);
 void talk_badge(struct desk *desk, const char *badge, struct desk_out *out);
-/* What was scanned: a badge, a unit, a label. Labels are the station's to judge; an observer only looks their unit up. */
+/* What was scanned: a badge, a unit, a label. Labels are the station's to judge; an observer only looks their unit up.
+ */
 void talk_scanned(struct desk *desk, struct mirror *mirror, const char *text, uint64_t now_us, struct desk_out *out);
 /* The unit in hand; NULL: none. */
 const struct unit_row *talk_hand(const struct desk *desk, const struct mirror *mirror);

@@ -21,7 +21,7 @@
 struct layer {
 	WINDOW *window;
 	PANEL *panel;
-	struct cell *shown;	/* what stands there */
+	struct cell *shown; /* what stands there */
 	unsigned rows, cols, row, col;
 };
 
@@ -97,8 +97,8 @@ static struct draw *refuse(struct draw *d, char *error, size_t error_len, const 
 }
 
 /*
- * Ctrl-Z and Ctrl-\\ are no keys of a line: they would stop or kill the run whose terminal this is. Ctrl-S would have the
- * station drop a screen that shows nothing.
+ * Ctrl-Z and Ctrl-\\ are no keys of a line: they would stop or kill the run whose terminal this is. Ctrl-S would have
+ * the station drop a screen that shows nothing.
  */
 static void tame_terminal(void)
 {
@@ -121,8 +121,7 @@ struct draw *draw_open(enum palette palette, char *error, size_t error_len)
 		return refuse(d, error, error_len, "no memory%s", "");
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		return refuse(d, error, error_len,
-			      "standard input and output are no terminal%s; millrace ctl status works without one",
-			      "");
+			      "standard input and output are no terminal%s; millrace ctl status works without one", "");
 	if (!term || !*term)
 		return refuse(d, error, error_len,
 			      "TERM is not set%s; say which terminal this is, for instance TERM=xterm-256color", "");
@@ -136,8 +135,7 @@ struct draw *draw_open(enum palette palette, char *error, size_t error_len)
 	place = tigetstr("cup");
 	if (!place || place == (char *)(intptr_t)-1)
 		return refuse(d, error, error_len,
-			      "the terminal \"%.40s\" cannot place its cursor; millrace ctl status works on it",
-			      term);
+			      "the terminal \"%.40s\" cannot place its cursor; millrace ctl status works on it", term);
 	d->palette = palette;
 	colours(d);
 	cbreak();
@@ -271,11 +269,14 @@ static uint32_t mouse(unsigned *row, unsigned *col, bool *twice)
 	return event.bstate & BUTTON5_PRESSED ? KEYS_WHEEL_DOWN : KEYS_MOUSE;
 }
 
-static const struct { int theirs; uint32_t ours; } names[] = {
-	{ KEY_UP, KEYS_UP },	       { KEY_DOWN, KEYS_DOWN },		{ KEY_LEFT, KEYS_LEFT },
-	{ KEY_RIGHT, KEYS_RIGHT },     { KEY_PPAGE, KEYS_PAGE_UP },	{ KEY_NPAGE, KEYS_PAGE_DOWN },
-	{ KEY_HOME, KEYS_HOME },       { KEY_END, KEYS_END },		{ KEY_BACKSPACE, KEYS_BACKSPACE },
-	{ KEY_DC, KEYS_DELETE },       { KEY_BTAB, KEYS_BACKTAB },	{ KEY_ENTER, KEYS_ENTER },
+static const struct {
+	int theirs;
+	uint32_t ours;
+} names[] = {
+	{ KEY_UP, KEYS_UP },	     { KEY_DOWN, KEYS_DOWN },	  { KEY_LEFT, KEYS_LEFT },
+	{ KEY_RIGHT, KEYS_RIGHT },   { KEY_PPAGE, KEYS_PAGE_UP }, { KEY_NPAGE, KEYS_PAGE_DOWN },
+	{ KEY_HOME, KEYS_HOME },     { KEY_END, KEYS_END },	  { KEY_BACKSPACE, KEYS_BACKSPACE },
+	{ KEY_DC, KEYS_DELETE },     { KEY_BTAB, KEYS_BACKTAB },  { KEY_ENTER, KEYS_ENTER },
 	{ KEY_RESIZE, KEYS_RESIZE },
 };
 
@@ -288,9 +289,9 @@ uint32_t draw_key(struct draw *d, unsigned *row, unsigned *col, bool *twice)
 	if (kind == ERR)
 		return KEYS_NONE;
 	if (kind == OK)
-		return got == '\r' || got == '\n' ? KEYS_ENTER :
-		       got == 127 || got == 8	  ? KEYS_BACKSPACE :
-						    (uint32_t)got;
+		return got == '\r' || got == '\n' ? KEYS_ENTER
+		       : got == 127 || got == 8	  ? KEYS_BACKSPACE
+						  : (uint32_t)got;
 	if (got == KEY_MOUSE)
 		return mouse(row, col, twice);
 	if (got >= (wint_t)KEY_F(1) && got <= (wint_t)KEY_F(12))
@@ -298,5 +299,5 @@ uint32_t draw_key(struct draw *d, unsigned *row, unsigned *col, bool *twice)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (got == (wint_t)names[i].theirs)
 			return names[i].ours;
-	return KEYS_END_OF_LIST;	/* means nothing here, but more may wait */
+	return KEYS_END_OF_LIST; /* means nothing here, but more may wait */
 }

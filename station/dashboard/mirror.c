@@ -7,13 +7,11 @@
 #include "station/dashboard/atoms.h"
 #include "station/dashboard/text.h"
 
-#define TIME_MAX ((int64_t)1 << 60)	/* microseconds: 36,000 years */
+#define TIME_MAX ((int64_t)1 << 60) /* microseconds: 36,000 years */
 
 static const char *const run_words[RUN_STATES] = { "idle", "running", "paused", "draining", "held", "ended" };
 static const char *const run_names[RUN_STATES] = { "IDLE", "RUNNING", "PAUSED", "STOPPING", "HELD", "ENDED" };
-static const char *const unit_words_wire[UNIT_STATES] = {
-	"seen", "active", "passed", "failed", "quarantined", "held"
-};
+static const char *const unit_words_wire[UNIT_STATES] = { "seen", "active", "passed", "failed", "quarantined", "held" };
 static const char *const unit_words[UNIT_STATES] = { "seen", "active", "PASS", "FAIL", "QUAR", "HELD" };
 static const char *const roles[] = { "observer", "operator", "lead" };
 static const char *const levels[] = { "info", "warn", "error" };
@@ -99,8 +97,8 @@ static void take_health(struct header *h, const json_t *o)
 		const json_t *one = json_object_get(o, health_keys[i]);
 
 		h->health[i].there = json_is_object(one);
-		h->health[i].state =
-			(enum health)word_of(healths, 3, mirror_text(one, "state"), one ? HEALTH_WARN : HEALTH_OK);
+		h->health[i].state = (enum health)word_of(healths, 3, mirror_text(one, "state"),
+							  one ? HEALTH_WARN : HEALTH_OK);
 		TEXT(one, "text", h->health[i].text);
 	}
 }
@@ -111,7 +109,8 @@ static void take_jobs(struct header *h, const json_t *list)
 	const json_t *o;
 
 	h->job_count = 0;
-	json_array_foreach(list, i, o) {
+	json_array_foreach(list, i, o)
+	{
 		if (h->job_count == MIRROR_JOBS_MAX)
 			break;
 		h->jobs[h->job_count].job = integer_or(o, "job", 0);
@@ -233,11 +232,9 @@ static void take_channel(struct mirror *m, const json_t *o)
 	c->waiting = within(o, "waiting", INT32_MAX);
 	c->unheard = within(o, "unheard", INT32_MAX);
 	TEXT(o, "radio", c->radio);
-	json_array_foreach(cells, i, cell)
-		if (c->cell_count < MIRROR_RADIOS_MAX)
-			c->cells[c->cell_count++] =
-				(struct channel_cell){ atom(m, cell, "radio"), within(cell, "passed", INT32_MAX),
-						       within(cell, "failed", INT32_MAX), rssi_of(cell) };
+	json_array_foreach(cells, i, cell) if (c->cell_count < MIRROR_RADIOS_MAX) c->cells[c->cell_count++] =
+		(struct channel_cell){ atom(m, cell, "radio"), within(cell, "passed", INT32_MAX),
+				       within(cell, "failed", INT32_MAX), rssi_of(cell) };
 }
 
 static void fill_unit(struct mirror *m, struct unit_row *u, const json_t *o)
@@ -308,16 +305,15 @@ static void take_pareto(struct mirror *m, const json_t *list)
 	size_t i;
 
 	m->pareto_count = 0;
-	json_array_foreach(list, i, o)
-		if (m->pareto_count < MIRROR_PARETO_MAX)
-			m->pareto[m->pareto_count++] = (struct pareto_row){ atom(m, o, "side"),
-									    atom(m, o, "step"),
-									    atom(m, o, "cause"),
-									    atom(m, o, "sentence"),
-									    within(o, "attempts", INT32_MAX),
-									    within(o, "units", INT32_MAX),
-									    number_or(o, "share", 0),
-									    number_or(o, "cumulative", 0) };
+	json_array_foreach(list, i, o) if (m->pareto_count < MIRROR_PARETO_MAX)
+		m->pareto[m->pareto_count++] = (struct pareto_row){ atom(m, o, "side"),
+								    atom(m, o, "step"),
+								    atom(m, o, "cause"),
+								    atom(m, o, "sentence"),
+								    within(o, "attempts", INT32_MAX),
+								    within(o, "units", INT32_MAX),
+								    number_or(o, "share", 0),
+								    number_or(o, "cumulative", 0) };
 }
 
 static void take_banners(struct mirror *m, const json_t *list)
@@ -326,13 +322,15 @@ static void take_banners(struct mirror *m, const json_t *list)
 	size_t i;
 
 	m->banner_count = 0;
-	json_array_foreach(list, i, o) {
+	json_array_foreach(list, i, o)
+	{
 		struct banner *b;
 
 		if (m->banner_count == MIRROR_BANNERS_MAX)
 			break;
 		b = &m->banners[m->banner_count++];
-		*b = (struct banner){ .banner = integer_or(o, "banner", 0), .at_us = time_of(o, "at_us"),
+		*b = (struct banner){ .banner = integer_or(o, "banner", 0),
+				      .at_us = time_of(o, "at_us"),
 				      .unit = integer_or(o, "unit", 0) };
 		TEXT(o, "kind", b->kind);
 		TEXT(o, "cause", b->cause);
@@ -351,7 +349,8 @@ static void take_log(struct mirror *m, const json_t *o)
 		m->log_from = (m->log_from + 1) % MIRROR_LOG_MAX;
 	else
 		m->log_count++;
-	*row = (struct log_row){ .n = integer_or(o, "n", 0), .at_us = time_of(o, "at_us"),
+	*row = (struct log_row){ .n = integer_or(o, "n", 0),
+				 .at_us = time_of(o, "at_us"),
 				 .unit = integer_or(o, "unit", 0),
 				 .level = (uint8_t)word_of(levels, 3, mirror_text(o, "level"), HEALTH_OK) };
 	TEXT(o, "text", row->text);
@@ -367,8 +366,12 @@ static void reset(struct mirror *m)
 	map_free(&m->by_unit);
 	m->by_unit = (struct map){ 0 };
 	m->radio_count = m->channel_count = m->pareto_count = m->banner_count = m->log_from = m->log_count = 0;
-	m->header = (struct header){ .simulated = -1, .fpy = -1, .final = -1, .cadence_us = MIRROR_UNKNOWN,
-				     .eta_us = MIRROR_UNKNOWN, .utc_us = MIRROR_UNKNOWN };
+	m->header = (struct header){ .simulated = -1,
+				     .fpy = -1,
+				     .final = -1,
+				     .cadence_us = MIRROR_UNKNOWN,
+				     .eta_us = MIRROR_UNKNOWN,
+				     .utc_us = MIRROR_UNKNOWN };
 	m->has_header = m->complete = false;
 	m->detail = (struct detail){ 0 };
 	m->left_out = 0;
@@ -379,9 +382,7 @@ static void each(struct mirror *m, const json_t *list, void (*take)(struct mirro
 	const json_t *o;
 	size_t i;
 
-	json_array_foreach(list, i, o)
-		if (json_is_object(o))
-			take(m, o);
+	json_array_foreach(list, i, o) if (json_is_object(o)) take(m, o);
 }
 
 static enum mirror_took take_state(struct mirror *m, const json_t *line)
@@ -461,10 +462,17 @@ static void take_moment(struct mirror *m, const json_t *o)
 	if (d->moments == MIRROR_TIMELINE_MAX)
 		return;
 	at = &d->timeline[d->moments++];
-	*at = (struct moment){ time_of(o, "at_us"), within(o, "attempt", 999),
-			       time_of(o, "duration_us"), within(o, "channel", 255),
-			       rssi_of(o), atom(m, o, "event"), atom(m, o, "step"),
-			       atom(m, o, "cause"), atom(m, o, "state"), atom(m, o, "radio"), "" };
+	*at = (struct moment){ time_of(o, "at_us"),
+			       within(o, "attempt", 999),
+			       time_of(o, "duration_us"),
+			       within(o, "channel", 255),
+			       rssi_of(o),
+			       atom(m, o, "event"),
+			       atom(m, o, "step"),
+			       atom(m, o, "cause"),
+			       atom(m, o, "state"),
+			       atom(m, o, "radio"),
+			       "" };
 	TEXT(o, "text", at->text);
 }
 

@@ -5,10 +5,22 @@
 
 enum { BLACK, RED, GREEN, YELLOW, BLUE, MAGENTA, CYAN, WHITE, OWN = -1 };
 
-#define PLAIN { OWN, OWN, -1, -1, 0 }
-#define HOW(how) { OWN, OWN, -1, -1, how }
-#define INK(colour, rich, how) { colour, OWN, rich, -1, how }
-#define ON(ink, paper, rich_ink, rich_paper, how) { ink, paper, rich_ink, rich_paper, how }
+#define PLAIN                                                                                                          \
+	{                                                                                                              \
+		OWN, OWN, -1, -1, 0                                                                                    \
+	}
+#define HOW(how)                                                                                                       \
+	{                                                                                                              \
+		OWN, OWN, -1, -1, how                                                                                  \
+	}
+#define INK(colour, rich, how)                                                                                         \
+	{                                                                                                              \
+		colour, OWN, rich, -1, how                                                                             \
+	}
+#define ON(ink, paper, rich_ink, rich_paper, how)                                                                      \
+	{                                                                                                              \
+		ink, paper, rich_ink, rich_paper, how                                                                  \
+	}
 
 static const struct paint paints[PALETTES][MEANINGS] = {
 	[PALETTE_DEFAULT] = {
@@ -108,8 +120,8 @@ static const char *const signs[SIGNS][2] = {
 	[SIGN_RULE] = { "─", "-" },	[SIGN_ARROW] = { "→", ">" },	[SIGN_UP] = { "▲", "^" },
 	[SIGN_DOWN] = { "▼", "v" },	[SIGN_HEAT_0] = { "·", "." },	[SIGN_HEAT_1] = { "░", "-" },
 	[SIGN_HEAT_2] = { "▒", "=" },	[SIGN_HEAT_3] = { "█", "#" },	[SIGN_ALARM] = { "▲", "!" },
-	[SIGN_CORNER_1] = { "┌", "+" },	[SIGN_CORNER_2] = { "┐", "+" },	[SIGN_CORNER_3] = { "└", "+" },
-	[SIGN_CORNER_4] = { "┘", "+" },	[SIGN_SIDE] = { "│", "|" },
+	[SIGN_CORNER_1] = { "┌", "+" }, [SIGN_CORNER_2] = { "┐", "+" }, [SIGN_CORNER_3] = { "└", "+" },
+	[SIGN_CORNER_4] = { "┘", "+" }, [SIGN_SIDE] = { "│", "|" },
 };
 
 const struct paint *palette_paint(enum palette palette, enum meaning meaning)

@@ -1,6 +1,6 @@
 /*
- * Colours named for what they mean, in three palettes, and the symbols that say the same without colour: whoever sees no
- * colour, or prints the screen, loses nothing. Backgrounds are the terminal's own wherever nothing must be loud.
+ * Colours named for what they mean, in three palettes, and the symbols that say the same without colour: whoever sees
+ * no colour, or prints the screen, loses nothing. Backgrounds are the terminal's own wherever nothing must be loud.
  */
 #pragma once
 
@@ -8,9 +8,32 @@
 #include <stdint.h>
 
 enum meaning {
-	MEANS_PLAIN, MEANS_QUIET, MEANS_TITLE, MEANS_HEAD, MEANS_KEY, MEANS_RUNNING, MEANS_PASS, MEANS_FAIL, MEANS_RETRY,
-	MEANS_ASIDE, MEANS_HELD, MEANS_GOOD, MEANS_WARN, MEANS_BAD, MEANS_SIMULATED, MEANS_ALARM, MEANS_PAUSED, MEANS_TAGGED,
-	MEANS_HEAT_0, MEANS_HEAT_1, MEANS_HEAT_2, MEANS_HEAT_3, MEANS_BAND_0, MEANS_BAND_1, MEANS_BAND_2, MEANS_BAND_3,
+	MEANS_PLAIN,
+	MEANS_QUIET,
+	MEANS_TITLE,
+	MEANS_HEAD,
+	MEANS_KEY,
+	MEANS_RUNNING,
+	MEANS_PASS,
+	MEANS_FAIL,
+	MEANS_RETRY,
+	MEANS_ASIDE,
+	MEANS_HELD,
+	MEANS_GOOD,
+	MEANS_WARN,
+	MEANS_BAD,
+	MEANS_SIMULATED,
+	MEANS_ALARM,
+	MEANS_PAUSED,
+	MEANS_TAGGED,
+	MEANS_HEAT_0,
+	MEANS_HEAT_1,
+	MEANS_HEAT_2,
+	MEANS_HEAT_3,
+	MEANS_BAND_0,
+	MEANS_BAND_1,
+	MEANS_BAND_2,
+	MEANS_BAND_3,
 	MEANINGS
 };
 
@@ -31,9 +54,32 @@ bool palette_find(const char *name, enum palette *out);
 const char *palette_name(enum palette palette);
 
 enum symbol {
-	SIGN_SEEN, SIGN_ACTIVE, SIGN_PASS, SIGN_FAIL, SIGN_ASIDE, SIGN_HELD, SIGN_RETRY, SIGN_TAG, SIGN_MORE, SIGN_FULL,
-	SIGN_EMPTY, SIGN_BAR, SIGN_RULE, SIGN_ARROW, SIGN_UP, SIGN_DOWN, SIGN_HEAT_0, SIGN_HEAT_1, SIGN_HEAT_2, SIGN_HEAT_3,
-	SIGN_ALARM, SIGN_CORNER_1, SIGN_CORNER_2, SIGN_CORNER_3, SIGN_CORNER_4, SIGN_SIDE,
+	SIGN_SEEN,
+	SIGN_ACTIVE,
+	SIGN_PASS,
+	SIGN_FAIL,
+	SIGN_ASIDE,
+	SIGN_HELD,
+	SIGN_RETRY,
+	SIGN_TAG,
+	SIGN_MORE,
+	SIGN_FULL,
+	SIGN_EMPTY,
+	SIGN_BAR,
+	SIGN_RULE,
+	SIGN_ARROW,
+	SIGN_UP,
+	SIGN_DOWN,
+	SIGN_HEAT_0,
+	SIGN_HEAT_1,
+	SIGN_HEAT_2,
+	SIGN_HEAT_3,
+	SIGN_ALARM,
+	SIGN_CORNER_1,
+	SIGN_CORNER_2,
+	SIGN_CORNER_3,
+	SIGN_CORNER_4,
+	SIGN_SIDE,
 	SIGNS
 };
 

@@ -7,21 +7,18 @@
 #include "station/dashboard/keys.h"
 #include "station/dashboard/text.h"
 
-#define DIGITS_SHOWN 4u		/* of a text of digits alone: it may be a PIN */
+#define DIGITS_SHOWN 4u /* of a text of digits alone: it may be a PIN */
 #define BADGE_MIN 3u
 #define BADGE_MAX 10u
 
 static bool printable(uint32_t key) { return key >= ' ' && key < KEYS_NONE && key != 0x7f; }
 
 /* What no command begins with. */
-static bool begins_scan(uint32_t key)
-{
-	return (key >= '0' && key <= '9') || (key >= 'A' && key <= 'Z') || key == '{';
-}
+static bool begins_scan(uint32_t key) { return (key >= '0' && key <= '9') || (key >= 'A' && key <= 'Z') || key == '{'; }
 
 void scan_clear(struct scan *s)
 {
-	memset(s->text, 0, sizeof(s->text));	/* it may have been a PIN */
+	memset(s->text, 0, sizeof(s->text)); /* it may have been a PIN */
 	*s = (struct scan){ 0 };
 }
 
@@ -67,7 +64,7 @@ static enum scan_took go_on(struct scan *s, uint32_t *key, uint64_t now_us)
 		return SCAN_TAKEN;
 	}
 	if (!printable(*key) && *key != KEYS_TAB)
-		return SCAN_COMMAND;	/* arrows and function keys are never scanned */
+		return SCAN_COMMAND; /* arrows and function keys are never scanned */
 	add(s, *key == KEYS_TAB ? ' ' : *key);
 	s->last_us = now_us;
 	return SCAN_TAKEN;

@@ -15,36 +15,41 @@
 
 #define SCAN_MAX 512u
 #define SCAN_GAP_US 20000u
-#define SCAN_IDLE_US 500000u	/* a burst without Enter is over after this */
-#define SCAN_HAND_US 30000000u	/* what was typed by hand and left */
+#define SCAN_IDLE_US 500000u   /* a burst without Enter is over after this */
+#define SCAN_HAND_US 30000000u /* what was typed by hand and left */
 
 enum scan_kind {
-	SCAN_NOTHING, SCAN_BADGE, SCAN_SERIAL, SCAN_MAC, SCAN_LABEL,
+	SCAN_NOTHING,
+	SCAN_BADGE,
+	SCAN_SERIAL,
+	SCAN_MAC,
+	SCAN_LABEL,
 };
 
-struct scan {			/* zero it to begin; layout is ours */
+/* zero it to begin; layout is ours */
+struct scan {
 	char text[SCAN_MAX];
 	size_t len;
-	uint32_t held;		/* a small letter that may become a burst; 0: none */
+	uint32_t held; /* a small letter that may become a burst; 0: none */
 	uint64_t last_us;
 	bool burst, by_hand, overlong;
 };
 
 enum scan_took {
-	SCAN_TAKEN,		/* it is on the scan line */
-	SCAN_COMMAND,		/* `key` is a command, or KEYS_NONE; feed it, and then the one given if `again` */
-	SCAN_READY,		/* Enter: text and len hold it; then scan_clear */
-	SCAN_LOST,		/* a burst without Enter: dropped, say so */
+	SCAN_TAKEN,   /* it is on the scan line */
+	SCAN_COMMAND, /* `key` is a command, or KEYS_NONE; feed it, and then the one given if `again` */
+	SCAN_READY,   /* Enter: text and len hold it; then scan_clear */
+	SCAN_LOST,    /* a burst without Enter: dropped, say so */
 };
 
 /*
- * A key as draw_key gives it. `key` becomes the command to be obeyed (SCAN_COMMAND); what was held back comes first, and
- * then `again` says that the same key must be fed once more.
+ * A key as draw_key gives it. `key` becomes the command to be obeyed (SCAN_COMMAND); what was held back comes first,
+ * and then `again` says that the same key must be fed once more.
  */
 enum scan_took scan_key(struct scan *scan, uint32_t *key, uint64_t now_us, bool *again);
 /* To be called at the deadline: a held letter becomes a command, what was left is dropped. */
 enum scan_took scan_expire(struct scan *scan, uint32_t *key, uint64_t now_us);
-uint64_t scan_deadline_us(const struct scan *scan);	/* UINT64_MAX: never */
+uint64_t scan_deadline_us(const struct scan *scan); /* UINT64_MAX: never */
 void scan_clear(struct scan *scan);
 /* Opens the line for typing by hand, whatever comes. */
 void scan_open(struct scan *scan, uint64_t now_us);

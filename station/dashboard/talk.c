@@ -190,20 +190,11 @@ void talk_scanned(struct desk *d, struct mirror *mirror, const char *text, uint6
 		return;
 	}
 	switch (kind) {
-	case SCAN_BADGE:
-		talk_badge(d, strncmp(text, "BADGE:", 6) == 0 ? text + 6 : text, out);
-		break;
-	case SCAN_LABEL:
-		label(d, mirror, text, now_us, out);
-		break;
-	case SCAN_MAC:
-		find(d, scan_mac(text, mac) ? mac : text, now_us, out);
-		break;
-	case SCAN_SERIAL:
-		find(d, text, now_us, out);
-		break;
-	case SCAN_NOTHING:
-		break;
+	case SCAN_BADGE: talk_badge(d, strncmp(text, "BADGE:", 6) == 0 ? text + 6 : text, out); break;
+	case SCAN_LABEL: label(d, mirror, text, now_us, out); break;
+	case SCAN_MAC: find(d, scan_mac(text, mac) ? mac : text, now_us, out); break;
+	case SCAN_SERIAL: find(d, text, now_us, out); break;
+	case SCAN_NOTHING: break;
 	}
 }
 
@@ -218,7 +209,8 @@ static void refused(struct desk *d, const json_t *error, uint64_t now_us, struct
 }
 
 /* What the station says of a code that was read. A wrong one raises a banner there, and that rings. */
-static void scanned_back(struct desk *d, struct mirror *mirror, const json_t *result, uint64_t now_us, struct desk_out *out)
+static void scanned_back(struct desk *d, struct mirror *mirror, const json_t *result, uint64_t now_us,
+			 struct desk_out *out)
 {
 	const struct unit_row *u = mirror_unit(mirror, (int64_t)json_integer_value(json_object_get(result, "unit")));
 	const char *verdict = mirror_text(result, "verdict");
@@ -232,7 +224,8 @@ static void scanned_back(struct desk *d, struct mirror *mirror, const json_t *re
 		desk_note(d, MEANS_GOOD, now_us, "LABEL RIGHT: %s", mirror_text(result, "serial"));
 		d->hand = 0;
 	} else {
-		desk_note(d, MEANS_BAD, now_us, "LABEL WRONG: %s: %s", mirror_text(result, "sentence"), mirror_text(result, "remedy"));
+		desk_note(d, MEANS_BAD, now_us, "LABEL WRONG: %s: %s", mirror_text(result, "sentence"),
+			  mirror_text(result, "remedy"));
 		out->bell = !d->mute;
 	}
 }
@@ -299,7 +292,7 @@ void desk_answer(struct desk *d, struct mirror *mirror, const json_t *line, uint
 			unsigned *cursor = &d->places[SCREEN_DEVICE].cursor;
 
 			if (*cursor + 1 >= mirror->detail.moments)
-				*cursor = UINT32_MAX;	/* it stays at the end, as moments come */
+				*cursor = UINT32_MAX; /* it stays at the end, as moments come */
 			mirror_take_device(mirror, result);
 			d->seen_of_device = mirror->changes;
 		}

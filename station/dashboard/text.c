@@ -42,9 +42,9 @@ unsigned text_encode(uint32_t code, char out[static 5])
 /* Formats that reorder, hide or join: no cell of their own, and a lie about what stands beside them. */
 static bool is_format(uint32_t c)
 {
-	return c == 0xad || c == 0x61c || c == 0x180e || (c >= 0x200b && c <= 0x200f) ||
-	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || (c >= 0xfe00 && c <= 0xfe0f) ||
-	       c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe000 && c <= 0xf8ff) || c >= 0xe0000;
+	return c == 0xad || c == 0x61c || c == 0x180e || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+	       (c >= 0x2060 && c <= 0x206f) || (c >= 0xfe00 && c <= 0xfe0f) || c == 0xfeff ||
+	       (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe000 && c <= 0xf8ff) || c >= 0xe0000;
 }
 
 static int width_of(uint32_t c)
@@ -62,9 +62,9 @@ static void escape(struct text *t, uint32_t code, bool octet)
 {
 	t->escape_at = 0;
 	t->escape_len = (uint8_t)snprintf(t->escape, sizeof(t->escape),
-					  octet || code < 0x100 ? "\\x%02x" :
-					  code < 0x10000	? "\\u%04x" :
-								  "\\U%06x",
+					  octet || code < 0x100 ? "\\x%02x"
+					  : code < 0x10000	? "\\u%04x"
+								: "\\U%06x",
 					  code);
 }
 

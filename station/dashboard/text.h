@@ -1,11 +1,13 @@
 /*
  * Text from anywhere, made fit for the cells of a terminal: UTF-8 read strictly, widths as the C library has them
- * (wcwidth), what a terminal would obey written out. A serial number or a reason may hold anything; on the screen it is
+ * (wcwidth), what a terminal would obey written out. A serial number or a reason may hold anything; on the screen it
+ * is
  * characters, never commands and never other people's cells.
  *
  *   controls, marks of direction, joiners, private and unassigned   \x1b \u202e
  *   octets that are no UTF-8                                        \xff
- *   combining marks                                                 up to two with their character, the rest is left out
+ *   combining marks                                                 up to two with their character, the rest is left
+ *                                                                   out
  *   ASCII terminals                                                 ? for what they cannot show
  */
 #pragma once
@@ -14,14 +16,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TEXT_GLYPH_MAX 12u	/* octets: a character and two marks */
+#define TEXT_GLYPH_MAX 12u /* octets: a character and two marks */
 
 struct glyph {
 	char text[TEXT_GLYPH_MAX + 1];
-	uint8_t width;		/* cells: 1 or 2 */
+	uint8_t width; /* cells: 1 or 2 */
 };
 
-struct text {			/* layout is ours */
+/* layout is ours */
+struct text {
 	const char *at;
 	char escape[12];
 	uint8_t escape_at, escape_len;

@@ -44,8 +44,11 @@ void view_rssi(int64_t rssi, char *out, size_t cap)
 /* 2.4 GHz, and the three parts of 5 GHz. */
 enum meaning view_band(int64_t channel)
 {
-	return channel == 0 ? MEANS_QUIET : channel < 15 ? MEANS_BAND_0 : channel < 65 ? MEANS_BAND_1 :
-	       channel < 145 ? MEANS_BAND_2 : MEANS_BAND_3;
+	return channel == 0    ? MEANS_QUIET
+	       : channel < 15  ? MEANS_BAND_0
+	       : channel < 65  ? MEANS_BAND_1
+	       : channel < 145 ? MEANS_BAND_2
+			       : MEANS_BAND_3;
 }
 
 /* --- the first row: screens, and who is who --- */
@@ -96,7 +99,8 @@ static enum meaning run_meaning(enum run_state run)
 	return (enum meaning)meanings[run];
 }
 
-/* From the right edge leftwards; gives where it begins. What is well is one group on narrow screens, beside trouble only "rest". */
+/* From the right edge leftwards; gives where it begins. What is well is one group on narrow screens, beside trouble
+ * only "rest". */
 static unsigned health(const struct view_in *in, unsigned row)
 {
 	static const char *const names[HEALTHS] = { "clock", "db", "CA", "radios", "printer" };
@@ -123,18 +127,18 @@ static unsigned health(const struct view_in *in, unsigned row)
 		if (!h->health[i].there || (state == HEALTH_OK && !wide))
 			continue;
 		snprintf(text, sizeof(text), " %s %.24s ", names[i],
-			 state == HEALTH_WARN ? "WARN" :
-			 state == HEALTH_BAD  ? "BAD" :
-			 *h->health[i].text   ? h->health[i].text :
-						"ok");
+			 state == HEALTH_WARN  ? "WARN"
+			 : state == HEALTH_BAD ? "BAD"
+			 : *h->health[i].text  ? h->health[i].text
+					       : "ok");
 		width = text_width(text, in->on->ascii);
 		if (width >= at)
 			break;
 		at -= width;
 		canvas_put(in->on, row, at, width,
-			   state == HEALTH_OK	? MEANS_GOOD :
-			   state == HEALTH_WARN ? MEANS_WARN :
-						  MEANS_BAD,
+			   state == HEALTH_OK	  ? MEANS_GOOD
+			   : state == HEALTH_WARN ? MEANS_WARN
+						  : MEANS_BAD,
 			   text);
 	}
 	return at;
@@ -174,7 +178,10 @@ static void count_row(const struct view_in *in, unsigned row)
 	int64_t done = h->counts[COUNT_PASSED] + h->counts[COUNT_FAILED] + h->counts[COUNT_ASIDE];
 	unsigned bar = in->cols >= 160 ? 48 : in->cols >= 100 ? 24 : 10, at;
 	char fpy[16], final[16];
-	const struct { int which; const char *name; enum meaning meaning;
+	const struct {
+		int which;
+		const char *name;
+		enum meaning meaning;
 	} counts[] = {
 		{ COUNT_PASSED, "pass", MEANS_PASS },	 { COUNT_FAILED, "fail", MEANS_FAIL },
 		{ COUNT_ASIDE, "quar", MEANS_ASIDE },	 { COUNT_HELD, "held", MEANS_HELD },
@@ -190,8 +197,8 @@ static void count_row(const struct view_in *in, unsigned row)
 
 		if (n == 0 && (counts[i].which == COUNT_HELD || counts[i].which == COUNT_RETRIES) && in->cols < 120)
 			continue;
-		at = canvas_printf(c, row, at, in->cols, n ? counts[i].meaning : MEANS_PLAIN, "%s %lld",
-				   counts[i].name, (long long)n) +
+		at = canvas_printf(c, row, at, in->cols, n ? counts[i].meaning : MEANS_PLAIN, "%s %lld", counts[i].name,
+				   (long long)n) +
 		     1;
 	}
 	share_text(h->fpy, fpy, sizeof(fpy));
@@ -345,7 +352,8 @@ static void scan_row(const struct view_in *in, unsigned row)
 	if (*d->note)
 		canvas_put(c, row, at + 1, in->cols - at - 1, d->note_means, d->note);
 	else if (hand)
-		canvas_printf(c, row, at + 1, in->cols - at - 1, MEANS_PLAIN, "%s is in hand: its label, or another unit", hand->serial);
+		canvas_printf(c, row, at + 1, in->cols - at - 1, MEANS_PLAIN,
+			      "%s is in hand: its label, or another unit", hand->serial);
 	else
 		canvas_put(c, row, at + 1, in->cols - at - 1, MEANS_QUIET, "a badge, a serial number, a label");
 }
@@ -373,9 +381,8 @@ static void key_bar(const struct view_in *in, unsigned row)
 		canvas_hit(c, row, at, (unsigned)(strlen(name) + strlen(bar)), rows[i].key, 0);
 		at = canvas_put(c, row, at, in->cols, MEANS_TITLE, name);
 		at = canvas_put(c, row, at, in->cols,
-				rows[i].role > in->live->role || !(rows[i].screens & ON(in->desk->screen)) ?
-					MEANS_QUIET :
-					MEANS_KEY,
+				rows[i].role > in->live->role || !(rows[i].screens & ON(in->desk->screen)) ? MEANS_QUIET
+													   : MEANS_KEY,
 				bar);
 		at++;
 	}
@@ -439,9 +446,9 @@ uint32_t view_click(const struct view *v, unsigned row, unsigned col, uint64_t *
 	const struct canvas_hit *hit = NULL;
 
 	if (v->over.rows > 0)
-		hit = row >= v->over_row && col >= v->over_col ?
-			      canvas_hit_at(&v->over, row - v->over_row, col - v->over_col) :
-			      NULL;
+		hit = row >= v->over_row && col >= v->over_col
+			      ? canvas_hit_at(&v->over, row - v->over_row, col - v->over_col)
+			      : NULL;
 	else
 		hit = canvas_hit_at(&v->base, row, col);
 	*arg = hit ? hit->arg : 0;

@@ -10,7 +10,8 @@
 #define VIEW_ROWS_MIN 24u
 #define VIEW_COLS_MIN 80u
 
-struct view {			/* zero it to begin; layout is ours */
+/* zero it to begin; layout is ours */
+struct view {
 	struct canvas base, over;
 	unsigned over_row, over_col;
 };
@@ -27,7 +28,7 @@ uint32_t view_click(const struct view *view, unsigned row, unsigned col, uint64_
 struct view_in {
 	struct canvas *on;
 	struct desk *desk;
-	const struct mirror *live, *shown;	/* shown: frozen, or live */
+	const struct mirror *live, *shown; /* shown: frozen, or live */
 	unsigned from, to, cols;
 };
 

@@ -61,8 +61,7 @@ void view_channels(const struct view_in *in)
 {
 	const struct mirror *m = in->shown;
 	struct spot *p = &in->desk->places[SCREEN_CHANNELS];
-	unsigned rows = in->to > in->from + 3 ? in->to - in->from - 3 : 0,
-		 top = view_scroll(p, m->channel_count, rows);
+	unsigned rows = in->to > in->from + 3 ? in->to - in->from - 3 : 0, top = view_scroll(p, m->channel_count, rows);
 	unsigned at = CELLS_FROM, shown = 0;
 
 	if (in->desk->left >= m->radio_count)

@@ -20,9 +20,9 @@ static unsigned top(const struct view_in *in, unsigned row, const struct unit_ro
 	canvas_sign(in->on, row, 1, unit_meaning(u), unit_sign(u));
 	canvas_printf(in->on, row, 3, in->cols - 3, unit_meaning(u), "%s  %s%s%s", unit_result(u),
 		      *u->step ? "at " : "", u->step,
-		      u->state == UNIT_IS_ACTIVE ? "" :
-		      d->sealed			 ? "  sealed" :
-						   "");
+		      u->state == UNIT_IS_ACTIVE ? ""
+		      : d->sealed		 ? "  sealed"
+						 : "");
 	row++;
 	if (*u->cause) {
 		canvas_printf(in->on, row, 1, in->cols - 1, MEANS_WARN, "%s (%s): %s", u->cause, u->side, u->sentence);
@@ -67,9 +67,9 @@ static enum meaning moment_meaning(const struct moment *m)
 		return MEANS_PASS;
 	if (strcmp(m->state, "quarantined") == 0)
 		return MEANS_ASIDE;
-	return strcmp(m->state, "failed") == 0 || *m->cause ? MEANS_FAIL :
-	       strcmp(m->event, "order") == 0		    ? MEANS_TITLE :
-							      MEANS_PLAIN;
+	return strcmp(m->state, "failed") == 0 || *m->cause ? MEANS_FAIL
+	       : strcmp(m->event, "order") == 0		    ? MEANS_TITLE
+							    : MEANS_PLAIN;
 }
 
 static void moment(const struct view_in *in, unsigned row, const struct moment *m)

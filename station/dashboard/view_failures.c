@@ -28,7 +28,7 @@ static void devices(const struct view_in *in, unsigned from, const struct pareto
 	for (size_t i = 0; i < in->shown->unit_count && row < in->to; i++) {
 		const struct unit_row *u = &in->shown->units[i];
 
-		if (u->cause != p->cause)	/* atoms */
+		if (u->cause != p->cause) /* atoms */
 			continue;
 		canvas_sign(in->on, row, 1, unit_meaning(u), unit_sign(u));
 		canvas_put_tail(in->on, row, 3, 16, MEANS_PLAIN, *u->serial ? u->serial : u->mac);

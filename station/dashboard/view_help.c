@@ -4,9 +4,12 @@
 #include "station/dashboard/view.h"
 
 static const struct unit_row examples[] = {
-	{ .state = UNIT_IS_SEEN, .cause = "", .wait = "" },   { .state = UNIT_IS_ACTIVE, .cause = "" },
-	{ .state = UNIT_IS_PASSED, .cause = "" },	      { .state = UNIT_IS_SEEN, .cause = "x" },
-	{ .state = UNIT_IS_FAILED, .cause = "x" },	      { .state = UNIT_IS_ASIDE, .cause = "x" },
+	{ .state = UNIT_IS_SEEN, .cause = "", .wait = "" },
+	{ .state = UNIT_IS_ACTIVE, .cause = "" },
+	{ .state = UNIT_IS_PASSED, .cause = "" },
+	{ .state = UNIT_IS_SEEN, .cause = "x" },
+	{ .state = UNIT_IS_FAILED, .cause = "x" },
+	{ .state = UNIT_IS_ASIDE, .cause = "x" },
 	{ .state = UNIT_IS_HELD, .cause = "x" },
 };
 

@@ -7,7 +7,8 @@
 #define RADIO_WIDE 40u
 #define RADIO_NARROW 20u
 
-struct layout {			/* rows */
+/* rows */
+struct layout {
 	unsigned radios, table, chosen, pareto, log;
 	unsigned radio_rows, table_rows, pareto_rows, log_rows;
 };
@@ -124,8 +125,8 @@ static void table_head(const struct view_in *in, unsigned row)
 	if (in->desk->tags.count)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), " %zu tagged", in->desk->tags.count);
 	if (*in->desk->filter)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), " filter: %s (%zu of %zu)",
-			 in->desk->filter, in->desk->order_count, in->shown->unit_count);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), " filter: %s (%zu of %zu)", in->desk->filter,
+			 in->desk->order_count, in->shown->unit_count);
 	if (in->desk->sort == COL_RECENT && !*text)
 		snprintf(text, sizeof(text), "%s", in->desk->turned ? " oldest first" : "");
 	if (*text)
@@ -213,8 +214,7 @@ static void pareto(const struct view_in *in, const struct layout *l)
 				      (long long)m->pareto[i].attempts);
 			canvas_bar(in->on, l->pareto + i, 6, 12, MEANS_FAIL, m->pareto[i].share);
 			canvas_printf(in->on, l->pareto + i, 19, in->cols - 19, MEANS_PLAIN, "%s / %s / %s: %s",
-				      m->pareto[i].side, m->pareto[i].step, m->pareto[i].cause,
-				      m->pareto[i].sentence);
+				      m->pareto[i].side, m->pareto[i].step, m->pareto[i].cause, m->pareto[i].sentence);
 		}
 	}
 	for (unsigned i = 0; i < l->pareto_rows; i++)
@@ -238,7 +238,8 @@ static void jobs(const struct view_in *in)
 	}
 	if (h->job_count == 0)
 		canvas_put(in->on, row, 3, in->cols - 3, MEANS_QUIET,
-			   in->live->serves ? "no jobs yet: millrace ctl run JOB.yaml queues one" : "nothing runs here");
+			   in->live->serves ? "no jobs yet: millrace ctl run JOB.yaml queues one"
+					    : "nothing runs here");
 }
 
 void view_line(const struct view_in *in)

@@ -38,7 +38,8 @@ void view_log(const struct view_in *in)
 	for (unsigned i = 0; i < in->shown->log_count; i++)
 		if (text_matches(mirror_log(in->shown, i)->text, in->desk->filter))
 			shown[count++] = i;
-	/* The cursor counts lines of the log, filtered or not; past the last one it stays at the end, as new ones come. */
+	/* The cursor counts lines of the log, filtered or not; past the last one it stays at the end, as new ones come.
+	 */
 	at_end = p->cursor + 1 >= in->shown->log_count;
 	if (at_end)
 		top = count > rows ? count - rows : 0;

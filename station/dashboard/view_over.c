@@ -36,7 +36,9 @@ static void typed(struct view *v, unsigned row, const struct ask *a)
 
 static void title_of(const struct desk *d, const struct mirror *m, char *out, size_t cap)
 {
-	static const struct { enum act act; const char *text;
+	static const struct {
+		enum act act;
+		const char *text;
 	} titles[] = {
 		{ ACT_PAUSE, "Pause the line" },
 		{ ACT_BACK, "Resume the line" },
@@ -86,8 +88,8 @@ static void sure(struct view *v, const struct desk *d, const struct mirror *m, u
 	if (!open_box(v, rows, cols, 5, 64, title, MEANS_ALARM))
 		return;
 	canvas_printf(&v->over, 1, 2, 60, MEANS_PLAIN, "because: %s", d->ask.reason);
-	canvas_put(&v->over, 2, 2, 60, MEANS_TITLE, d->ask.act == ACT_QUARANTINE ? "Are all of them meant?" :
-		   "This cannot be taken back. Is it meant?");
+	canvas_put(&v->over, 2, 2, 60, MEANS_TITLE,
+		   d->ask.act == ACT_QUARANTINE ? "Are all of them meant?" : "This cannot be taken back. Is it meant?");
 	canvas_put(&v->over, 3, 2, 60, MEANS_PLAIN, "y: yes, do it   any other key: no");
 }
 
@@ -98,8 +100,8 @@ static void text(struct view *v, const struct desk *d, unsigned rows, unsigned c
 	if (!open_box(v, rows, cols, 5, 64, filter ? "Filter" : "Find", MEANS_HEAD))
 		return;
 	canvas_put(&v->over, 1, 2, 60, MEANS_PLAIN,
-		   filter ? "Part of serial, MAC, state, step, cause, radio/channel; a|b: both" :
-			    "Part of serial, MAC, state, step, cause; then n: the next one");
+		   filter ? "Part of serial, MAC, state, step, cause, radio/channel; a|b: both"
+			  : "Part of serial, MAC, state, step, cause; then n: the next one");
 	typed(v, 2, &d->ask);
 	canvas_put(&v->over, 3, 2, 60, MEANS_QUIET, "Enter: do it   Esc: leave it");
 }

@@ -41,9 +41,9 @@ static enum meaning state_meaning(const struct radio_row *r)
 {
 	if (strcmp(r->state, "lost") == 0)
 		return MEANS_BAD;
-	return strcmp(r->state, "here") == 0	? MEANS_GOOD :
-	       strcmp(r->state, "untuned") == 0 ? MEANS_WARN :
-						  MEANS_RUNNING;
+	return strcmp(r->state, "here") == 0	  ? MEANS_GOOD
+	       : strcmp(r->state, "untuned") == 0 ? MEANS_WARN
+						  : MEANS_RUNNING;
 }
 
 static void count_text(int64_t n, char out[static 12])

@@ -49,8 +49,7 @@ static bool add_extension(X509 *certificate, X509 *issuer, int nid, const char *
 
 static bool add_name(X509_NAME *name, const char *field, const char *value)
 {
-	return X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, (const unsigned char *)value, -1, -1,
-					  0) == 1;
+	return X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, (const unsigned char *)value, -1, -1, 0) == 1;
 }
 
 /* 128 random bits, positive, as for devices. */
@@ -80,8 +79,7 @@ struct ca {
  * critical, subjectKeyIdentifier always. The common name ends with the start of the key's hash, so that two
  * CAs of one factory are told apart.
  */
-static X509 *make_ca(const struct ca *ca, struct entropy *entropy, EVP_PKEY *key, X509 *issuer,
-		     EVP_PKEY *issuer_key)
+static X509 *make_ca(const struct ca *ca, struct entropy *entropy, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key)
 {
 	X509 *certificate = X509_new();
 	X509_NAME *subject = X509_NAME_new();
@@ -93,8 +91,7 @@ static X509 *make_ca(const struct ca *ca, struct entropy *entropy, EVP_PKEY *key
 	ok = keyfile_point(key, point) && keyfile_id("", point, sizeof(point), id);
 	(void)snprintf(common_name, sizeof(common_name), "Factory %s CA %.8s", ca->what, id);
 	ok = ok && certificate && subject && X509_set_version(certificate, X509_VERSION_3) == 1 &&
-	     set_serial(certificate, entropy) &&
-	     (!ca->organization || add_name(subject, "O", ca->organization)) &&
+	     set_serial(certificate, entropy) && (!ca->organization || add_name(subject, "O", ca->organization)) &&
 	     add_name(subject, "CN", common_name) && X509_set_subject_name(certificate, subject) == 1 &&
 	     X509_set_issuer_name(certificate, issuer ? X509_get_subject_name(issuer) : subject) == 1 &&
 	     X509_time_adj_ex(X509_getm_notBefore(certificate), 0, 0, &now) != NULL &&
@@ -139,12 +136,9 @@ static bool write_station_key(const char *dir, const char *name, const struct ke
 static bool write_cas(const struct ceremony *c, const char *dir, struct entropy *entropy,
 		      const struct keyfile_error *error)
 {
-	const struct ca of_root = { "root", c->organization, "critical,CA:TRUE,pathlen:1", c->root_days,
-				    c->utc_us };
-	const struct ca of_issuing = { "issuing", c->organization, ISSUING_CONSTRAINTS, c->issuing_days,
-				       c->utc_us };
-	EVP_PKEY *root_key = EVP_EC_gen("P-256"), *issuing_key = EVP_EC_gen("P-256"),
-		 *record_key = EVP_EC_gen("P-256");
+	const struct ca of_root = { "root", c->organization, "critical,CA:TRUE,pathlen:1", c->root_days, c->utc_us };
+	const struct ca of_issuing = { "issuing", c->organization, ISSUING_CONSTRAINTS, c->issuing_days, c->utc_us };
+	EVP_PKEY *root_key = EVP_EC_gen("P-256"), *issuing_key = EVP_EC_gen("P-256"), *record_key = EVP_EC_gen("P-256");
 	X509 *root = NULL, *issuing = NULL;
 	bool ok = root_key && issuing_key && record_key;
 
@@ -256,15 +250,13 @@ static bool check_plan(const struct ceremony *c, const struct keyfile_error *err
 					c->issuing_days, c->root_days);
 	for (size_t i = 0; i < c->batch_key_count; i++) {
 		if (!identity_key_name_is_valid(c->batch_keys[i]))
-			return keyfile_complain(
-				error,
-				"the batch key's name \"%.40s\" is not 1 to 32 of A-Z a-z 0-9 . _ -, "
-				"beginning with a letter or digit",
-				c->batch_keys[i]);
+			return keyfile_complain(error,
+						"the batch key's name \"%.40s\" is not 1 to 32 of A-Z a-z 0-9 . _ -, "
+						"beginning with a letter or digit",
+						c->batch_keys[i]);
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(c->batch_keys[i], c->batch_keys[j]) == 0)
-				return keyfile_complain(error, "the batch key \"%s\" is named twice",
-							c->batch_keys[i]);
+				return keyfile_complain(error, "the batch key \"%s\" is named twice", c->batch_keys[i]);
 	}
 	return true;
 }
@@ -287,19 +279,16 @@ int ceremony_init(const struct ceremony *c, struct entropy *entropy, char *error
 		return -MR_CAUSE_SIGNER_UNAVAILABLE;
 
 	(void)snprintf(building, sizeof(building), "%s.XXXXXX", dir);
-	if (!mkdtemp(building) || chmod(building, 0700) != 0) {	/* chmod: the umask has no say */
-		(void)keyfile_complain(&complaint, "%s: cannot make a folder beside it: %s", dir,
-				       strerror(errno));
+	if (!mkdtemp(building) || chmod(building, 0700) != 0) { /* chmod: the umask has no say */
+		(void)keyfile_complain(&complaint, "%s: cannot make a folder beside it: %s", dir, strerror(errno));
 		return -MR_CAUSE_SIGNER_UNAVAILABLE;
 	}
-	ok = write_cas(c, building, entropy, &complaint) &&
-	     write_station_key(building, "station.key", &complaint) &&
-	     write_pin_key(building, entropy, &complaint) &&
-	     write_batch_keys(c, building, entropy, &complaint) && keyfile_sync_dir(building, &complaint);
+	ok = write_cas(c, building, entropy, &complaint) && write_station_key(building, "station.key", &complaint) &&
+	     write_pin_key(building, entropy, &complaint) && write_batch_keys(c, building, entropy, &complaint) &&
+	     keyfile_sync_dir(building, &complaint);
 	/* Replaces an empty folder, and nothing else. */
 	if (ok && rename(building, dir) != 0)
-		ok = keyfile_complain(&complaint, "%s: %s; choose another folder with --dir", dir,
-				      strerror(errno));
+		ok = keyfile_complain(&complaint, "%s: %s; choose another folder with --dir", dir, strerror(errno));
 	if (!ok) {
 		remove_tree(building, 1);
 		return -MR_CAUSE_SIGNER_UNAVAILABLE;
@@ -320,8 +309,7 @@ static void stamp_of(int64_t utc_us, char stamp[static 24])
 		(void)snprintf(stamp, 24, "old");
 }
 
-int ceremony_station_key(const char *dir, int64_t utc_us, char aside[static 40], char *error,
-			 size_t error_len)
+int ceremony_station_key(const char *dir, int64_t utc_us, char aside[static 40], char *error, size_t error_len)
 {
 	const struct keyfile_error complaint = { error, error_len, dir };
 	char stamp[24];
@@ -369,8 +357,8 @@ static bool supersede_issuing(const char *dir, const char *stamp, EVP_PKEY *key,
 	       keyfile_supersede(dir, "issuing.crt", "issuing.crt.next", old_certificate, error);
 }
 
-int ceremony_issuing_ca(const char *dir, const char *root_key, unsigned days, int64_t utc_us,
-			struct entropy *entropy, char stamp[static 24], char *error, size_t error_len)
+int ceremony_issuing_ca(const char *dir, const char *root_key, unsigned days, int64_t utc_us, struct entropy *entropy,
+			char stamp[static 24], char *error, size_t error_len)
 {
 	const struct keyfile_error complaint = { error, error_len, dir };
 	char organization[IDENTITY_NAME_MAX + 1] = "";
@@ -380,18 +368,16 @@ int ceremony_issuing_ca(const char *dir, const char *root_key, unsigned days, in
 	bool ok;
 
 	stamp_of(utc_us, stamp);
-	ok = keyfile_check_dir(dir, &complaint) &&
-	     (root = keyfile_certificate(dir, "root.crt", &complaint)) &&
+	ok = keyfile_check_dir(dir, &complaint) && (root = keyfile_certificate(dir, "root.crt", &complaint)) &&
 	     (signing = read_root_key(root_key, &complaint));
 	if (ok && EVP_PKEY_eq(X509_get0_pubkey(root), signing) != 1)
-		ok = keyfile_complain(&complaint, "%s: is not the key of %s/root.crt; take the right medium",
-				      root_key, dir);
-	if (ok && (days < 1 || utc_us / 1000000 + (int64_t)days * 86400 >
-				       identity_time_us(X509_get0_notAfter(root)) / 1000000))
-		ok = keyfile_complain(
-			&complaint,
-			"the issuing CA would outlive the root or not live at all; fewer days, or a new "
-			"root");
+		ok = keyfile_complain(&complaint, "%s: is not the key of %s/root.crt; take the right medium", root_key,
+				      dir);
+	if (ok && (days < 1 ||
+		   utc_us / 1000000 + (int64_t)days * 86400 > identity_time_us(X509_get0_notAfter(root)) / 1000000))
+		ok = keyfile_complain(&complaint,
+				      "the issuing CA would outlive the root or not live at all; fewer days, or a new "
+				      "root");
 	if (ok && X509_NAME_get_text_by_NID(X509_get_subject_name(root), NID_organizationName, organization,
 					    sizeof(organization)) > 0)
 		of_issuing.organization = organization;
@@ -407,17 +393,15 @@ int ceremony_issuing_ca(const char *dir, const char *root_key, unsigned days, in
 	return ok ? 0 : -MR_CAUSE_SIGNER_UNAVAILABLE;
 }
 
-int ceremony_batch_key(const char *dir, const char *name, struct entropy *entropy, char *error,
-		       size_t error_len)
+int ceremony_batch_key(const char *dir, const char *name, struct entropy *entropy, char *error, size_t error_len)
 {
 	const struct keyfile_error complaint = { error, error_len, dir };
 
 	if (!identity_key_name_is_valid(name)) {
-		(void)keyfile_complain(
-			&complaint,
-			"the batch key's name \"%.40s\" is not 1 to 32 of A-Z a-z 0-9 . _ -, beginning "
-			"with a letter or digit",
-			name);
+		(void)keyfile_complain(&complaint,
+				       "the batch key's name \"%.40s\" is not 1 to 32 of A-Z a-z 0-9 . _ -, beginning "
+				       "with a letter or digit",
+				       name);
 		return -MR_CAUSE_SIGNER_UNAVAILABLE;
 	}
 	if (!keyfile_check_dir(dir, &complaint) || !write_batch_key(dir, name, entropy, &complaint))

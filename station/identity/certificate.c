@@ -18,13 +18,13 @@
 #include "station/identity/identity.h"
 #include "station/identity/private.h"
 
-#define OID_MAX 32		/* octets of an encoded object identifier */
-#define SIGNATURE_MAX 72	/* SEQUENCE of two INTEGERs of up to 33 octets */
+#define OID_MAX 32	 /* octets of an encoded object identifier */
+#define SIGNATURE_MAX 72 /* SEQUENCE of two INTEGERs of up to 33 octets */
 
 struct issue {
 	struct issue *next;
 	struct identity *identity;
-	identity_issued_fn *done;	/* NULL: forgotten */
+	identity_issued_fn *done; /* NULL: forgotten */
 	void *ctx;
 	struct identity_certificate certificate;
 	uint8_t tbs[IDENTITY_CERT_MAX];
@@ -115,7 +115,7 @@ const char *identity_profile_wrong(const struct identity_profile *profile)
 /* A positive INTEGER of up to 16 octets, in the shortest form, and as text. */
 static void write_serial_number(struct mr_wr *out, struct entropy *entropy, char hex[static 41])
 {
-	uint8_t octets[17];	/* a zero in front keeps it positive */
+	uint8_t octets[17]; /* a zero in front keeps it positive */
 	size_t at;
 
 	octets[0] = 0;
@@ -156,9 +156,8 @@ static void write_validity(struct mr_wr *out, const struct identity_profile *pro
 	size_t mark = der_open(out, DER_SEQUENCE);
 
 	certificate->not_before_us = utc_us / 1000000 * 1000000;
-	certificate->not_after_us = profile->validity_s > 0
-					    ? certificate->not_before_us + profile->validity_s * 1000000
-					    : INT64_MAX;
+	certificate->not_after_us = profile->validity_s > 0 ? certificate->not_before_us + profile->validity_s * 1000000
+							    : INT64_MAX;
 	write_time(out, utc_us);
 	if (profile->validity_s > 0)
 		write_time(out, certificate->not_after_us);
@@ -187,8 +186,7 @@ static void write_subject(struct mr_wr *out, const struct identity_profile *prof
 	size_t mark = der_open(out, DER_SEQUENCE);
 
 	if (profile->organization)
-		write_rdn(out, oid_organization, sizeof(oid_organization), DER_UTF8_STRING,
-			  profile->organization);
+		write_rdn(out, oid_organization, sizeof(oid_organization), DER_UTF8_STRING, profile->organization);
 	write_rdn(out, oid_common_name, sizeof(oid_common_name), DER_UTF8_STRING, profile->common_name);
 	write_rdn(out, oid_serial_number, sizeof(oid_serial_number),
 		  strchr(serial, '_') ? DER_UTF8_STRING : DER_PRINTABLE_STRING, serial);
@@ -212,8 +210,8 @@ static void close_extension(struct mr_wr *out, size_t mark, size_t value)
 
 static void write_authority_key_identifier(struct mr_wr *out, const struct identity *identity)
 {
-	size_t value, mark = open_extension(out, oid_authority_key_identifier,
-					    sizeof(oid_authority_key_identifier), &value);
+	size_t value,
+		mark = open_extension(out, oid_authority_key_identifier, sizeof(oid_authority_key_identifier), &value);
 	size_t sequence = der_open(out, DER_SEQUENCE);
 
 	der_write(out, DER_CONTEXT, identity->issuer_key_id, identity->issuer_key_id_len);
@@ -224,8 +222,8 @@ static void write_authority_key_identifier(struct mr_wr *out, const struct ident
 /* RFC 7093 section 2, method 1: the leftmost 160 bits of SHA-256 over the public key. */
 static void write_subject_key_identifier(struct mr_wr *out, const uint8_t point[static 65])
 {
-	size_t value, mark = open_extension(out, oid_subject_key_identifier,
-					    sizeof(oid_subject_key_identifier), &value);
+	size_t value,
+		mark = open_extension(out, oid_subject_key_identifier, sizeof(oid_subject_key_identifier), &value);
 	uint8_t hash[32];
 
 	if (!mr_sha256(point, 65, hash))
@@ -240,8 +238,7 @@ static void write_hardware_module_name(struct mr_wr *out, const char *hw_type_oi
 	uint8_t oid[OID_MAX];
 	size_t oid_len = encode_oid(hw_type_oid, oid);
 	size_t value, mark = open_extension(out, oid_subject_alt_name, sizeof(oid_subject_alt_name), &value);
-	size_t names = der_open(out, DER_SEQUENCE), other = der_open(out, DER_CONTEXT_CONSTRUCTED), explicit,
-	       sequence;
+	size_t names = der_open(out, DER_SEQUENCE), other = der_open(out, DER_CONTEXT_CONSTRUCTED), explicit, sequence;
 
 	der_write(out, DER_OID, oid_hardware_module_name, sizeof(oid_hardware_module_name));
 	explicit = der_open(out, DER_CONTEXT_CONSTRUCTED);
@@ -255,9 +252,8 @@ static void write_hardware_module_name(struct mr_wr *out, const char *hw_type_oi
 	close_extension(out, mark, value);
 }
 
-static void write_extensions(struct mr_wr *out, const struct identity *identity,
-			     const struct identity_profile *profile, const struct identity_csr *csr,
-			     const char *serial)
+static void write_extensions(struct mr_wr *out, const struct identity *identity, const struct identity_profile *profile,
+			     const struct identity_csr *csr, const char *serial)
 {
 	size_t explicit = der_open(out, DER_CONTEXT_CONSTRUCTED | 3), sequence = der_open(out, DER_SEQUENCE);
 
@@ -273,8 +269,8 @@ static void write_extensions(struct mr_wr *out, const struct identity *identity,
 
 /* RFC 5280 section 4.1: TBSCertificate. */
 static void write_tbs(struct mr_wr *out, const struct identity *identity, struct entropy *entropy,
-		      const struct identity_profile *profile, const struct identity_csr *csr,
-		      const char *serial, int64_t utc_us, struct identity_certificate *certificate)
+		      const struct identity_profile *profile, const struct identity_csr *csr, const char *serial,
+		      int64_t utc_us, struct identity_certificate *certificate)
 {
 	static const uint8_t version_3[] = { 0xa0, 0x03, 0x02, 0x01, 0x02 };
 	size_t mark = der_open(out, DER_SEQUENCE);

@@ -22,8 +22,7 @@ static bool read_number(struct mr_rd *in, uint8_t out[static 32])
 	struct mr_rd number = der_read(in, DER_INTEGER, NULL);
 	const uint8_t *at = number.at;
 
-	if (number.bad || number.left == 0 || (at[0] & 0x80) ||
-	    (number.left > 1 && at[0] == 0 && !(at[1] & 0x80)))
+	if (number.bad || number.left == 0 || (at[0] & 0x80) || (number.left > 1 && at[0] == 0 && !(at[1] & 0x80)))
 		return false;
 	if (at[0] == 0)
 		mr_rd_skip(&number, 1);
@@ -59,11 +58,10 @@ static bool read_signature(struct mr_rd bits, uint8_t sig[static 64])
 {
 	struct mr_rd rs;
 
-	if (mr_rd_u8(&bits) != 0)	/* unused bits */
+	if (mr_rd_u8(&bits) != 0) /* unused bits */
 		return false;
 	rs = der_read(&bits, DER_SEQUENCE, NULL);
-	return read_number(&rs, sig) && read_number(&rs, sig + 32) && rs.left == 0 && !bits.bad &&
-	       bits.left == 0;
+	return read_number(&rs, sig) && read_number(&rs, sig + 32) && rs.left == 0 && !bits.bad && bits.left == 0;
 }
 
 int identity_csr_check(const uint8_t *der, size_t len, struct identity_csr *out)

@@ -20,8 +20,8 @@ enum der_tag {
 	DER_GENERALIZED_TIME = 0x18,
 	DER_SEQUENCE = 0x30,
 	DER_SET = 0x31,
-	DER_CONTEXT = 0x80,		/* [0], primitive or implicit of one */
-	DER_CONTEXT_CONSTRUCTED = 0xa0	/* [0], explicit, or implicit of a constructed one */
+	DER_CONTEXT = 0x80,	       /* [0], primitive or implicit of one */
+	DER_CONTEXT_CONSTRUCTED = 0xa0 /* [0], explicit, or implicit of a constructed one */
 };
 
 /* The contents of the next element, which has this tag. `whole`, when wanted: the element with its header. */

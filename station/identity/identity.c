@@ -36,8 +36,7 @@ static void date_text(int64_t us, char text[static 32])
 		(void)snprintf(text, 32, "an impossible date");
 }
 
-static int check_validity(const X509 *certificate, const char *name, int64_t utc_us,
-			  const struct keyfile_error *error)
+static int check_validity(const X509 *certificate, const char *name, int64_t utc_us, const struct keyfile_error *error)
 {
 	int64_t from_us = identity_time_us(X509_get0_notBefore(certificate));
 	int64_t to_us = identity_time_us(X509_get0_notAfter(certificate));
@@ -52,8 +51,7 @@ static int check_validity(const X509 *certificate, const char *name, int64_t utc
 				       "`millrace ca new-issuing-ca`, docs/keys.md",
 				       error->dir, name, to, now);
 	else if (utc_us < from_us)
-		(void)keyfile_complain(error,
-				       "%s/%s: is not valid before %s, the clock says %s; set the clock",
+		(void)keyfile_complain(error, "%s/%s: is not valid before %s, the clock says %s; set the clock",
 				       error->dir, name, from, now);
 	else
 		return 0;
@@ -74,22 +72,18 @@ static int check_issuer(X509 *root, X509 *issuing, const EVP_PKEY *key, int64_t 
 
 	if (!is_ca(root) || X509_verify(root, X509_get0_pubkey(root)) != 1)
 		(void)keyfile_complain(
-			error,
-			"%s/root.crt: is not a self-signed CA certificate; bring it back from the backup",
-			dir);
+			error, "%s/root.crt: is not a self-signed CA certificate; bring it back from the backup", dir);
 	else if (!is_ca(issuing) || X509_check_issued(root, issuing) != X509_V_OK ||
 		 X509_verify(issuing, X509_get0_pubkey(root)) != 1)
-		(void)keyfile_complain(
-			error,
-			"%s/issuing.crt: is not a CA certificate made by root.crt; bring both back from "
-			"the same backup",
-			dir);
+		(void)keyfile_complain(error,
+				       "%s/issuing.crt: is not a CA certificate made by root.crt; bring both back from "
+				       "the same backup",
+				       dir);
 	else if (EVP_PKEY_eq(X509_get0_pubkey(issuing), key) != 1)
-		(void)keyfile_complain(
-			error,
-			"%s/issuing.key: does not belong to issuing.crt; bring both back from the same "
-			"backup",
-			dir);
+		(void)keyfile_complain(error,
+				       "%s/issuing.key: does not belong to issuing.crt; bring both back from the same "
+				       "backup",
+				       dir);
 	else if ((expired = check_validity(root, "root.crt", utc_us, error)) != 0 ||
 		 (expired = check_validity(issuing, "issuing.crt", utc_us, error)) != 0)
 		return expired;
@@ -113,11 +107,10 @@ static bool cache_issuer(struct identity *identity, X509 *issuing, const struct 
 					IDENTITY_CERT_MAX);
 	if (!key_id || ASN1_STRING_length(key_id) <= 0 ||
 	    (size_t)ASN1_STRING_length(key_id) > sizeof(identity->issuer_key_id))
-		return keyfile_complain(
-			error,
-			"%s/issuing.crt: has no usable subject key identifier; make the CA with "
-			"`millrace ca init`",
-			dir);
+		return keyfile_complain(error,
+					"%s/issuing.crt: has no usable subject key identifier; make the CA with "
+					"`millrace ca init`",
+					dir);
 	at = identity->issuer_der;
 	identity->issuer_der_len = (size_t)i2d_X509(issuing, &at);
 	at = identity->issuer_subject;
@@ -163,13 +156,11 @@ static bool open_record_key(struct identity *identity, const char *dir, const st
 	if (!identity->record_key ||
 	    identity_record_public(dir, public_key, identity->record_key_id, error->text, error->cap) != 0)
 		return false;
-	if (!keyfile_point(identity->record_key, of_private) ||
-	    !mr_equal(public_key, of_private, sizeof(of_private)))
-		return keyfile_complain(
-			error,
-			"%s/record.key: does not belong to record.pub; bring both back from the same "
-			"backup",
-			dir);
+	if (!keyfile_point(identity->record_key, of_private) || !mr_equal(public_key, of_private, sizeof(of_private)))
+		return keyfile_complain(error,
+					"%s/record.key: does not belong to record.pub; bring both back from the same "
+					"backup",
+					dir);
 	return true;
 }
 
@@ -192,19 +183,17 @@ static int open_all(struct identity *identity, const char *dir, const char *batc
 	int result = -MR_CAUSE_SIGNER_UNAVAILABLE;
 
 	if (!identity_key_name_is_valid(batch_key)) {
-		(void)keyfile_complain(
-			error,
-			"the batch key's name \"%.40s\" is not 1 to 32 of A-Z a-z 0-9 . _ -, beginning "
-			"with a letter or digit",
-			batch_key);
+		(void)keyfile_complain(error,
+				       "the batch key's name \"%.40s\" is not 1 to 32 of A-Z a-z 0-9 . _ -, beginning "
+				       "with a letter or digit",
+				       batch_key);
 		return result;
 	}
 	(void)snprintf(batch_file, sizeof(batch_file), "batch/%s.key", batch_key);
 	if (keyfile_check_dir(dir, error) && (root = keyfile_certificate(dir, "root.crt", error)) &&
 	    (issuing = keyfile_certificate(dir, "issuing.crt", error)) &&
 	    (identity->issuing_key = keyfile_private_key(dir, "issuing.key", "EC", error)) &&
-	    open_station_key(identity, dir, error) &&
-	    keyfile_secret(dir, batch_file, identity->batch_key, error) &&
+	    open_station_key(identity, dir, error) && keyfile_secret(dir, batch_file, identity->batch_key, error) &&
 	    open_pin_key(identity, dir, error) && open_record_key(identity, dir, error)) {
 		result = check_issuer(root, issuing, identity->issuing_key, utc_us, error);
 		if (result == 0 && !cache_issuer(identity, issuing, error))
@@ -299,8 +288,8 @@ int identity_record_public(const char *dir, uint8_t public_key[static 65], char 
 	return 0;
 }
 
-bool identity_record_verify(const uint8_t public_key[static 65], const uint8_t hash[static 32],
-			    const uint8_t *sig, size_t sig_len)
+bool identity_record_verify(const uint8_t public_key[static 65], const uint8_t hash[static 32], const uint8_t *sig,
+			    size_t sig_len)
 {
 	const uint8_t *at = sig;
 	uint8_t raw[64];
@@ -313,8 +302,7 @@ bool identity_record_verify(const uint8_t public_key[static 65], const uint8_t h
 	return ok && mr_p256_verify(public_key, hash, raw);
 }
 
-bool identity_verify(const uint8_t public_key[static 65], const uint8_t hash[static 32],
-		     const uint8_t sig[static 64])
+bool identity_verify(const uint8_t public_key[static 65], const uint8_t hash[static 32], const uint8_t sig[static 64])
 {
 	return mr_p256_verify(public_key, hash, sig);
 }

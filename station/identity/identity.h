@@ -3,7 +3,8 @@
  * key, batch keys, the key that seals PINs, the key that signs the record. A folder of files, made by `millrace ca
  * init`; private files have mode 0600 or 0400 and belong to the user, or nothing is opened.
  *
- *   root.crt root.key(offline)  issuing.crt issuing.key  station.key(X25519) batch/<name>.key  pin.key  record.key/.pub
+ *   root.crt root.key(offline)  issuing.crt issuing.key  station.key(X25519) batch/<name>.key  pin.key
+ *                               record.key/.pub
  */
 #pragma once
 
@@ -13,22 +14,23 @@
 
 #include "station/base/entropy.h"
 
-#define IDENTITY_CERT_MAX 900		/* MR_AT_CERTIFICATE's longest */
+#define IDENTITY_CERT_MAX 900 /* MR_AT_CERTIFICATE's longest */
 #define IDENTITY_SERIAL_MAX 32
-#define IDENTITY_NAME_MAX 64		/* octets of O and of CN: ub-organization-name, ub-common-name of RFC 5280 */
-#define IDENTITY_SUBJECT_MAX 256	/* a subject as text, escaped as in RFC 4514 */
+#define IDENTITY_NAME_MAX 64	 /* octets of O and of CN: ub-organization-name, ub-common-name of RFC 5280 */
+#define IDENTITY_SUBJECT_MAX 256 /* a subject as text, escaped as in RFC 4514 */
 
 struct identity;
 
-/* What is missing or wrong goes to `error` as one sentence with file and remedy. `utc_us`: for expiry. 0 or -(cause). */
+/* What is missing or wrong goes to `error` as one sentence with file and remedy. `utc_us`: for expiry. 0 or -(cause).
+ */
 int identity_open(struct identity **out, const char *dir, const char *batch_key, int64_t utc_us, char *error,
 		  size_t error_len);
-void identity_close(struct identity *identity);	/* wipes */
+void identity_close(struct identity *identity); /* wipes */
 
-const uint8_t *identity_station_private(const struct identity *identity);	/* 32, X25519 */
-const uint8_t *identity_station_public(const struct identity *identity);	/* 32 */
-const uint8_t *identity_batch_key(const struct identity *identity);		/* 32 */
-const char *identity_issuer_name(const struct identity *identity);		/* CN of the issuing CA */
+const uint8_t *identity_station_private(const struct identity *identity); /* 32, X25519 */
+const uint8_t *identity_station_public(const struct identity *identity);  /* 32 */
+const uint8_t *identity_batch_key(const struct identity *identity);	  /* 32 */
+const char *identity_issuer_name(const struct identity *identity);	  /* CN of the issuing CA */
 const uint8_t *identity_issuer_der(const struct identity *identity, size_t *len);
 int64_t identity_issuer_not_after_us(const struct identity *identity);
 const char *identity_kek_id(const struct identity *identity);
@@ -40,12 +42,12 @@ int identity_sign_record(void *identity, const uint8_t hash[static 32], uint8_t 
  * The signer seam: to-be-signed octets in, an ECDSA signature (DER) later. signer_file.c: the CA key in a file, answers
  * before signer_sign returns; signer_slow.c: an emulated HSM (one session, a fixed time per signature), for planning.
  */
-typedef void signer_done_fn(void *ctx, int result, const uint8_t *sig, size_t sig_len);	/* result 0 or -(cause) */
+typedef void signer_done_fn(void *ctx, int result, const uint8_t *sig, size_t sig_len); /* result 0 or -(cause) */
 struct signer {
 	/* 0: `done` is or will be called, once; below zero: it is not. `tbs` is copied when needed later. */
 	int (*sign)(struct signer *signer, const uint8_t *tbs, size_t len, signer_done_fn *done, void *ctx);
-	void (*close)(struct signer *signer);	/* answers what it still holds with -(MR_CAUSE_STOPPED); frees */
-	const char *kind;		/* "file", "slow" */
+	void (*close)(struct signer *signer); /* answers what it still holds with -(MR_CAUSE_STOPPED); frees */
+	const char *kind;		      /* "file", "slow" */
 };
 struct loop;
 struct signer *signer_create_file(struct identity *identity);
@@ -53,29 +55,30 @@ struct signer *signer_create_slow(struct identity *identity, struct loop *loop, 
 
 /* A device's request: PKCS #10 (RFC 2986). The subject in it is ignored; possession, key type and curve are checked. */
 struct identity_csr {
-	uint8_t public_key[65];		/* 0x04 first */
+	uint8_t public_key[65]; /* 0x04 first */
 	uint8_t spki_sha256[32];
 };
-int identity_csr_check(const uint8_t *der, size_t len, struct identity_csr *out);	/* 0 or -(cause) */
+int identity_csr_check(const uint8_t *der, size_t len, struct identity_csr *out); /* 0 or -(cause) */
 
-struct identity_profile {		/* certificate: of the job */
-	const char *organization;	/* O; NULL: none */
-	const char *common_name;	/* CN, the product */
-	int64_t validity_s;		/* 0: no expiry, 99991231235959Z (RFC 5280 section 4.1.2.5) */
-	bool subject_key_identifier;	/* default off, as 802.1AR prefers */
-	const char *hw_type_oid;	/* hardwareModuleName (RFC 4108) when set */
+/* certificate: of the job */
+struct identity_profile {
+	const char *organization;    /* O; NULL: none */
+	const char *common_name;     /* CN, the product */
+	int64_t validity_s;	     /* 0: no expiry, 99991231235959Z (RFC 5280 section 4.1.2.5) */
+	bool subject_key_identifier; /* default off, as 802.1AR prefers */
+	const char *hw_type_oid;     /* hardwareModuleName (RFC 4108) when set */
 };
 struct identity_certificate {
 	uint8_t der[IDENTITY_CERT_MAX];
 	size_t len;
-	char serial_hex[41];		/* as `openssl x509 -serial` prints it */
-	char subject[IDENTITY_SUBJECT_MAX];	/* O=Acme, CN=AC-100, serialNumber=AC10000001 */
-	int64_t not_before_us, not_after_us;	/* INT64_MAX: none */
+	char serial_hex[41];		     /* as `openssl x509 -serial` prints it */
+	char subject[IDENTITY_SUBJECT_MAX];  /* O=Acme, CN=AC-100, serialNumber=AC10000001 */
+	int64_t not_before_us, not_after_us; /* INT64_MAX: none */
 };
 /* NULL, or what is wrong with it as half a sentence: for pre-flight, so that no device meets it. */
 const char *identity_profile_wrong(const struct identity_profile *profile);
-/* Builds the TBS, has it signed, calls back with the finished certificate (or NULL and the cause). The certificate serial
- * number is 128 random bits from `entropy`, positive. Below zero: refused, and `done` is not called. */
+/* Builds the TBS, has it signed, calls back with the finished certificate (or NULL and the cause). The certificate
+ * serial number is 128 random bits from `entropy`, positive. Below zero: refused, and `done` is not called. */
 typedef void identity_issued_fn(void *ctx, int result, const struct identity_certificate *certificate);
 int identity_issue(struct identity *identity, struct signer *signer, struct entropy *entropy,
 		   const struct identity_profile *profile, const struct identity_csr *csr, const char *serial,
@@ -85,13 +88,14 @@ void identity_issue_forget(struct identity *identity, void *ctx);
 
 /* PINs. `pin` has room for IDENTITY_PIN_MAX. */
 #define IDENTITY_PIN_MAX 17
-/* Rounds of PBKDF2 for a PIN. A device names its own: a million is a second of the station's time, more would be an attack. */
+/* Rounds of PBKDF2 for a PIN. A device names its own: a million is a second of the station's time, more would be an
+ * attack. */
 #define IDENTITY_PIN_ITERATIONS_MIN 1000u
 #define IDENTITY_PIN_ITERATIONS_MAX 1000000u
 struct pin_policy {
-	unsigned digits;		/* 6 to 16; 8 with the WPS checksum as last digit */
-	bool wps_checksum;		/* WSC 2.0.5 section 7.4.1 */
-	uint32_t iterations;		/* PBKDF2, 1000 or more */
+	unsigned digits;     /* 6 to 16; 8 with the WPS checksum as last digit */
+	bool wps_checksum;   /* WSC 2.0.5 section 7.4.1 */
+	uint32_t iterations; /* PBKDF2, 1000 or more */
 };
 /* Rejection sampling; refuses weak ones (one digit repeated, runs, the published defaults). */
 void pin_generate(struct entropy *entropy, const struct pin_policy *policy, char pin[static IDENTITY_PIN_MAX]);
@@ -102,8 +106,8 @@ char pin_wps_checksum(const char *digits);
 #define PIN_SEALED_MAX (12 + IDENTITY_PIN_MAX + 16)
 int pin_seal(const struct identity *identity, struct entropy *entropy, const char *product, const char *serial,
 	     const char *pin, uint8_t out[static PIN_SEALED_MAX], size_t *len);
-int pin_open(const struct identity *identity, const char *product, const char *serial, const uint8_t *sealed, size_t len,
-	     char pin[static IDENTITY_PIN_MAX]);
+int pin_open(const struct identity *identity, const char *product, const char *serial, const uint8_t *sealed,
+	     size_t len, char pin[static IDENTITY_PIN_MAX]);
 /* Keyed: equal PINs of one product give equal values, and nobody without pin.key can try the digits. */
 int pin_lookup(const struct identity *identity, const char *product, const char *pin, uint8_t out[static 32]);
 /* Of what a label's code says, for the record: keyed, because a PIN may be part of it. */
@@ -143,7 +147,8 @@ bool identity_verify(const uint8_t public_key[static 65], const uint8_t hash[sta
  * For auditors, who hold the folder's public part only: record.pub and its key id (NULL: not wanted); then, for each
  * anchor, its DER signature over `hash`.
  */
-int identity_record_public(const char *dir, uint8_t public_key[static 65], char key_id[24], char *error, size_t error_len);
+int identity_record_public(const char *dir, uint8_t public_key[static 65], char key_id[24], char *error,
+			   size_t error_len);
 bool identity_record_verify(const uint8_t public_key[static 65], const uint8_t hash[static 32], const uint8_t *sig,
 			    size_t sig_len);
 /* For auditors too: pin.key alone, to open PINs. Everything but pin_open, pin_lookup,

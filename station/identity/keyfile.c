@@ -28,78 +28,72 @@ bool keyfile_complain(const struct keyfile_error *error, const char *format, ...
 	return false;
 }
 
-bool keyfile_path(char path[static PATH_MAX], const char *dir, const char *name,
-		  const struct keyfile_error *error)
+bool keyfile_path(char path[static PATH_MAX], const char *dir, const char *name, const struct keyfile_error *error)
 {
 	int len = snprintf(path, PATH_MAX, "%s/%s", dir, name);
 
-	return (len > 0 && len < PATH_MAX) ||
-	       keyfile_complain(error, "%s/%s: the path is too long", dir, name);
+	return (len > 0 && len < PATH_MAX) || keyfile_complain(error, "%s/%s: the path is too long", dir, name);
 }
 
-static bool owner_is_trusted(const struct stat *st)
-{
-	return st->st_uid == geteuid() || st->st_uid == 0;
-}
+static bool owner_is_trusted(const struct stat *st) { return st->st_uid == geteuid() || st->st_uid == 0; }
 
 bool keyfile_check_dir(const char *dir, const struct keyfile_error *error)
 {
 	struct stat st;
 
 	if (stat(dir, &st) != 0 && errno == ENOENT)
-		return keyfile_complain(error, "%s: there is no such folder; make the factory's keys with "
-					"`millrace ca init --dir %s`", dir, dir);
+		return keyfile_complain(error,
+					"%s: there is no such folder; make the factory's keys with "
+					"`millrace ca init --dir %s`",
+					dir, dir);
 	if (stat(dir, &st) != 0)
-		return keyfile_complain(error, "%s: %s; check the path and its folders' modes", dir,
-					strerror(errno));
+		return keyfile_complain(error, "%s: %s; check the path and its folders' modes", dir, strerror(errno));
 	if (!S_ISDIR(st.st_mode))
-		return keyfile_complain(
-			error, "%s: is not a folder; name the folder that `millrace ca init` made", dir);
+		return keyfile_complain(error, "%s: is not a folder; name the folder that `millrace ca init` made",
+					dir);
 	if (!owner_is_trusted(&st))
 		return keyfile_complain(error,
 					"%s: belongs to another user (uid %u), who could exchange the keys; "
 					"run `chown %u %s`",
 					dir, (unsigned)st.st_uid, (unsigned)geteuid(), dir);
 	if (st.st_mode & S_IWOTH)
-		return keyfile_complain(error,
-					"%s: everybody may write into it (mode %04o); run `chmod 700 %s`",
-					dir, (unsigned)(st.st_mode & 07777), dir);
+		return keyfile_complain(error, "%s: everybody may write into it (mode %04o); run `chmod 700 %s`", dir,
+					(unsigned)(st.st_mode & 07777), dir);
 	return true;
 }
 
 static bool check_private(const char *path, const struct stat *st, const struct keyfile_error *error)
 {
 	if (!owner_is_trusted(st))
-		return keyfile_complain(error, "%s: belongs to another user (uid %u); run `chown %u %s`",
-					path, (unsigned)st->st_uid, (unsigned)geteuid(), path);
+		return keyfile_complain(error, "%s: belongs to another user (uid %u); run `chown %u %s`", path,
+					(unsigned)st->st_uid, (unsigned)geteuid(), path);
 	if (st->st_mode & (S_IRWXG | S_IRWXO))
-		return keyfile_complain(error,
-					"%s: mode %04o opens a private key to others; run `chmod 600 %s`",
-					path, (unsigned)(st->st_mode & 07777), path);
+		return keyfile_complain(error, "%s: mode %04o opens a private key to others; run `chmod 600 %s`", path,
+					(unsigned)(st->st_mode & 07777), path);
 	return true;
 }
 
 static bool cannot_open(const char *path, const struct keyfile_error *error)
 {
 	if (errno == ENOENT && strstr(path, "/batch/"))
-		return keyfile_complain(error, "%s: there is no such batch key; make it with "
-					"`millrace ca new-batch-key NAME --dir %s`", path, error->dir);
+		return keyfile_complain(error,
+					"%s: there is no such batch key; make it with "
+					"`millrace ca new-batch-key NAME --dir %s`",
+					path, error->dir);
 	if (errno == ENOENT)
-		return keyfile_complain(
-			error,
-			"%s: is missing; bring it back from the backup, or make the factory's keys "
-			"with `millrace ca init --dir %s`",
-			path, error->dir);
+		return keyfile_complain(error,
+					"%s: is missing; bring it back from the backup, or make the factory's keys "
+					"with `millrace ca init --dir %s`",
+					path, error->dir);
 	if (errno == EACCES)
-		return keyfile_complain(
-			error, "%s: may not be read by this user (uid %u); run as the owner of the keys",
-			path, (unsigned)geteuid());
+		return keyfile_complain(error,
+					"%s: may not be read by this user (uid %u); run as the owner of the keys", path,
+					(unsigned)geteuid());
 	return keyfile_complain(error, "%s: %s", path, strerror(errno));
 }
 
 /* The whole file; `room` is KEYFILE_MAX octets. The checks are made on the open file, not on its name. */
-static bool read_file(const char *path, bool private, uint8_t *room, size_t *len,
-		      const struct keyfile_error *error)
+static bool read_file(const char *path, bool private, uint8_t *room, size_t *len, const struct keyfile_error *error)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
@@ -114,9 +108,8 @@ static bool read_file(const char *path, bool private, uint8_t *room, size_t *len
 		(void)keyfile_complain(error, "%s: is not a regular file", path);
 	else if (st.st_size == 0 || st.st_size > KEYFILE_MAX)
 		(void)keyfile_complain(
-			error,
-			"%s: its size of %lld octets is not that of a key; bring it back from the backup",
-			path, (long long)st.st_size);
+			error, "%s: its size of %lld octets is not that of a key; bring it back from the backup", path,
+			(long long)st.st_size);
 	else
 		ok = !private || check_private(path, &st, error);
 	while (ok && *len < KEYFILE_MAX) {
@@ -148,12 +141,11 @@ bool keyfile_point(const EVP_PKEY *key, uint8_t point[static 65])
 
 	return EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1 &&
 	       strcmp(group, "prime256v1") == 0 &&
-	       EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, 65, &len) == 1 &&
-	       len == 65 && point[0] == 4;
+	       EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, 65, &len) == 1 && len == 65 &&
+	       point[0] == 4;
 }
 
-EVP_PKEY *keyfile_private_key(const char *dir, const char *name, const char *type,
-			      const struct keyfile_error *error)
+EVP_PKEY *keyfile_private_key(const char *dir, const char *name, const char *type, const struct keyfile_error *error)
 {
 	char path[PATH_MAX];
 	uint8_t room[KEYFILE_MAX], point[65];
@@ -170,17 +162,15 @@ EVP_PKEY *keyfile_private_key(const char *dir, const char *name, const char *typ
 	OPENSSL_cleanse(room, sizeof(room));
 	BIO_free(bio);
 	if (ok && !key)
-		ok = keyfile_complain(
-			error,
-			"%s: is not an unencrypted private key in PEM (PKCS #8); bring it back from "
-			"the backup",
-			path);
+		ok = keyfile_complain(error,
+				      "%s: is not an unencrypted private key in PEM (PKCS #8); bring it back from "
+				      "the backup",
+				      path);
 	if (ok && (!EVP_PKEY_is_a(key, type) || (strcmp(type, "EC") == 0 && !keyfile_point(key, point))))
-		ok = keyfile_complain(
-			error,
-			"%s: holds another kind of key than %s; bring the right file back from the "
-			"backup",
-			path, strcmp(type, "EC") == 0 ? "EC P-256" : type);
+		ok = keyfile_complain(error,
+				      "%s: holds another kind of key than %s; bring the right file back from the "
+				      "backup",
+				      path, strcmp(type, "EC") == 0 ? "EC P-256" : type);
 	if (ok)
 		return key;
 	EVP_PKEY_free(key);
@@ -203,8 +193,8 @@ bool keyfile_public_point(const char *dir, const char *name, uint8_t point[stati
 	if (bio)
 		key = PEM_read_bio_PUBKEY(bio, NULL, no_password, NULL);
 	if (ok && (!key || !keyfile_point(key, point)))
-		ok = keyfile_complain(
-			error, "%s: is not a P-256 public key in PEM; bring it back from the backup", path);
+		ok = keyfile_complain(error, "%s: is not a P-256 public key in PEM; bring it back from the backup",
+				      path);
 	EVP_PKEY_free(key);
 	BIO_free(bio);
 	return ok;
@@ -219,8 +209,7 @@ static int hex_digit(uint8_t c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-bool keyfile_secret(const char *dir, const char *name, uint8_t secret[static 32],
-		    const struct keyfile_error *error)
+bool keyfile_secret(const char *dir, const char *name, uint8_t secret[static 32], const struct keyfile_error *error)
 {
 	char path[PATH_MAX];
 	uint8_t room[KEYFILE_MAX];
@@ -231,15 +220,13 @@ bool keyfile_secret(const char *dir, const char *name, uint8_t secret[static 32]
 	while (ok && len > 64 && (room[len - 1] == '\n' || room[len - 1] == '\r'))
 		len--;
 	if (ok && len != 64)
-		ok = keyfile_complain(
-			error, "%s: is not 64 hexadecimal digits; bring it back from the backup", path);
+		ok = keyfile_complain(error, "%s: is not 64 hexadecimal digits; bring it back from the backup", path);
 	for (size_t i = 0; ok && i < 32; i++) {
 		int high = hex_digit(room[2 * i]), low = hex_digit(room[2 * i + 1]);
 
 		if (high < 0 || low < 0)
-			ok = keyfile_complain(
-				error, "%s: is not 64 hexadecimal digits; bring it back from the backup",
-				path);
+			ok = keyfile_complain(error, "%s: is not 64 hexadecimal digits; bring it back from the backup",
+					      path);
 		else
 			secret[i] = (uint8_t)(high << 4 | low);
 	}
@@ -264,8 +251,7 @@ X509 *keyfile_certificate(const char *dir, const char *name, const struct keyfil
 		certificate = PEM_read_bio_X509(bio, NULL, no_password, NULL);
 	BIO_free(bio);
 	if (!certificate)
-		(void)keyfile_complain(
-			error, "%s: is not a certificate in PEM; bring it back from the backup", path);
+		(void)keyfile_complain(error, "%s: is not a certificate in PEM; bring it back from the backup", path);
 	return certificate;
 }
 
@@ -286,8 +272,7 @@ static bool rename_new(const char *from, const char *to, const struct keyfile_er
 	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
 		return true;
 	if (errno == EEXIST)
-		return keyfile_complain(error, "%s: exists already and is left alone; move it away first",
-					to);
+		return keyfile_complain(error, "%s: exists already and is left alone; move it away first", to);
 	return keyfile_complain(error, "%s: %s", to, strerror(errno));
 }
 
@@ -315,8 +300,7 @@ static bool write_file(const char *dir, const char *name, const void *bytes, siz
 		return false;
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0 && errno == EEXIST)
-		return keyfile_complain(error, "%s: left by an interrupted run; remove it and repeat",
-					temporary);
+		return keyfile_complain(error, "%s: left by an interrupted run; remove it and repeat", temporary);
 	if (fd < 0)
 		return keyfile_complain(error, "%s: %s", temporary, strerror(errno));
 	for (size_t done = 0; ok && done < len;) {
@@ -351,12 +335,11 @@ static bool write_bio(const char *dir, const char *name, BIO *bio, bool encoded,
 		ok = write_file(dir, name, bytes, (size_t)len, mode, error);
 	else
 		ok = keyfile_complain(error, "%s/%s: could not be encoded: no memory", dir, name);
-	BIO_free(bio);	/* a BIO of secure memory wipes itself */
+	BIO_free(bio); /* a BIO of secure memory wipes itself */
 	return ok;
 }
 
-bool keyfile_write_private_key(const char *dir, const char *name, EVP_PKEY *key,
-			       const struct keyfile_error *error)
+bool keyfile_write_private_key(const char *dir, const char *name, EVP_PKEY *key, const struct keyfile_error *error)
 {
 	BIO *bio = BIO_new(BIO_s_secmem());
 	bool encoded = bio && PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, no_password, NULL) == 1;
@@ -364,8 +347,7 @@ bool keyfile_write_private_key(const char *dir, const char *name, EVP_PKEY *key,
 	return write_bio(dir, name, bio, encoded, PRIVATE_MODE, error);
 }
 
-bool keyfile_write_public_key(const char *dir, const char *name, EVP_PKEY *key,
-			      const struct keyfile_error *error)
+bool keyfile_write_public_key(const char *dir, const char *name, EVP_PKEY *key, const struct keyfile_error *error)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 	bool encoded = bio && PEM_write_bio_PUBKEY(bio, key) == 1;
@@ -373,8 +355,7 @@ bool keyfile_write_public_key(const char *dir, const char *name, EVP_PKEY *key,
 	return write_bio(dir, name, bio, encoded, PUBLIC_MODE, error);
 }
 
-bool keyfile_write_certificate(const char *dir, const char *name, X509 *certificate,
-			       const struct keyfile_error *error)
+bool keyfile_write_certificate(const char *dir, const char *name, X509 *certificate, const struct keyfile_error *error)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 	bool encoded = bio && PEM_write_bio_X509(bio, certificate) == 1;
@@ -414,8 +395,7 @@ bool keyfile_supersede(const char *dir, const char *name, const char *next, cons
 	    !keyfile_path(old, dir, aside, error))
 		return false;
 	if (link(now, old) != 0)
-		return keyfile_complain(error, "%s: cannot be kept: %s; nothing was changed", old,
-					strerror(errno));
+		return keyfile_complain(error, "%s: cannot be kept: %s; nothing was changed", old, strerror(errno));
 	if (rename(new, now) != 0)
 		return keyfile_complain(error, "%s: %s", now, strerror(errno));
 	return sync_parent(now, error);

@@ -14,42 +14,35 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KEYFILE_MAX 16384	/* octets of a file */
+#define KEYFILE_MAX 16384 /* octets of a file */
 
 struct keyfile_error {
 	char *text;
 	size_t cap;
-	const char *dir;	/* of the keys, for the remedies */
+	const char *dir; /* of the keys, for the remedies */
 };
 
-bool keyfile_complain(const struct keyfile_error *error, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+bool keyfile_complain(const struct keyfile_error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-bool keyfile_path(char path[static PATH_MAX], const char *dir, const char *name,
-		  const struct keyfile_error *error);
+bool keyfile_path(char path[static PATH_MAX], const char *dir, const char *name, const struct keyfile_error *error);
 
 /* The folder itself: exists, ours or root's, not writable by everybody. */
 bool keyfile_check_dir(const char *dir, const struct keyfile_error *error);
 
 /* PEM, PKCS #8. `type`: "EC" (P-256 only) or "X25519". The caller frees it. NULL: see error. */
-EVP_PKEY *keyfile_private_key(const char *dir, const char *name, const char *type,
-			      const struct keyfile_error *error);
+EVP_PKEY *keyfile_private_key(const char *dir, const char *name, const char *type, const struct keyfile_error *error);
 /* PEM, SubjectPublicKeyInfo, P-256: as a point, 0x04 first. */
 bool keyfile_public_point(const char *dir, const char *name, uint8_t point[static 65],
 			  const struct keyfile_error *error);
 /* 64 hexadecimal digits and a line end: batch keys and pin.key. */
-bool keyfile_secret(const char *dir, const char *name, uint8_t secret[static 32],
-		    const struct keyfile_error *error);
+bool keyfile_secret(const char *dir, const char *name, uint8_t secret[static 32], const struct keyfile_error *error);
 X509 *keyfile_certificate(const char *dir, const char *name, const struct keyfile_error *error);
 
-bool keyfile_write_private_key(const char *dir, const char *name, EVP_PKEY *key,
-			       const struct keyfile_error *error);
-bool keyfile_write_public_key(const char *dir, const char *name, EVP_PKEY *key,
-			      const struct keyfile_error *error);
+bool keyfile_write_private_key(const char *dir, const char *name, EVP_PKEY *key, const struct keyfile_error *error);
+bool keyfile_write_public_key(const char *dir, const char *name, EVP_PKEY *key, const struct keyfile_error *error);
 bool keyfile_write_secret(const char *dir, const char *name, const uint8_t secret[static 32],
 			  const struct keyfile_error *error);
-bool keyfile_write_certificate(const char *dir, const char *name, X509 *certificate,
-			       const struct keyfile_error *error);
+bool keyfile_write_certificate(const char *dir, const char *name, X509 *certificate, const struct keyfile_error *error);
 /* What an interrupted run left under a name that only a run in progress uses. */
 void keyfile_discard(const char *dir, const char *name);
 /* `next` becomes `name`, whose old content stays as `aside`; at no moment is there no `name`. */

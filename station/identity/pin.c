@@ -20,9 +20,10 @@
 #include "station/identity/private.h"
 
 #define ITERATIONS_MIN 1000
-#define ITERATIONS_MAX 1000000	/* a device that asks for more would have the station at its work for seconds */
-#define HALF 40 /* octets: 256 bits and 64 more, so that the reduction shows no bias (RFC 9383 section 3.2)  \
-		 */
+#define ITERATIONS_MAX 1000000 /* a device that asks for more would have the station at its work for seconds */
+#define HALF                                                                                                           \
+	40 /* octets: 256 bits and 64 more, so that the reduction shows no bias (RFC 9383 section 3.2)                 \
+	    */
 
 /* Digits weighted 3 and 1 in turn, from the left; the last digit makes the sum a multiple of 10. */
 char pin_wps_checksum(const char *digits)
@@ -121,8 +122,7 @@ bool pin_derive(const uint8_t pin_key[static 32], struct identity *identity)
 	uint8_t id[32];
 
 	return mr_hkdf_sha256(NULL, 0, pin_key, 32, seal, sizeof(seal) - 1, identity->pin_seal_key, 32) &&
-	       mr_hkdf_sha256(NULL, 0, pin_key, 32, lookup, sizeof(lookup) - 1, identity->pin_lookup_key,
-			      32) &&
+	       mr_hkdf_sha256(NULL, 0, pin_key, 32, lookup, sizeof(lookup) - 1, identity->pin_lookup_key, 32) &&
 	       mr_hkdf_sha256(NULL, 0, pin_key, 32, label, sizeof(label) - 1, identity->label_key, 32) &&
 	       mr_hkdf_sha256(NULL, 0, pin_key, 32, name, sizeof(name) - 1, id, sizeof(id)) &&
 	       keyfile_id("pin-", id, sizeof(id), identity->kek_id);
@@ -151,8 +151,8 @@ static struct mr_wr associated(uint8_t room[static 600], const char *product, co
 	return ad;
 }
 
-int pin_seal(const struct identity *identity, struct entropy *entropy, const char *product,
-	     const char *serial, const char *pin, uint8_t out[static PIN_SEALED_MAX], size_t *len)
+int pin_seal(const struct identity *identity, struct entropy *entropy, const char *product, const char *serial,
+	     const char *pin, uint8_t out[static PIN_SEALED_MAX], size_t *len)
 {
 	uint8_t room[600];
 	struct mr_wr ad = associated(room, product, serial);

@@ -22,27 +22,28 @@
 #define FILE_SIZE_MAX (256U << 20)
 #define COUNTER_DIGITS_MAX 18
 
-struct word {			/* 64 numbers of the counter */
-	uint64_t index;		/* plus one; 0: free entry */
+/* 64 numbers of the counter */
+struct word {
+	uint64_t index; /* plus one; 0: free entry */
 	uint64_t used;
 };
 
 struct pattern {
 	char prefix[IDENTITY_SERIAL_MAX + 1], suffix[IDENTITY_SERIAL_MAX + 1];
 	size_t digits;
-	uint64_t next, limit;	/* numbers from `next` to limit - 1 are left, less `ahead` */
-	uint64_t ahead;		/* marked as used, and not below `next` */
+	uint64_t next, limit; /* numbers from `next` to limit - 1 are left, less `ahead` */
+	uint64_t ahead;	      /* marked as used, and not below `next` */
 	struct word *words;
-	size_t cap, count;	/* cap: a power of two */
+	size_t cap, count; /* cap: a power of two */
 };
 
 struct list {
-	char *text;		/* serials, each ending with NUL */
-	uint32_t *start;	/* offset in `text` of each */
+	char *text;	 /* serials, each ending with NUL */
+	uint32_t *start; /* offset in `text` of each */
 	bool *used;
 	size_t count, next, left;
-	uint32_t *slots;	/* number of a line plus one; 0: free */
-	size_t cap;		/* a power of two */
+	uint32_t *slots; /* number of a line plus one; 0: free */
+	size_t cap;	 /* a power of two */
 };
 
 struct serial_pool {
@@ -54,8 +55,8 @@ struct serial_pool {
 
 static bool is_serial_character(char c)
 {
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
-	       c == '_' || c == '-';
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+	       c == '-';
 }
 
 static bool all_serial_characters(const char *text, size_t len)
@@ -75,10 +76,7 @@ bool serial_is_valid(const char *serial)
 
 /* --- the counter's set of used numbers --- */
 
-static size_t hash_number(uint64_t number)
-{
-	return (size_t)(number * UINT64_C(0x9e3779b97f4a7c15) >> 20);
-}
+static size_t hash_number(uint64_t number) { return (size_t)(number * UINT64_C(0x9e3779b97f4a7c15) >> 20); }
 
 static struct word *find_word(struct word *words, size_t cap, uint64_t index)
 {
@@ -134,8 +132,7 @@ static void use_number(struct pattern *p, uint64_t number)
 
 static struct serial_pool *complain(char *error, size_t error_len, const char *pattern, const char *what)
 {
-	(void)snprintf(error, error_len, "the serial pattern \"%.60s\" %s; an example: AC1{07}", pattern,
-		       what);
+	(void)snprintf(error, error_len, "the serial pattern \"%.60s\" %s; an example: AC1{07}", pattern, what);
 	return NULL;
 }
 
@@ -166,8 +163,7 @@ struct serial_pool *serial_pool_pattern(const char *pattern, uint64_t first, cha
 	for (unsigned i = 0; i < digits; i++)
 		limit *= 10;
 	if (first >= limit) {
-		(void)snprintf(error, error_len,
-			       "the serial pattern \"%.60s\" counts to %llu and cannot start at %llu",
+		(void)snprintf(error, error_len, "the serial pattern \"%.60s\" counts to %llu and cannot start at %llu",
 			       pattern, (unsigned long long)(limit - 1), (unsigned long long)first);
 		return NULL;
 	}
@@ -187,8 +183,8 @@ static bool number_of(const struct pattern *p, const char *serial, uint64_t *num
 {
 	size_t before = strlen(p->prefix), digits = p->digits;
 
-	if (strlen(serial) != before + digits + strlen(p->suffix) ||
-	    strncmp(serial, p->prefix, before) != 0 || strcmp(serial + before + digits, p->suffix) != 0)
+	if (strlen(serial) != before + digits + strlen(p->suffix) || strncmp(serial, p->prefix, before) != 0 ||
+	    strcmp(serial + before + digits, p->suffix) != 0)
 		return false;
 	*number = 0;
 	for (size_t i = 0; i < digits; i++) {
@@ -216,7 +212,7 @@ static const char *take_number(struct serial_pool *pool)
 	mr_wr_bytes(&out, p->prefix, strlen(p->prefix));
 	digits = (char *)mr_wr_room(&out, p->digits);
 	mr_wr_bytes(&out, p->suffix, strlen(p->suffix));
-	assert(digits && !out.bad);	/* serial_pool_pattern has measured it */
+	assert(digits && !out.bad); /* serial_pool_pattern has measured it */
 	pool->taken[out.len] = '\0';
 	for (uint64_t i = p->digits, number = p->next; i > 0; i--, number /= 10)
 		digits[i - 1] = (char)('0' + number % 10);
@@ -246,7 +242,8 @@ static uint32_t *find_slot(const struct list *list, const char *serial)
 	return &list->slots[at];
 }
 
-struct cutter {			/* over the text of a file, line by line */
+/* over the text of a file, line by line */
+struct cutter {
 	const char *name;
 	const char *at, *end;
 	size_t line;
@@ -259,9 +256,8 @@ static bool wrong_line(const struct cutter *cut, const char *what, const char *s
 {
 	char shown[3 * IDENTITY_SERIAL_MAX];
 
-	(void)snprintf(cut->error, cut->error_len, "%s:%zu: %s%s%s%s", cut->name, cut->line, what,
-		       len ? " \"" : "", len ? log_escape(shown, sizeof(shown), serial, len) : "",
-		       len ? "\"" : "");
+	(void)snprintf(cut->error, cut->error_len, "%s:%zu: %s%s%s%s", cut->name, cut->line, what, len ? " \"" : "",
+		       len ? log_escape(shown, sizeof(shown), serial, len) : "", len ? "\"" : "");
 	return false;
 }
 
@@ -302,8 +298,7 @@ static void skip_header(struct cutter *cut)
 		*cut = ahead;
 }
 
-static bool add_line(struct list *list, const struct cutter *cut, size_t *text_len, const char *serial,
-		     size_t len)
+static bool add_line(struct list *list, const struct cutter *cut, size_t *text_len, const char *serial, size_t len)
 {
 	char *to = list->text + *text_len;
 	uint32_t *slot;
@@ -314,16 +309,15 @@ static bool add_line(struct list *list, const struct cutter *cut, size_t *text_l
 		return wrong_line(cut, "a serial number has at most 32 characters, not", serial,
 				  len > IDENTITY_SERIAL_MAX + 8 ? IDENTITY_SERIAL_MAX + 8 : len);
 	if (!all_serial_characters(serial, len))
-		return wrong_line(cut, "a serial number is made of A-Z a-z 0-9 . _ -, not as here:", serial,
-				  len);
+		return wrong_line(cut, "a serial number is made of A-Z a-z 0-9 . _ -, not as here:", serial, len);
 	mr_copy(to, serial, len);
 	to[len] = '\0';
 	list->start[list->count] = (uint32_t)*text_len;
 	slot = find_slot(list, to);
 	if (*slot != 0) {
 		(void)snprintf(cut->error, cut->error_len,
-			       "%s:%zu: the serial number \"%s\" stands in line %zu already", cut->name,
-			       cut->line, to, *slot - 1 + (cut->csv ? 2 : (size_t)1));
+			       "%s:%zu: the serial number \"%s\" stands in line %zu already", cut->name, cut->line, to,
+			       *slot - 1 + (cut->csv ? 2 : (size_t)1));
 		return false;
 	}
 	*slot = (uint32_t)++list->count;
@@ -331,19 +325,16 @@ static bool add_line(struct list *list, const struct cutter *cut, size_t *text_l
 	return true;
 }
 
-struct serial_pool *serial_pool_text(const char *name, const char *bytes, size_t len, char *error,
-				     size_t error_len)
+struct serial_pool *serial_pool_text(const char *name, const char *bytes, size_t len, char *error, size_t error_len)
 {
-	struct cutter cut = {
-		.name = name, .at = bytes, .end = bytes + len, .error = error, .error_len = error_len
-	};
+	struct cutter cut = { .name = name, .at = bytes, .end = bytes + len, .error = error, .error_len = error_len };
 	struct serial_pool *pool = calloc(1, sizeof(*pool));
 	struct list *list = pool ? &pool->list : NULL;
 	const char *serial;
 	size_t serial_len, lines = 1, text_len = 0;
 	bool ok = true;
 
-	if (len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)	/* a spreadsheet's byte order mark */
+	if (len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) /* a spreadsheet's byte order mark */
 		cut.at += 3;
 	for (const char *at = cut.at; at < cut.end; at++)
 		lines += *at == '\n';
@@ -456,8 +447,7 @@ const char *serial_pool_take(struct serial_pool *pool)
 
 uint64_t serial_pool_left(const struct serial_pool *pool)
 {
-	return pool->is_list ? pool->list.left
-			     : pool->pattern.limit - pool->pattern.next - pool->pattern.ahead;
+	return pool->is_list ? pool->list.left : pool->pattern.limit - pool->pattern.next - pool->pattern.ahead;
 }
 
 void serial_pool_destroy(struct serial_pool *pool)

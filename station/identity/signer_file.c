@@ -12,7 +12,7 @@
 #include "station/identity/private.h"
 
 struct signer_file {
-	struct signer signer;	/* first: the seam */
+	struct signer signer; /* first: the seam */
 	EVP_PKEY_CTX *key;
 };
 

@@ -96,7 +96,8 @@ struct arp_result arp_receive(struct arp *arp, struct mr_rd in, struct mr_wr *ou
 	target_address = mr_rd_be32(&in);
 	if (in.bad || hardware != ETHERNET || protocol != IPV4 || hardware_len != 6 || protocol_len != 4)
 		return r;
-	/* Group addresses speak for nobody; a probe (RFC 5227) has no address yet; our own comes from an echo or a clash. */
+	/* Group addresses speak for nobody; a probe (RFC 5227) has no address yet; our own comes from an echo or a
+	 * clash. */
 	if ((sender[0] & 1) || sender_address == arp->address || arp->address == 0)
 		return r;
 	bool for_us = target_address == arp->address;

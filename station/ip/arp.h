@@ -11,9 +11,9 @@
 
 #include "agent/wire/cursor.h"
 
-#define ARP_LEN 28u	/* octets of a packet, for Ethernet and IPv4 */
+#define ARP_LEN 28u /* octets of a packet, for Ethernet and IPv4 */
 #define ARP_PEERS 4u
-#define ARP_TRIES_MAX 6u	/* 60, 120, ... 1920 ms: then the address counts as absent */
+#define ARP_TRIES_MAX 6u /* 60, 120, ... 1920 ms: then the address counts as absent */
 
 enum arp_state { ARP_FREE, ARP_ASKING, ARP_KNOWN };
 
@@ -28,15 +28,15 @@ struct arp_peer {
 
 struct arp {
 	uint8_t mac[6];
-	uint32_t address;	/* own, host order; 0: none yet, nothing is answered */
+	uint32_t address; /* own, host order; 0: none yet, nothing is answered */
 	struct arp_peer peer[ARP_PEERS];
 };
 
 enum arp_event {
 	ARP_NOTHING,
-	ARP_SEND,	/* send what was written, to `mac` (broadcast for a question) */
-	ARP_FOUND,	/* `address` is at `mac`: what waits for it can go */
-	ARP_ABSENT,	/* nobody answers for `address`: drop what waits for it */
+	ARP_SEND,   /* send what was written, to `mac` (broadcast for a question) */
+	ARP_FOUND,  /* `address` is at `mac`: what waits for it can go */
+	ARP_ABSENT, /* nobody answers for `address`: drop what waits for it */
 };
 
 struct arp_result {

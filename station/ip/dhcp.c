@@ -5,36 +5,37 @@
 
 #include "agent/wire/cause.h"
 
-#define COOKIE 0x63825363u	/* RFC 2131 section 3 */
+#define COOKIE 0x63825363u /* RFC 2131 section 3 */
 #define BOOTREQUEST 1u
 #define BOOTREPLY 2u
 #define BROADCAST 0x8000u
-#define LEGACY_LEN 192u		/* sname and file */
-#define BOOTP_LEN_MIN 300u	/* RFC 1542 2.1: some servers drop shorter messages */
+#define LEGACY_LEN 192u	   /* sname and file */
+#define BOOTP_LEN_MIN 300u /* RFC 1542 2.1: some servers drop shorter messages */
 
 /* RFC 2132: the options we read.  name, number, shortest, longest (octets); routers come as a list, the best first. */
-#define DHCP_OPTIONS(X)          \
-	X(MASK,       1, 4,   4) \
-	X(ROUTER,     3, 4, 252) \
-	X(REQUESTED, 50, 4,   4) \
-	X(LEASE,     51, 4,   4) \
-	X(TYPE,      53, 1,   1) \
-	X(SERVER,    54, 4,   4)
+#define DHCP_OPTIONS(X)                                                                                                \
+	X(MASK, 1, 4, 4)                                                                                               \
+	X(ROUTER, 3, 4, 252)                                                                                           \
+	X(REQUESTED, 50, 4, 4)                                                                                         \
+	X(LEASE, 51, 4, 4)                                                                                             \
+	X(TYPE, 53, 1, 1)                                                                                              \
+	X(SERVER, 54, 4, 4)
 
 enum dhcp_option {
 #define OPTION_ENUM(name, number, shortest, longest) OPTION_##name = number,
 	DHCP_OPTIONS(OPTION_ENUM)
 #undef OPTION_ENUM
-	OPTION_PAD = 0,
-	OPTION_WANTED = 55,	/* parameter request list */
+		OPTION_PAD = 0,
+	OPTION_WANTED = 55, /* parameter request list */
 	OPTION_END = 255,
 };
 
 static bool length_fits(uint8_t option, size_t len)
 {
 	switch (option) {
-#define OPTION_LENGTH(name, number, shortest, longest) case number: return len >= (shortest) && len <= (longest);
-	DHCP_OPTIONS(OPTION_LENGTH)
+#define OPTION_LENGTH(name, number, shortest, longest)                                                                 \
+	case number: return len >= (shortest) && len <= (longest);
+		DHCP_OPTIONS(OPTION_LENGTH)
 #undef OPTION_LENGTH
 	default: return true;
 	}
@@ -59,13 +60,13 @@ bool dhcp_parse(struct mr_rd in, struct dhcp_message *out)
 	uint8_t op = mr_rd_u8(&in), htype = mr_rd_u8(&in), hlen = mr_rd_u8(&in);
 
 	*out = (struct dhcp_message){ 0 };
-	mr_rd_skip(&in, 1);	/* hops */
+	mr_rd_skip(&in, 1); /* hops */
 	out->xid = mr_rd_be32(&in);
-	mr_rd_skip(&in, 2);	/* secs */
+	mr_rd_skip(&in, 2); /* secs */
 	out->broadcast = mr_rd_be16(&in) & BROADCAST;
 	out->ciaddr = mr_rd_be32(&in);
 	out->yiaddr = mr_rd_be32(&in);
-	mr_rd_skip(&in, 8);	/* siaddr, giaddr */
+	mr_rd_skip(&in, 8); /* siaddr, giaddr */
 	mr_rd_copy(&in, out->chaddr, 6);
 	mr_rd_skip(&in, 10 + LEGACY_LEN);
 	if (mr_rd_be32(&in) != COOKIE || in.bad || htype != 1 || hlen != 6)
@@ -85,7 +86,8 @@ bool dhcp_parse(struct mr_rd in, struct dhcp_message *out)
 	}
 	if (out->type < DHCP_DISCOVER || out->type > DHCP_RELEASE)
 		return false;
-	return op == (out->type == DHCP_OFFER || out->type == DHCP_ACK || out->type == DHCP_NAK ? BOOTREPLY : BOOTREQUEST);
+	return op ==
+	       (out->type == DHCP_OFFER || out->type == DHCP_ACK || out->type == DHCP_NAK ? BOOTREPLY : BOOTREQUEST);
 }
 
 static void put_option(struct mr_wr *out, enum dhcp_option option, uint32_t value)
@@ -105,15 +107,15 @@ void dhcp_build(const struct dhcp_message *m, struct mr_wr *out)
 	size_t from = out->len;
 
 	mr_wr_u8(out, reply ? BOOTREPLY : BOOTREQUEST);
-	mr_wr_u8(out, 1);	/* htype: Ethernet */
-	mr_wr_u8(out, 6);	/* hlen */
-	mr_wr_u8(out, 0);	/* hops */
+	mr_wr_u8(out, 1); /* htype: Ethernet */
+	mr_wr_u8(out, 6); /* hlen */
+	mr_wr_u8(out, 0); /* hops */
 	mr_wr_be32(out, m->xid);
-	mr_wr_be16(out, 0);	/* secs */
+	mr_wr_be16(out, 0); /* secs */
 	mr_wr_be16(out, m->broadcast ? BROADCAST : 0);
 	mr_wr_be32(out, m->ciaddr);
 	mr_wr_be32(out, m->yiaddr);
-	mr_wr_be64(out, 0);	/* siaddr, giaddr */
+	mr_wr_be64(out, 0); /* siaddr, giaddr */
 	mr_wr_bytes(out, m->chaddr, 6);
 	mr_wr_bytes(out, zeros, sizeof(zeros));
 	mr_wr_be32(out, COOKIE);
@@ -137,10 +139,10 @@ void dhcp_build(const struct dhcp_message *m, struct mr_wr *out)
 
 /* --- the client: RFC 2131 figure 5, without INIT-REBOOT --- */
 
-#define FIRST_RETRY_US 60000u	/* the first encrypted frame is often lost: the access point opens its port late */
+#define FIRST_RETRY_US 60000u /* the first encrypted frame is often lost: the access point opens its port late */
 #define RETRY_US 250000u
 #define RETRY_MAX_US 2000000u
-#define MASK_DEFAULT 0xffffff00u	/* RFC 2131 lets a server leave the mask out */
+#define MASK_DEFAULT 0xffffff00u /* RFC 2131 lets a server leave the mask out */
 
 static void enter(struct dhcp_client *c, enum dhcp_client_state state, uint64_t deadline_us)
 {
@@ -149,14 +151,16 @@ static void enter(struct dhcp_client *c, enum dhcp_client_state state, uint64_t 
 	c->deadline_us = deadline_us;
 }
 
-void dhcp_client_start(struct dhcp_client *c, const uint8_t mac[static 6], uint32_t xid, uint64_t give_up_us, uint64_t now_us)
+void dhcp_client_start(struct dhcp_client *c, const uint8_t mac[static 6], uint32_t xid, uint64_t give_up_us,
+		       uint64_t now_us)
 {
 	*c = (struct dhcp_client){ .xid = xid, .give_up_us = give_up_us };
 	memcpy(c->mac, mac, 6);
 	enter(c, DHCP_SELECTING, now_us);
 }
 
-/* An address that a host on a link of its own can have: no group, no loopback, not the ends of its subnet, not the server's. */
+/* An address that a host on a link of its own can have: no group, no loopback, not the ends of its subnet, not the
+ * server's. */
 static bool usable(const struct dhcp_message *m)
 {
 	uint32_t a = m->yiaddr, mask = m->mask, net = a >> 24;
@@ -170,8 +174,9 @@ static bool usable(const struct dhcp_message *m)
 
 static void take_lease(struct dhcp_client *c, const struct dhcp_message *m)
 {
-	c->lease = (struct ip_lease){ .address = m->yiaddr, .mask = m->mask, .router = m->router, .server = m->server,
-				      .lease_s = m->lease_s };
+	c->lease = (struct ip_lease){
+		.address = m->yiaddr, .mask = m->mask, .router = m->router, .server = m->server, .lease_s = m->lease_s
+	};
 }
 
 /* RFC 2131 4.4.5: asks again after half the lease. */
@@ -191,7 +196,8 @@ static int refused(struct dhcp_client *c, uint64_t now_us)
 		enter(c, DHCP_IDLE, UINT64_MAX);
 		return -MR_CAUSE_ADDRESS_TIMEOUT;
 	}
-	enter(c, DHCP_SELECTING, now_us + RETRY_US);	/* not at once: a server that always refuses must not be asked in a circle */
+	enter(c, DHCP_SELECTING,
+	      now_us + RETRY_US); /* not at once: a server that always refuses must not be asked in a circle */
 	return DHCP_NOTHING;
 }
 
@@ -220,8 +226,7 @@ int dhcp_client_receive(struct dhcp_client *c, struct mr_rd in, uint64_t now_us)
 			return bound(c, &m, now_us);
 		return DHCP_NOTHING;
 	case DHCP_IDLE:
-	case DHCP_LEASED:
-		return DHCP_NOTHING;
+	case DHCP_LEASED: return DHCP_NOTHING;
 	}
 	return DHCP_NOTHING;
 }
@@ -272,10 +277,13 @@ int dhcp_client_expire(struct dhcp_client *c, uint64_t now_us, struct mr_wr *out
 
 /* --- the server of a simulated device --- */
 
-void dhcp_server_init(struct dhcp_server *s, uint32_t address, uint32_t mask, uint32_t first, unsigned leases, uint32_t lease_s)
+void dhcp_server_init(struct dhcp_server *s, uint32_t address, uint32_t mask, uint32_t first, unsigned leases,
+		      uint32_t lease_s)
 {
 	assert(leases <= DHCP_LEASES_MAX);
-	*s = (struct dhcp_server){ .address = address, .mask = mask, .first = first, .leases = leases, .lease_s = lease_s };
+	*s = (struct dhcp_server){
+		.address = address, .mask = mask, .first = first, .leases = leases, .lease_s = lease_s
+	};
 }
 
 /* The place of this client: its old one, else a free one; -1: all are taken. */
@@ -300,14 +308,16 @@ bool dhcp_server_receive(struct dhcp_server *s, struct mr_rd in, struct mr_wr *o
 	if (!dhcp_parse(in, &m) || (m.type != DHCP_DISCOVER && m.type != DHCP_REQUEST))
 		return false;
 	if (m.server != 0 && m.server != s->address)
-		return false;	/* it has chosen another server */
+		return false; /* it has chosen another server */
 	i = lease_of(s, m.chaddr);
 	if (i < 0 && m.type == DHCP_DISCOVER)
 		return false;
 	uint32_t address = i < 0 ? 0 : s->first + (uint32_t)i;
 	uint32_t wanted = m.requested ? m.requested : m.ciaddr;
 
-	answer = (struct dhcp_message){ .type = DHCP_OFFER, .xid = m.xid, .broadcast = m.broadcast, .server = s->address };
+	answer = (struct dhcp_message){
+		.type = DHCP_OFFER, .xid = m.xid, .broadcast = m.broadcast, .server = s->address
+	};
 	memcpy(answer.chaddr, m.chaddr, 6);
 	if (m.type == DHCP_REQUEST)
 		answer.type = address != 0 && wanted == address ? DHCP_ACK : DHCP_NAK;

@@ -13,7 +13,7 @@
 
 #define DHCP_SERVER_PORT 67u
 #define DHCP_CLIENT_PORT 68u
-#define DHCP_MESSAGE_MAX 576u	/* octets; what every client must take, RFC 2131 section 2 */
+#define DHCP_MESSAGE_MAX 576u /* octets; what every client must take, RFC 2131 section 2 */
 
 /* RFC 2132 9.6. */
 enum dhcp_type { DHCP_DISCOVER = 1, DHCP_OFFER, DHCP_REQUEST, DHCP_DECLINE, DHCP_ACK, DHCP_NAK, DHCP_RELEASE };
@@ -25,7 +25,7 @@ struct dhcp_message {
 	bool broadcast;
 	uint32_t ciaddr, yiaddr;
 	uint8_t chaddr[6];
-	uint32_t mask, router, requested, lease_s, server;	/* options 1, 3, 50, 51, 54 */
+	uint32_t mask, router, requested, lease_s, server; /* options 1, 3, 50, 51, 54 */
 };
 
 /* False: no DHCP message for Ethernet, an option of a wrong length, or one that runs past the end. */
@@ -35,9 +35,9 @@ void dhcp_build(const struct dhcp_message *message, struct mr_wr *out);
 /* What a link was given. */
 struct ip_lease {
 	uint32_t address, mask;
-	uint32_t router;	/* 0: none */
-	uint32_t server;	/* who gave it; 0: nobody, the address was set by hand */
-	uint32_t lease_s;	/* UINT32_MAX: for ever */
+	uint32_t router;  /* 0: none */
+	uint32_t server;  /* who gave it; 0: nobody, the address was set by hand */
+	uint32_t lease_s; /* UINT32_MAX: for ever */
 };
 
 enum dhcp_client_state { DHCP_IDLE, DHCP_SELECTING, DHCP_REQUESTING, DHCP_LEASED, DHCP_RENEWING };
@@ -48,20 +48,23 @@ struct dhcp_client {
 	uint8_t mac[6];
 	uint32_t xid;
 	unsigned tries;
-	uint64_t deadline_us, give_up_us;	/* give_up_us: no address by then; while renewing: the lease ends */
-	struct ip_lease lease;			/* offered, then given */
+	uint64_t deadline_us, give_up_us; /* give_up_us: no address by then; while renewing: the lease ends */
+	struct ip_lease lease;		  /* offered, then given */
 };
 
 enum { DHCP_NOTHING, DHCP_BOUND };
 
 /* `xid`: random. No lease by `give_up_us`: -MR_CAUSE_ADDRESS_TIMEOUT from dhcp_client_expire. */
-void dhcp_client_start(struct dhcp_client *c, const uint8_t mac[static 6], uint32_t xid, uint64_t give_up_us, uint64_t now_us);
+void dhcp_client_start(struct dhcp_client *c, const uint8_t mac[static 6], uint32_t xid, uint64_t give_up_us,
+		       uint64_t now_us);
 
-/* DHCP_BOUND: `lease` is valid from now on. Below zero: -(cause), the address must not be used any longer (a renewal was refused). */
+/* DHCP_BOUND: `lease` is valid from now on. Below zero: -(cause), the address must not be used any longer (a renewal
+ * was refused). */
 int dhcp_client_receive(struct dhcp_client *c, struct mr_rd in, uint64_t now_us);
 
 uint64_t dhcp_client_deadline_us(const struct dhcp_client *c);
-/* At the deadline: a message to be broadcast is in `out` when it is not empty. Below zero: -(cause), the client is idle. */
+/* At the deadline: a message to be broadcast is in `out` when it is not empty. Below zero: -(cause), the client is
+ * idle. */
 int dhcp_client_expire(struct dhcp_client *c, uint64_t now_us, struct mr_wr *out);
 
 #define DHCP_LEASES_MAX 4u
@@ -77,6 +80,7 @@ struct dhcp_server {
 };
 
 /* Gives away `leases` (at most DHCP_LEASES_MAX) addresses from `first` on; router and server are `address`. */
-void dhcp_server_init(struct dhcp_server *s, uint32_t address, uint32_t mask, uint32_t first, unsigned leases, uint32_t lease_s);
+void dhcp_server_init(struct dhcp_server *s, uint32_t address, uint32_t mask, uint32_t first, unsigned leases,
+		      uint32_t lease_s);
 /* True: the answer is in `out`, for broadcast. */
 bool dhcp_server_receive(struct dhcp_server *s, struct mr_rd in, struct mr_wr *out);

@@ -41,7 +41,8 @@ static void put_field(struct mr_wr *out, const char *name, const char *value)
 
 static bool wants_length(const struct http_request *q)
 {
-	return q->body.left > 0 || !strcmp(q->method, "POST") || !strcmp(q->method, "PUT") || !strcmp(q->method, "PATCH");
+	return q->body.left > 0 || !strcmp(q->method, "POST") || !strcmp(q->method, "PUT") ||
+	       !strcmp(q->method, "PATCH");
 }
 
 bool http_request_write(const struct http_request *q, struct mr_wr *out)
@@ -134,7 +135,8 @@ static bool on_status_line(struct http_response *r, struct mr_rd line)
 	return r->status >= 100 && r->status <= 599;
 }
 
-/* RFC 9112 5.2: a line that begins with white space goes on with the value before it; what was between becomes spaces. */
+/* RFC 9112 5.2: a line that begins with white space goes on with the value before it; what was between becomes spaces.
+ */
 static bool on_folded(struct http_response *r, struct mr_rd line)
 {
 	size_t from, to = (size_t)(line.at - r->head) + line.left;
@@ -261,7 +263,7 @@ static bool on_coding(struct http_response *r, struct mr_rd list)
 
 	while (next_of_list(&list, &item)) {
 		if (r->chunked || !is_word(item, "chunked"))
-			return false;	/* we asked for no other coding */
+			return false; /* we asked for no other coding */
 		r->chunked = true;
 	}
 	return r->chunked;
@@ -303,7 +305,7 @@ static bool on_head(struct http_response *r)
 		return false;
 	if (r->status < 200) {
 		r->state = HTTP_STATUS_LINE;
-		return r->status != 101 && ++r->interim <= HTTP_INTERIM_MAX;	/* nobody asked for an upgrade */
+		return r->status != 101 && ++r->interim <= HTTP_INTERIM_MAX; /* nobody asked for an upgrade */
 	}
 	if (r->without_body || r->status == 204 || r->status == 304) {
 		r->state = HTTP_COMPLETE;
@@ -348,10 +350,8 @@ static bool on_chunk_size(struct http_response *r, struct mr_rd line)
 static bool on_line(struct http_response *r, struct mr_rd line)
 {
 	switch (r->state) {
-	case HTTP_STATUS_LINE:
-		return on_status_line(r, line);
-	case HTTP_FIELDS:
-		return line.left > 0 ? on_field(r, line) : on_head(r);
+	case HTTP_STATUS_LINE: return on_status_line(r, line);
+	case HTTP_FIELDS: return line.left > 0 ? on_field(r, line) : on_head(r);
 	case HTTP_CHUNK_SIZE:
 	case HTTP_CHUNK_END:
 		/* The fields stay; the room of the line is used again, so that many small chunks fit. */
@@ -368,8 +368,7 @@ static bool on_line(struct http_response *r, struct mr_rd line)
 	case HTTP_BODY_TO_CLOSE:
 	case HTTP_CHUNK:
 	case HTTP_COMPLETE:
-	case HTTP_REFUSED:
-		break;
+	case HTTP_REFUSED: break;
 	}
 	return false;
 }

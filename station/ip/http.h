@@ -1,52 +1,63 @@
 /*
- * HTTP/1.1, the client's side: RFC 9110, RFC 9112. A request is written whole; a response is read from octets cut anywhere.
+ * HTTP/1.1, the client's side: RFC 9110, RFC 9112. A request is written whole; a response is read from octets cut
+ * anywhere.
  * No connection, no clock: a server that says nothing is the caller's to give up.
  *
- *	http_request_write -> (send) -> http_response_init -> { http_response_receive } -> HTTP_DONE | http_response_end
+ *	http_request_write -> (send) -> http_response_init -> { http_response_receive } -> HTTP_DONE |
+ *		http_response_end
  *
- * A response has an end: a head of 8 KiB and 64 fields, a body as large as the caller's buffer, a handful of interim responses.
+ * A response has an end: a head of 8 KiB and 64 fields, a body as large as the caller's buffer, a handful of interim
+ * responses.
  */
 #pragma once
 
 #include "agent/wire/cursor.h"
 
-#define HTTP_HEAD_MAX 8192u	/* octets: status line and fields, all interim responses, chunk trailers */
+#define HTTP_HEAD_MAX 8192u /* octets: status line and fields, all interim responses, chunk trailers */
 #define HTTP_FIELDS_MAX 64u
-#define HTTP_INTERIM_MAX 8u	/* 1xx responses before the final one */
+#define HTTP_INTERIM_MAX 8u /* 1xx responses before the final one */
 
 struct http_field {
 	const char *name, *value;
 };
 
 struct http_request {
-	const char *method;	/* "GET", "POST" ... */
-	const char *host;	/* "192.168.4.1", with ":port" when it is not the scheme's own */
-	const char *target;	/* "/path?query" */
-	const struct http_field *fields;	/* further ones: Content-Type, Authorization ... */
+	const char *method;		 /* "GET", "POST" ... */
+	const char *host;		 /* "192.168.4.1", with ":port" when it is not the scheme's own */
+	const char *target;		 /* "/path?query" */
+	const struct http_field *fields; /* further ones: Content-Type, Authorization ... */
 	size_t field_count;
-	struct mr_rd body;	/* Content-Length is written when there is one, and for POST, PUT and PATCH */
-	bool close;		/* the connection is not wanted for another request */
+	struct mr_rd body; /* Content-Length is written when there is one, and for POST, PUT and PATCH */
+	bool close;	   /* the connection is not wanted for another request */
 };
 
 /* False: it does not fit, or a part has characters that would end its line or word (RFC 9112 11.1). */
 bool http_request_write(const struct http_request *request, struct mr_wr *out);
 
 enum http_state {
-	HTTP_STATUS_LINE, HTTP_FIELDS, HTTP_BODY, HTTP_BODY_TO_CLOSE, HTTP_CHUNK_SIZE, HTTP_CHUNK, HTTP_CHUNK_END, HTTP_TRAILER,
-	HTTP_COMPLETE, HTTP_REFUSED,
+	HTTP_STATUS_LINE,
+	HTTP_FIELDS,
+	HTTP_BODY,
+	HTTP_BODY_TO_CLOSE,
+	HTTP_CHUNK_SIZE,
+	HTTP_CHUNK,
+	HTTP_CHUNK_END,
+	HTTP_TRAILER,
+	HTTP_COMPLETE,
+	HTTP_REFUSED,
 };
 
 /* Layout is ours, but for the fields marked. About 9 KiB, placed by the owner. */
 struct http_response {
 	enum http_state state;
-	unsigned status;	/* read it: 200 to 599, from HTTP_DONE on */
-	bool keep;		/* read it: the connection takes another request */
-	uint8_t *body;		/* read it: the caller's buffer */
-	size_t body_len;	/* read it */
+	unsigned status; /* read it: 200 to 599, from HTTP_DONE on */
+	bool keep;	 /* read it: the connection takes another request */
+	uint8_t *body;	 /* read it: the caller's buffer */
+	size_t body_len; /* read it */
 	size_t body_cap;
-	bool without_body;	/* the request was HEAD */
+	bool without_body; /* the request was HEAD */
 	bool chunked, has_length, minor_1;
-	uint64_t left;		/* of the body or chunk */
+	uint64_t left; /* of the body or chunk */
 	unsigned interim;
 	size_t head_len, line_at;
 	unsigned fields;
@@ -66,7 +77,8 @@ void http_response_init(struct http_response *r, uint8_t *body, size_t body_cap,
  * (nothing, if the server keeps to what it was asked). Below zero: -MR_CAUSE_BAD_RESPONSE; end the connection.
  */
 int http_response_receive(struct http_response *r, struct mr_rd *in);
-/* The server closed: HTTP_DONE, or -MR_CAUSE_LINK_LOST before the first octet, else -MR_CAUSE_BAD_RESPONSE: cut short. */
+/* The server closed: HTTP_DONE, or -MR_CAUSE_LINK_LOST before the first octet, else -MR_CAUSE_BAD_RESPONSE: cut short.
+ */
 int http_response_end(struct http_response *r);
 
 /* The value of the first field of that name (any case); false: there is none. It lives in `r`. */

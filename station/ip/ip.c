@@ -1,6 +1,7 @@
 /*
- * The interfaces. lwIP's own timers are not run: of them only TCP's has work here, and tcp_tmr is called directly, every
- * 250 ms while there are connections. So the wall clock never enters, and a loop without connections has nothing to do.
+ * The interfaces. lwIP's own timers are not run: of them only TCP's has work here, and tcp_tmr is called directly,
+ * every 250 ms while there are connections. So the wall clock never enters, and a loop without connections has nothing
+ * to do.
  */
 #include "station/ip/ip.h"
 
@@ -27,17 +28,15 @@
 
 static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
-/* lwIP keeps its lists in variables of its own and cannot be initialised twice: what a process may do only once, or one at a time. */
+/* lwIP keeps its lists in variables of its own and cannot be initialised twice: what a process may do only once, or one
+ * at a time. */
 static struct {
 	bool initialised, standing;
 } library;
 
 /* --- frames on their way out --- */
 
-static void queue_init(struct ip_queue *q)
-{
-	*q = (struct ip_queue){ .end = &q->first };
-}
+static void queue_init(struct ip_queue *q) { *q = (struct ip_queue){ .end = &q->first }; }
 
 static void queue_put(struct ip_queue *q, struct ip_frame *f)
 {
@@ -155,7 +154,8 @@ static uint32_t next_hop(const struct ip_if *net, uint32_t to)
 
 /*
  * netif->output: the packet is copied, for lwIP keeps segments to send them again. Its identification counts over all
- * interfaces of the process and all runs in it; RFC 6864 4.1 has no use for one in packets that are not to be fragmented.
+ * interfaces of the process and all runs in it; RFC 6864 4.1 has no use for one in packets that are not to be
+ * fragmented.
  */
 static err_t on_output(struct netif *netif, struct pbuf *p, const ip4_addr_t *to)
 {
@@ -169,7 +169,7 @@ static err_t on_output(struct netif *netif, struct pbuf *p, const ip4_addr_t *to
 		return ERR_BUF;
 	pbuf_copy_partial(p, f->bytes, p->tot_len, 0);
 	w = mr_wr_over(f->bytes + 4, 4);
-	mr_wr_be16(&w, 0);	/* identification */
+	mr_wr_be16(&w, 0); /* identification */
 	mr_wr_be16(&w, DONT_FRAGMENT);
 	memset(f->bytes + 10, 0, 2);
 	sum = inet_chksum(f->bytes, IP_HEADER);
@@ -179,7 +179,9 @@ static err_t on_output(struct netif *netif, struct pbuf *p, const ip4_addr_t *to
 		queue_put(&net->out, f);
 	} else {
 		f->next_hop = next_hop(net, address);
-		queue_put(arp_find(&net->arp, f->next_hop, f->dst, loop_now_us(net->stack->loop)) ? &net->out : &net->waiting, f);
+		queue_put(arp_find(&net->arp, f->next_hop, f->dst, loop_now_us(net->stack->loop)) ? &net->out
+												  : &net->waiting,
+			  f);
 	}
 	ip_if_wake(net);
 	return ERR_OK;
@@ -194,7 +196,8 @@ static void send_dhcp(struct ip_if *net, const struct mr_wr *message, uint16_t f
 	ip_addr_t source = net->netif.ip_addr, all = IPADDR4_INIT(EVERYBODY);
 
 	if (pcb && p && pbuf_take(p, message->buf, (u16_t)message->len) == ERR_OK) {
-		pcb->local_port = from;	/* not bound: nothing is received by it, and all interfaces send from this port */
+		pcb->local_port =
+			from; /* not bound: nothing is received by it, and all interfaces send from this port */
 		(void)udp_sendto_if_src(pcb, p, &all, to, &net->netif, &source);
 	}
 	if (p)
@@ -205,7 +208,8 @@ static void send_dhcp(struct ip_if *net, const struct mr_wr *message, uint16_t f
 
 static void set_address(struct ip_if *net, uint32_t address, uint32_t mask, uint32_t router)
 {
-	/* Not by netif_set_addr: that, like netif_remove, aborts the connections of all interfaces with the old address. */
+	/* Not by netif_set_addr: that, like netif_remove, aborts the connections of all interfaces with the old
+	 * address. */
 	ip_addr_set_ip4_u32_val(net->netif.ip_addr, lwip_htonl(address));
 	ip_addr_set_ip4_u32_val(net->netif.netmask, lwip_htonl(mask));
 	ip_addr_set_ip4_u32_val(net->netif.gw, lwip_htonl(router));
@@ -307,7 +311,8 @@ static bool from_a_host(const struct ip_if *net, uint32_t from)
 {
 	uint32_t own = own_address(net), mask = own_mask(net);
 
-	return own != 0 && from != own && ((from ^ own) & mask) == 0 && (from & ~mask) != 0 && (from | mask) != UINT32_MAX;
+	return own != 0 && from != own && ((from ^ own) & mask) == 0 && (from & ~mask) != 0 &&
+	       (from | mask) != UINT32_MAX;
 }
 
 /* For that time `net` is the only interface that lwIP knows: no packet leaves by another one, whatever it says. */
@@ -346,12 +351,13 @@ static bool on_ipv4(struct ip_if *net, const uint8_t *packet, size_t packet_len)
 
 	if (in.bad || version != 0x45 || len < IP_HEADER || len > packet_len || (fragment & ~DONT_FRAGMENT) != 0)
 		return false;
-	in.left = len - IP_HEADER;	/* short frames are padded */
+	in.left = len - IP_HEADER; /* short frames are padded */
 	if (protocol == IP_PROTO_UDP)
 		return on_udp(net, packet, in);
 	if (to != own_address(net) || !from_a_host(net, from))
 		return false;
-	if (protocol == IP_PROTO_TCP ? !tcp_is_sane(in) : protocol != IP_PROTO_ICMP || mr_rd_u8(&in) != ICMP_ECHO_REQUEST)
+	if (protocol == IP_PROTO_TCP ? !tcp_is_sane(in)
+				     : protocol != IP_PROTO_ICMP || mr_rd_u8(&in) != ICMP_ECHO_REQUEST)
 		return false;
 	give_to_lwip(net, packet, len);
 	return true;
@@ -444,11 +450,13 @@ static err_t on_netif(struct netif *netif)
 	netif->name[1] = 'r';
 	netif->output = on_output;
 	netif->mtu = IP_MTU;
-	netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_LINK_UP;	/* no ETHARP, no IGMP, no MLD: none of them is lwIP's here */
+	netif->flags = NETIF_FLAG_BROADCAST |
+		       NETIF_FLAG_LINK_UP; /* no ETHARP, no IGMP, no MLD: none of them is lwIP's here */
 	return ERR_OK;
 }
 
-struct ip_if *ip_if_create(struct ip_stack *stack, const uint8_t mac[static 6], const struct ip_if_events *events, void *ctx)
+struct ip_if *ip_if_create(struct ip_stack *stack, const uint8_t mac[static 6], const struct ip_if_events *events,
+			   void *ctx)
 {
 	struct ip_if *net = stack->free_list;
 
@@ -479,7 +487,7 @@ void ip_if_destroy(struct ip_if *net)
 	assert(net->used);
 	stack = net->stack;
 	ip_streams_destroy(net);
-	set_address(net, 0, 0, 0);	/* or netif_remove would abort the connections of the others that have the same */
+	set_address(net, 0, 0, 0); /* or netif_remove would abort the connections of the others that have the same */
 	netif_remove(&net->netif);
 	queue_clear(&net->out);
 	queue_clear(&net->waiting);
@@ -492,14 +500,14 @@ void ip_if_destroy(struct ip_if *net)
 }
 
 /*
- * lwIP counts ticks and turns of its TCP timer over all runs of a process; a run begins with both at zero, or the second
- * simulation in a process would differ from the first. (Sequence numbers: see ip_connect. Ports are drawn here.)
+ * lwIP counts ticks and turns of its TCP timer over all runs of a process; a run begins with both at zero, or the
+ * second simulation in a process would differ from the first. (Sequence numbers: see ip_connect. Ports are drawn here.)
  */
 static void rewind_tcp(void)
 {
 	tcp_ticks = 0;
 	tcp_tmr();
-	if (tcp_ticks != 0)	/* that was a slow turn; after the fast one that follows the next is slow again */
+	if (tcp_ticks != 0) /* that was a slow turn; after the fast one that follows the next is slow again */
 		tcp_tmr();
 	tcp_ticks = 0;
 }
@@ -558,7 +566,7 @@ void ip_if_static(struct ip_if *net, uint32_t address, uint32_t mask, uint32_t r
 
 uint32_t ip_link_local(struct entropy *entropy)
 {
-	return 0xa9fe0100u + (uint32_t)entropy_below(entropy, 0xfe00);	/* 169.254.1.0 to 169.254.254.255 */
+	return 0xa9fe0100u + (uint32_t)entropy_below(entropy, 0xfe00); /* 169.254.1.0 to 169.254.254.255 */
 }
 
 void ip_if_serve_dhcp(struct ip_if *net, uint32_t first, unsigned leases, uint32_t lease_s)

@@ -1,16 +1,22 @@
 /*
- * IPv4 over links of our own: each device sits behind its own 802.11 link, and all of them are 192.168.4.1. One interface per
- * link, all of them lwIP's (Debian's liblwip, raw API), on the loop's clock; no network namespaces, no TUN. The simulated
+ * IPv4 over links of our own: each device sits behind its own 802.11 link, and all of them are 192.168.4.1. One
+ * interface per
+ * link, all of them lwIP's (Debian's liblwip, raw API), on the loop's clock; no network namespaces, no TUN. The
+ * simulated
  * devices use the same interfaces from the other end, in the same process.
  *
- *	ip_stack_create -> ip_if_create -> ip_if_dhcp | ip_if_static -> (up) -> ip_stream.h ... -> ip_if_destroy -> ip_stack_destroy
+ *	ip_stack_create -> ip_if_create -> ip_if_dhcp | ip_if_static -> (up) -> ip_stream.h ... -> ip_if_destroy ->
+ *		ip_stack_destroy
  *
- * Nothing is called back from inside a call: frames to be sent and events come from a timer of the interface, at once, in
+ * Nothing is called back from inside a call: frames to be sent and events come from a timer of the interface, at
+ * once, in
  * the order in which they arose. Any function here may be called from a callback, ip_if_destroy included.
  *
  * What a device can send is sifted before lwIP sees it: IPv4 without options, whole (lwIP's reassembly knows no
- * interfaces), from another host of the subnet, to us, with sane TCP options; ARP. While lwIP works on a packet of one
- * interface that one is the only interface it knows, so no packet is answered or forwarded on the link of another device.
+ * interfaces), from another host of the subnet, to us, with sane TCP options; ARP. While lwIP works on a packet of
+ * one
+ * interface that one is the only interface it knows, so no packet is answered or forwarded on the link of another
+ * device.
  *
  * Addresses are uint32_t in host order: 0xc0a80401 is 192.168.4.1.
  */
@@ -24,9 +30,11 @@
 #include "station/base/loop.h"
 #include "station/ip/dhcp.h"
 
-#define IP_IFS_MAX 254u		/* in a process: lwIP numbers interfaces with 8 bits */
-#define IP_MTU 1280u		/* octets: an encrypted MPDU of 1334, TCP segments of 1240 */
-#define IP_QUEUE_MAX 96u	/* frames of one interface that wait for the link or for ARP; more are lost, as on any link */
+#define IP_IFS_MAX 254u /* in a process: lwIP numbers interfaces with 8 bits */
+#define IP_MTU 1280u	/* octets: an encrypted MPDU of 1334, TCP segments of 1240 */
+#define IP_QUEUE_MAX                                                                                                   \
+	96u /* frames of one interface that wait for the link or for ARP; more are lost, as on any link                \
+	     */
 
 #define IP_ETHERTYPE_IPV4 0x0800u
 #define IP_ETHERTYPE_ARP 0x0806u
@@ -45,10 +53,10 @@ struct ip_if_events {
 };
 
 struct ip_if_counters {
-	uint32_t received, sent;	/* MSDUs */
-	uint32_t refused;		/* received, but not for us, malformed, or of no protocol that is spoken here */
-	uint32_t overflowed;		/* not sent: the queue was full */
-	uint32_t absent;		/* not sent: nobody answered for the address */
+	uint32_t received, sent; /* MSDUs */
+	uint32_t refused;	 /* received, but not for us, malformed, or of no protocol that is spoken here */
+	uint32_t overflowed;	 /* not sent: the queue was full */
+	uint32_t absent;	 /* not sent: nobody answered for the address */
 };
 
 /*
@@ -56,24 +64,27 @@ struct ip_if_counters {
  * DHCP's transaction numbers and outlives the stack. The pool of `ifs_max` interfaces (1 to IP_IFS_MAX) is made here.
  */
 struct ip_stack *ip_stack_create(struct loop *loop, struct entropy *entropy, unsigned ifs_max);
-void ip_stack_destroy(struct ip_stack *stack);	/* interfaces that are left go with it */
+void ip_stack_destroy(struct ip_stack *stack); /* interfaces that are left go with it */
 
 /* NULL: the pool is empty. `mac`: own address on that link; several interfaces may have the same. */
-struct ip_if *ip_if_create(struct ip_stack *stack, const uint8_t mac[static 6], const struct ip_if_events *events, void *ctx);
+struct ip_if *ip_if_create(struct ip_stack *stack, const uint8_t mac[static 6], const struct ip_if_events *events,
+			   void *ctx);
 /* Its streams and listeners are gone with it, without an event: do not touch them any more. */
 void ip_if_destroy(struct ip_if *net);
 
 /* An MSDU that the link received. Frames for other stations are ignored. */
-void ip_if_input(struct ip_if *net, const uint8_t dst[static 6], uint16_t ethertype, const uint8_t *payload, size_t len);
+void ip_if_input(struct ip_if *net, const uint8_t dst[static 6], uint16_t ethertype, const uint8_t *payload,
+		 size_t len);
 
 /* Asks for an address until `give_up_us` (loop time). */
 void ip_if_dhcp(struct ip_if *net, uint64_t give_up_us);
 /* Has an address at once. router 0: none. */
 void ip_if_static(struct ip_if *net, uint32_t address, uint32_t mask, uint32_t router);
-/* RFC 3927 2.1: an address of 169.254/16 (mask 0xffff0000) for ad-hoc networks. It is not probed: the link has two ends. */
+/* RFC 3927 2.1: an address of 169.254/16 (mask 0xffff0000) for ad-hoc networks. It is not probed: the link has two
+ * ends. */
 uint32_t ip_link_local(struct entropy *entropy);
 /* The simulated device: gives `leases` addresses from `first` on to those who ask. After ip_if_static. */
 void ip_if_serve_dhcp(struct ip_if *net, uint32_t first, unsigned leases, uint32_t lease_s);
 
-uint32_t ip_if_address(const struct ip_if *net);	/* 0: none yet */
+uint32_t ip_if_address(const struct ip_if *net); /* 0: none yet */
 struct ip_if_counters ip_if_counters(const struct ip_if *net);

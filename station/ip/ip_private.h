@@ -7,12 +7,12 @@
 #include "station/ip/arp.h"
 #include "station/ip/ip_stream.h"
 
-#define IP_PORT_FIRST 0xc000u	/* RFC 6335 section 6: dynamic ports */
+#define IP_PORT_FIRST 0xc000u /* RFC 6335 section 6: dynamic ports */
 
 /* An IP packet or ARP message on its way out. */
 struct ip_frame {
 	struct ip_frame *next;
-	uint32_t next_hop;	/* while it waits for ARP */
+	uint32_t next_hop; /* while it waits for ARP */
 	uint16_t ethertype, len;
 	uint8_t dst[6];
 	uint8_t bytes[];
@@ -31,26 +31,26 @@ struct ip_if {
 	struct ip_if *next_free;
 	uint8_t mac[6];
 	bool used, serves;
-	uint8_t side;			/* enum loop_side: whose it is */
+	uint8_t side; /* enum loop_side: whose it is */
 	struct arp arp;
 	struct dhcp_client client;
 	struct dhcp_server server;
 	int address_result;
 	bool address_pending;
 	struct ip_queue out, waiting;
-	struct loop_timer turn;		/* frames and events at once, else ARP and DHCP when due */
+	struct loop_timer turn; /* frames and events at once, else ARP and DHCP when due */
 	struct ip_stream *streams;
 	struct ip_listener *listeners;
-	uint16_t port;			/* the local port of the next connection */
+	uint16_t port; /* the local port of the next connection */
 	struct ip_if_counters counters;
 };
 
 struct ip_stack {
 	struct loop *loop;
 	struct entropy *entropy;
-	struct loop_timer tcp;		/* lwIP's 250 ms, while there are connections */
-	struct ip_if *turning;		/* whose callbacks run; NULL again when it was destroyed by one of them */
-	struct ip_stream *telling;	/* likewise */
+	struct loop_timer tcp;	   /* lwIP's 250 ms, while there are connections */
+	struct ip_if *turning;	   /* whose callbacks run; NULL again when it was destroyed by one of them */
+	struct ip_stream *telling; /* likewise */
 	struct ip_if *free_list;
 	unsigned ifs;
 	struct ip_if pool[];

@@ -10,16 +10,17 @@
 #include "agent/wire/cause.h"
 #include "station/ip/ip_private.h"
 
-/* TCP's slow timer is 500 ms. RFC 6298 2.1 begins with 1 s; lwIP with 3, and its variance keeps that for many segments. */
+/* TCP's slow timer is 500 ms. RFC 6298 2.1 begins with 1 s; lwIP with 3, and its variance keeps that for many segments.
+ */
 #define RTO_TICKS 2
 
 struct ip_stream {
 	struct ip_if *net;
-	struct tcp_pcb *pcb;	/* NULL: gone on the side of lwIP */
+	struct tcp_pcb *pcb; /* NULL: gone on the side of lwIP */
 	struct ip_stream *next;
 	const struct ip_stream_events *events;
 	void *ctx;
-	struct ip_listener *accepted_by;	/* not yet handed over */
+	struct ip_listener *accepted_by; /* not yet handed over */
 	struct pbuf *received;
 	bool established, tell_connected, tell_sent, tell_closed, closed, short_of_room;
 	int cause;
@@ -119,7 +120,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 	struct ip_stream *s = err == ERR_OK && pcb ? stream_create(listener->net, pcb) : NULL;
 
 	if (!s)
-		return ERR_MEM;	/* lwIP resets the connection */
+		return ERR_MEM; /* lwIP resets the connection */
 	s->accepted_by = listener;
 	s->established = true;
 	ip_if_wake(s->net);
@@ -160,7 +161,8 @@ static bool tell_received(struct ip_stream *s)
 	pbuf_free(all);
 	if (stack->telling != s)
 		return false;
-	/* Not answered: acknowledged now, for a device that waits for it before the rest (Nagle) would lose a quarter of a second. */
+	/* Not answered: acknowledged now, for a device that waits for it before the rest (Nagle) would lose a quarter
+	 * of a second. */
 	if (s->pcb && (s->pcb->flags & TF_ACK_DELAY)) {
 		tcp_ack_now(s->pcb);
 		(void)tcp_output(s->pcb);
@@ -180,7 +182,7 @@ static bool tell(struct ip_stream *s)
 		listener->accepted(listener->ctx, s);
 		if (stack->telling != s)
 			return false;
-		assert(s->events);	/* taken, or ended */
+		assert(s->events); /* taken, or ended */
 	}
 	if (s->tell_connected) {
 		s->tell_connected = false;
@@ -218,7 +220,7 @@ bool ip_streams_turn(struct ip_if *net)
 		stack->telling = NULL;
 		if (stack->turning != net)
 			return false;
-		s = alive ? s->next : net->streams;	/* the list has changed: those already told have nothing pending */
+		s = alive ? s->next : net->streams; /* the list has changed: those already told have nothing pending */
 	}
 	return true;
 }
@@ -226,8 +228,9 @@ bool ip_streams_turn(struct ip_if *net)
 /* --- the owner calls --- */
 
 /*
- * RFC 9293 3.4.1, RFC 6528: a sequence number that nobody can guess. lwIP 2.1.3 has one counter for the process, which it
- * advances by tcp_ticks at each use; with ticks of our choice it goes where we want it. Two runs in one process are alike.
+ * RFC 9293 3.4.1, RFC 6528: a sequence number that nobody can guess. lwIP 2.1.3 has one counter for the process, which
+ * it advances by tcp_ticks at each use; with ticks of our choice it goes where we want it. Two runs in one process are
+ * alike.
  */
 static void draw_sequence_number(struct tcp_pcb *pcb, struct entropy *entropy)
 {
@@ -243,7 +246,8 @@ static bool bind_to(struct tcp_pcb *pcb, struct ip_if *net, uint32_t address, ui
 {
 	ip_addr_t own = IPADDR4_INIT(lwip_htonl(address));
 
-	/* lwIP compares ports without regard to interfaces, unless both sides allow it; SOF_REUSEADDR is only set for that. */
+	/* lwIP compares ports without regard to interfaces, unless both sides allow it; SOF_REUSEADDR is only set for
+	 * that. */
 	tcp_bind_netif(pcb, &net->netif);
 	ip_set_option(pcb, SOF_REUSEADDR);
 	if (tcp_bind(pcb, &own, port) != ERR_OK)
@@ -327,7 +331,7 @@ static void stream_end(struct ip_stream *s, err_t (*end)(struct tcp_pcb *pcb))
 	if (net->stack->telling == s)
 		net->stack->telling = NULL;
 	if (s->received && pcb)
-		tcp_recved(pcb, s->received->tot_len);	/* or tcp_close would reset */
+		tcp_recved(pcb, s->received->tot_len); /* or tcp_close would reset */
 	if (s->received)
 		pbuf_free(s->received);
 	if (pcb) {
@@ -373,7 +377,8 @@ void ip_stream_use(struct ip_stream *s, const struct ip_stream_events *events, v
 
 struct ip_if *ip_stream_if(const struct ip_stream *s) { return s->net; }
 
-struct ip_listener *ip_listen(struct ip_if *net, uint16_t port, void (*accepted)(void *ctx, struct ip_stream *s), void *ctx)
+struct ip_listener *ip_listen(struct ip_if *net, uint16_t port, void (*accepted)(void *ctx, struct ip_stream *s),
+			      void *ctx)
 {
 	struct ip_listener *listener;
 	struct tcp_pcb *pcb, *listening;
@@ -390,7 +395,9 @@ struct ip_listener *ip_listen(struct ip_if *net, uint16_t port, void (*accepted)
 		free(listener);
 		return NULL;
 	}
-	*listener = (struct ip_listener){ .net = net, .pcb = listening, .next = net->listeners, .accepted = accepted, .ctx = ctx };
+	*listener = (struct ip_listener){
+		.net = net, .pcb = listening, .next = net->listeners, .accepted = accepted, .ctx = ctx
+	};
 	net->listeners = listener;
 	ip_set_option(listening, SOF_REUSEADDR);
 	tcp_arg(listening, listener);
@@ -419,8 +426,8 @@ void ip_listener_close(struct ip_listener *listener)
 	free(listener);
 }
 
-/* Also those that were closed by their owners and live on in lwIP, up to two minutes in TIME-WAIT: the number of the interface
- * will belong to another one. */
+/* Also those that were closed by their owners and live on in lwIP, up to two minutes in TIME-WAIT: the number of the
+ * interface will belong to another one. */
 static void forget_all(struct tcp_pcb **list, u8_t index)
 {
 	for (struct tcp_pcb *pcb = *list, *next; pcb; pcb = next) {

@@ -14,11 +14,12 @@
 struct ip_stream;
 struct ip_listener;
 
-/* All of a stream's functions may be called from these, also those that end it. Functions that are NULL are not called. */
+/* All of a stream's functions may be called from these, also those that end it. Functions that are NULL are not called.
+ */
 struct ip_stream_events {
 	void (*connected)(void *ctx);
-	void (*received)(void *ctx, const uint8_t *bytes, size_t len);	/* lives until the function returns */
-	void (*sent)(void *ctx);	/* there is room again, after a write that was cut short */
+	void (*received)(void *ctx, const uint8_t *bytes, size_t len); /* lives until the function returns */
+	void (*sent)(void *ctx); /* there is room again, after a write that was cut short */
 	/*
 	 * Once. 0: the peer has sent all it wanted (it may still read). -MR_CAUSE_CONNECT_FAILED: refused or no answer;
 	 * -MR_CAUSE_LINK_LOST: reset by the peer; -MR_CAUSE_NO_ANSWER: what was sent is not acknowledged.
@@ -27,8 +28,8 @@ struct ip_stream_events {
 };
 
 /*
- * Connects; the interface must have its address. NULL: no memory, or no address that can be connected to. SYNs are repeated
- * every second, seven times; earlier ends are the caller's.
+ * Connects; the interface must have its address. NULL: no memory, or no address that can be connected to. SYNs are
+ * repeated every second, seven times; earlier ends are the caller's.
  */
 struct ip_stream *ip_connect(struct ip_if *net, uint32_t address, uint16_t port, const struct ip_stream_events *events,
 			     void *ctx);
@@ -38,9 +39,10 @@ size_t ip_stream_write(struct ip_stream *s, const void *bytes, size_t len);
 
 /* Octets written that the peer's TCP has not acknowledged yet; 0 as well once it has closed. */
 size_t ip_stream_unacked(const struct ip_stream *s);
-bool ip_stream_unsent(const struct ip_stream *s);	/* octets wait for the peer's window */
+bool ip_stream_unsent(const struct ip_stream *s); /* octets wait for the peer's window */
 
-/* Ends it in order: what was written is still sent, then FIN. Of what still comes in nothing is kept. NULL is ignored. */
+/* Ends it in order: what was written is still sent, then FIN. Of what still comes in nothing is kept. NULL is ignored.
+ */
 void ip_stream_close(struct ip_stream *s);
 /* Ends it with a reset. NULL is ignored. */
 void ip_stream_abort(struct ip_stream *s);
@@ -49,8 +51,9 @@ void ip_stream_abort(struct ip_stream *s);
  * Listens on `port` of this interface alone: each device of a simulation has its own port 80 at 192.168.4.1.
  * `accepted` hands over a stream: call ip_stream_use, or end it. NULL: taken on this interface, or no memory.
  */
-struct ip_listener *ip_listen(struct ip_if *net, uint16_t port, void (*accepted)(void *ctx, struct ip_stream *s), void *ctx);
-void ip_listener_close(struct ip_listener *listener);	/* its streams go on */
+struct ip_listener *ip_listen(struct ip_if *net, uint16_t port, void (*accepted)(void *ctx, struct ip_stream *s),
+			      void *ctx);
+void ip_listener_close(struct ip_listener *listener); /* its streams go on */
 
 void ip_stream_use(struct ip_stream *s, const struct ip_stream_events *events, void *ctx);
 struct ip_if *ip_stream_if(const struct ip_stream *s);

@@ -14,9 +14,9 @@
 #include "agent/wire/cause.h"
 #include "station/base/log.h"
 
-#define CERTIFICATES_LEN_MAX 16384	/* octets of the chain that a device may send */
-#define OUT_WAITING_MAX 32768		/* octets of ciphertext beyond which no more plaintext is taken */
-#define SERIAL_MAX 64			/* X.520: ub-serial-number */
+#define CERTIFICATES_LEN_MAX 16384 /* octets of the chain that a device may send */
+#define OUT_WAITING_MAX 32768	   /* octets of ciphertext beyond which no more plaintext is taken */
+#define SERIAL_MAX 64		   /* X.520: ub-serial-number */
 
 struct tls_trust {
 	SSL_CTX *ctx;
@@ -25,7 +25,7 @@ struct tls_trust {
 
 struct tls {
 	SSL *ssl;
-	BIO *in, *out;		/* `ssl` owns them */
+	BIO *in, *out; /* `ssl` owns them */
 	bool anchored, up, told, ended;
 	int cause;
 	char serial[SERIAL_MAX + 1];
@@ -85,7 +85,7 @@ static bool set_up(SSL_CTX *ctx)
 	SSL_CTX_set_security_level(ctx, 2);
 	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-				    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+					    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_max_cert_list(ctx, CERTIFICATES_LEN_MAX);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
@@ -177,14 +177,16 @@ static bool serial_is_right(struct tls *tls, const X509 *cert)
 	if (X509_NAME_get_index_by_NID(subject, NID_serialNumber, at) < 0)
 		len = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
 	if (len < 0) {
-		(void)fail(tls, -MR_CAUSE_CERTIFICATE_REFUSED, "the certificate's serialNumber is no text, or there are two");
+		(void)fail(tls, -MR_CAUSE_CERTIFICATE_REFUSED,
+			   "the certificate's serialNumber is no text, or there are two");
 		return false;
 	}
 	bool right = (size_t)len == strlen(tls->serial) && mr_equal(text, tls->serial, (size_t)len);
 
 	if (!right) {
 		(void)snprintf(words, sizeof(words), "the certificate's serialNumber is %.80s, not %s",
-			       log_escape(shown, sizeof(shown), text, len < SERIAL_MAX ? (size_t)len : SERIAL_MAX), tls->serial);
+			       log_escape(shown, sizeof(shown), text, len < SERIAL_MAX ? (size_t)len : SERIAL_MAX),
+			       tls->serial);
 		(void)fail(tls, -MR_CAUSE_CERTIFICATE_REFUSED, words);
 	}
 	OPENSSL_free(text);
@@ -229,7 +231,7 @@ static bool ask_for_fragments(SSL *ssl, unsigned fragment_len)
 	if (fragment_len == 0)
 		return true;
 	return SSL_set_tlsext_max_fragment_length(ssl, fragment_len == 512 ? TLSEXT_max_fragment_length_512
-									    : TLSEXT_max_fragment_length_1024);
+									   : TLSEXT_max_fragment_length_1024);
 }
 
 static void advance(struct tls *tls)
@@ -331,13 +333,9 @@ int tls_read(struct tls *tls, uint8_t *out, size_t cap, size_t *len)
 	*len = 0;
 	switch (SSL_get_error(tls->ssl, result)) {
 	case SSL_ERROR_WANT_READ:
-	case SSL_ERROR_WANT_WRITE:
-		return TLS_NOTHING;
-	case SSL_ERROR_ZERO_RETURN:
-		tls->ended = true;
-		return TLS_CLOSED;
-	default:
-		return fail_openssl(tls);
+	case SSL_ERROR_WANT_WRITE: return TLS_NOTHING;
+	case SSL_ERROR_ZERO_RETURN: tls->ended = true; return TLS_CLOSED;
+	default: return fail_openssl(tls);
 	}
 }
 
@@ -365,7 +363,8 @@ int tls_end(struct tls *tls)
 		return tls->cause;
 	if (tls->ended || (SSL_get_shutdown(tls->ssl) & SSL_RECEIVED_SHUTDOWN))
 		return TLS_CLOSED;
-	return fail(tls, -MR_CAUSE_TLS_FAILED, tls->up ? "the connection ended without close_notify" : "the connection ended in the handshake");
+	return fail(tls, -MR_CAUSE_TLS_FAILED,
+		    tls->up ? "the connection ended without close_notify" : "the connection ended in the handshake");
 }
 
 void tls_close(struct tls *tls)
@@ -387,7 +386,8 @@ bool tls_channel_binding(const struct tls *tls, uint8_t out[static TLS_BINDING_L
 
 	if (!tls->up || (SSL_version(tls->ssl) == TLS1_2_VERSION && SSL_get_extms_support(tls->ssl) != 1))
 		return false;
-	return SSL_export_keying_material(tls->ssl, out, TLS_BINDING_LEN, label, sizeof(label) - 1, (const uint8_t *)"", 0, 1) == 1;
+	return SSL_export_keying_material(tls->ssl, out, TLS_BINDING_LEN, label, sizeof(label) - 1, (const uint8_t *)"",
+					  0, 1) == 1;
 }
 
 struct mr_rd tls_leaf(const struct tls *tls) { return mr_rd_over(tls->leaf, tls->leaf_len); }

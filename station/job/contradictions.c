@@ -27,7 +27,8 @@ static const struct node *place_of(const struct reading *r, const char *path)
 
 static const struct node *item_of(const struct reading *r, const char *path, size_t i)
 {
-	const struct node *list = tree_find(r->root, path), *item = list && list->kind == NODE_LIST ? list->child : NULL;
+	const struct node *list = tree_find(r->root, path),
+			  *item = list && list->kind == NODE_LIST ? list->child : NULL;
 
 	for (; item && i > 0; i--)
 		item = item->next;
@@ -36,10 +37,7 @@ static const struct node *item_of(const struct reading *r, const char *path, siz
 
 #define CONTRADICTION(r, node, ...) complain((r)->c, (node)->line, (node)->column, __VA_ARGS__)
 
-static bool given(const struct reading *r, const char *path)
-{
-	return tree_find(r->root, path) != NULL;
-}
+static bool given(const struct reading *r, const char *path) { return tree_find(r->root, path) != NULL; }
 
 /* Neither the key nor a section above it was complained about. */
 static bool usable(const struct reading *r, const char *path)
@@ -49,7 +47,8 @@ static bool usable(const struct reading *r, const char *path)
 	for (size_t i = 0; i < job_key_count; i++) {
 		size_t n = strlen(job_keys[i].path);
 
-		if (r->bad[i] && n <= len && strncmp(job_keys[i].path, path, n) == 0 && (path[n] == '\0' || path[n] == '.'))
+		if (r->bad[i] && n <= len && strncmp(job_keys[i].path, path, n) == 0 &&
+		    (path[n] == '\0' || path[n] == '.'))
 			return false;
 	}
 	return true;
@@ -73,9 +72,12 @@ static void check_recipe(const struct reading *r)
 	for (size_t i = 1; i < job->recipe_len; i++) {
 		if (job->recipe[i] > job->recipe[i - 1])
 			continue;
-		CONTRADICTION(r, item_of(r, "recipe", i), "recipe: %s stands %s %s; allowed: each step once, in this order: "
-			      "identify, selftest, identity, credentials, verify, seal", job_step_name(job->recipe[i]),
-			      job->recipe[i] == job->recipe[i - 1] ? "again after" : "after", job_step_name(job->recipe[i - 1]));
+		CONTRADICTION(r, item_of(r, "recipe", i),
+			      "recipe: %s stands %s %s; allowed: each step once, in this order: "
+			      "identify, selftest, identity, credentials, verify, seal",
+			      job_step_name(job->recipe[i]),
+			      job->recipe[i] == job->recipe[i - 1] ? "again after" : "after",
+			      job_step_name(job->recipe[i - 1]));
 		return;
 	}
 	if (job->recipe[0] != JOB_IDENTIFY)
@@ -84,8 +86,10 @@ static void check_recipe(const struct reading *r)
 	for (size_t i = 0; i < job->recipe_len; i++)
 		for (size_t s = 0; s < sizeof(signed_steps) / sizeof(signed_steps[0]); s++)
 			if (job->recipe[i] == signed_steps[s] && !has_step(job, JOB_IDENTITY))
-				CONTRADICTION(r, item_of(r, "recipe", i), "recipe: %s without identity: the device has no key "
-					      "to sign it with; allowed: identity before it", job_step_name(job->recipe[i]));
+				CONTRADICTION(r, item_of(r, "recipe", i),
+					      "recipe: %s without identity: the device has no key "
+					      "to sign it with; allowed: identity before it",
+					      job_step_name(job->recipe[i]));
 }
 
 static void check_credentials(const struct reading *r)
@@ -95,27 +99,33 @@ static void check_credentials(const struct reading *r)
 
 	if (usable(r, "recipe") && usable(r, "credentials")) {
 		if (has_step(job, JOB_CREDENTIALS) && !given(r, "credentials"))
-			CONTRADICTION(r, place_of(r, "recipe"), "credentials is missing, for the recipe has that step; allowed: "
+			CONTRADICTION(r, place_of(r, "recipe"),
+				      "credentials is missing, for the recipe has that step; allowed: "
 				      "credentials: {ssid: ...}, or a recipe without it");
 		if (!has_step(job, JOB_CREDENTIALS) && given(r, "credentials"))
-			CONTRADICTION(r, place_of(r, "credentials")->key, "credentials: the recipe has no such step; allowed: "
+			CONTRADICTION(r, place_of(r, "credentials")->key,
+				      "credentials: the recipe has no such step; allowed: "
 				      "the step in the recipe, or no credentials");
 	}
 	if (!given(r, "credentials") || !usable(r, "credentials.passphrase") || !usable(r, "credentials.security"))
 		return;
 	if (*job->passphrase_file && *job->passphrase_env)
-		CONTRADICTION(r, place_of(r, "credentials.passphrase.env"), "credentials.passphrase: both file and env; "
+		CONTRADICTION(r, place_of(r, "credentials.passphrase.env"),
+			      "credentials.passphrase: both file and env; "
 			      "allowed: one of the two");
 	if (given(r, "credentials.passphrase") && !reference && usable(r, "credentials.passphrase.file") &&
 	    usable(r, "credentials.passphrase.env"))
-		CONTRADICTION(r, place_of(r, "credentials.passphrase"), "credentials.passphrase: neither file nor env; "
+		CONTRADICTION(r, place_of(r, "credentials.passphrase"),
+			      "credentials.passphrase: neither file nor env; "
 			      "allowed: one of the two");
 	if (job->security == MR_SECURITY_OPEN && reference)
-		CONTRADICTION(r, place_of(r, "credentials.passphrase"), "credentials.passphrase: an open network has none; "
+		CONTRADICTION(r, place_of(r, "credentials.passphrase"),
+			      "credentials.passphrase: an open network has none; "
 			      "allowed: security: wpa2 or wpa3, or no passphrase");
 	if (job->security != MR_SECURITY_OPEN && !given(r, "credentials.passphrase") && usable(r, "radios") &&
 	    !job->radios_simulated)
-		CONTRADICTION(r, place_of(r, "credentials.passphrase"), "credentials.passphrase is missing; allowed: "
+		CONTRADICTION(r, place_of(r, "credentials.passphrase"),
+			      "credentials.passphrase is missing; allowed: "
 			      "file: NAME, env: NAME, or security: open");
 }
 
@@ -128,22 +138,29 @@ static void check_access_point(const struct reading *r)
 	if (!usable(r, "credentials.method") || !usable(r, "credentials.access_point"))
 		return;
 	if (job->method == ACCESS_DIRECT && given(r, "credentials.access_point"))
-		CONTRADICTION(r, place_of(r, "credentials.access_point")->key, "credentials.access_point: the method direct has "
+		CONTRADICTION(r, place_of(r, "credentials.access_point")->key,
+			      "credentials.access_point: the method direct has "
 			      "none; allowed: method: micro-ap, pin or https, or no access_point");
 	if (job->method != ACCESS_DIRECT && given(r, "credentials") && !given(r, "credentials.access_point"))
-		CONTRADICTION(r, place_of(r, "credentials.method"), "credentials.access_point is missing, for %s goes through "
-			      "it; allowed: access_point: {ssid: ...}", access_method_name(job->method));
+		CONTRADICTION(r, place_of(r, "credentials.method"),
+			      "credentials.access_point is missing, for %s goes through "
+			      "it; allowed: access_point: {ssid: ...}",
+			      access_method_name(job->method));
 	if (job->method == ACCESS_DIRECT || !given(r, "credentials.access_point"))
 		return;
 	if (given(r, "credentials.access_point.ssid") && usable(r, "credentials.access_point.ssid") &&
 	    (wrong = roster_ssid_valid(job->ap_ssid)))
-		CONTRADICTION(r, ssid, "credentials.access_point.ssid: %s; allowed: as AC-{serial}, AC-{mac} or one name for all",
-			      wrong);
+		CONTRADICTION(
+			r, ssid,
+			"credentials.access_point.ssid: %s; allowed: as AC-{serial}, AC-{mac} or one name for all",
+			wrong);
 	if (job->ap_secrets == JOB_SECRETS_LABELS && !*job->ap_labels && usable(r, "radios") && !job->radios_simulated)
-		CONTRADICTION(r, place_of(r, "credentials.access_point"), "credentials.access_point.labels is missing; allowed: "
+		CONTRADICTION(r, place_of(r, "credentials.access_point"),
+			      "credentials.access_point.labels is missing; allowed: "
 			      "labels: FILE.csv, or secrets: record");
 	if (job->ap_secrets == JOB_SECRETS_RECORD && *job->ap_labels)
-		CONTRADICTION(r, place_of(r, "credentials.access_point.labels"), "credentials.access_point.labels: the secrets "
+		CONTRADICTION(r, place_of(r, "credentials.access_point.labels"),
+			      "credentials.access_point.labels: the secrets "
 			      "come from the record; allowed: secrets: labels, or no labels");
 }
 
@@ -156,35 +173,44 @@ static void check_identity(const struct reading *r)
 	if (usable(r, "recipe") && usable(r, "identity.serial") && usable(r, "identity.serial.pattern") &&
 	    usable(r, "identity.serial.file")) {
 		if (*job->serial_pattern && *job->serial_file)
-			CONTRADICTION(r, place_of(r, "identity.serial.file"), "identity.serial: both pattern and file; allowed: "
+			CONTRADICTION(r, place_of(r, "identity.serial.file"),
+				      "identity.serial: both pattern and file; allowed: "
 				      "one of the two");
 		else if (has_step(job, JOB_IDENTITY) && !*job->serial_pattern && !*job->serial_file)
-			CONTRADICTION(r, place_of(r, "identity.serial"), "identity.serial has neither pattern nor file; allowed: "
+			CONTRADICTION(r, place_of(r, "identity.serial"),
+				      "identity.serial has neither pattern nor file; allowed: "
 				      "serial: {pattern: \"AC1{07}\"}, or serial: {file: serials.csv}");
 	}
 	if (*job->serial_pattern && usable(r, "identity.serial.first") && usable(r, "batch.quantity")) {
 		pool = serial_pool_pattern(job->serial_pattern, job->serial_first, why, sizeof(why));
 		if (!pool)
-			CONTRADICTION(r, place_of(r, "identity.serial.pattern"), "identity.serial.pattern: %s; allowed: "
-				      "A-Z a-z 0-9 . _ - and one counter", why);
+			CONTRADICTION(r, place_of(r, "identity.serial.pattern"),
+				      "identity.serial.pattern: %s; allowed: "
+				      "A-Z a-z 0-9 . _ - and one counter",
+				      why);
 		else if (serial_pool_left(pool) < job->quantity)
-			CONTRADICTION(r, place_of(r, "identity.serial.pattern"), "identity.serial.pattern: %llu serial numbers "
+			CONTRADICTION(r, place_of(r, "identity.serial.pattern"),
+				      "identity.serial.pattern: %llu serial numbers "
 				      "are left for %u devices; allowed: a longer counter or a lower first",
 				      (unsigned long long)serial_pool_left(pool), job->quantity);
 		serial_pool_destroy(pool);
 	}
 	if (job->pin.wps_checksum && job->pin.digits != 8 && usable(r, "identity.pin.digits"))
-		CONTRADICTION(r, place_of(r, "identity.pin.wps_checksum"), "identity.pin.wps_checksum: a PIN of %u digits has "
-			      "none; allowed: digits: 8, or wps_checksum: false", job->pin.digits);
+		CONTRADICTION(r, place_of(r, "identity.pin.wps_checksum"),
+			      "identity.pin.wps_checksum: a PIN of %u digits has "
+			      "none; allowed: digits: 8, or wps_checksum: false",
+			      job->pin.digits);
 	if (job->signer_us && !job->test && usable(r, "batch.test"))
-		CONTRADICTION(r, place_of(r, "identity.emulated_hsm"), "identity.emulated_hsm: not in a batch that ships; "
+		CONTRADICTION(r, place_of(r, "identity.emulated_hsm"),
+			      "identity.emulated_hsm: not in a batch that ships; "
 			      "allowed: none, or batch.test: true");
 }
 
 /* Simulated radios do not hear what the adapters they copy do not. */
 static bool hears_5ghz(const char *profile)
 {
-	return strcmp(profile, "mt7601u") != 0 && strcmp(profile, "ath9k_htc") != 0 && strcmp(profile, "rt2800usb") != 0;
+	return strcmp(profile, "mt7601u") != 0 && strcmp(profile, "ath9k_htc") != 0 &&
+	       strcmp(profile, "rt2800usb") != 0;
 }
 
 static void check_radios(const struct reading *r)
@@ -197,29 +223,34 @@ static void check_radios(const struct reading *r)
 
 			for (size_t j = 0; j < i; j++)
 				if (job->channels[j] == job->channels[i])
-					CONTRADICTION(r, item_of(r, "channels", i), "channels: %u is here twice; allowed: once",
-						      channel);
+					CONTRADICTION(r, item_of(r, "channels", i),
+						      "channels: %u is here twice; allowed: once", channel);
 			if (job->radios_simulated && usable(r, "radios.profile") && job->channels[i] > 5000 &&
 			    !hears_5ghz(job->radio_profile))
-				CONTRADICTION(r, item_of(r, "channels", i), "channels: a %s has no 5 GHz and so no channel %u; "
-					      "allowed: 1 to 13", job->radio_profile, channel);
+				CONTRADICTION(r, item_of(r, "channels", i),
+					      "channels: a %s has no 5 GHz and so no channel %u; "
+					      "allowed: 1 to 13",
+					      job->radio_profile, channel);
 		}
 	}
 	if (!usable(r, "radios"))
 		return;
 	for (size_t i = 0; i < job->radio_name_count; i++) {
 		if (strcmp(job->radio_names[i], "auto") == 0)
-			CONTRADICTION(r, item_of(r, "radios", i), "radios: auto is one of a list; allowed: radios: auto, alone");
+			CONTRADICTION(r, item_of(r, "radios", i),
+				      "radios: auto is one of a list; allowed: radios: auto, alone");
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(job->radio_names[i], job->radio_names[j]) == 0)
 				CONTRADICTION(r, item_of(r, "radios", i), "radios: \"%s\" is here twice; allowed: once",
 					      job->radio_names[i]);
 	}
 	if (job->radios_simulated && !job->test && usable(r, "batch.test"))
-		CONTRADICTION(r, place_of(r, "radios.simulated"), "radios.simulated: simulated radios make nothing that ships; "
+		CONTRADICTION(r, place_of(r, "radios.simulated"),
+			      "radios.simulated: simulated radios make nothing that ships; "
 			      "allowed: batch.test: true, or radios: auto");
 	if (!job->radios_simulated && given(r, "simulation") && given(r, "radios"))
-		CONTRADICTION(r, place_of(r, "simulation")->key, "simulation: the radios are real ones; allowed: "
+		CONTRADICTION(r, place_of(r, "simulation")->key,
+			      "simulation: the radios are real ones; allowed: "
 			      "radios: {simulated: ...}, or no simulation");
 }
 
@@ -228,20 +259,21 @@ static void check_attempts(const struct reading *r)
 	const struct job *job = r->job;
 
 	if (usable(r, "attempts.patience") && usable(r, "admission.lease") && job->patience_us > job->lease_us)
-		CONTRADICTION(r, place_of(r, given(r, "attempts.patience") ? "attempts.patience" : "admission.lease"),
-			      "attempts.patience: longer than admission.lease, after which the device is gone; allowed: "
-			      "a patience below the lease");
+		CONTRADICTION(
+			r, place_of(r, given(r, "attempts.patience") ? "attempts.patience" : "admission.lease"),
+			"attempts.patience: longer than admission.lease, after which the device is gone; allowed: "
+			"a patience below the lease");
 	if (!usable(r, "limits"))
 		return;
 	for (size_t i = 0; i < job->limit_count; i++) {
 		const struct job_limit *limit = &job->limits[i];
 
 		if (!limit->has_low && !limit->has_high)
-			CONTRADICTION(r, item_of(r, "limits", i), "limits: \"%s\" has neither low nor high; allowed: one or both",
-				      limit->name);
+			CONTRADICTION(r, item_of(r, "limits", i),
+				      "limits: \"%s\" has neither low nor high; allowed: one or both", limit->name);
 		if (limit->has_low && limit->has_high && limit->low > limit->high)
-			CONTRADICTION(r, item_of(r, "limits", i), "limits: low of \"%s\" is above its high; allowed: low below high",
-				      limit->name);
+			CONTRADICTION(r, item_of(r, "limits", i),
+				      "limits: low of \"%s\" is above its high; allowed: low below high", limit->name);
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(limit->name, job->limits[j].name) == 0)
 				CONTRADICTION(r, item_of(r, "limits", i), "limits: \"%s\" is here twice; allowed: once",
@@ -273,27 +305,41 @@ static void check_faults(const struct reading *r)
 		const struct node *item = item_of(r, "simulation.faults", i);
 
 		if (tree_value(item, "operation", 9) && !is_one_of(fault->kind, with_operation))
-			CONTRADICTION(r, item, "simulation.faults: %s has no operation; allowed: with vanish, power-cut, storage, "
-				      "ap-deauth",
-				      fault->kind);
+			CONTRADICTION(
+				r, item,
+				"simulation.faults: %s has no operation; allowed: with vanish, power-cut, storage, "
+				"ap-deauth",
+				fault->kind);
 		if (strcmp(fault->kind, "storage") == 0 && !fault->operation)
-			CONTRADICTION(r, item, "simulation.faults: storage without operation; allowed: key, identity, credentials, "
-				      "commit, seal: the request whose write fails");
-		if (is_one_of(fault->kind, of_access_points) && job->method == ACCESS_DIRECT && usable(r, "credentials.method"))
-			CONTRADICTION(r, item, "simulation.faults: %s needs an access point; allowed: with credentials.method micro-ap, "
-				      "pin, https", fault->kind);
-		if (tree_value(item, "off", 3) && !is_one_of(fault->kind, with_off))
-			CONTRADICTION(r, item, "simulation.faults: %s does not come back; allowed: off with power-cut, radio-lost",
+			CONTRADICTION(
+				r, item,
+				"simulation.faults: storage without operation; allowed: key, identity, credentials, "
+				"commit, seal: the request whose write fails");
+		if (is_one_of(fault->kind, of_access_points) && job->method == ACCESS_DIRECT &&
+		    usable(r, "credentials.method"))
+			CONTRADICTION(r, item,
+				      "simulation.faults: %s needs an access point; allowed: with credentials.method "
+				      "micro-ap, "
+				      "pin, https",
 				      fault->kind);
+		if (tree_value(item, "off", 3) && !is_one_of(fault->kind, with_off))
+			CONTRADICTION(
+				r, item,
+				"simulation.faults: %s does not come back; allowed: off with power-cut, radio-lost",
+				fault->kind);
 		if (strcmp(fault->kind, "radio-lost") == 0 && fault->count != 1)
-			CONTRADICTION(r, item, "simulation.faults: radio-lost strikes one radio, not %u; allowed: a row for each",
-				      fault->count);
+			CONTRADICTION(
+				r, item,
+				"simulation.faults: radio-lost strikes one radio, not %u; allowed: a row for each",
+				fault->count);
 		if (!is_one_of(fault->kind, of_the_line))
 			struck += fault->count;
 	}
 	if (struck > job->sim_devices && usable(r, "simulation.devices") && usable(r, "batch.quantity"))
-		CONTRADICTION(r, place_of(r, "simulation.faults"), "simulation.faults: they strike %llu devices of %u; allowed: "
-			      "one fault per device", (unsigned long long)struck, job->sim_devices);
+		CONTRADICTION(r, place_of(r, "simulation.faults"),
+			      "simulation.faults: they strike %llu devices of %u; allowed: "
+			      "one fault per device",
+			      (unsigned long long)struck, job->sim_devices);
 }
 
 static void check_simulation(const struct reading *r)
@@ -305,15 +351,16 @@ static void check_simulation(const struct reading *r)
 		return;
 	check_faults(r);
 	if (job->quiet_us == 0 && usable(r, "admission.quiet"))
-		CONTRADICTION(r, place_of(r, "admission.quiet"), "admission.quiet: nobody can bring a missing simulated device; "
+		CONTRADICTION(r, place_of(r, "admission.quiet"),
+			      "admission.quiet: nobody can bring a missing simulated device; "
 			      "allowed: 1s to 24h with simulated radios");
 	if (!usable(r, "simulation.chips"))
 		return;
 	for (size_t i = 0; i < job->sim_chip_count; i++)
 		percent += job->sim_chips[i].percent;
 	if (percent != 100)
-		CONTRADICTION(r, place_of(r, "simulation.chips"), "simulation.chips: the shares add up to %u%%; allowed: 100%%",
-			      percent);
+		CONTRADICTION(r, place_of(r, "simulation.chips"),
+			      "simulation.chips: the shares add up to %u%%; allowed: 100%%", percent);
 }
 
 void job_find_contradictions(struct reading *r)

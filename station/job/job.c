@@ -15,15 +15,12 @@
 #include "station/yaml/words.h"
 
 #define PATH_TEXT_MAX 160
-#define SIM_QUIET_US 10000000u	/* on the simulated air nobody comes late */
+#define SIM_QUIET_US 10000000u /* on the simulated air nobody comes late */
 
 /*
  * The tree, by the table.
  */
-static size_t row_of(const struct key *key)
-{
-	return (size_t)(key - job_keys);
-}
+static size_t row_of(const struct key *key) { return (size_t)(key - job_keys); }
 
 /* The last part of a row's path when the row lies directly below `path` ("": the top), else NULL. */
 static const char *directly_below(const struct key *key, const char *path)
@@ -61,8 +58,8 @@ static void complain_unknown_key(struct reading *r, const struct node *name, con
 	if (!nearest)
 		nearest = elsewhere;
 	complain(r->c, name->line, name->column, "unknown key \"%s\"%s%s; allowed: %s%s%s%s",
-		 quoted(name->text, name->len).text, *path ? " in " : "", path, allowed, nearest ? "; did you mean \"" : "",
-		 nearest ? nearest : "", nearest ? "\"?" : "");
+		 quoted(name->text, name->len).text, *path ? " in " : "", path, allowed,
+		 nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
 static void read_value(struct reading *r, const struct key *key, const struct node *node, void *base);
@@ -166,7 +163,8 @@ static void set_list_default(struct reading *r, const struct key *key)
 		bool good;
 
 		node.len = strlen(node.text);
-		good = job_key_store(job_key(path, NODE_SCALAR), &node, (char *)r->job + key->at + count * key->size, r->c);
+		good = job_key_store(job_key(path, NODE_SCALAR), &node, (char *)r->job + key->at + count * key->size,
+				     r->c);
 		assert(good);
 	}
 	memcpy((char *)r->job + key->count_at, &count, sizeof(count));
@@ -186,8 +184,10 @@ static void resolve(struct reading *r, const char *path, char *value, size_t siz
 		return;
 	len = snprintf(joined, sizeof(joined), "%.*s/%s", (int)(slash - r->job->path), r->job->path, value);
 	if (len < 0 || (size_t)len >= size) {
-		complain(r->c, node ? node->line : 1, node ? node->column : 1, "%s: with the job's folder before it the name "
-			 "is too long; allowed: %zu characters in all", path, size - 1);
+		complain(r->c, node ? node->line : 1, node ? node->column : 1,
+			 "%s: with the job's folder before it the name "
+			 "is too long; allowed: %zu characters in all",
+			 path, size - 1);
 		return;
 	}
 	memcpy(value, joined, (size_t)len + 1);
@@ -197,7 +197,7 @@ static void resolve_paths(struct reading *r)
 {
 	struct job *job = r->job;
 
-	if (!*job->keys)		/* the default is the user's own folder, not the job's */
+	if (!*job->keys) /* the default is the user's own folder, not the job's */
 		snprintf(job->keys, sizeof(job->keys), "keys");
 	else
 		resolve(r, "identity.keys", job->keys, sizeof(job->keys));

@@ -1,7 +1,7 @@
 /*
  * A batch job: what the engineer's YAML says, validated. docs/jobs.md is the reference, made from the same table
- * (job/keys.c) that parses, complains and helps. Unknown or duplicate keys, aliases, tags and numbers without their unit
- * are errors that name file, line, column, what is allowed and the nearest right word.
+ * (job/keys.c) that parses, complains and helps. Unknown or duplicate keys, aliases, tags and numbers without their
+ * unit are errors that name file, line, column, what is allowed and the nearest right word.
  */
 #pragma once
 
@@ -18,10 +18,11 @@
 enum job_step { JOB_IDENTIFY, JOB_SELFTEST, JOB_IDENTITY, JOB_CREDENTIALS, JOB_VERIFY, JOB_SEAL, JOB_STEP_COUNT };
 const char *job_step_name(enum job_step step);
 
-enum job_secrets { JOB_SECRETS_LABELS, JOB_SECRETS_RECORD };	/* where passphrase or PIN of an access point come from */
-enum job_certificate { JOB_CERTIFICATE_CA, JOB_CERTIFICATE_PINNED };	/* what a TLS server must show */
+enum job_secrets { JOB_SECRETS_LABELS, JOB_SECRETS_RECORD }; /* where passphrase or PIN of an access point come from */
+enum job_certificate { JOB_CERTIFICATE_CA, JOB_CERTIFICATE_PINNED }; /* what a TLS server must show */
 
-struct job_limit {			/* on a self-test item, or on "rssi" */
+/* on a self-test item, or on "rssi" */
+struct job_limit {
 	char name[35];
 	char unit[8];
 	bool has_low, has_high;
@@ -34,28 +35,28 @@ struct job_chip_share {
 };
 
 struct job_fault {
-	char kind[16];			/* device_fault_name, or "radio-lost", "garbage", "rogue-station", "replay" */
-	unsigned count;			/* devices; "radio-lost": 1 */
-	uint8_t operation;		/* enum mr_operation; 0: not given, the clock decides */
+	char kind[16];	   /* device_fault_name, or "radio-lost", "garbage", "rogue-station", "replay" */
+	unsigned count;	   /* devices; "radio-lost": 1 */
+	uint8_t operation; /* enum mr_operation; 0: not given, the clock decides */
 	uint64_t after_us, off_us;
 };
 
 struct job {
 	char *path;
-	char *bytes;			/* exactly as read; for the record */
+	char *bytes; /* exactly as read; for the record */
 	size_t len;
 	uint8_t sha256[32];
 
 	/* batch */
 	char lot[33], product[33], hw_rev[17], work_order[33];
 	unsigned quantity;
-	uint64_t takt_us;		/* 0: none */
-	bool test;			/* simulated radios and test values are allowed */
+	uint64_t takt_us; /* 0: none */
+	bool test;	  /* simulated radios and test values are allowed */
 
 	/* identity */
-	char keys[256];			/* folder of millrace ca; "keys" in the current folder when the job is silent */
+	char keys[256]; /* folder of millrace ca; "keys" in the current folder when the job is silent */
 	char batch_key[33];
-	char serial_pattern[40];	/* one of the two */
+	char serial_pattern[40]; /* one of the two */
 	uint64_t serial_first;
 	char serial_file[256];
 	bool has_pin;
@@ -64,20 +65,20 @@ struct job {
 	int64_t validity_s;
 	bool subject_key_identifier;
 	char hw_type_oid[64];
-	uint32_t signer_us;		/* signer: slow; 0: the key file */
+	uint32_t signer_us; /* signer: slow; 0: the key file */
 
 	/* credentials */
 	enum access_method method;
 	uint8_t ssid[32];
 	size_t ssid_len;
 	enum mr_security security;
-	char passphrase_file[256], passphrase_env[64];	/* a reference, never the secret */
-	bool join;			/* the device joins the network before it passes; methods of access points */
+	char passphrase_file[256], passphrase_env[64]; /* a reference, never the secret */
+	bool join; /* the device joins the network before it passes; methods of access points */
 
 	/* the devices' own access points: methods other than direct */
-	char ap_ssid[41];		/* pattern, roster.h */
+	char ap_ssid[41]; /* pattern, roster.h */
 	enum job_secrets ap_secrets;
-	char ap_labels[256];		/* CSV, roster.h; "": a simulated batch makes labels up */
+	char ap_labels[256]; /* CSV, roster.h; "": a simulated batch makes labels up */
 	enum job_certificate ap_certificate;
 
 	/* recipe: identify first, seal last */
@@ -86,41 +87,41 @@ struct job {
 
 	/* radios, channels */
 	bool radios_simulated, radios_auto;
-	unsigned radio_count;		/* simulated */
+	unsigned radio_count; /* simulated */
 	char radio_profile[32];
-	char radio_names[JOB_LIST_MAX][32];	/* by name, MAC or USB path */
+	char radio_names[JOB_LIST_MAX][32]; /* by name, MAC or USB path */
 	size_t radio_name_count;
-	uint16_t channels[JOB_LIST_MAX];	/* MHz */
+	uint16_t channels[JOB_LIST_MAX]; /* MHz */
 	size_t channel_count;
-	char policy[16];		/* "pex" */
-	bool steer;			/* devices may be called over to another channel */
+	char policy[16]; /* "pex" */
+	bool steer;	 /* devices may be called over to another channel */
 
 	/* admission, attempts, limits, guards */
-	unsigned max_in_flight;		/* sessions over all radios */
+	unsigned max_in_flight; /* sessions over all radios */
 	int min_rssi_dbm;
-	char expect_file[256];		/* list of device ids or MACs; "" any */
-	uint64_t quiet_us;		/* nobody new for so long ends the batch; 0: it waits for its quantity */
+	char expect_file[256]; /* list of device ids or MACs; "" any */
+	uint64_t quiet_us;     /* nobody new for so long ends the batch; 0: it waits for its quantity */
 	uint64_t lease_us;
-	unsigned attempts_max;		/* per unit */
-	uint64_t patience_us;		/* silence of a device that ends an attempt */
+	unsigned attempts_max; /* per unit */
+	uint64_t patience_us;  /* silence of a device that ends an attempt */
 	struct job_limit limits[JOB_LIST_MAX];
 	size_t limit_count;
-	unsigned guard_consecutive_fail;	/* 0: off */
-	uint64_t guard_disk_free;	/* octets */
+	unsigned guard_consecutive_fail; /* 0: off */
+	uint64_t guard_disk_free;	 /* octets */
 
 	/* simulation: only with simulated radios */
 	unsigned sim_devices;
 	uint64_t sim_seed;
-	uint64_t sim_arrival_us;	/* between two devices put on the line; 0: all at once */
+	uint64_t sim_arrival_us; /* between two devices put on the line; 0: all at once */
 	double sim_loss, sim_loss_burst;
 	double sim_bystander_share;
-	double sim_floor_m;		/* devices stand on a square of this side */
+	double sim_floor_m; /* devices stand on a square of this side */
 	struct job_chip_share sim_chips[8];
 	size_t sim_chip_count;
 	struct job_fault sim_faults[JOB_LIST_MAX];
 	size_t sim_fault_count;
-	uint16_t sim_network_mhz;	/* where the network of the credentials is; 0: the first of `channels` */
-	unsigned sim_neighbours;	/* networks of others in the devices' scan lists */
+	uint16_t sim_network_mhz; /* where the network of the credentials is; 0: the first of `channels` */
+	unsigned sim_neighbours;  /* networks of others in the devices' scan lists */
 };
 
 /* Every error found (up to 20), a line each: `file:line:column: what; allowed: ...; did you mean "..."?` */
@@ -135,5 +136,6 @@ struct job *job_load(const char *path, struct job_errors *errors);
 struct job *job_parse(const char *path, const char *bytes, size_t len, struct job_errors *errors);
 void job_destroy(struct job *job);
 
-/* Reads the passphrase through its reference into `out` (65 octets, NUL-terminated); wipe it after use. 0 or -(cause). */
+/* Reads the passphrase through its reference into `out` (65 octets, NUL-terminated); wipe it after use. 0 or -(cause).
+ */
 int job_passphrase(const struct job *job, char out[static 65], char *error, size_t error_len);

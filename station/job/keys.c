@@ -15,38 +15,32 @@
 /*
  * The words of the table.
  */
-static const char *format_word(size_t i)
-{
-	return i == 0 ? "1" : NULL;
-}
+static const char *format_word(size_t i) { return i == 0 ? "1" : NULL; }
 
 static const char *method_word(size_t i) { return access_method_name((enum access_method)i); }
 
-static const char *secrets_word(size_t i)	/* enum job_secrets */
+static const char *secrets_word(size_t i) /* enum job_secrets */
 {
 	static const char *const words[] = { "labels", "record" };
 
 	return i < sizeof(words) / sizeof(words[0]) ? words[i] : NULL;
 }
 
-static const char *certificate_word(size_t i)	/* enum job_certificate */
+static const char *certificate_word(size_t i) /* enum job_certificate */
 {
 	static const char *const words[] = { "factory-ca", "pinned" };
 
 	return i < sizeof(words) / sizeof(words[0]) ? words[i] : NULL;
 }
 
-static const char *security_word(size_t i)	/* enum mr_security */
+static const char *security_word(size_t i) /* enum mr_security */
 {
 	static const char *const words[] = { "open", "wpa2", "wpa3" };
 
 	return i < sizeof(words) / sizeof(words[0]) ? words[i] : NULL;
 }
 
-static const char *step_word(size_t i)
-{
-	return i < JOB_STEP_COUNT ? job_step_name((enum job_step)i) : NULL;
-}
+static const char *step_word(size_t i) { return i < JOB_STEP_COUNT ? job_step_name((enum job_step)i) : NULL; }
 
 const char *job_policy(size_t i)
 {
@@ -55,10 +49,10 @@ const char *job_policy(size_t i)
 	return i < sizeof(words) / sizeof(words[0]) ? words[i] : NULL;
 }
 
-static const char *operation_word(size_t i)	/* enum mr_operation counts from 1 without a hole */
+static const char *operation_word(size_t i) /* enum mr_operation counts from 1 without a hole */
 {
 	static const char *const words[] = {
-#define OPERATION_WORD(name, number, text) [(number) - 1] = (text),
+#define OPERATION_WORD(name, number, text) [(number)-1] = (text),
 		MR_OPERATIONS(OPERATION_WORD)
 #undef OPERATION_WORD
 	};
@@ -96,13 +90,13 @@ const char *job_step_name(enum job_step step)
  */
 #define IN(field) .at = offsetof(struct job, field), .size = sizeof(((struct job *)0)->field)
 #define OF(type, field) .at = offsetof(struct type, field), .size = sizeof(((struct type *)0)->field)
-#define ITEMS(field, count) .at = offsetof(struct job, field), .size = sizeof(((struct job *)0)->field[0]), \
+#define ITEMS(field, count)                                                                                            \
+	.at = offsetof(struct job, field), .size = sizeof(((struct job *)0)->field[0]),                                \
 	.count_at = offsetof(struct job, count)
 #define FLAG(field) .flag_at = offsetof(struct job, field) + 1
 
 const struct key job_keys[] = {
-	{ "format", KEY_WORD, .required = true, .words = format_word,
-	  .sentence = "the version of this file format" },
+	{ "format", KEY_WORD, .required = true, .words = format_word, .sentence = "the version of this file format" },
 
 	{ "batch", KEY_SECTION, .required = true, .sentence = "what is made" },
 	{ "batch.lot", KEY_TEXT, .required = true, .low = "1", .high = "32", IN(lot),
@@ -124,13 +118,15 @@ const struct key job_keys[] = {
 	{ "identity.keys", KEY_PATH, .otherwise = "`keys` in the current folder", IN(keys),
 	  .sentence = "folder made by `millrace ca init`" },
 	{ "identity.batch_key", KEY_NAME, .fallback = "default", .low = "1", .high = "32", IN(batch_key),
-	  .sentence = "key that this batch's firmware shares with the station: `batch/NAME.key` in the folder of keys" },
+	  .sentence =
+		  "key that this batch's firmware shares with the station: `batch/NAME.key` in the folder of keys" },
 	{ "identity.serial", KEY_SECTION, .otherwise = "required by the step `identity`",
 	  .sentence = "where serial numbers come from: a pattern or a file" },
-	{ "identity.serial.pattern", KEY_TEXT, .otherwise = "`file` is given", .low = "1", .high = "39", IN(serial_pattern),
+	{ "identity.serial.pattern", KEY_TEXT, .otherwise = "`file` is given", .low = "1", .high = "39",
+	  IN(serial_pattern),
 	  .sentence = "serial number with its counter: `AC1{07}` gives AC10000001, AC10000002, ..." },
-	{ "identity.serial.first", KEY_COUNT, .fallback = "1", .low = "0", .high = "999999999999999999", IN(serial_first),
-	  .sentence = "where the counter of the pattern starts" },
+	{ "identity.serial.first", KEY_COUNT, .fallback = "1", .low = "0", .high = "999999999999999999",
+	  IN(serial_first), .sentence = "where the counter of the pattern starts" },
 	{ "identity.serial.file", KEY_PATH, .otherwise = "`pattern` is given", IN(serial_file),
 	  .sentence = "one serial number a line, or a CSV whose column `serial` has them" },
 	{ "identity.pin", KEY_SECTION, .none = "none", .otherwise = "as its keys say", FLAG(has_pin),
@@ -140,14 +136,15 @@ const struct key job_keys[] = {
 	  .sentence = "how many" },
 	{ "identity.pin.wps_checksum", KEY_YESNO, .fallback = "false", IN(pin.wps_checksum),
 	  .sentence = "the last of 8 digits is the checksum of WSC 2.0.5 section 7.4.1" },
-	{ "identity.pin.iterations", KEY_COUNT, .fallback = "2000", .low = "1000", .high = "1000000", IN(pin.iterations),
-	  .sentence = "PBKDF2 rounds of the verifier; each costs the station time, per device" },
+	{ "identity.pin.iterations", KEY_COUNT, .fallback = "2000", .low = "1000", .high = "1000000",
+	  IN(pin.iterations), .sentence = "PBKDF2 rounds of the verifier; each costs the station time, per device" },
 	{ "identity.certificate", KEY_SECTION, .sentence = "the IDevID certificate, IEEE 802.1AR" },
 	{ "identity.certificate.organization", KEY_UTF8, .fallback = "", .low = "0", .high = "64", IN(organization),
 	  .sentence = "O of the subject; CN is the product, serialNumber the serial" },
 	{ "identity.certificate.validity", KEY_VALIDITY, .fallback = "forever", .none = "forever", .low = "1days",
 	  .high = "99years", IN(validity_s),
-	  .sentence = "from issue to notAfter; forever is 99991231235959Z (RFC 5280 section 4.1.2.5); a year is 365 days" },
+	  .sentence =
+		  "from issue to notAfter; forever is 99991231235959Z (RFC 5280 section 4.1.2.5); a year is 365 days" },
 	{ "identity.certificate.subject_key_identifier", KEY_YESNO, .fallback = "false", IN(subject_key_identifier),
 	  .sentence = "adds that extension, which IEEE 802.1AR does not recommend" },
 	{ "identity.certificate.hw_type", KEY_OID, .fallback = "", .low = "0", .high = "63", IN(hw_type_oid),
@@ -172,23 +169,28 @@ const struct key job_keys[] = {
 	{ "credentials.passphrase.env", KEY_NAME, .otherwise = "`file` is given", .low = "1", .high = "63",
 	  IN(passphrase_env), .sentence = "environment variable" },
 	{ "credentials.join", KEY_YESNO, .fallback = "true", IN(join),
-	  .sentence = "the device joins the network and is seen there before it passes; `direct` does not do that yet" },
+	  .sentence =
+		  "the device joins the network and is seen there before it passes; `direct` does not do that yet" },
 	{ "credentials.access_point", KEY_SECTION, .otherwise = "required by the methods micro-ap, pin and https",
 	  .sentence = "the access points that the devices make themselves" },
 	{ "credentials.access_point.ssid", KEY_TEXT, .required = true, .low = "1", .high = "40", IN(ap_ssid),
 	  .sentence = "their names: `AC-{serial}`, `AC-{mac}` (last six digits of the BSSID), or one name for all" },
 	{ "credentials.access_point.secrets", KEY_ENUM, .fallback = "labels", .words = secrets_word, IN(ap_secrets),
-	  .sentence = "where a device's passphrase or PIN comes from: its label, or what an earlier step has put on record" },
+	  .sentence = "where a device's passphrase or PIN comes from: its label, or what an earlier step has put on "
+		      "record" },
 	{ "credentials.access_point.labels", KEY_PATH, .otherwise = "simulated batches make labels up", IN(ap_labels),
-	  .sentence = "CSV with the columns serial, mac, ssid, method, passphrase, pin, as many as there are; readable by "
-		      "its owner only (0600 or 0400)" },
+	  .sentence =
+		  "CSV with the columns serial, mac, ssid, method, passphrase, pin, as many as there are; readable by "
+		  "its owner only (0600 or 0400)" },
 	{ "credentials.access_point.certificate", KEY_ENUM, .fallback = "factory-ca", .words = certificate_word,
 	  IN(ap_certificate),
-	  .sentence = "what a device's TLS server must show: a certificate of the factory's CA with its serial number, or any "
+	  .sentence = "what a device's TLS server must show: a certificate of the factory's CA with its serial number, "
+		      "or any "
 		      "one, which is then put on record" },
 
-	{ "recipe", KEY_LIST, .fallback = "[identify, selftest, identity, credentials, verify, seal]", .low = "1", .high = "6",
-	  ITEMS(recipe, recipe_len), .sentence = "the steps, in this order; identify is always there, seal is irreversible" },
+	{ "recipe", KEY_LIST, .fallback = "[identify, selftest, identity, credentials, verify, seal]", .low = "1",
+	  .high = "6", ITEMS(recipe, recipe_len),
+	  .sentence = "the steps, in this order; identify is always there, seal is irreversible" },
 	{ "recipe[]", KEY_ENUM, .words = step_word, .size = sizeof(enum job_step), .sentence = "a step" },
 
 	{ "radios", KEY_SECTION, .required = true, .none = "auto", .flag_of_none = true, FLAG(radios_auto),
@@ -197,13 +199,14 @@ const struct key job_keys[] = {
 	  .sentence = "adapters by interface name, MAC, phy or USB path" },
 	{ "radios[]", KEY_TEXT, .low = "1", .high = "31", .size = sizeof(((struct job *)0)->radio_names[0]),
 	  .sentence = "`wlan1`, `02:00:5e:10:00:01`, `phy3` or `1-1.2`" },
-	{ "radios.simulated", KEY_COUNT, .required = true, .low = "1", .high = "32", IN(radio_count), FLAG(radios_simulated),
-	  .sentence = "how many simulated radios; test batches only" },
+	{ "radios.simulated", KEY_COUNT, .required = true, .low = "1", .high = "32", IN(radio_count),
+	  FLAG(radios_simulated), .sentence = "how many simulated radios; test batches only" },
 	{ "radios.profile", KEY_WORD, .fallback = "mt7612u", .words = radio_simulated_profile, IN(radio_profile),
 	  .sentence = "which adapter they behave like" },
 	{ "channels", KEY_LIST, .fallback = "[1, 6, 11]", .low = "1", .high = "32", ITEMS(channels, channel_count),
 	  .sentence = "channels to serve, by number; more channels than radios are shared out over time" },
-	{ "channels[]", KEY_CHANNEL, .size = sizeof(uint16_t), .sentence = "a channel of 2.4 or 5 GHz, without those of radar" },
+	{ "channels[]", KEY_CHANNEL, .size = sizeof(uint16_t),
+	  .sentence = "a channel of 2.4 or 5 GHz, without those of radar" },
 
 	{ "schedule", KEY_SECTION, .sentence = "which radio sits where, and for how long" },
 	{ "schedule.policy", KEY_WORD, .fallback = "pex", .words = job_policy, IN(policy),
@@ -218,9 +221,10 @@ const struct key job_keys[] = {
 	  .sentence = "devices heard more weakly are left alone: they stand on another line" },
 	{ "admission.expect", KEY_PATH, .otherwise = "any device with the batch key", IN(expect_file),
 	  .sentence = "file of the device ids or MACs of this batch, one a line" },
-	{ "admission.quiet", KEY_DURATION, .otherwise = "`none`; with simulated radios `10s`", .none = "none", .low = "1s",
-	  .high = "24h", IN(quiet_us),
-	  .sentence = "nobody new for so long, and the rest of the quantity is missing; none waits for it until Ctrl-C" },
+	{ "admission.quiet", KEY_DURATION, .otherwise = "`none`; with simulated radios `10s`", .none = "none",
+	  .low = "1s", .high = "24h", IN(quiet_us),
+	  .sentence =
+		  "nobody new for so long, and the rest of the quantity is missing; none waits for it until Ctrl-C" },
 	{ "admission.lease", KEY_DURATION, .fallback = "60s", .low = "1s", .high = "1h", IN(lease_us),
 	  .sentence = "how long a device stays this station's without hearing from it" },
 
@@ -249,8 +253,8 @@ const struct key job_keys[] = {
 	  .sentence = "less than this left where the database is" },
 
 	{ "simulation", KEY_SECTION, .sentence = "the devices and the air of simulated radios" },
-	{ "simulation.devices", KEY_COUNT, .otherwise = "as `batch.quantity`", .low = "1", .high = "1000000", IN(sim_devices),
-	  .sentence = "devices put on the line" },
+	{ "simulation.devices", KEY_COUNT, .otherwise = "as `batch.quantity`", .low = "1", .high = "1000000",
+	  IN(sim_devices), .sentence = "devices put on the line" },
 	{ "simulation.seed", KEY_COUNT, .fallback = "1", .low = "0", .high = "18446744073709551615", IN(sim_seed),
 	  .sentence = "the same seed gives the same run, to the octet" },
 	{ "simulation.arrival", KEY_DURATION, .fallback = "together", .none = "together", .low = "1us", .high = "1h",
@@ -267,24 +271,28 @@ const struct key job_keys[] = {
 	  IN(sim_network_mhz), .sentence = "channel of the network that the devices are to join" },
 	{ "simulation.neighbours", KEY_COUNT, .fallback = "3", .low = "0", .high = "200", IN(sim_neighbours),
 	  .sentence = "other networks that the devices find when they scan" },
-	{ "simulation.chips", KEY_LIST, .otherwise = "esp32 100%", .low = "1", .high = "8", ITEMS(sim_chips, sim_chip_count),
-	  .sentence = "the chips of the devices; shares add up to 100%" },
+	{ "simulation.chips", KEY_LIST, .otherwise = "esp32 100%", .low = "1", .high = "8",
+	  ITEMS(sim_chips, sim_chip_count), .sentence = "the chips of the devices; shares add up to 100%" },
 	{ "simulation.chips[]", KEY_SECTION, .sentence = "a kind of chip" },
-	{ "simulation.chips[].profile", KEY_WORD, .required = true, .words = device_chip_profile, OF(job_chip_share, profile),
-	  .sentence = "decides how long the device computes" },
-	{ "simulation.chips[].share", KEY_PERCENT, .required = true, .low = "1%", .high = "100%", OF(job_chip_share, percent),
-	  .sentence = "how many of the devices" },
-	{ "simulation.faults", KEY_LIST, .otherwise = "none", .low = "0", .high = "32", ITEMS(sim_faults, sim_fault_count),
-	  .sentence = "what goes wrong" },
+	{ "simulation.chips[].profile", KEY_WORD, .required = true, .words = device_chip_profile,
+	  OF(job_chip_share, profile), .sentence = "decides how long the device computes" },
+	{ "simulation.chips[].share", KEY_PERCENT, .required = true, .low = "1%", .high = "100%",
+	  OF(job_chip_share, percent), .sentence = "how many of the devices" },
+	{ "simulation.faults", KEY_LIST, .otherwise = "none", .low = "0", .high = "32",
+	  ITEMS(sim_faults, sim_fault_count), .sentence = "what goes wrong" },
 	{ "simulation.faults[]", KEY_SECTION, .sentence = "a fault" },
 	{ "simulation.faults[].kind", KEY_WORD, .required = true, .words = job_fault_kind, OF(job_fault, kind),
 	  .sentence = "which" },
 	{ "simulation.faults[].count", KEY_COUNT, .fallback = "1", .low = "1", .high = "100000", OF(job_fault, count),
 	  .sentence = "how many devices it strikes; garbage and replay: frames, rogue-station: times twenty calls" },
-	{ "simulation.faults[].operation", KEY_ENUM, .otherwise = "vanish, power-cut, ap-deauth: `after` it starts; required by storage", .words = operation_word, .first = 1,
-	  OF(job_fault, operation), .sentence = "request during which vanish, power-cut, storage and ap-deauth strike" },
-	{ "simulation.faults[].after", KEY_DURATION, .fallback = "0ms", .low = "0ms", .high = "1h", OF(job_fault, after_us),
-	  .sentence = "how long after that request; for radio-lost, rogue-station, garbage and replay: after the start" },
+	{ "simulation.faults[].operation", KEY_ENUM,
+	  .otherwise = "vanish, power-cut, ap-deauth: `after` it starts; required by storage", .words = operation_word,
+	  .first = 1, OF(job_fault, operation),
+	  .sentence = "request during which vanish, power-cut, storage and ap-deauth strike" },
+	{ "simulation.faults[].after", KEY_DURATION, .fallback = "0ms", .low = "0ms", .high = "1h",
+	  OF(job_fault, after_us),
+	  .sentence =
+		  "how long after that request; for radio-lost, rogue-station, garbage and replay: after the start" },
 	{ "simulation.faults[].off", KEY_DURATION, .fallback = "2s", .low = "1ms", .high = "1h", OF(job_fault, off_us),
 	  .sentence = "how long the power of a power-cut, or the radio of radio-lost, is away" },
 };
@@ -296,32 +304,32 @@ const size_t job_key_count = sizeof(job_keys) / sizeof(job_keys[0]);
  */
 struct type_row {
 	const char *name;		/* with its article, for messages */
-	const struct value_unit *units;	/* NULL: not a number */
+	const struct value_unit *units; /* NULL: not a number */
 	bool decimal;
 };
 
 static const struct type_row types[KEY_TYPE_COUNT] = {
-	[KEY_SECTION]  = { "a map of keys", NULL, false },
-	[KEY_LIST]     = { "a list", NULL, false },
-	[KEY_TEXT]     = { "a text", NULL, false },
-	[KEY_UTF8]     = { "a text", NULL, false },
-	[KEY_OCTETS]   = { "a text", NULL, false },
-	[KEY_NAME]     = { "a name", NULL, false },
-	[KEY_OID]      = { "an object identifier", NULL, false },
-	[KEY_PATH]     = { "a file name", NULL, false },
-	[KEY_WORD]     = { "a word", NULL, false },
-	[KEY_ENUM]     = { "a word", NULL, false },
-	[KEY_YESNO]    = { "true or false", NULL, false },
-	[KEY_COUNT]    = { "a count", value_none, false },
-	[KEY_CHANNEL]  = { "a channel number", value_none, false },
+	[KEY_SECTION] = { "a map of keys", NULL, false },
+	[KEY_LIST] = { "a list", NULL, false },
+	[KEY_TEXT] = { "a text", NULL, false },
+	[KEY_UTF8] = { "a text", NULL, false },
+	[KEY_OCTETS] = { "a text", NULL, false },
+	[KEY_NAME] = { "a name", NULL, false },
+	[KEY_OID] = { "an object identifier", NULL, false },
+	[KEY_PATH] = { "a file name", NULL, false },
+	[KEY_WORD] = { "a word", NULL, false },
+	[KEY_ENUM] = { "a word", NULL, false },
+	[KEY_YESNO] = { "true or false", NULL, false },
+	[KEY_COUNT] = { "a count", value_none, false },
+	[KEY_CHANNEL] = { "a channel number", value_none, false },
 	[KEY_DURATION] = { "a duration", value_durations, false },
 	[KEY_VALIDITY] = { "a validity", value_validities, false },
-	[KEY_SIGNAL]   = { "a signal level", value_signals, false },
-	[KEY_SHARE]    = { "a share", value_percents, true },
-	[KEY_PERCENT]  = { "a share", value_percents, false },
-	[KEY_SIZE]     = { "a size", value_sizes, false },
-	[KEY_METRES]   = { "a distance", value_metres, true },
-	[KEY_DECIMAL]  = { "a number", value_none, true },
+	[KEY_SIGNAL] = { "a signal level", value_signals, false },
+	[KEY_SHARE] = { "a share", value_percents, true },
+	[KEY_PERCENT] = { "a share", value_percents, false },
+	[KEY_SIZE] = { "a size", value_sizes, false },
+	[KEY_METRES] = { "a distance", value_metres, true },
+	[KEY_DECIMAL] = { "a number", value_none, true },
 };
 
 const struct key *job_key(const char *path, enum node_kind kind)
@@ -341,10 +349,7 @@ const struct key *job_key(const char *path, enum node_kind kind)
 	return same_place;
 }
 
-const char *job_key_type_name(enum key_type type)
-{
-	return types[type].name;
-}
+const char *job_key_type_name(enum key_type type) { return types[type].name; }
 
 const char *job_key_units(enum key_type type)
 {
@@ -405,36 +410,20 @@ struct key_text job_key_allowed(const struct key *key)
 			before = ", ";
 		}
 		break;
-	case KEY_LIST:
-		add(t, size, "list of %s to %s", key->low, key->high);
-		break;
-	case KEY_TEXT:
-		add(t, size, "%s to %s characters, printable ASCII", key->low, key->high);
-		break;
+	case KEY_LIST: add(t, size, "list of %s to %s", key->low, key->high); break;
+	case KEY_TEXT: add(t, size, "%s to %s characters, printable ASCII", key->low, key->high); break;
 	case KEY_UTF8:
-	case KEY_OCTETS:
-		add(t, size, "%s to %s octets of UTF-8", key->low, key->high);
-		break;
-	case KEY_NAME:
-		add(t, size, "%s to %s of A-Z a-z 0-9 . _ -", key->low, key->high);
-		break;
-	case KEY_OID:
-		add(t, size, "numbers with dots, as 1.3.6.1.4.1.99999.1");
-		break;
-	case KEY_PATH:
-		add(t, size, "a file name, relative to the job file");
-		break;
+	case KEY_OCTETS: add(t, size, "%s to %s octets of UTF-8", key->low, key->high); break;
+	case KEY_NAME: add(t, size, "%s to %s of A-Z a-z 0-9 . _ -", key->low, key->high); break;
+	case KEY_OID: add(t, size, "numbers with dots, as 1.3.6.1.4.1.99999.1"); break;
+	case KEY_PATH: add(t, size, "a file name, relative to the job file"); break;
 	case KEY_WORD:
 	case KEY_ENUM:
 		for (size_t i = 0; key->words(i); i++)
 			add(t, size, "%s%s", i ? ", " : "", key->words(i));
 		break;
-	case KEY_YESNO:
-		add(t, size, "true, false");
-		break;
-	case KEY_CHANNEL:
-		add(t, size, "1 to 13, 32 to 48, 149 to 177 in steps of 4");
-		break;
+	case KEY_YESNO: add(t, size, "true, false"); break;
+	case KEY_CHANNEL: add(t, size, "1 to 13, 32 to 48, 149 to 177 in steps of 4"); break;
 	case KEY_COUNT:
 	case KEY_DURATION:
 	case KEY_VALIDITY:
@@ -443,11 +432,8 @@ struct key_text job_key_allowed(const struct key *key)
 	case KEY_PERCENT:
 	case KEY_SIZE:
 	case KEY_METRES:
-	case KEY_DECIMAL:
-		add(t, size, "%s to %s", key->low, key->high);
-		break;
-	case KEY_TYPE_COUNT:
-		break;
+	case KEY_DECIMAL: add(t, size, "%s to %s", key->low, key->high); break;
+	case KEY_TYPE_COUNT: break;
 	}
 	if (key->none)
 		add(t, size, ", or %s", key->none);
@@ -461,9 +447,12 @@ struct key_row job_key_reference(const struct key *key)
 
 	snprintf(out.text, sizeof(out.text), "| `%s` | %s | %s | %s%s%s | %s |", key->path, types[key->type].name,
 		 job_key_allowed(key).text, fallback ? "`" : "",
-		 fallback ? fallback : key->fallback ? "empty" : key->required ? "required" :
-		 key->otherwise ? key->otherwise : "", fallback ? "`" : "",
-		 key->sentence);
+		 fallback	  ? fallback
+		 : key->fallback  ? "empty"
+		 : key->required  ? "required"
+		 : key->otherwise ? key->otherwise
+				  : "",
+		 fallback ? "`" : "", key->sentence);
 	return out;
 }
 
@@ -496,7 +485,7 @@ static void store_integer(const struct key *key, char *place, __int128 value)
 			memcpy(place, &(uint32_t){ (uint32_t)value }, 4);
 		return;
 	case 8: memcpy(place, &(uint64_t){ (uint64_t)value }, 8); return;
-	default: abort();		/* no field of the table has another size */
+	default: abort(); /* no field of the table has another size */
 	}
 }
 
@@ -515,11 +504,11 @@ static void complain_number(const struct storing *s, enum value_result result)
 	struct quoted q = quoted(node->text, node->len);
 	const char *units = job_key_units(key->type);
 	struct value_number n = { 0 }, like = { 0 };
-	const char *example = key->fallback && strcmp(key->fallback, key->none ? key->none : "") != 0 ? key->fallback : key->low;
+	const char *example = key->fallback && strcmp(key->fallback, key->none ? key->none : "") != 0 ? key->fallback
+												      : key->low;
 
 	switch (result) {
-	case VALUE_GOOD:
-		return;
+	case VALUE_GOOD: return;
 	case VALUE_NO_NUMBER:
 		complain(s->c, node->line, node->column, "%s: \"%s\" is not %s; allowed: %s", key->path, q.text,
 			 types[key->type].name, job_key_allowed(key).text);
@@ -527,8 +516,8 @@ static void complain_number(const struct storing *s, enum value_result result)
 	case VALUE_NO_UNIT:
 	case VALUE_WRONG_UNIT:
 		if (!*units) {
-			complain(s->c, node->line, node->column, "%s: \"%s\" has a unit; allowed: %s, without unit", key->path,
-				 q.text, job_key_allowed(key).text);
+			complain(s->c, node->line, node->column, "%s: \"%s\" has a unit; allowed: %s, without unit",
+				 key->path, q.text, job_key_allowed(key).text);
 			return;
 		}
 		value_number_parse(node->text, node->len, &n);
@@ -537,8 +526,9 @@ static void complain_number(const struct storing *s, enum value_result result)
 			double share = 0;
 
 			value_decimal(node->text, node->len, value_none, &share);
-			complain(s->c, node->line, node->column, "%s: \"%s\" has no unit; allowed: %s; did you mean \"%g%%\"?",
-				 key->path, q.text, units, 100 * share);
+			complain(s->c, node->line, node->column,
+				 "%s: \"%s\" has no unit; allowed: %s; did you mean \"%g%%\"?", key->path, q.text,
+				 units, 100 * share);
 			return;
 		}
 		complain(s->c, node->line, node->column, "%s: \"%s\" has %s; allowed: %s; did you mean \"%.*s%.*s\"?",
@@ -546,13 +536,15 @@ static void complain_number(const struct storing *s, enum value_result result)
 			 (int)(n.unit - node->text - (n.unit > node->text && n.unit[-1] == ' ')), node->text,
 			 (int)like.unit_len, like.unit);
 		return;
-	case VALUE_TOO_BIG:
-		complain_range(s);
-		return;
+	case VALUE_TOO_BIG: complain_range(s); return;
 	case VALUE_TOO_FINE:
-		complain(s->c, node->line, node->column, "%s: %s is not a whole number of %s; allowed: %s", key->path, q.text,
-			 key->type == KEY_DURATION ? "microseconds" : key->type == KEY_SIZE ? "octets" :
-			 *units ? units : "units", job_key_allowed(key).text);
+		complain(s->c, node->line, node->column, "%s: %s is not a whole number of %s; allowed: %s", key->path,
+			 q.text,
+			 key->type == KEY_DURATION ? "microseconds"
+			 : key->type == KEY_SIZE   ? "octets"
+			 : *units		   ? units
+						   : "units",
+			 job_key_allowed(key).text);
 		return;
 	}
 }
@@ -605,8 +597,10 @@ static bool store_channel(const struct storing *s)
 		return complain_range(s);
 	freq_mhz = radio_freq_of_channel((unsigned)number);
 	if (freq_mhz >= 5260 && freq_mhz <= 5720) {
-		complain(s->c, s->node->line, s->node->column, "%s: %u is a radar channel, on which a station may not call; "
-			 "allowed: %s", s->key->path, (unsigned)number, job_key_allowed(s->key).text);
+		complain(s->c, s->node->line, s->node->column,
+			 "%s: %u is a radar channel, on which a station may not call; "
+			 "allowed: %s",
+			 s->key->path, (unsigned)number, job_key_allowed(s->key).text);
 		return false;
 	}
 	if (freq_mhz == 0 || number == 14) {
@@ -644,11 +638,12 @@ static bool store_word(const struct storing *s)
 	}
 	q = quoted(text, s->node->len);
 	if (nearest && words_near(text, nearest_distance))
-		complain(s->c, s->node->line, s->node->column, "%s: unknown word \"%s\"; allowed: %s; did you mean \"%s\"?",
-			 s->key->path, q.text, job_key_allowed(s->key).text, nearest);
+		complain(s->c, s->node->line, s->node->column,
+			 "%s: unknown word \"%s\"; allowed: %s; did you mean \"%s\"?", s->key->path, q.text,
+			 job_key_allowed(s->key).text, nearest);
 	else
-		complain(s->c, s->node->line, s->node->column, "%s: unknown word \"%s\"; allowed: %s", s->key->path, q.text,
-			 job_key_allowed(s->key).text);
+		complain(s->c, s->node->line, s->node->column, "%s: unknown word \"%s\"; allowed: %s", s->key->path,
+			 q.text, job_key_allowed(s->key).text);
 	return false;
 }
 
@@ -664,14 +659,16 @@ static bool store_yesno(const struct storing *s)
 	}
 	complain(s->c, s->node->line, s->node->column, "%s: \"%s\" is not true or false; allowed: true, false%s",
 		 s->key->path, quoted(text, s->node->len).text,
-		 words_nearest(text, yes) ? "; did you mean \"true\"?" : words_nearest(text, no) ? "; did you mean \"false\"?" :
-		 "");
+		 words_nearest(text, yes)  ? "; did you mean \"true\"?"
+		 : words_nearest(text, no) ? "; did you mean \"false\"?"
+					   : "");
 	return false;
 }
 
 static bool is_name(char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' || c == '_' || c == '-';
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' || c == '_' ||
+	       c == '-';
 }
 
 static bool is_oid(const char *text, size_t len)
@@ -699,7 +696,9 @@ static bool characters_fit(enum key_type type, const char *text, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)text[i];
 
-		if (name ? !is_name(text[i]) : ascii ? c < 0x20 || c > 0x7e : type != KEY_OCTETS && (c < 0x20 || c == 0x7f))
+		if (name    ? !is_name(text[i])
+		    : ascii ? c < 0x20 || c > 0x7e
+			    : type != KEY_OCTETS && (c < 0x20 || c == 0x7f))
 			return false;
 	}
 	return true;
@@ -769,8 +768,10 @@ bool job_node_is_empty(const struct node *node)
 
 const char *job_node_kind(const struct node *node)
 {
-	return job_node_is_empty(node) ? "nothing" : node->kind == NODE_LIST ? "a list" : node->kind == NODE_MAP ?
-	       "a map" : "a single value";
+	return job_node_is_empty(node)	 ? "nothing"
+	       : node->kind == NODE_LIST ? "a list"
+	       : node->kind == NODE_MAP	 ? "a map"
+					 : "a single value";
 }
 
 bool job_key_store(const struct key *key, const struct node *node, void *base, struct complaints *c)
@@ -791,8 +792,8 @@ bool job_key_store(const struct key *key, const struct node *node, void *base, s
 		return false;
 	}
 	if (node->kind != NODE_SCALAR || !scalar || job_node_is_empty(node)) {
-		complain(c, node->line, node->column, "%s: %s where %s belongs; allowed: %s", key->path, job_node_kind(node),
-			 types[key->type].name, job_key_allowed(key).text);
+		complain(c, node->line, node->column, "%s: %s where %s belongs; allowed: %s", key->path,
+			 job_node_kind(node), types[key->type].name, job_key_allowed(key).text);
 		return false;
 	}
 	if (!store(&s))

@@ -28,7 +28,8 @@ static int from_file(const char *path, char out[static 65], char *error, size_t 
 {
 	char *text = NULL;
 	size_t room = 0, len;
-	int result = secret_file_read(path, 126, "write the passphrase there as one line", &text, &room, error, error_len);
+	int result = secret_file_read(path, 126, "write the passphrase there as one line", &text, &room, error,
+				      error_len);
 
 	if (result != 0)
 		return result;
@@ -38,8 +39,10 @@ static int from_file(const char *path, char out[static 65], char *error, size_t 
 	if (len > 0 && text[len - 1] == '\r')
 		len--;
 	if (!roster_passphrase_valid(text, len)) {
-		result = refuse(error, error_len, "%s: not a passphrase: 8 to 63 printable ASCII characters or 64 hexadecimal "
-				"digits, on one line", path);
+		result = refuse(error, error_len,
+				"%s: not a passphrase: 8 to 63 printable ASCII characters or 64 hexadecimal "
+				"digits, on one line",
+				path);
 	} else {
 		memcpy(out, text, len);
 		out[len] = '\0';
@@ -55,8 +58,10 @@ static int from_environment(const char *name, char out[static 65], char *error, 
 	if (!text)
 		return refuse(error, error_len, "environment variable %s is not set", name);
 	if (!roster_passphrase_valid(text, strnlen(text, 65)))
-		return refuse(error, error_len, "environment variable %s is not a passphrase: 8 to 63 printable ASCII "
-			      "characters or 64 hexadecimal digits", name);
+		return refuse(error, error_len,
+			      "environment variable %s is not a passphrase: 8 to 63 printable ASCII "
+			      "characters or 64 hexadecimal digits",
+			      name);
 	memcpy(out, text, strlen(text) + 1);
 	return 0;
 }
@@ -77,7 +82,7 @@ int job_passphrase(const struct job *job, char out[static 65], char *error, size
 		return from_environment(job->passphrase_env, out, error, error_len);
 	if (!job->radios_simulated || !job->test)
 		return refuse(error, error_len, "the job names no passphrase; set credentials.passphrase");
-	for (size_t i = 0; i < sizeof(seed); i++)	/* a simulated batch: nothing secret, and the same for a seed */
+	for (size_t i = 0; i < sizeof(seed); i++) /* a simulated batch: nothing secret, and the same for a seed */
 		seed[i] = (uint8_t)(job->sim_seed >> (8 * i));
 	if (!mr_hmac_sha256(label, sizeof(label) - 1, seed, sizeof(seed), hash))
 		return refuse(error, error_len, "no memory");

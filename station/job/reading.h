@@ -11,7 +11,7 @@ struct reading {
 	struct job *job;
 	struct node *root;
 	struct complaints *c;
-	bool bad[KEYS_MAX];	/* per row: already complained about, no use to reason on it */
+	bool bad[KEYS_MAX]; /* per row: already complained about, no use to reason on it */
 };
 
 /* Settings that are good alone and wrong together. */

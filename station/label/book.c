@@ -64,7 +64,8 @@ static void take_octets(uint8_t *out, size_t len, sqlite3_stmt *row, int column)
 
 static void take_unit(struct book_unit *unit, sqlite3_stmt *row)
 {
-	*unit = (struct book_unit){ .facts = { .unit = sqlite3_column_int64(row, 0), .passed_us = sqlite3_column_int64(row, 8) } };
+	*unit = (struct book_unit){ .facts = { .unit = sqlite3_column_int64(row, 0),
+					       .passed_us = sqlite3_column_int64(row, 8) } };
 	take_text(unit->serial, sizeof(unit->serial), row, 1);
 	take_octets(unit->facts.mac, 6, row, 2);
 	take_octets(unit->facts.device_id, 8, row, 3);
@@ -72,8 +73,9 @@ static void take_unit(struct book_unit *unit, sqlite3_stmt *row)
 	take_text(unit->product, sizeof(unit->product), row, 5);
 	take_text(unit->hw_rev, sizeof(unit->hw_rev), row, 6);
 	take_text(unit->firmware, sizeof(unit->firmware), row, 7);
-	if (sqlite3_column_bytes(row, 9) && identity_certificate_key(sqlite3_column_blob(row, 9), (size_t)sqlite3_column_bytes(row, 9),
-								     unit->facts.key) != 0)
+	if (sqlite3_column_bytes(row, 9) &&
+	    identity_certificate_key(sqlite3_column_blob(row, 9), (size_t)sqlite3_column_bytes(row, 9),
+				     unit->facts.key) != 0)
 		unit->facts.key[0] = 0;
 	take_text(unit->pin_product, sizeof(unit->pin_product), row, 10);
 	unit->sealed_len = (size_t)sqlite3_column_bytes(row, 11);
@@ -108,7 +110,7 @@ long book_units(const struct book *book, const char *lot, const char *template, 
 		return fail(book, error, error_len);
 	bind(row, ":lot", lot);
 	bind(row, ":template", template);
-	if (serial)	/* 0: nobody has it, and no unit this number */
+	if (serial) /* 0: nobody has it, and no unit this number */
 		sqlite3_bind_int64(row, sqlite3_bind_parameter_index(row, ":unit"), one);
 	for (; more && (rc = sqlite3_step(row)) == SQLITE_ROW; count++) {
 		struct book_unit unit;
@@ -128,10 +130,13 @@ int book_open_pin(const struct book *book, struct book_unit *unit, char *error, 
 		snprintf(error, error_len, "unit %s has no PIN on record, and the label says one", unit->serial);
 		return -1;
 	}
-	if (book->pins && pin_open(book->pins, unit->pin_product, unit->serial, unit->sealed, unit->sealed_len, unit->facts.pin) == 0)
+	if (book->pins &&
+	    pin_open(book->pins, unit->pin_product, unit->serial, unit->sealed, unit->sealed_len, unit->facts.pin) == 0)
 		return 0;
-	snprintf(error, error_len, "the PIN of %s does not open: pin.key is not the key it was sealed under (%s), or the record was "
-		 "changed", unit->serial, unit->kek_id);
+	snprintf(error, error_len,
+		 "the PIN of %s does not open: pin.key is not the key it was sealed under (%s), or the record was "
+		 "changed",
+		 unit->serial, unit->kek_id);
 	return -1;
 }
 
@@ -142,7 +147,8 @@ static int digest_of(const struct book *book, const char *text, size_t len, bool
 	return SHA256((const uint8_t *)text, len, digest) ? 0 : -1;
 }
 
-int book_digest(const struct book *book, const char *text, bool secret, uint8_t digest[static 32], char *error, size_t error_len)
+int book_digest(const struct book *book, const char *text, bool secret, uint8_t digest[static 32], char *error,
+		size_t error_len)
 {
 	if (digest_of(book, text, strlen(text), secret, digest) == 0)
 		return 0;
@@ -158,17 +164,19 @@ static char *reveal_body(const struct book_unit *unit, const struct book_order *
 	json_t *body;
 	char *text;
 
-	snprintf(why, sizeof(why), "label %s%s%s", order->template, order->reason ? ": " : "", order->reason ? order->reason : "");
+	snprintf(why, sizeof(why), "label %s%s%s", order->template, order->reason ? ": " : "",
+		 order->reason ? order->reason : "");
 	body = json_pack("{s:s, s:s}", "serial", unit->serial, "reason", why);
-	if (!body)	/* no UTF-8 */
-		body = json_pack("{s:s, s:s}", "serial", unit->serial, "reason", log_escape(escaped, sizeof(escaped), why, strlen(why)));
+	if (!body) /* no UTF-8 */
+		body = json_pack("{s:s, s:s}", "serial", unit->serial, "reason",
+				 log_escape(escaped, sizeof(escaped), why, strlen(why)));
 	text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	json_decref(body);
 	return text;
 }
 
-int book_queue(struct book *book, struct book_unit *unit, const struct book_order *order, const uint8_t digest[static 32],
-	       char *error, size_t error_len)
+int book_queue(struct book *book, struct book_unit *unit, const struct book_order *order,
+	       const uint8_t digest[static 32], char *error, size_t error_len)
 {
 	bool again = unit->label && strcmp(unit->label_state, "queued") == 0;
 	bool reprint = !again && unit->copies > 0;
@@ -178,27 +186,44 @@ int book_queue(struct book *book, struct book_unit *unit, const struct book_orde
 	int rc;
 
 	if (reprint && !(order->reason && *order->reason)) {
-		snprintf(error, error_len, "%s has this label already; a reprint needs --reprint --reason TEXT", unit->serial);
+		snprintf(error, error_len, "%s has this label already; a reprint needs --reprint --reason TEXT",
+			 unit->serial);
 		return -1;
 	}
-	if (order->secret) {	/* opened is opened, printed or not: in the same transaction, before anything is drawn */
+	if (order->secret) { /* opened is opened, printed or not: in the same transaction, before anything is drawn */
 		body = reveal_body(unit, order);
 		if (!body) {
 			snprintf(error, error_len, "no memory is left");
 			return -1;
 		}
 		snprintf(subject, sizeof(subject), "unit %lld", (long long)unit->facts.unit);
-		records[count++] = (struct journal_record){ .kind = JOURNAL_AUDIT, .audit = { .actor = book->actor,
-			.action = "pin-reveal", .subject = subject, .body = body, .at_us = order->at_us } };
+		records[count++] = (struct journal_record){ .kind = JOURNAL_AUDIT,
+							    .audit = { .actor = book->actor,
+								       .action = "pin-reveal",
+								       .subject = subject,
+								       .body = body,
+								       .at_us = order->at_us } };
 	}
 	if (reprint && unit->label)
-		records[count++] = (struct journal_record){ .kind = JOURNAL_LABEL_STATE, .label_state = { .label = unit->label,
-			.unit = unit->facts.unit, .state = LABEL_VOID, .actor = book->actor, .at_us = order->at_us } };
+		records[count++] = (struct journal_record){ .kind = JOURNAL_LABEL_STATE,
+							    .label_state = { .label = unit->label,
+									     .unit = unit->facts.unit,
+									     .state = LABEL_VOID,
+									     .actor = book->actor,
+									     .at_us = order->at_us } };
 	if (!again) {
-		records[count] = (struct journal_record){ .kind = JOURNAL_LABEL, .label = { .label = book->next_label,
-			.unit = unit->facts.unit, .copy = unit->copies + 1, .kind = order->kind, .template = order->template,
-			.key_id = order->secret ? identity_kek_id(book->pins) : NULL, .reason = reprint ? order->reason : NULL,
-			.actor = book->actor, .at_us = order->at_us } };
+		records[count] = (struct journal_record){
+			.kind = JOURNAL_LABEL,
+			.label = { .label = book->next_label,
+				   .unit = unit->facts.unit,
+				   .copy = unit->copies + 1,
+				   .kind = order->kind,
+				   .template = order->template,
+				   .key_id = order->secret ? identity_kek_id(book->pins) : NULL,
+				   .reason = reprint ? order->reason : NULL,
+				   .actor = book->actor,
+				   .at_us = order->at_us }
+		};
 		memcpy(records[count++].label.digest, digest, 32);
 	}
 	rc = count ? book->put(book->put_ctx, records, count, error, error_len) : 0;
@@ -210,11 +235,15 @@ int book_queue(struct book *book, struct book_unit *unit, const struct book_orde
 	return rc;
 }
 
-int book_went(struct book *book, const struct book_unit *unit, enum journal_label_state state, int64_t at_us, char *error,
-	      size_t error_len)
+int book_went(struct book *book, const struct book_unit *unit, enum journal_label_state state, int64_t at_us,
+	      char *error, size_t error_len)
 {
-	const struct journal_record record = { .kind = JOURNAL_LABEL_STATE, .label_state = { .label = unit->label,
-		.unit = unit->facts.unit, .state = state, .actor = book->actor, .at_us = at_us } };
+	const struct journal_record record = { .kind = JOURNAL_LABEL_STATE,
+					       .label_state = { .label = unit->label,
+								.unit = unit->facts.unit,
+								.state = state,
+								.actor = book->actor,
+								.at_us = at_us } };
 
 	return book->put(book->put_ctx, &record, 1, error, error_len);
 }
@@ -365,17 +394,18 @@ static void judge(const struct found *found, int64_t expected, const struct scan
 	const char *serial = answer->serial;
 
 	if (!found->in_lot)
-		say(answer, SCAN_WRONG_LOT, "take the unit out of this lot", "the label of %s, a unit of another lot", serial);
+		say(answer, SCAN_WRONG_LOT, "take the unit out of this lot", "the label of %s, a unit of another lot",
+		    serial);
 	else if (expected && expected != found->unit)
-		say(answer, SCAN_WRONG_UNIT, "take it off, and look where the other one is", "the label of %s on unit %s", serial,
-		    scan->expected);
+		say(answer, SCAN_WRONG_UNIT, "take it off, and look where the other one is",
+		    "the label of %s on unit %s", serial, scan->expected);
 	else if (!found->passed)
 		say(answer, SCAN_NOT_PASSED, "put it into the RED bin", "%s has not passed", serial);
 	else if (found->void_)
 		say(answer, SCAN_VOID, "take it off and print a new one", "this label of %s counts no longer", serial);
 	else if (found->scanned)
-		say(answer, SCAN_DUPLICATE, "two units may carry one label, compare both", "%s was scanned at %s already", serial,
-		    found->when);
+		say(answer, SCAN_DUPLICATE, "two units may carry one label, compare both",
+		    "%s was scanned at %s already", serial, found->when);
 	else
 		say(answer, SCAN_RIGHT, "", "%s", serial);
 }
@@ -383,9 +413,11 @@ static void judge(const struct found *found, int64_t expected, const struct scan
 static void say_unknown(const struct book *book, const struct scan *scan, struct scan_answer *answer)
 {
 	if (find(book, "SELECT unit FROM unit WHERE serial = ?1", scan->text) > 0)
-		say(answer, SCAN_UNKNOWN, "scan the other code", "a serial number on record, and not the code that is scanned back");
+		say(answer, SCAN_UNKNOWN, "scan the other code",
+		    "a serial number on record, and not the code that is scanned back");
 	else if (!book->pins)
-		say(answer, SCAN_UNKNOWN, "one with a PIN is recognised only with --keys DIR", "no label on record says this");
+		say(answer, SCAN_UNKNOWN, "one with a PIN is recognised only with --keys DIR",
+		    "no label on record says this");
 	else
 		say(answer, SCAN_UNKNOWN, "take it off and print the unit's own", "no label on record says this");
 }
@@ -397,23 +429,38 @@ static int record_scan(struct book *book, int64_t batch, int64_t expected, const
 	size_t count = 0;
 	int rc;
 
-	if (answer->verdict == SCAN_RIGHT && !found->sent)	/* it is here, so it was sent: the station died before it could say so */
-		records[count++] = (struct journal_record){ .kind = JOURNAL_LABEL_STATE, .label_state = { .label = found->label,
-			.unit = found->unit, .state = LABEL_SENT, .actor = book->actor, .at_us = at_us } };
+	if (answer->verdict == SCAN_RIGHT &&
+	    !found->sent) /* it is here, so it was sent: the station died before it could say so */
+		records[count++] = (struct journal_record){ .kind = JOURNAL_LABEL_STATE,
+							    .label_state = { .label = found->label,
+									     .unit = found->unit,
+									     .state = LABEL_SENT,
+									     .actor = book->actor,
+									     .at_us = at_us } };
 	if (answer->verdict == SCAN_RIGHT)
-		records[count++] = (struct journal_record){ .kind = JOURNAL_LABEL_STATE, .label_state = { .label = found->label,
-			.unit = found->unit, .state = LABEL_SCANNED, .actor = book->actor, .at_us = at_us } };
-	records[count] = (struct journal_record){ .kind = JOURNAL_LABEL_SCAN, .label_scan = { .scan = book->next_scan, .batch = batch,
-		.expected = expected, .unit = found->unit, .label = found->label, .verdict = scan_verdict_name(answer->verdict),
-		.actor = book->actor, .at_us = at_us } };
+		records[count++] = (struct journal_record){ .kind = JOURNAL_LABEL_STATE,
+							    .label_state = { .label = found->label,
+									     .unit = found->unit,
+									     .state = LABEL_SCANNED,
+									     .actor = book->actor,
+									     .at_us = at_us } };
+	records[count] = (struct journal_record){ .kind = JOURNAL_LABEL_SCAN,
+						  .label_scan = { .scan = book->next_scan,
+								  .batch = batch,
+								  .expected = expected,
+								  .unit = found->unit,
+								  .label = found->label,
+								  .verdict = scan_verdict_name(answer->verdict),
+								  .actor = book->actor,
+								  .at_us = at_us } };
 	rc = book->put(book->put_ctx, records, count + 1, error, error_len);
 	if (rc == 0)
 		book->next_scan++;
 	return rc;
 }
 
-int book_scan(struct book *book, const char *lot, const struct scan *scan, int64_t at_us, struct scan_answer *answer, char *error,
-	      size_t error_len)
+int book_scan(struct book *book, const char *lot, const struct scan *scan, int64_t at_us, struct scan_answer *answer,
+	      char *error, size_t error_len)
 {
 	int64_t batch = find(book, "SELECT batch FROM batch WHERE lot = ?1", lot), expected = 0;
 	struct found found;
@@ -455,8 +502,10 @@ int book_awaits(const struct book *book, const char *lot, const struct scan *sca
 
 int book_has_labels(const struct book *book, const char *lot, char *error, size_t error_len)
 {
-	int64_t label = find(book, "SELECT l.label FROM label AS l JOIN unit AS u ON u.unit = l.unit "
-				   "JOIN batch AS b ON b.batch = u.batch WHERE b.lot = ?1 ORDER BY l.label DESC LIMIT 1", lot);
+	int64_t label = find(book,
+			     "SELECT l.label FROM label AS l JOIN unit AS u ON u.unit = l.unit "
+			     "JOIN batch AS b ON b.batch = u.batch WHERE b.lot = ?1 ORDER BY l.label DESC LIMIT 1",
+			     lot);
 
 	return label < 0 ? fail(book, error, error_len) : label > 0;
 }

@@ -42,10 +42,7 @@ void buffer_add(struct label_buffer *buffer, const void *bytes, size_t len)
 	buffer->at[buffer->len] = '\0';
 }
 
-void buffer_text(struct label_buffer *buffer, const char *text)
-{
-	buffer_add(buffer, text, strlen(text));
-}
+void buffer_text(struct label_buffer *buffer, const char *text) { buffer_add(buffer, text, strlen(text)); }
 
 void buffer_print(struct label_buffer *buffer, const char *format, ...)
 {

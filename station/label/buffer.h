@@ -7,9 +7,9 @@
 #include <stddef.h>
 
 struct label_buffer {
-	char *at;		/* NULL while empty */
+	char *at; /* NULL while empty */
 	size_t len, cap;
-	bool bad;		/* no memory is left; what is there stays, nothing more is added */
+	bool bad; /* no memory is left; what is there stays, nothing more is added */
 };
 
 void buffer_add(struct label_buffer *buffer, const void *bytes, size_t len);

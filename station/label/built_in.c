@@ -6,7 +6,8 @@
 #include "station/label/template.h"
 
 __asm__(".pushsection .rodata.labels,\"a\",@progbits\n"
-	".globl label_serial_yaml\n.hidden label_serial_yaml\nlabel_serial_yaml:\n.incbin \"config/labels/serial.yaml\"\n"
+	".globl label_serial_yaml\n.hidden label_serial_yaml\nlabel_serial_yaml:\n.incbin "
+	"\"config/labels/serial.yaml\"\n"
 	".byte 0\n"
 	".popsection\n");
 extern const char label_serial_yaml[];

@@ -8,15 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CODE_SIDE_MAX 177		/* modules of a QR code of version 40 */
-#define CODE128_TEXT_MAX 80		/* octets */
+#define CODE_SIDE_MAX 177   /* modules of a QR code of version 40 */
+#define CODE128_TEXT_MAX 80 /* octets */
 
-enum code_correction { CODE_L, CODE_M, CODE_Q, CODE_H };	/* 7, 15, 25, 30 % */
+enum code_correction { CODE_L, CODE_M, CODE_Q, CODE_H }; /* 7, 15, 25, 30 % */
 
 struct label_code {
-	unsigned columns, rows;		/* rows is 1 for Code 128 */
-	unsigned quiet;			/* modules that must stay white around it: 4 (sides of Code 128: 10) */
-	uint8_t *black;			/* columns * rows, 0 or 1 */
+	unsigned columns, rows; /* rows is 1 for Code 128 */
+	unsigned quiet;		/* modules that must stay white around it: 4 (sides of Code 128: 10) */
+	uint8_t *black;		/* columns * rows, 0 or 1 */
 };
 
 /* Text in UTF-8, the shortest of numeric, alphanumeric and octet mode. false: too long for a code, or no memory. */

@@ -1,10 +1,10 @@
 /*
- * Code 128. Each symbol character is three bars and three spaces, eleven modules wide; a start character chooses the set
- * (A: capitals and control characters; B: capitals and small letters; C: two digits each), the check character is the sum of
- * all values, each times its place, modulo 103.
+ * Code 128. Each symbol character is three bars and three spaces, eleven modules wide; a start character chooses the
+ * set (A: capitals and control characters; B: capitals and small letters; C: two digits each), the check character is
+ * the sum of all values, each times its place, modulo 103.
  *
- * Which set to be in is decided from the end of the text backwards: for each place and set the fewest characters that the
- * rest takes. Shift (one character of the other of A and B) counts too.
+ * Which set to be in is decided from the end of the text backwards: for each place and set the fewest characters that
+ * the rest takes. Shift (one character of the other of A and B) counts too.
  */
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -17,17 +17,17 @@ enum { SHIFT = 98, STOP = 106, START = 103 };
 
 /* ISO/IEC 15417 table 1: widths of bars and spaces in turn. */
 static const char *const widths[107] = {
-	"212222", "222122", "222221", "121223", "121322", "131222", "122213", "122312", "132212", "221213",
-	"221312", "231212", "112232", "122132", "122231", "113222", "123122", "123221", "223211", "221132",
-	"221231", "213212", "223112", "312131", "311222", "321122", "321221", "312212", "322112", "322211",
-	"212123", "212321", "232121", "111323", "131123", "131321", "112313", "132113", "132311", "211313",
-	"231113", "231311", "112133", "112331", "132131", "113123", "113321", "133121", "313121", "211331",
-	"231131", "213113", "213311", "213131", "311123", "311321", "331121", "312113", "312311", "332111",
-	"314111", "221411", "431111", "111224", "111422", "121124", "121421", "141122", "141221", "112214",
-	"112412", "122114", "122411", "142112", "142211", "241211", "221114", "413111", "241112", "134111",
-	"111242", "121142", "121241", "114212", "124112", "124211", "411212", "421112", "421211", "212141",
-	"214121", "412121", "111143", "111341", "131141", "114113", "114311", "411113", "411311", "113141",
-	"114131", "311141", "411131", "211412", "211214", "211232", "2331112",};
+	"212222", "222122", "222221", "121223", "121322", "131222", "122213", "122312",	 "132212", "221213", "221312",
+	"231212", "112232", "122132", "122231", "113222", "123122", "123221", "223211",	 "221132", "221231", "213212",
+	"223112", "312131", "311222", "321122", "321221", "312212", "322112", "322211",	 "212123", "212321", "232121",
+	"111323", "131123", "131321", "112313", "132113", "132311", "211313", "231113",	 "231311", "112133", "112331",
+	"132131", "113123", "113321", "133121", "313121", "211331", "231131", "213113",	 "213311", "213131", "311123",
+	"311321", "331121", "312113", "312311", "332111", "314111", "221411", "431111",	 "111224", "111422", "121124",
+	"121421", "141122", "141221", "112214", "112412", "122114", "122411", "142112",	 "142211", "241211", "221114",
+	"413111", "241112", "134111", "111242", "121142", "121241", "114212", "124112",	 "124211", "411212", "421112",
+	"421211", "212141", "214121", "412121", "111143", "111341", "131141", "114113",	 "114311", "411113", "411311",
+	"113141", "114131", "311141", "411131", "211412", "211214", "211232", "2331112",
+};
 
 /* The value of an octet in set A or B; -1: it is not in there. */
 static int value_in(int set, unsigned char c)
@@ -61,7 +61,8 @@ static void plan_stay(struct plan *plan, const char *text, size_t len, size_t at
 	uint8_t act = ACT_NONE;
 
 	if (set == SET_C) {
-		if (at + 1 < len && is_digit(text[at]) && is_digit(text[at + 1]) && plan->cost[at + 2][SET_C] != UINT32_MAX) {
+		if (at + 1 < len && is_digit(text[at]) && is_digit(text[at + 1]) &&
+		    plan->cost[at + 2][SET_C] != UINT32_MAX) {
 			best = 1 + plan->cost[at + 2][SET_C];
 			act = ACT_PAIR;
 		}
@@ -121,9 +122,7 @@ size_t code128_characters(const char *text, size_t len, uint8_t out[static 2 * C
 			out[count++] = SHIFT;
 			out[count++] = (uint8_t)value_in(set == SET_A ? SET_B : SET_A, (unsigned char)text[at++]);
 			break;
-		case ACT_ONE:
-			out[count++] = (uint8_t)value_in(set, (unsigned char)text[at++]);
-			break;
+		case ACT_ONE: out[count++] = (uint8_t)value_in(set, (unsigned char)text[at++]); break;
 		default:
 			set = plan.act[at][set] - ACT_TO_A;
 			out[count++] = change_to(set);

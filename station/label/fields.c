@@ -14,12 +14,12 @@
 
 struct field {
 	char name[NAME_MAX_], part[NAME_MAX_];
-	int tail;			/* the last so many characters; 0: all */
-	unsigned group;			/* in groups of so many; 0: not */
+	int tail;	/* the last so many characters; 0: all */
+	unsigned group; /* in groups of so many; 0: not */
 };
 
-static const char *const names[] = { "serial", "mac", "mac_plain", "device_id", "lot", "product", "hw_rev", "firmware", "date",
-				     "week", "pin", NULL };
+static const char *const names[] = { "serial", "mac",	   "mac_plain", "device_id", "lot", "product",
+				     "hw_rev", "firmware", "date",	"week",	     "pin", NULL };
 
 __attribute__((format(printf, 3, 4))) static bool wrong(struct fields_fault *fault, size_t at, const char *format, ...)
 {
@@ -52,7 +52,8 @@ static bool read_modifier(struct field *field, const char *text, size_t len, siz
 			value = 10 * value + (unsigned)(text[i] - '0');
 	}
 	if (len <= tail || value < 1 || value > 32)
-		return wrong(fault, at, "after the colon; allowed: {serial:-4} for the last four, {pin:4} for groups of four");
+		return wrong(fault, at,
+			     "after the colon; allowed: {serial:-4} for the last four, {pin:4} for groups of four");
 	if (tail)
 		field->tail = (int)value;
 	else
@@ -77,7 +78,8 @@ static bool read_field(struct field *field, const char *text, size_t len, size_t
 	memcpy(field->name, text, name_len);
 	if (dot)
 		memcpy(field->part, dot + 1, part_len);
-	return !colon || read_modifier(field, colon + 1, (size_t)(text + len - colon) - 1, at + (size_t)(colon - text), fault);
+	return !colon ||
+	       read_modifier(field, colon + 1, (size_t)(text + len - colon) - 1, at + (size_t)(colon - text), fault);
 }
 
 static bool no_such(const struct field *field, size_t at, struct fields_fault *fault)
@@ -86,9 +88,10 @@ static bool no_such(const struct field *field, size_t at, struct fields_fault *f
 	char name[80];
 
 	log_escape(name, sizeof(name), field->name, strlen(field->name));
-	return wrong(fault, at, "there is no field \"%.40s\"; allowed: serial, mac, mac_plain, device_id, lot, product, hw_rev, "
-		     "firmware, date, week, pin, payloads%s%s%s", name, near ? "; did you mean \"" : "", near ? near : "",
-		     near ? "\"?" : "");
+	return wrong(fault, at,
+		     "there is no field \"%.40s\"; allowed: serial, mac, mac_plain, device_id, lot, product, hw_rev, "
+		     "firmware, date, week, pin, payloads%s%s%s",
+		     name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
 static void add_date(struct label_buffer *out, int64_t at_us, const char *format)
@@ -163,7 +166,7 @@ static void add_modified(struct label_buffer *out, const struct field *field, co
 }
 
 struct walk {
-	const struct label_unit *unit;		/* NULL: only a look */
+	const struct label_unit *unit; /* NULL: only a look */
 	fields_payload_fn *payload;
 	const void *ctx;
 	struct label_buffer *out;
@@ -186,8 +189,9 @@ static bool on_field(const struct walk *walk, const struct field *field, size_t 
 		why = walk->payload(walk->ctx, field->name, field->part, NULL, NULL);
 		return !why || (*why ? wrong(fault, at, "%s", why) : no_such(field, at, fault));
 	}
-	why = known ? add_value(field, walk->unit, &value)
-		    : walk->payload ? walk->payload(walk->ctx, field->name, field->part, walk->unit, &value) : "there is no such field";
+	why = known	      ? add_value(field, walk->unit, &value)
+	      : walk->payload ? walk->payload(walk->ctx, field->name, field->part, walk->unit, &value)
+			      : "there is no such field";
 	if (!why && value.bad)
 		why = "no memory is left";
 	if (!why && value.len)
@@ -217,7 +221,8 @@ static bool walk_text(const struct walk *walk, const char *text, struct fields_f
 			return wrong(fault, i, "a brace closes and none is open; allowed: }} for a brace");
 		len = strcspn(text + i + 1, "{}");
 		if (text[i + 1 + len] != '}')
-			return wrong(fault, i, "a brace opens and none closes it; allowed: as {serial}, {{ for a brace");
+			return wrong(fault, i,
+				     "a brace opens and none closes it; allowed: as {serial}, {{ for a brace");
 		if (!read_field(&field, text + i + 1, len, i, fault) || !on_field(walk, &field, i, fault))
 			return false;
 		i += len + 2;

@@ -11,9 +11,10 @@
 
 static int refuse(const char *path, int why, char *error, size_t error_len)
 {
-	const char *remedy = why == ENOSPC || why == EDQUOT || why == EFBIG ? "free space, then run it again" :
-			     why == EACCES || why == EPERM || why == EROFS ? "make the folder writable for this user" :
-			     why == ENOENT || why == ENOTDIR ? "name a folder that is there" : "look at the disk";
+	const char *remedy = why == ENOSPC || why == EDQUOT || why == EFBIG  ? "free space, then run it again"
+			     : why == EACCES || why == EPERM || why == EROFS ? "make the folder writable for this user"
+			     : why == ENOENT || why == ENOTDIR		     ? "name a folder that is there"
+									     : "look at the disk";
 
 	snprintf(error, error_len, "%s was not written: %s; %s", path, strerror(why), remedy);
 	return -1;
@@ -48,7 +49,7 @@ static void sync_folder_of(const char *path)
 		slash[slash == folder] = '\0';
 	fd = open(slash ? folder : ".", O_RDONLY | O_CLOEXEC | O_DIRECTORY);
 	if (fd >= 0) {
-		(void)fsync(fd);	/* the rename is done; a file system that cannot say more is not worse than that */
+		(void)fsync(fd); /* the rename is done; a file system that cannot say more is not worse than that */
 		close(fd);
 	}
 }
@@ -60,7 +61,7 @@ int file_write_whole(const char *path, const void *bytes, size_t len, char *erro
 
 	if ((size_t)snprintf(beside, sizeof(beside), "%s.XXXXXX", path) >= sizeof(beside))
 		return refuse(path, ENAMETOOLONG, error, error_len);
-	fd = mkostemp(beside, O_CLOEXEC);	/* mode 0600 */
+	fd = mkostemp(beside, O_CLOEXEC); /* mode 0600 */
 	if (fd < 0)
 		return refuse(path, errno, error, error_len);
 	why = write_all(fd, bytes, len);

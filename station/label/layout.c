@@ -7,11 +7,11 @@
 #include <string.h>
 
 struct rectangle {
-	long left, top, right, bottom;	/* right and bottom are outside */
+	long left, top, right, bottom; /* right and bottom are outside */
 };
 
-__attribute__((format(printf, 4, 5))) static bool refuse(char *error, size_t error_len, const struct template_item *item,
-							 const char *format, ...)
+__attribute__((format(printf, 4, 5))) static bool refuse(char *error, size_t error_len,
+							 const struct template_item *item, const char *format, ...)
 {
 	va_list args;
 	int len = snprintf(error, error_len, "%u:%u: ", item->line, item->column);
@@ -56,15 +56,16 @@ static bool place_code(struct layout_mark *mark, const struct label_template *te
 
 	if (item->kind == ITEM_QR ? !code_qr(&mark->code, mark->text, (enum code_correction)item->correction)
 				  : !code_128(&mark->code, mark->text, strlen(mark->text)))
-		return refuse(error, error_len, item, "its payload has %zu octets and no code can say it; allowed: %s", strlen(mark->text),
+		return refuse(error, error_len, item, "its payload has %zu octets and no code can say it; allowed: %s",
+			      strlen(mark->text),
 			      item->kind == ITEM_QR ? "a shorter payload" : "1 to 80 characters of ASCII");
 	mark->width = mark->code.columns * mark->line;
 	mark->height = item->kind == ITEM_QR ? mark->code.rows * mark->line : to_dots(template, item->height);
 	return true;
 }
 
-static bool place(struct label_layout *layout, const struct template_item *item, const struct label_unit *unit, char *error,
-		  size_t error_len)
+static bool place(struct label_layout *layout, const struct template_item *item, const struct label_unit *unit,
+		  char *error, size_t error_len)
 {
 	const struct label_template *template = layout->template;
 	struct layout_mark *mark = &layout->marks[layout->count++];
@@ -82,7 +83,7 @@ static bool place(struct label_layout *layout, const struct template_item *item,
 		buffer_wipe(&text);
 		return refuse(error, error_len, item, "%s", fault.words);
 	}
-	mark->text = text.at ? text.at : calloc(1, 1);	/* the buffer's memory goes over */
+	mark->text = text.at ? text.at : calloc(1, 1); /* the buffer's memory goes over */
 	if (!mark->text || text.bad)
 		return refuse(error, error_len, item, "no memory is left");
 	mark->line = to_dots(template, item->kind == ITEM_TEXT ? item->size : item->module);
@@ -95,7 +96,7 @@ static bool place(struct label_layout *layout, const struct template_item *item,
 static struct rectangle covered(const struct layout_mark *mark, bool with_quiet)
 {
 	long side = with_quiet ? (long)(mark->code.quiet * mark->line) : 0;
-	long above = mark->item->kind == ITEM_QR ? side : 0;	/* Code 128 is quiet at its ends only */
+	long above = mark->item->kind == ITEM_QR ? side : 0; /* Code 128 is quiet at its ends only */
 
 	return (struct rectangle){ (long)mark->x - side, (long)mark->y - above, (long)(mark->x + mark->width) + side,
 				   (long)(mark->y + mark->height) + above };
@@ -115,29 +116,34 @@ static bool fits(const struct label_layout *layout, const struct layout_mark *ma
 	struct rectangle r = covered(mark, code);
 
 	if (r.left < 0 || r.top < 0 || r.right > (long)layout->width || r.bottom > (long)layout->height)
-		return refuse(error, error_len, mark->item, "%s reaches from %.1f,%.1f to %.1f,%.1f mm%s, and the label is %.1f by %.1f mm: "
-			      "move it, or make it smaller or shorter", kind_names[mark->item->kind], (double)r.left / dots,
-			      (double)r.top / dots, (double)r.right / dots, (double)r.bottom / dots,
-			      code ? " with its quiet zone" : "", layout->width / dots, layout->height / dots);
+		return refuse(error, error_len, mark->item,
+			      "%s reaches from %.1f,%.1f to %.1f,%.1f mm%s, and the label is %.1f by %.1f mm: "
+			      "move it, or make it smaller or shorter",
+			      kind_names[mark->item->kind], (double)r.left / dots, (double)r.top / dots,
+			      (double)r.right / dots, (double)r.bottom / dots, code ? " with its quiet zone" : "",
+			      layout->width / dots, layout->height / dots);
 	for (size_t i = 0; code && i < layout->count; i++) {
 		const struct layout_mark *other = &layout->marks[i];
 
 		if (other != mark && other->item->kind != ITEM_BOX && overlap(r, covered(other, false)))
-			return refuse(error, error_len, other->item, "%s touches the quiet zone of %s of line %u, which must stay white (%u "
-				      "modules): move it", kind_names[other->item->kind], kind_names[mark->item->kind], mark->item->line,
+			return refuse(error, error_len, other->item,
+				      "%s touches the quiet zone of %s of line %u, which must stay white (%u "
+				      "modules): move it",
+				      kind_names[other->item->kind], kind_names[mark->item->kind], mark->item->line,
 				      mark->code.quiet);
 	}
 	return true;
 }
 
-bool layout_make(struct label_layout *layout, const struct label_template *template, const struct label_unit *unit, char *error,
-		 size_t error_len)
+bool layout_make(struct label_layout *layout, const struct label_template *template, const struct label_unit *unit,
+		 char *error, size_t error_len)
 {
 	int len = snprintf(error, error_len, "%s:", template->path);
 	size_t used = len > 0 && (size_t)len < error_len ? (size_t)len : 0;
 	bool good = true;
 
-	*layout = (struct label_layout){ .template = template, .width = to_dots(template, template->width),
+	*layout = (struct label_layout){ .template = template,
+					 .width = to_dots(template, template->width),
 					 .height = to_dots(template, template->height) };
 	snprintf(layout->serial, sizeof(layout->serial), "%s", unit->serial);
 	for (size_t i = 0; good && i < template->item_count; i++)

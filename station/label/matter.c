@@ -111,7 +111,7 @@ char verhoeff_digit(const char *digits, size_t count)
 const char *payload_matter_manual(const struct matter_setup *setup, char *out, size_t cap)
 {
 	const char *wrong = setup_wrong(setup);
-	unsigned top = setup->discriminator >> 8;	/* the four bits that it has room for */
+	unsigned top = setup->discriminator >> 8; /* the four bits that it has room for */
 	size_t len;
 
 	*out = '\0';
@@ -119,8 +119,8 @@ const char *payload_matter_manual(const struct matter_setup *setup, char *out, s
 		return wrong;
 	if (cap < 22)
 		return "is too long for a label";
-	snprintf(out, cap, "%u%05u%04u", (setup->flow ? 4u : 0u) | top >> 2, (top & 3) << 14 | (setup->passcode & 0x3fff),
-		 setup->passcode >> 14);
+	snprintf(out, cap, "%u%05u%04u", (setup->flow ? 4u : 0u) | top >> 2,
+		 (top & 3) << 14 | (setup->passcode & 0x3fff), setup->passcode >> 14);
 	if (setup->flow)
 		snprintf(out + 10, cap - 10, "%05u%05u", setup->vendor, setup->product);
 	len = strlen(out);

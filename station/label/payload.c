@@ -25,10 +25,7 @@ static const char *hand_over(struct label_buffer *text, char *out, size_t cap)
 	return wrong;
 }
 
-static bool is_hexadecimal(const char *text)
-{
-	return strspn(text, "0123456789abcdefABCDEF") == strlen(text);
-}
+static bool is_hexadecimal(const char *text) { return strspn(text, "0123456789abcdefABCDEF") == strlen(text); }
 
 static void add_escaped(struct label_buffer *to, const char *text)
 {
@@ -63,7 +60,8 @@ const char *payload_wifi(const char *ssid, const char *passphrase, bool hidden, 
 	add_escaped(&text, ssid);
 	if (passphrase) {
 		buffer_text(&text, ";P:");
-		/* Quotes belong to the SSID's rule only: a passphrase of 64 hexadecimal digits is a key, shorter ones are not. */
+		/* Quotes belong to the SSID's rule only: a passphrase of 64 hexadecimal digits is a key, shorter ones
+		 * are not. */
 		for (const char *at = passphrase; *at; at++) {
 			if (strchr("\\;,:\"", *at))
 				buffer_text(&text, "\\");
@@ -96,12 +94,12 @@ static bool channels_are_good(const char *channels)
 	return true;
 }
 
-const char *payload_dpp(const char *channels, const uint8_t mac[6], const char *information, const uint8_t key[static 65],
-			char *out, size_t cap)
+const char *payload_dpp(const char *channels, const uint8_t mac[6], const char *information,
+			const uint8_t key[static 65], char *out, size_t cap)
 {
 	/* RFC 5480 section 2: id-ecPublicKey, prime256v1, the point as BIT STRING. */
-	static const uint8_t head[] = { 0x30, 0x39, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
-					0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x22, 0x00 };
+	static const uint8_t head[] = { 0x30, 0x39, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
+					0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x22, 0x00 };
 	uint8_t der[sizeof(head) + 33], base64[4 * ((sizeof(der) + 2) / 3) + 1];
 	struct label_buffer text = { 0 };
 
@@ -128,7 +126,8 @@ const char *payload_dpp(const char *channels, const uint8_t mac[6], const char *
 	return hand_over(&text, out, cap);
 }
 
-const char *payload_esp(const char *name, const char *username, const char *pop, const char *transport, char *out, size_t cap)
+const char *payload_esp(const char *name, const char *username, const char *pop, const char *transport, char *out,
+			size_t cap)
 {
 	json_t *object = json_object();
 	struct label_buffer text = { 0 };

@@ -1,6 +1,6 @@
 /*
- * PNG at the printer's resolution, one bit a dot: text by FreeType, without grey, as a thermal head would have it; the file
- * by libpng.
+ * PNG at the printer's resolution, one bit a dot: text by FreeType, without grey, as a thermal head would have it; the
+ * file by libpng.
  */
 #include <ft2build.h>
 #include FT_FREETYPE_H
@@ -16,7 +16,7 @@
 
 struct bitmap {
 	unsigned width, height, row_octets;
-	uint8_t *octets;		/* 1 is black; the leftmost dot in the highest bit */
+	uint8_t *octets; /* 1 is black; the leftmost dot in the highest bit */
 };
 
 static void set_black(struct bitmap *map, long x, long y)
@@ -55,7 +55,11 @@ static void draw_box(struct bitmap *map, const struct layout_mark *mark)
 static unsigned long next_character(const char **text)
 {
 	const unsigned char *at = (const unsigned char *)*text;
-	unsigned more = at[0] < 0x80 ? 0 : (at[0] & 0xe0) == 0xc0 ? 1 : (at[0] & 0xf0) == 0xe0 ? 2 : (at[0] & 0xf8) == 0xf0 ? 3 : 0;
+	unsigned more = at[0] < 0x80		 ? 0
+			: (at[0] & 0xe0) == 0xc0 ? 1
+			: (at[0] & 0xf0) == 0xe0 ? 2
+			: (at[0] & 0xf8) == 0xf0 ? 3
+						 : 0;
 	unsigned long c = more ? at[0] & (0x3fu >> more) : at[0] < 0x80 ? at[0] : 0xfffd;
 
 	(*text)++;
@@ -99,7 +103,8 @@ static bool draw(struct bitmap *map, const struct label_layout *layout, const ch
 	bool good = FT_Init_FreeType(&library) == 0 && FT_New_Face(library, font, 0, &face) == 0;
 
 	if (!good)
-		snprintf(error, error_len, "the font %s cannot be read; install fonts-dejavu-core, or name another with --font", font);
+		snprintf(error, error_len,
+			 "the font %s cannot be read; install fonts-dejavu-core, or name another with --font", font);
 	for (size_t i = 0; good && i < layout->count; i++)
 		switch (layout->marks[i].item->kind) {
 		case ITEM_TEXT: draw_text(map, face, &layout->marks[i]); break;
@@ -141,8 +146,8 @@ static bool encode(const struct bitmap *map, unsigned dots_per_mm, struct label_
 		return false;
 	}
 	png_set_write_fn(png, out, on_octets, on_flush);
-	png_set_IHDR(png, info, map->width, map->height, 1, PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-		     PNG_FILTER_TYPE_DEFAULT);
+	png_set_IHDR(png, info, map->width, map->height, 1, PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
+		     PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
 	png_set_pHYs(png, info, 1000 * dots_per_mm, 1000 * dots_per_mm, PNG_RESOLUTION_METER);
 	png_write_info(png, info);
 	png_set_invert_mono(png);
@@ -153,7 +158,8 @@ static bool encode(const struct bitmap *map, unsigned dots_per_mm, struct label_
 	return true;
 }
 
-bool layout_png(const struct label_layout *layout, const char *font, struct label_buffer *out, char *error, size_t error_len)
+bool layout_png(const struct label_layout *layout, const char *font, struct label_buffer *out, char *error,
+		size_t error_len)
 {
 	struct bitmap map = { .width = layout->width, .height = layout->height, .row_octets = (layout->width + 7) / 8 };
 	size_t len = (size_t)map.row_octets * map.height;

@@ -5,7 +5,8 @@
 
 static void add_qr(struct label_buffer *out, const struct label_code *code, bool ascii)
 {
-	static const char *const halves[4] = { " ", "\xe2\x96\x84", "\xe2\x96\x80", "\xe2\x96\x88" };	/* lower, upper, both */
+	static const char *const halves[4] = { " ", "\xe2\x96\x84", "\xe2\x96\x80",
+					       "\xe2\x96\x88" }; /* lower, upper, both */
 	unsigned side = code->columns + 2 * code->quiet;
 
 	/* Two rows to a line of half blocks; columns left of the code wrap to huge numbers, which are white. */
@@ -25,7 +26,8 @@ static void add_qr(struct label_buffer *out, const struct label_code *code, bool
 
 static void add_bars(struct label_buffer *out, const struct label_code *code, bool ascii)
 {
-	static const char *const halves[4] = { " ", "\xe2\x96\x90", "\xe2\x96\x8c", "\xe2\x96\x88" };	/* right, left, both */
+	static const char *const halves[4] = { " ", "\xe2\x96\x90", "\xe2\x96\x8c",
+					       "\xe2\x96\x88" }; /* right, left, both */
 
 	for (unsigned line = 0; line < 3; line++) {
 		buffer_text(out, "    ");
@@ -57,9 +59,7 @@ void layout_text(const struct label_layout *layout, bool ascii, struct label_buf
 		const struct layout_mark *mark = &layout->marks[i];
 
 		switch (mark->item->kind) {
-		case ITEM_TEXT:
-			add_printable(out, mark->text, ascii);
-			break;
+		case ITEM_TEXT: add_printable(out, mark->text, ascii); break;
 		case ITEM_QR:
 			buffer_text(out, "QR code: ");
 			add_printable(out, mark->text, ascii);
@@ -70,8 +70,7 @@ void layout_text(const struct label_layout *layout, bool ascii, struct label_buf
 			add_printable(out, mark->text, ascii);
 			add_bars(out, &mark->code, ascii);
 			break;
-		case ITEM_BOX:
-			break;
+		case ITEM_BOX: break;
 		}
 	}
 }

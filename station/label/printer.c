@@ -9,8 +9,8 @@
 #define ETX '\003'
 #define POLL_US 200000
 
-/* First the count, then the status: when the status is there, the count is too, if it ever comes. (An unknown SGD name is
- * answered with "?"; printers without SGD ignore the line.) */
+/* First the count, then the status: when the status is there, the count is too, if it ever comes. (An unknown SGD name
+ * is answered with "?"; printers without SGD ignore the line.) */
 static const char questions[] = "! U1 getvar \"odometer.total_label_count\"\r\n~HS\r\n";
 
 /* One string of the answer: its comma-separated numbers. The octets it took, 0: not whole, -1: none. */
@@ -126,10 +126,17 @@ static void send_label(struct printer *printer, uint64_t now_us)
 	printer->deadline_us = now_us + printer->patience_us;
 }
 
-void printer_start(struct printer *printer, const char *label, size_t len, bool blind, uint64_t patience_us, uint64_t now_us)
+void printer_start(struct printer *printer, const char *label, size_t len, bool blind, uint64_t patience_us,
+		   uint64_t now_us)
 {
-	*printer = (struct printer){ .label = label, .label_len = len, .blind = blind, .patience_us = patience_us,
-				     .deadline_us = now_us + patience_us, .poll_us = UINT64_MAX, .count_before = -1, .count = -1 };
+	*printer = (struct printer){ .label = label,
+				     .label_len = len,
+				     .blind = blind,
+				     .patience_us = patience_us,
+				     .deadline_us = now_us + patience_us,
+				     .poll_us = UINT64_MAX,
+				     .count_before = -1,
+				     .count = -1 };
 	if (blind)
 		send_label(printer, now_us);
 	else
@@ -147,7 +154,7 @@ void printer_sent(struct printer *printer, size_t len, uint64_t now_us)
 	printer->out += len;
 	printer->out_len -= len;
 	if (len && printer->state == PRINTER_SENDING)
-		printer->deadline_us = now_us + printer->patience_us;	/* it takes it, slowly */
+		printer->deadline_us = now_us + printer->patience_us; /* it takes it, slowly */
 	if (printer->out_len || printer->state != PRINTER_SENDING)
 		return;
 	if (printer->blind) {
@@ -173,7 +180,9 @@ static void on_waiting(struct printer *printer, const struct printer_status *bef
 		return;
 	}
 	if (printer_status_trouble(status)) {
-		say(printer, "the label was sent, and the printer stopped: %s; it may still print it then, so scan before printing again",
+		say(printer,
+		    "the label was sent, and the printer stopped: %s; it may still print it then, so scan before "
+		    "printing again",
 		    printer_status_trouble(status));
 		end(printer, PRINTER_UNSURE);
 		return;
@@ -198,7 +207,7 @@ static void on_status(struct printer *printer, uint64_t now_us)
 		return;
 	}
 	if (used < 0) {
-		printer->answer_len = 0;	/* noise; the next question is answered anew, or patience ends */
+		printer->answer_len = 0; /* noise; the next question is answered anew, or patience ends */
 		printer->status = before;
 		return;
 	}
@@ -258,7 +267,7 @@ void printer_receive(struct printer *printer, const char *octets, size_t len, ui
 {
 	for (size_t i = 0; i < len && printer->state != PRINTER_OVER; i++) {
 		if (printer->answer_len == sizeof(printer->answer))
-			printer->answer_len = 0;	/* no answer is that long */
+			printer->answer_len = 0; /* no answer is that long */
 		printer->answer[printer->answer_len++] = octets[i];
 		skip_noise(printer);
 		if (!take_count(printer) && printer->answer_len && printer->answer[0] == STX && printer->asked)
@@ -272,28 +281,36 @@ static void give_up(struct printer *printer)
 
 	switch (printer->state) {
 	case PRINTER_ASKING:
-		say(printer, "the printer does not answer when it is asked for its status: no paper, no ribbon, an open head, or no ZPL "
-		    "printer at that address (--blind sends without asking)");
+		say(printer, "the printer does not answer when it is asked for its status: no paper, no ribbon, an "
+			     "open head, or no ZPL "
+			     "printer at that address (--blind sends without asking)");
 		end(printer, PRINTER_SILENT);
 		break;
 	case PRINTER_SENDING:
-		say(printer, "the printer stopped taking the label in the middle: switch it off and on, and scan before printing again");
+		say(printer, "the printer stopped taking the label in the middle: switch it off and on, and scan "
+			     "before printing again");
 		end(printer, PRINTER_UNSURE);
 		break;
 	case PRINTER_WAITING:
 		if (printer->asked)
-			say(printer, "the printer took the label and does not answer since: no paper, no ribbon or an open head; it may still "
-			    "print it, so scan before printing again");
+			say(printer, "the printer took the label and does not answer since: no paper, no ribbon or an "
+				     "open head; it may still "
+				     "print it, so scan before printing again");
 		else if (counts && printer->status.formats == 0)
-			say(printer, "the printer took the label and never printed it: it is idle, and its count of labels stays at %lld; look "
-			    "at its settings (ZPL mode, size), then print again", printer->count);
+			say(printer,
+			    "the printer took the label and never printed it: it is idle, and its count of labels "
+			    "stays at %lld; look "
+			    "at its settings (ZPL mode, size), then print again",
+			    printer->count);
 		else
-			say(printer, "the printer took the label and does not print it: %u in its buffer; look at the printer, and scan before "
-			    "printing again", printer->status.formats);
+			say(printer,
+			    "the printer took the label and does not print it: %u in its buffer; look at the printer, "
+			    "and scan before "
+			    "printing again",
+			    printer->status.formats);
 		end(printer, PRINTER_UNSURE);
 		break;
-	case PRINTER_OVER:
-		break;
+	case PRINTER_OVER: break;
 	}
 }
 
@@ -318,7 +335,10 @@ void printer_closed(struct printer *printer, const char *why)
 		end(printer, PRINTER_SILENT);
 		return;
 	}
-	say(printer, "the connection to the printer was lost after the label was sent or while it was: %s; scan before printing again", why);
+	say(printer,
+	    "the connection to the printer was lost after the label was sent or while it was: %s; scan before printing "
+	    "again",
+	    why);
 	end(printer, PRINTER_UNSURE);
 }
 

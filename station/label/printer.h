@@ -1,6 +1,8 @@
 /*
- * A label printer that speaks ZPL on a raw byte stream (TCP port 9100). Such a stream takes everything and promises nothing, so
- * the printer is asked: ~HS (host status) before and after, and how many labels it has printed in its life, where it tells that.
+ * A label printer that speaks ZPL on a raw byte stream (TCP port 9100). Such a stream takes everything and promises
+ * nothing, so
+ * the printer is asked: ~HS (host status) before and after, and how many labels it has printed in its life, where it
+ * tells that.
  * A printer that takes a label and never prints it is found out, and said.
  *
  *	printer_start -> { printer_output / printer_sent | printer_receive | printer_expire } ... -> printer_result
@@ -15,9 +17,10 @@
 
 /* The three strings of ~HS, as far as they matter. ZPL II programming guide, "~HS". */
 struct printer_status {
-	bool paper_out, paused, buffer_full, partial_format, ram_lost, too_cold, too_hot, head_open, ribbon_out, label_waiting;
-	unsigned formats;		/* in its receive buffer */
-	unsigned long remaining;	/* labels of the present format */
+	bool paper_out, paused, buffer_full, partial_format, ram_lost, too_cold, too_hot, head_open, ribbon_out,
+		label_waiting;
+	unsigned formats;	 /* in its receive buffer */
+	unsigned long remaining; /* labels of the present format */
 };
 
 /* One answer: three strings, each STX ... ETX. The octets it took, 0: not yet whole, -1: no answer to ~HS. */
@@ -26,18 +29,19 @@ long printer_status_parse(const char *octets, size_t len, struct printer_status 
 const char *printer_status_trouble(const struct printer_status *status);
 
 enum printer_result {
-	PRINTER_BUSY,			/* go on */
-	PRINTER_PRINTED,		/* by its own word */
-	PRINTER_READY,			/* it was asked, had no label to print, and could */
-	PRINTER_SENT,			/* without asking (blind): nobody knows */
-	PRINTER_NOT_READY,		/* it said why; nothing of the label was sent */
-	PRINTER_SILENT,			/* it did not answer; nothing of the label was sent */
-	PRINTER_UNSURE,			/* all or a part of the label was sent, and it was not printed, or nobody knows */
+	PRINTER_BUSY,	   /* go on */
+	PRINTER_PRINTED,   /* by its own word */
+	PRINTER_READY,	   /* it was asked, had no label to print, and could */
+	PRINTER_SENT,	   /* without asking (blind): nobody knows */
+	PRINTER_NOT_READY, /* it said why; nothing of the label was sent */
+	PRINTER_SILENT,	   /* it did not answer; nothing of the label was sent */
+	PRINTER_UNSURE,	   /* all or a part of the label was sent, and it was not printed, or nobody knows */
 };
 
 #define PRINTER_ANSWER_MAX 512
 
-struct printer {			/* layout is ours */
+/* layout is ours */
+struct printer {
 	enum { PRINTER_ASKING, PRINTER_SENDING, PRINTER_WAITING, PRINTER_OVER } state;
 	const char *out;
 	size_t out_len;
@@ -46,7 +50,7 @@ struct printer {			/* layout is ours */
 	const char *label;
 	size_t label_len;
 	uint64_t patience_us, deadline_us, poll_us;
-	long long count_before, count;	/* labels of its life; -1: it does not tell */
+	long long count_before, count; /* labels of its life; -1: it does not tell */
 	bool asked, blind;
 	struct printer_status status;
 	enum printer_result result;
@@ -54,10 +58,11 @@ struct printer {			/* layout is ours */
 };
 
 /*
- * The label's octets stay the caller's until the end; NULL: only the question whether it could print. `blind`: no questions.
- * `patience_us`: silence, or no progress, for so long ends it.
+ * The label's octets stay the caller's until the end; NULL: only the question whether it could print. `blind`: no
+ * questions. `patience_us`: silence, or no progress, for so long ends it.
  */
-void printer_start(struct printer *printer, const char *label, size_t len, bool blind, uint64_t patience_us, uint64_t now_us);
+void printer_start(struct printer *printer, const char *label, size_t len, bool blind, uint64_t patience_us,
+		   uint64_t now_us);
 /* What to send now; 0 octets: nothing. Tell with printer_sent how much of it went. */
 const char *printer_output(const struct printer *printer, size_t *len);
 void printer_sent(struct printer *printer, size_t len, uint64_t now_us);
@@ -72,4 +77,5 @@ enum printer_result printer_result(const struct printer *printer);
 /* The same over TCP, waiting: "HOST" or "HOST:PORT" (9100). -1: no connection, `error` says why. */
 int printer_connect(const char *address, uint64_t patience_us, char *error, size_t error_len);
 /* One label, or the question, through a connected socket, to its end. */
-enum printer_result printer_print(int fd, struct printer *printer, const char *label, size_t len, bool blind, uint64_t patience_us);
+enum printer_result printer_print(int fd, struct printer *printer, const char *label, size_t len, bool blind,
+				  uint64_t patience_us);

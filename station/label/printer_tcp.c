@@ -30,10 +30,11 @@ static int wait_ms(uint64_t until_us)
 /* "[::1]:9100", "HOST:PORT", "HOST" */
 static bool split(const char *address, char host[256], char port[8])
 {
-	const char *end = *address == '[' ? strchr(address, ']') : NULL, *colon = end ? strchr(end, ':') : strrchr(address, ':');
+	const char *end = *address == '[' ? strchr(address, ']') : NULL,
+		   *colon = end ? strchr(end, ':') : strrchr(address, ':');
 	size_t len = end ? (size_t)(end - address) - 1 : colon ? (size_t)(colon - address) : strlen(address);
 
-	if (!end && colon && strchr(address, ':') != colon) {	/* an IPv6 address without brackets */
+	if (!end && colon && strchr(address, ':') != colon) { /* an IPv6 address without brackets */
 		colon = NULL;
 		len = strlen(address);
 	}
@@ -76,7 +77,8 @@ int printer_connect(const char *address, uint64_t patience_us, char *error, size
 	int fd = -1, rc;
 
 	if (!split(address, host, port)) {
-		snprintf(error, error_len, "\"%.80s\" is no address of a printer; allowed: HOST, HOST:PORT, [IPv6]:PORT", address);
+		snprintf(error, error_len,
+			 "\"%.80s\" is no address of a printer; allowed: HOST, HOST:PORT, [IPv6]:PORT", address);
 		return -1;
 	}
 	rc = getaddrinfo(host, port, &want, &list);
@@ -87,8 +89,9 @@ int printer_connect(const char *address, uint64_t patience_us, char *error, size
 	for (const struct addrinfo *to = list; to && fd < 0; to = to->ai_next)
 		fd = connect_one(to, now_us() + patience_us);
 	if (fd < 0)
-		snprintf(error, error_len, "the printer %s, port %s, takes no connection: %s; is it on, and is that its address?", host, port,
-			 strerror(errno));
+		snprintf(error, error_len,
+			 "the printer %s, port %s, takes no connection: %s; is it on, and is that its address?", host,
+			 port, strerror(errno));
 	freeaddrinfo(list);
 	return fd;
 }
@@ -123,7 +126,8 @@ static bool exchange(int fd, struct printer *printer, short ready)
 	return true;
 }
 
-enum printer_result printer_print(int fd, struct printer *printer, const char *label, size_t len, bool blind, uint64_t patience_us)
+enum printer_result printer_print(int fd, struct printer *printer, const char *label, size_t len, bool blind,
+				  uint64_t patience_us)
 {
 	printer_start(printer, label, len, blind, patience_us, now_us());
 	while (printer_result(printer) == PRINTER_BUSY) {

@@ -62,21 +62,27 @@ static const char *expand(const char *text, const struct label_unit *unit, char 
 	return why;
 }
 
-static const char *say_matter(const struct template_payload *p, const char *part, const struct label_unit *unit, char *out)
+static const char *say_matter(const struct template_payload *p, const char *part, const struct label_unit *unit,
+			      char *out)
 {
-	struct matter_setup setup = { .vendor = (uint16_t)p->vendor, .product = (uint16_t)p->product, .flow = (uint8_t)p->flow,
-				      .discovery = (uint8_t)p->discovery, .discriminator = (uint16_t)p->discriminator };
+	struct matter_setup setup = { .vendor = (uint16_t)p->vendor,
+				      .product = (uint16_t)p->product,
+				      .flow = (uint8_t)p->flow,
+				      .discovery = (uint8_t)p->discovery,
+				      .discriminator = (uint16_t)p->discriminator };
 	const char *why = "Matter wants a PIN of eight digits";
 
 	if (p->discriminator == TEMPLATE_FROM_SERIAL)
 		setup.discriminator = discriminator_of(unit->serial);
 	if (eight_digits(unit->pin, &setup.passcode))
-		why = *part ? payload_matter_manual(&setup, out, PAYLOAD_MAX) : payload_matter(&setup, out, PAYLOAD_MAX);
+		why = *part ? payload_matter_manual(&setup, out, PAYLOAD_MAX)
+			    : payload_matter(&setup, out, PAYLOAD_MAX);
 	OPENSSL_cleanse(&setup, sizeof(setup));
 	return why;
 }
 
-static const char *say_homekit(const struct template_payload *p, const char *part, const struct label_unit *unit, char *out)
+static const char *say_homekit(const struct template_payload *p, const char *part, const struct label_unit *unit,
+			       char *out)
 {
 	struct homekit_setup setup = { .category = (uint8_t)p->category, .flags = (uint8_t)p->transports };
 	const char *why = "HomeKit wants a PIN of eight digits";
@@ -86,21 +92,22 @@ static const char *say_homekit(const struct template_payload *p, const char *par
 		if (why)
 			why = "a setup id has four characters of 0-9 A-Z";
 		else
-			why = *part ? payload_homekit_code(setup.code, out, PAYLOAD_MAX) : payload_homekit(&setup, out, PAYLOAD_MAX);
+			why = *part ? payload_homekit_code(setup.code, out, PAYLOAD_MAX)
+				    : payload_homekit(&setup, out, PAYLOAD_MAX);
 	}
 	OPENSSL_cleanse(&setup, sizeof(setup));
 	return why;
 }
 
-static const char *say_payload(const struct template_payload *p, const char *part, const struct label_unit *unit, char *out)
+static const char *say_payload(const struct template_payload *p, const char *part, const struct label_unit *unit,
+			       char *out)
 {
 	char first[PAYLOAD_MAX], second[PAYLOAD_MAX], third[PAYLOAD_MAX];
 	const char *why = NULL;
 
 	*out = '\0';
 	switch (p->kind) {
-	case TEMPLATE_TEXT:
-		return expand(p->text, unit, out, PAYLOAD_MAX);
+	case TEMPLATE_TEXT: return expand(p->text, unit, out, PAYLOAD_MAX);
 	case TEMPLATE_WIFI:
 		why = expand(p->ssid, unit, first, sizeof(first));
 		if (!why)
@@ -112,7 +119,8 @@ static const char *say_payload(const struct template_payload *p, const char *par
 		if (!unit->key[0])
 			return "the unit has no certificate, and so no key, on record";
 		why = expand(p->information, unit, first, sizeof(first));
-		return why ? why : payload_dpp(p->channels, p->mac ? unit->mac : NULL, first, unit->key, out, PAYLOAD_MAX);
+		return why ? why
+			   : payload_dpp(p->channels, p->mac ? unit->mac : NULL, first, unit->key, out, PAYLOAD_MAX);
 	case TEMPLATE_ESP:
 		why = expand(p->device, unit, first, sizeof(first));
 		if (!why)
@@ -122,10 +130,8 @@ static const char *say_payload(const struct template_payload *p, const char *par
 		if (!why)
 			why = payload_esp(first, third, second, p->transport ? "ble" : "softap", out, PAYLOAD_MAX);
 		break;
-	case TEMPLATE_MATTER:
-		return say_matter(p, part, unit, out);
-	case TEMPLATE_HOMEKIT:
-		return say_homekit(p, part, unit, out);
+	case TEMPLATE_MATTER: return say_matter(p, part, unit, out);
+	case TEMPLATE_HOMEKIT: return say_homekit(p, part, unit, out);
 	}
 	OPENSSL_cleanse(second, sizeof(second));
 	return why;
@@ -153,8 +159,8 @@ const char *say_field(const void *ctx, const char *name, const char *part, const
 	return why;
 }
 
-bool template_say(const struct label_template *template, const struct template_item *item, const struct label_unit *unit,
-		  struct label_buffer *out, struct fields_fault *fault)
+bool template_say(const struct label_template *template, const struct template_item *item,
+		  const struct label_unit *unit, struct label_buffer *out, struct fields_fault *fault)
 {
 	const char *why;
 	char text[PAYLOAD_MAX];
@@ -168,6 +174,7 @@ bool template_say(const struct label_template *template, const struct template_i
 	if (why)
 		*fault = (struct fields_fault){ 0 };
 	if (why)
-		snprintf(fault->words, sizeof(fault->words), "payload %s: %s", template->payloads[item->payload].name, why);
+		snprintf(fault->words, sizeof(fault->words), "payload %s: %s", template->payloads[item->payload].name,
+			 why);
 	return !why;
 }

@@ -8,4 +8,5 @@
 /* Its place among the payloads, or -1. */
 int say_find(const struct label_template *template, const char *name);
 /* A fields_payload_fn, ctx a struct label_template. "" : there is no payload of that name. */
-const char *say_field(const void *ctx, const char *name, const char *part, const struct label_unit *unit, struct label_buffer *out);
+const char *say_field(const void *ctx, const char *name, const char *part, const struct label_unit *unit,
+		      struct label_buffer *out);

@@ -17,15 +17,15 @@
 #define OCTETS_MAX (64u << 10)
 
 enum type {
-	TYPE_LENGTH,		/* uint32_t, micrometres */
-	TYPE_FIELDS,		/* char[], text with fields */
-	TYPE_PLAIN,		/* char[], text without */
-	TYPE_WORD,		/* int, place in `words` */
-	TYPE_SET,		/* uint32_t, a list of `words`: bits of `values` */
-	TYPE_YESNO,		/* bool */
-	TYPE_NUMBER,		/* uint32_t, decimal or 0x */
-	TYPE_PAYLOAD,		/* int and char[]: a payload's name, or a text with fields */
-	TYPE_DISCRIMINATOR,	/* uint32_t, a number or `serial` */
+	TYPE_LENGTH,	    /* uint32_t, micrometres */
+	TYPE_FIELDS,	    /* char[], text with fields */
+	TYPE_PLAIN,	    /* char[], text without */
+	TYPE_WORD,	    /* int, place in `words` */
+	TYPE_SET,	    /* uint32_t, a list of `words`: bits of `values` */
+	TYPE_YESNO,	    /* bool */
+	TYPE_NUMBER,	    /* uint32_t, decimal or 0x */
+	TYPE_PAYLOAD,	    /* int and char[]: a payload's name, or a text with fields */
+	TYPE_DISCRIMINATOR, /* uint32_t, a number or `serial` */
 };
 
 struct row {
@@ -33,7 +33,7 @@ struct row {
 	enum type type;
 	bool required;
 	const char *fallback;
-	uint32_t low, high;	/* lengths: micrometres; numbers */
+	uint32_t low, high; /* lengths: micrometres; numbers */
 	const char *const *words;
 	const uint32_t *values;
 	size_t at, size;
@@ -73,17 +73,23 @@ static const struct row rows[] = {
 	  "of the printer's head: 8, 12 or 24 dots a millimetre" },
 
 	{ "payload text", "text", TYPE_FIELDS, true, NULL, 1, 199, NULL, NULL, P(text), "what the code says" },
-	{ "payload wifi", "ssid", TYPE_FIELDS, true, NULL, 1, 199, NULL, NULL, P(ssid), "name of the device's access point; never the PIN" },
+	{ "payload wifi", "ssid", TYPE_FIELDS, true, NULL, 1, 199, NULL, NULL, P(ssid),
+	  "name of the device's access point; never the PIN" },
 	{ "payload wifi", "passphrase", TYPE_FIELDS, false, "", 0, 199, NULL, NULL, P(passphrase),
 	  "has {pin} in it, or every device would share it; nothing: an open network" },
-	{ "payload wifi", "hidden", TYPE_YESNO, false, "false", 0, 0, NULL, NULL, P(hidden), "the access point hides its name" },
-	{ "payload dpp", "channels", TYPE_PLAIN, false, "", 0, 199, NULL, NULL, P(channels), "class/channel, with commas between" },
-	{ "payload dpp", "mac", TYPE_YESNO, false, "true", 0, 0, NULL, NULL, P(mac), "the device's address is part of it" },
+	{ "payload wifi", "hidden", TYPE_YESNO, false, "false", 0, 0, NULL, NULL, P(hidden),
+	  "the access point hides its name" },
+	{ "payload dpp", "channels", TYPE_PLAIN, false, "", 0, 199, NULL, NULL, P(channels),
+	  "class/channel, with commas between" },
+	{ "payload dpp", "mac", TYPE_YESNO, false, "true", 0, 0, NULL, NULL, P(mac),
+	  "the device's address is part of it" },
 	{ "payload dpp", "information", TYPE_FIELDS, false, "", 0, 199, NULL, NULL, P(information), "for people" },
 	{ "payload esp", "name", TYPE_FIELDS, true, NULL, 1, 199, NULL, NULL, P(device), "the device's service name" },
 	{ "payload esp", "username", TYPE_FIELDS, false, "", 0, 199, NULL, NULL, P(username), "of security 2" },
-	{ "payload esp", "pop", TYPE_FIELDS, false, "", 0, 199, NULL, NULL, P(pop), "proof of possession; has {pin} in it" },
-	{ "payload esp", "transport", TYPE_WORD, false, "softap", 0, 0, transports, NULL, P(transport), "how the application comes" },
+	{ "payload esp", "pop", TYPE_FIELDS, false, "", 0, 199, NULL, NULL, P(pop),
+	  "proof of possession; has {pin} in it" },
+	{ "payload esp", "transport", TYPE_WORD, false, "softap", 0, 0, transports, NULL, P(transport),
+	  "how the application comes" },
 	{ "payload matter", "vendor", TYPE_NUMBER, true, NULL, 1, 0xffff, NULL, NULL, P(vendor), "vendor id" },
 	{ "payload matter", "product", TYPE_NUMBER, true, NULL, 1, 0xffff, NULL, NULL, P(product), "product id" },
 	{ "payload matter", "flow", TYPE_WORD, false, "standard", 0, 0, flows, NULL, P(flow), "commissioning flow" },
@@ -91,7 +97,8 @@ static const struct row rows[] = {
 	  "where a new device is found" },
 	{ "payload matter", "discriminator", TYPE_DISCRIMINATOR, false, "serial", 0, 4095, NULL, NULL, P(discriminator),
 	  "`serial`: the number at its end modulo 4096, so neighbours differ" },
-	{ "payload homekit", "category", TYPE_NUMBER, true, NULL, 1, 255, NULL, NULL, P(category), "accessory category" },
+	{ "payload homekit", "category", TYPE_NUMBER, true, NULL, 1, 255, NULL, NULL, P(category),
+	  "accessory category" },
 	{ "payload homekit", "transports", TYPE_SET, false, "[ip]", 0, 0, homekit_ways, homekit_bits, P(transports),
 	  "how it is reached; `wac` brings it into the network" },
 	{ "payload homekit", "setup_id", TYPE_FIELDS, true, NULL, 1, 199, NULL, NULL, P(setup_id),
@@ -101,19 +108,28 @@ static const struct row rows[] = {
 	{ "item", "y", TYPE_LENGTH, true, NULL, 0, 500000, NULL, NULL, I(y), "upper edge, from the top" },
 	{ "item text", "text", TYPE_FIELDS, true, NULL, 1, 199, NULL, NULL, I(text), "what it says" },
 	{ "item text", "size", TYPE_LENGTH, false, "2.5mm", 1000, 50000, NULL, NULL, I(size), "height of its line" },
-	{ "item text", "width", TYPE_LENGTH, false, "0mm", 0, 220000, NULL, NULL, I(width), "room for `align`; 0mm: as wide as it is" },
+	{ "item text", "width", TYPE_LENGTH, false, "0mm", 0, 220000, NULL, NULL, I(width),
+	  "room for `align`; 0mm: as wide as it is" },
 	{ "item text", "align", TYPE_WORD, false, "left", 0, 0, alignments, NULL, I(align), "within its width" },
-	{ "item qr", "payload", TYPE_PAYLOAD, true, NULL, 1, 199, NULL, NULL, I(text), "a payload's name, or a text with fields" },
-	{ "item qr", "module", TYPE_LENGTH, false, "0.5mm", 100, 5000, NULL, NULL, I(module), "side of one square: whole dots" },
-	{ "item qr", "correction", TYPE_WORD, false, "M", 0, 0, corrections, NULL, I(correction), "7, 15, 25 or 30 % may be damaged" },
-	{ "item qr", "scan", TYPE_YESNO, false, "false", 0, 0, NULL, NULL, I(scan), "this code is the one that is scanned back" },
-	{ "item code128", "payload", TYPE_PAYLOAD, true, NULL, 1, 199, NULL, NULL, I(text), "a payload's name, or a text with fields" },
+	{ "item qr", "payload", TYPE_PAYLOAD, true, NULL, 1, 199, NULL, NULL, I(text),
+	  "a payload's name, or a text with fields" },
+	{ "item qr", "module", TYPE_LENGTH, false, "0.5mm", 100, 5000, NULL, NULL, I(module),
+	  "side of one square: whole dots" },
+	{ "item qr", "correction", TYPE_WORD, false, "M", 0, 0, corrections, NULL, I(correction),
+	  "7, 15, 25 or 30 % may be damaged" },
+	{ "item qr", "scan", TYPE_YESNO, false, "false", 0, 0, NULL, NULL, I(scan),
+	  "this code is the one that is scanned back" },
+	{ "item code128", "payload", TYPE_PAYLOAD, true, NULL, 1, 199, NULL, NULL, I(text),
+	  "a payload's name, or a text with fields" },
 	{ "item code128", "height", TYPE_LENGTH, false, "8mm", 2000, 100000, NULL, NULL, I(height), "of the bars" },
-	{ "item code128", "module", TYPE_LENGTH, false, "0.25mm", 100, 2000, NULL, NULL, I(module), "narrowest bar: whole dots" },
-	{ "item code128", "scan", TYPE_YESNO, false, "false", 0, 0, NULL, NULL, I(scan), "this code is the one that is scanned back" },
+	{ "item code128", "module", TYPE_LENGTH, false, "0.25mm", 100, 2000, NULL, NULL, I(module),
+	  "narrowest bar: whole dots" },
+	{ "item code128", "scan", TYPE_YESNO, false, "false", 0, 0, NULL, NULL, I(scan),
+	  "this code is the one that is scanned back" },
 	{ "item box", "width", TYPE_LENGTH, true, NULL, 100, 220000, NULL, NULL, I(width), "outer width" },
 	{ "item box", "height", TYPE_LENGTH, true, NULL, 100, 500000, NULL, NULL, I(height), "outer height" },
-	{ "item box", "stroke", TYPE_LENGTH, false, "0.25mm", 100, 20000, NULL, NULL, I(stroke), "thickness of its line" },
+	{ "item box", "stroke", TYPE_LENGTH, false, "0.25mm", 100, 20000, NULL, NULL, I(stroke),
+	  "thickness of its line" },
 };
 
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
@@ -125,7 +141,10 @@ struct reader {
 
 static const char *kind_of(const struct node *node)
 {
-	return node->kind == NODE_LIST ? "a list" : node->kind == NODE_MAP ? "a map" : node->len || !node->plain ? "a value" : "nothing";
+	return node->kind == NODE_LIST	   ? "a list"
+	       : node->kind == NODE_MAP	   ? "a map"
+	       : node->len || !node->plain ? "a value"
+					   : "nothing";
 }
 
 static struct quoted shown(const struct node *node) { return quoted(node->text ? node->text : "", node->len); }
@@ -150,9 +169,10 @@ static int find_word(struct reader *r, const struct node *node, const char *what
 				return i;
 	list_words(words, all, sizeof(all));
 	near = node->kind == NODE_SCALAR ? words_nearest(node->text, words) : NULL;
-	complain(&r->c, node->line, node->column, "%s is %s%s%s; allowed: %s%s%s%s", what, node->kind == NODE_SCALAR ? "\"" : "",
-		 node->kind == NODE_SCALAR ? shown(node).text : kind_of(node), node->kind == NODE_SCALAR ? "\"" : "", all,
-		 near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+	complain(&r->c, node->line, node->column, "%s is %s%s%s; allowed: %s%s%s%s", what,
+		 node->kind == NODE_SCALAR ? "\"" : "", node->kind == NODE_SCALAR ? shown(node).text : kind_of(node),
+		 node->kind == NODE_SCALAR ? "\"" : "", all, near ? "; did you mean \"" : "", near ? near : "",
+		 near ? "\"?" : "");
 	return -1;
 }
 
@@ -179,8 +199,8 @@ static void store_number(struct reader *r, const struct row *row, const struct n
 		return;
 	}
 	if (!number_of(node, out) || *out < row->low || *out > row->high)
-		complain(&r->c, node->line, node->column, "%s is \"%s\"; allowed: %u to %u%s, decimal or 0x", row->name, shown(node).text,
-			 row->low, row->high, row->type == TYPE_DISCRIMINATOR ? " or serial" : "");
+		complain(&r->c, node->line, node->column, "%s is \"%s\"; allowed: %u to %u%s, decimal or 0x", row->name,
+			 shown(node).text, row->low, row->high, row->type == TYPE_DISCRIMINATOR ? " or serial" : "");
 }
 
 static void store_length(struct reader *r, const struct row *row, const struct node *node, uint32_t *out)
@@ -210,12 +230,13 @@ static bool store_text(struct reader *r, const struct row *row, const struct nod
 	size_t most = row->size - 1 < row->high ? row->size - 1 : row->high;
 
 	if (node->len < row->low || node->len > most) {
-		complain(&r->c, node->line, node->column, "%s has %zu octets; allowed: %u to %zu", row->name, node->len, row->low, most);
+		complain(&r->c, node->line, node->column, "%s has %zu octets; allowed: %u to %zu", row->name, node->len,
+			 row->low, most);
 		return false;
 	}
 	if (!is_printable(node)) {
-		complain(&r->c, node->line, node->column, "%s is \"%s\"; allowed: text without control characters", row->name,
-			 shown(node).text);
+		complain(&r->c, node->line, node->column, "%s is \"%s\"; allowed: text without control characters",
+			 row->name, shown(node).text);
 		return false;
 	}
 	memcpy(out, node->text, node->len);
@@ -249,36 +270,30 @@ static void store(struct reader *r, const struct row *row, const struct node *no
 	if (node->refused)
 		return;
 	if (node->kind != NODE_SCALAR && row->type != TYPE_SET) {
-		complain(&r->c, node->line, node->column, "%s is %s; allowed: a single value", row->name, kind_of(node));
+		complain(&r->c, node->line, node->column, "%s is %s; allowed: a single value", row->name,
+			 kind_of(node));
 		return;
 	}
 	switch (row->type) {
-	case TYPE_LENGTH:
-		store_length(r, row, node, (uint32_t *)(void *)at);
-		break;
+	case TYPE_LENGTH: store_length(r, row, node, (uint32_t *)(void *)at); break;
 	case TYPE_FIELDS:
 	case TYPE_PLAIN:
-	case TYPE_PAYLOAD:
-		(void)store_text(r, row, node, at);
-		break;
+	case TYPE_PAYLOAD: (void)store_text(r, row, node, at); break;
 	case TYPE_WORD: {
 		int word = find_word(r, node, row->name, row->words);
 
 		*(int *)(void *)at = word < 0 ? 0 : word;
 		break;
 	}
-	case TYPE_SET:
-		store_set(r, row, node, (uint32_t *)(void *)at);
-		break;
+	case TYPE_SET: store_set(r, row, node, (uint32_t *)(void *)at); break;
 	case TYPE_YESNO:
 		*(bool *)(void *)at = strcmp(node->text, "true") == 0;
 		if (strcmp(node->text, "true") != 0 && strcmp(node->text, "false") != 0)
-			complain(&r->c, node->line, node->column, "%s is \"%s\"; allowed: true, false", row->name, shown(node).text);
+			complain(&r->c, node->line, node->column, "%s is \"%s\"; allowed: true, false", row->name,
+				 shown(node).text);
 		break;
 	case TYPE_NUMBER:
-	case TYPE_DISCRIMINATOR:
-		store_number(r, row, node, (uint32_t *)(void *)at);
-		break;
+	case TYPE_DISCRIMINATOR: store_number(r, row, node, (uint32_t *)(void *)at); break;
 	}
 }
 
@@ -287,7 +302,7 @@ static void store_fallback(struct reader *r, const struct row *row, void *base)
 {
 	struct node node = { .kind = NODE_SCALAR, .text = row->fallback, .len = strlen(row->fallback) }, list;
 
-	if (row->type == TYPE_SET) {		/* "[ip]": one word */
+	if (row->type == TYPE_SET) { /* "[ip]": one word */
 		static const char ip[] = "ip";
 
 		node = (struct node){ .kind = NODE_SCALAR, .text = ip, .len = 2 };
@@ -317,7 +332,8 @@ static void complain_key(struct reader *r, const struct node *key, const char *c
 	if (kind)
 		names[count++] = "kind";
 	for (size_t i = 0; i < ROW_COUNT && count < 31; i++)
-		if ((sections[0] && strcmp(rows[i].section, sections[0]) == 0) || (sections[1] && strcmp(rows[i].section, sections[1]) == 0))
+		if ((sections[0] && strcmp(rows[i].section, sections[0]) == 0) ||
+		    (sections[1] && strcmp(rows[i].section, sections[1]) == 0))
 			names[count++] = rows[i].name;
 	list_words(names, all, sizeof(all));
 	near = words_nearest(key->text, names);
@@ -329,7 +345,9 @@ static void complain_key(struct reader *r, const struct node *key, const char *c
 static void read_map(struct reader *r, const struct node *map, const char *const sections[2], bool kind, void *base)
 {
 	for (const struct node *value = map->child; value; value = value->next) {
-		const struct row *row = value->key->kind == NODE_SCALAR ? find_row(sections, value->key->text, value->key->len) : NULL;
+		const struct row *row = value->key->kind == NODE_SCALAR
+						? find_row(sections, value->key->text, value->key->len)
+						: NULL;
 
 		if (value->key->kind != NODE_SCALAR || (kind && strcmp(value->key->text, "kind") == 0))
 			continue;
@@ -341,7 +359,8 @@ static void read_map(struct reader *r, const struct node *map, const char *const
 	for (size_t i = 0; i < ROW_COUNT; i++) {
 		const struct row *row = &rows[i];
 
-		if ((!sections[0] || strcmp(row->section, sections[0]) != 0) && (!sections[1] || strcmp(row->section, sections[1]) != 0))
+		if ((!sections[0] || strcmp(row->section, sections[0]) != 0) &&
+		    (!sections[1] || strcmp(row->section, sections[1]) != 0))
 			continue;
 		if (tree_value(map, row->name, strlen(row->name)))
 			continue;
@@ -390,36 +409,38 @@ static void check_payload(struct reader *r, const struct node *map, struct templ
 	bool in_public = false, in_secret = false;
 
 	switch (p->kind) {
-	case TEMPLATE_TEXT:
-		check_fields(r, map, "text", p->text, &p->secret);
-		break;
+	case TEMPLATE_TEXT: check_fields(r, map, "text", p->text, &p->secret); break;
 	case TEMPLATE_WIFI:
 		if (check_fields(r, map, "ssid", p->ssid, &in_public) && in_public)
-			complain(&r->c, map->line, map->column, "ssid has the PIN in it, and is sent through the air; allowed: "
+			complain(&r->c, map->line, map->column,
+				 "ssid has the PIN in it, and is sent through the air; allowed: "
 				 "a part of the serial number, as {serial:-4}");
 		if (check_fields(r, map, "passphrase", p->passphrase, &in_secret) && *p->passphrase && !in_secret)
-			complain(&r->c, map->line, map->column, "passphrase is the same on every device; allowed: one with {pin} in it");
+			complain(&r->c, map->line, map->column,
+				 "passphrase is the same on every device; allowed: one with {pin} in it");
 		p->secret = in_secret;
 		break;
 	case TEMPLATE_DPP:
 		if (check_fields(r, map, "information", p->information, &in_public) && in_public)
-			complain(&r->c, map->line, map->column, "information has the PIN in it; allowed: other fields, for DPP needs no secret");
+			complain(&r->c, map->line, map->column,
+				 "information has the PIN in it; allowed: other fields, for DPP needs no secret");
 		break;
 	case TEMPLATE_ESP:
-		if (check_fields(r, map, "name", p->device, &in_public) && check_fields(r, map, "username", p->username, &in_public) &&
-		    in_public)
-			complain(&r->c, map->line, map->column, "name or username has the PIN in it, and is sent through the air; allowed: "
+		if (check_fields(r, map, "name", p->device, &in_public) &&
+		    check_fields(r, map, "username", p->username, &in_public) && in_public)
+			complain(&r->c, map->line, map->column,
+				 "name or username has the PIN in it, and is sent through the air; allowed: "
 				 "other fields");
 		if (check_fields(r, map, "pop", p->pop, &in_secret) && *p->pop && !in_secret)
-			complain(&r->c, map->line, map->column, "pop is the same on every device; allowed: one with {pin} in it");
+			complain(&r->c, map->line, map->column,
+				 "pop is the same on every device; allowed: one with {pin} in it");
 		p->secret = in_secret;
 		break;
-	case TEMPLATE_MATTER:
-		p->secret = true;
-		break;
+	case TEMPLATE_MATTER: p->secret = true; break;
 	case TEMPLATE_HOMEKIT:
 		if (check_fields(r, map, "setup_id", p->setup_id, &in_public) && in_public)
-			complain(&r->c, map->line, map->column, "setup_id has the PIN in it, and is sent through the air; allowed: {serial:-4}");
+			complain(&r->c, map->line, map->column,
+				 "setup_id has the PIN in it, and is sent through the air; allowed: {serial:-4}");
 		p->secret = true;
 		break;
 	}
@@ -434,8 +455,8 @@ static bool is_name(const struct node *key)
 
 static void read_payload(struct reader *r, const struct node *map)
 {
-	static const char *const sections[] = { "payload text", "payload wifi", "payload dpp", "payload esp", "payload matter",
-						"payload homekit" };
+	static const char *const sections[] = { "payload text", "payload wifi",	  "payload dpp",
+						"payload esp",	"payload matter", "payload homekit" };
 	struct template_payload *p = &r->template->payloads[r->template->payload_count];
 	size_t before = r->c.errors->count;
 	struct fields_fault fault;
@@ -445,17 +466,19 @@ static void read_payload(struct reader *r, const struct node *map)
 	if (map->refused)
 		return;
 	if (!is_name(map->key)) {
-		complain(&r->c, map->key->line, map->key->column, "a payload's name is \"%s\"; allowed: 1 to 32 of A-Z a-z 0-9 _ -",
-			 shown(map->key).text);
+		complain(&r->c, map->key->line, map->key->column,
+			 "a payload's name is \"%s\"; allowed: 1 to 32 of A-Z a-z 0-9 _ -", shown(map->key).text);
 		return;
 	}
 	snprintf(field, sizeof(field), "{%.32s}", map->key->text);
 	if (fields_check(field, NULL, NULL, NULL, &fault)) {
-		complain(&r->c, map->key->line, map->key->column, "a payload is named as the field %s; allowed: another name", field);
+		complain(&r->c, map->key->line, map->key->column,
+			 "a payload is named as the field %s; allowed: another name", field);
 		return;
 	}
 	if (map->kind != NODE_MAP) {
-		complain(&r->c, map->line, map->column, "payload \"%s\" is %s; allowed: {kind: ..., ...}", map->key->text, kind_of(map));
+		complain(&r->c, map->line, map->column, "payload \"%s\" is %s; allowed: {kind: ..., ...}",
+			 map->key->text, kind_of(map));
 		return;
 	}
 	if (r->template->payload_count == TEMPLATE_PAYLOADS_MAX) {
@@ -465,7 +488,9 @@ static void read_payload(struct reader *r, const struct node *map)
 	kind = read_kind(r, map, payload_kinds);
 	if (kind < 0)
 		return;
-	*p = (struct template_payload){ .kind = (enum template_payload_kind)kind, .line = map->line, .column = map->column };
+	*p = (struct template_payload){ .kind = (enum template_payload_kind)kind,
+					.line = map->line,
+					.column = map->column };
 	memcpy(p->name, map->key->text, map->key->len);
 	read_map(r, map, (const char *const[2]){ sections[kind], NULL }, true, p);
 	if (r->c.errors->count == before)
@@ -497,8 +522,9 @@ static void check_module(struct reader *r, const struct node *map, const struct 
 
 	if (exact % 1000 == 0 && exact)
 		return;
-	complain(&r->c, map->line, map->column, "module is %gmm, %g dots of this printer; allowed: whole dots, %gmm or %gmm",
-		 item->module / 1e3, exact / 1e3, (exact / 1000) * 1.0 / dots, (exact / 1000 + 1) * 1.0 / dots);
+	complain(&r->c, map->line, map->column,
+		 "module is %gmm, %g dots of this printer; allowed: whole dots, %gmm or %gmm", item->module / 1e3,
+		 exact / 1e3, (exact / 1000) * 1.0 / dots, (exact / 1000 + 1) * 1.0 / dots);
 }
 
 static void read_item(struct reader *r, const struct node *map)
@@ -514,7 +540,8 @@ static void read_item(struct reader *r, const struct node *map)
 	if (map->refused)
 		return;
 	if (map->kind != NODE_MAP) {
-		complain(&r->c, map->line, map->column, "an item is %s; allowed: {kind: text, x: 2mm, y: 2mm, ...}", kind_of(map));
+		complain(&r->c, map->line, map->column, "an item is %s; allowed: {kind: text, x: 2mm, y: 2mm, ...}",
+			 kind_of(map));
 		return;
 	}
 	if (template->item_count == TEMPLATE_ITEMS_MAX) {
@@ -524,7 +551,9 @@ static void read_item(struct reader *r, const struct node *map)
 	kind = read_kind(r, map, item_kinds);
 	if (kind < 0)
 		return;
-	*item = (struct template_item){ .kind = (enum template_item_kind)kind, .line = map->line, .column = map->column, .payload = -1 };
+	*item = (struct template_item){
+		.kind = (enum template_item_kind)kind, .line = map->line, .column = map->column, .payload = -1
+	};
 	read_map(r, map, (const char *const[2]){ "item", sections[kind] }, true, item);
 	template->item_count++;
 	if (r->c.errors->count != before || item->kind == ITEM_BOX)
@@ -552,7 +581,8 @@ static void choose_scan(struct reader *r)
 		if (!t->items[i].scan)
 			continue;
 		if (t->scan_item >= 0)
-			complain(&r->c, t->items[i].line, t->items[i].column, "scan is true in two items; allowed: one code that is scanned back");
+			complain(&r->c, t->items[i].line, t->items[i].column,
+				 "scan is true in two items; allowed: one code that is scanned back");
 		t->scan_item = (int)i;
 	}
 	for (size_t i = 0; t->scan_item < 0 && i < t->item_count; i++)
@@ -575,7 +605,8 @@ static void read_head(struct reader *r, const struct node *root)
 			 format ? "another" : "missing");
 	if (!label || label->kind != NODE_MAP) {
 		complain(&r->c, label ? label->line : root->line, label ? label->column : root->column,
-			 "label is %s; allowed: {name: ..., width: 50mm, height: 25mm}", label ? kind_of(label) : "missing");
+			 "label is %s; allowed: {name: ..., width: 50mm, height: 25mm}",
+			 label ? kind_of(label) : "missing");
 		return;
 	}
 	read_map(r, label, (const char *const[2]){ "label", NULL }, false, &head);
@@ -596,13 +627,18 @@ static void read_root(struct reader *r, const struct node *root)
 			(void)find_word(r, value->key, "a key", names);
 	read_head(r, root);
 	if (payloads && payloads->kind != NODE_MAP)
-		complain(&r->c, payloads->line, payloads->column, "payloads is %s; allowed: NAME: {kind: ..., ...}", kind_of(payloads));
-	for (const struct node *map = payloads && payloads->kind == NODE_MAP ? payloads->child : NULL; map; map = map->next)
+		complain(&r->c, payloads->line, payloads->column, "payloads is %s; allowed: NAME: {kind: ..., ...}",
+			 kind_of(payloads));
+	for (const struct node *map = payloads && payloads->kind == NODE_MAP ? payloads->child : NULL; map;
+	     map = map->next)
 		read_payload(r, map);
 	if (!items || items->kind != NODE_LIST || items->count == 0) {
 		complain(&r->c, items ? items->line : root->line, items ? items->column : root->column,
-			 "items is %s; allowed: a list of 1 to %d", !items ? "missing" : items->kind == NODE_LIST ? "an empty list" :
-			 kind_of(items), TEMPLATE_ITEMS_MAX);
+			 "items is %s; allowed: a list of 1 to %d",
+			 !items			    ? "missing"
+			 : items->kind == NODE_LIST ? "an empty list"
+						    : kind_of(items),
+			 TEMPLATE_ITEMS_MAX);
 		return;
 	}
 	for (const struct node *map = items->child; map; map = map->next)
@@ -682,6 +718,9 @@ bool template_reference(size_t line, char *out, size_t cap)
 	case TYPE_DISCRIMINATOR: snprintf(allowed, sizeof(allowed), "serial, 0 to 4095"); break;
 	}
 	snprintf(out, cap, "| %s | `%s` | %s | %s | %s |", row->section, row->name, allowed,
-		 row->required ? "required" : *row->fallback ? row->fallback : "nothing", row->sentence);
+		 row->required	  ? "required"
+		 : *row->fallback ? row->fallback
+				  : "nothing",
+		 row->sentence);
 	return true;
 }

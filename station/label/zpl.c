@@ -1,6 +1,7 @@
 /*
- * ZPL II. Texts are the printer's own font 0; codes are graphics (^GF), so that what was checked here is what is printed,
- * whichever encoder a printer's firmware has. ^CI28 is UTF-8; ^FH writes what ZPL would take for itself as _XX.
+ * ZPL II. Texts are the printer's own font 0; codes are graphics (^GF), so that what was checked here is what is
+ * printed, whichever encoder a printer's firmware has. ^CI28 is UTF-8; ^FH writes what ZPL would take for itself as
+ * _XX.
  */
 #include "station/label/layout.h"
 
@@ -52,12 +53,8 @@ void layout_zpl(const struct label_layout *layout, struct label_buffer *out)
 			add_field_data(out, mark->text);
 			break;
 		case ITEM_QR:
-		case ITEM_CODE128:
-			add_code(out, mark);
-			break;
-		case ITEM_BOX:
-			buffer_print(out, "^GB%u,%u,%u^FS\n", mark->width, mark->height, mark->line);
-			break;
+		case ITEM_CODE128: add_code(out, mark); break;
+		case ITEM_BOX: buffer_print(out, "^GB%u,%u,%u^FS\n", mark->width, mark->height, mark->line); break;
 		}
 	}
 	buffer_text(out, "^PQ1\n^XZ\n");

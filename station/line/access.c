@@ -10,16 +10,16 @@
 #include "station/line/internal.h"
 #include "station/ip/tls.h"
 
-#define SCAN_ASKS 8u			/* an empty scan list is asked for again, as often as this */
+#define SCAN_ASKS 8u /* an empty scan list is asked for again, as often as this */
 #define SCAN_AGAIN_US 1000000u
-#define JOIN_SEEN_US 8000000u		/* after so long nobody waits on the network's channel any more */
-#define JOIN_MAX_US 60000000u		/* from JOIN until the device stands as an access point again */
-#define JOIN_US 1000000u		/* from JOIN to being joined; learned from what is seen and reported */
-#define MOVING_US 50000u		/* of a radio, beside its switch time */
-#define AWAY_US 2000000u		/* from JOIN to being an access point again: a little sooner is learned */
-#define SILENT_US 350000u		/* beacons that are missing, one after the other: it is away */
-#define BEACON_WAIT_US 250000u		/* an access point that stands is heard in that time, if one of two beacons is lost */
-#define LOOK_AGAIN_US 1000000u		/* it was not back when it was looked for */
+#define JOIN_SEEN_US 8000000u  /* after so long nobody waits on the network's channel any more */
+#define JOIN_MAX_US 60000000u  /* from JOIN until the device stands as an access point again */
+#define JOIN_US 1000000u       /* from JOIN to being joined; learned from what is seen and reported */
+#define MOVING_US 50000u       /* of a radio, beside its switch time */
+#define AWAY_US 2000000u       /* from JOIN to being an access point again: a little sooner is learned */
+#define SILENT_US 350000u      /* beacons that are missing, one after the other: it is away */
+#define BEACON_WAIT_US 250000u /* an access point that stands is heard in that time, if one of two beacons is lost */
+#define LOOK_AGAIN_US 1000000u /* it was not back when it was looked for */
 
 static uint64_t now(const struct session *s) { return loop_now_us(s->line->loop); }
 
@@ -48,8 +48,11 @@ int access_prepare(struct line *line, char *error, size_t error_len)
 
 	line->join_us = JOIN_US;
 	line->away_us = AWAY_US;
-	line->bss = (struct bss_station){ .loop = line->loop, .entropy = line->o.entropy, .ip = line->o.ip,
-					  .psk = psk_create(line->loop), .sequence = &line->station.sequence,
+	line->bss = (struct bss_station){ .loop = line->loop,
+					  .entropy = line->o.entropy,
+					  .ip = line->o.ip,
+					  .psk = psk_create(line->loop),
+					  .sequence = &line->station.sequence,
 					  .trust = tls_trust_create(mr_rd_over(issuer, issuer_len)),
 					  .any = tls_trust_create(mr_rd_over(NULL, 0)) };
 	memcpy(line->bss.mac, line->station.mac, 6);
@@ -92,15 +95,9 @@ static void on_event(void *ctx, enum bss_event event, struct mr_rd message, int 
 	struct session *s = ctx;
 
 	switch (event) {
-	case BSS_UP:
-		recipe_linked(s);
-		return;
-	case BSS_RESPONSE:
-		session_answer(s, message);
-		return;
-	case BSS_CHANGED:
-		session_touch(s);
-		return;
+	case BSS_UP: recipe_linked(s); return;
+	case BSS_RESPONSE: session_answer(s, message); return;
+	case BSS_CHANGED: session_touch(s); return;
 	case BSS_ENDED:
 		if (!not_yet_back(s))
 			session_end(s, cause);
@@ -122,10 +119,14 @@ static void give_issued_pin(struct line *line, const struct unit *u, struct link
 struct session *access_session(struct line *line, struct unit *unit, struct channel *channel)
 {
 	const struct access *a = unit->access;
-	struct bss_config config = {
-		.station = &line->bss, .method = a->method, .passphrase = a->passphrase, .pin = a->pin, .serial = unit->serial,
-		.any_certificate = line->job->ap_certificate == JOB_CERTIFICATE_PINNED,
-		.patience_us = line->job->patience_us, .event = on_event };
+	struct bss_config config = { .station = &line->bss,
+				     .method = a->method,
+				     .passphrase = a->passphrase,
+				     .pin = a->pin,
+				     .serial = unit->serial,
+				     .any_certificate = line->job->ap_certificate == JOB_CERTIFICATE_PINNED,
+				     .patience_us = line->job->patience_us,
+				     .event = on_event };
 	struct link *link = bss_create(&config);
 	struct session *s = link ? session_create_over(line, unit, channel, link) : NULL;
 	int result;
@@ -162,7 +163,7 @@ int access_identify(struct session *s, const uint8_t device_id[static 8])
 
 	if (known == u)
 		return 0;
-	if (!known) {		/* the record has never heard of it: from now on it goes by its own id */
+	if (!known) { /* the record has never heard of it: from now on it goes by its own id */
 		if (u->on_record)
 			return MR_CAUSE_UNKNOWN_IDENTITY;
 		map_remove(&line->by_device, map_key_octets(u->device_id));
@@ -186,7 +187,8 @@ int access_identify(struct session *s, const uint8_t device_id[static 8])
 		u->same_batch = false;
 		line->seen--;
 	}
-	admission_greet(line, known, &(struct radio_rx){ .freq_mhz = s->channel->freq_mhz, .rssi_dbm = known->rssi_dbm });
+	admission_greet(line, known,
+			&(struct radio_rx){ .freq_mhz = s->channel->freq_mhz, .rssi_dbm = known->rssi_dbm });
 	known->session = s;
 	s->unit = known;
 	return 0;
@@ -198,12 +200,24 @@ void access_opened(struct session *s)
 	const struct bss_evidence *e = bss_evidence(s->link);
 	bool secret = a->method != ACCESS_HTTPS;
 	struct journal_record r = { .kind = JOURNAL_LINK,
-		.link = { .attempt = s->attempt, .unit = s->unit->id, .n = ++s->links, .method = access_method_name(a->method),
-			  .ad_hoc = a->network.ibss, .ssid = { a->network.ssid, a->network.ssid_len },
-			  .freq_mhz = a->network.freq_mhz, .security = e->security,
-			  .secret = !secret ? "none" : a->from_record ? "record" : "label", .cipher = e->cipher,
-			  .has_certificate = e->has_certificate, .join_us = e->join_us, .address_us = e->address_us,
-			  .connect_us = e->connect_us, .secure_us = e->secure_us, .at_us = line_utc_us(s->line) } };
+				    .link = { .attempt = s->attempt,
+					      .unit = s->unit->id,
+					      .n = ++s->links,
+					      .method = access_method_name(a->method),
+					      .ad_hoc = a->network.ibss,
+					      .ssid = { a->network.ssid, a->network.ssid_len },
+					      .freq_mhz = a->network.freq_mhz,
+					      .security = e->security,
+					      .secret = !secret		 ? "none"
+							: a->from_record ? "record"
+									 : "label",
+					      .cipher = e->cipher,
+					      .has_certificate = e->has_certificate,
+					      .join_us = e->join_us,
+					      .address_us = e->address_us,
+					      .connect_us = e->connect_us,
+					      .secure_us = e->secure_us,
+					      .at_us = line_utc_us(s->line) } };
 
 	memcpy(r.link.bssid, a->network.bssid, 6);
 	memcpy(r.link.certificate_sha256, e->certificate_sha256, 32);
@@ -258,7 +272,7 @@ int access_pick(struct session *s, const struct mr_message *m)
 		j->reason = j->candidates > 1 ? "the strongest of those of the job" : "the only one of the job";
 		return 0;
 	}
-	if (!other && ++j->asks < SCAN_ASKS) {	/* it has only just begun to look around, or missed a beacon */
+	if (!other && ++j->asks < SCAN_ASKS) { /* it has only just begun to look around, or missed a beacon */
 		s->again_us = now(s) + SCAN_AGAIN_US;
 		session_rearm(s);
 		return 0;
@@ -329,7 +343,8 @@ static void await_sight(struct session *s)
 {
 	uint64_t most_us = 2 * s->line->join_us + BEACON_WAIT_US;
 
-	bss_suspend(s->link, s->joining.asked_us, s->joining.asked_us + (most_us < JOIN_SEEN_US ? most_us : JOIN_SEEN_US), true);
+	bss_suspend(s->link, s->joining.asked_us,
+		    s->joining.asked_us + (most_us < JOIN_SEEN_US ? most_us : JOIN_SEEN_US), true);
 }
 
 void access_join(struct session *s, const struct mr_message *m)
@@ -385,7 +400,8 @@ static void seen(struct session *s, enum journal_observed how)
 }
 
 /* Message 2 of the 4-way handshake is signed with a key that only who knows the passphrase has. */
-static void hear_key(struct session *s, const uint8_t aa[static 6], const uint8_t spa[static 6], bool from_ap, struct mr_rd pdu)
+static void hear_key(struct session *s, const uint8_t aa[static 6], const uint8_t spa[static 6], bool from_ap,
+		     struct mr_rd pdu)
 {
 	struct joining *j = &s->joining;
 
@@ -398,16 +414,13 @@ static void hear_key(struct session *s, const uint8_t aa[static 6], const uint8_
 		wpa_witness_init(j->witness, s->line->target_psk, aa, spa);
 	}
 	if (!mr_equal(j->witness->aa, aa, 6) || !mr_equal(j->witness->spa, spa, 6))
-		return;		/* to another access point of that network: the first one counts */
+		return; /* to another access point of that network: the first one counts */
 	switch (wpa_witness_receive(j->witness, from_ap, pdu)) {
 	case WPA_WITNESS_NOTHING:
 	case WPA_WITNESS_WRONG:
-	case WPA_WITNESS_HOLDS:
-		return;		/* that it holds the key is not yet that it was let in */
+	case WPA_WITNESS_HOLDS: return; /* that it holds the key is not yet that it was let in */
 	case WPA_WITNESS_AGREED:
-	case WPA_WITNESS_JOINED:
-		seen(s, OBSERVED_KEY_VERIFIED);
-		return;
+	case WPA_WITNESS_JOINED: seen(s, OBSERVED_KEY_VERIFIED); return;
 	}
 }
 
@@ -437,11 +450,13 @@ void access_witness(struct line *line, struct mr_rd mpdu, const struct radio_rx 
 	    ieee80211_association_response_parse(mpdu, &response) && response.status == IEEE80211_SUCCESS && open)
 		seen(s, OBSERVED_SEEN);
 	if (header.kind == IEEE80211_DATA && (header.flags & IEEE80211_PROTECTED) && !from_ap)
-		seen(s, OBSERVED_SEEN);	/* it has a key to encrypt with: the handshake is behind it */
+		seen(s, OBSERVED_SEEN); /* it has a key to encrypt with: the handshake is behind it */
 	if (header.kind == IEEE80211_DATA && !(header.flags & IEEE80211_PROTECTED) &&
 	    ieee80211_snap_parse(&mpdu, &ethertype) && ethertype == 0x888e)
-		hear_key(s, from_ap ? header.address2 : header.address1, from_ap ? header.address1 : header.address2, from_ap, mpdu);
-	if (s->joining.observed == OBSERVED_KEY_VERIFIED || (s->joining.observed == OBSERVED_SEEN && !line->has_target_psk)) {
+		hear_key(s, from_ap ? header.address2 : header.address1, from_ap ? header.address1 : header.address2,
+			 from_ap, mpdu);
+	if (s->joining.observed == OBSERVED_KEY_VERIFIED ||
+	    (s->joining.observed == OBSERVED_SEEN && !line->has_target_psk)) {
 		unwatch(s);
 		if (!s->joining.returning)
 			await_return(s);
@@ -455,7 +470,8 @@ void access_network(struct session *s, const struct ieee80211_network *network, 
 
 	if (s->phase != PHASE_JOINING || !bss_suspended(s->link))
 		return;
-	/* It has not left yet while its beacons go on after JOIN: only an access point that was silent and came up anew is a return. */
+	/* It has not left yet while its beacons go on after JOIN: only an access point that was silent and came up anew
+	 * is a return. */
 	silent_us = now(s) - (s->joining.heard_us ? s->joining.heard_us : s->joining.asked_us);
 	s->joining.heard_us = now(s);
 	if (s->joining.retry_us ? now(s) < s->joining.retry_us : silent_us < SILENT_US)
@@ -488,14 +504,14 @@ int access_joined(struct session *s, const struct mr_message *m)
 		j->reported = true;
 		if (j->observed == OBSERVED_NO)
 			learn_join(s->line, j->report.took_ms * 1000ull);
-		if (j->away_us < s->line->away_us)	/* heard again at the latest then: the soonest of all counts */
+		if (j->away_us < s->line->away_us) /* heard again at the latest then: the soonest of all counts */
 			s->line->away_us = j->away_us;
 		s->device_us += j->report.took_ms * 1000u;
 		return 0;
 	case MR_JOIN_FAILED:
-		return j->report.cause && mr_cause_class(j->report.cause) == MR_CLASS_DEVICE ? j->report.cause : MR_CAUSE_JOIN_FAILED;
-	default:
-		return MR_CAUSE_JOIN_TIMEOUT;
+		return j->report.cause && mr_cause_class(j->report.cause) == MR_CLASS_DEVICE ? j->report.cause
+											     : MR_CAUSE_JOIN_FAILED;
+	default: return MR_CAUSE_JOIN_TIMEOUT;
 	}
 }
 
@@ -505,12 +521,21 @@ void access_record(struct session *s)
 	const struct job *job = s->line->job;
 	struct joining *j = &s->joining;
 	struct journal_record r = { .kind = JOURNAL_NETWORK,
-		.network = { .attempt = s->attempt, .unit = s->unit->id, .ssid = { job->ssid, job->ssid_len },
-			     .security = securities[job->security], .heard = j->heard, .candidates = j->candidates,
-			     .picked = j->picked, .freq_mhz = j->network.freq_mhz, .rssi_dbm = j->network.rssi_dbm,
-			     .reason = j->reason ? j->reason : "the job names it", .joined = j->reported,
-			     .joined_us = j->report.took_ms * 1000u, .observed = j->observed, .reported = j->reported,
-			     .at_us = line_utc_us(s->line) } };
+				    .network = { .attempt = s->attempt,
+						 .unit = s->unit->id,
+						 .ssid = { job->ssid, job->ssid_len },
+						 .security = securities[job->security],
+						 .heard = j->heard,
+						 .candidates = j->candidates,
+						 .picked = j->picked,
+						 .freq_mhz = j->network.freq_mhz,
+						 .rssi_dbm = j->network.rssi_dbm,
+						 .reason = j->reason ? j->reason : "the job names it",
+						 .joined = j->reported,
+						 .joined_us = j->report.took_ms * 1000u,
+						 .observed = j->observed,
+						 .reported = j->reported,
+						 .at_us = line_utc_us(s->line) } };
 
 	if (j->recorded)
 		return;

@@ -7,8 +7,8 @@
 
 #include "station/line/internal.h"
 
-#define CALLS_REMEMBERED 1000u		/* a HELLO may be this many calls (of all radios) behind */
-#define HELLO_FRESH_US 8000000u		/* a device waits about 10 s for its invitation */
+#define CALLS_REMEMBERED 1000u	/* a HELLO may be this many calls (of all radios) behind */
+#define HELLO_FRESH_US 8000000u /* a device waits about 10 s for its invitation */
 
 bool admission_open(const struct line *line)
 {
@@ -69,7 +69,7 @@ static void fill_channel(struct line *line, struct channel *home)
 			continue;
 		}
 		target = lane_place(line, home);
-		if (now_us > u->hello_us + HELLO_FRESH_US) {	/* it will have given up waiting; it calls again */
+		if (now_us > u->hello_us + HELLO_FRESH_US) { /* it will have given up waiting; it calls again */
 			line_absent(line, u, now_us + HELLO_FRESH_US + line->job->lease_us);
 			continue;
 		}
@@ -127,16 +127,19 @@ void admission_greet(struct line *line, struct unit *u, const struct radio_rx *r
 
 	u->first_heard_us = now_us;
 	u->release_us = line->o.release_us ? line->o.release_us(line->o.ctx, u->device_id) : now_us;
-	if (u->release_us == UINT64_MAX)	/* by its provisional id: it will say who it is */
+	if (u->release_us == UINT64_MAX) /* by its provisional id: it will say who it is */
 		u->release_us = now_us;
 	if (!u->same_batch) {
 		u->same_batch = true;
 		line->seen++;
 		line->last_new_us = now_us;
-		line_event(line, &(struct line_event){ .kind = LINE_UNIT_SEEN, .unit = u->id, .serial = u->serial,
-						       .mac = { u->mac[0], u->mac[1], u->mac[2], u->mac[3], u->mac[4],
-								u->mac[5] },
-						       .freq_mhz = rx->freq_mhz, .rssi_dbm = rx->rssi_dbm });
+		line_event(line, &(struct line_event){
+					 .kind = LINE_UNIT_SEEN,
+					 .unit = u->id,
+					 .serial = u->serial,
+					 .mac = { u->mac[0], u->mac[1], u->mac[2], u->mac[3], u->mac[4], u->mac[5] },
+					 .freq_mhz = rx->freq_mhz,
+					 .rssi_dbm = rx->rssi_dbm });
 	}
 }
 
@@ -187,7 +190,8 @@ void admission_hello(struct line *line, struct lane *lane, const struct mr_frame
 	u->hello_us = loop_now_us(line->loop);
 	line_returned(line, u);
 	if (u->settled && !(u->state == UNIT_PASSED && u->has_receipt))
-		return;		/* failed and quarantined units wait for a person; sealed ones are told again that they passed */
+		return; /* failed and quarantined units wait for a person; sealed ones are told again that they passed
+			 */
 	u->home = lane->channel;
 	if (!u->waiting)
 		admission_enqueue(u, lane->channel);

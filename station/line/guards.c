@@ -7,15 +7,16 @@
 
 #include "station/line/internal.h"
 
-#define DISK_US 1000000u	/* the disk is looked at this often */
+#define DISK_US 1000000u /* the disk is looked at this often */
 
 static void trip(struct line *line, const char *guard, const char *reason)
 {
 	line->guard = guard;
 	control_guard(line);
 	log_write(line->o.log, LOG_ERROR, "line: guard %s: %s", guard, reason);
-	line_submit(line, &(struct journal_record){ .kind = JOURNAL_GUARD,
-		.guard = { .guard = guard, .detail = reason, .at_us = line_utc_us(line) } });
+	line_submit(line, &(struct journal_record){
+				  .kind = JOURNAL_GUARD,
+				  .guard = { .guard = guard, .detail = reason, .at_us = line_utc_us(line) } });
 	line_event(line, &(struct line_event){ .kind = LINE_GUARD, .detail = guard, .reason = reason });
 }
 

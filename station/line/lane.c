@@ -7,20 +7,20 @@
 
 #include "station/line/internal.h"
 
-#define RATE_6M 12u			/* radiotap units of 500 kb/s */
+#define RATE_6M 12u /* radiotap units of 500 kb/s */
 #define RATE_12M 24u
 #define RATE_24M 48u
 #define MAC_RETRIES 7u
-#define CALL_EVERY_US 100000u		/* while somebody is still expected */
+#define CALL_EVERY_US 100000u /* while somebody is still expected */
 #define CALL_IDLE_US 1000000u
-#define SLOT_US 400u			/* one HELLO at 6 Mb/s with backoff, SIFS and ACK */
-#define ANSWER_US 25000u		/* the slowest chip's time to check a call and make its HELLO */
+#define SLOT_US 400u	 /* one HELLO at 6 Mb/s with backoff, SIFS and ACK */
+#define ANSWER_US 25000u /* the slowest chip's time to check a call and make its HELLO */
 #define SLOTS_MIN 8u
 #define SLOTS_MAX 512u
 #define DRAIN_US 20000u
-#define PROBE_US 30000u			/* access points answer a probe request within that */
+#define PROBE_US 30000u /* access points answer a probe request within that */
 #define RATE_1M 2u
-#define GONE_US 100000u			/* a radio that is going away tells so soon */
+#define GONE_US 100000u /* a radio that is going away tells so soon */
 
 enum cookie_kind { COOKIE_SESSION, COOKIE_CALL, COOKIE_LEAVE };
 
@@ -42,9 +42,13 @@ struct view {
 
 static void view_channel(const struct line *line, const struct channel *c, struct schedule_channel *out)
 {
-	*out = (struct schedule_channel){ .freq_mhz = c->freq_mhz, .owner = SCHEDULE_NONE, .sessions = c->session_count,
-					  .ready_since_us = SCHEDULE_NEVER, .next_due_us = SCHEDULE_NEVER,
-					  .window_end_us = c->window_end_us, .left_us = c->left_us,
+	*out = (struct schedule_channel){ .freq_mhz = c->freq_mhz,
+					  .owner = SCHEDULE_NONE,
+					  .sessions = c->session_count,
+					  .ready_since_us = SCHEDULE_NEVER,
+					  .next_due_us = SCHEDULE_NEVER,
+					  .window_end_us = c->window_end_us,
+					  .left_us = c->left_us,
 					  .unheard = admission_unheard(line, c) };
 	for (const struct session *s = c->sessions; s; s = s->next) {
 		uint64_t remaining_us = session_remaining_us(s), due_us = link_due_us(s->link);
@@ -65,26 +69,33 @@ static void view_channel(const struct line *line, const struct channel *c, struc
 
 static void look(struct line *line, struct view *out, bool sessions)
 {
-	out->v = (struct schedule_view){ .now_us = loop_now_us(line->loop), .channels = out->channels,
-					 .channel_count = line->channel_count, .radios = out->radios,
-					 .radio_count = line->lane_count, .steer = line->job->steer && line->job->method == ACCESS_DIRECT };
+	out->v = (struct schedule_view){ .now_us = loop_now_us(line->loop),
+					 .channels = out->channels,
+					 .channel_count = line->channel_count,
+					 .radios = out->radios,
+					 .radio_count = line->lane_count,
+					 .steer = line->job->steer && line->job->method == ACCESS_DIRECT };
 	for (size_t i = 0; i < line->channel_count; i++) {
 		const struct channel *c = &line->channels[i];
 
 		if (sessions)
 			view_channel(line, c, &out->channels[i]);
 		else
-			out->channels[i] = (struct schedule_channel){ .freq_mhz = c->freq_mhz, .owner = SCHEDULE_NONE,
+			out->channels[i] = (struct schedule_channel){ .freq_mhz = c->freq_mhz,
+								      .owner = SCHEDULE_NONE,
 								      .sessions = c->session_count };
 	}
 	for (size_t i = 0; i < line->lane_count; i++) {
 		const struct lane *l = &line->lanes[i];
 
-		out->radios[i] = (struct schedule_radio){
-			.usable = l->state != LANE_LOST,
-			.moving = l->state == LANE_TUNING || l->state == LANE_LEAVING,
-			.freq_mhz = l->state == LANE_HERE && l->channel ? l->channel->freq_mhz : 0,
-			.arrived_us = l->arrived_us, .switch_us = l->radio->caps.switch_us, .channels = l->channels };
+		out->radios[i] = (struct schedule_radio){ .usable = l->state != LANE_LOST,
+							  .moving = l->state == LANE_TUNING || l->state == LANE_LEAVING,
+							  .freq_mhz = l->state == LANE_HERE && l->channel
+									      ? l->channel->freq_mhz
+									      : 0,
+							  .arrived_us = l->arrived_us,
+							  .switch_us = l->radio->caps.switch_us,
+							  .channels = l->channels };
 		if (l->state == LANE_LEAVING && l->go)
 			out->channels[l->go->index].owner = i;
 		if (l->channel && l->state != LANE_LOST)
@@ -106,8 +117,8 @@ struct channel *lane_place(struct line *line, struct channel *home)
 
 static uint8_t rate_for(int rssi_dbm)
 {
-	/* Sensitivity of 802.11a/g receivers (IEEE 802.11-2020 table 17-18) is -82 dBm at 6, -79 at 12, -74 at 24 Mb/s; the
-	 * margins leave room for fading. */
+	/* Sensitivity of 802.11a/g receivers (IEEE 802.11-2020 table 17-18) is -82 dBm at 6, -79 at 12, -74 at 24 Mb/s;
+	 * the margins leave room for fading. */
 	return rssi_dbm > -60 ? RATE_24M : rssi_dbm > -68 ? RATE_12M : RATE_6M;
 }
 
@@ -131,7 +142,8 @@ static bool probe(struct lane *lane)
 	uint8_t buf[128];
 	struct mr_wr w = mr_wr_over(buf, sizeof(buf));
 	struct ieee80211_header header = { .kind = IEEE80211_PROBE_REQUEST, .sequence = line->station.sequence };
-	struct radio_tx tx = { .rate_500kbps = c->freq_mhz < 3000 ? RATE_1M : RATE_6M, .priority = RADIO_URGENT,
+	struct radio_tx tx = { .rate_500kbps = c->freq_mhz < 3000 ? RATE_1M : RATE_6M,
+			       .priority = RADIO_URGENT,
 			       .cookie = (uint64_t)COOKIE_CALL << 56 };
 	uint64_t now_us = loop_now_us(line->loop);
 
@@ -156,7 +168,8 @@ static bool call(struct lane *lane, bool present)
 	struct mr_frame f = { .type = MR_CALL };
 	uint8_t buf[128];
 	struct mr_wr w = mr_wr_over(buf, sizeof(buf));
-	struct radio_tx tx = { .rate_500kbps = RATE_6M, .priority = RADIO_URGENT,
+	struct radio_tx tx = { .rate_500kbps = RATE_6M,
+			       .priority = RADIO_URGENT,
 			       .cookie = (uint64_t)(present ? COOKIE_CALL : COOKIE_LEAVE) << 56 };
 	uint64_t now_us = loop_now_us(line->loop);
 	double unheard = admission_unheard(line, c);
@@ -179,7 +192,9 @@ static bool call(struct lane *lane, bool present)
 	if (inventory) {
 		/* Schoute's estimate, coarsely: many answers, more slots; few, fewer. */
 		if (c->slots == 0)
-			c->slots = unheard < SLOTS_MIN ? SLOTS_MIN : unheard > SLOTS_MAX ? SLOTS_MAX : (unsigned)unheard;
+			c->slots = unheard < SLOTS_MIN	 ? SLOTS_MIN
+				   : unheard > SLOTS_MAX ? SLOTS_MAX
+							 : (unsigned)unheard;
 		else if (c->window_answers * 2 >= c->slots && c->slots < SLOTS_MAX)
 			c->slots *= 2;
 		else if (c->window_answers * 8 < c->slots && c->slots > SLOTS_MIN)
@@ -231,7 +246,7 @@ static bool send_of(struct lane *lane, struct session *s, bool hold)
 		return false;
 	tx.rate_500kbps = s->link->misses > 0 || !link_up(s->link) ? RATE_6M : rate_for(s->unit->rssi_dbm);
 	tx.cookie = (uint64_t)COOKIE_SESSION << 56 | (uint64_t)s->number << 8 | what;
-	if (frame[4] & 1)		/* to a group: nobody acknowledges it */
+	if (frame[4] & 1) /* to a group: nobody acknowledges it */
 		tx.retries = 0;
 	if (now_us > s->ready_us && s->ready_us)
 		s->wait_radio_us += (uint32_t)(now_us - s->ready_us);
@@ -339,7 +354,7 @@ static void leave(struct lane *lane)
 	}
 	park(lane);
 	if (lane->in_flight > 0)
-		return;		/* asked again by every report */
+		return; /* asked again by every report */
 	c->lane = NULL;
 	c->left_us = loop_now_us(lane->line->loop);
 	lane->switches++;
@@ -384,7 +399,7 @@ static void on_timer(void *ctx, uint64_t now_us)
 		decide(lane);
 	lane_pump(lane);
 	if (lane->state == LANE_HERE && lane->channel->next_call_us <= now_us)
-		lane->channel->next_call_us = now_us + DRAIN_US;	/* the queue was full: the reports pump too */
+		lane->channel->next_call_us = now_us + DRAIN_US; /* the queue was full: the reports pump too */
 	rearm(lane);
 }
 
@@ -410,7 +425,8 @@ static void on_other(struct line *line, struct lane *lane, struct mr_rd mpdu, co
 	u = map_get(&line->by_bssid, map_key_mac(header.address2));
 	if (u && u->alias)
 		u = u->alias;
-	if (u && u->session && u->session->by_access && (header.kind != IEEE80211_BEACON || (u->access && u->access->network.ibss)) &&
+	if (u && u->session && u->session->by_access &&
+	    (header.kind != IEEE80211_BEACON || (u->access && u->access->network.ibss)) &&
 	    (mr_equal(header.address1, line->station.mac, 6) || ieee80211_is_group(header.address1)))
 		access_receive(u->session, mpdu, rx);
 	else if (!mr_equal(header.address1, line->station.mac, 6))
@@ -478,8 +494,11 @@ static void on_tuned(void *ctx, struct radio *radio, uint16_t freq_mhz, int caus
 
 	if (lane->state != LANE_TUNING || line->ended)
 		return;
-	line_event(line, &(struct line_event){ .kind = LINE_RADIO, .radio = radio->caps.name, .freq_mhz = freq_mhz,
-					       .cause = -cause, .detail = cause ? "does not tune" : "tuned" });
+	line_event(line, &(struct line_event){ .kind = LINE_RADIO,
+					       .radio = radio->caps.name,
+					       .freq_mhz = freq_mhz,
+					       .cause = -cause,
+					       .detail = cause ? "does not tune" : "tuned" });
 	if (cause) {
 		refused(lane, -cause);
 		return;
@@ -503,8 +522,10 @@ static void on_gone(void *ctx, struct radio *radio)
 	lane->in_flight = 0;
 	lane->look_us = LOOP_NEVER;
 	log_write(line->o.log, LOG_WARN, "%s: gone; its devices move to other radios", radio->caps.name);
-	line_event(line, &(struct line_event){ .kind = LINE_RADIO, .radio = radio->caps.name,
-					       .cause = MR_CAUSE_RADIO_GONE, .detail = "gone" });
+	line_event(line, &(struct line_event){ .kind = LINE_RADIO,
+					       .radio = radio->caps.name,
+					       .cause = MR_CAUSE_RADIO_GONE,
+					       .detail = "gone" });
 	for (size_t i = 0; i < line->lane_count; i++)
 		lane_kick(&line->lanes[i]);
 }
@@ -564,7 +585,8 @@ int lanes_create(struct line *line, char *error, size_t error_len)
 		if (!(served & 1ull << i)) {
 			snprintf(error, error_len,
 				 "channel %u: no radio may transmit on it here (regulatory domain, radar or hardware); "
-				 "remove it from channels:", radio_channel_of_freq(line->channels[i].freq_mhz));
+				 "remove it from channels:",
+				 radio_channel_of_freq(line->channels[i].freq_mhz));
 			return -MR_CAUSE_RADIO_GONE;
 		}
 	return 0;
@@ -586,11 +608,19 @@ void lanes_record(struct line *line)
 		struct journal_record r = { .kind = JOURNAL_RADIO };
 
 		radio_health(line->lanes[i].radio, &h);
-		r.radio = (struct journal_radio){ .radio = caps->name, .path = caps->path, .driver = caps->driver,
-						  .simulated = caps->simulated, .sent = h.sent, .acked = h.acked,
-						  .unacked = h.unacked, .retries = h.retries, .received = h.received,
-						  .dropped = h.dropped, .garbage = h.garbage,
-						  .switches = line->lanes[i].switches, .airtime_us = h.airtime_us,
+		r.radio = (struct journal_radio){ .radio = caps->name,
+						  .path = caps->path,
+						  .driver = caps->driver,
+						  .simulated = caps->simulated,
+						  .sent = h.sent,
+						  .acked = h.acked,
+						  .unacked = h.unacked,
+						  .retries = h.retries,
+						  .received = h.received,
+						  .dropped = h.dropped,
+						  .garbage = h.garbage,
+						  .switches = line->lanes[i].switches,
+						  .airtime_us = h.airtime_us,
 						  .switch_us = caps->switch_us };
 		memcpy(r.radio.mac, caps->mac, 6);
 		line_submit(line, &r);
@@ -608,7 +638,8 @@ size_t line_radios(const struct line *line, struct line_radio_view *out, size_t 
 		radio_health(l->radio, &h);
 		out[i] = (struct line_radio_view){ .name = l->radio->caps.name,
 						   .freq_mhz = l->channel ? l->channel->freq_mhz : 0,
-						   .usable = l->state != LANE_LOST, .moving = l->state == LANE_TUNING,
+						   .usable = l->state != LANE_LOST,
+						   .moving = l->state == LANE_TUNING,
 						   .sessions = l->channel ? l->channel->session_count : 0,
 						   .airtime_us = h.airtime_us };
 	}

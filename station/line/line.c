@@ -9,10 +9,10 @@
 #include "agent/port/crypto.h"
 #include "station/line/internal.h"
 
-#define COMMIT_US 5000u		/* virtual clock: a group commit every so often; a disk's fsync is 2 to 20 ms */
-#define WATCH_US 250000u	/* housekeeping: absent units, queued callers, the end */
-#define RETURNED UINT64_MAX	/* unit.return_by_us: called again, not yet out of the list */
-#define RECALL_US 10000000u	/* what a unit has beyond its lease to call again */
+#define COMMIT_US 5000u	    /* virtual clock: a group commit every so often; a disk's fsync is 2 to 20 ms */
+#define WATCH_US 250000u    /* housekeeping: absent units, queued callers, the end */
+#define RETURNED UINT64_MAX /* unit.return_by_us: called again, not yet out of the list */
+#define RECALL_US 10000000u /* what a unit has beyond its lease to call again */
 
 int64_t line_utc_us(const struct line *line) { return (int64_t)loop_utc_us(line->loop); }
 
@@ -61,7 +61,8 @@ uint64_t line_submit(struct line *line, const struct journal_record *record)
 	if (ticket == 0) {
 		const char *why = journal_failed(line->o.journal);
 
-		line_hold(line, MR_CAUSE_JOURNAL_UNAVAILABLE, why ? why : mr_cause_remedy(MR_CAUSE_JOURNAL_UNAVAILABLE));
+		line_hold(line, MR_CAUSE_JOURNAL_UNAVAILABLE,
+			  why ? why : mr_cause_remedy(MR_CAUSE_JOURNAL_UNAVAILABLE));
 		return line->ticket;
 	}
 	line->ticket = ticket;
@@ -128,8 +129,8 @@ static void on_journal(void *ctx, uint32_t events)
 }
 
 /*
- * Commits fall on multiples of COMMIT_US in virtual time: whoever comes in between shares the next one. In real time the journal
- * tells when it has written; nothing more comes from it for what it wrote before somebody waited.
+ * Commits fall on multiples of COMMIT_US in virtual time: whoever comes in between shares the next one. In real time
+ * the journal tells when it has written; nothing more comes from it for what it wrote before somebody waited.
  */
 void line_await_commit(struct line *line)
 {
@@ -185,7 +186,7 @@ void line_absent(struct line *line, struct unit *unit, uint64_t by_us)
 {
 	if (unit->return_by_us == RETURNED || unit->return_by_us == 0)
 		++*absent_at(line, unit);
-	if (unit->return_by_us == 0) {	/* else it is still in the list */
+	if (unit->return_by_us == 0) { /* else it is still in the list */
 		unit->next_absent = line->absent;
 		line->absent = unit;
 	}
@@ -218,13 +219,17 @@ void line_settle(struct line *line, struct unit *unit, enum journal_unit_state s
 	line->failed += state == UNIT_FAILED;
 	line->quarantined += state == UNIT_QUARANTINED;
 	line->held += state == UNIT_HELD;
-	line_event(line, &(struct line_event){ .kind = LINE_UNIT_STATE, .unit = unit->id, .serial = unit->serial,
+	line_event(line, &(struct line_event){ .kind = LINE_UNIT_STATE,
+					       .unit = unit->id,
+					       .serial = unit->serial,
 					       .mac = { unit->mac[0], unit->mac[1], unit->mac[2], unit->mac[3],
 							unit->mac[4], unit->mac[5] },
-					       .attempt = unit->attempts, .state = state, .cause = cause,
+					       .attempt = unit->attempts,
+					       .state = state,
+					       .cause = cause,
 					       .rssi_dbm = unit->rssi_dbm,
 					       .duration_us = now_us - unit->first_heard_us });
-	if (mr_cause_class(cause) != MR_CLASS_OPERATOR)		/* what a person puts aside says nothing about the line */
+	if (mr_cause_class(cause) != MR_CLASS_OPERATOR) /* what a person puts aside says nothing about the line */
 		guard_outcome(line, bad);
 }
 
@@ -245,8 +250,9 @@ void line_record_unit(struct line *line, struct unit *unit, const struct mr_mess
 	copy_text(product, sizeof(product), m, MR_AT_PRODUCT);
 	copy_text(hw_rev, sizeof(hw_rev), m, MR_AT_HW_REV);
 	copy_text(firmware, sizeof(firmware), m, MR_AT_FIRMWARE);
-	r.unit = (struct journal_unit){ .unit = unit->id, .product = product, .hw_rev = hw_rev, .firmware = firmware,
-					.at_us = line_utc_us(line) };
+	r.unit = (struct journal_unit){
+		.unit = unit->id, .product = product, .hw_rev = hw_rev, .firmware = firmware, .at_us = line_utc_us(line)
+	};
 	memcpy(r.unit.device_id, unit->device_id, 8);
 	memcpy(r.unit.mac, unit->mac, 6);
 	line_submit(line, &r);
@@ -262,7 +268,10 @@ void line_record_state(struct line *line, struct unit *unit, enum journal_unit_s
 	}
 	line_record_unit(line, unit, NULL);
 	line_submit(line, &(struct journal_record){ .kind = JOURNAL_UNIT_STATE,
-		.unit_state = { .unit = unit->id, .state = state, .cause = line_cause(cause), .at_us = line_utc_us(line) } });
+						    .unit_state = { .unit = unit->id,
+								    .state = state,
+								    .cause = line_cause(cause),
+								    .at_us = line_utc_us(line) } });
 }
 
 /* A unit that left in mid-recipe and did not call again in time. */
@@ -278,7 +287,7 @@ static void give_up(struct line *line, struct unit *unit)
 static void on_watch(void *ctx, uint64_t now_us)
 {
 	struct line *line = ctx;
-	bool deaf = !line->draining && !admission_open(line);	/* full: nobody is called, so nobody can come in time */
+	bool deaf = !line->draining && !admission_open(line); /* full: nobody is called, so nobody can come in time */
 
 	for (struct unit **at = &line->absent; *at;) {
 		struct unit *u = *at;
@@ -286,7 +295,8 @@ static void on_watch(void *ctx, uint64_t now_us)
 		if (deaf && u->return_by_us != RETURNED)
 			u->return_by_us += WATCH_US;
 		/* Called, but was never invited while others had their turn: that is no silence of its own. */
-		if (u->return_by_us != RETURNED && u->attempts == 0 && line->session_count > 0 && now_us >= u->return_by_us)
+		if (u->return_by_us != RETURNED && u->attempts == 0 && line->session_count > 0 &&
+		    now_us >= u->return_by_us)
 			u->return_by_us = now_us + RECALL_US;
 		if (u->return_by_us != RETURNED && now_us < u->return_by_us) {
 			at = &u->next_absent;
@@ -314,7 +324,7 @@ void line_stranger(struct line *line, const uint8_t mac[static 6], const struct 
 
 	if (!s) {
 		if (line->stranger_map.count >= 4096 || !(s = calloc(1, sizeof(*s))))
-			return;	/* a flood of made-up addresses is counted by the radio, not kept one by one */
+			return; /* a flood of made-up addresses is counted by the radio, not kept one by one */
 		memcpy(s->mac, mac, 6);
 		s->verdict = verdict;
 		s->freq_mhz = rx->freq_mhz;
@@ -326,7 +336,9 @@ void line_stranger(struct line *line, const uint8_t mac[static 6], const struct 
 		}
 		s->next = line->strangers;
 		line->strangers = s;
-		line_event(line, &(struct line_event){ .kind = LINE_STRANGER, .detail = verdict, .freq_mhz = rx->freq_mhz,
+		line_event(line, &(struct line_event){ .kind = LINE_STRANGER,
+						       .detail = verdict,
+						       .freq_mhz = rx->freq_mhz,
 						       .rssi_dbm = rx->rssi_dbm,
 						       .mac = { mac[0], mac[1], mac[2], mac[3], mac[4], mac[5] } });
 	}
@@ -336,7 +348,8 @@ void line_stranger(struct line *line, const uint8_t mac[static 6], const struct 
 
 void line_refused(struct line *line, struct unit *u, const char *why)
 {
-	line_stranger(line, u->mac, &(struct radio_rx){ .freq_mhz = u->home ? u->home->freq_mhz : 0, .rssi_dbm = u->rssi_dbm }, why);
+	line_stranger(line, u->mac,
+		      &(struct radio_rx){ .freq_mhz = u->home ? u->home->freq_mhz : 0, .rssi_dbm = u->rssi_dbm }, why);
 }
 
 /* --- the end --- */
@@ -431,7 +444,8 @@ static void on_resume(void *ctx, const struct journal_resume *r)
 	memcpy(u->spki_sha256, r->spki_sha256, 32);
 	if (r->serial)
 		strncpy(u->serial, r->serial, sizeof(u->serial) - 1);
-	if (r->certificate.len && r->certificate.len <= IDENTITY_CERT_MAX && (u->certificate = malloc(r->certificate.len))) {
+	if (r->certificate.len && r->certificate.len <= IDENTITY_CERT_MAX &&
+	    (u->certificate = malloc(r->certificate.len))) {
 		memcpy(u->certificate, r->certificate.at, r->certificate.len);
 		u->certificate_len = (uint16_t)r->certificate.len;
 	}
@@ -471,14 +485,25 @@ static int begin(struct line *line, char *error, size_t error_len)
 {
 	const struct job *job = line->job;
 	struct journal_batch batch = {
-		.lot = job->lot, .product = job->product, .hw_rev = job->hw_rev, .work_order = job->work_order,
-		.quantity = job->quantity, .job = { job->bytes, job->len }, .job_path = job->path,
-		.software = line->o.software, .policy = line->o.policy->name, .operator = line->o.operator,
-		.seed = line->o.seed, .clock_ok = line->o.clock_ok, .test = job->test, .at_us = line_utc_us(line),
+		.lot = job->lot,
+		.product = job->product,
+		.hw_rev = job->hw_rev,
+		.work_order = job->work_order,
+		.quantity = job->quantity,
+		.job = { job->bytes, job->len },
+		.job_path = job->path,
+		.software = line->o.software,
+		.policy = line->o.policy->name,
+		.operator= line->o.operator,
+		.seed = line->o.seed,
+		.clock_ok = line->o.clock_ok,
+		.test = job->test,
+		.at_us = line_utc_us(line),
 	};
 
 	memcpy(batch.job_sha256, job->sha256, 32);
-	if (journal_begin(line->o.journal, &batch, &line->start, on_resume, on_serial, on_pin, line, error, error_len) != 0)
+	if (journal_begin(line->o.journal, &batch, &line->start, on_resume, on_serial, on_pin, line, error,
+			  error_len) != 0)
 		return -MR_CAUSE_JOURNAL_UNAVAILABLE;
 	line->next_unit = line->start.next_unit;
 	line->next_attempt = line->start.next_attempt;
@@ -506,7 +531,8 @@ static int prepare_station(struct line *line, char *error, size_t error_len)
 	/* Grows over restarts too: devices ignore calls older than the last one they heard. */
 	line->call_counter = loop_utc_us(line->loop);
 	line->profile = (struct identity_profile){ .organization = job->organization[0] ? job->organization : NULL,
-						   .common_name = job->product, .validity_s = job->validity_s,
+						   .common_name = job->product,
+						   .validity_s = job->validity_s,
 						   .subject_key_identifier = job->subject_key_identifier,
 						   .hw_type_oid = job->hw_type_oid[0] ? job->hw_type_oid : NULL };
 	for (size_t i = 0; i < job->recipe_len; i++)
@@ -534,8 +560,9 @@ int line_create(struct line **out, const struct line_options *options, char *err
 	line->started_us = loop_now_us(line->loop);
 	for (size_t i = 0; i < PHASE_COUNT; i++)
 		line->think_us[i] = 150000;
-	line->serials = job->serial_file[0] ? serial_pool_file(job->serial_file, error, error_len)
-					    : serial_pool_pattern(job->serial_pattern, job->serial_first, error, error_len);
+	line->serials = job->serial_file[0]
+				? serial_pool_file(job->serial_file, error, error_len)
+				: serial_pool_pattern(job->serial_pattern, job->serial_first, error, error_len);
 	result = line->serials ? 0 : -MR_CAUSE_POOL_EMPTY;
 	if (!result && job->expect_file[0])
 		result = expected_load(&line->expected, job->expect_file, error, error_len);
@@ -575,9 +602,12 @@ static void record_strangers(struct line *line)
 {
 	for (struct stranger *s = line->strangers, *next; s; s = next) {
 		struct journal_record r = { .kind = JOURNAL_SIGHTING,
-			.sighting = { .freq_mhz = s->freq_mhz, .rssi_dbm = s->rssi_dbm, .verdict = s->verdict,
-				      .count = s->count, .first_us = (int64_t)s->first_us,
-				      .last_us = (int64_t)s->last_us } };
+					    .sighting = { .freq_mhz = s->freq_mhz,
+							  .rssi_dbm = s->rssi_dbm,
+							  .verdict = s->verdict,
+							  .count = s->count,
+							  .first_us = (int64_t)s->first_us,
+							  .last_us = (int64_t)s->last_us } };
 
 		memcpy(r.sighting.mac, s->mac, 6);
 		line_submit(line, &r);
@@ -597,10 +627,14 @@ void line_finish(struct line *line)
 	record_strangers(line);
 	lanes_record(line);
 	line_summarize(line, &sum);
-	line_submit(line, &(struct journal_record){ .kind = JOURNAL_BATCH_END,
-		.batch_end = { .state = stopped || line->settled < line->job->quantity ? "stopped" : "done",
-			       .makespan_us = sum.makespan_us, .lower_bound_us = sum.bound.bound_us,
-			       .policy = line->o.policy->name, .at_us = line_utc_us(line) } });
+	line_submit(line,
+		    &(struct journal_record){
+			    .kind = JOURNAL_BATCH_END,
+			    .batch_end = { .state = stopped || line->settled < line->job->quantity ? "stopped" : "done",
+					   .makespan_us = sum.makespan_us,
+					   .lower_bound_us = sum.bound.bound_us,
+					   .policy = line->o.policy->name,
+					   .at_us = line_utc_us(line) } });
 	(void)journal_wait(line->o.journal, line->ticket);
 }
 
@@ -668,9 +702,11 @@ static struct schedule_bound bound(const struct line *line)
 
 		if (u->outcome_us == 0)
 			continue;
-		units[n++] = (struct schedule_bound_unit){
-			.release_us = u->release_us > line->started_us ? u->release_us - line->started_us : 0,
-			.chain_us = u->air_us + u->device_us + u->prescribed_us, .air_us = u->air_us };
+		units[n++] = (struct schedule_bound_unit){ .release_us = u->release_us > line->started_us
+										 ? u->release_us - line->started_us
+										 : 0,
+							   .chain_us = u->air_us + u->device_us + u->prescribed_us,
+							   .air_us = u->air_us };
 	}
 	b = schedule_lower_bound(units, n, line->lane_count, line->channel_count);
 	free(units);
@@ -680,16 +716,31 @@ static struct schedule_bound bound(const struct line *line)
 void line_summarize(const struct line *line, struct line_summary *out)
 {
 	*out = (struct line_summary){
-		.lot = line->job->lot, .batch = line->start.batch, .quantity = line->job->quantity, .seen = line->seen,
-		.passed = line->passed, .failed = line->failed, .quarantined = line->quarantined, .held = line->held,
-		.unfinished = line->seen - line->settled, .in_flight = (unsigned)line->session_count,
+		.lot = line->job->lot,
+		.batch = line->start.batch,
+		.quantity = line->job->quantity,
+		.seen = line->seen,
+		.passed = line->passed,
+		.failed = line->failed,
+		.quarantined = line->quarantined,
+		.held = line->held,
+		.unfinished = line->seen - line->settled,
+		.in_flight = (unsigned)line->session_count,
 		.missing = line->job->quantity > line->seen ? line->job->quantity - line->seen : 0,
-		.strangers = (unsigned)line->stranger_map.count, .passed_before = line->start.passed,
-		.first_pass = line->first_pass, .retries = line->retries,
+		.strangers = (unsigned)line->stranger_map.count,
+		.passed_before = line->start.passed,
+		.first_pass = line->first_pass,
+		.retries = line->retries,
 		.makespan_us = line->last_outcome_us > line->started_us ? line->last_outcome_us - line->started_us : 0,
-		.bound = bound(line), .consecutive_fail = line->consecutive_fail, .resumed = line->start.resumed,
-		.stopped = line->stopping, .held_up = line->held_up, .policy = line->o.policy->name,
-		.session_octets = line->session_octets, .frames = line->frames, .octets = line->octets,
+		.bound = bound(line),
+		.consecutive_fail = line->consecutive_fail,
+		.resumed = line->start.resumed,
+		.stopped = line->stopping,
+		.held_up = line->held_up,
+		.policy = line->o.policy->name,
+		.session_octets = line->session_octets,
+		.frames = line->frames,
+		.octets = line->octets,
 		.failure = journal_failed(line->o.journal),
 	};
 	for (size_t i = 0; i < line->lane_count; i++)

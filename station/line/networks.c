@@ -1,6 +1,6 @@
 /*
- * Networks that are heard: those that devices make are admitted like devices that call; that of the job is remembered, for a
- * device that joins it is to be seen there. Others are nobody's business.
+ * Networks that are heard: those that devices make are admitted like devices that call; that of the job is remembered,
+ * for a device that joins it is to be seen there. Others are nobody's business.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 #include "station/line/internal.h"
 
-#define AGAIN_US 1000000u	/* a device whose link failed is left alone for so long */
+#define AGAIN_US 1000000u /* a device whose link failed is left alone for so long */
 
 static bool same_ssid(const struct ieee80211_network *n, const uint8_t *ssid, size_t len)
 {
@@ -33,10 +33,11 @@ static bool security_fits(enum access_method method, const struct ieee80211_netw
 }
 
 /* What opens this access point, by its label. NULL: it opens; else what is wrong, for the list of sightings. */
-static const char *by_label(struct line *line, const uint8_t from[static 6], const struct ieee80211_network *n, const char *serial,
-			    struct access *out, const char **label_serial)
+static const char *by_label(struct line *line, const uint8_t from[static 6], const struct ieee80211_network *n,
+			    const char *serial, struct access *out, const char **label_serial)
 {
-	const struct roster_row *row = line->o.roster ? roster_find(line->o.roster, from, n->ssid, n->ssid_len, serial) : NULL;
+	const struct roster_row *row = line->o.roster ? roster_find(line->o.roster, from, n->ssid, n->ssid_len, serial)
+						      : NULL;
 
 	if (!row)
 		return "not-on-label-list";
@@ -52,7 +53,8 @@ static const char *by_label(struct line *line, const uint8_t from[static 6], con
 		out->network.ssid_len = row->ssid_len;
 		memcpy(out->network.ssid, row->ssid, row->ssid_len);
 		if (!row->ssid_len)
-			out->network.ssid_len = (uint8_t)roster_ssid_make(line->job->ap_ssid, row->serial, from, out->network.ssid);
+			out->network.ssid_len = (uint8_t)roster_ssid_make(line->job->ap_ssid, row->serial, from,
+									  out->network.ssid);
 		out->named = row->ssid_len > 0;
 	}
 	return NULL;
@@ -146,7 +148,7 @@ static struct unit *newcomer(struct line *line, const uint8_t from[static 6], co
 	if (!record)
 		wrong = by_label(line, from, n, serial, &a, &label_serial);
 	if (wrong && n->hidden)
-		return NULL;	/* somebody's */
+		return NULL; /* somebody's */
 	if (!wrong && rx->rssi_dbm < job->min_rssi_dbm)
 		wrong = "weak";
 	if (!wrong)
@@ -179,7 +181,8 @@ static void note_target(struct line *line, const struct ieee80211_network *n)
 
 static bool may_come(const struct line *line, const struct unit *u, uint64_t now_us)
 {
-	return !u->session && !u->settled && !u->waiting && u->access && now_us >= u->access->again_us && !line->draining;
+	return !u->session && !u->settled && !u->waiting && u->access && now_us >= u->access->again_us &&
+	       !line->draining;
 }
 
 void networks_heard(struct line *line, struct lane *lane, struct mr_rd mpdu, const struct radio_rx *rx)

@@ -11,7 +11,7 @@
 
 #include "station/line/internal.h"
 
-#define RETURN_US 60000000u	/* somebody walks to the device and switches it off and on */
+#define RETURN_US 60000000u /* somebody walks to the device and switches it off and on */
 
 struct order {
 	struct line_order o;
@@ -30,7 +30,7 @@ const char *line_order_name(enum line_order_kind kind) { return actions[kind]; }
 
 bool control_may_end(const struct line *line)
 {
-	if (line->control.orders)	/* each is answered, and then this is asked again */
+	if (line->control.orders) /* each is answered, and then this is asked again */
 		return false;
 	return line->draining || !(line->control.paused || line->o.stay);
 }
@@ -74,7 +74,8 @@ static int check_unit(const struct line *line, const struct line_order *order, c
 	if (order->kind == LINE_ORDER_QUARANTINE)
 		return u->state == UNIT_QUARANTINED ? refuse(why, "the unit is in quarantine already") : LINE_DONE;
 	if (line->draining || line->ended)
-		return refuse(why, "the run is ending and takes no device any more; run the job again, then repeat this");
+		return refuse(why,
+			      "the run is ending and takes no device any more; run the job again, then repeat this");
 	if (order->kind == LINE_ORDER_RELEASE && u->state != UNIT_QUARANTINED && u->state != UNIT_HELD)
 		return refuse(why, "the unit is neither in quarantine nor held");
 	if (order->kind == LINE_ORDER_RETRY && u->state == UNIT_QUARANTINED)
@@ -111,19 +112,15 @@ int line_order_check(const struct line *line, const struct line_order *order, co
 						     : refuse(why, "the line is not paused");
 	case LINE_ORDER_STOP:
 		return line->stopping || line->ended ? refuse(why, "the run is ending already") : LINE_DONE;
-	case LINE_ORDER_ABORT:
-		return line->ended ? refuse(why, "the run has ended already") : LINE_DONE;
+	case LINE_ORDER_ABORT: return line->ended ? refuse(why, "the run has ended already") : LINE_DONE;
 	case LINE_ORDER_RETRY:
 	case LINE_ORDER_QUARANTINE:
-	case LINE_ORDER_RELEASE:
-		return check_unit(line, order, why);
-	case LINE_ORDER_LABEL:
-		return check_label(line, order, why);
+	case LINE_ORDER_RELEASE: return check_unit(line, order, why);
+	case LINE_ORDER_LABEL: return check_label(line, order, why);
 	case LINE_ORDER_ACKNOWLEDGE:
 	case LINE_ORDER_BADGE:
 	case LINE_ORDER_WAIT:
-	case LINE_ORDER_COUNT:
-		break;
+	case LINE_ORDER_COUNT: break;
 	}
 	return LINE_DONE;
 }
@@ -150,7 +147,7 @@ static uint64_t note(struct line *line, const struct order *order, const char *a
 		(void)json_object_set_new(body, "cause", json_string(mr_cause_name(u->last_cause)));
 	if (body && outcome)
 		(void)json_object_set_new(body, "outcome", json_string(outcome));
-	if (body)	/* last: the views of the record find it there */
+	if (body) /* last: the views of the record find it there */
 		(void)json_object_set_new(body, "reason", json_string(order->reason));
 	text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	if (order->o.subject)
@@ -160,9 +157,13 @@ static uint64_t note(struct line *line, const struct order *order, const char *a
 	else
 		snprintf(subject, sizeof(subject), "batch %lld", (long long)line->start.batch);
 	if (text)
-		ticket = journal_submit(line->o.journal, &(struct journal_record){ .kind = JOURNAL_AUDIT,
-			.audit = { .actor = order->actor, .action = action, .subject = subject, .body = text,
-				   .at_us = line_utc_us(line) } });
+		ticket = journal_submit(line->o.journal,
+					&(struct journal_record){ .kind = JOURNAL_AUDIT,
+								  .audit = { .actor = order->actor,
+									     .action = action,
+									     .subject = subject,
+									     .body = text,
+									     .at_us = line_utc_us(line) } });
 	if (ticket)
 		line->ticket = ticket;
 	free(text);
@@ -170,7 +171,8 @@ static uint64_t note(struct line *line, const struct order *order, const char *a
 	return ticket;
 }
 
-/* Those of a label. A station that dies between two of them leaves a record that holds: each stands without the next. */
+/* Those of a label. A station that dies between two of them leaves a record that holds: each stands without the next.
+ */
 static uint64_t put_records(struct line *line, const struct line_order *wanted)
 {
 	uint64_t ticket = 0;
@@ -187,7 +189,10 @@ static uint64_t put_records(struct line *line, const struct line_order *wanted)
 static void record_state(struct line *line, struct unit *u, enum journal_unit_state state, int cause)
 {
 	line_submit(line, &(struct journal_record){ .kind = JOURNAL_UNIT_STATE,
-		.unit_state = { .unit = u->id, .state = state, .cause = line_cause(cause), .at_us = line_utc_us(line) } });
+						    .unit_state = { .unit = u->id,
+								    .state = state,
+								    .cause = line_cause(cause),
+								    .at_us = line_utc_us(line) } });
 }
 
 /* --- what it does --- */
@@ -263,12 +268,8 @@ static void take_effect(struct line *line, const struct order *order)
 	bool moved = false;
 
 	switch (order->o.kind) {
-	case LINE_ORDER_PAUSE:
-		set_run(line, order, true);
-		break;
-	case LINE_ORDER_RESUME:
-		resume(line, order);
-		break;
+	case LINE_ORDER_PAUSE: set_run(line, order, true); break;
+	case LINE_ORDER_RESUME: resume(line, order); break;
 	case LINE_ORDER_STOP:
 	case LINE_ORDER_ABORT:
 		set_run(line, order, false);
@@ -287,16 +288,19 @@ static void take_effect(struct line *line, const struct order *order)
 	case LINE_ORDER_BADGE:
 	case LINE_ORDER_LABEL:
 	case LINE_ORDER_WAIT:
-	case LINE_ORDER_COUNT:
-		break;
+	case LINE_ORDER_COUNT: break;
 	}
 	if (order->o.kind == LINE_ORDER_WAIT)
 		return;
 	line_event(line, &(struct line_event){ .kind = order->o.happened ? LINE_LABEL : LINE_ORDER,
 					       .detail = order->o.happened ? order->o.happened : actions[order->o.kind],
-					       .actor = order->actor, .reason = order->reason, .unit = u ? u->id : 0,
-					       .serial = u ? u->serial : NULL, .state = u ? u->state : UNIT_EXPECTED,
-					       .attempt = u ? u->attempts : 0, .moved = moved,
+					       .actor = order->actor,
+					       .reason = order->reason,
+					       .unit = u ? u->id : 0,
+					       .serial = u ? u->serial : NULL,
+					       .state = u ? u->state : UNIT_EXPECTED,
+					       .attempt = u ? u->attempts : 0,
+					       .moved = moved,
 					       .mac = { u ? u->mac[0] : 0, u ? u->mac[1] : 0, u ? u->mac[2] : 0,
 							u ? u->mac[3] : 0, u ? u->mac[4] : 0, u ? u->mac[5] : 0 } });
 }
@@ -328,7 +332,7 @@ void orders_durable(struct line *line, uint64_t durable)
 
 		if (result == LINE_DONE)
 			take_effect(line, order);
-		else	/* overtaken: the record says so too */
+		else /* overtaken: the record says so too */
 			(void)note(line, order, actions[order->o.kind], why);
 		answer(order, result);
 		line_check_end(line);
@@ -341,7 +345,8 @@ void orders_fail(struct line *line, int result)
 		struct order *order = next(line);
 
 		/* Ending needs no record that cannot be written. */
-		if (result == LINE_NO_RECORD && (order->o.kind == LINE_ORDER_STOP || order->o.kind == LINE_ORDER_ABORT)) {
+		if (result == LINE_NO_RECORD &&
+		    (order->o.kind == LINE_ORDER_STOP || order->o.kind == LINE_ORDER_ABORT)) {
 			take_effect(line, order);
 			answer(order, LINE_DONE);
 		} else {
@@ -382,13 +387,15 @@ int line_order(struct line *line, const struct line_order *wanted)
 	else if (wanted->kind == LINE_ORDER_LABEL)
 		order->ticket = put_records(line, wanted);
 	else
-		order->ticket = note(line, order, line->guard && wanted->kind == LINE_ORDER_RESUME ? "guard-override"
-												: actions[wanted->kind], NULL);
+		order->ticket = note(line, order,
+				     line->guard && wanted->kind == LINE_ORDER_RESUME ? "guard-override"
+										      : actions[wanted->kind],
+				     NULL);
 	if (order->ticket == 0 && wanted->kind != LINE_ORDER_WAIT) {
 		free(order);
 		return LINE_NO_RECORD;
 	}
-	order->o.subject = NULL;	/* the caller's; they have been written */
+	order->o.subject = NULL; /* the caller's; they have been written */
 	order->o.records = NULL;
 	if (line->control.orders_tail)
 		line->control.orders_tail->next = order;

@@ -28,7 +28,8 @@ int proof_verifier(struct session *s, struct verifier *v)
 	if (u->pin_sealed_len == 0)
 		return 0;
 	if (!s->pin[0])
-		result = pin_open(line->o.identity, line->job->product, u->serial, u->pin_sealed, u->pin_sealed_len, s->pin);
+		result = pin_open(line->o.identity, line->job->product, u->serial, u->pin_sealed, u->pin_sealed_len,
+				  s->pin);
 	if (result == 0)
 		result = pin_verifier(s->pin, u->serial, u->pin_salt, u->pin_iterations, v->w0, v->l);
 	OPENSSL_cleanse(s->pin, sizeof(s->pin));
@@ -52,7 +53,7 @@ bool proof_identity_digest(struct session *s, const struct verifier *v, uint8_t 
 		{ v->iterations, v->has ? 4 : 0 },
 		{ v->w0, v->has ? 32 : 0 },
 		{ v->l, v->has ? 65 : 0 },
-		{ NULL, 0 },		/* the access point's passphrase: not given by this station yet */
+		{ NULL, 0 }, /* the access point's passphrase: not given by this station yet */
 	};
 
 	return mr_digest(out, "millrace identity", fields, sizeof(fields) / sizeof(fields[0]));
@@ -96,7 +97,7 @@ bool proof_recompute(struct session *s)
 }
 
 int proof_signature(struct session *s, const struct mr_message *m, const char *label,
-			   const struct mr_digest_field *fields, size_t count)
+		    const struct mr_digest_field *fields, size_t count)
 {
 	uint8_t hash[32];
 
@@ -108,7 +109,8 @@ int proof_signature(struct session *s, const struct mr_message *m, const char *l
 			return MR_CAUSE_UNKNOWN_IDENTITY;
 		s->has_public_key = true;
 	}
-	if (!mr_digest(hash, label, fields, count) || !identity_verify(s->public_key, hash, m->value[MR_AT_SIGNATURE].at))
+	if (!mr_digest(hash, label, fields, count) ||
+	    !identity_verify(s->public_key, hash, m->value[MR_AT_SIGNATURE].at))
 		return MR_CAUSE_BAD_SIGNATURE;
 	return 0;
 }

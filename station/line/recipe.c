@@ -1,7 +1,7 @@
 /*
- * The recipe: what a session asks of its device, step by step. Each phase asks one thing of the device, the signer or the
- * record, and its answer leads to the next; a phase that a device has behind it by its own word and by the record is
- * skipped, which is all that resuming is.
+ * The recipe: what a session asks of its device, step by step. Each phase asks one thing of the device, the signer or
+ * the record, and its answer leads to the next; a phase that a device has behind it by its own word and by the record
+ * is skipped, which is all that resuming is.
  *
  * Durable before sealed: the identity is on record before the device hears of it, everything is before SEAL, and the
  * receipt is before PASS.
@@ -103,8 +103,12 @@ static void ask_plain(struct session *s, enum phase phase)
 static void transaction(struct session *s, const char *operation, uint64_t txn, enum journal_phase phase)
 {
 	line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_TRANSACTION,
-		.transaction = { .unit = s->unit->id, .attempt = s->attempt, .transaction = txn,
-				 .operation = operation, .phase = phase, .at_us = line_utc_us(s->line) } });
+						       .transaction = { .unit = s->unit->id,
+									.attempt = s->attempt,
+									.transaction = txn,
+									.operation = operation,
+									.phase = phase,
+									.at_us = line_utc_us(s->line) } });
 }
 
 /* --- identity --- */
@@ -155,7 +159,8 @@ static int make_pin(struct session *s, uint8_t lookup[static 32])
 		return result;
 	if (!map_put(&line->pins, map_key_octets(lookup), line))
 		return -MR_CAUSE_NO_MEMORY;
-	result = pin_seal(line->o.identity, line->o.entropy, line->job->product, u->serial, s->pin, u->pin_sealed, &len);
+	result = pin_seal(line->o.identity, line->o.entropy, line->job->product, u->serial, s->pin, u->pin_sealed,
+			  &len);
 	u->pin_sealed_len = (uint8_t)(result == 0 ? len : 0);
 	entropy_fill(line->o.entropy, u->pin_salt, sizeof(u->pin_salt));
 	u->pin_iterations = line->job->pin.iterations;
@@ -192,15 +197,22 @@ static void record_identity(struct session *s, const struct identity_certificate
 	u->has_certificate = true;
 	memcpy(u->spki_sha256, s->device_key_id, 32);
 	u->identity_txn = line->next_txn++;
-	r.identity = (struct journal_identity){
-		.unit = u->id, .attempt = s->attempt, .serial = u->serial, .transaction = u->identity_txn,
-		.pin_sealed = { u->pin_sealed, u->pin_sealed_len },
-		.pin_kind = line->job->pin.wps_checksum ? "digits-wps" : "digits",
-		.kek_id = identity_kek_id(line->o.identity),
-		.pin_salt = { u->pin_salt, sizeof(u->pin_salt) }, .pin_iterations = u->pin_iterations,
-		.certificate = { c->der, c->len }, .issuer = identity_issuer_name(line->o.identity),
-		.serial_hex = c->serial_hex, .subject = c->subject, .not_before_us = c->not_before_us,
-		.not_after_us = c->not_after_us, .at_us = line_utc_us(line) };
+	r.identity = (struct journal_identity){ .unit = u->id,
+						.attempt = s->attempt,
+						.serial = u->serial,
+						.transaction = u->identity_txn,
+						.pin_sealed = { u->pin_sealed, u->pin_sealed_len },
+						.pin_kind = line->job->pin.wps_checksum ? "digits-wps" : "digits",
+						.kek_id = identity_kek_id(line->o.identity),
+						.pin_salt = { u->pin_salt, sizeof(u->pin_salt) },
+						.pin_iterations = u->pin_iterations,
+						.certificate = { c->der, c->len },
+						.issuer = identity_issuer_name(line->o.identity),
+						.serial_hex = c->serial_hex,
+						.subject = c->subject,
+						.not_before_us = c->not_before_us,
+						.not_after_us = c->not_after_us,
+						.at_us = line_utc_us(line) };
 	memcpy(r.identity.pin_lookup, lookup, 32);
 	memcpy(r.identity.spki_sha256, u->spki_sha256, 32);
 	line_submit(line, &r);
@@ -260,7 +272,7 @@ static void on_csr(struct session *s, const struct mr_message *m)
 		session_end(s, MR_CAUSE_DUPLICATE_KEY);
 		return;
 	}
-	if (u->has_certificate) {	/* on record before: the same certificate once more, for the same key only */
+	if (u->has_certificate) { /* on record before: the same certificate once more, for the same key only */
 		if (!mr_equal(u->spki_sha256, csr.spki_sha256, 32))
 			session_end(s, MR_CAUSE_KEY_CHANGED);
 		else
@@ -313,7 +325,9 @@ static void record_pass(struct session *s)
 	session_record_step(s, OUTCOME_PASS, 0);
 	if (wants(s, JOB_IDENTITY))
 		line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_CERT_STATE,
-			.cert_state = { .unit = u->id, .state = CERT_VERIFIED, .at_us = line_utc_us(s->line) } });
+							       .cert_state = { .unit = u->id,
+									       .state = CERT_VERIFIED,
+									       .at_us = line_utc_us(s->line) } });
 	session_record_end(s, OUTCOME_PASS, 0);
 	line_record_state(s->line, s->unit, UNIT_PASSED, 0);
 	s->phase = PHASE_RECORDING_OUTCOME;
@@ -362,11 +376,8 @@ static void begin_step(struct session *s, enum job_step step)
 	struct unit *u = s->unit;
 
 	switch (step) {
-	case JOB_IDENTIFY:
-		break;
-	case JOB_SELFTEST:
-		ask_plain(s, PHASE_ASK_SELFTEST);
-		return;
+	case JOB_IDENTIFY: break;
+	case JOB_SELFTEST: ask_plain(s, PHASE_ASK_SELFTEST); return;
 	case JOB_IDENTITY:
 		if (s->stage & MR_STAGE_IDENTITY) {
 			s->phase = PHASE_COMMIT_IDENTITY;
@@ -389,7 +400,8 @@ static void begin_step(struct session *s, enum job_step step)
 			record_credentials(s);
 		return;
 	case JOB_VERIFY:
-		if (!s->device_has_key && !wants(s, JOB_IDENTITY)) {	/* nothing to sign with: it proves itself by joining */
+		if (!s->device_has_key &&
+		    !wants(s, JOB_IDENTITY)) { /* nothing to sign with: it proves itself by joining */
 			ask_plain(s, PHASE_ASK_JOIN);
 			return;
 		}
@@ -411,8 +423,7 @@ static void begin_step(struct session *s, enum job_step step)
 		s->phase = PHASE_RECORDING_SEAL;
 		line_await(s);
 		return;
-	case JOB_STEP_COUNT:
-		break;
+	case JOB_STEP_COUNT: break;
 	}
 	step_done(s);
 	advance(s);
@@ -432,18 +443,10 @@ void recipe_durable(struct session *s)
 {
 	s->wait_journal_us += (uint32_t)(now(s) - s->wait_us);
 	switch (s->phase) {
-	case PHASE_RECORDING_IDENTITY:
-		ask_identity(s);
-		return;
-	case PHASE_RECORDING_CREDENTIALS:
-		ask_credentials(s);
-		return;
-	case PHASE_RECORDING_SEAL:
-		ask_plain(s, PHASE_ASK_SEAL);
-		return;
-	case PHASE_RECORDING_OUTCOME:
-		passed(s);
-		return;
+	case PHASE_RECORDING_IDENTITY: ask_identity(s); return;
+	case PHASE_RECORDING_CREDENTIALS: ask_credentials(s); return;
+	case PHASE_RECORDING_SEAL: ask_plain(s, PHASE_ASK_SEAL); return;
+	case PHASE_RECORDING_OUTCOME: passed(s); return;
 	case PHASE_ASK_NETWORKS:
 	case PHASE_ASK_JOIN:
 	case PHASE_JOINING:
@@ -462,10 +465,9 @@ void recipe_durable(struct session *s)
 	case PHASE_ASK_VERIFY:
 	case PHASE_ASK_SEAL:
 	case PHASE_ASK_FINISH:
-	case PHASE_COUNT:
-		break;
+	case PHASE_COUNT: break;
 	}
-	abort();	/* our bug: a session waits for the record in no other phase */
+	abort(); /* our bug: a session waits for the record in no other phase */
 }
 
 /* --- what the device is, by its first message --- */
@@ -484,12 +486,18 @@ static void open_attempt(struct session *s, const struct mr_message *m)
 	s->attempt = line->next_attempt++;
 	s->open = true;
 	u->state = UNIT_ACTIVE;
-	line_submit(line, &(struct journal_record){ .kind = JOURNAL_ATTEMPT,
-		.attempt = { .attempt = s->attempt, .unit = u->id, .n = ++u->attempts, .kind = u->next_kind,
-			     .radio = s->channel->lane ? s->channel->lane->radio->caps.name : "",
-			     .freq_mhz = s->channel->freq_mhz, .rssi_dbm = u->rssi_dbm,
-			     .method = access_method_name(u->access ? u->access->method : line->job->method),
-			     .at_us = line_utc_us(line) } });
+	line_submit(line, &(struct journal_record){
+				  .kind = JOURNAL_ATTEMPT,
+				  .attempt = { .attempt = s->attempt,
+					       .unit = u->id,
+					       .n = ++u->attempts,
+					       .kind = u->next_kind,
+					       .radio = s->channel->lane ? s->channel->lane->radio->caps.name : "",
+					       .freq_mhz = s->channel->freq_mhz,
+					       .rssi_dbm = u->rssi_dbm,
+					       .method = access_method_name(u->access ? u->access->method
+										      : line->job->method),
+					       .at_us = line_utc_us(line) } });
 	session_event(s, (struct line_event){ .kind = LINE_ATTEMPT });
 	if (s->by_access)
 		access_opened(s);
@@ -498,8 +506,9 @@ static void open_attempt(struct session *s, const struct mr_message *m)
 static int check_limit(struct session *s, const char *name, double value, const char *unit, bool device_says)
 {
 	const struct job *job = s->line->job;
-	struct journal_measurement m = { .attempt = s->attempt, .name = name, .value = value, .unit = unit,
-					 .passed = device_says };
+	struct journal_measurement m = {
+		.attempt = s->attempt, .name = name, .value = value, .unit = unit, .passed = device_says
+	};
 
 	for (size_t i = 0; i < job->limit_count; i++)
 		if (strcmp(job->limits[i].name, name) == 0) {
@@ -580,7 +589,7 @@ void recipe_welcome(struct session *s, const struct mr_message *m)
 	}
 	result = examine(s, m);
 	s->phase = PHASE_WELCOMED;
-	s->verdict = (uint8_t)result;	/* told when message 2 has arrived */
+	s->verdict = (uint8_t)result; /* told when message 2 has arrived */
 	session_touch(s);
 }
 
@@ -621,7 +630,7 @@ static void on_introduction(struct session *s, const struct mr_message *m)
 		session_end(s, cause);
 		return;
 	}
-	if (s->unit->settled) {		/* it passed in an earlier session, and did not hear so */
+	if (s->unit->settled) { /* it passed in an earlier session, and did not hear so */
 		session_say_verdict(s, MR_VERDICT_PASS);
 		return;
 	}
@@ -686,7 +695,7 @@ void recipe_response(struct session *s, const struct mr_message *m)
 		cause = found ? found : cause;
 	}
 	if (s->phase == PHASE_ASK_NETWORKS && cause == MR_CAUSE_UNSUPPORTED)
-		cause = 0;	/* it has no scan list: the job alone decides */
+		cause = 0; /* it has no scan list: the job alone decides */
 	if (cause != 0) {
 		session_end(s, mr_cause_class(cause) == MR_CLASS_DEVICE || mr_cause_class(cause) == MR_CLASS_SECURITY
 				       ? cause
@@ -723,9 +732,12 @@ void recipe_response(struct session *s, const struct mr_message *m)
 		s->stage |= MR_STAGE_IDENTITY;
 		transaction(s, "identity", u->identity_txn, PHASE_COMMITTED);
 		line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_CERT_STATE,
-			.cert_state = { .unit = u->id, .state = CERT_INSTALLED, .at_us = line_utc_us(s->line) } });
+							       .cert_state = { .unit = u->id,
+									       .state = CERT_INSTALLED,
+									       .at_us = line_utc_us(s->line) } });
 		step_done(s);
-		if (wants(s, JOB_CREDENTIALS) && u->credentials_txn && !s->by_access) {	/* its intent is durable with the identity's */
+		if (wants(s, JOB_CREDENTIALS) && u->credentials_txn &&
+		    !s->by_access) { /* its intent is durable with the identity's */
 			ask_credentials(s);
 			return;
 		}
@@ -768,27 +780,26 @@ void recipe_response(struct session *s, const struct mr_message *m)
 		step_done(s);
 		advance(s);
 		return;
-	case PHASE_ASK_JOIN:
-		access_join(s, m);
-		return;
-	case PHASE_ASK_JOINED:
-		on_joined(s, m);
-		return;
+	case PHASE_ASK_JOIN: access_join(s, m); return;
+	case PHASE_ASK_JOINED: on_joined(s, m); return;
 	case PHASE_ASK_SEAL:
 		cause = proof_receipt(s, m);
 		if (cause)
 			break;
-		line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_RECEIPT,
-			.receipt = { .unit = u->id, .attempt = s->attempt, .transaction = u->seal_txn,
-				     .receipt = { m->value[MR_AT_RECEIPT].at, m->value[MR_AT_RECEIPT].left },
-				     .challenge = { s->challenge, 32 },
-				     .signature = { m->value[MR_AT_SIGNATURE].at, 64 }, .at_us = line_utc_us(s->line) } });
+		line_submit(s->line,
+			    &(struct journal_record){ .kind = JOURNAL_RECEIPT,
+						      .receipt = { .unit = u->id,
+								   .attempt = s->attempt,
+								   .transaction = u->seal_txn,
+								   .receipt = { m->value[MR_AT_RECEIPT].at,
+										m->value[MR_AT_RECEIPT].left },
+								   .challenge = { s->challenge, 32 },
+								   .signature = { m->value[MR_AT_SIGNATURE].at, 64 },
+								   .at_us = line_utc_us(s->line) } });
 		s->recipe_at++;
 		record_pass(s);
 		return;
-	case PHASE_ASK_FINISH:
-		session_destroy(s);
-		return;
+	case PHASE_ASK_FINISH: session_destroy(s); return;
 	case PHASE_INVITED:
 	case PHASE_WELCOMED:
 	case PHASE_SIGNING:
@@ -798,10 +809,7 @@ void recipe_response(struct session *s, const struct mr_message *m)
 	case PHASE_RETURNED:
 	case PHASE_RECORDING_SEAL:
 	case PHASE_RECORDING_OUTCOME:
-	case PHASE_COUNT:
-		cause = MR_CAUSE_BAD_RESPONSE;
-		break;
+	case PHASE_COUNT: cause = MR_CAUSE_BAD_RESPONSE; break;
 	}
 	session_end(s, cause);
 }
-

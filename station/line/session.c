@@ -9,11 +9,11 @@
 #include "agent/port/crypto.h"
 #include "station/line/internal.h"
 
-#define FINISH_PATIENCE_US 400000u	/* the verdict is for its lamp: nobody waits long for it */
-#define FINISH_PATIENCE_ACCESS_US 2000000u	/* a segment may be lost, or the device has closed the connection */
-#define HANDSHAKES_MAX 5u		/* calls without a handshake before the unit counts as failed */
-#define REFUSALS_MAX 2u		/* of a passphrase, by what cannot be authenticated */
-#define POWER_EXTRA 3u			/* attempts that power cuts may add to attempts.max */
+#define FINISH_PATIENCE_US 400000u	   /* the verdict is for its lamp: nobody waits long for it */
+#define FINISH_PATIENCE_ACCESS_US 2000000u /* a segment may be lost, or the device has closed the connection */
+#define HANDSHAKES_MAX 5u		   /* calls without a handshake before the unit counts as failed */
+#define REFUSALS_MAX 2u			   /* of a passphrase, by what cannot be authenticated */
+#define POWER_EXTRA 3u			   /* attempts that power cuts may add to attempts.max */
 
 static uint64_t now(const struct session *s) { return loop_now_us(s->line->loop); }
 
@@ -105,7 +105,7 @@ static void on_timer(void *ctx, uint64_t now_us)
 		recipe_again(s);
 		return;
 	}
-	if (!s->channel->lane) {	/* silence while nobody listens is not the device's; arriving looks at it again */
+	if (!s->channel->lane) { /* silence while nobody listens is not the device's; arriving looks at it again */
 		s->overdue = true;
 		return;
 	}
@@ -218,7 +218,7 @@ void session_destroy(struct session *s)
 		access_forget(s);
 	link_wipe(s->link);
 	if (s->signing)
-		s->dead = true;		/* the signer still holds it: freed when it answers */
+		s->dead = true; /* the signer still holds it: freed when it answers */
 	else
 		session_release(s);
 	admission_fill(line);
@@ -230,13 +230,21 @@ void session_record_step(struct session *s, enum journal_outcome outcome, int ca
 	enum job_step step = recipe_step(s->phase);
 	uint64_t now_us = now(s);
 
-	line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_STEP,
-		.step = { .attempt = s->attempt, .seq = ++s->step_seq, .name = job_step_name(step),
-			  .tries = 1 + s->step_misses, .at_us = line_utc_us(s->line) - (int64_t)(now_us - s->step_us),
-			  .duration_us = (uint32_t)(now_us - s->step_us), .device_us = s->step_device_us,
-			  .outcome = outcome, .cause = line_cause(cause) } });
-	session_event(s, (struct line_event){ .kind = LINE_STEP, .step = job_step_name(step), .cause = cause,
-				      .duration_us = now_us - s->step_us });
+	line_submit(s->line,
+		    &(struct journal_record){ .kind = JOURNAL_STEP,
+					      .step = { .attempt = s->attempt,
+							.seq = ++s->step_seq,
+							.name = job_step_name(step),
+							.tries = 1 + s->step_misses,
+							.at_us = line_utc_us(s->line) - (int64_t)(now_us - s->step_us),
+							.duration_us = (uint32_t)(now_us - s->step_us),
+							.device_us = s->step_device_us,
+							.outcome = outcome,
+							.cause = line_cause(cause) } });
+	session_event(s, (struct line_event){ .kind = LINE_STEP,
+					      .step = job_step_name(step),
+					      .cause = cause,
+					      .duration_us = now_us - s->step_us });
 	s->step_us = now_us;
 	s->step_device_us = s->step_misses = 0;
 }
@@ -245,14 +253,24 @@ void session_record_end(struct session *s, enum journal_outcome outcome, int cau
 {
 	uint64_t now_us = now(s);
 
-	line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_ATTEMPT_END,
-		.attempt_end = { .attempt = s->attempt, .outcome = outcome, .cause = line_cause(cause),
-				 .step = outcome == OUTCOME_PASS ? NULL : job_step_name(recipe_step(s->phase)),
-				 .at_us = line_utc_us(s->line), .active_us = (uint32_t)(now_us - s->begun_us),
-				 .device_us = s->device_us, .wait_radio_us = s->wait_radio_us,
-				 .wait_ca_us = s->wait_ca_us, .wait_journal_us = s->wait_journal_us,
-				 .frames_sent = s->link->frames_sent, .frames_received = s->link->frames_received,
-				 .retries = s->link->retries, .octets = s->link->octets } });
+	line_submit(
+		s->line,
+		&(struct journal_record){
+			.kind = JOURNAL_ATTEMPT_END,
+			.attempt_end = { .attempt = s->attempt,
+					 .outcome = outcome,
+					 .cause = line_cause(cause),
+					 .step = outcome == OUTCOME_PASS ? NULL : job_step_name(recipe_step(s->phase)),
+					 .at_us = line_utc_us(s->line),
+					 .active_us = (uint32_t)(now_us - s->begun_us),
+					 .device_us = s->device_us,
+					 .wait_radio_us = s->wait_radio_us,
+					 .wait_ca_us = s->wait_ca_us,
+					 .wait_journal_us = s->wait_journal_us,
+					 .frames_sent = s->link->frames_sent,
+					 .frames_received = s->link->frames_received,
+					 .retries = s->link->retries,
+					 .octets = s->link->octets } });
 	s->open = false;
 }
 
@@ -263,19 +281,15 @@ static enum journal_unit_state judge(struct session *s, int cause)
 	unsigned max = s->line->job->attempts_max;
 
 	switch (mr_cause_class(cause)) {
-	case MR_CLASS_AIR:
-		return ++u->counted >= max ? UNIT_FAILED : UNIT_SEEN;
+	case MR_CLASS_AIR: return ++u->counted >= max ? UNIT_FAILED : UNIT_SEEN;
 	case MR_CLASS_DEVICE:
 		u->counted++;
 		return ++u->device_faults >= 2 || u->counted >= max ? UNIT_QUARANTINED : UNIT_SEEN;
-	case MR_CLASS_SECURITY:
-		return UNIT_QUARANTINED;
-	case MR_CLASS_POWER:
-		return u->attempts >= max + POWER_EXTRA ? UNIT_FAILED : UNIT_SEEN;
+	case MR_CLASS_SECURITY: return UNIT_QUARANTINED;
+	case MR_CLASS_POWER: return u->attempts >= max + POWER_EXTRA ? UNIT_FAILED : UNIT_SEEN;
 	case MR_CLASS_STATION:
 	case MR_CLASS_OPERATOR:
-	case MR_CLASS_NONE:
-		break;
+	case MR_CLASS_NONE: break;
 	}
 	return UNIT_HELD;
 }
@@ -307,9 +321,11 @@ static void end_unopened(struct session *s, int cause)
 	u->handshakes_failed += cause == MR_CAUSE_HANDSHAKE_TIMEOUT || s->by_access;
 	u->refusals += cause == MR_CAUSE_PASSPHRASE_REFUSED;
 	/* Nobody signs that he refuses a passphrase: one refusal may be a crowded channel, or somebody's joke. */
-	if ((mr_cause_class(cause) == MR_CLASS_SECURITY && (cause != MR_CAUSE_PASSPHRASE_REFUSED || u->refusals >= REFUSALS_MAX)) || u->handshakes_failed >= HANDSHAKES_MAX) {
-		enum journal_unit_state state =
-			mr_cause_class(cause) == MR_CLASS_SECURITY ? UNIT_QUARANTINED : UNIT_FAILED;
+	if ((mr_cause_class(cause) == MR_CLASS_SECURITY &&
+	     (cause != MR_CAUSE_PASSPHRASE_REFUSED || u->refusals >= REFUSALS_MAX)) ||
+	    u->handshakes_failed >= HANDSHAKES_MAX) {
+		enum journal_unit_state state = mr_cause_class(cause) == MR_CLASS_SECURITY ? UNIT_QUARANTINED
+											   : UNIT_FAILED;
 
 		line_record_state(line, u, state, cause);
 		line_settle(line, u, state, cause);

@@ -30,16 +30,33 @@ static enum line_run run_of(const struct line *line)
 void line_look(const struct line *line, struct line_view *out)
 {
 	*out = (struct line_view){
-		.run = run_of(line), .run_us = since(line, line->control.run_us), .by = line->control.by,
-		.reason = line->control.reason, .guard = line->guard, .hold_cause = line->control.hold_cause,
-		.hold_detail = line->control.hold_detail, .batch = line->start.batch, .resumed = line->start.resumed,
-		.clock_ok = line->o.clock_ok, .stays = line->o.stay, .policy = line->o.policy->name, .operator = line->o.operator,
-		.record_failure = journal_failed(line->o.journal), .seen = line->seen,
-		.in_flight = (unsigned)line->session_count, .passed = line->passed, .failed = line->failed,
-		.quarantined = line->quarantined, .held = line->held, .unfinished = line->seen - line->settled,
+		.run = run_of(line),
+		.run_us = since(line, line->control.run_us),
+		.by = line->control.by,
+		.reason = line->control.reason,
+		.guard = line->guard,
+		.hold_cause = line->control.hold_cause,
+		.hold_detail = line->control.hold_detail,
+		.batch = line->start.batch,
+		.resumed = line->start.resumed,
+		.clock_ok = line->o.clock_ok,
+		.stays = line->o.stay,
+		.policy = line->o.policy->name,
+		.operator= line->o.operator,
+		.record_failure = journal_failed(line->o.journal),
+		.seen = line->seen,
+		.in_flight = (unsigned)line->session_count,
+		.passed = line->passed,
+		.failed = line->failed,
+		.quarantined = line->quarantined,
+		.held = line->held,
+		.unfinished = line->seen - line->settled,
 		.missing = line->job->quantity > line->seen ? line->job->quantity - line->seen : 0,
-		.strangers = (unsigned)line->stranger_map.count, .retries = line->retries, .settled = line->settled,
-		.now_us = since(line, loop_now_us(line->loop)), .utc_us = loop_utc_us(line->loop),
+		.strangers = (unsigned)line->stranger_map.count,
+		.retries = line->retries,
+		.settled = line->settled,
+		.now_us = since(line, loop_now_us(line->loop)),
+		.utc_us = loop_utc_us(line->loop),
 	};
 	for (size_t i = 0; i < line->channel_count; i++)
 		out->waiting += line->channels[i].waiting_count;
@@ -112,12 +129,20 @@ static void look_at_session(const struct session *s, struct line_unit_view *out)
 void line_unit_look(const struct line *line, const struct unit *u, struct line_unit_view *out)
 {
 	*out = (struct line_unit_view){
-		.unit = u->id, .serial = u->serial, .state = u->state == UNIT_EXPECTED ? UNIT_SEEN : u->state,
-		.queued = u->waiting, .awaited = u->return_by_us != 0 && u->return_by_us != UINT64_MAX,
-		.steps = (unsigned)line->job->recipe_len, .attempt = u->attempts,
-		.cause = u->state == UNIT_PASSED ? 0 : u->last_cause, .rssi_dbm = u->rssi_dbm,
-		.home_mhz = u->home ? u->home->freq_mhz : 0, .first_us = since(line, u->first_heard_us),
-		.sealed = u->has_receipt, .certificate = u->certificate, .certificate_len = u->certificate_len,
+		.unit = u->id,
+		.serial = u->serial,
+		.state = u->state == UNIT_EXPECTED ? UNIT_SEEN : u->state,
+		.queued = u->waiting,
+		.awaited = u->return_by_us != 0 && u->return_by_us != UINT64_MAX,
+		.steps = (unsigned)line->job->recipe_len,
+		.attempt = u->attempts,
+		.cause = u->state == UNIT_PASSED ? 0 : u->last_cause,
+		.rssi_dbm = u->rssi_dbm,
+		.home_mhz = u->home ? u->home->freq_mhz : 0,
+		.first_us = since(line, u->first_heard_us),
+		.sealed = u->has_receipt,
+		.certificate = u->certificate,
+		.certificate_len = u->certificate_len,
 	};
 	memcpy(out->device_id, u->device_id, 8);
 	memcpy(out->mac, u->mac, 6);
@@ -137,10 +162,16 @@ void line_lane_look(const struct line *line, size_t i, struct line_lane_view *ou
 	const struct channel *c = l->state == LANE_LEAVING && l->go ? l->go : l->channel;
 
 	*out = (struct line_lane_view){
-		.radio = l->radio->caps.name, .path = l->radio->caps.path, .driver = l->radio->caps.driver,
-		.state = states[l->state], .freq_mhz = c ? c->freq_mhz : 0, .here = l->state == LANE_HERE,
-		.lost = l->state == LANE_LOST, .sessions = l->state == LANE_HERE && c ? c->session_count : 0,
-		.switches = l->switches, .switch_us = l->radio->caps.switch_us,
+		.radio = l->radio->caps.name,
+		.path = l->radio->caps.path,
+		.driver = l->radio->caps.driver,
+		.state = states[l->state],
+		.freq_mhz = c ? c->freq_mhz : 0,
+		.here = l->state == LANE_HERE,
+		.lost = l->state == LANE_LOST,
+		.sessions = l->state == LANE_HERE && c ? c->session_count : 0,
+		.switches = l->switches,
+		.switch_us = l->radio->caps.switch_us,
 	};
 	radio_health(l->radio, &out->health);
 }
@@ -153,6 +184,7 @@ void line_channel_look(const struct line *line, size_t i, struct line_channel_vi
 
 	*out = (struct line_channel_view){ .freq_mhz = c->freq_mhz,
 					   .radio = c->lane ? c->lane->radio->caps.name : NULL,
-					   .sessions = c->session_count, .waiting = c->waiting_count,
+					   .sessions = c->session_count,
+					   .waiting = c->waiting_count,
 					   .unheard = admission_unheard(line, c) };
 }

@@ -8,18 +8,18 @@
 
 #include "agent/wire/cause.h"
 
-#define HANDSHAKE_WAIT_US 1500000u	/* X25519 twice on a slow core, the way to another channel, one lost frame */
+#define HANDSHAKE_WAIT_US 1500000u /* X25519 twice on a slow core, the way to another channel, one lost frame */
 #define INVITE_TRIES 4
-#define RESEND_US 20000u			/* after a frame that was not acknowledged: let a fade or a burst pass */
-#define POLL_FIRST_US 60000u		/* grace behind the predicted answer */
-#define POLL_MAX_US 800000u		/* polls back off up to this distance */
-#define NONCE(seq, fragment) ((uint64_t)(seq) * 16 + (fragment))
+#define RESEND_US 20000u     /* after a frame that was not acknowledged: let a fade or a burst pass */
+#define POLL_FIRST_US 60000u /* grace behind the predicted answer */
+#define POLL_MAX_US 800000u  /* polls back off up to this distance */
+#define NONCE(seq, fragment) ((uint64_t)(seq)*16 + (fragment))
 
 enum what { WHAT_INVITE = 0x10, WHAT_HANDSHAKE = 0x20, WHAT_POLL = 0x30, WHAT_FRAGMENT = 0x40 };
 
 /*
- * What one acknowledged frame costs at the very least, whatever its rate was: DIFS 28, frame and FCS at 24 Mb/s, SIFS 10 and
- * an ACK (IEEE 802.11-2020 17.4.3, 18.4). A bound must not charge for our choice of a slower rate.
+ * What one acknowledged frame costs at the very least, whatever its rate was: DIFS 28, frame and FCS at 24 Mb/s, SIFS
+ * 10 and an ACK (IEEE 802.11-2020 17.4.3, 18.4). A bound must not charge for our choice of a slower rate.
  */
 static uint32_t least_exchange_us(size_t len)
 {
@@ -35,8 +35,11 @@ void action_init(struct action_link *link, struct action_station *station, const
 		 const uint8_t session_id[static 8], const uint8_t hello_nonce[static 8], uint16_t steer_mhz,
 		 uint64_t patience_us, uint64_t now_us)
 {
-	*link = (struct action_link){ .base = { .ops = &ops, .patience_us = patience_us }, .station = station,
-				      .steer_mhz = steer_mhz, .to_send = 1, .deadline_us = now_us + HANDSHAKE_WAIT_US };
+	*link = (struct action_link){ .base = { .ops = &ops, .patience_us = patience_us },
+				      .station = station,
+				      .steer_mhz = steer_mhz,
+				      .to_send = 1,
+				      .deadline_us = now_us + HANDSHAKE_WAIT_US };
 	link->base.binding = link->keys.handshake_hash;
 	memcpy(link->peer, peer, sizeof(link->peer));
 	memcpy(link->session_id, session_id, sizeof(link->session_id));
@@ -112,15 +115,12 @@ static uint64_t due_us(const struct link *base)
 	const struct action_link *link = of_const(base);
 
 	switch (link->state) {
-	case ACTION_INVITED:
-		return link->deadline_us;
-	case ACTION_WAITING:
-		return link->asked_us + link->expect_us;
+	case ACTION_INVITED: return link->deadline_us;
+	case ACTION_WAITING: return link->asked_us + link->expect_us;
 	case ACTION_INVITING:
 	case ACTION_ANSWERING:
 	case ACTION_IDLE:
-	case ACTION_ASKING:
-		break;
+	case ACTION_ASKING: break;
 	}
 	return UINT64_MAX;
 }
@@ -198,7 +198,9 @@ static size_t pull(struct link *base, uint8_t frame[static RADIO_FRAME_MAX], boo
 	case ACTION_WAITING:
 		*what = (uint8_t)(WHAT_FRAGMENT | i);
 		f.type = MR_DATA;
-		f.data = (struct mr_data){ .session = action_session(link), .seq = link->seq, .fragment = (uint8_t)i,
+		f.data = (struct mr_data){ .session = action_session(link),
+					   .seq = link->seq,
+					   .fragment = (uint8_t)i,
 					   .fragments = link->fragments,
 					   .flags = hold ? MR_DATA_HOLD : 0,
 					   .sealed = mr_rd_over(link->out + (size_t)i * (MR_FRAGMENT_MAX + MR_TAG_LEN),
@@ -207,13 +209,12 @@ static size_t pull(struct link *base, uint8_t frame[static RADIO_FRAME_MAX], boo
 	case ACTION_IDLE:
 		if (link->seq > 0 || !link->out)
 			break;
-		*what = WHAT_HANDSHAKE;		/* message 2 once more; the session stands all the while */
+		*what = WHAT_HANDSHAKE; /* message 2 once more; the session stands all the while */
 		f.type = MR_HANDSHAKE_2;
 		memcpy(f.handshake.session_id, link->session_id, 8);
 		f.handshake.noise = mr_rd_over(link->out, link->out_len[0]);
 		return finish(link, &f, frame, false);
-	case ACTION_INVITED:
-		break;
+	case ACTION_INVITED: break;
 	}
 	return 0;
 }
@@ -249,7 +250,7 @@ static void sent(struct link *base, uint8_t what, bool acked, unsigned tries, ui
 		if (link->state != ACTION_ANSWERING)
 			return;
 		if (acked) {
-			link->state = ACTION_IDLE;	/* `out` stays: message 1 once more means message 2 once more */
+			link->state = ACTION_IDLE; /* `out` stays: message 1 once more means message 2 once more */
 			link->to_send = 0;
 		} else {
 			link->deadline_us = now_us + RESEND_US;
@@ -269,8 +270,7 @@ static void sent(struct link *base, uint8_t what, bool acked, unsigned tries, ui
 			link->deadline_us = now_us + RESEND_US * (1u + (link->base.misses < 4 ? link->base.misses : 4));
 		}
 		return;
-	case WHAT_POLL:
-		return;
+	case WHAT_POLL: return;
 	}
 }
 
@@ -293,24 +293,22 @@ static int expire(struct link *base, uint64_t now_us)
 		link->to_send = 1;
 		link->deadline_us = now_us + HANDSHAKE_WAIT_US;
 		return ACTION_NOTHING;
-	case ACTION_INVITED:
-		return -MR_CAUSE_HANDSHAKE_TIMEOUT;
+	case ACTION_INVITED: return -MR_CAUSE_HANDSHAKE_TIMEOUT;
 	case ACTION_ANSWERING:
 		if (++link->base.misses > INVITE_TRIES)
 			return -MR_CAUSE_HANDSHAKE_TIMEOUT;
 		link->to_send = 1;
 		link->deadline_us = now_us + HANDSHAKE_WAIT_US;
 		return ACTION_NOTHING;
-	case ACTION_IDLE:
-		link->deadline_us = UINT64_MAX;
-		return ACTION_NOTHING;
+	case ACTION_IDLE: link->deadline_us = UINT64_MAX; return ACTION_NOTHING;
 	case ACTION_ASKING:
 		step_us = RESEND_US * (1u + (link->base.misses < 4 ? link->base.misses : 4));
 		link->silent_us += step_us;
 		if (link->silent_us >= link->base.patience_us)
 			return -MR_CAUSE_NO_ANSWER;
 		link->base.misses++;
-		/* What is neither queued nor reported as acknowledged goes again; repeats are harmless (docs/protocol.md). */
+		/* What is neither queued nor reported as acknowledged goes again; repeats are harmless
+		 * (docs/protocol.md). */
 		if (!link->in_air)
 			link->to_send = (uint8_t)(link->lost ? link->lost : (1u << link->fragments) - 1);
 		link->deadline_us = now_us + step_us;
@@ -348,7 +346,8 @@ static int on_handshake_1(struct action_link *link, const struct mr_frame *frame
 
 	if (!mr_equal(frame->handshake.session_id, link->session_id, 8))
 		return ACTION_NOTHING;
-	/* It did not get message 2. Or somebody repeats what he heard: so the state must not change, a request may follow. */
+	/* It did not get message 2. Or somebody repeats what he heard: so the state must not change, a request may
+	 * follow. */
 	if (link->state == ACTION_IDLE && link->seq == 0 && link->out) {
 		link->to_send = 1;
 		return ACTION_NOTHING;
@@ -489,9 +488,7 @@ static int on_progress(struct action_link *link, const struct mr_progress *p, ui
 		if (p->remaining_ms && link->state == ACTION_WAITING)
 			link->deadline_us = now_us + (uint64_t)p->remaining_ms * 1000 + POLL_FIRST_US;
 		break;
-	case MR_PROGRESS_READY:
-		link->strange = 0;
-		break;
+	case MR_PROGRESS_READY: link->strange = 0; break;
 	case MR_PROGRESS_UNKNOWN:
 		/* Anyone can say so: believed when said to two polls in a row. An authentic HELLO says it at once. */
 		if (link->strange == link->polls)
@@ -509,10 +506,10 @@ int action_receive(struct action_link *link, const struct mr_frame *frame, struc
 {
 	link->base.frames_received++;
 	switch (frame->type) {
-	case MR_HANDSHAKE_1:
-		return on_handshake_1(link, frame, message);
+	case MR_HANDSHAKE_1: return on_handshake_1(link, frame, message);
 	case MR_DATA:
-		return frame->data.session == action_session(link) ? on_data(link, &frame->data, message) : ACTION_NOTHING;
+		return frame->data.session == action_session(link) ? on_data(link, &frame->data, message)
+								   : ACTION_NOTHING;
 	case MR_PROGRESS:
 		return frame->progress.session == action_session(link) ? on_progress(link, &frame->progress, now_us)
 								       : ACTION_NOTHING;
@@ -520,8 +517,7 @@ int action_receive(struct action_link *link, const struct mr_frame *frame, struc
 	case MR_HELLO:
 	case MR_INVITE:
 	case MR_HANDSHAKE_2:
-	case MR_POLL:
-		break;
+	case MR_POLL: break;
 	}
 	return ACTION_NOTHING;
 }
@@ -542,7 +538,18 @@ static size_t memory(const struct link *base)
 }
 
 static const struct link_ops ops = {
-	.pull = pull, .ready = ready, .sent = sent, .up = up, .idle = idle, .request = request, .park = park,
-	.resume = resume, .deadline_us = deadline_us, .expire = expire, .due_us = due_us, .unsafe = unsafe,
-	.memory = memory, .wipe = wipe,
+	.pull = pull,
+	.ready = ready,
+	.sent = sent,
+	.up = up,
+	.idle = idle,
+	.request = request,
+	.park = park,
+	.resume = resume,
+	.deadline_us = deadline_us,
+	.expire = expire,
+	.due_us = due_us,
+	.unsafe = unsafe,
+	.memory = memory,
+	.wipe = wipe,
 };

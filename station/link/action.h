@@ -1,9 +1,11 @@
 /*
  * The link to one device over action frames: the Noise session, fragments, and what is sent again. docs/protocol.md.
- * The station asks, the device answers; one request at a time. The link is pulled: whoever serves the channel asks for
+ * The station asks, the device answers; one request at a time. The link is pulled: whoever serves the channel asks
+ * for
  * the next frame when the radio has room, so a session costs nothing while its radio is away.
  *
- *	action_init -> action_pull (INVITE) -> action_handshake -> { action_request -> action_pull ... ACTION_RESPONSE } -> action_wipe
+ *	action_init -> action_pull (INVITE) -> action_handshake -> { action_request -> action_pull ... ACTION_RESPONSE
+ *		} -> action_wipe
  *
  * Bytes and time in, frames and a deadline out.
  */
@@ -19,26 +21,26 @@
 #include "station/link/link.h"
 
 enum action_state {
-	ACTION_INVITING,	/* the device is to begin */
-	ACTION_INVITED,		/* it has the INVITE and computes message 1 */
-	ACTION_ANSWERING,	/* message 2 is to be sent */
-	ACTION_IDLE,		/* session stands, nothing asked */
-	ACTION_ASKING,		/* request fragments to be sent */
-	ACTION_WAITING,		/* the device works on it */
+	ACTION_INVITING,  /* the device is to begin */
+	ACTION_INVITED,	  /* it has the INVITE and computes message 1 */
+	ACTION_ANSWERING, /* message 2 is to be sent */
+	ACTION_IDLE,	  /* session stands, nothing asked */
+	ACTION_ASKING,	  /* request fragments to be sent */
+	ACTION_WAITING,	  /* the device works on it */
 };
 
 enum action_event {
 	ACTION_NOTHING,
-	ACTION_HANDSHAKE,	/* message 1 decrypted: look at `message`, then action_accept */
-	ACTION_RESPONSE,	/* a whole response is in `message` */
-	ACTION_RESTARTED,	/* the device no longer knows this session */
+	ACTION_HANDSHAKE, /* message 1 decrypted: look at `message`, then action_accept */
+	ACTION_RESPONSE,  /* a whole response is in `message` */
+	ACTION_RESTARTED, /* the device no longer knows this session */
 };
 
 /* What all links of a station share. */
 struct action_station {
 	uint8_t mac[6], station_id[8], batch_tag[8], call_key[32];
-	const uint8_t *private_key, *public_key, *batch_key;	/* 32 octets each */
-	uint16_t sequence;	/* 802.11 sequence number, per transmitter address */
+	const uint8_t *private_key, *public_key, *batch_key; /* 32 octets each */
+	uint16_t sequence;				     /* 802.11 sequence number, per transmitter address */
 	uint16_t lease_s;
 };
 
@@ -49,22 +51,22 @@ struct action_link {
 	uint8_t peer[6], session_id[8], hello_nonce[8];
 	uint16_t steer_mhz;
 	enum action_state state;
-	struct mr_noise *noise;		/* during the handshake only */
+	struct mr_noise *noise; /* during the handshake only */
 	struct mr_noise_keys keys;
-	uint8_t *out;			/* handshake 2, or the sealed request: kept to be sent again */
+	uint8_t *out; /* handshake 2, or the sealed request: kept to be sent again */
 	uint16_t out_len[MR_FRAGMENTS_MAX];
-	uint8_t *in;			/* opened response fragments, MR_FRAGMENT_MAX apart */
+	uint8_t *in; /* opened response fragments, MR_FRAGMENT_MAX apart */
 	uint16_t in_len[MR_FRAGMENTS_MAX];
 	uint16_t seq;
-	uint8_t fragments, to_send, in_air;	/* bit per fragment */
-	uint8_t lost;			/* reported as not acknowledged, not yet sent again */
+	uint8_t fragments, to_send, in_air; /* bit per fragment */
+	uint8_t lost;			    /* reported as not acknowledged, not yet sent again */
 	uint8_t in_fragments, have;
-	bool poll;			/* a POLL is to be sent */
-	unsigned polls;			/* sent in this session */
-	unsigned strange;		/* the poll to which the device said UNKNOWN; 0: none */
-	uint64_t asked_us;		/* the last request fragment was acknowledged */
-	uint64_t expect_us;		/* predicted work of the device for this request */
-	uint64_t silent_us;		/* patience used up while the radio was there */
+	bool poll;	    /* a POLL is to be sent */
+	unsigned polls;	    /* sent in this session */
+	unsigned strange;   /* the poll to which the device said UNKNOWN; 0: none */
+	uint64_t asked_us;  /* the last request fragment was acknowledged */
+	uint64_t expect_us; /* predicted work of the device for this request */
+	uint64_t silent_us; /* patience used up while the radio was there */
 	uint64_t deadline_us;
 };
 
@@ -77,8 +79,8 @@ uint32_t action_session(const struct action_link *link);
 
 /*
  * A frame from the device: HANDSHAKE_1, DATA or PROGRESS of this session. The event's message is written to
- * `message` (MR_MESSAGE_MAX octets) and stays the caller's to wipe. Frames that do not fit the state or do not decrypt give
- * ACTION_NOTHING. Below zero: -(enum mr_cause), the session is over.
+ * `message` (MR_MESSAGE_MAX octets) and stays the caller's to wipe. Frames that do not fit the state or do not decrypt
+ * give ACTION_NOTHING. Below zero: -(enum mr_cause), the session is over.
  */
 int action_receive(struct action_link *link, const struct mr_frame *frame, struct mr_wr *message, uint64_t now_us);
 

@@ -18,20 +18,22 @@
 #include "station/ip/tls.h"
 
 #define BODY_MAX (MR_MESSAGE_MAX + PIN_SESSION_OVERHEAD)
-#define HEAD_MAX 256u			/* of our requests */
-#define RECONNECTS_MAX 4u		/* of one request: the device may close an idle connection, or restart its server */
-#define TLS_FRAGMENT 1024u		/* octets of a record that a small device has room for */
-#define LISTEN_US 250000u		/* for the access point of a device that may be back: beacons come every tenth of a second */
+#define HEAD_MAX 256u	   /* of our requests */
+#define RECONNECTS_MAX 4u  /* of one request: the device may close an idle connection, or restart its server */
+#define TLS_FRAGMENT 1024u /* octets of a record that a small device has room for */
+#define LISTEN_US                                                                                                      \
+	250000u /* for the access point of a device that may be back: beacons come every tenth of a second             \
+		 */
 #define HTTP_PORT 80u
 #define HTTPS_PORT 443u
 
 enum stage {
 	STAGE_SUSPENDED,
-	STAGE_KEYING,		/* the PSK is being worked out */
-	STAGE_JOINING,		/* authentication, association, 4-way handshake */
+	STAGE_KEYING,  /* the PSK is being worked out */
+	STAGE_JOINING, /* authentication, association, 4-way handshake */
 	STAGE_ADDRESS,
 	STAGE_CONNECTING,
-	STAGE_SECURING,		/* TLS handshake, or the PIN exchange */
+	STAGE_SECURING, /* TLS handshake, or the PIN exchange */
 	STAGE_IDLE,
 	STAGE_ASKING,
 	STAGE_ENDED,
@@ -53,20 +55,20 @@ struct bss {
 	char issued_pin[17], issued_serial[33];
 	bool any_certificate;
 	struct ieee80211_network network;
-	uint8_t peer[6];		/* the device's address */
+	uint8_t peer[6]; /* the device's address */
 	enum stage stage;
 	struct psk_request psk_request;
 	uint8_t psk[32];
 	struct sta *sta;
 	struct ip_if *net;
 	struct ip_stream *stream;
-	uint32_t address;		/* the device's */
+	uint32_t address; /* the device's */
 	struct tls *tls;
 	struct pin_session *pin_session;
-	struct exchange *exchange;	/* the HTTP exchange under way */
-	uint8_t *request;		/* the message, to be sent again over another connection */
+	struct exchange *exchange; /* the HTTP exchange under way */
+	uint8_t *request;	   /* the message, to be sent again over another connection */
 	size_t request_len;
-	uint8_t *out;			/* octets that TCP has not taken yet */
+	uint8_t *out; /* octets that TCP has not taken yet */
 	size_t out_len, out_at;
 	unsigned reconnects;
 	uint8_t binding[32];
@@ -74,7 +76,7 @@ struct bss {
 	bool stay;
 	struct loop_timer wake;
 	bool up_due, response_due;
-	int ended;			/* a cause that is to be told */
+	int ended; /* a cause that is to be told */
 	uint8_t answer[MR_MESSAGE_MAX];
 	size_t answer_len;
 	struct bss_evidence evidence;
@@ -233,8 +235,12 @@ static void ask_http(struct bss *b, const char *path, const char *type, struct m
 	uint8_t room[HEAD_MAX + BODY_MAX];
 	struct mr_wr w = mr_wr_over(room, sizeof(room));
 	const struct http_field fields[] = { { "Content-Type", type } };
-	struct http_request request = { .method = type ? "POST" : "GET", .host = "192.168.4.1", .target = path,
-					.fields = fields, .field_count = type ? 1 : 0, .body = body };
+	struct http_request request = { .method = type ? "POST" : "GET",
+					.host = "192.168.4.1",
+					.target = path,
+					.fields = fields,
+					.field_count = type ? 1 : 0,
+					.body = body };
 	bool ok;
 
 	drop_exchange(b);
@@ -290,7 +296,7 @@ static void secured(struct bss *b)
 	b->evidence.secure_us = stage_took_us(b);
 	b->base.binding = b->binding;
 	b->reconnects = 0;
-	if (b->request) {	/* the connection was lost in the middle of it */
+	if (b->request) { /* the connection was lost in the middle of it */
 		enter(b, STAGE_ASKING);
 		b->deadline_us = now_of(b) + b->expect_us + b->base.patience_us;
 		send_request(b);
@@ -325,11 +331,12 @@ static void on_answer(struct bss *b, unsigned status, struct mr_rd body)
 	}
 	if (b->stage != STAGE_ASKING)
 		return;
-	if (status == 503) {		/* it is busy with somebody else, or with us over action frames: later */
+	if (status == 503) { /* it is busy with somebody else, or with us over action frames: later */
 		b->due_us = now_of(b) + 500000;
 		return;
 	}
-	if (status == 409 && b->method == ACCESS_PIN && ++b->reconnects <= RECONNECTS_MAX) {	/* its key has expired: agree anew */
+	if (status == 409 && b->method == ACCESS_PIN &&
+	    ++b->reconnects <= RECONNECTS_MAX) { /* its key has expired: agree anew */
 		begin_pin_session(b);
 		enter(b, STAGE_SECURING);
 		if (b->stream)
@@ -342,7 +349,8 @@ static void on_answer(struct bss *b, unsigned status, struct mr_rd body)
 		end(b, status == 403 || status == 401 ? MR_CAUSE_UNSUPPORTED : MR_CAUSE_BAD_RESPONSE);
 		return;
 	}
-	if (b->method == ACCESS_PIN ? !pin_session_unseal(b->pin_session, body, &w) : (mr_wr_bytes(&w, body.at, body.left), w.bad)) {
+	if (b->method == ACCESS_PIN ? !pin_session_unseal(b->pin_session, body, &w)
+				    : (mr_wr_bytes(&w, body.at, body.left), w.bad)) {
 		end(b, MR_CAUSE_BAD_RESPONSE);
 		return;
 	}
@@ -361,7 +369,7 @@ static void finish_exchange(struct bss *b)
 	struct exchange *x = b->exchange;
 
 	b->exchange = NULL;
-	if (!x->response.keep) {	/* the next request makes another connection */
+	if (!x->response.keep) { /* the next request makes another connection */
 		ip_stream_close(b->stream);
 		b->stream = NULL;
 		tls_destroy(b->tls);
@@ -420,7 +428,7 @@ static void on_ciphertext(struct bss *b, const uint8_t *bytes, size_t len)
 
 	if (!take_records(b))
 		end(b, MR_CAUSE_NO_MEMORY);
-	flush(b);	/* an alert too */
+	flush(b); /* an alert too */
 	if (result < 0)
 		end(b, -result);
 	else if (result == TLS_UP && !is_up(b))
@@ -437,7 +445,8 @@ static void on_connected(void *ctx)
 {
 	struct bss *b = ctx;
 	struct tls_policy policy = { .serial = b->serial[0] && !b->any_certificate ? b->serial : NULL,
-				     .utc_us = loop_utc_us(b->station->loop), .fragment_len = TLS_FRAGMENT };
+				     .utc_us = loop_utc_us(b->station->loop),
+				     .fragment_len = TLS_FRAGMENT };
 
 	b->evidence.connect_us = stage_took_us(b);
 	enter(b, STAGE_SECURING);
@@ -452,10 +461,10 @@ static void on_connected(void *ctx)
 		return;
 	case ACCESS_PIN:
 		if (b->pin_session && b->pin_session->step == PIN_SESSION_OPEN) {
-			secured(b);	/* the key outlives a connection */
+			secured(b); /* the key outlives a connection */
 			return;
 		}
-		if (b->pin_session && b->pin_session->step != PIN_SESSION_DEVICE) {	/* in the middle of the exchange */
+		if (b->pin_session && b->pin_session->step != PIN_SESSION_DEVICE) { /* in the middle of the exchange */
 			ask_pin_exchange(b);
 			return;
 		}
@@ -473,8 +482,7 @@ static void on_connected(void *ctx)
 		secured(b);
 		return;
 	case ACCESS_DIRECT:
-	case ACCESS_METHOD_COUNT:
-		break;
+	case ACCESS_METHOD_COUNT: break;
 	}
 	end(b, MR_CAUSE_UNSUPPORTED);
 }
@@ -498,7 +506,7 @@ static void on_closed(void *ctx, int cause)
 
 	if (b->stage == STAGE_ENDED)
 		return;
-	if (b->stage == STAGE_IDLE) {		/* an idle connection may end: the next request makes another */
+	if (b->stage == STAGE_IDLE) { /* an idle connection may end: the next request makes another */
 		drop_connection(b);
 		return;
 	}
@@ -538,7 +546,7 @@ static void on_output(void *ctx, const uint8_t dst[static 6], uint16_t ethertype
 	struct bss *b = ctx;
 
 	if (b->sta)
-		(void)sta_send(b->sta, dst, ethertype, payload, len);	/* a full queue is a lost frame */
+		(void)sta_send(b->sta, dst, ethertype, payload, len); /* a full queue is a lost frame */
 	wake(b);
 }
 
@@ -561,8 +569,8 @@ static void on_address(void *ctx, int result, const struct ip_lease *lease)
 }
 
 /*
- * On an ad-hoc network there is no server of addresses: the device has a link-local one made of its MAC (RFC 3927), and we
- * the one beside it. docs/protocol.md, "HTTP".
+ * On an ad-hoc network there is no server of addresses: the device has a link-local one made of its MAC (RFC 3927), and
+ * we the one beside it. docs/protocol.md, "HTTP".
  */
 static void take_static_address(struct bss *b)
 {
@@ -597,9 +605,14 @@ static void on_associated(struct bss *b)
 static void associate(struct bss *b)
 {
 	const struct ieee80211_network *n = &b->network;
-	struct sta_config config = { .ssid_len = n->ssid_len, .freq_mhz = n->freq_mhz, .ibss = n->ibss,
-				     .secure = b->method == ACCESS_MICRO_AP, .rsn = n->rsn, .patience_us = b->base.patience_us,
-				     .entropy = b->station->entropy, .sequence = b->station->sequence };
+	struct sta_config config = { .ssid_len = n->ssid_len,
+				     .freq_mhz = n->freq_mhz,
+				     .ibss = n->ibss,
+				     .secure = b->method == ACCESS_MICRO_AP,
+				     .rsn = n->rsn,
+				     .patience_us = b->base.patience_us,
+				     .entropy = b->station->entropy,
+				     .sequence = b->station->sequence };
 
 	memcpy(config.own, b->station->mac, 6);
 	memcpy(config.bssid, n->bssid, 6);
@@ -607,7 +620,7 @@ static void associate(struct bss *b)
 	memcpy(config.ssid, n->ssid, sizeof(config.ssid));
 	memcpy(config.pmk, b->psk, 32);
 	enter(b, STAGE_JOINING);
-	b->deadline_us = UINT64_MAX;	/* the STA has deadlines of its own */
+	b->deadline_us = UINT64_MAX; /* the STA has deadlines of its own */
 	b->sta = sta_create(&config, now_of(b));
 	OPENSSL_cleanse(&config, sizeof(config));
 	if (!b->sta)
@@ -661,8 +674,7 @@ void bss_receive(struct link *base, struct mr_rd mpdu, const struct radio_rx *rx
 	}
 	switch (out.event) {
 	case STA_NOTHING:
-	case STA_DOWN:		/* it joins again by itself, and TCP goes on where it was */
-		break;
+	case STA_DOWN: /* it joins again by itself, and TCP goes on where it was */ break;
 	case STA_UP:
 		if (b->stage == STAGE_JOINING)
 			on_associated(b);
@@ -698,7 +710,7 @@ static void on_wake(void *ctx, uint64_t now_us)
 	}
 	if (b->response_due) {
 		b->response_due = false;
-		memcpy(answer, b->answer, len);		/* the link may be gone when the event returns */
+		memcpy(answer, b->answer, len); /* the link may be gone when the event returns */
 		OPENSSL_cleanse(b->answer, len);
 		b->answer_len = 0;
 		b->event(b->ctx, BSS_RESPONSE, mr_rd_over(answer, len), 0);
@@ -858,7 +870,7 @@ static int expire(struct link *base, uint64_t now_us)
 		result = sta_expire(b->sta, now_us);
 	if (result < 0)
 		return result;
-	if (b->stage == STAGE_ASKING && now_us >= b->due_us) {	/* it was busy */
+	if (b->stage == STAGE_ASKING && now_us >= b->due_us) { /* it was busy */
 		b->due_us = UINT64_MAX;
 		if (b->stream)
 			send_request(b);
@@ -899,8 +911,8 @@ static size_t memory(const struct link *base)
 {
 	const struct bss *b = of_const(base);
 
-	return sizeof(*b) + (b->sta ? sta_memory(b->sta) : 0) + (b->pin_session ? sizeof(*b->pin_session) : 0) + b->out_len +
-	       b->request_len;
+	return sizeof(*b) + (b->sta ? sta_memory(b->sta) : 0) + (b->pin_session ? sizeof(*b->pin_session) : 0) +
+	       b->out_len + b->request_len;
 }
 
 static void wipe(struct link *base)
@@ -913,7 +925,18 @@ static void wipe(struct link *base)
 }
 
 static const struct link_ops ops = {
-	.pull = pull, .ready = ready, .sent = sent, .up = up, .idle = idle, .request = request, .park = park,
-	.resume = resume, .deadline_us = deadline_us, .expire = expire, .due_us = due_us, .unsafe = unsafe,
-	.memory = memory, .wipe = wipe,
+	.pull = pull,
+	.ready = ready,
+	.sent = sent,
+	.up = up,
+	.idle = idle,
+	.request = request,
+	.park = park,
+	.resume = resume,
+	.deadline_us = deadline_us,
+	.expire = expire,
+	.due_us = due_us,
+	.unsafe = unsafe,
+	.memory = memory,
+	.wipe = wipe,
 };

@@ -1,9 +1,11 @@
 /*
- * What a session needs of the way to its device: requests down, responses up, over action frames (action.h) or through the
+ * What a session needs of the way to its device: requests down, responses up, over action frames (action.h) or
+ * through the
  * device's own BSS (bss.h). A link is pulled: whoever serves the channel asks for the next frame when the radio has
  * room, so a session costs nothing while its radio is away.
  *
- *	action_init | bss_create -> { link_pull -> link_sent } ... up -> { link_request -> ... response } ... -> link_wipe
+ *	action_init | bss_create -> { link_pull -> link_sent } ... up -> { link_request -> ... response } ... ->
+ *		link_wipe
  *
  * How frames come in and events go out differs with the kind; each header says it.
  */
@@ -19,7 +21,8 @@
 struct link;
 
 struct link_ops {
-	size_t (*pull)(struct link *link, uint8_t frame[static RADIO_FRAME_MAX], bool hold, uint8_t *what, uint64_t now_us);
+	size_t (*pull)(struct link *link, uint8_t frame[static RADIO_FRAME_MAX], bool hold, uint8_t *what,
+		       uint64_t now_us);
 	bool (*ready)(const struct link *link);
 	void (*sent)(struct link *link, uint8_t what, bool acked, unsigned tries, uint64_t now_us);
 	bool (*up)(const struct link *link);
@@ -38,33 +41,35 @@ struct link_ops {
 /* Kinds embed this as their first member. */
 struct link {
 	const struct link_ops *ops;
-	const uint8_t *binding;		/* 32 octets that only the two ends of this session share or know; once it is up */
-	uint64_t patience_us;		/* silence of the device that ends the session */
-	unsigned misses;		/* frames in a row that got no answer: send the next one slowly */
+	const uint8_t *binding; /* 32 octets that only the two ends of this session share or know; once it is up */
+	uint64_t patience_us;	/* silence of the device that ends the session */
+	unsigned misses;	/* frames in a row that got no answer: send the next one slowly */
 	uint32_t frames_sent, frames_received, retries, octets;
-	uint32_t air_us_once;		/* each distinct frame once, without backoff: for the lower bound */
+	uint32_t air_us_once; /* each distinct frame once, without backoff: for the lower bound */
 };
 
 /* The next frame to be sent now, 0 when there is none. `hold`: the radio is about to leave the channel. `what` comes
  * back in link_sent. Call after each change and when the radio has room. */
-static inline size_t link_pull(struct link *l, uint8_t frame[static RADIO_FRAME_MAX], bool hold, uint8_t *what, uint64_t now_us)
+static inline size_t link_pull(struct link *l, uint8_t frame[static RADIO_FRAME_MAX], bool hold, uint8_t *what,
+			       uint64_t now_us)
 {
 	return l->ops->pull(l, frame, hold, what, now_us);
 }
-static inline bool link_ready(const struct link *l) { return l->ops->ready(l); }	/* link_pull would give something */
+static inline bool link_ready(const struct link *l) { return l->ops->ready(l); } /* link_pull would give something */
 /* The radio's report on the frame `what`. */
 static inline void link_sent(struct link *l, uint8_t what, bool acked, unsigned tries, uint64_t now_us)
 {
 	l->ops->sent(l, what, acked, tries, now_us);
 }
-static inline bool link_up(const struct link *l) { return l->ops->up(l); }	/* the device is authenticated, or joined */
-static inline bool link_idle(const struct link *l) { return l->ops->idle(l); }	/* it takes a request now */
+static inline bool link_up(const struct link *l) { return l->ops->up(l); } /* the device is authenticated, or joined */
+static inline bool link_idle(const struct link *l) { return l->ops->idle(l); } /* it takes a request now */
 /* Asks; idle only. `expect_us`: how long the device will probably work. The message is copied. 0 or -(cause). */
 static inline int link_request(struct link *l, struct mr_rd message, uint64_t expect_us, uint64_t now_us)
 {
 	return l->ops->request(l, message, expect_us, now_us);
 }
-/* The radio is about to leave the channel: the device is told by frames that are pulled next, where it has to be told. */
+/* The radio is about to leave the channel: the device is told by frames that are pulled next, where it has to be told.
+ */
 static inline void link_park(struct link *l, uint64_t now_us) { l->ops->park(l, now_us); }
 /* The radio is on the channel again: what is due is asked for at once. */
 static inline void link_resume(struct link *l, uint64_t now_us) { l->ops->resume(l, now_us); }
@@ -75,7 +80,7 @@ static inline int link_expire(struct link *l, uint64_t now_us) { return l->ops->
 static inline uint64_t link_due_us(const struct link *l) { return l->ops->due_us(l); }
 /* Leaving the channel now would cost the session: a handshake is open. */
 static inline bool link_unsafe(const struct link *l) { return l->ops->unsafe(l); }
-static inline size_t link_memory(const struct link *l) { return l->ops->memory(l); }	/* octets it holds now */
+static inline size_t link_memory(const struct link *l) { return l->ops->memory(l); } /* octets it holds now */
 /* The end: what it holds is wiped and freed. A link of zeros has nothing to wipe. */
 static inline void link_wipe(struct link *l)
 {

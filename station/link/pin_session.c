@@ -41,7 +41,10 @@ static void put_hex(struct mr_wr *w, const uint8_t *bytes, size_t len)
 
 static int digit(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
 }
 
 /* Octets of a text of exactly 2 * len digits. */
@@ -75,7 +78,7 @@ static int take_device(struct pin_session *p, const json_t *json)
 
 	if (!text_of(json, "device_id", p->device_id, sizeof(p->device_id)) || !get_hex(p->device_id, id, 8))
 		return -MR_CAUSE_BAD_RESPONSE;
-	for (size_t i = 0; i < 16; i++)		/* the transcript has it in lower case */
+	for (size_t i = 0; i < 16; i++) /* the transcript has it in lower case */
 		if (p->device_id[i] >= 'A' && p->device_id[i] <= 'F')
 			p->device_id[i] = (char)(p->device_id[i] + 32);
 	if (!json_is_null(json_object_get(json, "serial")) && json_object_get(json, "serial") &&
@@ -107,7 +110,8 @@ static int take_salt(struct pin_session *p, const json_t *json)
 		return -MR_CAUSE_PIN_LOCKED;
 	p->salt_len = salt ? strlen(salt) / 2 : 0;
 	if (p->salt_len < 16 || p->salt_len > sizeof(p->salt) || !get_hex(salt, p->salt, p->salt_len) ||
-	    iterations < (json_int_t)IDENTITY_PIN_ITERATIONS_MIN || iterations > (json_int_t)IDENTITY_PIN_ITERATIONS_MAX)
+	    iterations < (json_int_t)IDENTITY_PIN_ITERATIONS_MIN ||
+	    iterations > (json_int_t)IDENTITY_PIN_ITERATIONS_MAX)
 		return -MR_CAUSE_BAD_RESPONSE;
 	p->iterations = (uint32_t)iterations;
 	if (pin_prover(p->pin, p->serial, p->salt, p->salt_len, p->iterations, p->w0, p->w1) != 0 || !draw_share(p))
@@ -119,8 +123,10 @@ static int take_salt(struct pin_session *p, const json_t *json)
 static bool derive(struct pin_session *p, const uint8_t shared[static 32])
 {
 	uint8_t keys[64];
-	bool ok = mr_hkdf_sha256(NULL, 0, shared, 32, (const uint8_t *)"millrace pin session", 20, keys, sizeof(keys)) &&
-		  mr_hkdf_sha256(NULL, 0, shared, 32, (const uint8_t *)"millrace pin binding", 20, p->binding, sizeof(p->binding));
+	bool ok = mr_hkdf_sha256(NULL, 0, shared, 32, (const uint8_t *)"millrace pin session", 20, keys,
+				 sizeof(keys)) &&
+		  mr_hkdf_sha256(NULL, 0, shared, 32, (const uint8_t *)"millrace pin binding", 20, p->binding,
+				 sizeof(p->binding));
 
 	memcpy(p->request_key, keys, 32);
 	memcpy(p->response_key, keys + 32, 32);
@@ -130,8 +136,8 @@ static bool derive(struct pin_session *p, const uint8_t shared[static 32])
 
 static int take_share(struct pin_session *p, const json_t *json)
 {
-	const struct mr_spake2plus_names names = { CONTEXT, PROVER, p->device_id, strlen(CONTEXT), strlen(PROVER),
-						   strlen(p->device_id) };
+	const struct mr_spake2plus_names names = { CONTEXT,	    PROVER,	    p->device_id,
+						   strlen(CONTEXT), strlen(PROVER), strlen(p->device_id) };
 	uint8_t share[MR_SPAKE2PLUS_SHARE_LEN], confirm[MR_SPAKE2PLUS_CONFIRM_LEN];
 	struct mr_spake2plus_keys keys;
 	int result = 0;
@@ -157,10 +163,8 @@ static int take_share(struct pin_session *p, const json_t *json)
 const char *pin_session_ask(struct pin_session *p, struct mr_wr *body)
 {
 	switch (p->step) {
-	case PIN_SESSION_DEVICE:
-		return "/v1/device";
-	case PIN_SESSION_SALT:
-		return "/v1/pin";
+	case PIN_SESSION_DEVICE: return "/v1/device";
+	case PIN_SESSION_SALT: return "/v1/pin";
 	case PIN_SESSION_SHARE:
 		mr_wr_bytes(body, "share=", 6);
 		put_hex(body, p->share, sizeof(p->share));
@@ -169,8 +173,7 @@ const char *pin_session_ask(struct pin_session *p, struct mr_wr *body)
 		mr_wr_bytes(body, "confirm=", 8);
 		put_hex(body, p->confirm, sizeof(p->confirm));
 		return "/v1/pin/confirm";
-	case PIN_SESSION_OPEN:
-		break;
+	case PIN_SESSION_OPEN: break;
 	}
 	return "/v1/pin/operation";
 }

@@ -1,6 +1,7 @@
 /*
  * The PIN method from the station's end, over HTTP (docs/protocol.md, "HTTP"): SPAKE2+ (RFC 9383) from the PIN, then
- * requests and responses sealed under its key. Who listens learns nothing to try PINs with; who stands in between has one
+ * requests and responses sealed under its key. Who listens learns nothing to try PINs with; who stands in between has
+ * one
  * guess for each exchange, and the device counts.
  *
  *	pin_session_init -> { pin_session_ask -> pin_session_take } ... PIN_SESSION_OPEN
@@ -13,14 +14,20 @@
 #include "station/base/entropy.h"
 #include "station/identity/identity.h"
 
-enum pin_session_step { PIN_SESSION_DEVICE, PIN_SESSION_SALT, PIN_SESSION_SHARE, PIN_SESSION_CONFIRM, PIN_SESSION_OPEN };
+enum pin_session_step {
+	PIN_SESSION_DEVICE,
+	PIN_SESSION_SALT,
+	PIN_SESSION_SHARE,
+	PIN_SESSION_CONFIRM,
+	PIN_SESSION_OPEN
+};
 
 /* Layout is ours. Contains secrets. */
 struct pin_session {
 	enum pin_session_step step;
 	struct entropy *entropy;
 	char pin[IDENTITY_PIN_MAX];
-	char issued_pin[IDENTITY_PIN_MAX], issued_serial[33];	/* "": none */
+	char issued_pin[IDENTITY_PIN_MAX], issued_serial[33]; /* "": none */
 	char device_id[17], serial[33];
 	uint8_t salt[32];
 	size_t salt_len;
@@ -39,12 +46,14 @@ void pin_session_wipe(struct pin_session *p);
 /* The next request of the exchange: POST with the form in `body`, or GET when it is empty. `path` is static. */
 const char *pin_session_ask(struct pin_session *p, struct mr_wr *body);
 /*
- * The response to it. 0; -MR_CAUSE_PIN_REFUSED: the PIN is not the device's; -MR_CAUSE_PIN_LOCKED: it takes no more tries;
- * -MR_CAUSE_NO_ANSWER: it pauses after wrong tries; -MR_CAUSE_UNSUPPORTED: it has no PIN; -MR_CAUSE_BAD_RESPONSE.
+ * The response to it. 0; -MR_CAUSE_PIN_REFUSED: the PIN is not the device's; -MR_CAUSE_PIN_LOCKED: it takes no more
+ * tries; -MR_CAUSE_NO_ANSWER: it pauses after wrong tries; -MR_CAUSE_UNSUPPORTED: it has no PIN;
+ * -MR_CAUSE_BAD_RESPONSE.
  */
 int pin_session_take(struct pin_session *p, unsigned status, struct mr_rd body);
 
-#define PIN_SESSION_OVERHEAD 24		/* counter 8, tag 16 */
-/* OPEN: a request sealed for POST /v1/pin/operation, and the response to it opened. false: does not fit; not authentic. */
+#define PIN_SESSION_OVERHEAD 24 /* counter 8, tag 16 */
+/* OPEN: a request sealed for POST /v1/pin/operation, and the response to it opened. false: does not fit; not authentic.
+ */
 bool pin_session_seal(struct pin_session *p, struct mr_rd message, struct mr_wr *out);
 bool pin_session_unseal(struct pin_session *p, struct mr_rd sealed, struct mr_wr *message);

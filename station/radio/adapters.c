@@ -45,17 +45,17 @@ bool adapters_permitted(char *error, size_t error_len)
 		return true;
 	got = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	program[got > 0 ? got : 0] = '\0';
-	snprintf(error, error_len,
-		 "driving radios needs the capabilities CAP_NET_ADMIN and CAP_NET_RAW; as root: "
-		 "setcap cap_net_admin,cap_net_raw+ep %s, or run the job as a service: config/systemd/millrace@.service",
-		 program[0] ? program : "THE-PROGRAM");
+	snprintf(
+		error, error_len,
+		"driving radios needs the capabilities CAP_NET_ADMIN and CAP_NET_RAW; as root: "
+		"setcap cap_net_admin,cap_net_raw+ep %s, or run the job as a service: config/systemd/millrace@.service",
+		program[0] ? program : "THE-PROGRAM");
 	return false;
 }
 
 /* --- who else uses it --------------------------------------------------------------------------------------------- */
 
-__attribute__((format(printf, 2, 3)))
-static void add_user(struct adapter *adapter, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void add_user(struct adapter *adapter, const char *format, ...)
 {
 	size_t used = strlen(adapter->users);
 	va_list args;
@@ -165,8 +165,8 @@ static void find_users(struct adapter *adapter)
 
 /* --- verdict ------------------------------------------------------------------------------------------------------ */
 
-__attribute__((format(printf, 4, 5)))
-static void judge(struct adapter *adapter, enum adapter_verdict verdict, const char *remedy, const char *reason, ...)
+__attribute__((format(printf, 4, 5))) static void judge(struct adapter *adapter, enum adapter_verdict verdict,
+							const char *remedy, const char *reason, ...)
 {
 	va_list args;
 
@@ -193,19 +193,22 @@ static void find_verdict(struct adapter *adapter, unsigned kernel)
 	if (adapter->quirks & QUIRK_REFUSE)
 		judge(adapter, ADAPTER_UNUSABLE, "boot another kernel", "%s", quirk->sentence);
 	else if (!phy->monitor)
-		judge(adapter, ADAPTER_UNUSABLE, "use an adapter of docs/hardware.md", "its driver has no monitor mode");
+		judge(adapter, ADAPTER_UNUSABLE, "use an adapter of docs/hardware.md",
+		      "its driver has no monitor mode");
 	else if (!phy->inject)
 		judge(adapter, ADAPTER_UNUSABLE, "use an adapter of docs/hardware.md",
 		      "its firmware does 802.11 by itself and lets nobody send frames of one's own");
 	else if (adapter->where.rfkill_hard)
-		judge(adapter, ADAPTER_UNUSABLE, "turn the radio switch or key of this machine on", "blocked by its switch");
+		judge(adapter, ADAPTER_UNUSABLE, "turn the radio switch or key of this machine on",
+		      "blocked by its switch");
 	else if (adapter->where.rfkill_soft)
 		judge(adapter, ADAPTER_UNUSABLE, "rfkill unblock wifi", "blocked by rfkill");
 	else if (!may_send_anywhere(phy))
 		judge(adapter, ADAPTER_UNUSABLE, "set the country: iw reg set CC",
 		      "the rules in force let it send on no channel");
 	else if (adapter->holder > 0)
-		judge(adapter, ADAPTER_BUSY, "stop that process, or leave the adapter to it", "used by %s", adapter->users);
+		judge(adapter, ADAPTER_BUSY, "stop that process, or leave the adapter to it", "used by %s",
+		      adapter->users);
 	else if (adapter->users[0])
 		judge(adapter, ADAPTER_BUSY,
 		      "stop it, or have it leave adapters for the line alone: config/NetworkManager/millrace.conf; "
@@ -277,7 +280,7 @@ int adapters_list(struct adapter *out, size_t max, char country[static 3], char 
 	result = nl80211_open(&nl);
 	if (result == -ENOENT) {
 		free(wheres);
-		return 0;	/* no wireless stack is loaded: nothing is plugged in */
+		return 0; /* no wireless stack is loaded: nothing is plugged in */
 	}
 	if (result < 0) {
 		snprintf(error, error_len, "can't reach the wireless stack: %s", strerror(-result));
@@ -298,7 +301,8 @@ bool adapter_is_named(const struct adapter *adapter, const char *name)
 	char mac[18];
 
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
-	if (strcasecmp(name, mac) == 0 || strcmp(name, adapter->where.name) == 0 || strcmp(name, adapter->where.path) == 0)
+	if (strcasecmp(name, mac) == 0 || strcmp(name, adapter->where.name) == 0 ||
+	    strcmp(name, adapter->where.path) == 0)
 		return true;
 	for (size_t i = 0; i < adapter->interface_count; i++)
 		if (strcmp(name, adapter->interfaces[i].about.name) == 0)
@@ -344,8 +348,9 @@ static int choose(struct adapter *list, size_t count, const char *const *names, 
 		chosen++;
 	}
 	if (chosen == 0)
-		snprintf(error, error_len, count == 0 ? "no wireless adapter is plugged in"
-						      : "none of the adapters can be used; millrace radios says why");
+		snprintf(error, error_len,
+			 count == 0 ? "no wireless adapter is plugged in"
+				    : "none of the adapters can be used; millrace radios says why");
 	return chosen > 0 ? (int)chosen : -1;
 }
 
@@ -362,7 +367,9 @@ static unsigned rungs_of(const struct adapter *adapter, unsigned kernel)
 static struct radio *open_one(struct loop *loop, const struct log *log, const struct adapter *adapter, unsigned rungs,
 			      const uint8_t mac[static 6], size_t number, char *error, size_t error_len)
 {
-	struct monitor_options options = { .loop = loop, .log = log, .where = adapter->where, .quirks = adapter->quirks };
+	struct monitor_options options = {
+		.loop = loop, .log = log, .where = adapter->where, .quirks = adapter->quirks
+	};
 	char name[RADIO_NAME_MAX];
 	struct radio *radio = NULL;
 	int result = -ENODEV;
@@ -424,8 +431,8 @@ int adapters_open(struct loop *loop, const struct log *log, const char *const *n
 	}
 	for (int i = 0; i < chosen && opened < *count && !fatal; i++) {
 		rungs[opened] = rungs_of(&list[i], kernel);
-		out[opened] = open_one(loop, log, &list[i], rungs[opened], mac ? mac : list[0].where.mac, opened + 1, error,
-				       error_len);
+		out[opened] = open_one(loop, log, &list[i], rungs[opened], mac ? mac : list[0].where.mac, opened + 1,
+				       error, error_len);
 		if (out[opened])
 			opened++;
 		else if (any)

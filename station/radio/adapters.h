@@ -1,5 +1,6 @@
 /*
- * The adapters of this machine: what is plugged in, what it can do, what stands in its way; and opening them as radios.
+ * The adapters of this machine: what is plugged in, what it can do, what stands in its way; and opening them as
+ * radios.
  *
  *	adapters_list -> look
  *	adapters_restore -> adapters_open -> radios ... -> radio_close each -> adapters_restore
@@ -21,8 +22,8 @@ struct loop;
 
 enum adapter_verdict {
 	ADAPTER_GOOD,
-	ADAPTER_LIMITED,	/* works, with what `reason` says */
-	ADAPTER_BUSY,		/* someone else uses it: taken only when named */
+	ADAPTER_LIMITED, /* works, with what `reason` says */
+	ADAPTER_BUSY,	 /* someone else uses it: taken only when named */
 	ADAPTER_UNUSABLE,
 };
 
@@ -31,16 +32,16 @@ enum adapter_verdict {
 struct adapter {
 	struct sysfs_phy where;
 	struct nl80211_phy phy;
-	unsigned quirks;		/* enum quirk_flags */
+	unsigned quirks; /* enum quirk_flags */
 	size_t interface_count;
 	struct {
 		struct nl80211_interface about;
 		bool up;
 	} interfaces[ADAPTER_INTERFACES_MAX];
-	char users[128];		/* who else has a hand on it, for the operator; "" nobody */
-	int holder;			/* process that holds it as its radio; 0: none */
+	char users[128]; /* who else has a hand on it, for the operator; "" nobody */
+	int holder;	 /* process that holds it as its radio; 0: none */
 	enum adapter_verdict verdict;
-	char reason[192], remedy[256];	/* "" when all is well */
+	char reason[192], remedy[256]; /* "" when all is well */
 };
 
 const char *adapter_verdict_name(enum adapter_verdict verdict);

@@ -5,7 +5,7 @@ uint16_t radio_freq_of_channel(unsigned channel)
 {
 	if (channel >= 1 && channel <= 13)
 		return (uint16_t)(2407 + 5 * channel);
-	if (channel == 14)	/* Japan, 15.4.4.2: out of the raster */
+	if (channel == 14) /* Japan, 15.4.4.2: out of the raster */
 		return 2484;
 	if ((channel >= 32 && channel <= 144 && channel % 4 == 0) ||
 	    (channel >= 149 && channel <= 177 && channel % 4 == 1))

@@ -96,7 +96,8 @@ int claim_take(struct claim *claim, const char *adapter, char *error, size_t err
 	claim->fd = -1;
 	result = file_of(adapter, claim->path, sizeof(claim->path));
 	if (result < 0) {
-		snprintf(error, error_len, "no folder for the record of taken interfaces; make /run/millrace, owned by you");
+		snprintf(error, error_len,
+			 "no folder for the record of taken interfaces; make /run/millrace, owned by you");
 		return result;
 	}
 	do {
@@ -157,8 +158,8 @@ int claim_holder(const char *adapter)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK &&
-	    pread(fd, line, sizeof(line) - 1, 0) > 0 && sscanf(line, "pid %d", &pid) != 1)
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK && pread(fd, line, sizeof(line) - 1, 0) > 0 &&
+	    sscanf(line, "pid %d", &pid) != 1)
 		pid = 0;
 	close(fd);
 	return pid;

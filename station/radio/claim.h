@@ -13,7 +13,7 @@
 #define CLAIM_PATH_MAX 160
 
 struct claim {
-	int fd;			/* -1: not held */
+	int fd; /* -1: not held */
 	char path[CLAIM_PATH_MAX];
 };
 

@@ -10,9 +10,19 @@
 #include "station/radio/radio.h"
 
 enum {
-	ASSOCIATION_REQUEST = 0x00, ASSOCIATION_RESPONSE = 0x10, REASSOCIATION_REQUEST = 0x20,
-	REASSOCIATION_RESPONSE = 0x30, PROBE_REQUEST = 0x40, PROBE_RESPONSE = 0x50, BEACON = 0x80, DISASSOCIATION = 0xa0,
-	AUTHENTICATION = 0xb0, DEAUTHENTICATION = 0xc0, ACTION = 0xd0, DATA = 0x08, QOS_DATA = 0x88,
+	ASSOCIATION_REQUEST = 0x00,
+	ASSOCIATION_RESPONSE = 0x10,
+	REASSOCIATION_REQUEST = 0x20,
+	REASSOCIATION_RESPONSE = 0x30,
+	PROBE_REQUEST = 0x40,
+	PROBE_RESPONSE = 0x50,
+	BEACON = 0x80,
+	DISASSOCIATION = 0xa0,
+	AUTHENTICATION = 0xb0,
+	DEAUTHENTICATION = 0xc0,
+	ACTION = 0xd0,
+	DATA = 0x08,
+	QOS_DATA = 0x88,
 };
 #define TYPE_MASK 0x0c
 #define TYPE_CONTROL 0x04
@@ -41,21 +51,17 @@ bool hearing_wants(const uint8_t mac[static 6], unsigned hear, struct mr_rd fram
 		return true;
 	group = frame.at[4] & 1;
 	switch (frame.at[0]) {
-	case ACTION:
-		return mr_equal(frame.at + 4, broadcast, 6);
+	case ACTION: return mr_equal(frame.at + 4, broadcast, 6);
 	case BEACON:
-	case PROBE_RESPONSE:
-		return hear & RADIO_HEAR_NETWORKS;
-	case PROBE_REQUEST:
-		return (hear & RADIO_HEAR_NETWORKS) && group;
+	case PROBE_RESPONSE: return hear & RADIO_HEAR_NETWORKS;
+	case PROBE_REQUEST: return (hear & RADIO_HEAR_NETWORKS) && group;
 	case AUTHENTICATION:
 	case ASSOCIATION_REQUEST:
 	case ASSOCIATION_RESPONSE:
 	case REASSOCIATION_REQUEST:
 	case REASSOCIATION_RESPONSE:
 	case DISASSOCIATION:
-	case DEAUTHENTICATION:
-		return hear & RADIO_HEAR_JOINS;
+	case DEAUTHENTICATION: return hear & RADIO_HEAR_JOINS;
 	default:
 		return ((hear & RADIO_HEAR_GROUP) && group && (frame.at[0] & TYPE_MASK) == TYPE_DATA) ||
 		       ((hear & RADIO_HEAR_JOINS) && is_eapol(frame));
@@ -72,11 +78,13 @@ void hearing_filter(char *out, size_t out_len, const uint8_t mac[static 6], unsi
 		 "wlan[0] & 0x0c != 0x04 and (wlan addr1 %s or wlan addr2 %s or "
 		 "(wlan[0] = 0xd0 and wlan addr1 ff:ff:ff:ff:ff:ff)%s%s%s)",
 		 name, name,
-		 hear & RADIO_HEAR_NETWORKS ?
-		 " or wlan[0] = 0x80 or wlan[0] = 0x50 or (wlan[0] = 0x40 and wlan[4] & 1 = 1)" : "",
+		 hear & RADIO_HEAR_NETWORKS
+			 ? " or wlan[0] = 0x80 or wlan[0] = 0x50 or (wlan[0] = 0x40 and wlan[4] & 1 = 1)"
+			 : "",
 		 hear & RADIO_HEAR_GROUP ? " or (wlan[0] & 0x0c = 0x08 and wlan[4] & 1 = 1)" : "",
-		 hear & RADIO_HEAR_JOINS ?
-		 " or wlan[0] = 0xb0 or wlan[0] & 0xcf = 0x00 or wlan[0] = 0xa0 or wlan[0] = 0xc0"
-		 " or (wlan[0] = 0x08 and wlan[24:4] = 0xaaaa0300 and wlan[28:4] = 0x0000888e)"
-		 " or (wlan[0] = 0x88 and wlan[26:4] = 0xaaaa0300 and wlan[30:4] = 0x0000888e)" : "");
+		 hear & RADIO_HEAR_JOINS
+			 ? " or wlan[0] = 0xb0 or wlan[0] & 0xcf = 0x00 or wlan[0] = 0xa0 or wlan[0] = 0xc0"
+			   " or (wlan[0] = 0x08 and wlan[24:4] = 0xaaaa0300 and wlan[28:4] = 0x0000888e)"
+			   " or (wlan[0] = 0x88 and wlan[26:4] = 0xaaaa0300 and wlan[30:4] = 0x0000888e)"
+			 : "");
 }

@@ -22,18 +22,18 @@
 #define WINDOW 8
 #define WINDOW_BULK 3
 #define STATUS_TIMEOUT_US 250000
-#define SILENT_MAX 3		/* statuses missing in a row after which an adapter counts as wedged */
-#define RETRY_SEND_US 2000	/* the driver's queue was full */
-#define READ_MAX 256		/* frames per turn of the loop */
+#define SILENT_MAX 3	   /* statuses missing in a row after which an adapter counts as wedged */
+#define RETRY_SEND_US 2000 /* the driver's queue was full */
+#define READ_MAX 256	   /* frames per turn of the loop */
 #define HEALTH_US 1000000
-#define SEEK_US 300000		/* a lost adapter is looked for this often */
+#define SEEK_US 300000 /* a lost adapter is looked for this often */
 #define FRAME_HEAD 24
 
 enum state {
 	HERE,
-	DRAINING,	/* a tune waits for the frames before it */
+	DRAINING, /* a tune waits for the frames before it */
 	MOVING,
-	LEAVING,	/* gone, not yet told */
+	LEAVING, /* gone, not yet told */
 	GONE,
 };
 
@@ -57,7 +57,7 @@ struct monitor {
 	const struct log *log;
 	unsigned quirks;
 	struct control control;
-	struct {			/* of its setup, the loop's own copy */
+	struct { /* of its setup, the loop's own copy */
 		uint32_t phy;
 		char plain[16], second[16];
 		int plain_index, second_index;
@@ -67,16 +67,16 @@ struct monitor {
 	int rfkill_fd;
 
 	enum state state;
-	bool hold;			/* the rules have changed: nothing is sent before they are read */
+	bool hold; /* the rules have changed: nothing is sent before they are read */
 	bool want_refresh, told_missing;
-	uint16_t asked_mhz, drain_mhz;	/* of the tune under way; where we are until it starts */
+	uint16_t asked_mhz, drain_mhz; /* of the tune under way; where we are until it starts */
 	struct list queue[3], in_flight, done, free;
 	size_t in_flight_count;
-	unsigned hear;			/* enum radio_hear */
-	bool reports;			/* has ever given a status */
+	unsigned hear; /* enum radio_hear */
+	bool reports;  /* has ever given a status */
 	unsigned silent;
 	struct radio_health health;
-	uint64_t packet_dropped, packet_garbage;	/* of the present packet, already in health */
+	uint64_t packet_dropped, packet_garbage; /* of the present packet, already in health */
 	struct loop_timer tick, deliver, watch;
 	struct slot *slots;
 };
@@ -208,8 +208,7 @@ static bool is_cck(uint8_t rate_500kbps)
 
 static bool interfaces_stand(const struct monitor *m)
 {
-	return interface_is_up(m->at.plain) == 1 &&
-	       (m->at.second_index == 0 || interface_is_up(m->at.second) == 1);
+	return interface_is_up(m->at.plain) == 1 && (m->at.second_index == 0 || interface_is_up(m->at.second) == 1);
 }
 
 /* Gives the driver what it may have; no events from here. */
@@ -228,7 +227,7 @@ static void pump(struct monitor *m)
 		int error;
 
 		if (freq_mhz > 5000 && is_cck(rate))
-			rate = 12;	/* 5 GHz has no DSSS: its lowest rate is 6 Mb/s */
+			rate = 12; /* 5 GHz has no DSSS: its lowest rate is 6 Mb/s */
 		error = packet_send(m->packet, mr_rd_over(slot->frame, slot->len), rate,
 				    is_group(slot) ? 0 : slot->tx.retries);
 		/* A tune that took the interfaces down and up again left an error on the socket; now it is told. */
@@ -336,7 +335,7 @@ static void on_status_frame(struct monitor *m, const struct radiotap *about, con
 	m->reports = true;
 	m->silent = 0;
 	if (!at)
-		return;		/* reported after we had given it up */
+		return; /* reported after we had given it up */
 	slot = list_remove(&m->in_flight, at);
 	m->in_flight_count--;
 	finish(m, slot, !is_group(slot) && !about->failed, about->retries + 1u);
@@ -355,7 +354,7 @@ static void on_frame(void *ctx, const struct radiotap *about, struct mr_rd frame
 	if (mr_equal(frame.at + 10, m->radio.caps.mac, 6)) {
 		if (about->status)
 			on_status_frame(m, about, frame.at);
-		return;		/* or another of our radios, overheard */
+		return; /* or another of our radios, overheard */
 	}
 	if (about->status || m->state == LEAVING || m->state == GONE)
 		return;
@@ -434,7 +433,8 @@ static void on_watch(void *ctx, uint64_t now_us)
 	else if (m->packet) {
 		packet_count(m->packet, &counts);
 		if (counts.dropped > m->packet_dropped)
-			log_write(m->log, LOG_WARN, "%s: %llu frames heard but lost: this machine is too slow for the channel",
+			log_write(m->log, LOG_WARN,
+				  "%s: %llu frames heard but lost: this machine is too slow for the channel",
 				  m->radio.caps.name, (unsigned long long)(counts.dropped - m->packet_dropped));
 		m->health.dropped += counts.dropped - m->packet_dropped;
 		m->health.garbage += counts.garbage - m->packet_garbage;
@@ -540,7 +540,7 @@ static void after_tune(struct monitor *m, const struct control_job *job)
 	int cause = 0;
 
 	if (m->state != MOVING)
-		return;		/* gone meanwhile, and told */
+		return; /* gone meanwhile, and told */
 	if (job->result == -ENODEV || job->result == -ENETDOWN || job->result == -ENOENT) {
 		leave(m, job->error);
 		return;
@@ -565,12 +565,13 @@ static void after_refresh(struct monitor *m)
 	uint16_t freq_mhz = m->state == DRAINING ? m->drain_mhz : m->radio.freq_mhz;
 
 	if (m->control.runs)
-		return;		/* they changed again */
+		return; /* they changed again */
 	m->hold = false;
 	if (m->state != HERE && m->state != DRAINING)
 		return;
 	if (freq_mhz != 0 && !may_send(&m->radio, freq_mhz)) {
-		log_write(m->log, LOG_WARN, "%s: the rules no longer allow sending on %u MHz", m->radio.caps.name, freq_mhz);
+		log_write(m->log, LOG_WARN, "%s: the rules no longer allow sending on %u MHz", m->radio.caps.name,
+			  freq_mhz);
 		drop_queue(m);
 	}
 	pump(m);
@@ -634,9 +635,7 @@ static void on_event(void *ctx, const struct nl80211_event *event)
 	struct monitor *m = ctx;
 
 	switch (event->kind) {
-	case NL80211_PHY_NEW:
-		seek(m);
-		break;
+	case NL80211_PHY_NEW: seek(m); break;
 	case NL80211_PHY_GONE:
 		if (present(m) && event->phy == m->at.phy)
 			leave(m, "unplugged");
@@ -805,7 +804,8 @@ int monitor_open(struct radio **out, const struct monitor_options *options, char
 	if (result == 0) {
 		result = watch_all(m);
 		if (result < 0)
-			snprintf(error, error_len, "can't listen for changes of the wireless stack: %s", strerror(-result));
+			snprintf(error, error_len, "can't listen for changes of the wireless stack: %s",
+				 strerror(-result));
 	}
 	if (result == 0)
 		result = come_up(m, error, error_len);

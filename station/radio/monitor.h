@@ -18,11 +18,11 @@ struct loop;
 struct monitor_options {
 	struct loop *loop;
 	const struct log *log;
-	const char *name;		/* for the operator: "radio1" */
+	const char *name; /* for the operator: "radio1" */
 	struct sysfs_phy where;
-	unsigned quirks;		/* enum quirk_flags */
+	unsigned quirks; /* enum quirk_flags */
 	enum setup_rung rung;
-	uint8_t mac[6];			/* the address that it acknowledges and sends from */
+	uint8_t mac[6]; /* the address that it acknowledges and sends from */
 };
 
 /* Takes the adapter and makes it ready; blocks. 0, or -errno with the reason in `error`. */

@@ -22,8 +22,8 @@
 /* libnl's 32 KiB overflow when dozens of phys are dumped or come and go together. */
 #define SOCKET_BUFFER (1 << 20)
 #define ANSWER_TIMEOUT_S 5
-#define DUMP_TRIES 5		/* a dump during which something changed is asked for again */
-#define ANCHOR_BEACON_TU 10000	/* the longest that the kernel takes; 10.24 s */
+#define DUMP_TRIES 5	       /* a dump during which something changed is asked for again */
+#define ANCHOR_BEACON_TU 10000 /* the longest that the kernel takes; 10.24 s */
 
 struct nl80211 {
 	struct nl_sock *sock;
@@ -107,7 +107,8 @@ static int on_error(struct sockaddr_nl *who, struct nlmsgerr *err, void *ctx)
 	(void)who;
 	outcome->error = err->error;
 	outcome->done = true;
-	if ((header->nlmsg_flags & NLM_F_ACK_TLVS) && (header->nlmsg_flags & NLM_F_CAPPED) && header->nlmsg_len > head) {
+	if ((header->nlmsg_flags & NLM_F_ACK_TLVS) && (header->nlmsg_flags & NLM_F_CAPPED) &&
+	    header->nlmsg_len > head) {
 		struct nlattr *words = nla_find((const struct nlattr *)(const void *)((const char *)header + head),
 						(int)(header->nlmsg_len - head), NLMSGERR_ATTR_MSG);
 
@@ -200,9 +201,7 @@ static bool has_type(struct nlattr *types, int type)
 	struct nlattr *at;
 	int left;
 
-	nla_for_each_nested(at, types, left)
-		if (nla_type(at) == type)
-			return true;
+	nla_for_each_nested(at, types, left) if (nla_type(at) == type) return true;
 	return false;
 }
 
@@ -249,7 +248,8 @@ static void take_bands(struct nl80211_phy *phy, struct nlattr *bands)
 	struct nlattr *band, *freq;
 	int bands_left, freqs_left;
 
-	nla_for_each_nested(band, bands, bands_left) {
+	nla_for_each_nested(band, bands, bands_left)
+	{
 		struct nlattr *tb[NL80211_BAND_ATTR_MAX + 1];
 
 		if (nla_parse_nested(tb, NL80211_BAND_ATTR_MAX, band, NULL) < 0)
@@ -262,8 +262,7 @@ static void take_bands(struct nl80211_phy *phy, struct nlattr *bands)
 		}
 		if (!tb[NL80211_BAND_ATTR_FREQS])
 			continue;
-		nla_for_each_nested(freq, tb[NL80211_BAND_ATTR_FREQS], freqs_left)
-			take_channel(phy, freq);
+		nla_for_each_nested(freq, tb[NL80211_BAND_ATTR_FREQS], freqs_left) take_channel(phy, freq);
 	}
 }
 
@@ -291,7 +290,8 @@ static void take_combinations(struct nl80211_phy *phy, struct nlattr *combinatio
 	if (!to)
 		return;
 	setvbuf(to, NULL, _IONBF, 0);
-	nla_for_each_nested(combination, combinations, combinations_left) {
+	nla_for_each_nested(combination, combinations, combinations_left)
+	{
 		struct nlattr *tb[MAX_NL80211_IFACE_COMB + 1];
 		unsigned channels;
 		const char *between = "";
@@ -303,7 +303,8 @@ static void take_combinations(struct nl80211_phy *phy, struct nlattr *combinatio
 		if (channels > phy->combination_channels)
 			phy->combination_channels = channels;
 		fputs(ftell(to) > 0 ? "; " : "", to);
-		nla_for_each_nested(limit, tb[NL80211_IFACE_COMB_LIMITS], limits_left) {
+		nla_for_each_nested(limit, tb[NL80211_IFACE_COMB_LIMITS], limits_left)
+		{
 			struct nlattr *lb[MAX_NL80211_IFACE_LIMIT + 1];
 			const char *comma = "";
 
@@ -311,7 +312,8 @@ static void take_combinations(struct nl80211_phy *phy, struct nlattr *combinatio
 			    !lb[NL80211_IFACE_LIMIT_MAX] || !lb[NL80211_IFACE_LIMIT_TYPES])
 				continue;
 			fprintf(to, "%s%ux{", between, nla_get_u32(lb[NL80211_IFACE_LIMIT_MAX]));
-			nla_for_each_nested(type, lb[NL80211_IFACE_LIMIT_TYPES], types_left) {
+			nla_for_each_nested(type, lb[NL80211_IFACE_LIMIT_TYPES], types_left)
+			{
 				fprintf(to, "%s%s", comma, type_name(nla_type(type)));
 				comma = ",";
 			}
@@ -537,11 +539,11 @@ int nl80211_anchor_start(struct nl80211 *nl, int ifindex, const uint8_t mac[stat
 	mr_wr_bytes(&w, mac, 6);
 	mr_wr_bytes(&w, mac, 6);
 	mr_wr_le16(&w, 0);
-	mr_wr_le64(&w, 0);			/* timestamp: the hardware's */
+	mr_wr_le64(&w, 0); /* timestamp: the hardware's */
 	mr_wr_le16(&w, ANCHOR_BEACON_TU);
-	mr_wr_le16(&w, 0x0001);			/* capabilities: ESS */
-	mr_wr_le16(&w, 0x0000);			/* SSID, hidden */
-	mr_wr_bytes(&w, "\x01\x08\x8c\x12\x98\x24\xb0\x48\x60\x6c", 10);	/* rates: 6 basic .. 54 Mb/s */
+	mr_wr_le16(&w, 0x0001);						 /* capabilities: ESS */
+	mr_wr_le16(&w, 0x0000);						 /* SSID, hidden */
+	mr_wr_bytes(&w, "\x01\x08\x8c\x12\x98\x24\xb0\x48\x60\x6c", 10); /* rates: 6 basic .. 54 Mb/s */
 	nla_put_u32(msg, NL80211_ATTR_IFINDEX, (uint32_t)ifindex);
 	nla_put(msg, NL80211_ATTR_BEACON_HEAD, (int)w.len, buf);
 	nla_put_u32(msg, NL80211_ATTR_BEACON_INTERVAL, ANCHOR_BEACON_TU);
@@ -553,10 +555,7 @@ int nl80211_anchor_start(struct nl80211 *nl, int ifindex, const uint8_t mac[stat
 	return transact(nl, msg, NULL, NULL);
 }
 
-int nl80211_anchor_stop(struct nl80211 *nl, int ifindex)
-{
-	return on_interface_only(nl, NL80211_CMD_STOP_AP, ifindex);
-}
+int nl80211_anchor_stop(struct nl80211 *nl, int ifindex) { return on_interface_only(nl, NL80211_CMD_STOP_AP, ifindex); }
 
 /* --- ordinary interface calls ------------------------------------------------------------------------------------ */
 
@@ -632,7 +631,7 @@ int interface_set_mtu(const char *name, int octets)
 /* --- events ------------------------------------------------------------------------------------------------------ */
 
 struct nl80211_events {
-	struct nl_sock *sock;	/* sequence numbers unchecked: it only listens */
+	struct nl_sock *sock; /* sequence numbers unchecked: it only listens */
 	int links;
 	nl80211_event_fn *fn;
 	void *ctx;
@@ -744,7 +743,7 @@ void nl80211_events_read(struct nl80211_events *events, nl80211_event_fn *fn, vo
 	events->ctx = ctx;
 	do {
 		got = nl_recvmsgs_default(events->sock);
-		if (got == -NLE_NOMEM)	/* how libnl says ENOBUFS */
+		if (got == -NLE_NOMEM) /* how libnl says ENOBUFS */
 			fn(ctx, &(struct nl80211_event){ NL80211_LOST, UINT32_MAX, 0 });
 	} while (got >= 0 || got == -NLE_NOMEM || got == -NLE_INTR);
 	read_links(events);

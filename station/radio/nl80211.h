@@ -27,18 +27,18 @@ struct nl80211_phy {
 	uint32_t index;
 	char name[NL80211_NAME_MAX];
 	bool monitor, access_point, active_monitor, inject, mac_on_create, set_channel;
-	uint8_t bands;					/* enum nl80211_bands */
-	unsigned combination_channels;			/* most channels at once by its interface combinations; 0: not said */
-	char combinations[NL80211_COMBINATION_MAX];	/* "2x{managed,AP} 1 channel; ..." */
+	uint8_t bands;		       /* enum nl80211_bands */
+	unsigned combination_channels; /* most channels at once by its interface combinations; 0: not said */
+	char combinations[NL80211_COMBINATION_MAX]; /* "2x{managed,AP} 1 channel; ..." */
 	size_t channel_count;
 	struct radio_channel channels[RADIO_CHANNELS_MAX];
 };
 
 struct nl80211_interface {
 	uint32_t phy;
-	int ifindex;		/* 0: no network interface (P2P device) */
+	int ifindex; /* 0: no network interface (P2P device) */
 	char name[NL80211_NAME_MAX];
-	uint32_t type;		/* enum nl80211_iftype */
+	uint32_t type; /* enum nl80211_iftype */
 	uint8_t mac[6];
 };
 
@@ -57,9 +57,9 @@ int nl80211_country(struct nl80211 *nl, char out[static 3]);
 struct nl80211_add {
 	uint32_t phy;
 	const char *name;
-	uint32_t type;		/* enum nl80211_iftype */
-	bool active;		/* monitors: acknowledge frames to its address */
-	const uint8_t *mac;	/* NULL: the driver's choice */
+	uint32_t type;	    /* enum nl80211_iftype */
+	bool active;	    /* monitors: acknowledge frames to its address */
+	const uint8_t *mac; /* NULL: the driver's choice */
 };
 
 /* Owned by this connection: when it closes, a killed process included, the kernel deletes the interface. */
@@ -74,19 +74,25 @@ int nl80211_anchor_stop(struct nl80211 *nl, int ifindex);
 /* Ordinary interface calls (no netlink needed). */
 int interface_index(const char *name);
 int interface_up(const char *name, bool up);
-int interface_is_up(const char *name);		/* 1, 0, or -errno */
+int interface_is_up(const char *name); /* 1, 0, or -errno */
 int interface_mac(const char *name, uint8_t mac[static 6]);
 int interface_set_mac(const char *name, const uint8_t mac[static 6]);
 int interface_set_mtu(const char *name, int octets);
 
 /* What happens to phys and interfaces. */
-enum nl80211_event_kind { NL80211_PHY_NEW, NL80211_PHY_GONE, NL80211_INTERFACE_GONE, NL80211_INTERFACE_DOWN,
-			  NL80211_REGULATORY, NL80211_LOST /* events were lost: look at everything again */ };
+enum nl80211_event_kind {
+	NL80211_PHY_NEW,
+	NL80211_PHY_GONE,
+	NL80211_INTERFACE_GONE,
+	NL80211_INTERFACE_DOWN,
+	NL80211_REGULATORY,
+	NL80211_LOST /* events were lost: look at everything again */
+};
 
 struct nl80211_event {
 	enum nl80211_event_kind kind;
-	uint32_t phy;		/* UINT32_MAX: not said */
-	int ifindex;		/* 0: not said */
+	uint32_t phy; /* UINT32_MAX: not said */
+	int ifindex;  /* 0: not said */
 };
 
 typedef void nl80211_event_fn(void *ctx, const struct nl80211_event *event);
@@ -95,6 +101,6 @@ struct nl80211_events;
 
 int nl80211_events_open(struct nl80211_events **out);
 void nl80211_events_close(struct nl80211_events *events);
-int nl80211_events_fd(const struct nl80211_events *events);	/* nl80211's groups */
-int nl80211_links_fd(const struct nl80211_events *events);	/* interfaces going up and down */
+int nl80211_events_fd(const struct nl80211_events *events); /* nl80211's groups */
+int nl80211_links_fd(const struct nl80211_events *events);  /* interfaces going up and down */
 void nl80211_events_read(struct nl80211_events *events, nl80211_event_fn *fn, void *ctx);

@@ -67,7 +67,8 @@ int packet_open(struct packet **out, const char *interface, const uint8_t *mac, 
 	status = pcap_activate(packet->pcap);
 	if (status < 0)
 		return fail(packet, status == PCAP_ERROR_PERM_DENIED ? -EPERM : -ENODEV,
-			    status == PCAP_ERROR ? pcap_geterr(packet->pcap) : pcap_statustostr(status), error, error_len);
+			    status == PCAP_ERROR ? pcap_geterr(packet->pcap) : pcap_statustostr(status), error,
+			    error_len);
 	if (pcap_datalink(packet->pcap) != DLT_IEEE802_11_RADIO)
 		return fail(packet, -ENOTSUP, "the interface gives no radiotap header", error, error_len);
 	if (pcap_setnonblock(packet->pcap, 1, text) < 0)

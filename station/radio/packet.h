@@ -32,8 +32,8 @@ int packet_send(struct packet *packet, struct mr_rd frame, uint8_t rate_500kbps,
 int packet_read(struct packet *packet, int max, packet_fn *fn, void *ctx);
 
 struct packet_counts {
-	uint64_t garbage;	/* not to be parsed, or a wrong checksum */
-	uint64_t dropped;	/* the ring was full */
+	uint64_t garbage; /* not to be parsed, or a wrong checksum */
+	uint64_t dropped; /* the ring was full */
 };
 
 void packet_count(struct packet *packet, struct packet_counts *out);

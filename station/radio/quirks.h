@@ -7,19 +7,19 @@
 #include <stdint.h>
 
 enum quirk_flags {
-	QUIRK_STATUS_LIES = 1,		/* reports every frame as acknowledged */
-	QUIRK_OWN_SEQUENCE = 2,		/* numbers frames itself: statuses are matched by receiver */
-	QUIRK_OWN_RATE = 4,		/* takes no rate from us */
-	QUIRK_NO_ACTIVE = 8,		/* active monitor is advertised or tried in vain */
-	QUIRK_REFUSE = 16,		/* does not work at all with this kernel */
+	QUIRK_STATUS_LIES = 1,	/* reports every frame as acknowledged */
+	QUIRK_OWN_SEQUENCE = 2, /* numbers frames itself: statuses are matched by receiver */
+	QUIRK_OWN_RATE = 4,	/* takes no rate from us */
+	QUIRK_NO_ACTIVE = 8,	/* active monitor is advertised or tried in vain */
+	QUIRK_REFUSE = 16,	/* does not work at all with this kernel */
 };
 
 struct quirk {
-	const char *driver;		/* as sysfs names it; "" any */
-	unsigned kernel_from, kernel_to;/* kernel_version values, [from, to); 0, 0: all */
-	unsigned flags;			/* enum quirk_flags */
-	const char *sentence;		/* for the operator */
-	const char *seen;		/* source */
+	const char *driver;		 /* as sysfs names it; "" any */
+	unsigned kernel_from, kernel_to; /* kernel_version values, [from, to); 0, 0: all */
+	unsigned flags;			 /* enum quirk_flags */
+	const char *sentence;		 /* for the operator */
+	const char *seen;		 /* source */
 };
 
 /* 6.12 is 0x060c. */

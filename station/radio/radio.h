@@ -21,36 +21,36 @@
 #define RADIO_FRAME_MAX 2304
 
 enum radio_channel_flags {
-	RADIO_NO_IR = 1,	/* may not transmit first (nl80211 NO_IR) */
-	RADIO_RADAR = 2,	/* DFS: never transmitted on by us */
+	RADIO_NO_IR = 1, /* may not transmit first (nl80211 NO_IR) */
+	RADIO_RADAR = 2, /* DFS: never transmitted on by us */
 	RADIO_DISABLED = 4,
 };
 
 struct radio_channel {
 	uint16_t freq_mhz;
-	uint8_t flags;		/* enum radio_channel_flags; non-zero: receive only */
+	uint8_t flags; /* enum radio_channel_flags; non-zero: receive only */
 	uint8_t max_dbm;
 };
 
 struct radio_caps {
-	char name[RADIO_NAME_MAX];	/* "radio1" for the operator */
-	char path[RADIO_NAME_MAX];	/* USB path, "sim0" when simulated */
+	char name[RADIO_NAME_MAX]; /* "radio1" for the operator */
+	char path[RADIO_NAME_MAX]; /* USB path, "sim0" when simulated */
 	char driver[RADIO_NAME_MAX];
 	uint8_t mac[6];
 	bool simulated;
-	bool acknowledges;		/* answers frames to `mac` with an ACK */
-	bool truthful_status;		/* `acked` means that the peer acknowledged */
-	bool hears_others;		/* frames between others reach it, where they are asked for (radio_hear) */
-	uint32_t switch_us;		/* channel switch time as last measured */
+	bool acknowledges;    /* answers frames to `mac` with an ACK */
+	bool truthful_status; /* `acked` means that the peer acknowledged */
+	bool hears_others;    /* frames between others reach it, where they are asked for (radio_hear) */
+	uint32_t switch_us;   /* channel switch time as last measured */
 	size_t channel_count;
 	struct radio_channel channels[RADIO_CHANNELS_MAX];
 };
 
 struct radio_rx {
-	uint16_t freq_mhz;		/* where it was heard */
+	uint16_t freq_mhz; /* where it was heard */
 	int8_t rssi_dbm;
-	uint8_t rate_500kbps;		/* radiotap unit: 2 = 1 Mb/s, 12 = 6 Mb/s */
-	uint64_t time_us;		/* end of the frame, loop time */
+	uint8_t rate_500kbps; /* radiotap unit: 2 = 1 Mb/s, 12 = 6 Mb/s */
+	uint64_t time_us;     /* end of the frame, loop time */
 };
 
 /*
@@ -58,9 +58,9 @@ struct radio_rx {
  * else is received, whatever is on the channel: on a real adapter the kernel drops it. Control frames never are.
  */
 enum radio_hear {
-	RADIO_HEAR_NETWORKS = 1,	/* beacons; probe responses to anybody; probe requests to all */
-	RADIO_HEAR_JOINS = 2,		/* between others: authentication, (re)association, their ends, EAPOL in clear */
-	RADIO_HEAR_GROUP = 4,		/* data frames to group addresses, which ARP and DHCP go by */
+	RADIO_HEAR_NETWORKS = 1, /* beacons; probe responses to anybody; probe requests to all */
+	RADIO_HEAR_JOINS = 2,	 /* between others: authentication, (re)association, their ends, EAPOL in clear */
+	RADIO_HEAR_GROUP = 4,	 /* data frames to group addresses, which ARP and DHCP go by */
 };
 
 /* Bulk frames never delay a handshake: each class is sent before the next one. */
@@ -68,9 +68,9 @@ enum radio_priority { RADIO_URGENT, RADIO_NORMAL, RADIO_BULK };
 
 struct radio_tx {
 	uint8_t rate_500kbps;
-	uint8_t retries;		/* MAC retries after the first try; 0 for group addresses */
+	uint8_t retries; /* MAC retries after the first try; 0 for group addresses */
 	enum radio_priority priority;
-	uint64_t cookie;		/* given back in `status` */
+	uint64_t cookie; /* given back in `status` */
 };
 
 struct radio_health {
@@ -87,8 +87,9 @@ struct radio_events {
 	void (*status)(void *ctx, struct radio *radio, uint64_t cookie, bool acked, unsigned tries);
 	/* Exactly one per accepted radio_tune. cause 0, or -(enum mr_cause). */
 	void (*tuned)(void *ctx, struct radio *radio, uint16_t freq_mhz, int cause);
-	void (*gone)(void *ctx, struct radio *radio);	/* unplugged, wedged, rfkill: everything pending is reported first */
-	void (*back)(void *ctx, struct radio *radio);	/* usable again; untuned */
+	void (*gone)(void *ctx,
+		     struct radio *radio); /* unplugged, wedged, rfkill: everything pending is reported first */
+	void (*back)(void *ctx, struct radio *radio); /* usable again; untuned */
 };
 
 struct radio_ops {
@@ -104,8 +105,8 @@ struct radio {
 	const struct radio_ops *ops;
 	struct radio_caps caps;
 	struct radio_events events;
-	uint16_t freq_mhz;		/* where it is; 0 while it moves or before the first tune */
-	size_t index;			/* the user's own numbering */
+	uint16_t freq_mhz; /* where it is; 0 while it moves or before the first tune */
+	size_t index;	   /* the user's own numbering */
 };
 
 /*

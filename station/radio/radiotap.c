@@ -1,19 +1,31 @@
 #include "station/radio/radiotap.h"
 
-enum { TSFT = 0, FLAGS = 1, RATE = 2, CHANNEL = 3, DBM_ANTSIGNAL = 5, TX_FLAGS = 15, DATA_RETRIES = 17,
-       RADIOTAP_NAMESPACE = 29, VENDOR_NAMESPACE = 30, EXTENDED = 31 };
+enum {
+	TSFT = 0,
+	FLAGS = 1,
+	RATE = 2,
+	CHANNEL = 3,
+	DBM_ANTSIGNAL = 5,
+	TX_FLAGS = 15,
+	DATA_RETRIES = 17,
+	RADIOTAP_NAMESPACE = 29,
+	VENDOR_NAMESPACE = 30,
+	EXTENDED = 31
+};
 enum { FLAG_FCS = 0x10, FLAG_BAD_FCS = 0x40 };
 enum { TX_FAILED = 0x01, TX_NOSEQNO = 0x10 };
 #define FCS_LEN 4
-#define WORDS_MAX 8	/* present words; more than one only with several antennas */
+#define WORDS_MAX 8 /* present words; more than one only with several antennas */
 
 /* radiotap.org/fields: alignment and octets of each field by its bit. 0: a field newer than this table. */
-static const struct { uint8_t align, size; } fields[32] = {
-	[0] = { 8, 8 },	  [1] = { 1, 1 },   [2] = { 1, 1 },   [3] = { 2, 4 },	[4] = { 2, 2 },	  [5] = { 1, 1 },
-	[6] = { 1, 1 },	  [7] = { 2, 2 },   [8] = { 2, 2 },   [9] = { 2, 2 },	[10] = { 1, 1 },  [11] = { 1, 1 },
-	[12] = { 1, 1 },  [13] = { 1, 1 },  [14] = { 2, 2 },  [15] = { 2, 2 },	[16] = { 1, 1 },  [17] = { 1, 1 },
-	[18] = { 4, 8 },  [19] = { 1, 3 },  [20] = { 4, 8 },  [21] = { 2, 12 }, [22] = { 8, 12 }, [23] = { 2, 12 },
-	[24] = { 2, 12 }, [25] = { 2, 6 },  [26] = { 1, 1 },  [27] = { 2, 4 },
+static const struct {
+	uint8_t align, size;
+} fields[32] = {
+	[0] = { 8, 8 },	  [1] = { 1, 1 },  [2] = { 1, 1 },  [3] = { 2, 4 },   [4] = { 2, 2 },	[5] = { 1, 1 },
+	[6] = { 1, 1 },	  [7] = { 2, 2 },  [8] = { 2, 2 },  [9] = { 2, 2 },   [10] = { 1, 1 },	[11] = { 1, 1 },
+	[12] = { 1, 1 },  [13] = { 1, 1 }, [14] = { 2, 2 }, [15] = { 2, 2 },  [16] = { 1, 1 },	[17] = { 1, 1 },
+	[18] = { 4, 8 },  [19] = { 1, 3 }, [20] = { 4, 8 }, [21] = { 2, 12 }, [22] = { 8, 12 }, [23] = { 2, 12 },
+	[24] = { 2, 12 }, [25] = { 2, 6 }, [26] = { 1, 1 }, [27] = { 2, 4 },
 };
 
 static void take_field(unsigned bit, struct mr_rd value, struct radiotap *out, bool *fcs)
@@ -26,12 +38,8 @@ static void take_field(unsigned bit, struct mr_rd value, struct radiotap *out, b
 		*fcs = flags & FLAG_FCS;
 		out->bad_fcs = flags & FLAG_BAD_FCS;
 		break;
-	case RATE:
-		out->rate_500kbps = mr_rd_u8(&value);
-		break;
-	case CHANNEL:
-		out->freq_mhz = mr_rd_le16(&value);
-		break;
+	case RATE: out->rate_500kbps = mr_rd_u8(&value); break;
+	case CHANNEL: out->freq_mhz = mr_rd_le16(&value); break;
 	case DBM_ANTSIGNAL:
 		/* The first one is the whole radio's; those of the antennas follow in later words. */
 		if (out->rssi_dbm == 0)
@@ -41,11 +49,8 @@ static void take_field(unsigned bit, struct mr_rd value, struct radiotap *out, b
 		out->status = true;
 		out->failed = mr_rd_le16(&value) & TX_FAILED;
 		break;
-	case DATA_RETRIES:
-		out->retries = mr_rd_u8(&value);
-		break;
-	default:
-		break;
+	case DATA_RETRIES: out->retries = mr_rd_u8(&value); break;
+	default: break;
 	}
 }
 
@@ -118,8 +123,8 @@ void radiotap_build_tx(struct mr_wr *out, uint8_t rate_500kbps, uint8_t retries)
 	mr_wr_le16(out, RADIOTAP_TX_LEN);
 	mr_wr_le32(out, present);
 	mr_wr_u8(out, rate_500kbps);
-	mr_wr_u8(out, 0);	/* TX flags are aligned to 2 */
+	mr_wr_u8(out, 0); /* TX flags are aligned to 2 */
 	mr_wr_le16(out, TX_NOSEQNO);
 	mr_wr_u8(out, retries);
-	mr_wr_u8(out, 0);	/* even length, as a courtesy to drivers that copy the frame */
+	mr_wr_u8(out, 0); /* even length, as a courtesy to drivers that copy the frame */
 }

@@ -6,15 +6,15 @@
 
 #include "agent/wire/cursor.h"
 
-#define RADIOTAP_TX_LEN 14	/* octets that radiotap_build_tx writes */
+#define RADIOTAP_TX_LEN 14 /* octets that radiotap_build_tx writes */
 
 struct radiotap {
-	uint16_t freq_mhz;		/* 0: not said */
-	int8_t rssi_dbm;		/* 0: not said */
-	uint8_t rate_500kbps;		/* 0: not said, or not a legacy rate */
-	uint8_t retries;		/* TX status: tries after the first */
-	bool status;			/* a report on a frame of ours (TX flags present) */
-	bool failed;			/* status: no ACK came, or the frame wanted none */
+	uint16_t freq_mhz;    /* 0: not said */
+	int8_t rssi_dbm;      /* 0: not said */
+	uint8_t rate_500kbps; /* 0: not said, or not a legacy rate */
+	uint8_t retries;      /* TX status: tries after the first */
+	bool status;	      /* a report on a frame of ours (TX flags present) */
+	bool failed;	      /* status: no ACK came, or the frame wanted none */
 	bool bad_fcs;
 };
 

@@ -7,10 +7,10 @@
 #include "station/radio/monitor.h"
 
 #define RATE_6MBPS 12
-#define WAIT_US 300000		/* for the last status and the last frame */
+#define WAIT_US 300000 /* for the last status and the last frame */
 #define TRIAL_FRAMES 6
 #define SWITCHES 6
-#define SWITCHES_US 1000000	/* slow adapters are asked fewer times */
+#define SWITCHES_US 1000000 /* slow adapters are asked fewer times */
 #define HEADER_LEN 24
 
 /* Locally administered, from the range of this project's frames. */
@@ -147,7 +147,8 @@ static bool all_may_send(struct radio *const *radios, size_t count, uint16_t fre
 		bool may = false;
 
 		for (size_t k = 0; k < radios[i]->caps.channel_count; k++)
-			may |= radios[i]->caps.channels[k].freq_mhz == freq_mhz && radios[i]->caps.channels[k].flags == 0;
+			may |= radios[i]->caps.channels[k].freq_mhz == freq_mhz &&
+			       radios[i]->caps.channels[k].flags == 0;
 		if (!may)
 			return false;
 	}

@@ -11,8 +11,8 @@
 #include "station/radio/radio.h"
 
 struct selftest_result {
-	unsigned sent, reported, acked, retries;	/* by the sender's own statuses */
-	unsigned received, wrong_rate, wrong_sequence, wrong_channel;	/* by the listener */
+	unsigned sent, reported, acked, retries;		      /* by the sender's own statuses */
+	unsigned received, wrong_rate, wrong_sequence, wrong_channel; /* by the listener */
 };
 
 /* A receiver that nobody has. */
@@ -23,15 +23,16 @@ void selftest_send(struct radio *from, struct radio *to, const uint8_t receiver[
 		   struct selftest_result *out);
 /* Mean time of a switch between two channels; 0: it can't switch. Ends on `a`. */
 uint32_t selftest_switch_us(struct radio *radio, uint16_t a_mhz, uint16_t b_mhz);
-/* How long after a switch to `to`'s channel the first of `from`'s frames is heard there; UINT32_MAX: none was. Both end there. */
+/* How long after a switch to `to`'s channel the first of `from`'s frames is heard there; UINT32_MAX: none was. Both end
+ * there. */
 uint32_t selftest_settle_us(struct radio *from, struct radio *to, uint16_t here_mhz, uint16_t away_mhz);
 /* Two channels on which all of these radios may send; false: there are none. */
 bool selftest_channels(struct radio *const *radios, size_t count, uint16_t out_mhz[static 2]);
 
 struct selftest_proof {
-	bool reports;		/* gives statuses at all */
-	bool judged;		/* another radio was there to ask for acknowledgements */
-	const char *rung;	/* how it is set up now */
+	bool reports;	  /* gives statuses at all */
+	bool judged;	  /* another radio was there to ask for acknowledgements */
+	const char *rung; /* how it is set up now */
 };
 
 /*

@@ -10,7 +10,7 @@
 #include "station/radio/quirks.h"
 
 #define KERNEL_6_9 0x0609
-#define MTU 2304	/* IEEE 802.11-2020 9.2.4.7.1; the kernel's greatest */
+#define MTU 2304 /* IEEE 802.11-2020 9.2.4.7.1; the kernel's greatest */
 
 const char *setup_rung_name(enum setup_rung rung)
 {
@@ -37,8 +37,7 @@ bool setup_rung_possible(enum setup_rung rung, const struct nl80211_phy *phy, un
 	return false;
 }
 
-__attribute__((format(printf, 3, 4)))
-static int fail(struct setup *setup, int error, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int fail(struct setup *setup, int error, const char *format, ...)
 {
 	const char *words = setup->nl ? nl80211_words(setup->nl) : "";
 	size_t used = 0;
@@ -130,7 +129,8 @@ static int raise_all(struct setup *setup)
 int setup_up(struct setup *setup, uint32_t phy, enum setup_rung rung, const uint8_t mac[static 6], struct claim *claim)
 {
 	static const uint32_t second_type[SETUP_RUNGS] = {
-		[SETUP_ACTIVE] = NL80211_IFTYPE_MONITOR, [SETUP_ANCHOR] = NL80211_IFTYPE_AP,
+		[SETUP_ACTIVE] = NL80211_IFTYPE_MONITOR,
+		[SETUP_ANCHOR] = NL80211_IFTYPE_AP,
 		[SETUP_COMPANION] = NL80211_IFTYPE_STATION,
 	};
 	int error;
@@ -146,7 +146,8 @@ int setup_up(struct setup *setup, uint32_t phy, enum setup_rung rung, const uint
 	if (error == 0)
 		error = add(setup, setup->plain, NL80211_IFTYPE_MONITOR, false, &setup->plain_index);
 	if (error == 0) {
-		/* A new interface takes 1,500 octets with the radiotap header, too few for an IP packet of 1,500 in its frame. */
+		/* A new interface takes 1,500 octets with the radiotap header, too few for an IP packet of 1,500 in its
+		 * frame. */
 		error = interface_set_mtu(setup->plain, MTU);
 		if (error < 0)
 			fail(setup, error, "%s takes no frames of full length", setup->plain);

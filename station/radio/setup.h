@@ -14,23 +14,23 @@
 #include "station/radio/nl80211.h"
 
 enum setup_rung {
-	SETUP_ACTIVE,		/* a passive monitor first, then an active one (kernel defect K1: never the active one alone) */
-	SETUP_ANCHOR,		/* an access point that hardly beacons, and a monitor with its address */
-	SETUP_COMPANION,	/* an idle managed interface and a monitor with its address; kernels before 6.9 */
-	SETUP_PLAIN,		/* a monitor: hears and sends, acknowledges nothing */
+	SETUP_ACTIVE, /* a passive monitor first, then an active one (kernel defect K1: never the active one alone) */
+	SETUP_ANCHOR, /* an access point that hardly beacons, and a monitor with its address */
+	SETUP_COMPANION, /* an idle managed interface and a monitor with its address; kernels before 6.9 */
+	SETUP_PLAIN,	 /* a monitor: hears and sends, acknowledges nothing */
 	SETUP_RUNGS
 };
 
 struct setup {
-	struct nl80211 *nl;		/* its end takes the interfaces with it */
+	struct nl80211 *nl; /* its end takes the interfaces with it */
 	struct claim *claim;
 	uint32_t phy;
 	enum setup_rung rung;
-	uint8_t mac[6];			/* acknowledged, by all rungs but the last */
-	char plain[16], second[16];	/* interface names; `plain` is where frames come and go */
-	int plain_index, second_index;	/* 0: not there */
+	uint8_t mac[6];		       /* acknowledged, by all rungs but the last */
+	char plain[16], second[16];    /* interface names; `plain` is where frames come and go */
+	int plain_index, second_index; /* 0: not there */
 	uint16_t freq_mhz;
-	uint8_t band_up;		/* band in which the interfaces came up */
+	uint8_t band_up; /* band in which the interfaces came up */
 	bool anchored;
 	unsigned kernel;
 	char error[160];

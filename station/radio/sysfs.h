@@ -11,12 +11,12 @@
 
 struct sysfs_phy {
 	uint32_t index;
-	char name[SYSFS_NAME_MAX];	/* "phy0" */
-	char path[SYSFS_NAME_MAX];	/* USB "1-1.2", PCI "0000:03:00.0", else the device's name */
+	char name[SYSFS_NAME_MAX]; /* "phy0" */
+	char path[SYSFS_NAME_MAX]; /* USB "1-1.2", PCI "0000:03:00.0", else the device's name */
 	char driver[SYSFS_NAME_MAX];
-	char chipset[64];		/* the USB product's own words, else "" */
-	uint16_t usb_vendor, usb_product;	/* 0: not USB */
-	uint8_t mac[6];			/* burnt in */
+	char chipset[64];		  /* the USB product's own words, else "" */
+	uint16_t usb_vendor, usb_product; /* 0: not USB */
+	uint8_t mac[6];			  /* burnt in */
 	bool rfkill_soft, rfkill_hard;
 };
 

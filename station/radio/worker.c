@@ -71,15 +71,9 @@ static void do_job(struct control *control, struct control_job *job)
 		if (job->result < 0)
 			fail(job, job->result, control->setup.error);
 		break;
-	case CONTROL_REFRESH:
-		job->result = refresh(control);
-		break;
-	case CONTROL_UP:
-		job->result = bring_up(control, job);
-		break;
-	case CONTROL_QUIT:
-		job->result = 0;
-		break;
+	case CONTROL_REFRESH: job->result = refresh(control); break;
+	case CONTROL_UP: job->result = bring_up(control, job); break;
+	case CONTROL_QUIT: job->result = 0; break;
 	}
 	job->took_us = (uint32_t)(clock_us() - since_us);
 }

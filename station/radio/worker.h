@@ -1,8 +1,10 @@
 /*
- * What blocks about an adapter, on a thread of its own: making it ready, tuning, reading the rules. One job at a time;
+ * What blocks about an adapter, on a thread of its own: making it ready, tuning, reading the rules. One job at a
+ * time;
  * when it is done control_fd becomes readable. While a job runs everything in here is the thread's, else the owner's.
  *
- *	control_init -> control_do ... -> control_start -> { control_post -> control_fd -> control_take } ... -> control_stop
+ *	control_init -> control_do ... -> control_start -> { control_post -> control_fd -> control_take } ... ->
+ *		control_stop
  *	-> control_wipe
  */
 #pragma once
@@ -15,9 +17,9 @@
 #include "station/radio/sysfs.h"
 
 enum control_kind {
-	CONTROL_TUNE,		/* to freq_mhz */
-	CONTROL_REFRESH,	/* read channels and rules again */
-	CONTROL_UP,		/* find the adapter, set it up, open its frames */
+	CONTROL_TUNE,	 /* to freq_mhz */
+	CONTROL_REFRESH, /* read channels and rules again */
+	CONTROL_UP,	 /* find the adapter, set it up, open its frames */
 	CONTROL_QUIT,
 };
 
@@ -25,9 +27,9 @@ struct control_job {
 	enum control_kind kind;
 	uint16_t freq_mhz;
 	/* results */
-	int result;		/* 0 or -errno */
+	int result; /* 0 or -errno */
 	uint32_t took_us;
-	struct packet *packet;	/* of CONTROL_UP: whoever takes the job owns it */
+	struct packet *packet; /* of CONTROL_UP: whoever takes the job owns it */
 	char error[160];
 };
 
@@ -37,10 +39,10 @@ struct control {
 	uint8_t mac[6];
 	struct claim claim;
 	struct setup setup;
-	struct nl80211_phy *phy;	/* as read by CONTROL_UP and CONTROL_REFRESH */
+	struct nl80211_phy *phy; /* as read by CONTROL_UP and CONTROL_REFRESH */
 	struct control_job job;
-	bool runs;			/* from post to take; only the owner looks at it */
-	bool posted;			/* under the mutex: the job is the thread's */
+	bool runs;   /* from post to take; only the owner looks at it */
+	bool posted; /* under the mutex: the job is the thread's */
 	bool thread_runs;
 	pthread_t thread;
 	pthread_mutex_t mutex;
@@ -53,7 +55,7 @@ int control_init(struct control *control, const struct sysfs_phy *where, enum se
 		 const uint8_t mac[static 6]);
 /* In the caller's thread, while no job runs. The results stand until the next job. */
 const struct control_job *control_do(struct control *control, enum control_kind kind, uint16_t freq_mhz);
-int control_start(struct control *control);	/* 0 or -errno */
+int control_start(struct control *control); /* 0 or -errno */
 /* Not while a job runs. */
 void control_post(struct control *control, enum control_kind kind, uint16_t freq_mhz);
 int control_fd(const struct control *control);
@@ -61,5 +63,5 @@ int control_fd(const struct control *control);
 bool control_take(struct control *control, struct control_job *out);
 /* Waits for the job that runs, if one does, and forgets it. */
 void control_drop(struct control *control);
-void control_stop(struct control *control);	/* the thread ends */
-void control_wipe(struct control *control);	/* removes our interfaces, gives back what was taken */
+void control_stop(struct control *control); /* the thread ends */
+void control_wipe(struct control *control); /* removes our interfaces, gives back what was taken */

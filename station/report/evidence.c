@@ -20,7 +20,7 @@
 
 struct evidence {
 	X509_STORE *roots;
-	STACK_OF(X509) *issuers;
+	STACK_OF(X509) * issuers;
 	uint8_t record_key[65];
 	char record_key_id[24];
 };
@@ -38,7 +38,7 @@ struct stored {
 	const char *serial, *serial_hex, *state;
 	const uint8_t *spki_sha256, *der, *receipt, *challenge, *signature;
 	size_t spki_len, der_len, receipt_len, challenge_len, signature_len;
-	int64_t not_before_us, not_after_us;	/* INT64_MAX: none */
+	int64_t not_before_us, not_after_us; /* INT64_MAX: none */
 };
 
 static X509 *read_certificate(const char *dir, const char *name)
@@ -182,7 +182,8 @@ static const char *chain_fault(struct evidence *evidence, X509 *certificate, int
 	if (ctx && X509_STORE_CTX_init(ctx, evidence->roots, certificate, evidence->issuers) == 1) {
 		X509_STORE_CTX_set_time(ctx, 0, (time_t)(at_us / 1000000));
 		/* X.509 strictness is the profile's business; here the question is who signed it. */
-		fault = X509_verify_cert(ctx) == 1 ? NULL : X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx));
+		fault = X509_verify_cert(ctx) == 1 ? NULL
+						   : X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx));
 	}
 	X509_STORE_CTX_free(ctx);
 	ERR_clear_error();
@@ -228,13 +229,14 @@ static void check_certificate(struct check *check, const struct stored *row)
 
 static void check_receipt(struct check *check, const struct stored *row)
 {
-	const struct mr_digest_field fields[] = { { row->challenge, row->challenge_len }, { row->receipt, row->receipt_len } };
+	const struct mr_digest_field fields[] = { { row->challenge, row->challenge_len },
+						  { row->receipt, row->receipt_len } };
 	uint8_t key[65], hash[32];
 
 	check->count->receipts++;
 	if (row->challenge_len != 32 || row->signature_len != 64 ||
-	    identity_certificate_key(row->der, row->der_len, key) != 0 || !mr_digest(hash, "millrace receipt", fields, 2) ||
-	    !identity_verify(key, hash, row->signature))
+	    identity_certificate_key(row->der, row->der_len, key) != 0 ||
+	    !mr_digest(hash, "millrace receipt", fields, 2) || !identity_verify(key, hash, row->signature))
 		find(check, "receipt", row, "its signature is not by the key of the device's certificate");
 }
 
@@ -249,8 +251,10 @@ static const uint8_t *octets(sqlite3_stmt *row, int column, size_t *len)
 static void check_row(struct check *check, sqlite3_stmt *row, int64_t *last)
 {
 	struct stored stored = {
-		.unit = sqlite3_column_int64(row, 1), .serial = (const char *)sqlite3_column_text(row, 2),
-		.serial_hex = (const char *)sqlite3_column_text(row, 3), .state = (const char *)sqlite3_column_text(row, 8),
+		.unit = sqlite3_column_int64(row, 1),
+		.serial = (const char *)sqlite3_column_text(row, 2),
+		.serial_hex = (const char *)sqlite3_column_text(row, 3),
+		.state = (const char *)sqlite3_column_text(row, 8),
 		.not_before_us = sqlite3_column_int64(row, 9),
 		.not_after_us = sqlite3_column_type(row, 10) == SQLITE_NULL ? INT64_MAX : sqlite3_column_int64(row, 10),
 	};

@@ -24,6 +24,5 @@ bool evidence_anchor(struct evidence *evidence, const uint8_t head[static 32], c
 struct evidence_count {
 	unsigned certificates, receipts;
 };
-int evidence_check(struct evidence *evidence, sqlite3 *db,
-		   void (*found)(void *ctx, const char *kind, const char *what), void *ctx, struct evidence_count *count,
-		   char *error, size_t error_len);
+int evidence_check(struct evidence *evidence, sqlite3 *db, void (*found)(void *ctx, const char *kind, const char *what),
+		   void *ctx, struct evidence_count *count, char *error, size_t error_len);

@@ -21,8 +21,9 @@ static double highest(const struct plot *plot)
 
 static void begin(FILE *to, const struct plot *plot, unsigned height)
 {
-	fprintf(to, "<figure>\n<svg viewBox=\"0 0 %d %u\" role=\"img\" aria-labelledby=\"%s-t %s-d\">\n<title id=\"%s-t\">", WIDTH, height,
-		plot->id, plot->id, plot->id);
+	fprintf(to,
+		"<figure>\n<svg viewBox=\"0 0 %d %u\" role=\"img\" aria-labelledby=\"%s-t %s-d\">\n<title id=\"%s-t\">",
+		WIDTH, height, plot->id, plot->id, plot->id);
 	sheet_html_text(to, plot->title);
 	fprintf(to, "</title>\n<desc id=\"%s-d\">", plot->id);
 	sheet_html_text(to, plot->words);
@@ -50,12 +51,12 @@ void plot_lying(FILE *to, const struct plot *plot)
 
 		fprintf(to, "<text class=\"name\" x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">", left - 8, y + 14);
 		sheet_html_text(to, bar->name);
-		fprintf(to, "</text><rect class=\"bar\" x=\"%.1f\" y=\"%.1f\" width=\"%.2f\" height=\"16\" rx=\"2\"/>", left, y + 2,
-			fmax(length, 1));
+		fprintf(to, "</text><rect class=\"bar\" x=\"%.1f\" y=\"%.1f\" width=\"%.2f\" height=\"16\" rx=\"2\"/>",
+			left, y + 2, fmax(length, 1));
 		if (!isnan(bar->second)) {
 			far = fmax(far, bar->second * scale);
-			fprintf(to, "<path class=\"mark\" d=\"M%.1f %.1fH%.1fM%.1f %.1fv16\"/>", left + length, y + 10, left + bar->second * scale,
-				left + bar->second * scale, y + 2);
+			fprintf(to, "<path class=\"mark\" d=\"M%.1f %.1fH%.1fM%.1f %.1fv16\"/>", left + length, y + 10,
+				left + bar->second * scale, left + bar->second * scale, y + 2);
 		}
 		fprintf(to, "<text class=\"value\" x=\"%.1f\" y=\"%.1f\">", left + far + 6, y + 14);
 		sheet_html_text(to, bar->label);
@@ -80,17 +81,23 @@ void plot_standing(FILE *to, const struct plot *plot, double span, const char *u
 
 	begin(to, plot, (unsigned)height);
 	for (double y = 0; y <= most + step / 1000; y += step)
-		fprintf(to, "<path class=\"grid\" d=\"M%.0f %.1fh%.0f\"/><text class=\"axis\" x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n",
-			left, height - bottom - y / most * tall, area, left - 6, height - bottom - y / most * tall + 4, y);
+		fprintf(to,
+			"<path class=\"grid\" d=\"M%.0f %.1fh%.0f\"/><text class=\"axis\" x=\"%.0f\" y=\"%.1f\" "
+			"text-anchor=\"end\">%g</text>\n",
+			left, height - bottom - y / most * tall, area, left - 6, height - bottom - y / most * tall + 4,
+			y);
 	for (size_t i = 0; i < plot->count; i++)
 		if (plot->bars[i].value > 0)
-			fprintf(to, "<rect class=\"bar\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"/>\n", left + wide * (double)i + 1,
-				height - bottom - plot->bars[i].value / most * tall, fmax(wide - 2, 1), plot->bars[i].value / most * tall);
+			fprintf(to, "<rect class=\"bar\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"/>\n",
+				left + wide * (double)i + 1, height - bottom - plot->bars[i].value / most * tall,
+				fmax(wide - 2, 1), plot->bars[i].value / most * tall);
 	step = step_for(span);
 	for (double x = 0; x <= span + step / 1000; x += step)
-		fprintf(to, "<text class=\"axis\" x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%g</text>\n", left + x / span * area,
-			height - bottom + 16, x);
-	fprintf(to, "<text class=\"axis\" x=\"%.0f\" y=\"%.0f\" text-anchor=\"end\">%s</text><text class=\"axis\" x=\"%.0f\" y=\"13\">%s</text>\n",
+		fprintf(to, "<text class=\"axis\" x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%g</text>\n",
+			left + x / span * area, height - bottom + 16, x);
+	fprintf(to,
+		"<text class=\"axis\" x=\"%.0f\" y=\"%.0f\" text-anchor=\"end\">%s</text><text class=\"axis\" "
+		"x=\"%.0f\" y=\"13\">%s</text>\n",
 		left + area, height - 4, unit, left, each);
 	end(to, plot);
 }
@@ -106,6 +113,7 @@ void plot_print(FILE *to, const struct plot *plot)
 	for (size_t i = 0; i < plot->count; i++) {
 		const struct plot_bar *bar = &plot->bars[i];
 
-		fprintf(to, "%*s  %-40.*s  %s\n", name, bar->name, (int)(bar->value / most * 40 + 0.5), full, bar->label);
+		fprintf(to, "%*s  %-40.*s  %s\n", name, bar->name, (int)(bar->value / most * 40 + 0.5), full,
+			bar->label);
 	}
 }

@@ -1,6 +1,6 @@
 /*
- * Plots as inline SVG: bars, and bars with a second figure. Colours come from the page (classes), so that they follow light, dark
- * and paper; each says in words what it shows (title, desc), for those who do not see it.
+ * Plots as inline SVG: bars, and bars with a second figure. Colours come from the page (classes), so that they follow
+ * light, dark and paper; each says in words what it shows (title, desc), for those who do not see it.
  */
 #pragma once
 
@@ -12,13 +12,13 @@
 
 struct plot_bar {
 	char name[64];
-	double value, second;		/* second: as the plot says; NAN: none */
-	char label[64];			/* beside the bar */
+	double value, second; /* second: as the plot says; NAN: none */
+	char label[64];	      /* beside the bar */
 };
 
 struct plot {
 	const char *id, *title;
-	char words[600];		/* what it shows, in a sentence */
+	char words[600]; /* what it shows, in a sentence */
 	size_t count;
 	struct plot_bar bars[PLOT_BARS_MAX];
 };

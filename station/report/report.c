@@ -11,10 +11,10 @@
 
 /* The sections, in the order of the page. */
 static const struct section {
-	const char *query;		/* of db/queries, by :lot */
+	const char *query; /* of db/queries, by :lot */
 	const char *title, *key;
-	bool fields;			/* one row, as name and value */
-	bool wanted;			/* said also when it is empty */
+	bool fields; /* one row, as name and value */
+	bool wanted; /* said also when it is empty */
 	const char *nothing;
 } sections[] = {
 	{ "yield", "Yield", "yield", false, true, NULL },
@@ -69,14 +69,16 @@ static void take_text(char *out, size_t cap, sqlite3_stmt *row, int column)
 
 static int read_head(struct report *report)
 {
-	static const char sql[] = "SELECT product, state, quantity, units, coalesce(passed, 0), coalesce(failed, 0), coalesce(quarantined, 0), "
-				  "coalesce(unfinished, 0), simulated, test, makespan_us / 1e6, lower_bound_us / 1e6 FROM v_batch WHERE lot = :lot";
+	static const char sql[] = "SELECT product, state, quantity, units, coalesce(passed, 0), coalesce(failed, 0), "
+				  "coalesce(quarantined, 0), "
+				  "coalesce(unfinished, 0), simulated, test, makespan_us / 1e6, lower_bound_us / 1e6 "
+				  "FROM v_batch WHERE lot = :lot";
 	sqlite3_stmt *row = prepare(report, sql);
 	int rc = row ? sqlite3_step(row) : SQLITE_ERROR;
 
 	if (rc == SQLITE_ROW) {
-		long *counts[] = { &report->quantity, &report->units, &report->passed, &report->failed, &report->quarantined,
-				   &report->unfinished };
+		long *counts[] = { &report->quantity, &report->units,	    &report->passed,
+				   &report->failed,   &report->quarantined, &report->unfinished };
 
 		take_text(report->product, sizeof(report->product), row, 0);
 		take_text(report->state, sizeof(report->state), row, 1);
@@ -93,8 +95,9 @@ static int read_head(struct report *report)
 
 static int read_yield(struct report *report)
 {
-	static const char sql[] = "SELECT y.fpy, y.clean_pass, y.final_yield, y.report_yield, c.cadence_us / 1e6 FROM v_batch_yield AS y "
-				  "LEFT JOIN v_cadence AS c ON c.lot = y.lot WHERE y.lot = :lot";
+	static const char sql[] =
+		"SELECT y.fpy, y.clean_pass, y.final_yield, y.report_yield, c.cadence_us / 1e6 FROM v_batch_yield AS y "
+		"LEFT JOIN v_cadence AS c ON c.lot = y.lot WHERE y.lot = :lot";
 	sqlite3_stmt *row = prepare(report, sql);
 	int rc = row ? sqlite3_step(row) : SQLITE_ERROR;
 
@@ -121,7 +124,9 @@ static void time_label(char *out, size_t cap, double us)
 
 static int read_pareto(struct report *report)
 {
-	sqlite3_stmt *row = prepare(report, "SELECT side, step, cause, attempts, units, cumulative FROM v_pareto WHERE lot = :lot LIMIT 10");
+	sqlite3_stmt *row = prepare(
+		report,
+		"SELECT side, step, cause, attempts, units, cumulative FROM v_pareto WHERE lot = :lot LIMIT 10");
 	struct plot *plot = &report->pareto;
 	int rc = SQLITE_ERROR;
 
@@ -135,11 +140,13 @@ static int read_pareto(struct report *report)
 		snprintf(bar->name, sizeof(bar->name), "%.38s, %.18s", cause, *step ? step : "no step");
 		bar->value = sqlite3_column_double(row, 3);
 		bar->second = (double)NAN;
-		snprintf(bar->label, sizeof(bar->label), "%.0f, %.0f %% so far", bar->value, 100 * sqlite3_column_double(row, 5));
+		snprintf(bar->label, sizeof(bar->label), "%.0f, %.0f %% so far", bar->value,
+			 100 * sqlite3_column_double(row, 5));
 	}
 	sqlite3_finalize(row);
 	if (plot->count)
-		snprintf(plot->words, sizeof(plot->words), "The most frequent: %s, %.0f times.", plot->bars[0].name, plot->bars[0].value);
+		snprintf(plot->words, sizeof(plot->words), "The most frequent: %s, %.0f times.", plot->bars[0].name,
+			 plot->bars[0].value);
 	else
 		snprintf(plot->words, sizeof(plot->words), "Every attempt passed.");
 	return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : fail(report);
@@ -151,7 +158,10 @@ static int read_cycle(struct report *report)
 	struct plot *plot = &report->cycle;
 	int rc = SQLITE_ERROR;
 
-	*plot = (struct plot){ .id = "cycle", .title = "Times of passed attempts and their parts: the median as a bar, the 95th percentile as a mark" };
+	*plot = (struct plot){
+		.id = "cycle",
+		.title = "Times of passed attempts and their parts: the median as a bar, the 95th percentile as a mark"
+	};
 	while (row && (rc = sqlite3_step(row)) == SQLITE_ROW && plot->count < PLOT_BARS_MAX) {
 		struct plot_bar *bar = &plot->bars[plot->count++];
 		char half[24], most[24];
@@ -165,7 +175,8 @@ static int read_cycle(struct report *report)
 	}
 	sqlite3_finalize(row);
 	if (plot->count)
-		snprintf(plot->words, sizeof(plot->words), "Half of the attempts that passed took at most, and 95 %% at most: %s.", plot->bars[0].label);
+		snprintf(plot->words, sizeof(plot->words),
+			 "Half of the attempts that passed took at most, and 95 %% at most: %s.", plot->bars[0].label);
 	else
 		snprintf(plot->words, sizeof(plot->words), "Nothing passed.");
 	return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : fail(report);
@@ -173,22 +184,26 @@ static int read_cycle(struct report *report)
 
 static int read_radios(struct report *report)
 {
-	sqlite3_stmt *row = prepare(report, "SELECT radio, session, attempts, report_yield, airtime_us / 1e6 FROM v_radio_health "
-				    "WHERE lot = :lot ORDER BY session, radio");
+	sqlite3_stmt *row =
+		prepare(report, "SELECT radio, session, attempts, report_yield, airtime_us / 1e6 FROM v_radio_health "
+				"WHERE lot = :lot ORDER BY session, radio");
 	struct plot *plot = &report->radios;
 	const struct plot_bar *lowest = NULL;
 	int rc = SQLITE_ERROR;
 
-	*plot = (struct plot){ .id = "radios", .title = "Attempts that passed, by radio: health of the station, not of the product" };
+	*plot = (struct plot){ .id = "radios",
+			       .title = "Attempts that passed, by radio: health of the station, not of the product" };
 	while (row && (rc = sqlite3_step(row)) == SQLITE_ROW && plot->count < PLOT_BARS_MAX) {
 		struct plot_bar *bar = &plot->bars[plot->count++];
 		char name[40];
 
 		take_text(name, sizeof(name), row, 0);
-		snprintf(bar->name, sizeof(bar->name), "%s, session %lld", name, (long long)sqlite3_column_int64(row, 1));
+		snprintf(bar->name, sizeof(bar->name), "%s, session %lld", name,
+			 (long long)sqlite3_column_int64(row, 1));
 		bar->value = 100 * sqlite3_column_double(row, 3);
 		bar->second = (double)NAN;
-		snprintf(bar->label, sizeof(bar->label), "%.1f %% of %lld", bar->value, (long long)sqlite3_column_int64(row, 2));
+		snprintf(bar->label, sizeof(bar->label), "%.1f %% of %lld", bar->value,
+			 (long long)sqlite3_column_int64(row, 2));
 		if (sqlite3_column_int64(row, 2) == 0)
 			snprintf(bar->label, sizeof(bar->label), "no attempt");
 		else if (!lowest || bar->value < lowest->value)
@@ -230,8 +245,8 @@ static int read_cadence(struct report *report)
 	report->span_s = last > 0 ? last / unit : 1;
 	plot->count = count ? PARTS : 0;
 	for (size_t i = 0; i < plot->count; i++) {
-		snprintf(plot->bars[i].name, sizeof(plot->bars[i].name), "%.1f to %.1f", report->span_s * (double)i / PARTS,
-			 report->span_s * (double)(i + 1) / PARTS);
+		snprintf(plot->bars[i].name, sizeof(plot->bars[i].name), "%.1f to %.1f",
+			 report->span_s * (double)i / PARTS, report->span_s * (double)(i + 1) / PARTS);
 		plot->bars[i].second = (double)NAN;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -245,8 +260,8 @@ static int read_cadence(struct report *report)
 	}
 	free(times);
 	if (count)
-		snprintf(plot->words, sizeof(plot->words), "%zu units in %.1f %s, at most %.0f in a part of %.2f %s.", count, report->span_s,
-			 report->span_unit, most, report->span_s / PARTS, report->span_unit);
+		snprintf(plot->words, sizeof(plot->words), "%zu units in %.1f %s, at most %.0f in a part of %.2f %s.",
+			 count, report->span_s, report->span_unit, most, report->span_s / PARTS, report->span_unit);
 	else
 		snprintf(plot->words, sizeof(plot->words), "No unit passed.");
 	return rc == SQLITE_DONE ? 0 : fail(report);
@@ -258,8 +273,8 @@ int report_read(struct report *report)
 
 	if (rc != 0)
 		return rc;
-	if (read_yield(report) != 0 || read_cadence(report) != 0 || read_pareto(report) != 0 || read_cycle(report) != 0 ||
-	    read_radios(report) != 0)
+	if (read_yield(report) != 0 || read_cadence(report) != 0 || read_pareto(report) != 0 ||
+	    read_cycle(report) != 0 || read_radios(report) != 0)
 		return -1;
 	return 0;
 }
@@ -276,13 +291,17 @@ static void print_share(FILE *to, const char *name, double share)
 
 static void print_chain(const struct report_chain *chain, FILE *to)
 {
-	fprintf(to, "\nRecord\nchain of %llu rows, signed up to row %llu, head %s\n", chain->rows, chain->anchored, chain->head);
+	fprintf(to, "\nRecord\nchain of %llu rows, signed up to row %llu, head %s\n", chain->rows, chain->anchored,
+		chain->head);
 	if (chain->good)
-		fprintf(to, "It holds together: %u certificates and %u receipts looked at%s.\n", chain->certificates, chain->receipts,
-			chain->signatures ? ", signatures checked" : "; signatures of CA and station were not (--keys DIR)");
+		fprintf(to, "It holds together: %u certificates and %u receipts looked at%s.\n", chain->certificates,
+			chain->receipts,
+			chain->signatures ? ", signatures checked"
+					  : "; signatures of CA and station were not (--keys DIR)");
 	else
-		fprintf(to, "WRONG: %u thing%s in the record %s not what the station wrote; the first: %s\n", chain->findings,
-			chain->findings == 1 ? "" : "s", chain->findings == 1 ? "is" : "are", chain->first);
+		fprintf(to, "WRONG: %u thing%s in the record %s not what the station wrote; the first: %s\n",
+			chain->findings, chain->findings == 1 ? "" : "s", chain->findings == 1 ? "is" : "are",
+			chain->first);
 }
 
 static int print_section(struct report *report, const struct section *section, FILE *to, bool bold)
@@ -310,9 +329,15 @@ int report_text(struct report *report, FILE *to, bool bold)
 	char lot[160];
 
 	log_escape(lot, sizeof(lot), report->lot, strlen(report->lot));
-	fprintf(to, "SHIFT REPORT  lot %s, %s%s, %s\nmade %s\n\n%ld of %ld passed, %ld failed, %ld quarantined, %ld unfinished\n", lot,
-		report->product, report->simulated ? " (SIMULATED)" : report->test ? " (TEST)" : "", report->state, report->made,
-		report->passed, report->quantity, report->failed, report->quarantined, report->unfinished);
+	fprintf(to,
+		"SHIFT REPORT  lot %s, %s%s, %s\nmade %s\n\n%ld of %ld passed, %ld failed, %ld quarantined, %ld "
+		"unfinished\n",
+		lot, report->product,
+		report->simulated ? " (SIMULATED)"
+		: report->test	  ? " (TEST)"
+				  : "",
+		report->state, report->made, report->passed, report->quantity, report->failed, report->quarantined,
+		report->unfinished);
 	print_share(to, "first pass yield", report->fpy);
 	print_share(to, ", clean", report->clean_pass);
 	print_share(to, ", final", report->final_yield);
@@ -350,11 +375,14 @@ int report_json(struct report *report, json_t *answer)
 	}
 	for (size_t i = 0; i < report->cadence.count; i++)
 		json_array_append_new(bins, json_integer((json_int_t)report->cadence.bars[i].value));
-	json_object_set_new(answer, "cadence_plot", json_pack("{s:f, s:s, s:o}", "span", report->span_s, "unit", report->span_unit, "passed",
-							      bins));
-	json_object_set_new(answer, "chain", json_pack("{s:b, s:I, s:I, s:s, s:I, s:b, s:s}", "good", chain->good, "rows",
-		(json_int_t)chain->rows, "anchored_row", (json_int_t)chain->anchored, "head", chain->head, "findings",
-		(json_int_t)chain->findings, "signatures_checked", chain->signatures, "first_finding", chain->first));
+	json_object_set_new(
+		answer, "cadence_plot",
+		json_pack("{s:f, s:s, s:o}", "span", report->span_s, "unit", report->span_unit, "passed", bins));
+	json_object_set_new(answer, "chain",
+			    json_pack("{s:b, s:I, s:I, s:s, s:I, s:b, s:s}", "good", chain->good, "rows",
+				      (json_int_t)chain->rows, "anchored_row", (json_int_t)chain->anchored, "head",
+				      chain->head, "findings", (json_int_t)chain->findings, "signatures_checked",
+				      chain->signatures, "first_finding", chain->first));
 	json_object_set_new(answer, "made", json_string(report->made));
 	return 0;
 }
@@ -382,7 +410,8 @@ static int html_section(struct report *report, const struct section *section, FI
 		if (strcmp(section->key, "cadence") == 0 && report->cadence.count)
 			plot_standing(to, &report->cadence, report->span_s, report->span_unit, "units");
 		if (any)
-			rows = section->fields ? sheet_html_fields(to, statement) : sheet_html(to, statement, section->title);
+			rows = section->fields ? sheet_html_fields(to, statement)
+					       : sheet_html(to, statement, section->title);
 		else if (section->nothing)
 			fprintf(to, "<p>%s</p>\n", section->nothing);
 		fputs("</section>\n", to);

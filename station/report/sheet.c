@@ -14,7 +14,7 @@ struct cell {
 
 struct sheet {
 	int columns;
-	struct cell *cells;	/* the head first, then row by row */
+	struct cell *cells; /* the head first, then row by row */
 	size_t count, cap;
 };
 
@@ -86,13 +86,14 @@ static bool add_cell(struct sheet *sheet, sqlite3_stmt *row, int column)
 		snprintf(text, sizeof(text), "%.6g", sqlite3_column_double(row, column));
 		return sheet_add(sheet, text, true);
 	case SQLITE_BLOB:
-		hex_text(text, sizeof(text), sqlite3_column_blob(row, column), (size_t)sqlite3_column_bytes(row, column));
+		hex_text(text, sizeof(text), sqlite3_column_blob(row, column),
+			 (size_t)sqlite3_column_bytes(row, column));
 		return sheet_add(sheet, text, false);
 	case SQLITE_TEXT:
-		log_escape(text, sizeof(text), sqlite3_column_text(row, column), (size_t)sqlite3_column_bytes(row, column));
+		log_escape(text, sizeof(text), sqlite3_column_text(row, column),
+			   (size_t)sqlite3_column_bytes(row, column));
 		return sheet_add(sheet, text, false);
-	default:
-		return sheet_add(sheet, text, false);
+	default: return sheet_add(sheet, text, false);
 	}
 }
 
@@ -295,19 +296,18 @@ static void csv_cell(FILE *to, sqlite3_stmt *row, int column)
 	char text[CELL_MAX];
 
 	switch (sqlite3_column_type(row, column)) {
-	case SQLITE_NULL:
-		break;
+	case SQLITE_NULL: break;
 	case SQLITE_BLOB:
-		hex_text(text, sizeof(text), sqlite3_column_blob(row, column), (size_t)sqlite3_column_bytes(row, column));
+		hex_text(text, sizeof(text), sqlite3_column_blob(row, column),
+			 (size_t)sqlite3_column_bytes(row, column));
 		fputs(text, to);
 		break;
 	case SQLITE_TEXT:
-		log_escape(text, sizeof(text), sqlite3_column_text(row, column), (size_t)sqlite3_column_bytes(row, column));
+		log_escape(text, sizeof(text), sqlite3_column_text(row, column),
+			   (size_t)sqlite3_column_bytes(row, column));
 		csv_field(to, text, strlen(text));
 		break;
-	default:
-		fputs((const char *)sqlite3_column_text(row, column), to);
-		break;
+	default: fputs((const char *)sqlite3_column_text(row, column), to); break;
 	}
 }
 
@@ -365,17 +365,13 @@ static json_t *json_blob(const void *at, size_t len)
 static json_t *json_cell(sqlite3_stmt *row, int column)
 {
 	switch (sqlite3_column_type(row, column)) {
-	case SQLITE_INTEGER:
-		return json_integer(sqlite3_column_int64(row, column));
-	case SQLITE_FLOAT:
-		return json_real(sqlite3_column_double(row, column));
-	case SQLITE_BLOB:
-		return json_blob(sqlite3_column_blob(row, column), (size_t)sqlite3_column_bytes(row, column));
+	case SQLITE_INTEGER: return json_integer(sqlite3_column_int64(row, column));
+	case SQLITE_FLOAT: return json_real(sqlite3_column_double(row, column));
+	case SQLITE_BLOB: return json_blob(sqlite3_column_blob(row, column), (size_t)sqlite3_column_bytes(row, column));
 	case SQLITE_TEXT:
 		return sheet_json_text((const char *)sqlite3_column_text(row, column),
 				       (size_t)sqlite3_column_bytes(row, column));
-	default:
-		return json_null();
+	default: return json_null();
 	}
 }
 

@@ -1,8 +1,9 @@
 /*
- * The answer of a query on paper: aligned for people, JSON or CSV for programs. Octets that came from outside are escaped.
+ * The answer of a query on paper: aligned for people, JSON or CSV for programs. Octets that came from outside are
+ * escaped.
  *
- * For people a column `*_us` loses its suffix and is shown in the unit that suits; JSON and CSV keep the numbers as they are.
- * Blobs are hexadecimal everywhere, NULL is "-" on paper, null in JSON, empty in CSV.
+ * For people a column `*_us` loses its suffix and is shown in the unit that suits; JSON and CSV keep the numbers as
+ * they are. Blobs are hexadecimal everywhere, NULL is "-" on paper, null in JSON, empty in CSV.
  */
 #pragma once
 

@@ -6,11 +6,14 @@
 
 #include "agent/wire/cause.h"
 
-#define LINE_LONGEST 64		/* octets of one line, its end included: the longest value has 17 */
+#define LINE_LONGEST 64 /* octets of one line, its end included: the longest value has 17 */
 
 static int digit(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
 }
 
 /* `count` octets as pairs of digits, with `between` (0: nothing) between the pairs, and nothing behind them. */
@@ -50,7 +53,8 @@ int expected_load(struct expected *e, const char *path, char *error, size_t erro
 	int result = 0;
 
 	if (!from) {
-		snprintf(error, error_len, "%s: %s; admission.expect names the list of expected devices", path, strerror(errno));
+		snprintf(error, error_len, "%s: %s; admission.expect names the list of expected devices", path,
+			 strerror(errno));
 		return -MR_CAUSE_BAD_REQUEST;
 	}
 	for (unsigned long n = 1; result == 0 && fgets(line, sizeof(line), from); n++) {
@@ -61,9 +65,11 @@ int expected_load(struct expected *e, const char *path, char *error, size_t erro
 		if (whole && (len == 0 || line[0] == '#'))
 			continue;
 		if (!whole || !add(e, line, &memory)) {
-			snprintf(error, error_len, memory ? "%s:%lu: not a device; allowed: 16 hexadecimal digits, or a MAC such as "
-							    "02:4d:52:00:00:07"
-							  : "%s:%lu: no memory is left for this list", path, n);
+			snprintf(error, error_len,
+				 memory ? "%s:%lu: not a device; allowed: 16 hexadecimal digits, or a MAC such as "
+					  "02:4d:52:00:00:07"
+					: "%s:%lu: no memory is left for this list",
+				 path, n);
 			result = memory ? -MR_CAUSE_BAD_REQUEST : -MR_CAUSE_NO_MEMORY;
 		}
 	}

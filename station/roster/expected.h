@@ -6,7 +6,8 @@
 
 #include "station/base/map.h"
 
-struct expected {		/* zero it to begin; layout is ours */
+/* zero it to begin; layout is ours */
+struct expected {
 	struct map ids, macs;
 };
 

@@ -13,7 +13,7 @@
 #include "station/identity/identity.h"
 
 #define SIZE_MAX_OCTETS (32u << 20)
-#define FIELD_MAX 80		/* octets of a field: the longest value has 64 */
+#define FIELD_MAX 80 /* octets of a field: the longest value has 64 */
 
 enum column { COLUMN_SERIAL, COLUMN_MAC, COLUMN_SSID, COLUMN_METHOD, COLUMN_PASSPHRASE, COLUMN_PIN, COLUMN_COUNT };
 static const char *const column_names[COLUMN_COUNT] = { "serial", "mac", "ssid", "method", "passphrase", "pin" };
@@ -21,7 +21,7 @@ static const char *const column_names[COLUMN_COUNT] = { "serial", "mac", "ssid",
 struct roster {
 	struct roster_row *rows;
 	size_t count, room;
-	struct map by_mac, by_serial, by_ssid;	/* texts by 64 bits of their SHA-256 */
+	struct map by_mac, by_serial, by_ssid; /* texts by 64 bits of their SHA-256 */
 };
 
 const char *access_method_name(enum access_method method)
@@ -78,7 +78,8 @@ static bool same_tail(const uint8_t *text, const char *tail)
 	return true;
 }
 
-bool roster_ssid_match(const char *pattern, const uint8_t *ssid, size_t len, const uint8_t bssid[static 6], char serial[static 33])
+bool roster_ssid_match(const char *pattern, const uint8_t *ssid, size_t len, const uint8_t bssid[static 6],
+		       char serial[static 33])
 {
 	const char *open, *close;
 	size_t before, after, middle;
@@ -89,7 +90,8 @@ bool roster_ssid_match(const char *pattern, const uint8_t *ssid, size_t len, con
 		return len == strlen(pattern) && memcmp(ssid, pattern, len) == 0;
 	before = (size_t)(open - pattern);
 	after = strlen(close + 1);
-	if (len < before + after || memcmp(ssid, pattern, before) != 0 || memcmp(ssid + len - after, close + 1, after) != 0)
+	if (len < before + after || memcmp(ssid, pattern, before) != 0 ||
+	    memcmp(ssid + len - after, close + 1, after) != 0)
 		return false;
 	middle = len - before - after;
 	if (place_is(open, close, "mac")) {
@@ -139,7 +141,10 @@ bool roster_passphrase_valid(const char *text, size_t len)
 
 static int digit(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
 }
 
 static bool mac_of(const char *text, size_t len, uint8_t mac[static 6])
@@ -163,7 +168,9 @@ static const char *store_field(struct roster_row *row, enum column column, const
 	switch (column) {
 	case COLUMN_SERIAL:
 		memcpy(row->serial, text, len < 32 ? len : 32);
-		return len <= 32 && serial_is_valid(row->serial) ? NULL : "not a serial number; allowed: 1 to 32 of A-Z a-z 0-9 . _ -";
+		return len <= 32 && serial_is_valid(row->serial)
+			       ? NULL
+			       : "not a serial number; allowed: 1 to 32 of A-Z a-z 0-9 . _ -";
 	case COLUMN_MAC:
 		row->has_mac = mac_of(text, len, row->mac);
 		return row->has_mac ? NULL : "not a device's MAC; allowed: as 02:4d:52:00:00:07";
@@ -184,7 +191,8 @@ static const char *store_field(struct roster_row *row, enum column column, const
 		return "not a method of access points; allowed: micro-ap, pin, https";
 	case COLUMN_PASSPHRASE:
 		if (!roster_passphrase_valid(text, len))
-			return "not a passphrase; allowed: 8 to 63 printable ASCII characters, or 64 hexadecimal digits";
+			return "not a passphrase; allowed: 8 to 63 printable ASCII characters, or 64 hexadecimal "
+			       "digits";
 		memcpy(row->passphrase, text, len);
 		return NULL;
 	case COLUMN_PIN:
@@ -192,8 +200,7 @@ static const char *store_field(struct roster_row *row, enum column column, const
 			return "not a PIN; allowed: 4 to 16 digits";
 		memcpy(row->pin, text, len);
 		return NULL;
-	case COLUMN_COUNT:
-		break;
+	case COLUMN_COUNT: break;
 	}
 	return "no such column";
 }
@@ -205,7 +212,7 @@ struct reader {
 	unsigned long line;
 	char field[FIELD_MAX];
 	size_t len;
-	bool last;		/* of its line */
+	bool last; /* of its line */
 };
 
 /* RFC 4180: a field, quoted or not. NULL, or what is wrong. */
@@ -293,7 +300,8 @@ static const char *index_rows(struct roster *r, size_t *at, bool *memory)
 			wrong = index_one(&r->by_mac, map_key_mac(row->mac), row, memory);
 		if (!wrong && row->serial[0])
 			wrong = index_one(&r->by_serial, text_key(row->serial, strlen(row->serial)), row, memory);
-		if (!wrong && row->ssid_len && !row->has_mac)	/* several devices may share an SSID when their MACs tell them apart */
+		if (!wrong && row->ssid_len &&
+		    !row->has_mac) /* several devices may share an SSID when their MACs tell them apart */
 			wrong = index_one(&r->by_ssid, text_key(row->ssid, row->ssid_len), row, memory);
 	}
 	return wrong;
@@ -311,7 +319,8 @@ static const char *read_header(struct reader *r, enum column *columns, size_t *c
 		while (c < COLUMN_COUNT && strcmp(column_names[c], r->field) != 0)
 			c++;
 		if (!wrong && (c == COLUMN_COUNT || *count == COLUMN_COUNT || (seen & 1u << c)))
-			wrong = "the first line names the columns; allowed, each once: serial, mac, ssid, method, passphrase, pin";
+			wrong = "the first line names the columns; allowed, each once: serial, mac, ssid, method, "
+				"passphrase, pin";
 		if (!wrong)
 			columns[*count] = (enum column)c;
 		seen |= 1u << c;
@@ -397,8 +406,9 @@ int roster_load(struct roster **out, const char *path, char *error, size_t error
 {
 	char *text = NULL;
 	size_t len;
-	int result = secret_file_read(path, SIZE_MAX_OCTETS, "credentials.access_point.labels names the CSV of the devices' labels",
-				      &text, &len, error, error_len);
+	int result = secret_file_read(path, SIZE_MAX_OCTETS,
+				      "credentials.access_point.labels names the CSV of the devices' labels", &text,
+				      &len, error, error_len);
 
 	*out = NULL;
 	if (result != 0)
@@ -418,7 +428,7 @@ bool roster_simulated_id(const char *product, uint64_t seed, size_t count, uint8
 
 void roster_simulated_mac(const uint8_t id[static 32], size_t i, uint8_t mac[static 6])
 {
-	mac[0] = 0x06;	/* locally administered, IEEE 802-2014 8.4; 02:4d:53 and 02:4d:54 are others of the simulation */
+	mac[0] = 0x06; /* locally administered, IEEE 802-2014 8.4; 02:4d:53 and 02:4d:54 are others of the simulation */
 	mac[1] = id[0];
 	mac[2] = id[1];
 	mac[3] = (uint8_t)(i >> 16);
@@ -476,7 +486,7 @@ const struct roster_row *roster_find(const struct roster *r, const uint8_t bssid
 	const struct roster_row *row = map_get(&r->by_mac, map_key_mac(bssid));
 
 	if (row && row->ssid_len && (row->ssid_len != ssid_len || memcmp(row->ssid, ssid, ssid_len) != 0))
-		return NULL;	/* the address is on the list, under another name */
+		return NULL; /* the address is on the list, under another name */
 	if (!row && ssid_len)
 		row = map_get(&r->by_ssid, text_key(ssid, ssid_len));
 	if (!row && serial[0])

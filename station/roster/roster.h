@@ -1,5 +1,6 @@
 /*
- * What is known of devices before they are met: a CSV of their labels. One device a line, columns by their header, in any
+ * What is known of devices before they are met: a CSV of their labels. One device a line, columns by their header, in
+ * any
  * order:
  *
  *   serial       of the label
@@ -22,16 +23,16 @@
 
 /* How the credentials reach a device. */
 enum access_method { ACCESS_DIRECT, ACCESS_MICRO_AP, ACCESS_PIN, ACCESS_HTTPS, ACCESS_METHOD_COUNT };
-const char *access_method_name(enum access_method method);	/* "direct", "micro-ap", "pin", "https" */
+const char *access_method_name(enum access_method method); /* "direct", "micro-ap", "pin", "https" */
 
 struct roster_row {
-	char serial[33];		/* "": not given */
+	char serial[33]; /* "": not given */
 	bool has_mac;
 	uint8_t mac[6];
-	uint8_t ssid[32], ssid_len;	/* 0: not given */
+	uint8_t ssid[32], ssid_len; /* 0: not given */
 	bool has_method;
 	enum access_method method;
-	char passphrase[65], pin[17];	/* "": not given */
+	char passphrase[65], pin[17]; /* "": not given */
 };
 
 struct roster;
@@ -40,31 +41,33 @@ struct roster;
 int roster_load(struct roster **out, const char *path, char *error, size_t error_len);
 int roster_parse(struct roster **out, const char *path, const char *text, size_t len, char *error, size_t error_len);
 /*
- * Which simulated devices they are: those of the same product, seed and number are the same ones, others have other addresses, so
- * that a record may hold many such lots. false: no memory.
+ * Which simulated devices they are: those of the same product, seed and number are the same ones, others have other
+ * addresses, so that a record may hold many such lots. false: no memory.
  */
 bool roster_simulated_id(const char *product, uint64_t seed, size_t count, uint8_t id[static 32]);
 void roster_simulated_mac(const uint8_t id[static 32], size_t i, uint8_t mac[static 6]);
-/* For simulated devices without a file: `count` rows with such MACs, passphrases and PINs made from the seed. NULL: no memory. */
+/* For simulated devices without a file: `count` rows with such MACs, passphrases and PINs made from the seed. NULL: no
+ * memory. */
 struct roster *roster_simulated(const char *product, uint64_t seed, size_t count);
-void roster_destroy(struct roster *roster);	/* wipes it; NULL is fine */
+void roster_destroy(struct roster *roster); /* wipes it; NULL is fine */
 
 size_t roster_count(const struct roster *roster);
 const struct roster_row *roster_row(const struct roster *roster, size_t i);
 /*
- * The row of a device by its access point: its SSID, else its BSSID, else the serial number that its SSID carries ("": it
- * carries none). NULL: not on the list.
+ * The row of a device by its access point: its SSID, else its BSSID, else the serial number that its SSID carries ("":
+ * it carries none). NULL: not on the list.
  */
 const struct roster_row *roster_find(const struct roster *roster, const uint8_t bssid[static 6], const uint8_t *ssid,
 				     size_t ssid_len, const char *serial);
 
 /*
- * SSIDs of a product: a text with at most one place that differs, "AC-{serial}" or "AC-{mac}" (the last six digits of the
- * BSSID). roster_ssid_valid says what is wrong with a pattern, NULL: nothing. roster_ssid_match: is it one of them?
+ * SSIDs of a product: a text with at most one place that differs, "AC-{serial}" or "AC-{mac}" (the last six digits of
+ * the BSSID). roster_ssid_valid says what is wrong with a pattern, NULL: nothing. roster_ssid_match: is it one of them?
  * `serial` (33 octets) takes what stands at {serial}, "" otherwise. roster_ssid_make writes up to 32 octets.
  */
 const char *roster_ssid_valid(const char *pattern);
-bool roster_ssid_match(const char *pattern, const uint8_t *ssid, size_t len, const uint8_t bssid[static 6], char serial[static 33]);
+bool roster_ssid_match(const char *pattern, const uint8_t *ssid, size_t len, const uint8_t bssid[static 6],
+		       char serial[static 33]);
 size_t roster_ssid_make(const char *pattern, const char *serial, const uint8_t mac[static 6], uint8_t ssid[static 32]);
 /* 8 to 63 printable ASCII characters, or the key itself as 64 hexadecimal digits (IEEE 802.11-2020 J.4.1). */
 bool roster_passphrase_valid(const char *text, size_t len);

@@ -18,7 +18,7 @@
 #include "station/ip/ip.h"
 #include "station/radio/adapters.h"
 
-#define CLOCK_PLAUSIBLE_US 1704067200000000	/* 2024-01-01: a clock before that was never set */
+#define CLOCK_PLAUSIBLE_US 1704067200000000 /* 2024-01-01: a clock before that was never set */
 
 struct batch {
 	const struct batch_options *o;
@@ -27,17 +27,17 @@ struct batch {
 	struct signer *signer;
 	struct entropy *entropy;
 	struct journal *journal;
-	struct roster *roster;		/* labels of devices with access points */
+	struct roster *roster; /* labels of devices with access points */
 	struct ip_stack *ip;
 	struct world *world;
 	struct line *line;
-	struct log log;			/* the caller's, with the loop's time */
+	struct log log; /* the caller's, with the loop's time */
 	struct radio *radios[ADAPTERS_MAX];
 	size_t radio_count;
 	FILE *pcap;
 	unsigned interrupts;
 	uint64_t seed;
-	bool adapters, first;		/* first: there was no database */
+	bool adapters, first; /* first: there was no database */
 };
 
 static uint64_t cpu_us(clockid_t id)
@@ -123,8 +123,12 @@ static bool attended(void *ctx)
 
 static int attach(struct batch *b, char *error, size_t error_len)
 {
-	struct control_run run = { .job = b->o->job, .line = b->line, .simulated = b->world != NULL, .pace = b->o->pace,
-				   .record_path = b->o->db, .pins = b->identity };
+	struct control_run run = { .job = b->o->job,
+				   .line = b->line,
+				   .simulated = b->world != NULL,
+				   .pace = b->o->pace,
+				   .record_path = b->o->db,
+				   .pins = b->identity };
 
 	loop_pace(b->loop, b->o->pace);
 	if (!b->o->control)
@@ -148,8 +152,11 @@ static int open_keys(struct batch *b, char *error, size_t error_len)
 	char made[512];
 
 	if (access(dir, F_OK) != 0 && job->radios_simulated && !b->o->keys) {
-		struct ceremony c = { .dir = made, .organization = "SIMULATED, for no product", .root_days = 3650,
-				      .issuing_days = 3650, .utc_us = BATCH_SIM_UTC_US };
+		struct ceremony c = { .dir = made,
+				      .organization = "SIMULATED, for no product",
+				      .root_days = 3650,
+				      .issuing_days = 3650,
+				      .utc_us = BATCH_SIM_UTC_US };
 		struct entropy *kernel = entropy_create_kernel();
 		const char *name = job->batch_key;
 		int result = 0;
@@ -179,10 +186,10 @@ static int open_radios(struct batch *b, char *error, size_t error_len)
 
 	if (job->radios_simulated) {
 		snprintf(flash, sizeof(flash), "%s.simulated-flash", b->o->db);
-		if (b->first)	/* a new record: devices of another one are not its own */
+		if (b->first) /* a new record: devices of another one are not its own */
 			(void)unlink(flash);
-		b->world = world_create(b->loop, job, b->identity, b->seed, b->o->radios, flash, b->roster, b->ip, error,
-					error_len);
+		b->world = world_create(b->loop, job, b->identity, b->seed, b->o->radios, flash, b->roster, b->ip,
+					error, error_len);
 		if (!b->world)
 			return -MR_CAUSE_NO_MEMORY;
 		radios = world_radios(b->world, &b->radio_count);
@@ -190,23 +197,24 @@ static int open_radios(struct batch *b, char *error, size_t error_len)
 		if (b->o->pcap) {
 			b->pcap = fopen(b->o->pcap, "wb");
 			if (!b->pcap || air_capture(world_air(b->world), b->pcap, 0) != 0) {
-				snprintf(error, error_len, "%s: %s; name a file that can be written with --pcap", b->o->pcap,
-					 strerror(errno));
+				snprintf(error, error_len, "%s: %s; name a file that can be written with --pcap",
+					 b->o->pcap, strerror(errno));
 				return -MR_CAUSE_BAD_REQUEST;
 			}
 		}
 		return 0;
 	}
 	if (b->o->pcap) {
-		snprintf(error, error_len, "--pcap is of the simulated air; on real radios use tcpdump on the monitor interface");
+		snprintf(error, error_len,
+			 "--pcap is of the simulated air; on real radios use tcpdump on the monitor interface");
 		return -MR_CAUSE_BAD_REQUEST;
 	}
 	for (size_t i = 0; i < job->radio_name_count; i++)
 		names[i] = job->radio_names[i];
 	(void)adapters_restore(&b->log);
 	b->adapters = true;
-	result = adapters_open(b->loop, &b->log, names, job->radios_auto ? 0 : job->radio_name_count, NULL, b->radios, &count,
-			       error, error_len);
+	result = adapters_open(b->loop, &b->log, names, job->radios_auto ? 0 : job->radio_name_count, NULL, b->radios,
+			       &count, error, error_len);
 	if (result == 0)
 		b->radio_count = count;
 	return result;
@@ -238,8 +246,9 @@ static int begin(struct batch *b, char *error, size_t error_len)
 {
 	const struct batch_options *o = b->o;
 	const struct job *job = o->job;
-	struct journal_options journal = { .path = o->db, .simulated = job->radios_simulated, .sign = identity_sign_record,
-					   .anchor_every = 1000 };
+	struct journal_options journal = {
+		.path = o->db, .simulated = job->radios_simulated, .sign = identity_sign_record, .anchor_every = 1000
+	};
 	struct line_options line;
 	int64_t start_us, last_us = 0;
 	char label[48] = "station";
@@ -265,7 +274,9 @@ static int begin(struct batch *b, char *error, size_t error_len)
 		return -MR_CAUSE_NO_MEMORY;
 	}
 	if (o->log)
-		b->log = (struct log){ .to = o->log->to, .level = o->log->level, .now_us = log_now_us, .clock = b->loop };
+		b->log = (struct log){
+			.to = o->log->to, .level = o->log->level, .now_us = log_now_us, .clock = b->loop
+		};
 	/* Before the first thread, which inherits that they are blocked: else a signal to it would end the process. */
 	if (o->signals)
 		(void)loop_signals(b->loop, on_signal, b);
@@ -287,15 +298,32 @@ static int begin(struct batch *b, char *error, size_t error_len)
 		result = open_radios(b, error, error_len);
 	if (result)
 		return result;
-	line = (struct line_options){
-		.loop = b->loop, .log = &b->log, .job = job, .identity = b->identity, .signer = b->signer,
-		.entropy = b->entropy, .journal = b->journal, .record_path = o->db, .operator = o->operator, .software = "millrace " MILLRACE_VERSION,
-		.seed = job->radios_simulated ? b->seed : 0, .clock_ok = real_utc_us() > CLOCK_PLAUSIBLE_US,
-		.radios = b->radios, .radio_count = b->radio_count, .roster = b->roster, .ip = b->ip,
-		.policy = schedule_policy(o->policy ? o->policy : job->policy), .release_us = b->world ? release_us : NULL,
-		.ctx = b, .event = on_event, .ended = on_ended, .attended = attended, .stay = o->stay };
+	line = (struct line_options){ .loop = b->loop,
+				      .log = &b->log,
+				      .job = job,
+				      .identity = b->identity,
+				      .signer = b->signer,
+				      .entropy = b->entropy,
+				      .journal = b->journal,
+				      .record_path = o->db,
+				      .operator= o->operator,
+				      .software = "millrace " MILLRACE_VERSION,
+				      .seed = job->radios_simulated ? b->seed : 0,
+				      .clock_ok = real_utc_us() > CLOCK_PLAUSIBLE_US,
+				      .radios = b->radios,
+				      .radio_count = b->radio_count,
+				      .roster = b->roster,
+				      .ip = b->ip,
+				      .policy = schedule_policy(o->policy ? o->policy : job->policy),
+				      .release_us = b->world ? release_us : NULL,
+				      .ctx = b,
+				      .event = on_event,
+				      .ended = on_ended,
+				      .attended = attended,
+				      .stay = o->stay };
 	if (!line.policy) {
-		snprintf(error, error_len, "no policy \"%s\"; allowed: pex, round-robin", o->policy ? o->policy : job->policy);
+		snprintf(error, error_len, "no policy \"%s\"; allowed: pex, round-robin",
+			 o->policy ? o->policy : job->policy);
 		return -MR_CAUSE_BAD_REQUEST;
 	}
 	result = line_create(&b->line, &line, error, error_len);

@@ -11,35 +11,35 @@ struct world;
 
 struct batch_options {
 	const struct job *job;
-	const char *db;			/* path */
-	const char *keys;		/* folder; NULL: a simulated CA beside the database */
-	const char *policy;		/* NULL: the job's */
+	const char *db;	    /* path */
+	const char *keys;   /* folder; NULL: a simulated CA beside the database */
+	const char *policy; /* NULL: the job's */
 	const char *operator;
-	const char *pcap;		/* simulated air only */
-	uint64_t seed;			/* 0: the job's */
-	int64_t utc_us;			/* start of the simulated clock; 0: BATCH_SIM_UTC_US, or behind the record's last */
-	unsigned radios;		/* simulated; 0: the job's */
+	const char *pcap; /* simulated air only */
+	uint64_t seed;	  /* 0: the job's */
+	int64_t utc_us;	  /* start of the simulated clock; 0: BATCH_SIM_UTC_US, or behind the record's last */
+	unsigned radios;  /* simulated; 0: the job's */
 	const struct log *log;
 	void *ctx;
 	void (*began)(void *ctx, struct line *line, bool simulated, uint64_t seed);
 	void (*event)(void *ctx, const struct line_event *event);
 	/* After line_stop was asked for by a signal; `times` counts. */
 	void (*interrupted)(void *ctx, unsigned times);
-	bool signals;			/* SIGINT and SIGTERM stop the run */
-	struct control *control;	/* opened, attached to no loop; NULL: nobody looks on */
-	double pace;			/* simulated: virtual seconds per second; 0: as fast as it goes */
-	bool stay;			/* does not end when all have an outcome, but when somebody stops it */
-	bool meter;			/* simulated: charge CPU time to station and world */
+	bool signals;		 /* SIGINT and SIGTERM stop the run */
+	struct control *control; /* opened, attached to no loop; NULL: nobody looks on */
+	double pace;		 /* simulated: virtual seconds per second; 0: as fast as it goes */
+	bool stay;		 /* does not end when all have an outcome, but when somebody stops it */
+	bool meter;		 /* simulated: charge CPU time to station and world */
 };
 
-#define BATCH_SIM_UTC_US 1767225600000000	/* 2026-01-01T00:00:00Z: a simulated day is not today */
+#define BATCH_SIM_UTC_US 1767225600000000 /* 2026-01-01T00:00:00Z: a simulated day is not today */
 
 struct batch_result {
 	struct line_summary summary;
 	bool simulated, interrupted;
 	uint64_t seed;
-	uint64_t station_cpu_us, world_cpu_us;		/* of the loop, with `meter`; 0 else */
-	uint64_t onlookers_cpu_us;			/* in addition, for the clients of the control socket */
+	uint64_t station_cpu_us, world_cpu_us; /* of the loop, with `meter`; 0 else */
+	uint64_t onlookers_cpu_us;	       /* in addition, for the clients of the control socket */
 	uint64_t journal_cpu_us;
 	uint64_t air_octets, air_frames, air_airtime_us, air_collisions;
 	size_t device_octets;

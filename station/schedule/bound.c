@@ -9,7 +9,8 @@ static int by_release_descending(const void *a, const void *b)
 	return (x->release_us < y->release_us) - (x->release_us > y->release_us);
 }
 
-struct schedule_bound schedule_lower_bound(struct schedule_bound_unit *units, size_t count, size_t radios, size_t channels)
+struct schedule_bound schedule_lower_bound(struct schedule_bound_unit *units, size_t count, size_t radios,
+					   size_t channels)
 {
 	size_t lanes = radios < channels ? radios : channels;
 	struct schedule_bound b = { 0 };

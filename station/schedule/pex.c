@@ -2,7 +2,8 @@
  * Patient, parking, exhaustive, by index.
  *
  *   1 pin       as many radios as channels: one each, never switch; spare radios stand by for a lost one
- *   2 call over with more channels than radios and devices that can be steered, all radios but one stay put and one scouts:
+ *   2 call over with more channels than radios and devices that can be steered, all radios but one stay put and one
+ *     scouts:
  *               it calls on the channels without a radio and sends the callers to those with one
  *   3 hold      nobody leaves while a handshake is open or callers may still answer
  *   4 exhaust   nobody leaves ready work
@@ -38,7 +39,8 @@ static size_t usable_radios(const struct schedule_view *view)
 	return n;
 }
 
-/* The scout: the radio that moves fastest, the last one among equals. None with one radio, or when nobody needs to move. */
+/* The scout: the radio that moves fastest, the last one among equals. None with one radio, or when nobody needs to
+ * move. */
 static size_t scout(const struct schedule_view *view)
 {
 	size_t best = SCHEDULE_NONE;
@@ -136,7 +138,8 @@ static struct schedule_decision decide(const struct schedule_view *view, size_t 
 	if (c->ready > 0)
 		return stay(view->now_us + LOOK_AGAIN_US, "ready-work");
 	if (c->next_due_us != SCHEDULE_NEVER && c->next_due_us <= view->now_us + r->switch_us / 2)
-		return stay(c->next_due_us > view->now_us ? c->next_due_us : view->now_us + HANDSHAKE_GRACE_US, "due-soon");
+		return stay(c->next_due_us > view->now_us ? c->next_due_us : view->now_us + HANDSHAKE_GRACE_US,
+			    "due-soon");
 	go = best_free(view, radio);
 	if (go == SCHEDULE_NONE)
 		return stay(view->now_us + LOOK_AGAIN_US, "nothing-better");

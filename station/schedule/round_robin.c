@@ -24,7 +24,9 @@ static bool mine(const struct schedule_view *view, size_t radio, size_t channel)
 static struct schedule_decision decide(const struct schedule_view *view, size_t radio)
 {
 	const struct schedule_radio *r = &view->radios[radio];
-	struct schedule_decision d = { .go = SCHEDULE_NONE, .look_again_us = view->now_us + DWELL_US, .reason = "dwell" };
+	struct schedule_decision d = { .go = SCHEDULE_NONE,
+				       .look_again_us = view->now_us + DWELL_US,
+				       .reason = "dwell" };
 	size_t here = SCHEDULE_NONE;
 
 	for (size_t i = 0; i < view->channel_count; i++)

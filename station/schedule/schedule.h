@@ -15,41 +15,41 @@
 
 struct schedule_channel {
 	uint16_t freq_mhz;
-	size_t owner;			/* index of the radio that is there or on its way; SCHEDULE_NONE */
-	size_t sessions;		/* whose channel this is */
-	size_t ready;			/* of them: something is to be sent to the device now */
-	uint64_t ready_air_us;		/* airtime of that */
-	uint64_t ready_since_us;	/* the longest wait among them; SCHEDULE_NEVER: none */
-	uint64_t next_due_us;		/* earliest predicted answer of the others; SCHEDULE_NEVER: none */
-	uint64_t remaining_us;		/* longest remaining critical path of a session here */
-	bool unsafe;			/* leaving now would cost a session: a handshake is open */
-	uint64_t window_end_us;		/* devices may still answer the last call until then */
-	uint64_t left_us;		/* when a radio last left; 0: never visited */
-	double unheard;			/* devices expected to call here */
+	size_t owner;		 /* index of the radio that is there or on its way; SCHEDULE_NONE */
+	size_t sessions;	 /* whose channel this is */
+	size_t ready;		 /* of them: something is to be sent to the device now */
+	uint64_t ready_air_us;	 /* airtime of that */
+	uint64_t ready_since_us; /* the longest wait among them; SCHEDULE_NEVER: none */
+	uint64_t next_due_us;	 /* earliest predicted answer of the others; SCHEDULE_NEVER: none */
+	uint64_t remaining_us;	 /* longest remaining critical path of a session here */
+	bool unsafe;		 /* leaving now would cost a session: a handshake is open */
+	uint64_t window_end_us;	 /* devices may still answer the last call until then */
+	uint64_t left_us;	 /* when a radio last left; 0: never visited */
+	double unheard;		 /* devices expected to call here */
 };
 
 struct schedule_radio {
-	bool usable;			/* plugged in and able to send */
+	bool usable; /* plugged in and able to send */
 	bool moving;
-	uint16_t freq_mhz;		/* where it is; 0: nowhere yet */
+	uint16_t freq_mhz; /* where it is; 0: nowhere yet */
 	uint64_t arrived_us;
 	uint32_t switch_us;
-	uint64_t channels;		/* bit per index of view.channels that it may transmit on */
+	uint64_t channels; /* bit per index of view.channels that it may transmit on */
 };
 
 struct schedule_view {
 	uint64_t now_us;
 	const struct schedule_channel *channels;
-	size_t channel_count;		/* up to 64 */
+	size_t channel_count; /* up to 64 */
 	const struct schedule_radio *radios;
 	size_t radio_count;
-	bool steer;			/* devices can be called over to another channel */
+	bool steer; /* devices can be called over to another channel */
 };
 
 struct schedule_decision {
-	size_t go;			/* index of a channel; SCHEDULE_NONE: stay */
-	uint64_t look_again_us;		/* at the latest; sooner when the view changes */
-	const char *reason;		/* for the log and the channel strip: "pinned", "ready-work", "scout", ... */
+	size_t go;		/* index of a channel; SCHEDULE_NONE: stay */
+	uint64_t look_again_us; /* at the latest; sooner when the view changes */
+	const char *reason;	/* for the log and the channel strip: "pinned", "ready-work", "scout", ... */
 };
 
 struct schedule_policy {
@@ -59,23 +59,25 @@ struct schedule_policy {
 	size_t (*place)(const struct schedule_view *view, size_t home);
 };
 
-/* "pex": patient, parking, exhaustive, by index. "round-robin": fixed dwell over each radio's own share of the list, the
- * baseline. NULL: no such policy. */
+/* "pex": patient, parking, exhaustive, by index. "round-robin": fixed dwell over each radio's own share of the list,
+ * the baseline. NULL: no such policy. */
 const struct schedule_policy *schedule_policy(const char *name);
 extern const struct schedule_policy schedule_pex, schedule_round_robin;
 
 /*
  * A makespan that no schedule can beat (docs/architecture.md, "The lower bound"):
  *   L1  the longest of: release + airtime + the device's own work + waits that the job prescribes
- *   L2  the latest of: release t + airtime of all devices released at or after t, spread evenly over the channels that can
+ *   L2  the latest of: release t + airtime of all devices released at or after t, spread evenly over the channels
+ *       that can
  *       be served at once
  * Backoff, collisions, losses, retries, discovery, channel switches and commits count nothing here.
  */
 struct schedule_bound_unit {
-	uint64_t release_us, chain_us, air_us;	/* chain: airtime, work and prescribed waits one after another */
+	uint64_t release_us, chain_us, air_us; /* chain: airtime, work and prescribed waits one after another */
 };
 struct schedule_bound {
-	uint64_t chain_us, air_us, bound_us;	/* L1, L2, the larger */
+	uint64_t chain_us, air_us, bound_us; /* L1, L2, the larger */
 };
 /* Sorts `units`. */
-struct schedule_bound schedule_lower_bound(struct schedule_bound_unit *units, size_t count, size_t radios, size_t channels);
+struct schedule_bound schedule_lower_bound(struct schedule_bound_unit *units, size_t count, size_t radios,
+					   size_t channels);

@@ -8,7 +8,8 @@ bool aes_cmac(const uint8_t key[static 16], struct mr_rd a, struct mr_rd b, uint
 	EVP_MAC *mac = EVP_MAC_fetch(NULL, "CMAC", NULL);
 	EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
 	char cipher[] = "AES-128-CBC";
-	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_CIPHER, cipher, 0), OSSL_PARAM_construct_end() };
+	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_CIPHER, cipher, 0),
+				OSSL_PARAM_construct_end() };
 	size_t len = 0;
 	bool ok = ctx && EVP_MAC_init(ctx, key, 16, params) && (a.left == 0 || EVP_MAC_update(ctx, a.at, a.left)) &&
 		  (b.left == 0 || EVP_MAC_update(ctx, b.at, b.left)) && EVP_MAC_final(ctx, out, &len, 16) && len == 16;
@@ -38,7 +39,7 @@ static bool wrap(const uint8_t *kek, bool seal, const uint8_t *in, size_t len, u
 	return ok;
 }
 
-#define WRAP_MAX 65536	/* OpenSSL counts in int */
+#define WRAP_MAX 65536 /* OpenSSL counts in int */
 
 bool aes_wrap(const uint8_t kek[static 16], const uint8_t *plain, size_t len, uint8_t *wrapped)
 {
@@ -66,13 +67,14 @@ static bool ccm_begin(EVP_CIPHER_CTX *ctx, bool seal, const uint8_t *key, const 
 	       EVP_CipherUpdate(ctx, NULL, &n, NULL, (int)len) && EVP_CipherUpdate(ctx, NULL, &n, ad.at, (int)ad.left);
 }
 
-bool aes_ccm_seal(const uint8_t key[static 16], const uint8_t nonce[static 13], struct mr_rd ad, const uint8_t *in, size_t len,
-		  uint8_t *out)
+bool aes_ccm_seal(const uint8_t key[static 16], const uint8_t nonce[static 13], struct mr_rd ad, const uint8_t *in,
+		  size_t len, uint8_t *out)
 {
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	int n = 0, last = 0;
-	bool ok = ctx && ccm_begin(ctx, true, key, nonce, NULL, ad, len) && EVP_CipherUpdate(ctx, out, &n, in, (int)len) &&
-		  (size_t)n == len && EVP_CipherFinal_ex(ctx, out + n, &last) &&
+	bool ok = ctx && ccm_begin(ctx, true, key, nonce, NULL, ad, len) &&
+		  EVP_CipherUpdate(ctx, out, &n, in, (int)len) && (size_t)n == len &&
+		  EVP_CipherFinal_ex(ctx, out + n, &last) &&
 		  EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, AES_CCM_TAG, out + len) > 0;
 
 	EVP_CIPHER_CTX_free(ctx);
@@ -81,9 +83,10 @@ bool aes_ccm_seal(const uint8_t key[static 16], const uint8_t nonce[static 13], 
 	return ok;
 }
 
-/* Of nothing to decrypt OpenSSL verifies the tag too, when it is asked for an update of no octets with a real pointer. */
-bool aes_ccm_open(const uint8_t key[static 16], const uint8_t nonce[static 13], struct mr_rd ad, const uint8_t *in, size_t len,
-		  uint8_t *out)
+/* Of nothing to decrypt OpenSSL verifies the tag too, when it is asked for an update of no octets with a real pointer.
+ */
+bool aes_ccm_open(const uint8_t key[static 16], const uint8_t nonce[static 13], struct mr_rd ad, const uint8_t *in,
+		  size_t len, uint8_t *out)
 {
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	int n = 0;

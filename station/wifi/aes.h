@@ -19,8 +19,8 @@ bool aes_unwrap(const uint8_t kek[static 16], const uint8_t *wrapped, size_t len
 
 /* RFC 3610 with M = 8, L = 2, as 802.11 has it. `out`: len + 8 octets when sealed, len when opened; may be `in`. */
 #define AES_CCM_TAG 8
-bool aes_ccm_seal(const uint8_t key[static 16], const uint8_t nonce[static 13], struct mr_rd ad, const uint8_t *in, size_t len,
-		  uint8_t *out);
+bool aes_ccm_seal(const uint8_t key[static 16], const uint8_t nonce[static 13], struct mr_rd ad, const uint8_t *in,
+		  size_t len, uint8_t *out);
 /* `in` has len + 8 octets. */
-bool aes_ccm_open(const uint8_t key[static 16], const uint8_t nonce[static 13], struct mr_rd ad, const uint8_t *in, size_t len,
-		  uint8_t *out);
+bool aes_ccm_open(const uint8_t key[static 16], const uint8_t nonce[static 13], struct mr_rd ad, const uint8_t *in,
+		  size_t len, uint8_t *out);

@@ -2,11 +2,11 @@
 
 #include "station/wifi/aes.h"
 
-#define HEADER_LEN 8		/* of CCMP, figure 12-17 */
+#define HEADER_LEN 8 /* of CCMP, figure 12-17 */
 #define EXT_IV 0x20
 #define AD_MAX 30
 #define QOS_TID 0x0f
-#define MANAGEMENT_FLAG 0x10	/* of the nonce */
+#define MANAGEMENT_FLAG 0x10 /* of the nonce */
 
 /* 12.5.3.3.3: what a retry or a relay may change is masked out. */
 static struct mr_rd additional_data(const struct ieee80211_header *h, uint8_t ad[static AD_MAX])
@@ -103,7 +103,7 @@ bool ccmp_open(const uint8_t tk[static 16], struct mr_rd mpdu, uint8_t *body, si
 
 /* --- BIP --- */
 
-#define MME_ID 76	/* 9.4.2.54: id, 16, key id 2, IPN 6, MIC 8 */
+#define MME_ID 76 /* 9.4.2.54: id, 16, key id 2, IPN 6, MIC 8 */
 #define MME_MIC 8
 
 /* 12.5.4.3: as for CCMP, without the sequence control. */
@@ -171,5 +171,6 @@ bool bip_verify(const uint8_t igtk[static 16], struct mr_rd mpdu)
 	struct bip_info info;
 	uint8_t mic[16];
 
-	return bip_peek(mpdu, &info) && bip_mic(igtk, mpdu, mic) && mr_equal_ct(mic, mpdu.at + mpdu.left - MME_MIC, MME_MIC);
+	return bip_peek(mpdu, &info) && bip_mic(igtk, mpdu, mic) &&
+	       mr_equal_ct(mic, mpdu.at + mpdu.left - MME_MIC, MME_MIC);
 }

@@ -28,13 +28,15 @@ static bool continues(const struct defragment *d, const struct ieee80211_header 
 	       (d->sealed ? pn == d->pn + 1 : pn == 0);
 }
 
-bool defragment_add(struct defragment *d, const struct ieee80211_header *h, uint64_t pn, struct mr_rd *body, uint64_t now_us)
+bool defragment_add(struct defragment *d, const struct ieee80211_header *h, uint64_t pn, struct mr_rd *body,
+		    uint64_t now_us)
 {
 	bool more = h->flags & IEEE80211_MORE_FRAGMENTS;
 
 	if (h->fragment == 0 && !more)
 		return true;
-	if (ieee80211_is_group(h->address1) || !(h->fragment == 0 ? begin(d, h, pn, now_us) : continues(d, h, pn, now_us)) ||
+	if (ieee80211_is_group(h->address1) ||
+	    !(h->fragment == 0 ? begin(d, h, pn, now_us) : continues(d, h, pn, now_us)) ||
 	    body->left > (size_t)IEEE80211_MSDU_MAX - d->len) {
 		defragment_drop(d);
 		return false;
@@ -45,6 +47,6 @@ bool defragment_add(struct defragment *d, const struct ieee80211_header *h, uint
 	d->pn = pn;
 	*body = mr_rd_over(d->bytes, d->len);
 	if (!more)
-		d->until_us = 0;	/* given out once; the octets stay until the next call */
+		d->until_us = 0; /* given out once; the octets stay until the next call */
 	return !more;
 }

@@ -8,7 +8,7 @@
 #include "station/wifi/ieee80211.h"
 
 #define DESCRIPTOR_RSN 2
-#define MIC_AT 81		/* in the PDU */
+#define MIC_AT 81 /* in the PDU */
 #define INFO_AT 5
 
 int eapol_type(struct mr_rd *pdu)
@@ -39,7 +39,7 @@ bool eapol_key_parse(struct mr_rd pdu, struct eapol_key *out)
 	out->key_len = mr_rd_be16(&pdu);
 	out->replay = mr_rd_be64(&pdu);
 	mr_rd_copy(&pdu, out->nonce, sizeof(out->nonce));
-	mr_rd_skip(&pdu, 16);	/* EAPOL-Key IV: RC4's only */
+	mr_rd_skip(&pdu, 16); /* EAPOL-Key IV: RC4's only */
 	mr_rd_copy(&pdu, out->rsc, sizeof(out->rsc));
 	mr_rd_skip(&pdu, 8);
 	mr_rd_copy(&pdu, out->mic, sizeof(out->mic));
@@ -97,7 +97,7 @@ bool eapol_verify(const uint8_t kck[static 16], struct mr_rd pdu)
 /* --- key data --- */
 
 static const uint8_t oui_80211[3] = { 0x00, 0x0f, 0xac };
-enum kde { KDE_GTK = 1, KDE_IGTK = 9 };	/* table 12-9 */
+enum kde { KDE_GTK = 1, KDE_IGTK = 9 }; /* table 12-9 */
 
 static bool kde_gtk(struct mr_rd body, struct eapol_data *out)
 {
@@ -125,7 +125,7 @@ bool eapol_data_parse(struct mr_rd data, struct eapol_data *out)
 		struct mr_rd body;
 
 		if (id == IEEE80211_VENDOR && len == 0)
-			return true;	/* the padding; a single dd at the end, too */
+			return true; /* the padding; a single dd at the end, too */
 		body = mr_rd_sub(&data, len);
 		if (data.bad)
 			return false;
@@ -151,7 +151,7 @@ static void put_kde(struct mr_wr *w, enum kde type, size_t len)
 void eapol_put_gtk(struct mr_wr *w, uint8_t key_id, const uint8_t gtk[static 16])
 {
 	put_kde(w, KDE_GTK, 18);
-	mr_wr_u8(w, (uint8_t)(key_id & 0x03));	/* Tx is 0: a STA sends nothing under the group key */
+	mr_wr_u8(w, (uint8_t)(key_id & 0x03)); /* Tx is 0: a STA sends nothing under the group key */
 	mr_wr_u8(w, 0);
 	mr_wr_bytes(w, gtk, 16);
 }

@@ -6,7 +6,7 @@ const uint8_t ieee80211_broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 static const uint8_t oui_80211[3] = { 0x00, 0x0f, 0xac };
 static const uint8_t oui_microsoft[3] = { 0x00, 0x50, 0xf2 };
-#define TYPE_WPA 1	/* of oui_microsoft */
+#define TYPE_WPA 1 /* of oui_microsoft */
 #define TYPE_WSC 4
 
 /* --- the header --- */
@@ -114,8 +114,8 @@ bool ieee80211_snap_parse(struct mr_rd *in, uint16_t *ethertype)
 	const uint8_t *snap = mr_rd_take(in, sizeof(snap_rfc1042));
 
 	*ethertype = mr_rd_be16(in);
-	return !in->bad && (mr_equal(snap, snap_rfc1042, sizeof(snap_rfc1042)) ||
-			    mr_equal(snap, snap_bridge, sizeof(snap_bridge)));
+	return !in->bad &&
+	       (mr_equal(snap, snap_rfc1042, sizeof(snap_rfc1042)) || mr_equal(snap, snap_bridge, sizeof(snap_bridge)));
 }
 
 void ieee80211_put_snap(struct mr_wr *w, uint16_t ethertype)
@@ -209,8 +209,11 @@ bool ieee80211_reason_parse(struct mr_rd body, uint16_t *reason)
 
 /* --- elements --- */
 
-static const struct { uint8_t id, shortest, longest; size_t member; } element_table[] = {
-#define ELEMENT_ROW(name, NAME, id, shortest, longest) \
+static const struct {
+	uint8_t id, shortest, longest;
+	size_t member;
+} element_table[] = {
+#define ELEMENT_ROW(name, NAME, id, shortest, longest)                                                                 \
 	{ id, shortest, longest, offsetof(struct ieee80211_elements, name) },
 	IEEE80211_ELEMENTS(ELEMENT_ROW)
 #undef ELEMENT_ROW
@@ -368,7 +371,8 @@ static uint32_t suites(struct mr_rd *in)
 
 bool ieee80211_rsn_parse(struct mr_rd body, struct ieee80211_rsn *out)
 {
-	*out = (struct ieee80211_rsn){ .group = IEEE80211_CIPHER_CCMP, .group_management = IEEE80211_CIPHER_BIP_CMAC,
+	*out = (struct ieee80211_rsn){ .group = IEEE80211_CIPHER_CCMP,
+				       .group_management = IEEE80211_CIPHER_BIP_CMAC,
 				       .pairwise = IEEE80211_BIT(IEEE80211_CIPHER_CCMP),
 				       .akm = IEEE80211_BIT(IEEE80211_AKM_8021X) };
 	if (mr_rd_le16(&body) != 1)
@@ -382,7 +386,7 @@ bool ieee80211_rsn_parse(struct mr_rd body, struct ieee80211_rsn *out)
 	if (body.left > 0)
 		out->capabilities = mr_rd_le16(&body);
 	if (body.left > 0)
-		mr_rd_skip(&body, 16u * mr_rd_le16(&body));	/* PMKIDs */
+		mr_rd_skip(&body, 16u * mr_rd_le16(&body)); /* PMKIDs */
 	if (body.left > 0)
 		out->group_management = suite(&body);
 	return !body.bad;
@@ -496,15 +500,15 @@ bool ieee80211_network_of(struct mr_rd mpdu, const struct radio_rx *rx, struct i
 const char *ieee80211_security_name(enum ieee80211_security security)
 {
 	switch (security) {
-	case IEEE80211_OPEN:		return "open";
-	case IEEE80211_WEP:		return "wep";
-	case IEEE80211_WPA:		return "wpa";
-	case IEEE80211_WPA2_PSK:	return "wpa2-psk";
-	case IEEE80211_WPA2_WPA3:	return "wpa2-wpa3";
-	case IEEE80211_WPA3_SAE:	return "wpa3-sae";
-	case IEEE80211_OWE:		return "owe";
-	case IEEE80211_ENTERPRISE:	return "enterprise";
-	case IEEE80211_OTHER:		break;
+	case IEEE80211_OPEN: return "open";
+	case IEEE80211_WEP: return "wep";
+	case IEEE80211_WPA: return "wpa";
+	case IEEE80211_WPA2_PSK: return "wpa2-psk";
+	case IEEE80211_WPA2_WPA3: return "wpa2-wpa3";
+	case IEEE80211_WPA3_SAE: return "wpa3-sae";
+	case IEEE80211_OWE: return "owe";
+	case IEEE80211_ENTERPRISE: return "enterprise";
+	case IEEE80211_OTHER: break;
 	}
 	return "other";
 }

@@ -16,22 +16,22 @@
 #include "station/base/map.h"
 
 #define ROUNDS 4096
-#define REMEMBERED_MAX 65536u	/* then all is forgotten and worked out anew */
+#define REMEMBERED_MAX 65536u /* then all is forgotten and worked out anew */
 
 struct entry {
-	uint8_t key[32], psk[32];	/* key: SHA-256 of SSID and passphrase */
+	uint8_t key[32], psk[32]; /* key: SHA-256 of SSID and passphrase */
 };
 
 struct psk_pool {
 	struct loop *loop;
-	struct loop_timer timer;	/* deliver what is done */
+	struct loop_timer timer; /* deliver what is done */
 	struct map known;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	bool threaded, stop;
 	int done_fd;
-	struct psk_request *queue, *queue_tail;	/* under `lock` */
+	struct psk_request *queue, *queue_tail; /* under `lock` */
 	struct psk_request *working;		/* under `lock`; cancelled: NULL, the thread drops its result */
 	struct psk_request *done, *done_tail;	/* under `lock` */
 };
@@ -78,7 +78,8 @@ static void derive(const uint8_t *ssid, size_t ssid_len, const char *passphrase,
 
 static void key_of(const struct psk_request *r, uint8_t key[static 32])
 {
-	const struct mr_piece pieces[] = { { &r->ssid_len, sizeof(r->ssid_len) }, { r->ssid, r->ssid_len },
+	const struct mr_piece pieces[] = { { &r->ssid_len, sizeof(r->ssid_len) },
+					   { r->ssid, r->ssid_len },
 					   { r->passphrase, strlen(r->passphrase) } };
 
 	(void)mr_sha256_pieces(pieces, 3, key);
@@ -177,7 +178,7 @@ static void deliver(struct psk_pool *pool)
 		OPENSSL_cleanse(r->psk, sizeof(r->psk));
 		OPENSSL_cleanse(r->passphrase, sizeof(r->passphrase));
 		r->state = PSK_IDLE;
-		r->done(r->ctx, psk);	/* may ask again, or free the request */
+		r->done(r->ctx, psk); /* may ask again, or free the request */
 		OPENSSL_cleanse(psk, sizeof(psk));
 	}
 }

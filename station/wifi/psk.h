@@ -1,5 +1,6 @@
 /*
- * Pre-shared keys of passphrases: PBKDF2 (IEEE 802.11-2020 J.4.1) takes milliseconds, so a thread of its own works it out,
+ * Pre-shared keys of passphrases: PBKDF2 (IEEE 802.11-2020 J.4.1) takes milliseconds, so a thread of its own works it
+ * out,
  * before the first frame, and what was worked out is remembered. On the virtual clock no thread is used: the answer
  * comes from a timer, at the same instant in every run.
  *
@@ -26,9 +27,10 @@ struct psk_request {
 	char passphrase[65];
 };
 
-struct psk_pool *psk_create(struct loop *loop);	/* NULL: no memory, or no thread */
+struct psk_pool *psk_create(struct loop *loop); /* NULL: no memory, or no thread */
 void psk_destroy(struct psk_pool *pool);	/* requests that still wait are forgotten; wipes what it remembers */
 /* `passphrase`: 8 to 63 characters, or the key itself as 64 hexadecimal digits. Copied. The request must be idle. */
-void psk_ask(struct psk_pool *pool, struct psk_request *request, const uint8_t *ssid, size_t ssid_len, const char *passphrase);
+void psk_ask(struct psk_pool *pool, struct psk_request *request, const uint8_t *ssid, size_t ssid_len,
+	     const char *passphrase);
 /* It will not be answered any more, and may be freed. Idle: nothing happens. */
 void psk_cancel(struct psk_pool *pool, struct psk_request *request);

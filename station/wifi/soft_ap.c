@@ -17,7 +17,8 @@
 
 static struct ieee80211_rsn rsn_of(const struct soft_ap_config *c)
 {
-	struct ieee80211_rsn rsn = { .group = IEEE80211_CIPHER_CCMP, .group_management = IEEE80211_CIPHER_BIP_CMAC,
+	struct ieee80211_rsn rsn = { .group = IEEE80211_CIPHER_CCMP,
+				     .group_management = IEEE80211_CIPHER_BIP_CMAC,
 				     .pairwise = IEEE80211_BIT(IEEE80211_CIPHER_CCMP) };
 	bool capable = c->pmf_capable || c->pmf_required, required = c->pmf_required;
 
@@ -25,11 +26,8 @@ static struct ieee80211_rsn rsn_of(const struct soft_ap_config *c)
 	case IEEE80211_OPEN:
 	case IEEE80211_WEP:
 	case IEEE80211_WPA:
-	case IEEE80211_OTHER:
-		return (struct ieee80211_rsn){ 0 };
-	case IEEE80211_WPA2_PSK:
-		rsn.akm = IEEE80211_BIT(IEEE80211_AKM_PSK);
-		break;
+	case IEEE80211_OTHER: return (struct ieee80211_rsn){ 0 };
+	case IEEE80211_WPA2_PSK: rsn.akm = IEEE80211_BIT(IEEE80211_AKM_PSK); break;
 	case IEEE80211_WPA2_WPA3:
 		rsn.akm = IEEE80211_BIT(IEEE80211_AKM_PSK) | IEEE80211_BIT(IEEE80211_AKM_SAE);
 		capable = true;
@@ -42,9 +40,7 @@ static struct ieee80211_rsn rsn_of(const struct soft_ap_config *c)
 		rsn.akm = IEEE80211_BIT(IEEE80211_AKM_OWE);
 		capable = required = true;
 		break;
-	case IEEE80211_ENTERPRISE:
-		rsn.akm = IEEE80211_BIT(IEEE80211_AKM_8021X);
-		break;
+	case IEEE80211_ENTERPRISE: rsn.akm = IEEE80211_BIT(IEEE80211_AKM_8021X); break;
 	}
 	rsn.capabilities = (uint16_t)((capable ? IEEE80211_MFPC : 0) | (required ? IEEE80211_MFPR : 0));
 	return rsn;
@@ -53,8 +49,8 @@ static struct ieee80211_rsn rsn_of(const struct soft_ap_config *c)
 /* What WPA was before RSN: OUI 00-50-F2 type 1, TKIP and a passphrase. */
 static void put_wpa(struct mr_wr *w)
 {
-	static const uint8_t body[] = { 0x00, 0x50, 0xf2, 1, 1, 0, 0x00, 0x50, 0xf2, 2, 1, 0, 0x00, 0x50, 0xf2, 2,
-					1, 0, 0x00, 0x50, 0xf2, 2 };
+	static const uint8_t body[] = { 0x00, 0x50, 0xf2, 1,	1, 0, 0x00, 0x50, 0xf2, 2,    1,
+					0,    0x00, 0x50, 0xf2, 2, 1, 0,    0x00, 0x50, 0xf2, 2 };
 
 	ieee80211_put_element(w, IEEE80211_VENDOR, body, sizeof(body));
 }
@@ -72,7 +68,8 @@ static void put_description(const struct soft_ap *ap, struct mr_wr *w, bool beac
 	const struct soft_ap_config *c = &ap->config;
 	bool names = !(beacon && c->hidden);
 
-	ieee80211_beacon_build(w, &(struct ieee80211_beacon){ .timestamp_us = now_us - ap->up_us, .interval_tu = c->interval_tu,
+	ieee80211_beacon_build(w, &(struct ieee80211_beacon){ .timestamp_us = now_us - ap->up_us,
+							      .interval_tu = c->interval_tu,
 							      .capability = capability(ap) });
 	ieee80211_put_ssid(w, c->ssid, names ? c->ssid_len : 0);
 	ieee80211_put_rates(w, c->freq_mhz);
@@ -112,7 +109,7 @@ bool soft_ap_transmit(struct soft_ap *ap, const struct mr_wr *frame, uint8_t rat
 
 	if (frame->bad || frame->len < IEEE80211_HEADER_LEN)
 		return false;
-	mr_wr_le16(&control, (uint16_t)(ap->sequence << 4));	/* not covered by CCMP's additional data */
+	mr_wr_le16(&control, (uint16_t)(ap->sequence << 4)); /* not covered by CCMP's additional data */
 	ap->sequence = (ap->sequence + 1) & 0xfff;
 	tx.retries = ieee80211_is_group(frame->buf + 4) ? 0 : cookie == COOKIE_PROBE ? PROBE_RETRIES : MAC_RETRIES;
 	return ap->events.send(ap->events.ctx, mr_wr_written(frame), &tx);
@@ -142,7 +139,8 @@ static void beacon(struct soft_ap *ap, uint64_t now_us)
 
 /*
  * 11.1.4.3.4: to those who ask for any network, unless this one hides, and to those who ask for it. Last in the queue,
- * repeated once and not many at a time: who looks around is on another channel soon, and frames that nobody acknowledges would stop all else.
+ * repeated once and not many at a time: who looks around is on another channel soon, and frames that nobody
+ * acknowledges would stop all else.
  */
 static void on_probe_request(struct soft_ap *ap, const struct ieee80211_header *h, struct mr_rd body, uint64_t now_us)
 {
@@ -168,33 +166,27 @@ static void on_management(struct soft_ap *ap, const struct ieee80211_header *h, 
 {
 	struct soft_ap_sta *sta = soft_ap_find(ap, h->address2);
 	uint8_t opened[SOFT_AP_FRAME_MAX];
-	bool robust = h->kind == IEEE80211_DEAUTHENTICATION || h->kind == IEEE80211_DISASSOCIATION || h->kind == IEEE80211_ACTION;
+	bool robust = h->kind == IEEE80211_DEAUTHENTICATION || h->kind == IEEE80211_DISASSOCIATION ||
+		      h->kind == IEEE80211_ACTION;
 
 	if (h->flags & IEEE80211_PROTECTED) {
 		if (!sta || !soft_ap_open(ap, sta, true, frame, opened, &body))
 			return;
-	} else if (robust && sta && sta->pmf && sta->keyed) {	/* 12.6.19: not protected, not believed */
+	} else if (robust && sta && sta->pmf && sta->keyed) { /* 12.6.19: not protected, not believed */
 		ap->counters.discarded++;
 		return;
 	}
 	switch (h->kind) {
-	case IEEE80211_AUTHENTICATION:
-		soft_ap_on_authentication(ap, h, body, now_us);
-		return;
+	case IEEE80211_AUTHENTICATION: soft_ap_on_authentication(ap, h, body, now_us); return;
 	case IEEE80211_ASSOCIATION_REQUEST:
 	case IEEE80211_REASSOCIATION_REQUEST:
 		if (!ap->config.ibss)
 			soft_ap_on_association(ap, h, body, now_us);
 		return;
 	case IEEE80211_DEAUTHENTICATION:
-	case IEEE80211_DISASSOCIATION:
-		soft_ap_on_leaving(ap, h, body, now_us);
-		return;
-	case IEEE80211_ACTION:
-		soft_ap_on_action(ap, h, body, now_us);
-		return;
-	default:
-		return;
+	case IEEE80211_DISASSOCIATION: soft_ap_on_leaving(ap, h, body, now_us); return;
+	case IEEE80211_ACTION: soft_ap_on_action(ap, h, body, now_us); return;
+	default: return;
 	}
 }
 
@@ -248,12 +240,8 @@ void soft_ap_sent(struct soft_ap *ap, uint64_t cookie, bool acked, uint64_t now_
 	uint16_t aid = (uint16_t)(cookie >> 8);
 
 	switch (cookie & 0xff) {
-	case COOKIE_BEACON:
-		ap->beacon_waits = false;
-		return;
-	case COOKIE_PROBE:
-		ap->probes_wait -= ap->probes_wait > 0;
-		return;
+	case COOKIE_BEACON: ap->beacon_waits = false; return;
+	case COOKIE_PROBE: ap->probes_wait -= ap->probes_wait > 0; return;
 	case COOKIE_DATA:
 		for (struct soft_ap_sta *sta = ap->stas; sta; sta = sta->next)
 			if (sta->aid == aid) {
@@ -261,8 +249,7 @@ void soft_ap_sent(struct soft_ap *ap, uint64_t cookie, bool acked, uint64_t now_
 				return;
 			}
 		return;
-	default:
-		return;
+	default: return;
 	}
 }
 
@@ -280,7 +267,8 @@ void soft_ap_expire(struct soft_ap *ap, uint64_t now_us)
 		uint64_t interval_us = (uint64_t)ap->config.interval_tu * TU_US;
 
 		beacon(ap, now_us);
-		ap->beacon_us += ((now_us - ap->beacon_us) / interval_us + 1) * interval_us;	/* TBTTs keep their places */
+		ap->beacon_us += ((now_us - ap->beacon_us) / interval_us + 1) *
+				 interval_us; /* TBTTs keep their places */
 	}
 	if (now_us < ap->stas_us)
 		return;
@@ -294,7 +282,10 @@ void soft_ap_expire(struct soft_ap *ap, uint64_t now_us)
 		soft_ap_due(ap, soft_ap_sta_deadline_us(ap, sta));
 }
 
-uint64_t soft_ap_deadline_us(const struct soft_ap *ap) { return ap->beacon_us < ap->stas_us ? ap->beacon_us : ap->stas_us; }
+uint64_t soft_ap_deadline_us(const struct soft_ap *ap)
+{
+	return ap->beacon_us < ap->stas_us ? ap->beacon_us : ap->stas_us;
+}
 
 /* --- from cradle to grave --- */
 
@@ -328,7 +319,7 @@ struct soft_ap *soft_ap_create(const struct soft_ap_config *config, const struct
 	if (ap->config.stas_max > SOFT_AP_STAS_MAX)
 		ap->config.stas_max = SOFT_AP_STAS_MAX;
 	memcpy(ap->bssid, config->mac, 6);
-	if (config->ibss) {	/* 9.2.4.3.4: 46 random bits, individual and local */
+	if (config->ibss) { /* 9.2.4.3.4: 46 random bits, individual and local */
 		entropy_fill(entropy, ap->bssid, 6);
 		ap->bssid[0] = (uint8_t)((ap->bssid[0] & 0xfc) | 0x02);
 	}

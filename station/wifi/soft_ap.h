@@ -1,9 +1,12 @@
 /*
  * An access point as a pure machine, for simulated devices and networks: beacons, probe responses, authentication,
- * association, WPA2-PSK with CCMP, protected management frames, power save. IEEE 802.11-2020 11.1, 11.2.3, 11.3, 11.13,
- * 12.6, 12.7. It is also the one STA that an ad-hoc network (IBSS) begins with: beacons, probe responses, data among equals.
+ * association, WPA2-PSK with CCMP, protected management frames, power save. IEEE 802.11-2020 11.1, 11.2.3, 11.3,
+ * 11.13,
+ * 12.6, 12.7. It is also the one STA that an ad-hoc network (IBSS) begins with: beacons, probe responses, data among
+ * equals.
  *
- * Octets and time in; frames, MSDUs and news out through callbacks, which come from inside the functions here that are given
+ * Octets and time in; frames, MSDUs and news out through callbacks, which come from inside the functions here that
+ * are given
  * the time. They may call soft_ap_send and what only asks. Frames are not relayed from STA to STA.
  *
  *	soft_ap_create -> { soft_ap_receive | soft_ap_sent | soft_ap_send | soft_ap_expire } ... -> soft_ap_destroy
@@ -17,48 +20,52 @@
 #include "station/base/entropy.h"
 #include "station/wifi/ieee80211.h"
 
-#define SOFT_AP_STAS_MAX 2007u		/* AIDs, 9.4.1.8 */
-#define SOFT_AP_BUFFER_MAX 16u		/* frames for one STA that sleeps; more are lost */
-#define SOFT_AP_MSDU_MAX 1536u		/* octets of payload, LLC/SNAP not counted */
-#define SOFT_AP_COOKIE (UINT64_C(1) << 40)	/* set in the cookies of all its frames: others on the same radio leave it clear */
+#define SOFT_AP_STAS_MAX 2007u /* AIDs, 9.4.1.8 */
+#define SOFT_AP_BUFFER_MAX 16u /* frames for one STA that sleeps; more are lost */
+#define SOFT_AP_MSDU_MAX 1536u /* octets of payload, LLC/SNAP not counted */
+#define SOFT_AP_COOKIE                                                                                                 \
+	(UINT64_C(1) << 40) /* set in the cookies of all its frames: others on the same radio leave it clear */
 
 struct soft_ap_config {
-	uint8_t mac[6];			/* also the BSSID; an IBSS draws its BSSID (11.1.4) */
-	uint8_t ssid[IEEE80211_SSID_MAX];	/* any octets */
+	uint8_t mac[6];			  /* also the BSSID; an IBSS draws its BSSID (11.1.4) */
+	uint8_t ssid[IEEE80211_SSID_MAX]; /* any octets */
 	uint8_t ssid_len;
-	bool hidden;			/* beacons with an empty SSID; answers those who know it */
-	bool ibss;			/* then open */
+	bool hidden; /* beacons with an empty SSID; answers those who know it */
+	bool ibss;   /* then open */
 	/*
 	 * enum ieee80211_security, as the beacons say it. OPEN lets STAs in; WPA2_PSK and WPA2_WPA3 those with the PSK.
 	 * The others are described only: every association is refused.
 	 */
 	uint8_t security;
 	bool pmf_capable, pmf_required;
-	uint8_t psk[32];		/* of passphrase and SSID; wiped by soft_ap_destroy in its copy */
+	uint8_t psk[32]; /* of passphrase and SSID; wiped by soft_ap_destroy in its copy */
 	uint16_t freq_mhz;
-	uint16_t interval_tu;		/* of beacons, 1024 us; 0: 100 */
-	uint8_t dtim_period;		/* 0: 2 */
-	uint16_t stas_max;		/* 0: none, every association is refused */
-	uint64_t inactivity_us;		/* a silent STA is sent away; 0: 300 s, the default of hostapd and ESP-IDF */
+	uint16_t interval_tu;	/* of beacons, 1024 us; 0: 100 */
+	uint8_t dtim_period;	/* 0: 2 */
+	uint16_t stas_max;	/* 0: none, every association is refused */
+	uint64_t inactivity_us; /* a silent STA is sent away; 0: 300 s, the default of hostapd and ESP-IDF */
 };
 
 struct soft_ap_events {
 	void *ctx;
 	/* An MPDU to be sent; copied. false: not now, it is lost. Its status comes back through soft_ap_sent. */
 	bool (*send)(void *ctx, struct mr_rd frame, const struct radio_tx *tx);
-	/* An MSDU of a STA that may send (group `dst`: from STA to all). `payload`: after LLC/SNAP; lives until it returns. */
+	/* An MSDU of a STA that may send (group `dst`: from STA to all). `payload`: after LLC/SNAP; lives until it
+	 * returns. */
 	void (*received)(void *ctx, const uint8_t dst[static 6], const uint8_t src[static 6], uint16_t ethertype,
 			 struct mr_rd payload);
-	bool (*admits)(void *ctx, const uint8_t mac[static 6]);		/* NULL: everybody may associate */
-	void (*joined)(void *ctx, const uint8_t mac[static 6]);		/* MSDUs pass from now on. Not in an IBSS. May be NULL */
-	void (*left)(void *ctx, const uint8_t mac[static 6], int reason);	/* after joined; enum ieee80211_reason. May be NULL */
+	bool (*admits)(void *ctx, const uint8_t mac[static 6]); /* NULL: everybody may associate */
+	void (*joined)(void *ctx,
+		       const uint8_t mac[static 6]); /* MSDUs pass from now on. Not in an IBSS. May be NULL */
+	void (*left)(void *ctx, const uint8_t mac[static 6],
+		     int reason); /* after joined; enum ieee80211_reason. May be NULL */
 };
 
 struct soft_ap_counters {
-	uint32_t beacons, skipped;	/* skipped: the one before was still waiting for the air */
-	uint32_t refused;		/* authentications and associations */
-	uint32_t discarded;		/* frames that were not true, not for this state, replayed, or too many for a sleeper */
-	uint32_t bad_secrets;		/* handshakes that ended because the STA has another key */
+	uint32_t beacons, skipped; /* skipped: the one before was still waiting for the air */
+	uint32_t refused;	   /* authentications and associations */
+	uint32_t discarded;   /* frames that were not true, not for this state, replayed, or too many for a sleeper */
+	uint32_t bad_secrets; /* handshakes that ended because the STA has another key */
 };
 
 struct soft_ap;
@@ -74,8 +81,8 @@ void soft_ap_receive(struct soft_ap *ap, struct mr_rd frame, uint64_t now_us);
 /* The MAC's report on a frame of its own. */
 void soft_ap_sent(struct soft_ap *ap, uint64_t cookie, bool acked, uint64_t now_us);
 /* An MSDU to a STA, or to all of them (group `dst`). false: no such STA, not joined yet, or too long. */
-bool soft_ap_send(struct soft_ap *ap, const uint8_t dst[static 6], uint16_t ethertype, const uint8_t *payload, size_t len,
-		  uint64_t now_us);
+bool soft_ap_send(struct soft_ap *ap, const uint8_t dst[static 6], uint16_t ethertype, const uint8_t *payload,
+		  size_t len, uint64_t now_us);
 void soft_ap_expire(struct soft_ap *ap, uint64_t now_us);
 uint64_t soft_ap_deadline_us(const struct soft_ap *ap);
 
@@ -85,6 +92,6 @@ void soft_ap_dismiss(struct soft_ap *ap, const uint8_t *mac, enum ieee80211_reas
 void soft_ap_moved(struct soft_ap *ap, uint16_t freq_mhz);
 
 const uint8_t *soft_ap_bssid(const struct soft_ap *ap);
-size_t soft_ap_stas(const struct soft_ap *ap);		/* that joined */
-bool soft_ap_waits(const struct soft_ap *ap);		/* frames are kept for sleepers */
+size_t soft_ap_stas(const struct soft_ap *ap); /* that joined */
+bool soft_ap_waits(const struct soft_ap *ap);  /* frames are kept for sleepers */
 struct soft_ap_counters soft_ap_counters(const struct soft_ap *ap);

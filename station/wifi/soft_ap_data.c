@@ -5,8 +5,8 @@
 #include "station/wifi/soft_ap_internal.h"
 
 /*
- * Automatic rate fallback (Kamerman, Monteban 1997): one step down after a frame that was never acknowledged, one up after
- * ten in a row that were. 6 to 54 Mb/s.
+ * Automatic rate fallback (Kamerman, Monteban 1997): one step down after a frame that was never acknowledged, one up
+ * after ten in a row that were. 6 to 54 Mb/s.
  */
 static const uint8_t rates[] = { 12, 24, 48, 72, 108 };
 #define SUCCESSES_UP 10u
@@ -116,7 +116,7 @@ static void leave(struct soft_ap *ap, struct soft_ap_sta *sta, uint8_t *plain, s
 	w.len = len;
 	if (more)
 		plain[1] |= IEEE80211_MORE_DATA;
-	if (plain[1] & IEEE80211_PROTECTED) {	/* marked by soft_ap_give, not sealed yet */
+	if (plain[1] & IEEE80211_PROTECTED) { /* marked by soft_ap_give, not sealed yet */
 		plain[1] = (uint8_t)(plain[1] & ~IEEE80211_PROTECTED);
 		w = seal(sta->tk, (struct ccmp_info){ .pn = ++sta->tx_pn }, mr_rd_over(plain, len), sealed);
 	}
@@ -148,7 +148,8 @@ static void leave_to_all(struct soft_ap *ap, struct mr_rd plain)
 
 	mr_wr_bytes(&w, plain.at, plain.left);
 	if (ap->rsn.akm != 0)
-		w = seal(ap->group.gtk, (struct ccmp_info){ .pn = ++ap->group.pn, .key_id = ap->group.gtk_id }, plain, sealed);
+		w = seal(ap->group.gtk, (struct ccmp_info){ .pn = ++ap->group.pn, .key_id = ap->group.gtk_id }, plain,
+			 sealed);
 	(void)soft_ap_transmit(ap, &w, soft_ap_basic_rate(ap), RADIO_NORMAL, COOKIE_OTHER);
 }
 
@@ -163,8 +164,8 @@ void soft_ap_release_group(struct soft_ap *ap)
 	}
 }
 
-bool soft_ap_send(struct soft_ap *ap, const uint8_t dst[static 6], uint16_t ethertype, const uint8_t *payload, size_t len,
-		  uint64_t now_us)
+bool soft_ap_send(struct soft_ap *ap, const uint8_t dst[static 6], uint16_t ethertype, const uint8_t *payload,
+		  size_t len, uint64_t now_us)
 {
 	struct soft_ap_sta *sta = soft_ap_find(ap, dst);
 	uint8_t buf[SOFT_AP_FRAME_MAX];
@@ -257,8 +258,8 @@ static void pass_on(struct soft_ap *ap, const struct ieee80211_header *h, struct
 		ap->counters.discarded++;
 }
 
-static void on_msdu(struct soft_ap *ap, struct soft_ap_sta *sta, const struct ieee80211_header *h, struct mr_rd body, bool sealed,
-		    uint64_t now_us)
+static void on_msdu(struct soft_ap *ap, struct soft_ap_sta *sta, const struct ieee80211_header *h, struct mr_rd body,
+		    bool sealed, uint64_t now_us)
 {
 	struct mr_rd msdu = body;
 	uint16_t ethertype;
@@ -274,7 +275,8 @@ static void on_msdu(struct soft_ap *ap, struct soft_ap_sta *sta, const struct ie
 	pass_on(ap, h, body);
 }
 
-void soft_ap_on_data(struct soft_ap *ap, const struct ieee80211_header *h, struct mr_rd frame, struct mr_rd body, uint64_t now_us)
+void soft_ap_on_data(struct soft_ap *ap, const struct ieee80211_header *h, struct mr_rd frame, struct mr_rd body,
+		     uint64_t now_us)
 {
 	struct soft_ap_sta *sta = soft_ap_find(ap, h->address2);
 	bool null = h->kind == IEEE80211_NULL || h->kind == IEEE80211_QOS_NULL;
@@ -282,14 +284,16 @@ void soft_ap_on_data(struct soft_ap *ap, const struct ieee80211_header *h, struc
 	bool sealed = h->flags & IEEE80211_PROTECTED;
 
 	if (ap->config.ibss) {
-		if (!(h->flags & (IEEE80211_TO_DS | IEEE80211_FROM_DS)) && !sealed && !null && mr_equal(h->address3, ap->bssid, 6))
+		if (!(h->flags & (IEEE80211_TO_DS | IEEE80211_FROM_DS)) && !sealed && !null &&
+		    mr_equal(h->address3, ap->bssid, 6))
 			pass_on(ap, h, body);
 		return;
 	}
 	if ((h->flags & (IEEE80211_TO_DS | IEEE80211_FROM_DS)) != IEEE80211_TO_DS)
 		return;
-	if (!sta || sta->state < PEER_ASSOCIATED) {	/* 11.3.5.5 c */
-		soft_ap_deauthenticate(ap, h->address2, sta ? IEEE80211_NOT_ASSOCIATED : IEEE80211_NOT_AUTHENTICATED, now_us);
+	if (!sta || sta->state < PEER_ASSOCIATED) { /* 11.3.5.5 c */
+		soft_ap_deauthenticate(ap, h->address2, sta ? IEEE80211_NOT_ASSOCIATED : IEEE80211_NOT_AUTHENTICATED,
+				       now_us);
 		return;
 	}
 	sta->active_us = now_us;
@@ -297,7 +301,7 @@ void soft_ap_on_data(struct soft_ap *ap, const struct ieee80211_header *h, struc
 	if (null)
 		return;
 	if ((h->flags & IEEE80211_MORE_FRAGMENTS) || h->fragment != 0 || body.left > SOFT_AP_FRAME_MAX) {
-		ap->counters.discarded++;	/* nobody fragments here: MSDUs are short */
+		ap->counters.discarded++; /* nobody fragments here: MSDUs are short */
 		return;
 	}
 	if (sealed && !soft_ap_open(ap, sta, false, frame, opened, &body))

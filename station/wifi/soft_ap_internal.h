@@ -1,4 +1,5 @@
-/* What the files of the access point share: soft_ap.c (the BSS), soft_ap_sta.c (one STA), soft_ap_data.c (MSDUs, power save). */
+/* What the files of the access point share: soft_ap.c (the BSS), soft_ap_sta.c (one STA), soft_ap_data.c (MSDUs, power
+ * save). */
 #pragma once
 
 #include "agent/wire/cause.h"
@@ -26,18 +27,18 @@ struct waiting_queue {
 struct soft_ap_sta {
 	struct soft_ap_sta *next;
 	uint8_t mac[6];
-	uint16_t aid;			/* from authentication on, told at association */
+	uint16_t aid; /* from authentication on, told at association */
 	enum peer_state state;
-	bool secured, pmf;		/* an RSNA was asked for */
+	bool secured, pmf; /* an RSNA was asked for */
 	bool keyed, asleep, heard;
-	uint8_t tk[16];			/* of the last handshake that succeeded */
+	uint8_t tk[16]; /* of the last handshake that succeeded */
 	uint64_t tx_pn, rx_pn, rx_management_pn;
-	uint16_t last_control;		/* of the last frame heard */
+	uint16_t last_control; /* of the last frame heard */
 	struct wpa_ap wpa;
 	uint64_t active_us;
-	uint8_t rate, successes, failures;	/* index of rates[] in soft_ap_data.c; frames in a row */
-	uint16_t query;			/* 11.13: transaction of an SA Query under way */
-	uint64_t query_us;		/* gives up; UINT64_MAX: none under way */
+	uint8_t rate, successes, failures; /* index of rates[] in soft_ap_data.c; frames in a row */
+	uint16_t query;			   /* 11.13: transaction of an SA Query under way */
+	uint64_t query_us;		   /* gives up; UINT64_MAX: none under way */
 	struct waiting_queue waiting;
 };
 
@@ -46,28 +47,28 @@ struct soft_ap {
 	struct soft_ap_events events;
 	struct entropy *entropy;
 	uint8_t bssid[6];
-	struct ieee80211_rsn rsn;	/* as its beacons have it; akm 0: none */
+	struct ieee80211_rsn rsn; /* as its beacons have it; akm 0: none */
 	uint8_t rsne[WPA_RSNE_MAX];
 	size_t rsne_len;
 	struct wpa_group group;
-	struct soft_ap_sta *stas;	/* in the order in which they came */
+	struct soft_ap_sta *stas; /* in the order in which they came */
 	struct map by_mac;
-	uint8_t aids[SOFT_AP_STAS_MAX / 8 + 1];	/* taken */
-	uint8_t waiting[251];		/* the TIM: by AID */
+	uint8_t aids[SOFT_AP_STAS_MAX / 8 + 1]; /* taken */
+	uint8_t waiting[251];			/* the TIM: by AID */
 	size_t count, joined, asleep;
 	struct waiting_queue group_waiting;
 	uint16_t sequence;
-	uint64_t up_us, beacon_us;	/* TSF zero; the next one */
-	uint64_t stas_us;		/* nothing is due of any STA before */
+	uint64_t up_us, beacon_us; /* TSF zero; the next one */
+	uint64_t stas_us;	   /* nothing is due of any STA before */
 	uint8_t dtim_count;
 	bool beacon_waits;
-	unsigned probes_wait;		/* probe responses that were not reported yet */
+	unsigned probes_wait; /* probe responses that were not reported yet */
 	struct soft_ap_counters counters;
 };
 
 /* soft_ap.c */
 #define SOFT_AP_RATE_6M 12u
-#define SOFT_AP_RATE_FIRST 2u	/* index of rates[] */
+#define SOFT_AP_RATE_FIRST 2u /* index of rates[] */
 enum { COOKIE_OTHER, COOKIE_BEACON, COOKIE_DATA, COOKIE_PROBE };
 /* Begins a management frame; `buf` has SOFT_AP_FRAME_MAX octets. */
 struct mr_wr soft_ap_begin(struct soft_ap *ap, uint8_t *buf, enum ieee80211_kind kind, const uint8_t da[static 6]);
@@ -80,7 +81,8 @@ void soft_ap_due(struct soft_ap *ap, uint64_t at_us);
 
 /* soft_ap_sta.c */
 struct soft_ap_sta *soft_ap_find(const struct soft_ap *ap, const uint8_t mac[static 6]);
-void soft_ap_on_authentication(struct soft_ap *ap, const struct ieee80211_header *h, struct mr_rd body, uint64_t now_us);
+void soft_ap_on_authentication(struct soft_ap *ap, const struct ieee80211_header *h, struct mr_rd body,
+			       uint64_t now_us);
 void soft_ap_on_association(struct soft_ap *ap, const struct ieee80211_header *h, struct mr_rd body, uint64_t now_us);
 void soft_ap_on_leaving(struct soft_ap *ap, const struct ieee80211_header *h, struct mr_rd body, uint64_t now_us);
 void soft_ap_on_action(struct soft_ap *ap, const struct ieee80211_header *h, struct mr_rd body, uint64_t now_us);
@@ -88,18 +90,21 @@ void soft_ap_on_eapol(struct soft_ap *ap, struct soft_ap_sta *sta, struct mr_rd 
 void soft_ap_sta_expire(struct soft_ap *ap, struct soft_ap_sta *sta, uint64_t now_us);
 uint64_t soft_ap_sta_deadline_us(const struct soft_ap *ap, const struct soft_ap_sta *sta);
 /* Deauthenticates whoever it is, one of ours or not. */
-void soft_ap_deauthenticate(struct soft_ap *ap, const uint8_t mac[static 6], enum ieee80211_reason reason, uint64_t now_us);
+void soft_ap_deauthenticate(struct soft_ap *ap, const uint8_t mac[static 6], enum ieee80211_reason reason,
+			    uint64_t now_us);
 /* Forgets it; tells `left` if it had joined. */
 void soft_ap_forget(struct soft_ap *ap, struct soft_ap_sta *sta, int reason);
 
 /* soft_ap_data.c */
-void soft_ap_on_data(struct soft_ap *ap, const struct ieee80211_header *h, struct mr_rd frame, struct mr_rd body, uint64_t now_us);
+void soft_ap_on_data(struct soft_ap *ap, const struct ieee80211_header *h, struct mr_rd frame, struct mr_rd body,
+		     uint64_t now_us);
 void soft_ap_on_ps_poll(struct soft_ap *ap, const struct ieee80211_header *h, uint64_t now_us);
 /* An MSDU from `ap` to one of its STAs: sealed when it has keys and `protect`, kept while it sleeps. */
 void soft_ap_give(struct soft_ap *ap, struct soft_ap_sta *sta, uint16_t ethertype, struct mr_rd payload, bool protect);
 void soft_ap_release_group(struct soft_ap *ap);
 void soft_ap_drop_waiting(struct soft_ap *ap, struct soft_ap_sta *sta);
 void soft_ap_count_status(struct soft_ap *ap, struct soft_ap_sta *sta, bool acked, uint64_t now_us);
-/* Gives the body of a frame under this STA's key, from a buffer of SOFT_AP_FRAME_MAX octets; false: not true, or a replay. */
+/* Gives the body of a frame under this STA's key, from a buffer of SOFT_AP_FRAME_MAX octets; false: not true, or a
+ * replay. */
 bool soft_ap_open(struct soft_ap *ap, struct soft_ap_sta *sta, bool management, struct mr_rd frame, uint8_t *out,
 		  struct mr_rd *body);

@@ -4,9 +4,9 @@
 
 #include "station/wifi/soft_ap_internal.h"
 
-#define IDLE_US (5 * UINT64_C(1000000))	/* authenticated, and then nothing */
-#define QUERY_TU 200u			/* dot11AssociationSAQueryMaximumTimeout: 1000 TU in the standard; hostapd's default */
-#define SA_QUERY 8			/* category, table 9-51 */
+#define IDLE_US (5 * UINT64_C(1000000)) /* authenticated, and then nothing */
+#define QUERY_TU 200u /* dot11AssociationSAQueryMaximumTimeout: 1000 TU in the standard; hostapd's default */
+#define SA_QUERY 8    /* category, table 9-51 */
 enum { SA_QUERY_REQUEST, SA_QUERY_RESPONSE };
 
 struct soft_ap_sta *soft_ap_find(const struct soft_ap *ap, const uint8_t mac[static 6])
@@ -116,7 +116,8 @@ static void send_robust(struct soft_ap *ap, struct soft_ap_sta *sta, const struc
 	(void)soft_ap_transmit(ap, &w, soft_ap_basic_rate(ap), RADIO_NORMAL, COOKIE_OTHER);
 }
 
-void soft_ap_deauthenticate(struct soft_ap *ap, const uint8_t mac[static 6], enum ieee80211_reason reason, uint64_t now_us)
+void soft_ap_deauthenticate(struct soft_ap *ap, const uint8_t mac[static 6], enum ieee80211_reason reason,
+			    uint64_t now_us)
 {
 	uint8_t buf[SOFT_AP_FRAME_MAX];
 	struct mr_wr w = soft_ap_begin(ap, buf, IEEE80211_DEAUTHENTICATION, mac);
@@ -128,13 +129,15 @@ void soft_ap_deauthenticate(struct soft_ap *ap, const uint8_t mac[static 6], enu
 
 /* --- authentication, 11.3.4.3 --- */
 
-static void answer_authentication(struct soft_ap *ap, const uint8_t da[static 6], uint16_t algorithm, enum ieee80211_status status)
+static void answer_authentication(struct soft_ap *ap, const uint8_t da[static 6], uint16_t algorithm,
+				  enum ieee80211_status status)
 {
 	uint8_t buf[SOFT_AP_FRAME_MAX];
 	struct mr_wr w = soft_ap_begin(ap, buf, IEEE80211_AUTHENTICATION, da);
 
 	ap->counters.refused += status != IEEE80211_SUCCESS;
-	ieee80211_authentication_build(&w, &(struct ieee80211_authentication){ .algorithm = algorithm, .transaction = 2,
+	ieee80211_authentication_build(&w, &(struct ieee80211_authentication){ .algorithm = algorithm,
+									       .transaction = 2,
 									       .status = (uint16_t)status });
 	(void)soft_ap_transmit(ap, &w, soft_ap_basic_rate(ap), RADIO_NORMAL, COOKIE_OTHER);
 }
@@ -150,13 +153,14 @@ void soft_ap_on_authentication(struct soft_ap *ap, const struct ieee80211_header
 		answer_authentication(ap, h->address2, a.algorithm, IEEE80211_UNKNOWN_ALGORITHM);
 		return;
 	}
-	if (ap->config.ibss) {		/* 11.3.4: optional there; nothing depends on it */
+	if (ap->config.ibss) { /* 11.3.4: optional there; nothing depends on it */
 		answer_authentication(ap, h->address2, a.algorithm, IEEE80211_SUCCESS);
 		return;
 	}
 	if (!sta)
 		sta = admit(ap, h->address2);
-	else if (!(sta->pmf && sta->keyed))	/* 11.3.4.3 e: with protected management frames the old association stays for now */
+	else if (!(sta->pmf &&
+		   sta->keyed)) /* 11.3.4.3 e: with protected management frames the old association stays for now */
 		reset(ap, sta, IEEE80211_INVALID_AUTHENTICATION);
 	if (!sta) {
 		answer_authentication(ap, h->address2, a.algorithm, IEEE80211_TOO_MANY_STAS);
@@ -201,17 +205,20 @@ static enum ieee80211_status judge(const struct soft_ap *ap, const struct soft_a
 	return IEEE80211_SUCCESS;
 }
 
-static void answer_association(struct soft_ap *ap, const struct ieee80211_header *h, uint16_t aid, enum ieee80211_status status)
+static void answer_association(struct soft_ap *ap, const struct ieee80211_header *h, uint16_t aid,
+			       enum ieee80211_status status)
 {
-	enum ieee80211_kind kind = h->kind == IEEE80211_ASSOCIATION_REQUEST ? IEEE80211_ASSOCIATION_RESPONSE :
-									      IEEE80211_REASSOCIATION_RESPONSE;
-	uint8_t buf[SOFT_AP_FRAME_MAX], interval[5] = { 3 };	/* 9.4.2.48: association comeback time */
+	enum ieee80211_kind kind = h->kind == IEEE80211_ASSOCIATION_REQUEST ? IEEE80211_ASSOCIATION_RESPONSE
+									    : IEEE80211_REASSOCIATION_RESPONSE;
+	uint8_t buf[SOFT_AP_FRAME_MAX], interval[5] = { 3 }; /* 9.4.2.48: association comeback time */
 	struct mr_wr w = soft_ap_begin(ap, buf, kind, h->address2), t = mr_wr_over(interval + 1, 4);
 	uint16_t capability = (uint16_t)(IEEE80211_ESS | IEEE80211_SHORT_SLOT | (ap->rsn.akm ? IEEE80211_PRIVACY : 0));
 
 	ap->counters.refused += status != IEEE80211_SUCCESS;
-	ieee80211_association_response_build(&w, &(struct ieee80211_association_response){
-		.capability = capability, .status = (uint16_t)status, .aid = status == IEEE80211_SUCCESS ? aid : 0 });
+	ieee80211_association_response_build(
+		&w, &(struct ieee80211_association_response){ .capability = capability,
+							      .status = (uint16_t)status,
+							      .aid = status == IEEE80211_SUCCESS ? aid : 0 });
 	ieee80211_put_rates(&w, ap->config.freq_mhz);
 	if (status == IEEE80211_TRY_AGAIN_LATER) {
 		mr_wr_le32(&t, QUERY_TU);
@@ -227,15 +234,16 @@ static void send_eapol(struct soft_ap *ap, struct soft_ap_sta *sta, const struct
 		soft_ap_give(ap, sta, EAPOL_ETHERTYPE, mr_wr_written(pdu), true);
 }
 
-static void begin_handshake(struct soft_ap *ap, struct soft_ap_sta *sta, const struct ieee80211_rsn *rsn, uint64_t now_us)
+static void begin_handshake(struct soft_ap *ap, struct soft_ap_sta *sta, const struct ieee80211_rsn *rsn,
+			    uint64_t now_us)
 {
 	uint8_t buf[EAPOL_MAX];
 	struct mr_wr m1 = mr_wr_over(buf, sizeof(buf));
 
 	sta->secured = true;
 	sta->pmf = (rsn->capabilities & ap->rsn.capabilities & IEEE80211_MFPC) != 0;
-	wpa_ap_init(&sta->wpa, IEEE80211_AKM_PSK, ap->config.psk, ap->config.mac, sta->mac, mr_rd_over(ap->rsne, ap->rsne_len),
-		    rsn, sta->pmf, &ap->group, ap->entropy);
+	wpa_ap_init(&sta->wpa, IEEE80211_AKM_PSK, ap->config.psk, ap->config.mac, sta->mac,
+		    mr_rd_over(ap->rsne, ap->rsne_len), rsn, sta->pmf, &ap->group, ap->entropy);
 	wpa_ap_start(&sta->wpa, &m1, now_us);
 	send_eapol(ap, sta, &m1);
 	soft_ap_due(ap, soft_ap_sta_deadline_us(ap, sta));
@@ -317,7 +325,7 @@ void soft_ap_on_action(struct soft_ap *ap, const struct ieee80211_header *h, str
 		return;
 	sta->active_us = now_us;
 	if (action == SA_QUERY_RESPONSE && sta->query_us != UINT64_MAX && transaction == sta->query) {
-		sta->query_us = UINT64_MAX;	/* it is: the one who asked was another */
+		sta->query_us = UINT64_MAX; /* it is: the one who asked was another */
 	} else if (action == SA_QUERY_REQUEST) {
 		w = soft_ap_begin(ap, buf, IEEE80211_ACTION, sta->mac);
 		mr_wr_u8(&w, SA_QUERY);
@@ -392,7 +400,7 @@ uint64_t soft_ap_sta_deadline_us(const struct soft_ap *ap, const struct soft_ap_
 
 void soft_ap_sta_expire(struct soft_ap *ap, struct soft_ap_sta *sta, uint64_t now_us)
 {
-	if (sta->query_us <= now_us) {	/* nobody with the keys is there any more */
+	if (sta->query_us <= now_us) { /* nobody with the keys is there any more */
 		reset(ap, sta, IEEE80211_UNSPECIFIED);
 		sta->active_us = now_us;
 		return;

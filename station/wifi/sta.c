@@ -9,16 +9,16 @@
 #define PROBE_WAIT_US 100000u
 #define PROBE_WAIT_MAX_US 400000u
 /*
- * What was acknowledged will be answered: a second association request, in the queue of a slow access point behind the first one,
- * tears down the keys that were agreed meanwhile. Seen with hostapd 2.10 on a loaded machine.
+ * What was acknowledged will be answered: a second association request, in the queue of a slow access point behind the
+ * first one, tears down the keys that were agreed meanwhile. Seen with hostapd 2.10 on a loaded machine.
  */
 #define RESPONSE_WAIT_US 1000000u
 #define RESPONSE_WAIT_MAX_US 2000000u
-#define M1_WAIT_US 5000000u		/* and for each later message; access points repeat theirs after 100 ms, then 1 s */
-#define REFUSED_WAIT_US 1000000u	/* "try again later" without saying when */
+#define M1_WAIT_US 5000000u	 /* and for each later message; access points repeat theirs after 100 ms, then 1 s */
+#define REFUSED_WAIT_US 1000000u /* "try again later" without saying when */
 #define REFUSED_WAIT_MAX_US 5000000u
-#define QUERY_WAIT_US 201000u		/* dot11AssociationSAQueryRetryTimeout, 201 TU as others have it */
-#define QUERIES_MAX 5			/* dot11AssociationSAQueryMaximumTimeout 1000 TU */
+#define QUERY_WAIT_US 201000u /* dot11AssociationSAQueryRetryTimeout, 201 TU as others have it */
+#define QUERIES_MAX 5	      /* dot11AssociationSAQueryMaximumTimeout 1000 TU */
 #define ATTEMPTS_MAX 3
 #define REFUSED_M2_MAX 3
 
@@ -33,18 +33,20 @@ static bool choose(struct sta *sta)
 
 	sta->pmf = rsn->capabilities & IEEE80211_MFPR;
 	if (!(rsn->akm & (psk | psk_sha256)) || !(rsn->pairwise & IEEE80211_BIT(IEEE80211_CIPHER_CCMP)) ||
-	    rsn->group == IEEE80211_CIPHER_UNKNOWN ||
-	    (sta->pmf && rsn->group_management != IEEE80211_CIPHER_BIP_CMAC))
+	    rsn->group == IEEE80211_CIPHER_UNKNOWN || (sta->pmf && rsn->group_management != IEEE80211_CIPHER_BIP_CMAC))
 		return false;
-	sta->akm = (rsn->akm & psk_sha256) && (sta->pmf || !(rsn->akm & psk)) ? IEEE80211_AKM_PSK_SHA256 : IEEE80211_AKM_PSK;
+	sta->akm = (rsn->akm & psk_sha256) && (sta->pmf || !(rsn->akm & psk)) ? IEEE80211_AKM_PSK_SHA256
+									      : IEEE80211_AKM_PSK;
 	return true;
 }
 
 void sta_put_rsn(const struct sta *sta, struct mr_wr *w)
 {
 	const struct ieee80211_rsn rsn = {
-		.group = sta->config.rsn.group, .group_management = IEEE80211_CIPHER_BIP_CMAC,
-		.pairwise = IEEE80211_BIT(IEEE80211_CIPHER_CCMP), .akm = IEEE80211_BIT(sta->akm),
+		.group = sta->config.rsn.group,
+		.group_management = IEEE80211_CIPHER_BIP_CMAC,
+		.pairwise = IEEE80211_BIT(IEEE80211_CIPHER_CCMP),
+		.akm = IEEE80211_BIT(sta->akm),
 		.capabilities = sta->pmf ? IEEE80211_MFPC : 0,
 	};
 
@@ -103,11 +105,11 @@ void sta_heard(struct sta *sta) { sta->silent_us = 0; }
 static enum sta_kind kind_of(enum sta_state state)
 {
 	switch (state) {
-	case STA_PROBING:		return KIND_PROBE;
-	case STA_AUTHENTICATING:	return KIND_AUTHENTICATION;
-	case STA_ASSOCIATING:		return KIND_ASSOCIATION;
+	case STA_PROBING: return KIND_PROBE;
+	case STA_AUTHENTICATING: return KIND_AUTHENTICATION;
+	case STA_ASSOCIATING: return KIND_ASSOCIATION;
 	case STA_HANDSHAKING:
-	case STA_AUTHORIZED:		break;
+	case STA_AUTHORIZED: break;
 	}
 	return KIND_NONE;
 }
@@ -123,7 +125,7 @@ void sta_enter(struct sta *sta, enum sta_state state, uint64_t now_us)
 	sta->refused = false;
 	sta->pending &= (uint16_t)~asking;
 	if (BIT(sta->flight.kind) & asking)
-		sta->flight.again = false;	/* answered, though its acknowledgement was lost */
+		sta->flight.again = false; /* answered, though its acknowledgement was lost */
 	switch (state) {
 	case STA_PROBING:
 	case STA_AUTHENTICATING:
@@ -131,9 +133,7 @@ void sta_enter(struct sta *sta, enum sta_state state, uint64_t now_us)
 		sta->pending |= (uint16_t)BIT(kind_of(state));
 		sta->requests = sta->responses = 0;
 		break;
-	case STA_HANDSHAKING:
-		sta->deadline_us = now_us + M1_WAIT_US;
-		break;
+	case STA_HANDSHAKING: sta->deadline_us = now_us + M1_WAIT_US; break;
 	case STA_AUTHORIZED:
 		sta->was_up = true;
 		sta->told = false;
@@ -150,7 +150,7 @@ int sta_restart(struct sta *sta, int cause, uint64_t now_us)
 		return -cause;
 	drop_keys(sta);
 	sta_drop_queue(sta);
-	sta->flight.again = sta->flight.busy = false;	/* what is in the air is of the past */
+	sta->flight.again = sta->flight.busy = false; /* what is in the air is of the past */
 	sta->pending = 0;
 	sta->m2_acked = sta->queries = 0;
 	sta->hold_us = sta->query_us = sta->keepalive_us = UINT64_MAX;
@@ -159,10 +159,7 @@ int sta_restart(struct sta *sta, int cause, uint64_t now_us)
 	return up ? STA_DOWN : STA_NOTHING;
 }
 
-static int gave_up(const struct sta *sta)
-{
-	return sta->was_up ? MR_CAUSE_LINK_LOST : MR_CAUSE_NO_ANSWER;
-}
+static int gave_up(const struct sta *sta) { return sta->was_up ? MR_CAUSE_LINK_LOST : MR_CAUSE_NO_ANSWER; }
 
 static int port_opens(struct sta *sta, struct sta_out *out, uint64_t now_us)
 {
@@ -182,21 +179,23 @@ static int as_event(int result, struct sta_out *out)
 /* --- management --- */
 
 /* Probe responses; beacons do as well. */
-static int on_beacon(struct sta *sta, struct mr_rd mpdu, const struct radio_rx *rx, struct sta_out *out, uint64_t now_us)
+static int on_beacon(struct sta *sta, struct mr_rd mpdu, const struct radio_rx *rx, struct sta_out *out,
+		     uint64_t now_us)
 {
 	struct ieee80211_network n;
 
 	bool joined = sta->config.ibss && sta_up(sta);
 
-	if ((sta->state != STA_PROBING && !joined) || !ieee80211_network_of(mpdu, rx, &n) || n.ibss != sta->config.ibss ||
+	if ((sta->state != STA_PROBING && !joined) || !ieee80211_network_of(mpdu, rx, &n) ||
+	    n.ibss != sta->config.ibss ||
 	    (!n.hidden && (n.ssid_len != sta->config.ssid_len || !mr_equal(n.ssid, sta->config.ssid, n.ssid_len))))
 		return 0;
 	if (!joined)
-		sta_heard(sta);		/* that it stands there is no answer */
+		sta_heard(sta); /* that it stands there is no answer */
 	if (sta->config.ibss) {
 		if (n.privacy)
 			return -MR_CAUSE_UNSUPPORTED;
-		mr_copy(sta->config.bssid, n.bssid, 6);	/* IBSSs of one name merge, and change it, 11.1.4 */
+		mr_copy(sta->config.bssid, n.bssid, 6); /* IBSSs of one name merge, and change it, 11.1.4 */
 		return joined ? 0 : port_opens(sta, out, now_us);
 	}
 	sta->config.rsn = n.rsn;
@@ -225,7 +224,8 @@ static uint64_t comes_back_us(uint16_t status, struct mr_rd elements)
 
 	if (status != IEEE80211_TOO_MANY_STAS && status != IEEE80211_TRY_AGAIN_LATER)
 		return 0;
-	if (ieee80211_elements_parse(elements, &e) && e.timeout.at && mr_rd_u8(&e.timeout) == 3)	/* association comeback */
+	if (ieee80211_elements_parse(elements, &e) && e.timeout.at &&
+	    mr_rd_u8(&e.timeout) == 3) /* association comeback */
 		wait_us = 1024 * (uint64_t)mr_rd_le32(&e.timeout) + 10000;
 	return least(wait_us, REFUSED_WAIT_MAX_US);
 }
@@ -267,7 +267,7 @@ static int associated_again(struct sta *sta, struct sta_out *out, uint64_t now_u
 		sta_drop_queue(sta);
 	out->event = up ? STA_DOWN : STA_NOTHING;
 	drop_keys(sta);
-	sta->flight.again = sta->flight.busy = false;	/* an answer of the handshake before must not go any more */
+	sta->flight.again = sta->flight.busy = false; /* an answer of the handshake before must not go any more */
 	sta->pending &= (uint16_t)~BIT(KIND_EAPOL);
 	return begin_handshake(sta, now_us);
 }
@@ -279,8 +279,10 @@ static int on_association(struct sta *sta, struct mr_rd body, struct sta_out *ou
 	if (sta->state < STA_ASSOCIATING || !ieee80211_association_response_parse(body, &r))
 		return 0;
 	if (sta->state > STA_ASSOCIATING)
-		return sta->config.secure && !sta->pmf && r.status == IEEE80211_SUCCESS && sta->responses < sta->requests
-		     ? associated_again(sta, out, now_us) : 0;
+		return sta->config.secure && !sta->pmf && r.status == IEEE80211_SUCCESS &&
+				       sta->responses < sta->requests
+			       ? associated_again(sta, out, now_us)
+			       : 0;
 	sta->responses++;
 	if (r.status != IEEE80211_SUCCESS)
 		return refused(sta, comes_back_us(r.status, r.elements), now_us);
@@ -294,9 +296,13 @@ static bool means_passphrase(uint16_t reason)
 	       reason == IEEE80211_4WAY_TIMEOUT || reason == IEEE80211_8021X_FAILED;
 }
 
-static bool forgot_us(uint16_t reason) { return reason == IEEE80211_NOT_AUTHENTICATED || reason == IEEE80211_NOT_ASSOCIATED; }
+static bool forgot_us(uint16_t reason)
+{
+	return reason == IEEE80211_NOT_AUTHENTICATED || reason == IEEE80211_NOT_ASSOCIATED;
+}
 
-/* Deauthentication and Disassociation, 11.3.4.5, 11.3.5.7. With PMF in use the unprotected ones only make us ask, 11.13. */
+/* Deauthentication and Disassociation, 11.3.4.5, 11.3.5.7. With PMF in use the unprotected ones only make us
+ * ask, 11.13. */
 static int on_farewell(struct sta *sta, struct mr_rd body, bool sealed, struct sta_out *out, uint64_t now_us)
 {
 	uint16_t reason;
@@ -314,7 +320,7 @@ static int on_farewell(struct sta *sta, struct mr_rd body, bool sealed, struct s
 	return as_event(sta_restart(sta, sta->was_up ? MR_CAUSE_LINK_LOST : MR_CAUSE_ASSOCIATION_REFUSED, now_us), out);
 }
 
-#define CATEGORY_SA_QUERY 8	/* table 9-51 */
+#define CATEGORY_SA_QUERY 8 /* table 9-51 */
 enum sa_query { SA_QUERY_REQUEST = 0, SA_QUERY_RESPONSE = 1 };
 
 void sta_query(struct sta *sta, uint64_t now_us)
@@ -322,7 +328,7 @@ void sta_query(struct sta *sta, uint64_t now_us)
 	uint8_t id[2];
 
 	if (sta->query_us != UINT64_MAX)
-		return;		/* asking already */
+		return; /* asking already */
 	entropy_fill(sta->config.entropy, id, sizeof(id));
 	sta->query_id = (uint16_t)(id[0] | id[1] << 8);
 	sta->queries = 1;
@@ -347,23 +353,17 @@ static void on_action(struct sta *sta, struct mr_rd body, bool sealed)
 	}
 }
 
-int sta_on_management(struct sta *sta, const struct ieee80211_header *h, struct mr_rd mpdu, struct mr_rd body, bool sealed,
-		      const struct radio_rx *rx, struct sta_out *out, uint64_t now_us)
+int sta_on_management(struct sta *sta, const struct ieee80211_header *h, struct mr_rd mpdu, struct mr_rd body,
+		      bool sealed, const struct radio_rx *rx, struct sta_out *out, uint64_t now_us)
 {
 	switch ((enum ieee80211_kind)h->kind) {
 	case IEEE80211_BEACON:
-	case IEEE80211_PROBE_RESPONSE:
-		return on_beacon(sta, mpdu, rx, out, now_us);
-	case IEEE80211_AUTHENTICATION:
-		return on_authentication(sta, body, now_us);
-	case IEEE80211_ASSOCIATION_RESPONSE:
-		return on_association(sta, body, out, now_us);
+	case IEEE80211_PROBE_RESPONSE: return on_beacon(sta, mpdu, rx, out, now_us);
+	case IEEE80211_AUTHENTICATION: return on_authentication(sta, body, now_us);
+	case IEEE80211_ASSOCIATION_RESPONSE: return on_association(sta, body, out, now_us);
 	case IEEE80211_DEAUTHENTICATION:
-	case IEEE80211_DISASSOCIATION:
-		return on_farewell(sta, body, sealed, out, now_us);
-	case IEEE80211_ACTION:
-		on_action(sta, body, sealed);
-		return 0;
+	case IEEE80211_DISASSOCIATION: return on_farewell(sta, body, sealed, out, now_us);
+	case IEEE80211_ACTION: on_action(sta, body, sealed); return 0;
 	case IEEE80211_ASSOCIATION_REQUEST:
 	case IEEE80211_REASSOCIATION_REQUEST:
 	case IEEE80211_REASSOCIATION_RESPONSE:
@@ -372,8 +372,7 @@ int sta_on_management(struct sta *sta, const struct ieee80211_header *h, struct 
 	case IEEE80211_DATA:
 	case IEEE80211_NULL:
 	case IEEE80211_QOS_DATA:
-	case IEEE80211_QOS_NULL:
-		break;
+	case IEEE80211_QOS_NULL: break;
 	}
 	return 0;
 }
@@ -413,7 +412,7 @@ static int answer(struct sta *sta, const struct mr_wr *w, bool sealed, bool prom
 	sta->answer_is_m2 = !sta->wpa.established;
 	sta->pending |= BIT(KIND_EAPOL);
 	if (sta->flight.kind == KIND_EAPOL)
-		sta->flight.again = sta->flight.busy = false;	/* an answer to something older */
+		sta->flight.again = sta->flight.busy = false; /* an answer to something older */
 	if (sta->state == STA_HANDSHAKING)
 		sta->deadline_us = now_us + M1_WAIT_US;
 	return 0;
@@ -428,7 +427,7 @@ int sta_on_eapol(struct sta *sta, struct mr_rd pdu, bool sealed, struct sta_out 
 	if (event <= WPA_NOTHING)
 		return event;
 	if (!sta->wpa.established && sta->m2_acked >= REFUSED_M2_MAX)
-		return -MR_CAUSE_PASSPHRASE_REFUSED;	/* M1 once more, and each time it had our M2 */
+		return -MR_CAUSE_PASSPHRASE_REFUSED; /* M1 once more, and each time it had our M2 */
 	sta_heard(sta);
 	if (event == WPA_ESTABLISHED) {
 		sta->next = (struct sta_pairwise){ .valid = true };
@@ -454,22 +453,19 @@ uint64_t sta_deadline_us(const struct sta *sta)
 	return sta->parked ? us : least(us, sta->keepalive_us);
 }
 
-uint64_t sta_due_us(const struct sta *sta)
-{
-	return sta->state == STA_AUTHORIZED ? sta->query_us : sta->deadline_us;
-}
+uint64_t sta_due_us(const struct sta *sta) { return sta->state == STA_AUTHORIZED ? sta->query_us : sta->deadline_us; }
 
 bool sta_unsafe(const struct sta *sta)
 {
-	return !sta->left && ((sta->state > STA_PROBING && sta->state < STA_AUTHORIZED) || sta->answer || sta->next.valid ||
-			      sta->query_us != UINT64_MAX);
+	return !sta->left && ((sta->state > STA_PROBING && sta->state < STA_AUTHORIZED) || sta->answer ||
+			      sta->next.valid || sta->query_us != UINT64_MAX);
 }
 
 static int handshake_overdue(struct sta *sta, uint64_t now_us)
 {
 	sta->silent_us += M1_WAIT_US;
 	if (sta->m2_acked > 0 && sta->wpa.m1 > 1)
-		return -MR_CAUSE_PASSPHRASE_REFUSED;	/* it asked again after it had our answer, then gave up */
+		return -MR_CAUSE_PASSPHRASE_REFUSED; /* it asked again after it had our answer, then gave up */
 	if (sta->silent_us >= sta->config.patience_us)
 		return -MR_CAUSE_HANDSHAKE_TIMEOUT;
 	return sta_restart(sta, MR_CAUSE_HANDSHAKE_TIMEOUT, now_us);
@@ -535,7 +531,7 @@ void sta_resume(struct sta *sta, uint64_t now_us)
 {
 	struct sta_flight *f = &sta->flight;
 
-	if (f->busy) {	/* its report will not come, or is of no use */
+	if (f->busy) { /* its report will not come, or is of no use */
 		f->busy = false;
 		f->again = f->kind == KIND_EAPOL || f->kind == KIND_DATA || f->kind == KIND_NULL;
 	}

@@ -1,4 +1,5 @@
-/* What comes in: addresses, duplicates, decryption, replays, fragments, then what it is. In this order, 5.1.5 and figure 5-1. */
+/* What comes in: addresses, duplicates, decryption, replays, fragments, then what it is. In this order, 5.1.5 and
+ * figure 5-1. */
 #include "station/wifi/sta_private.h"
 
 /* A retransmission of what we have had: Retry, and the sequence control of the last frame, 10.3.2.14. */
@@ -9,7 +10,7 @@ static bool duplicate(struct sta *sta, const struct ieee80211_header *h)
 	bool again = seen->valid && (h->flags & IEEE80211_RETRY) && seen->control == control;
 
 	if (ieee80211_is_group(h->address1))
-		return false;		/* never sent again */
+		return false; /* never sent again */
 	seen->control = control;
 	seen->valid = true;
 	return again;
@@ -44,12 +45,13 @@ static bool open_pairwise(struct sta *sta, const struct ieee80211_header *h, str
 		return true;
 	if (!open_with(sta, &sta->next, h, mpdu, pn, out, len))
 		return false;
-	sta_promote(sta);	/* it uses the key, so it has our M4 */
+	sta_promote(sta); /* it uses the key, so it has our M4 */
 	defragment_drop(&sta->defragment);
 	return true;
 }
 
-static bool open_group(struct sta *sta, const struct ccmp_info *info, struct mr_rd mpdu, struct sta_out *out, size_t *len)
+static bool open_group(struct sta *sta, const struct ccmp_info *info, struct mr_rd mpdu, struct sta_out *out,
+		       size_t *len)
 {
 	struct sta_group *slot;
 
@@ -60,8 +62,8 @@ static bool open_group(struct sta *sta, const struct ccmp_info *info, struct mr_
 }
 
 /* The body in the clear. False: it is not true, or we have no key. */
-static bool unseal(struct sta *sta, const struct ieee80211_header *h, struct mr_rd mpdu, struct mr_rd *body, uint64_t *pn,
-		   struct sta_out *out)
+static bool unseal(struct sta *sta, const struct ieee80211_header *h, struct mr_rd mpdu, struct mr_rd *body,
+		   uint64_t *pn, struct sta_out *out)
 {
 	struct ccmp_info info;
 	size_t len = 0;
@@ -99,7 +101,8 @@ static bool group_management_true(struct sta *sta, struct mr_rd mpdu)
 
 static bool robust(const struct ieee80211_header *h)
 {
-	return h->kind == IEEE80211_DEAUTHENTICATION || h->kind == IEEE80211_DISASSOCIATION || h->kind == IEEE80211_ACTION;
+	return h->kind == IEEE80211_DEAUTHENTICATION || h->kind == IEEE80211_DISASSOCIATION ||
+	       h->kind == IEEE80211_ACTION;
 }
 
 static int on_management(struct sta *sta, const struct ieee80211_header *h, struct mr_rd mpdu, struct mr_rd body,
@@ -114,7 +117,7 @@ static int on_management(struct sta *sta, const struct ieee80211_header *h, stru
 	if (ieee80211_is_group(h->address1) && robust(h) && sta->pmf && sta_up(sta))
 		sealed = group_management_true(sta, mpdu);
 	if ((h->flags & IEEE80211_MORE_FRAGMENTS) || h->fragment > 0)
-		return 0;	/* nothing that we wait for is that long */
+		return 0; /* nothing that we wait for is that long */
 	return sta_on_management(sta, h, mpdu, body, sealed, rx, out, now_us);
 }
 
@@ -126,8 +129,8 @@ static bool may_be_plain(const struct sta *sta, const struct ieee80211_header *h
 	return ethertype == EAPOL_ETHERTYPE && !ieee80211_is_group(h->address1) && !sta->pairwise.in_use;
 }
 
-static int on_msdu(struct sta *sta, const struct ieee80211_header *h, struct mr_rd body, bool sealed, struct sta_out *out,
-		   uint64_t now_us)
+static int on_msdu(struct sta *sta, const struct ieee80211_header *h, struct mr_rd body, bool sealed,
+		   struct sta_out *out, uint64_t now_us)
 {
 	uint16_t ethertype;
 
@@ -137,7 +140,8 @@ static int on_msdu(struct sta *sta, const struct ieee80211_header *h, struct mr_
 	}
 	if (sta->config.secure && ethertype == EAPOL_ETHERTYPE)
 		return sta->state >= STA_HANDSHAKING && !ieee80211_is_group(h->address1)
-		     ? sta_on_eapol(sta, body, sealed, out, now_us) : 0;
+			       ? sta_on_eapol(sta, body, sealed, out, now_us)
+			       : 0;
 	if (!sta_up(sta))
 		return 0;
 	sta->attempts = 0;
@@ -150,14 +154,14 @@ static int on_msdu(struct sta *sta, const struct ieee80211_header *h, struct mr_
 	return 0;
 }
 
-static int on_data(struct sta *sta, const struct ieee80211_header *h, struct mr_rd mpdu, struct mr_rd body, struct sta_out *out,
-		   uint64_t now_us)
+static int on_data(struct sta *sta, const struct ieee80211_header *h, struct mr_rd mpdu, struct mr_rd body,
+		   struct sta_out *out, uint64_t now_us)
 {
 	const uint8_t direction = h->flags & (IEEE80211_TO_DS | IEEE80211_FROM_DS);
 	uint64_t pn;
 
 	if (h->kind != IEEE80211_DATA || direction != (sta->config.ibss ? 0 : IEEE80211_FROM_DS) ||
-	    mr_equal(ieee80211_sa(h), sta->config.own, 6) ||	/* our own broadcast, relayed */
+	    mr_equal(ieee80211_sa(h), sta->config.own, 6) || /* our own broadcast, relayed */
 	    !unseal(sta, h, mpdu, &body, &pn, out) || !defragment_add(&sta->defragment, h, pn, &body, now_us))
 		return 0;
 	return on_msdu(sta, h, body, pn > 0, out, now_us);
@@ -171,8 +175,8 @@ static bool for_us(const struct sta *sta, const struct ieee80211_header *h)
 	bool beacon = h->kind == IEEE80211_BEACON || h->kind == IEEE80211_PROBE_RESPONSE;
 
 	return mr_equal(h->address2, c->peer, 6) &&
-	       (ieee80211_is_group(h->address1) || mr_equal(h->address1, c->own, 6)) &&
-	       bssid && (mr_equal(bssid, c->bssid, 6) || (c->ibss && beacon));
+	       (ieee80211_is_group(h->address1) || mr_equal(h->address1, c->own, 6)) && bssid &&
+	       (mr_equal(bssid, c->bssid, 6) || (c->ibss && beacon));
 }
 
 int sta_receive(struct sta *sta, struct mr_rd mpdu, const struct radio_rx *rx, struct sta_out *out, uint64_t now_us)
@@ -182,7 +186,8 @@ int sta_receive(struct sta *sta, struct mr_rd mpdu, const struct radio_rx *rx, s
 
 	out->event = STA_NOTHING;
 	out->reason = 0;
-	if (sta->left || sta->unsupported || !ieee80211_header_parse(&body, &h) || h.kind == IEEE80211_PS_POLL || !for_us(sta, &h))
+	if (sta->left || sta->unsupported || !ieee80211_header_parse(&body, &h) || h.kind == IEEE80211_PS_POLL ||
+	    !for_us(sta, &h))
 		return 0;
 	sta->counts.received++;
 	if (duplicate(sta, &h)) {

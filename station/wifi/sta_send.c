@@ -1,6 +1,7 @@
 /*
- * What goes out, one frame at a time. A frame keeps its sequence and packet number until it is acknowledged or given up, and is
- * built (and sealed) anew each time it is pulled: the same numbers give the same octets, but for Retry and Power Management.
+ * What goes out, one frame at a time. A frame keeps its sequence and packet number until it is acknowledged or given
+ * up, and is built (and sealed) anew each time it is pulled: the same numbers give the same octets, but for Retry and
+ * Power Management.
  */
 #include "station/wifi/sta_private.h"
 
@@ -12,14 +13,14 @@
 #include "agent/wire/cause.h"
 
 #define M2_APART_US 300000u
-#define AGAIN_FIRST_US 20000u	/* let a fade or a burst pass; the MAC has tried several times */
+#define AGAIN_FIRST_US 20000u /* let a fade or a burst pass; the MAC has tried several times */
 #define AGAIN_MAX_US 160000u
-#define TRIES_MAX 8		/* of one data frame: about 0.8 s; TCP has its own ideas by then */
+#define TRIES_MAX 8 /* of one data frame: about 0.8 s; TCP has its own ideas by then */
 #define LEAVE_TRIES_MAX 3
-#define OPENS_US 20000u		/* hostapd opens the port a little after it has acknowledged M4 */
-#define LISTEN_INTERVAL 10	/* beacons; how long we may be away */
+#define OPENS_US 20000u	   /* hostapd opens the port a little after it has acknowledged M4 */
+#define LISTEN_INTERVAL 10 /* beacons; how long we may be away */
 #define NOT_SENT_US 5000u
-#define DURATION 44u		/* SIFS and ACK at 6 Mb/s; most hardware writes its own */
+#define DURATION 44u /* SIFS and ACK at 6 Mb/s; most hardware writes its own */
 
 /* --- the queue --- */
 
@@ -94,7 +95,7 @@ void sta_promote(struct sta *sta)
 	sta->pairwise = sta->next;
 	OPENSSL_cleanse(&sta->next, sizeof(sta->next));
 	if (f->kind == KIND_DATA)
-		f->numbered = false;	/* packet numbers begin again with the key */
+		f->numbered = false; /* packet numbers begin again with the key */
 }
 
 /* --- what is next --- */
@@ -139,7 +140,8 @@ static struct ieee80211_header header(const struct sta *sta, uint8_t kind)
 	return h;
 }
 
-/* Every other one to everybody: some access points answer only those. In an IBSS nobody has the BSSID for an address. */
+/* Every other one to everybody: some access points answer only those. In an IBSS nobody has the BSSID for an address.
+ */
 static void build_probe(const struct sta *sta, struct mr_wr *w)
 {
 	struct ieee80211_header h = header(sta, IEEE80211_PROBE_REQUEST);
@@ -193,7 +195,7 @@ static void build_query(const struct sta *sta, bool response, struct mr_wr *w)
 	const struct ieee80211_header h = header(sta, IEEE80211_ACTION);
 
 	ieee80211_header_build(w, &h);
-	mr_wr_u8(w, 8);		/* SA Query, 9.6.9 */
+	mr_wr_u8(w, 8); /* SA Query, 9.6.9 */
 	mr_wr_u8(w, response ? 1 : 0);
 	mr_wr_le16(w, response ? sta->peer_query_id : sta->query_id);
 }
@@ -238,16 +240,16 @@ static void build_answer(const struct sta *sta, struct mr_wr *w)
 static void build(const struct sta *sta, enum sta_kind kind, struct mr_wr *w)
 {
 	switch (kind) {
-	case KIND_LEAVE:		build_leave(sta, w); break;
-	case KIND_EAPOL:		build_answer(sta, w); break;
-	case KIND_SA_RESPONSE:		build_query(sta, true, w); break;
-	case KIND_SA_REQUEST:		build_query(sta, false, w); break;
-	case KIND_NULL:			build_null(sta, w); break;
-	case KIND_PROBE:		build_probe(sta, w); break;
-	case KIND_AUTHENTICATION:	build_authentication(sta, w); break;
-	case KIND_ASSOCIATION:		build_association(sta, w); break;
-	case KIND_DATA:			build_msdu(sta, sta->queue, w); break;
-	case KIND_NONE:			break;
+	case KIND_LEAVE: build_leave(sta, w); break;
+	case KIND_EAPOL: build_answer(sta, w); break;
+	case KIND_SA_RESPONSE: build_query(sta, true, w); break;
+	case KIND_SA_REQUEST: build_query(sta, false, w); break;
+	case KIND_NULL: build_null(sta, w); break;
+	case KIND_PROBE: build_probe(sta, w); break;
+	case KIND_AUTHENTICATION: build_authentication(sta, w); break;
+	case KIND_ASSOCIATION: build_association(sta, w); break;
+	case KIND_DATA: build_msdu(sta, sta->queue, w); break;
+	case KIND_NONE: break;
 	}
 }
 
@@ -256,16 +258,16 @@ static bool to_be_sealed(const struct sta *sta, enum sta_kind kind)
 	if (!sta->pairwise.valid)
 		return false;
 	switch (kind) {
-	case KIND_EAPOL:	return !sta->answer_plain;
-	case KIND_DATA:		return true;
+	case KIND_EAPOL: return !sta->answer_plain;
+	case KIND_DATA: return true;
 	case KIND_LEAVE:
 	case KIND_SA_RESPONSE:
-	case KIND_SA_REQUEST:	return sta->pmf;
+	case KIND_SA_REQUEST: return sta->pmf;
 	case KIND_NULL:
 	case KIND_PROBE:
 	case KIND_AUTHENTICATION:
 	case KIND_ASSOCIATION:
-	case KIND_NONE:		break;
+	case KIND_NONE: break;
 	}
 	return false;
 }
@@ -277,7 +279,7 @@ static void number(struct sta *sta, enum sta_kind kind)
 	bool fresh = !f->again || f->kind != kind;
 
 	if (fresh && f->again && f->kind != KIND_DATA)
-		sta->pending |= (uint16_t)BIT(f->kind);	/* overtaken: later, with new numbers */
+		sta->pending |= (uint16_t)BIT(f->kind); /* overtaken: later, with new numbers */
 	if (fresh)
 		f->tries = 0;
 	f->kind = (uint8_t)kind;
@@ -309,9 +311,10 @@ size_t sta_pull(struct sta *sta, uint8_t frame[static RADIO_FRAME_MAX], bool hol
 	number(sta, kind);
 	sta->pending &= (uint16_t)~BIT(kind);
 	build(sta, kind, &w);
-	assert(!w.bad);		/* all of it is ours, and its length bounded */
+	assert(!w.bad); /* all of it is ours, and its length bounded */
 	if (f->sealed) {
-		len = ccmp_seal(sta->pairwise.tk, (struct ccmp_info){ f->pn, 0 }, mr_wr_written(&w), frame, RADIO_FRAME_MAX);
+		len = ccmp_seal(sta->pairwise.tk, (struct ccmp_info){ f->pn, 0 }, mr_wr_written(&w), frame,
+				RADIO_FRAME_MAX);
 	} else {
 		len = w.len;
 		mr_copy(frame, plain, len);
@@ -341,8 +344,8 @@ static bool still_asking(const struct sta *sta, enum sta_kind kind)
 
 static void answer_arrived(struct sta *sta, uint64_t now_us)
 {
-	/* On a crowded channel M1s wait in the device's queue and come in a bunch, with M3 right behind them: only those count
-	 * that were sent after it had time to look at our M2. */
+	/* On a crowded channel M1s wait in the device's queue and come in a bunch, with M3 right behind them: only
+	 * those count that were sent after it had time to look at our M2. */
 	if (sta->answer_is_m2 && sta->m2_acked < UINT8_MAX &&
 	    (sta->m2_acked == 0 || now_us >= sta->m2_acked_us + M2_APART_US)) {
 		sta->m2_acked++;
@@ -393,16 +396,16 @@ static void given_up(struct sta *sta, enum sta_kind kind)
 static unsigned tries_max(enum sta_kind kind)
 {
 	switch (kind) {
-	case KIND_LEAVE:	return LEAVE_TRIES_MAX;
+	case KIND_LEAVE: return LEAVE_TRIES_MAX;
 	case KIND_EAPOL:
 	case KIND_NULL:
 	case KIND_PROBE:
 	case KIND_AUTHENTICATION:
-	case KIND_ASSOCIATION:	return UINT8_MAX;
+	case KIND_ASSOCIATION: return UINT8_MAX;
 	case KIND_DATA:
-	case KIND_SA_RESPONSE:	return TRIES_MAX;
+	case KIND_SA_RESPONSE: return TRIES_MAX;
 	case KIND_SA_REQUEST:
-	case KIND_NONE:		break;
+	case KIND_NONE: break;
 	}
 	return 0;
 }
@@ -451,7 +454,7 @@ void sta_sent(struct sta *sta, uint8_t what, bool acked, unsigned tries, uint64_
 	if (acked && sta->keepalive_us != UINT64_MAX)
 		sta->keepalive_us = now_us + STA_KEEPALIVE_US;
 	if (asks(kind) && !still_asking(sta, kind))
-		return;		/* answered before we knew that it had arrived */
+		return; /* answered before we knew that it had arrived */
 	if (tries == 0)
 		not_sent(sta, kind, now_us);
 	else if (acked || f->group)

@@ -19,9 +19,10 @@ bool wpa_psk(const char *passphrase, const uint8_t *ssid, size_t ssid_len, uint8
 
 uint16_t wpa_version(uint8_t akm) { return akm == IEEE80211_AKM_PSK_SHA256 ? EAPOL_AES_CMAC : EAPOL_HMAC_SHA1; }
 
-/* One block after the other through `hash`, each over what `input` holds but for the counter, which is at `count_at`. */
-static bool expand(const EVP_MD *hash, const void *key, size_t key_len, uint8_t *input, size_t input_len, size_t count_at,
-		   uint8_t first, uint8_t *out, size_t out_len)
+/* One block after the other through `hash`, each over what `input` holds but for the counter, which is at `count_at`.
+ */
+static bool expand(const EVP_MD *hash, const void *key, size_t key_len, uint8_t *input, size_t input_len,
+		   size_t count_at, uint8_t first, uint8_t *out, size_t out_len)
 {
 	uint8_t block[EVP_MAX_MD_SIZE];
 	unsigned block_len = 0;
@@ -40,7 +41,8 @@ static bool expand(const EVP_MD *hash, const void *key, size_t key_len, uint8_t 
 }
 
 /* Label, a zero, the context, the number of the block. */
-bool wpa_prf_sha1(const void *key, size_t key_len, const char *label, struct mr_rd context, uint8_t *out, size_t out_len)
+bool wpa_prf_sha1(const void *key, size_t key_len, const char *label, struct mr_rd context, uint8_t *out,
+		  size_t out_len)
 {
 	uint8_t input[CONTEXT_MAX + 64];
 	struct mr_wr w = mr_wr_over(input, sizeof(input));
@@ -48,11 +50,13 @@ bool wpa_prf_sha1(const void *key, size_t key_len, const char *label, struct mr_
 	mr_wr_bytes(&w, label, strlen(label) + 1);
 	mr_wr_bytes(&w, context.at, context.left);
 	mr_wr_u8(&w, 0);
-	return !w.bad && out_len <= OUT_MAX && expand(EVP_sha1(), key, key_len, input, w.len, w.len - 1, 0, out, out_len);
+	return !w.bad && out_len <= OUT_MAX &&
+	       expand(EVP_sha1(), key, key_len, input, w.len, w.len - 1, 0, out, out_len);
 }
 
 /* The number of the block from 1, label, context, how many bits are wanted; numbers little-endian. */
-bool wpa_kdf_sha256(const void *key, size_t key_len, const char *label, struct mr_rd context, uint8_t *out, size_t out_len)
+bool wpa_kdf_sha256(const void *key, size_t key_len, const char *label, struct mr_rd context, uint8_t *out,
+		    size_t out_len)
 {
 	uint8_t input[CONTEXT_MAX + 64];
 	struct mr_wr w = mr_wr_over(input, sizeof(input));
@@ -82,9 +86,8 @@ bool wpa_ptk(uint8_t akm, const uint8_t pmk[static 32], const uint8_t aa[static 
 
 	put_ordered(&w, aa, spa, 6);
 	put_ordered(&w, anonce, snonce, 32);
-	ok = akm == IEEE80211_AKM_PSK_SHA256
-	   ? wpa_kdf_sha256(pmk, 32, label, mr_wr_written(&w), bits, sizeof(bits))
-	   : wpa_prf_sha1(pmk, 32, label, mr_wr_written(&w), bits, sizeof(bits));
+	ok = akm == IEEE80211_AKM_PSK_SHA256 ? wpa_kdf_sha256(pmk, 32, label, mr_wr_written(&w), bits, sizeof(bits))
+					     : wpa_prf_sha1(pmk, 32, label, mr_wr_written(&w), bits, sizeof(bits));
 	mr_copy(out->kck, bits, 16);
 	mr_copy(out->kek, bits + 16, 16);
 	mr_copy(out->tk, bits + 32, 16);

@@ -5,15 +5,20 @@
 
 #include "agent/wire/cause.h"
 
-#define TRIES_MAX 4		/* dot11RSNAConfigPairwiseUpdateCount and ...GroupUpdateCount are 3 or 4 in the field */
-#define FIRST_WAIT_US 100000u	/* the first message is the one that comes too early for a slow client */
+#define TRIES_MAX 4	      /* dot11RSNAConfigPairwiseUpdateCount and ...GroupUpdateCount are 3 or 4 in the field */
+#define FIRST_WAIT_US 100000u /* the first message is the one that comes too early for a slow client */
 #define WAIT_US 1000000u
 
-void wpa_ap_init(struct wpa_ap *w, uint8_t akm, const uint8_t *pmk, const uint8_t aa[static 6], const uint8_t spa[static 6],
-		 struct mr_rd rsne, const struct ieee80211_rsn *sta_rsn, bool pmf, const struct wpa_group *group,
-		 struct entropy *entropy)
+void wpa_ap_init(struct wpa_ap *w, uint8_t akm, const uint8_t *pmk, const uint8_t aa[static 6],
+		 const uint8_t spa[static 6], struct mr_rd rsne, const struct ieee80211_rsn *sta_rsn, bool pmf,
+		 const struct wpa_group *group, struct entropy *entropy)
 {
-	*w = (struct wpa_ap){ .pmk = pmk, .group = group, .entropy = entropy, .akm = akm, .pmf = pmf, .rsn = *sta_rsn,
+	*w = (struct wpa_ap){ .pmk = pmk,
+			      .group = group,
+			      .entropy = entropy,
+			      .akm = akm,
+			      .pmf = pmf,
+			      .rsn = *sta_rsn,
 			      .deadline_us = UINT64_MAX };
 	mr_copy(w->aa, aa, 6);
 	mr_copy(w->spa, spa, 6);
@@ -135,19 +140,16 @@ int wpa_ap_receive(struct wpa_ap *w, struct mr_rd pdu, struct mr_wr *out, uint64
 
 	if (eapol_type(&pdu) != EAPOL_KEY || !eapol_key_parse(pdu, &key) ||
 	    (key.info & EAPOL_VERSION) != wpa_version(w->akm) || !(key.info & EAPOL_MIC) ||
-	    (key.info & (EAPOL_ACK | EAPOL_ERROR | EAPOL_REQUEST)) || key.replay < w->replay_first || key.replay > w->replay)
+	    (key.info & (EAPOL_ACK | EAPOL_ERROR | EAPOL_REQUEST)) || key.replay < w->replay_first ||
+	    key.replay > w->replay)
 		return WPA_NOTHING;
 	pairwise = key.info & EAPOL_PAIRWISE;
 	switch ((enum wpa_ap_state)w->state) {
-	case WPA_AP_M1:
-		return pairwise && key.data.left > 0 ? on_m2(w, &key, pdu, out, now_us) : WPA_NOTHING;
-	case WPA_AP_M3:
-		return pairwise && key.data.left == 0 ? on_m4(w, pdu, out, now_us) : WPA_NOTHING;
-	case WPA_AP_GROUP:
-		return pairwise ? WPA_NOTHING : on_group_2(w, pdu, out, now_us);
+	case WPA_AP_M1: return pairwise && key.data.left > 0 ? on_m2(w, &key, pdu, out, now_us) : WPA_NOTHING;
+	case WPA_AP_M3: return pairwise && key.data.left == 0 ? on_m4(w, pdu, out, now_us) : WPA_NOTHING;
+	case WPA_AP_GROUP: return pairwise ? WPA_NOTHING : on_group_2(w, pdu, out, now_us);
 	case WPA_AP_IDLE:
-	case WPA_AP_UP:
-		break;
+	case WPA_AP_UP: break;
 	}
 	return WPA_NOTHING;
 }

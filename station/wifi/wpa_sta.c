@@ -1,6 +1,7 @@
 /*
  * The supplicant. What defends against messages sent again or made up:
- * - M1 is not authenticated. It may choose our answer, but not our SNonce, and the PTK that counts is the one under which M3
+ * - M1 is not authenticated. It may choose our answer, but not our SNonce, and the PTK that counts is the one under
+ * which M3
  *   verifies, derived from M3's own ANonce: forged M1s between M2 and M3 do no harm (12.7.6.2 leaves that open).
  * - Keys are installed once (12.7.6.4): an M3 for the PTK in use is answered, because our M4 may have been lost, and
  *   changes nothing. A group key that is in use already is not installed again either.
@@ -12,8 +13,9 @@
 
 #include "agent/wire/cause.h"
 
-void wpa_sta_init(struct wpa_sta *w, uint8_t akm, const uint8_t *pmk, const uint8_t aa[static 6], const uint8_t spa[static 6],
-		  const struct ieee80211_rsn *rsn, struct mr_rd rsne, bool pmf, struct entropy *entropy)
+void wpa_sta_init(struct wpa_sta *w, uint8_t akm, const uint8_t *pmk, const uint8_t aa[static 6],
+		  const uint8_t spa[static 6], const struct ieee80211_rsn *rsn, struct mr_rd rsne, bool pmf,
+		  struct entropy *entropy)
 {
 	*w = (struct wpa_sta){ .pmk = pmk, .entropy = entropy, .akm = akm, .rsn = *rsn, .pmf = pmf };
 	mr_copy(w->aa, aa, 6);
@@ -27,8 +29,10 @@ void wpa_sta_wipe(struct wpa_sta *w) { OPENSSL_cleanse(w, sizeof(*w)); }
 static int answer_with(struct wpa_sta *w, const struct wpa_ptk *ptk, uint16_t info, const struct eapol_key *to,
 		       const uint8_t *nonce, struct mr_rd data, struct mr_wr *answer, int event)
 {
-	struct eapol_key key = { .protocol = to->protocol, .info = (uint16_t)(wpa_version(w->akm) | EAPOL_MIC | info),
-				 .replay = to->replay, .data = data };
+	struct eapol_key key = { .protocol = to->protocol,
+				 .info = (uint16_t)(wpa_version(w->akm) | EAPOL_MIC | info),
+				 .replay = to->replay,
+				 .data = data };
 
 	if (nonce)
 		mr_copy(key.nonce, nonce, sizeof(key.nonce));
@@ -84,7 +88,8 @@ static int repeated_m3(struct wpa_sta *w, const struct eapol_key *key, struct mr
 	if (!w->established || !eapol_verify(w->ptk.kck, pdu))
 		return WPA_NOTHING;
 	w->replay = key->replay;
-	return answer_with(w, &w->ptk, EAPOL_PAIRWISE | EAPOL_SECURE, key, NULL, mr_rd_over(NULL, 0), answer, WPA_ANSWER);
+	return answer_with(w, &w->ptk, EAPOL_PAIRWISE | EAPOL_SECURE, key, NULL, mr_rd_over(NULL, 0), answer,
+			   WPA_ANSWER);
 }
 
 /* The PTK of this M3 into `ptk`, if it is true. */
@@ -107,7 +112,7 @@ static int accept_m3(struct wpa_sta *w, const struct eapol_key *key, const struc
 	if (!eapol_data_parse(plain, &data) || !data.gtk.at || (w->pmf && !data.igtk.at))
 		return WPA_NOTHING;
 	if (!data.rsn.at || !ieee80211_rsn_parse(data.rsn, &rsn) || !same_rsn(&rsn, &w->rsn))
-		return -MR_CAUSE_ASSOCIATION_REFUSED;	/* 12.7.6.4: the beacons lied, or somebody for them */
+		return -MR_CAUSE_ASSOCIATION_REFUSED; /* 12.7.6.4: the beacons lied, or somebody for them */
 	w->replay = key->replay;
 	w->heard = w->established = true;
 	w->wanted = w->tried = false;

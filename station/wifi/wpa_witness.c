@@ -1,12 +1,14 @@
 /*
- * Somebody else's 4-way handshake, overheard with gaps. Only MICs prove something: M2's that the STA has the PMK (it holds both nonces
- * and both addresses), M3's that the access point does and took M2 for true, M4's that the STA took M3 for true.
+ * Somebody else's 4-way handshake, overheard with gaps. Only MICs prove something: M2's that the STA has the PMK (it
+ * holds both nonces and both addresses), M3's that the access point does and took M2 for true, M4's that the STA took
+ * M3 for true.
  */
 #include "station/wifi/wpa.h"
 
 #include <openssl/crypto.h>
 
-void wpa_witness_init(struct wpa_witness *w, const uint8_t pmk[static 32], const uint8_t aa[static 6], const uint8_t spa[static 6])
+void wpa_witness_init(struct wpa_witness *w, const uint8_t pmk[static 32], const uint8_t aa[static 6],
+		      const uint8_t spa[static 6])
 {
 	*w = (struct wpa_witness){ 0 };
 	mr_copy(w->pmk, pmk, 32);
@@ -51,7 +53,7 @@ static enum wpa_witness_event on_m2(struct wpa_witness *w, const struct eapol_ke
 	w->have_m2 = true;
 	w->proven = false;
 	if (!w->have_m1 || key->replay < w->m1_first || key->replay > w->m1_last)
-		return WPA_WITNESS_NOTHING;	/* its M1 was not heard: M3 has the ANonce too */
+		return WPA_WITNESS_NOTHING; /* its M1 was not heard: M3 has the ANonce too */
 	return judge_m2(w, key, pdu);
 }
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IN_MAX 16384u		/* octets that wait for the core; a client that sends more is cut off */
-#define LINGER_US 5000000u	/* for the last octets to be acknowledged after the end of a connection */
+#define IN_MAX 16384u	   /* octets that wait for the core; a client that sends more is cut off */
+#define LINGER_US 5000000u /* for the last octets to be acknowledged after the end of a connection */
 #define HTTP_PORT 80u
 #define HTTPS_PORT 443u
 
@@ -16,16 +16,16 @@ struct octets {
 struct chip_server {
 	struct chip_server_config config;
 	struct ip_listener *listener;
-	struct ip_stream *stream;	/* NULL: nobody is connected */
+	struct ip_stream *stream; /* NULL: nobody is connected */
 	struct mr_tls *tls;
-	struct mr_api api;		/* open from the first octet on; under TLS when its handshake is done */
-	bool fresh;			/* connected, and the core has not seen it yet */
-	bool eof;			/* the client has sent all */
-	bool unacked;		/* octets left whose acknowledgement the agent waits for */
-	bool acked;			/* it came: news for the core */
-	bool ends;			/* nothing more will be sent after `out` */
-	struct octets in, out;		/* for the core; for TCP */
-	size_t held;			/* of `out`: written by work that the core is still at */
+	struct mr_api api;     /* open from the first octet on; under TLS when its handshake is done */
+	bool fresh;	       /* connected, and the core has not seen it yet */
+	bool eof;	       /* the client has sent all */
+	bool unacked;	       /* octets left whose acknowledgement the agent waits for */
+	bool acked;	       /* it came: news for the core */
+	bool ends;	       /* nothing more will be sent after `out` */
+	struct octets in, out; /* for the core; for TCP */
+	size_t held;	       /* of `out`: written by work that the core is still at */
 	uint64_t linger_us;
 };
 
@@ -88,7 +88,8 @@ static void changed(struct chip_server *s) { s->config.changed(s->config.ctx); }
 
 /* --- TCP --- */
 
-/* What the core has answered goes to TCP as far as there is room; after the last octet's acknowledgement it may be over. */
+/* What the core has answered goes to TCP as far as there is room; after the last octet's acknowledgement it may be
+ * over. */
 static void flush(struct chip_server *s, bool link_acked)
 {
 	size_t ready = s->out.len - s->held;
@@ -205,7 +206,8 @@ void chip_server_check(struct chip_server *s, bool link_acked)
 
 bool chip_server_wants_core(const struct chip_server *s, uint64_t now_us)
 {
-	return s->stream && (s->fresh || s->acked || (s->in.len > 0 && !s->ends) || s->eof || now_us >= chip_server_deadline_us(s));
+	return s->stream &&
+	       (s->fresh || s->acked || (s->in.len > 0 && !s->ends) || s->eof || now_us >= chip_server_deadline_us(s));
 }
 
 uint64_t chip_server_deadline_us(const struct chip_server *s)

@@ -13,68 +13,69 @@
 #include "station/wifi/sta.h"
 #include "station/wifi/wpa.h"
 
-#define STAS_MAX 4u			/* the default of ESP-IDF's access point */
-#define OWN_ADDRESS 0xc0a80401u		/* 192.168.4.1, as with most SDKs */
+#define STAS_MAX 4u		/* the default of ESP-IDF's access point */
+#define OWN_ADDRESS 0xc0a80401u /* 192.168.4.1, as with most SDKs */
 #define OWN_MASK 0xffffff00u
 #define LEASE_S 7200u
 #define IF_IDLE_US 10000000u
-#define DWELL_US 120000u		/* active scan: ESP-IDF's default is up to 120 ms a channel */
-#define LIST_GOOD_US 30000000u		/* a scan list this old still tells where a network is */
-#define FINDS_MAX 2u			/* looks around so often for the network to join */
-#define TRY_FOR_US 15000000u		/* associates again so long after silence; SDKs leave the number of tries to the application */
+#define DWELL_US 120000u       /* active scan: ESP-IDF's default is up to 120 ms a channel */
+#define LIST_GOOD_US 30000000u /* a scan list this old still tells where a network is */
+#define FINDS_MAX 2u	       /* looks around so often for the network to join */
+#define TRY_FOR_US                                                                                                     \
+	15000000u /* associates again so long after silence; SDKs leave the number of tries to the application */
 #define PATIENCE_US 2000000u
 #define DATA_RATE 48u
 #define BASIC_RATE_24 2u
 #define RATE_6M 12u
 #define RETRIES 7u
-#define STA_COOKIE (UINT64_C(1) << 41)	/* `what` below; SOFT_AP_COOKIE is the access point's */
+#define STA_COOKIE (UINT64_C(1) << 41) /* `what` below; SOFT_AP_COOKIE is the access point's */
 #define PROBE_COOKIE (UINT64_C(1) << 42)
-#define MSDU_COOKIE (UINT64_C(1) << 43)	/* beside the access point's */
+#define MSDU_COOKIE (UINT64_C(1) << 43) /* beside the access point's */
 
 /* What a radio of a small chip looks through: channels that nobody has to be silent on. */
-static const uint16_t channels[] = { 2412, 2417, 2422, 2427, 2432, 2437, 2442, 2447, 2452, 2457, 2462, 2467, 2472,
-				     5180, 5200, 5220, 5240, 5745, 5765, 5785, 5805, 5825 };
+static const uint16_t channels[] = { 2412, 2417, 2422, 2427, 2432, 2437, 2442, 2447, 2452, 2457, 2462,
+				     2467, 2472, 5180, 5200, 5220, 5240, 5745, 5765, 5785, 5805, 5825 };
 #define CHANNELS_24 13u
 #define CHANNELS (sizeof(channels) / sizeof(channels[0]))
 
 enum mode {
-	MODE_NONE,		/* the radio is the agent's or the access point's */
-	MODE_SCANNING,		/* looks around for the agent */
-	MODE_FINDING,		/* looks around for the network to join */
+	MODE_NONE,     /* the radio is the agent's or the access point's */
+	MODE_SCANNING, /* looks around for the agent */
+	MODE_FINDING,  /* looks around for the network to join */
 	MODE_JOINING,
 	MODE_JOINED,
 };
 
 struct chip_wifi {
 	struct chip_wifi_config config;
-	struct entropy *entropy;	/* while it is used: ten thousand of them would cost memory */
-	unsigned drawn;			/* generators so far, each with a label of its own */
+	struct entropy *entropy; /* while it is used: ten thousand of them would cost memory */
+	unsigned drawn;		 /* generators so far, each with a label of its own */
 	struct loop_timer timer;
-	uint16_t freq_mhz;		/* where the radio is; 0: on its way, or nowhere */
-	uint16_t home_mhz;		/* of the access point */
+	uint16_t freq_mhz; /* where the radio is; 0: on its way, or nowhere */
+	uint16_t home_mhz; /* of the access point */
 	struct soft_ap *ap;
 	bool ibss, tls, wpa2;
 	struct ip_if *net;
 	struct chip_server *server;
-	unsigned in_air_msdus;		/* to one STA, not reported yet */
-	bool output, lost;		/* since the last answer: MSDUs left; one of them was not acknowledged */
-	uint64_t idle_us;		/* the interface goes then; UINT64_MAX: in use, or none */
+	unsigned in_air_msdus; /* to one STA, not reported yet */
+	bool output, lost;     /* since the last answer: MSDUs left; one of them was not acknowledged */
+	uint64_t idle_us;      /* the interface goes then; UINT64_MAX: in use, or none */
 
 	enum mode mode;
-	bool scan_due;			/* ordered, and the radio is still in use */
-	size_t channel;			/* index into channels[] while it looks around */
-	uint64_t dwell_us;		/* end of this channel; UINT64_MAX: on the way to it */
+	bool scan_due;	   /* ordered, and the radio is still in use */
+	size_t channel;	   /* index into channels[] while it looks around */
+	uint64_t dwell_us; /* end of this channel; UINT64_MAX: on the way to it */
 	struct found found;
-	uint64_t found_us;		/* when the list was finished; 0: never */
+	uint64_t found_us; /* when the list was finished; 0: never */
 
 	struct chip_wifi_choice choice;
 	struct mr_join join;
 	struct sta *sta;
 	struct sta_out *out;
-	bool in_air;			/* a frame of the STA */
+	bool in_air; /* a frame of the STA */
 	uint8_t psk[32];
 	unsigned finds, tries;
-	uint64_t until_us;		/* no try begins after it */
+	uint64_t until_us; /* no try begins after it */
 	uint16_t sequence;
 };
 
@@ -158,8 +159,13 @@ static void on_server(void *ctx)
 static bool have_net(struct chip_wifi *w)
 {
 	static const struct ip_if_events events = { on_output, NULL };
-	struct chip_server_config server = { .agent = w->config.agent, .chip = w->config.chip, .ctx = w, .changed = on_server,
-					     .link = w->tls ? MR_LINK_TLS : w->wpa2 ? MR_LINK_WPA2 : MR_LINK_OPEN };
+	struct chip_server_config server = { .agent = w->config.agent,
+					     .chip = w->config.chip,
+					     .ctx = w,
+					     .changed = on_server,
+					     .link = w->tls    ? MR_LINK_TLS
+						     : w->wpa2 ? MR_LINK_WPA2
+							       : MR_LINK_OPEN };
 	const uint8_t *mac = w->config.mac;
 
 	if (w->net)
@@ -168,7 +174,8 @@ static bool have_net(struct chip_wifi *w)
 	if (!w->net)
 		return false;
 	if (w->ibss) {
-		ip_if_static(w->net, 0xa9fe0000u | (0x0100u + ((uint32_t)mac[4] << 8 | mac[5]) % 0xfe00u), 0xffff0000u, 0);
+		ip_if_static(w->net, 0xa9fe0000u | (0x0100u + ((uint32_t)mac[4] << 8 | mac[5]) % 0xfe00u), 0xffff0000u,
+			     0);
 	} else {
 		ip_if_static(w->net, OWN_ADDRESS, OWN_MASK, 0);
 		ip_if_serve_dhcp(w->net, OWN_ADDRESS + 1, STAS_MAX, LEASE_S);
@@ -245,7 +252,9 @@ static bool make_psk(const char *passphrase, const uint8_t *ssid, size_t ssid_le
 
 void chip_wifi_access_point_up(struct chip_wifi *w, const struct mr_access_point *ap, uint16_t freq_mhz)
 {
-	struct soft_ap_config c = { .ssid_len = ap->ssid_len, .ibss = ap->ibss, .stas_max = STAS_MAX,
+	struct soft_ap_config c = { .ssid_len = ap->ssid_len,
+				    .ibss = ap->ibss,
+				    .stas_max = STAS_MAX,
 				    .freq_mhz = freq_mhz ? freq_mhz : ap->freq_mhz };
 	struct soft_ap_events events = { w, on_ap_send, on_ap_received, on_ap_admits, on_ap_joined, on_ap_left };
 
@@ -323,19 +332,15 @@ static void probe(struct chip_wifi *w)
 static enum mr_security security_of(const struct ieee80211_network *n)
 {
 	switch ((enum ieee80211_security)n->security) {
-	case IEEE80211_OPEN:
-		return MR_SECURITY_OPEN;
+	case IEEE80211_OPEN: return MR_SECURITY_OPEN;
 	case IEEE80211_WPA2_PSK:
-	case IEEE80211_WPA2_WPA3:
-		return MR_SECURITY_WPA2;
-	case IEEE80211_WPA3_SAE:
-		return MR_SECURITY_WPA3;
+	case IEEE80211_WPA2_WPA3: return MR_SECURITY_WPA2;
+	case IEEE80211_WPA3_SAE: return MR_SECURITY_WPA3;
 	case IEEE80211_WEP:
 	case IEEE80211_WPA:
 	case IEEE80211_OWE:
 	case IEEE80211_ENTERPRISE:
-	case IEEE80211_OTHER:
-		break;
+	case IEEE80211_OTHER: break;
 	}
 	return MR_SECURITY_OTHER;
 }
@@ -344,8 +349,10 @@ bool chip_wifi_network(const struct chip_wifi *w, unsigned i, struct mr_network 
 {
 	if (chip_wifi_is_scanning(w) || i >= w->found.count)
 		return false;
-	*out = (struct mr_network){ .freq_mhz = w->found.at[i].freq_mhz, .rssi_dbm = w->found.at[i].rssi_dbm,
-				    .security = (uint8_t)security_of(&w->found.at[i]), .ssid_len = w->found.at[i].ssid_len };
+	*out = (struct mr_network){ .freq_mhz = w->found.at[i].freq_mhz,
+				    .rssi_dbm = w->found.at[i].rssi_dbm,
+				    .security = (uint8_t)security_of(&w->found.at[i]),
+				    .ssid_len = w->found.at[i].ssid_len };
 	memcpy(out->bssid, w->found.at[i].bssid, 6);
 	memcpy(out->ssid, w->found.at[i].ssid, w->found.at[i].ssid_len);
 	return true;
@@ -394,8 +401,11 @@ static void drop_sta(struct chip_wifi *w)
 static void associate(struct chip_wifi *w)
 {
 	const struct ieee80211_network *n = candidate(w, w->tries - 1);
-	struct sta_config c = { .freq_mhz = w->freq_mhz, .secure = w->choice.security == MR_SECURITY_WPA2,
-				.patience_us = PATIENCE_US, .entropy = w->entropy, .sequence = &w->sequence };
+	struct sta_config c = { .freq_mhz = w->freq_mhz,
+				.secure = w->choice.security == MR_SECURITY_WPA2,
+				.patience_us = PATIENCE_US,
+				.entropy = w->entropy,
+				.sequence = &w->sequence };
 
 	if (n) {
 		memcpy(c.own, w->config.mac, 6);
@@ -605,8 +615,7 @@ void chip_wifi_tuned(struct chip_wifi *w, uint16_t freq_mhz)
 			associate(w);
 		pump(w);
 		break;
-	case MODE_JOINED:
-		break;
+	case MODE_JOINED: break;
 	}
 	rearm(w);
 }
@@ -622,7 +631,8 @@ void chip_wifi_receive(struct chip_wifi *w, struct mr_rd frame, const struct rad
 		break;
 	case MODE_SCANNING:
 	case MODE_FINDING:
-		if (ieee80211_network_of(frame, rx, &n) && n.freq_mhz == rx->freq_mhz && (w->mode == MODE_SCANNING || fits(w, &n)))
+		if (ieee80211_network_of(frame, rx, &n) && n.freq_mhz == rx->freq_mhz &&
+		    (w->mode == MODE_SCANNING || fits(w, &n)))
 			found_note(&w->found, &n);
 		break;
 	case MODE_JOINING:

@@ -9,19 +9,19 @@
 #include "station/world/chip_wifi.h"
 #include "station/wifi/ieee80211.h"
 
-#define RX_QUEUE 8u		/* frames the chip's driver holds while the core is busy; more are lost, though ACKed */
-#define TX_QUEUE 16u		/* frames its driver takes */
-#define TX_QUEUE_WIFI 48u	/* with the buffers of a TCP/IP stack */
+#define RX_QUEUE 8u	  /* frames the chip's driver holds while the core is busy; more are lost, though ACKed */
+#define TX_QUEUE 16u	  /* frames its driver takes */
+#define TX_QUEUE_WIFI 48u /* with the buffers of a TCP/IP stack */
 #define RATE_6M 12u
 #define MAC_RETRIES 7u
 #define WEAK_DB 28.0
-#define RESTART_OFF_US 500000u	/* between a hand's off and on */
+#define RESTART_OFF_US 500000u /* between a hand's off and on */
 
 const char *device_fault_name(enum device_fault fault)
 {
-	static const char *const names[] = { "none", "selftest", "storage", "vanish", "power-cut", "wrong-batch-key",
-					     "weak-signal", "wrong-product", "clone", "wrong-secret", "ap-deauth",
-					     "no-join" };
+	static const char *const names[] = { "none",	  "selftest",	     "storage",	    "vanish",
+					     "power-cut", "wrong-batch-key", "weak-signal", "wrong-product",
+					     "clone",	  "wrong-secret",    "ap-deauth",   "no-join" };
 
 	return (size_t)fault < sizeof(names) / sizeof(names[0]) ? names[fault] : NULL;
 }
@@ -33,8 +33,8 @@ const char *device_chip_profile(size_t i)
 	return p ? p->name : NULL;
 }
 
-/* What waits for the core (frames heard, reports) and what waits for the instant when the core comes to it (frames, tunes, what the
- * radio is told to do), each in order. */
+/* What waits for the core (frames heard, reports) and what waits for the instant when the core comes to it (frames,
+ * tunes, what the radio is told to do), each in order. */
 enum item_kind { ITEM_FRAME, ITEM_SENT, ITEM_TUNE, ITEM_AP_UP, ITEM_AP_DOWN, ITEM_SCAN, ITEM_JOIN, ITEM_LEAVE };
 struct item {
 	struct item *next;
@@ -56,20 +56,20 @@ struct device {
 	struct device_config config;
 	struct loop_timer timer, power;
 	struct mr_chip chip;
-	uint8_t (*flash)[MR_STORE_MAX];	/* its own, or NULL */
+	uint8_t (*flash)[MR_STORE_MAX]; /* its own, or NULL */
 	struct mr_agent agent;
 	struct fifo in, out;
 	unsigned frames_waiting;
 	uint64_t busy_us, ready_us, draws, epoch;
-	bool on, up;			/* powered; booted */
-	bool tuning;			/* what is to be sent waits until the radio is there */
-	uint16_t freq_mhz, next_mhz;	/* where the radio is; where it is to go after this tune (0: stay) */
-	uint16_t agent_mhz;		/* where the agent wants it for action frames; 0: it does not care */
-	struct chip_wifi *wifi;		/* NULL: action frames only */
-	bool serving;			/* the core is at work for the HTTP API */
-	bool deauth;			/* DEVICE_FAULT_AP_DEAUTH has not struck yet */
+	bool on, up;		     /* powered; booted */
+	bool tuning;		     /* what is to be sent waits until the radio is there */
+	uint16_t freq_mhz, next_mhz; /* where the radio is; where it is to go after this tune (0: stay) */
+	uint16_t agent_mhz;	     /* where the agent wants it for action frames; 0: it does not care */
+	struct chip_wifi *wifi;	     /* NULL: action frames only */
+	bool serving;		     /* the core is at work for the HTTP API */
+	bool deauth;		     /* DEVICE_FAULT_AP_DEAUTH has not struck yet */
 	uint64_t deauth_us;
-	uint16_t last_control;		/* of the last frame heard: the MAC drops repeats (802.11-2020 10.3.2.14) */
+	uint16_t last_control; /* of the last frame heard: the MAC drops repeats (802.11-2020 10.3.2.14) */
 	uint8_t last_sender[6];
 	int verdict;
 };
@@ -107,7 +107,7 @@ static struct item *make(enum item_kind kind, const uint8_t *bytes, size_t len)
 	struct item *item = calloc(1, sizeof(*item) + len);
 
 	if (!item)
-		abort();	/* the simulation itself has run out of memory: nothing sensible is left to do */
+		abort(); /* the simulation itself has run out of memory: nothing sensible is left to do */
 	item->kind = kind;
 	item->len = len;
 	if (len)
@@ -197,7 +197,8 @@ static bool wifi_scanning(void *ctx) { return chip_wifi_is_scanning(((struct dev
 
 static bool wifi_join(void *ctx, const struct mr_network_choice *network)
 {
-	struct chip_wifi_choice choice = { .ssid_len = (uint8_t)network->ssid_len, .security = network->security,
+	struct chip_wifi_choice choice = { .ssid_len = (uint8_t)network->ssid_len,
+					   .security = network->security,
 					   .chosen = network->bssid != NULL };
 
 	if (network->ssid_len > sizeof(choice.ssid) || network->passphrase_len >= sizeof(choice.passphrase))
@@ -215,8 +216,15 @@ static bool wifi_join(void *ctx, const struct mr_network_choice *network)
 static void wifi_join_state(void *ctx, struct mr_join *out) { chip_wifi_join_state(((struct device *)ctx)->wifi, out); }
 static void wifi_leave(void *ctx) { order(ctx, ITEM_LEAVE, NULL, 0); }
 
-static const struct mr_wifi wifi_of_device = { wifi_access_point_up, wifi_access_point_down, wifi_scan, wifi_network,
-					       wifi_scanning, wifi_join, wifi_join_state, wifi_leave, NULL };
+static const struct mr_wifi wifi_of_device = { wifi_access_point_up,
+					       wifi_access_point_down,
+					       wifi_scan,
+					       wifi_network,
+					       wifi_scanning,
+					       wifi_join,
+					       wifi_join_state,
+					       wifi_leave,
+					       NULL };
 
 static void tune_to(struct device *d, uint16_t freq_mhz)
 {
@@ -259,7 +267,8 @@ static void rearm(struct device *d)
 		deadline_us = mr_agent_deadline_us(&d->agent);
 		if (d->wifi && chip_wifi_core_deadline_us(d->wifi) < deadline_us)
 			deadline_us = chip_wifi_core_deadline_us(d->wifi);
-		at_us = d->in.head || d->serving || deadline_us < d->busy_us || served(d, d->busy_us) ? d->busy_us : deadline_us;
+		at_us = d->in.head || d->serving || deadline_us < d->busy_us || served(d, d->busy_us) ? d->busy_us
+												      : deadline_us;
 		if (d->out.head && can_leave(d, d->out.head) && d->out.head->at_us < at_us)
 			at_us = d->out.head->at_us;
 		if (d->deauth_us < at_us)
@@ -270,8 +279,6 @@ static void rearm(struct device *d)
 	if (d->timer.at_us != at_us || d->timer.slot == 0)
 		loop_at(d->loop, &d->timer, at_us);
 }
-
-
 
 static void power_off(struct device *d)
 {
@@ -286,7 +293,7 @@ static void power_off(struct device *d)
 	empty(&d->out);
 	d->frames_waiting = 0;
 	d->chip.dead_us = UINT64_MAX;
-	mr_wipe(&d->agent, sizeof(d->agent));	/* RAM */
+	mr_wipe(&d->agent, sizeof(d->agent)); /* RAM */
 	memset(d->last_sender, 0, sizeof(d->last_sender));
 	d->last_control = 0;
 	air_power(d->node, false);
@@ -305,8 +312,9 @@ void device_restart(struct device *d)
 
 static void leave_frame(struct device *d, const struct item *item)
 {
-	struct radio_tx tx = { .rate_500kbps = RATE_6M, .retries = MAC_RETRIES, .priority = RADIO_NORMAL,
-			       .cookie = item->cookie };
+	struct radio_tx tx = {
+		.rate_500kbps = RATE_6M, .retries = MAC_RETRIES, .priority = RADIO_NORMAL, .cookie = item->cookie
+	};
 
 	if (air_send(d->node, mr_rd_over(item->bytes, item->len), &tx) != 0) {
 		struct item *report = make(ITEM_SENT, NULL, 0);
@@ -322,9 +330,7 @@ static void leave(struct device *d, struct item *item)
 	struct mr_access_point ap;
 
 	switch (item->kind) {
-	case ITEM_FRAME:
-		leave_frame(d, item);
-		break;
+	case ITEM_FRAME: leave_frame(d, item); break;
 	case ITEM_TUNE:
 		d->agent_mhz = item->freq_mhz;
 		tune_to(d, item->freq_mhz);
@@ -334,24 +340,17 @@ static void leave(struct device *d, struct item *item)
 		chip_wifi_access_point_up(d->wifi, &ap, d->agent_mhz);
 		mr_wipe(&ap, sizeof(ap));
 		break;
-	case ITEM_AP_DOWN:
-		chip_wifi_access_point_down(d->wifi);
-		break;
-	case ITEM_SCAN:
-		chip_wifi_scan(d->wifi);
-		break;
+	case ITEM_AP_DOWN: chip_wifi_access_point_down(d->wifi); break;
+	case ITEM_SCAN: chip_wifi_scan(d->wifi); break;
 	case ITEM_JOIN:
 		memcpy(&choice, item->bytes, sizeof(choice));
 		chip_wifi_join(d->wifi, &choice);
 		mr_wipe(&choice, sizeof(choice));
 		break;
-	case ITEM_LEAVE:
-		chip_wifi_leave(d->wifi);
-		break;
-	case ITEM_SENT:
-		break;
+	case ITEM_LEAVE: chip_wifi_leave(d->wifi); break;
+	case ITEM_SENT: break;
 	}
-	mr_wipe(item->bytes, item->len);	/* passphrases */
+	mr_wipe(item->bytes, item->len); /* passphrases */
 }
 
 /* A device without anything on its mind takes what it hears at once, without a copy: most hear little but calls. */
@@ -367,7 +366,8 @@ static void hear(struct device *d, struct mr_rd frame, uint64_t now_us)
 	d->busy_us = mr_chip_end(&d->chip);
 }
 
-/* The agent's frames and reports first, then its clock, then the HTTP API: each may wait for the core, none for ever. */
+/* The agent's frames and reports first, then its clock, then the HTTP API: each may wait for the core, none for ever.
+ */
 static void work(struct device *d, uint64_t now_us)
 {
 	struct item *item = take(&d->in);
@@ -421,7 +421,7 @@ static void on_power(void *ctx, uint64_t now_us)
 	struct device *d = ctx;
 	struct mr_port port;
 
-	if (!d->on) {		/* power comes; the chip boots */
+	if (!d->on) { /* power comes; the chip boots */
 		if (d->config.placed)
 			*d->config.placed = 1;
 		d->on = true;
@@ -429,7 +429,7 @@ static void on_power(void *ctx, uint64_t now_us)
 		return;
 	}
 	air_power(d->node, true);
-	if (d->chip.cut && d->chip.fault_operation == 0) {	/* a cut by the clock, whatever it does then */
+	if (d->chip.cut && d->chip.fault_operation == 0) { /* a cut by the clock, whatever it does then */
 		d->chip.cut = false;
 		d->chip.dead_us = now_us + d->chip.fault_delay_us;
 	}
@@ -470,7 +470,7 @@ static void on_received(void *ctx, struct mr_rd frame, const struct radio_rx *rx
 	mr_rd_skip(&r, 6);
 	control = mr_rd_le16(&r);
 	if (!d->up || r.bad || frame.left > MR_FRAME_MAX || (fc & 0xff) != 0xd0)
-		return;		/* the driver passes action frames on, nothing else */
+		return; /* the driver passes action frames on, nothing else */
 	if ((fc & 0x0800) && control == d->last_control && mr_equal(sender, d->last_sender, 6))
 		return;
 	d->last_control = control;
@@ -525,9 +525,16 @@ static void on_status(void *ctx, uint64_t cookie, bool acked, unsigned tries)
 /* The parts that are only there when the agent stands as an access point. */
 static bool add_wifi(struct device *d)
 {
-	struct chip_wifi_config c = { .loop = d->loop, .node = d->node, .ip = d->config.ip, .chip = &d->chip, .agent = &d->agent,
-				      .seed = d->config.seed ^ d->epoch, .five_ghz = d->config.five_ghz, .ctx = d,
-				      .tune = on_wifi_tune, .changed = on_wifi_changed };
+	struct chip_wifi_config c = { .loop = d->loop,
+				      .node = d->node,
+				      .ip = d->config.ip,
+				      .chip = &d->chip,
+				      .agent = &d->agent,
+				      .seed = d->config.seed ^ d->epoch,
+				      .five_ghz = d->config.five_ghz,
+				      .ctx = d,
+				      .tune = on_wifi_tune,
+				      .changed = on_wifi_changed };
 
 	memcpy(c.mac, d->config.agent.mac, 6);
 	d->wifi = chip_wifi_create(&c);
@@ -542,8 +549,12 @@ struct device *device_create(struct air *air, struct loop *loop, const struct de
 	static const uint8_t wrong_key[32] = { 0x77 };
 	const struct mr_chip_profile *profile = mr_chip_profile_named(config->chip);
 	struct device *d;
-	struct air_node_config node = { .x_m = config->x_m, .y_m = config->y_m, .tx_dbm = config->tx_dbm,
-					.acknowledges = true, .received = on_received, .status = on_status,
+	struct air_node_config node = { .x_m = config->x_m,
+					.y_m = config->y_m,
+					.tx_dbm = config->tx_dbm,
+					.acknowledges = true,
+					.received = on_received,
+					.status = on_status,
 					.tuned = on_tuned };
 
 	if (!profile || (config->agent.ap.method != MR_AP_NONE && !config->ip)) {

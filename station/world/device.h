@@ -1,7 +1,7 @@
 /*
  * A simulated device: the real agent (agent/core) on a simulated chip (agent/port/sim) on the air. The chip has one
- * slow core: while it computes, frames that its radio acknowledged wait in a short receive queue. Beside action frames, or instead
- * of them, it stands as an access point and serves HTTP when the agent's config says so: chip_wifi.h.
+ * slow core: while it computes, frames that its radio acknowledged wait in a short receive queue. Beside action frames,
+ * or instead of them, it stands as an access point and serves HTTP when the agent's config says so: chip_wifi.h.
  */
 #pragma once
 
@@ -10,44 +10,47 @@
 
 enum device_fault {
 	DEVICE_FAULT_NONE,
-	DEVICE_FAULT_SELFTEST,		/* a self-test item fails */
-	DEVICE_FAULT_STORAGE,		/* a storage write fails */
-	DEVICE_FAULT_VANISH,		/* power is lost for good during `step` */
-	DEVICE_FAULT_POWER_CUT,		/* power is lost for off_us during `step`, storage torn if it was being written */
+	DEVICE_FAULT_SELFTEST,	/* a self-test item fails */
+	DEVICE_FAULT_STORAGE,	/* a storage write fails */
+	DEVICE_FAULT_VANISH,	/* power is lost for good during `step` */
+	DEVICE_FAULT_POWER_CUT, /* power is lost for off_us during `step`, storage torn if it was being written */
 	DEVICE_FAULT_WRONG_BATCH_KEY,
-	DEVICE_FAULT_WEAK_SIGNAL,	/* extra path loss */
+	DEVICE_FAULT_WEAK_SIGNAL, /* extra path loss */
 	DEVICE_FAULT_WRONG_PRODUCT,
-	DEVICE_FAULT_CLONE,		/* answers with the id of another device: the one who configures it gives it that */
-	DEVICE_FAULT_WRONG_SECRET,	/* passphrase or PIN are not the label's: the one who configures it gives it others */
-	DEVICE_FAULT_AP_DEAUTH,		/* its access point throws its STAs out, once, during `step` */
-	DEVICE_FAULT_NO_JOIN,		/* the target network refuses it: the one who makes the network does that */
+	DEVICE_FAULT_CLONE,	   /* answers with the id of another device: the one who configures it gives it that */
+	DEVICE_FAULT_WRONG_SECRET, /* passphrase or PIN are not the label's: the one who configures it gives it others
+				    */
+	DEVICE_FAULT_AP_DEAUTH,	   /* its access point throws its STAs out, once, during `step` */
+	DEVICE_FAULT_NO_JOIN,	   /* the target network refuses it: the one who makes the network does that */
 	DEVICE_FAULT_COUNT
 };
-const char *device_fault_name(enum device_fault fault);	/* "selftest", "storage", "vanish", ... as in job files */
+const char *device_fault_name(enum device_fault fault); /* "selftest", "storage", "vanish", ... as in job files */
 
 struct ip_stack;
 
 struct device_config {
-	struct mr_agent_config agent;	/* strings and arrays must outlive the device */
-	const char *chip;		/* profile of think times: "esp32", "esp32-c3", "cortex-m4", ... ; "instant" */
+	struct mr_agent_config agent; /* strings and arrays must outlive the device */
+	const char *chip;	      /* profile of think times: "esp32", "esp32-c3", "cortex-m4", ... ; "instant" */
 	double x_m, y_m, tx_dbm;
 	uint64_t seed;
-	uint64_t power_on_us;		/* when it is put on the line; it answers after the chip's boot time */
+	uint64_t power_on_us; /* when it is put on the line; it answers after the chip's boot time */
 	enum device_fault fault;
-	uint8_t fault_operation;	/* enum mr_operation at which VANISH, POWER_CUT, STORAGE, AP_DEAUTH strike; 0: by the clock */
-	uint64_t fault_delay_us;	/* after that operation began, or after the end of booting */
+	uint8_t fault_operation; /* enum mr_operation at which VANISH, POWER_CUT, STORAGE, AP_DEAUTH strike; 0: by the
+				    clock */
+	uint64_t fault_delay_us; /* after that operation began, or after the end of booting */
 	uint64_t off_us;
 	struct ip_stack *ip;		/* for an agent with an access point; outlives the device */
 	bool five_ghz;			/* its radio has that band too: it looks for networks there */
 	uint8_t *placed;		/* set to 1 when power first comes; may be NULL */
-	uint8_t (*flash)[MR_STORE_MAX];	/* MR_STORE_SLOTS slots that outlive the device; NULL: new ones of its own */
+	uint8_t (*flash)[MR_STORE_MAX]; /* MR_STORE_SLOTS slots that outlive the device; NULL: new ones of its own */
 };
 
 struct device;
 
-/* Placed on the air; power comes at power_on_us. NULL: no memory, or (errno EINVAL) no such chip, or no `ip` where it is needed. */
+/* Placed on the air; power comes at power_on_us. NULL: no memory, or (errno EINVAL) no such chip, or no `ip` where it
+ * is needed. */
 struct device *device_create(struct air *air, struct loop *loop, const struct device_config *config);
-void device_destroy(struct device *device);	/* before air_destroy */
+void device_destroy(struct device *device); /* before air_destroy */
 
 /* Its RAM: may be ahead of the clock by the work in progress; zeros while it has no power. */
 const struct mr_agent *device_agent(const struct device *device);
@@ -55,10 +58,10 @@ const struct mr_agent *device_agent(const struct device *device);
 uint64_t device_ready_us(const struct device *device);
 /* Somebody switches it off and on again. One that has lost its power for good, or has none yet, stays as it is. */
 void device_restart(struct device *device);
-const uint8_t *device_mac(const struct device *device);	/* 6 octets */
+const uint8_t *device_mac(const struct device *device); /* 6 octets */
 bool device_powered(const struct device *device);
-int device_verdict(const struct device *device);	/* enum mr_verdict that its LED shows */
+int device_verdict(const struct device *device); /* enum mr_verdict that its LED shows */
 /* What it stored, as a flash dump: tests look for what must or must not be there. */
 const uint8_t *device_store(const struct device *device, unsigned slot, size_t *len);
-const char *device_chip_profile(size_t i);	/* names of the chip profiles; NULL ends */
-size_t device_size(void);			/* octets per device, the agent included */
+const char *device_chip_profile(size_t i); /* names of the chip profiles; NULL ends */
+size_t device_size(void);		   /* octets per device, the agent included */

@@ -11,7 +11,7 @@
 
 #include "agent/port/sim/chip.h"
 
-#define HEAD_LEN 64u	/* "MRFLASH1", id 32, devices le64, zeros; then the slots of each device, then an octet each */
+#define HEAD_LEN 64u /* "MRFLASH1", id 32, devices le64, zeros; then the slots of each device, then an octet each */
 #define DEVICE_LEN ((size_t)MR_STORE_SLOTS * MR_STORE_MAX)
 
 struct flash {
@@ -38,8 +38,8 @@ static int open_file(const char *path, const uint8_t want[static HEAD_LEN], size
 
 	if (fd < 0)
 		return -1;
-	*fresh = fstat(fd, &st) != 0 || (size_t)st.st_size != len || pread(fd, found, HEAD_LEN, 0) != (ssize_t)HEAD_LEN ||
-		 memcmp(found, want, HEAD_LEN) != 0;
+	*fresh = fstat(fd, &st) != 0 || (size_t)st.st_size != len ||
+		 pread(fd, found, HEAD_LEN, 0) != (ssize_t)HEAD_LEN || memcmp(found, want, HEAD_LEN) != 0;
 	/* The room is taken now: a full disk is an error here, and no signal in the middle of a run. */
 	if (*fresh && (ftruncate(fd, 0) != 0 || (result = posix_fallocate(fd, 0, (off_t)len)) != 0)) {
 		if (result)
@@ -86,7 +86,7 @@ struct flash *flash_open(const char *path, const uint8_t id[static 32], size_t d
 	if (fresh) {
 		for (size_t i = 0; i < devices; i++)
 			mr_chip_erase(flash_of(f, i));
-		memcpy(f->at, want, HEAD_LEN);	/* last: a file without it is begun anew */
+		memcpy(f->at, want, HEAD_LEN); /* last: a file without it is begun anew */
 	}
 	return f;
 }
@@ -103,5 +103,5 @@ uint8_t *flash_placed(struct flash *f, size_t device) { return f->at + HEAD_LEN 
 
 uint8_t (*flash_of(struct flash *f, size_t device))[MR_STORE_MAX]
 {
-	return (uint8_t (*)[MR_STORE_MAX])(void *)(f->at + HEAD_LEN + device * DEVICE_LEN);
+	return (uint8_t(*)[MR_STORE_MAX])(void *)(f->at + HEAD_LEN + device * DEVICE_LEN);
 }

@@ -21,4 +21,4 @@ struct flash *flash_open(const char *path, const uint8_t id[static 32], size_t d
 void flash_close(struct flash *flash);
 /* One octet, 0 until the device was put on the line: it stands there already when the batch goes on. */
 uint8_t *flash_placed(struct flash *flash, size_t device);
-uint8_t (*flash_of(struct flash *flash, size_t device))[MR_STORE_MAX];	/* MR_STORE_SLOTS slots */
+uint8_t (*flash_of(struct flash *flash, size_t device))[MR_STORE_MAX]; /* MR_STORE_SLOTS slots */

@@ -5,11 +5,12 @@
 
 #define FOUND_MAX 64u
 
-struct found {		/* zero it to begin; layout is ours */
+/* zero it to begin; layout is ours */
+struct found {
 	struct ieee80211_network *at;
 	size_t count, room;
 };
 
 /* One beacon or probe response. A network that hides keeps the name that it once gave; the best level counts. */
 void found_note(struct found *found, const struct ieee80211_network *network);
-void found_clear(struct found *found);	/* gives the memory back */
+void found_clear(struct found *found); /* gives the memory back */

@@ -13,7 +13,7 @@ struct network {
 	struct entropy *entropy;
 	struct soft_ap *ap;
 	struct loop_timer timer;
-	struct map refused;		/* by MAC; the value only says that it is there */
+	struct map refused; /* by MAC; the value only says that it is there */
 	uint64_t joins;
 };
 
@@ -31,7 +31,8 @@ static bool on_send(void *ctx, struct mr_rd frame, const struct radio_tx *tx)
 }
 
 /* What a STA sends ends here. */
-static void on_msdu(void *ctx, const uint8_t dst[static 6], const uint8_t src[static 6], uint16_t ethertype, struct mr_rd payload)
+static void on_msdu(void *ctx, const uint8_t dst[static 6], const uint8_t src[static 6], uint16_t ethertype,
+		    struct mr_rd payload)
 {
 	(void)ctx, (void)dst, (void)src, (void)ethertype, (void)payload;
 }
@@ -75,8 +76,14 @@ static void on_timer(void *ctx, uint64_t now_us)
 struct network *network_create(struct air *air, const struct network_config *config)
 {
 	struct network *n = calloc(1, sizeof(*n));
-	struct air_node_config node = { .x_m = config->x_m, .y_m = config->y_m, .tx_dbm = config->tx_dbm, .acknowledges = true,
-					.tx_queue_max = TX_QUEUE, .ctx = n, .received = on_received, .status = on_status };
+	struct air_node_config node = { .x_m = config->x_m,
+					.y_m = config->y_m,
+					.tx_dbm = config->tx_dbm,
+					.acknowledges = true,
+					.tx_queue_max = TX_QUEUE,
+					.ctx = n,
+					.received = on_received,
+					.status = on_status };
 	struct soft_ap_events events = { n, on_send, on_msdu, on_admits, on_joined, NULL };
 
 	if (!n)
@@ -111,16 +118,22 @@ void network_destroy(struct network *n)
 	free(n);
 }
 
-bool network_refuse(struct network *n, const uint8_t mac[static 6]) { return map_put(&n->refused, map_key_mac(mac), n); }
+bool network_refuse(struct network *n, const uint8_t mac[static 6])
+{
+	return map_put(&n->refused, map_key_mac(mac), n);
+}
 size_t network_stas(const struct network *n) { return soft_ap_stas(n->ap); }
 uint64_t network_joins(const struct network *n) { return n->joins; }
 struct soft_ap_counters network_counters(const struct network *n) { return soft_ap_counters(n->ap); }
 
 /* --- neighbours --- */
 
-/* Names as towns have them, then such as test who shows them: control characters, escapes, markup, formats, broken UTF-8, one that
- * fills the field, one octet of zero. */
-#define NAME(text, security) { (const uint8_t *)(text), sizeof(text) - 1, (security), false, false }
+/* Names as towns have them, then such as test who shows them: control characters, escapes, markup, formats, broken
+ * UTF-8, one that fills the field, one octet of zero. */
+#define NAME(text, security)                                                                                           \
+	{                                                                                                              \
+		(const uint8_t *)(text), sizeof(text) - 1, (security), false, false                                    \
+	}
 static const struct {
 	const uint8_t *ssid;
 	uint8_t len, security;
@@ -148,8 +161,8 @@ static const struct {
 #undef NAME
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
-void network_neighbour(struct network_config *config, uint64_t seed, unsigned i, const uint16_t *channels, size_t channel_count,
-		       double floor_m)
+void network_neighbour(struct network_config *config, uint64_t seed, unsigned i, const uint16_t *channels,
+		       size_t channel_count, double floor_m)
 {
 	struct entropy *entropy = entropy_create_seeded(seed + i, "neighbour");
 	uint8_t name = (uint8_t)(i % NAMES);
@@ -157,13 +170,19 @@ void network_neighbour(struct network_config *config, uint64_t seed, unsigned i,
 	double around;
 
 	if (!entropy)
-		abort();	/* the simulation itself has run out of memory */
+		abort(); /* the simulation itself has run out of memory */
 	around = floor_m / 2 + 10 + (double)entropy_below(entropy, 30);
-	*config = (struct network_config){ .x_m = entropy_below(entropy, 2) ? floor_m / 2 + around : floor_m / 2 - around,
-					   .y_m = (double)entropy_below(entropy, 60), .tx_dbm = 17, .seed = seed + i };
+	*config = (struct network_config){ .x_m = entropy_below(entropy, 2) ? floor_m / 2 + around
+									    : floor_m / 2 - around,
+					   .y_m = (double)entropy_below(entropy, 60),
+					   .tx_dbm = 17,
+					   .seed = seed + i };
 	*bss = (struct soft_ap_config){ .mac = { 0x06, 0x4e, 0x42, 0, (uint8_t)(i >> 8), (uint8_t)i },
-					.ssid_len = names[name].len, .hidden = names[name].hidden, .ibss = names[name].ibss,
-					.security = names[name].security, .stas_max = 0,
+					.ssid_len = names[name].len,
+					.hidden = names[name].hidden,
+					.ibss = names[name].ibss,
+					.security = names[name].security,
+					.stas_max = 0,
 					.freq_mhz = channels[entropy_below(entropy, channel_count)] };
 	memcpy(bss->ssid, names[name].ssid, names[name].len);
 	entropy_destroy(entropy);

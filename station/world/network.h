@@ -1,5 +1,6 @@
 /*
- * Access points on the air that are nobody's device: the network that a job's devices are to join, and networks of others, so that
+ * Access points on the air that are nobody's device: the network that a job's devices are to join, and networks of
+ * others, so that
  * scan lists are real. Beacons, probe responses, associations and keys; no address and no data behind them, for
  * a device has joined when its 4-way handshake is done.
  *
@@ -20,17 +21,17 @@ struct network_config {
 
 /* NULL: no memory. The loop is the air's. */
 struct network *network_create(struct air *air, const struct network_config *config);
-void network_destroy(struct network *network);		/* NULL is fine */
+void network_destroy(struct network *network); /* NULL is fine */
 
 /* It will not associate with this STA. false: no memory. */
 bool network_refuse(struct network *network, const uint8_t mac[static 6]);
-size_t network_stas(const struct network *network);	/* that are joined now */
-uint64_t network_joins(const struct network *network);	/* since the beginning */
+size_t network_stas(const struct network *network);    /* that are joined now */
+uint64_t network_joins(const struct network *network); /* since the beginning */
 struct soft_ap_counters network_counters(const struct network *network);
 
 /*
- * The `i`th of a town's networks, from a seed: every kind of security, hidden ones, ad-hoc ones, and names that only a test of
- * a scan list would have. They serve nobody. `channels`: where they may be.
+ * The `i`th of a town's networks, from a seed: every kind of security, hidden ones, ad-hoc ones, and names that only a
+ * test of a scan list would have. They serve nobody. `channels`: where they may be.
  */
-void network_neighbour(struct network_config *config, uint64_t seed, unsigned i, const uint16_t *channels, size_t channel_count,
-		       double floor_m);
+void network_neighbour(struct network_config *config, uint64_t seed, unsigned i, const uint16_t *channels,
+		       size_t channel_count, double floor_m);

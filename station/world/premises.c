@@ -9,7 +9,8 @@
 #include "station/ip/ip.h"
 #include "station/wifi/wpa.h"
 
-#define ITERATIONS 1000u	/* of the PIN's verifier, when the job says nothing about PINs: the least that identity.pin takes */
+#define ITERATIONS                                                                                                     \
+	1000u /* of the PIN's verifier, when the job says nothing about PINs: the least that identity.pin takes */
 #define NETWORK_DBM 20.0
 #define NEIGHBOUR_CHANNELS 3u
 
@@ -29,7 +30,7 @@ struct premises {
 	struct network *network;
 	struct network **neighbours;
 	size_t neighbour_count;
-	uint16_t channels[JOB_LIST_MAX + NEIGHBOUR_CHANNELS];	/* of the neighbours */
+	uint16_t channels[JOB_LIST_MAX + NEIGHBOUR_CHANNELS]; /* of the neighbours */
 	size_t channel_count;
 	bool five_ghz;
 };
@@ -39,14 +40,10 @@ struct premises {
 static enum ieee80211_security security_of(enum mr_security security)
 {
 	switch (security) {
-	case MR_SECURITY_OPEN:
-		return IEEE80211_OPEN;
-	case MR_SECURITY_WPA2:
-		return IEEE80211_WPA2_PSK;
-	case MR_SECURITY_WPA3:
-		return IEEE80211_WPA3_SAE;
-	case MR_SECURITY_OTHER:
-		break;
+	case MR_SECURITY_OPEN: return IEEE80211_OPEN;
+	case MR_SECURITY_WPA2: return IEEE80211_WPA2_PSK;
+	case MR_SECURITY_WPA3: return IEEE80211_WPA3_SAE;
+	case MR_SECURITY_OTHER: break;
 	}
 	return IEEE80211_OTHER;
 }
@@ -65,7 +62,8 @@ static bool make_psk(const struct job *job, uint8_t psk[static 32], char *error,
 				      : wpa_psk(passphrase, job->ssid, job->ssid_len, psk);
 	OPENSSL_cleanse(passphrase, sizeof(passphrase));
 	if (!ok)
-		snprintf(error, error_len, "credentials: the passphrase makes no key; allowed: 8 to 63 characters, or 64 hexadecimal "
+		snprintf(error, error_len,
+			 "credentials: the passphrase makes no key; allowed: 8 to 63 characters, or 64 hexadecimal "
 			 "digits");
 	return ok;
 }
@@ -73,13 +71,17 @@ static bool make_psk(const struct job *job, uint8_t psk[static 32], char *error,
 static bool make_network(struct premises *a, struct air *air, uint64_t seed, char *error, size_t error_len)
 {
 	const struct job *job = a->job;
-	struct network_config c = { .x_m = job->sim_floor_m / 2, .y_m = job->sim_floor_m + 2, .tx_dbm = NETWORK_DBM, .seed = seed };
+	struct network_config c = {
+		.x_m = job->sim_floor_m / 2, .y_m = job->sim_floor_m + 2, .tx_dbm = NETWORK_DBM, .seed = seed
+	};
 	struct soft_ap_config *bss = &c.bss;
 
 	if (job->ssid_len == 0)
 		return true;
-	*bss = (struct soft_ap_config){ .mac = { 0x02, 0x4d, 0x54, 0, 0, 1 }, .ssid_len = (uint8_t)job->ssid_len,
-					.security = (uint8_t)security_of(job->security), .stas_max = SOFT_AP_STAS_MAX,
+	*bss = (struct soft_ap_config){ .mac = { 0x02, 0x4d, 0x54, 0, 0, 1 },
+					.ssid_len = (uint8_t)job->ssid_len,
+					.security = (uint8_t)security_of(job->security),
+					.stas_max = SOFT_AP_STAS_MAX,
 					.freq_mhz = job->sim_network_mhz ? job->sim_network_mhz : job->channels[0] };
 	memcpy(bss->ssid, job->ssid, job->ssid_len);
 	if (!make_psk(job, bss->psk, error, error_len))
@@ -149,7 +151,7 @@ static void verifier(struct premises *a, const char *pin, struct mr_pin_verifier
 	entropy_fill(a->entropy, out->salt, out->salt_len);
 	/* Before IDENTITY a device has no serial number to be told apart by: docs/protocol.md, "HTTP". */
 	if (pin_verifier(pin, "", out->salt, out->iterations, out->w0, out->l) != 0)
-		abort();	/* the simulation's own cryptography has failed */
+		abort(); /* the simulation's own cryptography has failed */
 }
 
 /* Another secret of the same shape. */
@@ -165,8 +167,7 @@ bool premises_configure(struct premises *a, size_t i, struct device_config *c, c
 
 	if (row->has_mac)
 		memcpy(c->agent.mac, row->mac, 6);
-	*ap = (struct mr_ap_config){ .ssid = label->ssid,
-				     .freq_mhz = a->job->channels[i % a->job->channel_count] };
+	*ap = (struct mr_ap_config){ .ssid = label->ssid, .freq_mhz = a->job->channels[i % a->job->channel_count] };
 	c->ip = a->ip;
 	c->five_ghz = a->five_ghz;
 	c->agent.channel_count = 0;
@@ -175,7 +176,8 @@ bool premises_configure(struct premises *a, size_t i, struct device_config *c, c
 	switch (method) {
 	case ACCESS_MICRO_AP:
 		if (strlen(row->passphrase) < 8 || strlen(row->passphrase) >= sizeof(label->passphrase))
-			return bad_label(i, "a simulated access point needs a passphrase of 8 to 63 characters", error, error_len);
+			return bad_label(i, "a simulated access point needs a passphrase of 8 to 63 characters", error,
+					 error_len);
 		memcpy(label->passphrase, row->passphrase, strlen(row->passphrase) + 1);
 		if (c->fault == DEVICE_FAULT_WRONG_SECRET)
 			change(label->passphrase);
@@ -193,12 +195,9 @@ bool premises_configure(struct premises *a, size_t i, struct device_config *c, c
 		ap->method = MR_AP_PIN;
 		ap->pin = &label->pin;
 		return true;
-	case ACCESS_HTTPS:
-		ap->method = MR_AP_TLS;
-		return true;
+	case ACCESS_HTTPS: ap->method = MR_AP_TLS; return true;
 	case ACCESS_DIRECT:
-	case ACCESS_METHOD_COUNT:
-		break;
+	case ACCESS_METHOD_COUNT: break;
 	}
 	return bad_label(i, "no method of an access point", error, error_len);
 }
@@ -213,11 +212,12 @@ bool premises_placed(struct premises *a, const struct device_config *c)
 static bool has_room(const struct job *job, const struct roster *roster, char *error, size_t error_len)
 {
 	if (roster_count(roster) < job->sim_devices) {
-		snprintf(error, error_len, "%zu labels for %u simulated devices; lower simulation.devices, or list more",
+		snprintf(error, error_len,
+			 "%zu labels for %u simulated devices; lower simulation.devices, or list more",
 			 roster_count(roster), job->sim_devices);
 		return false;
 	}
-	if (2 * job->max_in_flight > IP_IFS_MAX) {	/* both ends of a link are in this process */
+	if (2 * job->max_in_flight > IP_IFS_MAX) { /* both ends of a link are in this process */
 		snprintf(error, error_len, "admission.max_in_flight: %u; allowed with simulated access points: 1 to %u",
 			 job->max_in_flight, IP_IFS_MAX / 2);
 		return false;
@@ -225,8 +225,8 @@ static bool has_room(const struct job *job, const struct roster *roster, char *e
 	return true;
 }
 
-struct premises *premises_create(struct air *air, const struct job *job, const struct roster *roster, struct ip_stack *ip,
-			     uint64_t seed, char *error, size_t error_len)
+struct premises *premises_create(struct air *air, const struct job *job, const struct roster *roster,
+				 struct ip_stack *ip, uint64_t seed, char *error, size_t error_len)
 {
 	struct premises *a;
 

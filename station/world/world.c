@@ -9,9 +9,9 @@
 #include "station/world/flash.h"
 #include "station/base/map.h"
 
-#define CELL_MAX 600		/* octets of an attacker's frame */
+#define CELL_MAX 600 /* octets of an attacker's frame */
 #define REPLAYS 32
-#define ATTACK_US 7000u		/* between two frames of an attacker */
+#define ATTACK_US 7000u /* between two frames of an attacker */
 
 /* Someone on the floor who does not belong to it. */
 struct attacker {
@@ -19,7 +19,7 @@ struct attacker {
 	struct air_node *node;
 	struct loop_timer timer;
 	const struct job_fault *fault;
-	struct radio *victim;		/* radio-lost */
+	struct radio *victim; /* radio-lost */
 	unsigned left;
 	uint64_t counter;
 	uint16_t freq_mhz;
@@ -41,8 +41,8 @@ struct world {
 	size_t device_count;
 	uint16_t (*plans)[MR_CHANNELS_MAX];
 	struct flash *flash;
-	uint8_t id[32];				/* roster_simulated_id */
-	struct premises *premises;		/* NULL: method direct */
+	uint8_t id[32];		   /* roster_simulated_id */
+	struct premises *premises; /* NULL: method direct */
 	struct map ready;
 	struct attacker *attackers;
 	size_t attacker_count;
@@ -220,12 +220,15 @@ static const char *chip(struct world *w)
 	return "esp32";
 }
 
-static bool place_device(struct world *w, struct identity *identity, size_t i, const struct job_fault *fault, uint64_t seed,
-			 char *error, size_t error_len)
+static bool place_device(struct world *w, struct identity *identity, size_t i, const struct job_fault *fault,
+			 uint64_t seed, char *error, size_t error_len)
 {
 	const struct job *job = w->job;
-	struct device_config c = { .chip = chip(w), .tx_dbm = 15, .seed = seed * 1000003 + i,
-				   .x_m = uniform(w) * job->sim_floor_m, .y_m = uniform(w) * job->sim_floor_m,
+	struct device_config c = { .chip = chip(w),
+				   .tx_dbm = 15,
+				   .seed = seed * 1000003 + i,
+				   .x_m = uniform(w) * job->sim_floor_m,
+				   .y_m = uniform(w) * job->sim_floor_m,
 				   .power_on_us = i * job->sim_arrival_us };
 	uint16_t *plan = w->plans[i];
 	size_t count = job->channel_count < MR_CHANNELS_MAX ? job->channel_count : MR_CHANNELS_MAX;
@@ -241,11 +244,14 @@ static bool place_device(struct world *w, struct identity *identity, size_t i, c
 		if (c.fault == DEVICE_FAULT_CLONE && i > 0)
 			id = i - 1;
 	}
-	c.agent = (struct mr_agent_config){ .device_id = { 0xd0, w->id[0], w->id[1], 0, (uint8_t)(id >> 24), (uint8_t)(id >> 16),
-							   (uint8_t)(id >> 8), (uint8_t)id },
-					    .product = job->product, .hw_rev = job->hw_rev, .firmware = "1.0.0",
+	c.agent = (struct mr_agent_config){ .device_id = { 0xd0, w->id[0], w->id[1], 0, (uint8_t)(id >> 24),
+							   (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id },
+					    .product = job->product,
+					    .hw_rev = job->hw_rev,
+					    .firmware = "1.0.0",
 					    .station_key = identity_station_public(identity),
-					    .batch_key = identity_batch_key(identity), .channels = plan,
+					    .batch_key = identity_batch_key(identity),
+					    .channels = plan,
 					    .channel_count = count };
 	roster_simulated_mac(w->id, i, c.agent.mac);
 	if (w->premises && !premises_configure(w->premises, i, &c, error, error_len))
@@ -264,16 +270,17 @@ static bool place_device(struct world *w, struct identity *identity, size_t i, c
 }
 
 struct world *world_create(struct loop *loop, const struct job *job, struct identity *identity, uint64_t seed,
-			   unsigned radios, const char *flash, const struct roster *roster, struct ip_stack *ip, char *error,
-			   size_t error_len)
+			   unsigned radios, const char *flash, const struct roster *roster, struct ip_stack *ip,
+			   char *error, size_t error_len)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	enum loop_side side = loop_enter(loop, LOOP_WORLD);	/* its timers and what they arm are the world's */
+	enum loop_side side = loop_enter(loop, LOOP_WORLD); /* its timers and what they arm are the world's */
 	struct air_config air = { .seed = seed, .frame_loss = job->sim_loss, .loss_burst_frames = job->sim_loss_burst };
 	const struct job_fault **of = calloc(job->sim_devices + 1u, sizeof(*of));
 	bool ok;
 
-	snprintf(error, error_len, "no memory for a simulation of %u devices; lower simulation.devices", job->sim_devices);
+	snprintf(error, error_len, "no memory for a simulation of %u devices; lower simulation.devices",
+		 job->sim_devices);
 	if (!w || !of) {
 		free(w);
 		free(of);
@@ -296,7 +303,7 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 		w->radio_count = 0;
 	}
 	for (size_t i = 0; ok && i < w->radio_count; i++) {
-		static const uint8_t mac[6] = { 0x02, 0x4d, 0x53, 0, 0, 1 };	/* one address serves all radios */
+		static const uint8_t mac[6] = { 0x02, 0x4d, 0x53, 0, 0, 1 }; /* one address serves all radios */
 		char name[RADIO_NAME_MAX];
 
 		snprintf(name, sizeof(name), "radio%zu", i + 1);
@@ -315,8 +322,8 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 		ok = false;
 	}
 	if (ok) {
-		/* The same devices are on the line again, with what they have stored: in a lot that goes on, and in the next stage of
-		 * a line. */
+		/* The same devices are on the line again, with what they have stored: in a lot that goes on, and in the
+		 * next stage of a line. */
 		w->flash = flash_open(flash, w->id, job->sim_devices, error, error_len);
 		ok = w->flash != NULL;
 	}

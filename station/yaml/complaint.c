@@ -11,8 +11,11 @@ void complaints_init(struct complaints *c, const char *file, struct job_errors *
 {
 	size_t len = strlen(file);
 
-	*c = (struct complaints){ .file = len > FILE_SHOWN ? file + len - FILE_SHOWN : file, .errors = errors,
-				  .what = "job", .first_key = "batch", .example = "config/jobs/minimal.yaml" };
+	*c = (struct complaints){ .file = len > FILE_SHOWN ? file + len - FILE_SHOWN : file,
+				  .errors = errors,
+				  .what = "job",
+				  .first_key = "batch",
+				  .example = "config/jobs/minimal.yaml" };
 	errors->count = 0;
 	memset(errors->text, 0, sizeof(errors->text));
 }
@@ -40,7 +43,7 @@ void complaints_sort(struct complaints *c)
 {
 	char text[sizeof(c->errors->text[0])];
 
-	for (size_t i = 1; i < c->errors->count; i++) {		/* by insertion: stable, and there are twenty at most */
+	for (size_t i = 1; i < c->errors->count; i++) { /* by insertion: stable, and there are twenty at most */
 		uint64_t order = c->order[i];
 		size_t at = i;
 

@@ -6,9 +6,9 @@
 #include <yaml.h>
 
 struct tree {
-	struct node *nodes;		/* TREE_NODES_MAX of them */
+	struct node *nodes; /* TREE_NODES_MAX of them */
 	size_t node_count;
-	char *text;			/* all scalars: a scalar is never longer than what it was written with */
+	char *text; /* all scalars: a scalar is never longer than what it was written with */
 	size_t text_used, text_size;
 	struct node *root;
 };
@@ -27,15 +27,19 @@ struct builder {
 static bool is_allowed(unsigned long c)
 {
 	return c == '\t' || c == '\n' || c == '\r' || (c >= 0x20 && c <= 0x7e) || c == 0x85 ||
-	       (c >= 0xa0 && c <= 0xd7ff) || (c >= 0xe000 && c <= 0xfffd && c != 0xfeff) || (c >= 0x10000 && c <= 0x10ffff);
+	       (c >= 0xa0 && c <= 0xd7ff) || (c >= 0xe000 && c <= 0xfffd && c != 0xfeff) ||
+	       (c >= 0x10000 && c <= 0x10ffff);
 }
 
 /* RFC 3629 section 3. The length of the character at `at`, 0 when it is none; its number in `out`. */
 static size_t utf8(const unsigned char *at, size_t left, unsigned long *out)
 {
 	static const unsigned long shortest[5] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = at[0] < 0x80 ? 1 : at[0] >= 0xc2 && at[0] < 0xe0 ? 2 : (at[0] & 0xf0u) == 0xe0 ? 3 :
-		     at[0] >= 0xf0 && at[0] < 0xf5 ? 4 : 0;
+	size_t len = at[0] < 0x80		     ? 1
+		     : at[0] >= 0xc2 && at[0] < 0xe0 ? 2
+		     : (at[0] & 0xf0u) == 0xe0	     ? 3
+		     : at[0] >= 0xf0 && at[0] < 0xf5 ? 4
+						     : 0;
 	unsigned long c = len == 1 ? at[0] : len ? at[0] & (0x7fu >> len) : 0;
 
 	if (len == 0 || len > left)
@@ -60,7 +64,7 @@ static bool characters_are_good(const char *bytes, size_t len, struct complaints
 		unsigned long character = 0;
 		size_t n = utf8(at + i, len - i, &character);
 
-		if (i == 0 && character == 0xfeff) {	/* a byte order mark is no part of the text */
+		if (i == 0 && character == 0xfeff) { /* a byte order mark is no part of the text */
 			i += n;
 			continue;
 		}
@@ -128,8 +132,10 @@ static void place(struct builder *b, struct node *node)
 		for (struct node *other = in->node->child; other; other = other->next) {
 			if (other->key->kind == NODE_SCALAR && other->key->len == node->len &&
 			    memcmp(other->key->text, node->text, node->len) == 0) {
-				complain(b->c, node->line, node->column, "key \"%s\" is here twice, first in line %u; "
-					 "allowed: once", quoted(node->text, node->len).text, other->key->line);
+				complain(b->c, node->line, node->column,
+					 "key \"%s\" is here twice, first in line %u; "
+					 "allowed: once",
+					 quoted(node->text, node->len).text, other->key->line);
 				node->refused = true;
 				return;
 			}
@@ -149,13 +155,16 @@ static void place(struct builder *b, struct node *node)
 	in->node->count++;
 }
 
-static void refuse_anchor_and_tag(struct builder *b, struct node *node, const yaml_char_t *anchor, const yaml_char_t *tag)
+static void refuse_anchor_and_tag(struct builder *b, struct node *node, const yaml_char_t *anchor,
+				  const yaml_char_t *tag)
 {
 	if (anchor)
-		complain(b->c, node->line, node->column, "anchor \"&%s\"; allowed: values written out where they belong",
+		complain(b->c, node->line, node->column,
+			 "anchor \"&%s\"; allowed: values written out where they belong",
 			 quoted((const char *)anchor, strlen((const char *)anchor)).text);
 	if (tag)
-		complain(b->c, node->line, node->column, "tag \"%s\"; allowed: plain values, their key decides the type",
+		complain(b->c, node->line, node->column,
+			 "tag \"%s\"; allowed: plain values, their key decides the type",
 			 quoted((const char *)tag, strlen((const char *)tag)).text);
 	node->refused |= anchor || tag;
 }
@@ -169,8 +178,7 @@ static bool on_event(struct builder *b, const yaml_event_t *e)
 	case YAML_NO_EVENT:
 	case YAML_STREAM_START_EVENT:
 	case YAML_STREAM_END_EVENT:
-	case YAML_DOCUMENT_END_EVENT:
-		return true;
+	case YAML_DOCUMENT_END_EVENT: return true;
 	case YAML_DOCUMENT_START_EVENT:
 		if (++b->documents == 1)
 			return true;
@@ -178,15 +186,14 @@ static bool on_event(struct builder *b, const yaml_event_t *e)
 			 "a second document begins; allowed: one %s per file", b->c->what);
 		return false;
 	case YAML_SEQUENCE_END_EVENT:
-	case YAML_MAPPING_END_EVENT:
-		b->depth--;
-		return true;
+	case YAML_MAPPING_END_EVENT: b->depth--; return true;
 	case YAML_ALIAS_EVENT:
 		node = new_node(b, NODE_SCALAR, &e->start_mark);
 		if (node && hold_text(b->tree, node, "", 0)) {
-			complain(b->c, node->line, node->column, "alias \"*%s\"; allowed: values written out where they belong",
-				 quoted((const char *)e->data.alias.anchor,
-					strlen((const char *)e->data.alias.anchor)).text);
+			complain(b->c, node->line, node->column,
+				 "alias \"*%s\"; allowed: values written out where they belong",
+				 quoted((const char *)e->data.alias.anchor, strlen((const char *)e->data.alias.anchor))
+					 .text);
 			node->refused = true;
 		}
 		break;
@@ -247,8 +254,8 @@ static void complain_syntax(struct complaints *c, const yaml_parser_t *parser, c
 	else if (octet_at(bytes, len, mark->line, mark->column) == '\t')
 		complain(c, line, column, "a tab; allowed: spaces to indent");
 	else if (parser->context && parser->context_mark.line != mark->line)
-		complain(c, line, column, "%s %s that began in line %zu; allowed: YAML", parser->problem, parser->context,
-			 parser->context_mark.line + 1);
+		complain(c, line, column, "%s %s that began in line %zu; allowed: YAML", parser->problem,
+			 parser->context, parser->context_mark.line + 1);
 	else
 		complain(c, line, column, "%s%s%s; allowed: YAML", parser->problem ? parser->problem : "not YAML",
 			 parser->context ? " " : "", parser->context ? parser->context : "");
@@ -315,7 +322,8 @@ struct tree *tree_parse(const char *bytes, size_t len, struct complaints *c)
 		return NULL;
 	}
 	if (b.tree->root->kind != NODE_MAP) {
-		complain(c, b.tree->root->line, b.tree->root->column, "a %s where the keys of a %s belong; allowed: "
+		complain(c, b.tree->root->line, b.tree->root->column,
+			 "a %s where the keys of a %s belong; allowed: "
 			 "format: 1, %s: ..., as in %s",
 			 b.tree->root->kind == NODE_LIST ? "list" : "single value", c->what, c->first_key, c->example);
 		tree_destroy(b.tree);
@@ -333,10 +341,7 @@ void tree_destroy(struct tree *tree)
 	free(tree);
 }
 
-struct node *tree_root(const struct tree *tree)
-{
-	return tree->root;
-}
+struct node *tree_root(const struct tree *tree) { return tree->root; }
 
 struct node *tree_value(const struct node *map, const char *name, size_t name_len)
 {

@@ -18,14 +18,14 @@ enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
 
 struct node {
 	enum node_kind kind;
-	unsigned line, column;		/* from 1 */
-	bool plain;			/* a scalar without quotes */
-	bool refused;			/* already complained about: look no further */
-	const char *text;		/* scalars: ends with NUL, may contain some */
+	unsigned line, column; /* from 1 */
+	bool plain;	       /* a scalar without quotes */
+	bool refused;	       /* already complained about: look no further */
+	const char *text;      /* scalars: ends with NUL, may contain some */
 	size_t len;
-	size_t count;			/* lists, maps */
+	size_t count; /* lists, maps */
 	struct node *child, *next;
-	struct node *key;		/* children of maps */
+	struct node *key; /* children of maps */
 };
 
 struct tree;
@@ -33,7 +33,7 @@ struct tree;
 /* NULL: not even a tree; complaints are in `c`. A tree may come with complaints too. */
 struct tree *tree_parse(const char *bytes, size_t len, struct complaints *c);
 void tree_destroy(struct tree *tree);
-struct node *tree_root(const struct tree *tree);	/* a map */
+struct node *tree_root(const struct tree *tree); /* a map */
 
 /* The value of `name` in a map; NULL: none. */
 struct node *tree_value(const struct node *map, const char *name, size_t name_len);

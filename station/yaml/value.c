@@ -2,9 +2,8 @@
 
 #include <string.h>
 
-const struct value_unit value_durations[] = {
-	{ "us", 1 }, { "ms", 1000 }, { "s", 1000000 }, { "min", 60000000 }, { "h", 3600000000 }, { NULL, 0 }
-};
+const struct value_unit value_durations[] = { { "us", 1 },	   { "ms", 1000 },	{ "s", 1000000 },
+					      { "min", 60000000 }, { "h", 3600000000 }, { NULL, 0 } };
 /* In seconds. A year is 365 days: what certificates of devices count is the day, and nobody waits for the leap. */
 const struct value_unit value_validities[] = { { "days", 86400 }, { "years", 365 * 86400 }, { NULL, 0 } };
 const struct value_unit value_sizes[] = {
@@ -15,10 +14,7 @@ const struct value_unit value_percents[] = { { "%", 1 }, { NULL, 0 } };
 const struct value_unit value_metres[] = { { "m", 1 }, { NULL, 0 } };
 const struct value_unit value_none[] = { { NULL, 0 } };
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool value_number_parse(const char *text, size_t len, struct value_number *out)
 {
@@ -47,7 +43,7 @@ bool value_number_parse(const char *text, size_t len, struct value_number *out)
 		i++;
 	out->unit = text + i;
 	out->unit_len = len - i;
-	for (; i < len; i++)		/* "2019-11-01" and "1,5" are no numbers with a unit */
+	for (; i < len; i++) /* "2019-11-01" and "1,5" are no numbers with a unit */
 		if (is_digit(text[i]) || text[i] == '-' || text[i] == ',' || text[i] == ':')
 			return false;
 	return true;
@@ -84,7 +80,7 @@ enum value_result value_integer(const char *text, size_t len, const struct value
 		result = VALUE_TOO_BIG;
 	if (result != VALUE_GOOD)
 		return result;
-	value = (__int128)n.digits * factor;	/* below 2^64 * 2^42 */
+	value = (__int128)n.digits * factor; /* below 2^64 * 2^42 */
 	for (; n.decimals > 0; n.decimals--) {
 		if (value % 10)
 			return VALUE_TOO_FINE;

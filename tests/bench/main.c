@@ -1,23 +1,29 @@
 /*
  * What a batch costs: wall time, CPU, memory, air. `make bench`; main OUT.json [PREFIX [LAB]].
  *
- * main.station_cpu_ratio is what the station spends on a device over the floor: the least that any station must, which is
+ * main.station_cpu_ratio is what the station spends on a device over the floor: the least that any station must,
+ * which is
  * the same cryptography on the same library alone, in a loop. Both are measured in this process, one after the other,
  * by the thread's CPU clock.
  *   above the line  the loop's thread while it is the station (loop_meter: the simulated radio and each timer change
- *                   sides, so the air and the devices are not counted; the two system calls of each crossing are, on both
+ *                   sides, so the air and the devices are not counted; the two system calls of each crossing are, on
+ *                     both
  *                   sides) and the journal's thread with SQLite, the hash chain and its fsync calls
  *   the floor       for each device: 3 X25519 and the HKDFs of the handshake, HMACs of HELLO and INVITE, AES-GCM over
- *                   each request and response at its size, the check of the CSR, the certificate's signature, seal, lookup
- *                   and SPAKE2+ verifier of the PIN (PBKDF2, the job's 2000 iterations), 2 signature checks, the digests
+ *                   each request and response at its size, the check of the CSR, the certificate's signature, seal,
+ *                     lookup
+ *                   and SPAKE2+ verifier of the PIN (PBKDF2, the job's 2000 iterations), 2 signature checks, the
+ *                     digests
  * PBKDF2 is a large part of both and says little about the station; ..._without_pbkdf2 leaves it out of both.
  *
  * main.session_octets is the session object at its largest with its link's buffers, by the line's own count.
- * main.session_heap_octets is the allocator's view: growth of the heap from the first session on to the fullest moment
+ * main.session_heap_octets is the allocator's view: growth of the heap from the first session on to the fullest
+ * moment
  * over the sessions open then, SQLite's own memory left out. It holds everything that grows with a batch: the unit
  * records with their certificates, maps, the journal's queue, and the simulated devices' frames under way.
  *
- * radio.* and microap.lab.* are measured in the lab, on kernel radios in a virtual machine (tests/lab); its suites leave them in files,
+ * radio.* and microap.lab.* are measured in the lab, on kernel radios in a virtual machine (tests/lab); its suites
+ * leave them in files,
  * LAB/SUITE/figures, a line each: name, value, unit, lower or higher, target or -. The CPU there is an emulated one.
  */
 #include <fcntl.h>
@@ -71,8 +77,10 @@ static void die(const char *what)
 	exit(2);
 }
 
-static bool wanted(const struct bench *b, const char *area) { return strncmp(area, b->prefix, strlen(b->prefix)) == 0 ||
-								     strncmp(area, b->prefix, strlen(area)) == 0; }
+static bool wanted(const struct bench *b, const char *area)
+{
+	return strncmp(area, b->prefix, strlen(b->prefix)) == 0 || strncmp(area, b->prefix, strlen(area)) == 0;
+}
 
 /* `target` below zero: none. */
 static void report(struct bench *b, const char *name, double value, const char *unit, double target, bool lower)
@@ -87,7 +95,8 @@ static void report(struct bench *b, const char *name, double value, const char *
 		die("no memory");
 	printf("%-46s %14.3f %-10s", name, value, unit);
 	if (target >= 0)
-		printf(" %s %g%s", lower ? "<=" : ">=", target, (lower ? value <= target : value >= target) ? "" : "  MISSED");
+		printf(" %s %g%s", lower ? "<=" : ">=", target,
+		       (lower ? value <= target : value >= target) ? "" : "  MISSED");
 	printf("\n");
 	fflush(stdout);
 }
@@ -97,11 +106,12 @@ static void report(struct bench *b, const char *name, double value, const char *
 struct shape {
 	unsigned devices, radios, in_flight;
 	const char *channels, *profile, *arrival, *loss;
-	const char *credentials;	/* the section, in braces */
+	const char *credentials; /* the section, in braces */
 	bool no_steer;
 };
 
-struct outcome {		/* crosses a pipe from the child that ran the batch */
+/* crosses a pipe from the child that ran the batch */
+struct outcome {
 	bool ok;
 	unsigned passed, settled;
 	uint64_t makespan_us, bound_us, station_cpu_us, world_cpu_us, journal_cpu_us, air_octets, wall_us, switches;
@@ -145,13 +155,19 @@ static void on_event(void *ctx, const struct line_event *event)
 	}
 }
 
-static void run_here(struct bench *b, const struct job *job, const char *policy, bool meter, bool watched, struct outcome *out)
+static void run_here(struct bench *b, const struct job *job, const char *policy, bool meter, bool watched,
+		     struct outcome *out)
 {
 	char db[120], error[512];
 	struct watch watch = { 0 };
 	struct batch_result r;
-	struct batch_options o = { .job = job, .db = db, .keys = b->keys, .policy = policy, .operator = "bench",
-				   .meter = meter, .ctx = &watch };
+	struct batch_options o = { .job = job,
+				   .db = db,
+				   .keys = b->keys,
+				   .policy = policy,
+				   .operator= "bench",
+				   .meter = meter,
+				   .ctx = &watch };
 	struct rusage usage;
 	uint64_t from_us = clock_us(CLOCK_MONOTONIC);
 
@@ -166,13 +182,21 @@ static void run_here(struct bench *b, const struct job *job, const char *policy,
 	}
 	getrusage(RUSAGE_SELF, &usage);
 	*out = (struct outcome){
-		.ok = true, .passed = r.summary.passed,
+		.ok = true,
+		.passed = r.summary.passed,
 		.settled = r.summary.passed + r.summary.failed + r.summary.quarantined,
-		.makespan_us = r.summary.makespan_us, .bound_us = r.summary.bound.bound_us,
-		.station_cpu_us = r.station_cpu_us, .world_cpu_us = r.world_cpu_us, .journal_cpu_us = r.journal_cpu_us,
-		.air_octets = r.air_octets, .wall_us = clock_us(CLOCK_MONOTONIC) - from_us, .switches = r.summary.switches,
-		.session_octets = r.summary.session_octets, .rss_octets = (size_t)usage.ru_maxrss * 1024,
-		.device_octets = r.device_octets, .sessions_peak = watch.sessions_peak,
+		.makespan_us = r.summary.makespan_us,
+		.bound_us = r.summary.bound.bound_us,
+		.station_cpu_us = r.station_cpu_us,
+		.world_cpu_us = r.world_cpu_us,
+		.journal_cpu_us = r.journal_cpu_us,
+		.air_octets = r.air_octets,
+		.wall_us = clock_us(CLOCK_MONOTONIC) - from_us,
+		.switches = r.summary.switches,
+		.session_octets = r.summary.session_octets,
+		.rss_octets = (size_t)usage.ru_maxrss * 1024,
+		.device_octets = r.device_octets,
+		.sessions_peak = watch.sessions_peak,
 		.heap_octets = watch.heap_peak > watch.heap_before ? watch.heap_peak - watch.heap_before : 0,
 	};
 }
@@ -181,10 +205,12 @@ static struct job *job_of(struct bench *b, const struct shape *s)
 {
 	struct job_errors errors = { 0 };
 	char text[2000];
-	int len = snprintf(text, sizeof(text),
+	int len = snprintf(
+		text, sizeof(text),
 		"format: 1\n"
 		"batch: {lot: \"bench-%u\", product: \"AC-100\", hw_rev: \"C\", quantity: %u, test: true}\n"
-		"identity:\n  serial: {pattern: \"B{07}\", first: 1}\n  pin: {digits: 8, wps_checksum: true, iterations: %u}\n"
+		"identity:\n  serial: {pattern: \"B{07}\", first: 1}\n  pin: {digits: 8, wps_checksum: true, "
+		"iterations: %u}\n"
 		"  certificate: {organization: \"Bench\", validity: forever}\n"
 		"credentials: %s\n"
 		"recipe: [identify, selftest, identity, credentials, verify, seal]\n"
@@ -193,9 +219,10 @@ static struct job *job_of(struct bench *b, const struct shape *s)
 		"guards: {consecutive_fail: off, disk_free: 1MiB}\n"
 		"simulation:\n  devices: %u\n  seed: 1\n  arrival: %s\n  loss: %s\n",
 		b->batches, s->devices, ITERATIONS,
-		s->credentials ? s->credentials : "{method: direct, ssid: \"bench\", security: wpa2}", s->radios, s->profile ? s->profile : "mt7612u", s->channels,
-		s->no_steer ? "false" : "true", s->in_flight ? s->in_flight : 96, s->devices,
-		s->arrival ? s->arrival : "together", s->loss ? s->loss : "0%");
+		s->credentials ? s->credentials : "{method: direct, ssid: \"bench\", security: wpa2}", s->radios,
+		s->profile ? s->profile : "mt7612u", s->channels, s->no_steer ? "false" : "true",
+		s->in_flight ? s->in_flight : 96, s->devices, s->arrival ? s->arrival : "together",
+		s->loss ? s->loss : "0%");
 	struct job *job = job_parse("bench", text, (size_t)len, &errors);
 
 	if (!job)
@@ -300,8 +327,8 @@ static void floor_handshake(struct floor_side *f)
 	struct mr_noise_keys keys;
 	struct mr_noise noise;
 
-	must(mr_hmac_sha256(f->prologue, 32, hello, sizeof(hello), mac) &&		/* HELLO */
-	     mr_hmac_sha256(f->prologue, 32, hello, 26, mac));				/* INVITE */
+	must(mr_hmac_sha256(f->prologue, 32, hello, sizeof(hello), mac) && /* HELLO */
+	     mr_hmac_sha256(f->prologue, 32, hello, 26, mac));		   /* INVITE */
 	entropy_fill(f->entropy, e, sizeof(e));
 	must(mr_noise_init(&noise, f->prologue, sizeof(f->prologue), identity_station_public(f->identity)) &&
 	     mr_noise_read_1(&noise, identity_batch_key(f->identity), identity_station_private(f->identity),
@@ -360,7 +387,8 @@ static void floor_identity(struct floor_side *f, unsigned n)
 
 	snprintf(serial, sizeof(serial), "B%07u", n);
 	must(identity_csr_check(f->csr, f->csr_len, &csr) == 0 &&
-	     identity_issue(f->identity, f->signer, f->entropy, &profile, &csr, serial, BATCH_SIM_UTC_US, on_issued, f) == 0);
+	     identity_issue(f->identity, f->signer, f->entropy, &profile, &csr, serial, BATCH_SIM_UTC_US, on_issued,
+			    f) == 0);
 	pin_generate(f->entropy, &policy, pin);
 	must(pin_lookup(f->identity, "AC-100", pin, lookup) == 0 &&
 	     pin_seal(f->identity, f->entropy, "AC-100", serial, pin, sealed, &len) == 0);
@@ -373,7 +401,7 @@ static void floor_digests(struct floor_side *f)
 	uint8_t out[32];
 
 	must(mr_digest(out, "millrace identity", identity, 1));
-	for (int i = 0; i < 5; i++)	/* credentials, state twice, what is signed by verify and by the receipt */
+	for (int i = 0; i < 5; i++) /* credentials, state twice, what is signed by verify and by the receipt */
 		must(mr_digest(out, "millrace state", small, 1));
 	must(identity_verify(f->pub, f->hash, f->sig) && identity_verify(f->pub, f->hash, f->sig));
 }
@@ -405,7 +433,9 @@ static void measure_floor(struct bench *b, double *without_us, double *pbkdf2_us
 /* --- what is measured --- */
 
 #define AP_DEVICES 64u
-#define VIA(method) "{method: " method ", ssid: \"bench\", security: wpa2, access_point: {ssid: \"AC-{mac}\", certificate: pinned}}"
+#define VIA(method)                                                                                                    \
+	"{method: " method ", ssid: \"bench\", security: wpa2, access_point: {ssid: \"AC-{mac}\", certificate: "       \
+	"pinned}}"
 
 /* Keys differ from run to run, and with them when devices come: the middle one of three, which all must pass. */
 static struct outcome median_run(struct bench *b, const struct shape *shape)
@@ -447,7 +477,8 @@ static void bench_access(struct bench *b)
 		snprintf(name, sizeof(name), "microap.sim.passed_%u", at_once[i]);
 		report(b, name, o.passed, "devices", AP_DEVICES, false);
 	}
-	report(b, "microap.sim.station_cpu", (double)(o.station_cpu_us + o.journal_cpu_us) / o.passed, "us/device", -1, true);
+	report(b, "microap.sim.station_cpu", (double)(o.station_cpu_us + o.journal_cpu_us) / o.passed, "us/device", -1,
+	       true);
 	report(b, "microap.sim.session_octets", (double)o.session_octets, "octets", -1, true);
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
 		shape.in_flight = 32;
@@ -457,7 +488,9 @@ static void bench_access(struct bench *b)
 		report(b, name, 60e6 * o.passed / (double)o.makespan_us, "devices/min", -1, false);
 	}
 	/* One radio that takes 450 ms to change its channel, and three channels. */
-	shape = (struct shape){ .devices = 24, .radios = 1, .channels = "1, 6, 11", .in_flight = 24, .credentials = VIA("micro-ap") };
+	shape = (struct shape){
+		.devices = 24, .radios = 1, .channels = "1, 6, 11", .in_flight = 24, .credentials = VIA("micro-ap")
+	};
 	o = median_run(b, &shape);
 	report(b, "microap.sim.makespan_24_three_channels", (double)o.makespan_us / 1e6, "s (virtual)", 15, true);
 }
@@ -491,8 +524,8 @@ static void bench_memory(struct bench *b)
 	o = run(b, &shape, NULL, false, true);
 	report(b, "main.session_octets", (double)o.session_octets, "octets", 8192, true);
 	report(b, "main.sessions_at_once", (double)o.sessions_peak, "sessions", -1, false);
-	report(b, "main.session_heap_octets", o.sessions_peak ? (double)o.heap_octets / (double)o.sessions_peak : 0, "octets", -1,
-	       true);
+	report(b, "main.session_heap_octets", o.sessions_peak ? (double)o.heap_octets / (double)o.sessions_peak : 0,
+	       "octets", -1, true);
 }
 
 static void bench_makespan(struct bench *b)
@@ -502,7 +535,12 @@ static void bench_makespan(struct bench *b)
 		struct shape shape;
 	} workloads[] = {
 		{ "burst", { .devices = 200, .radios = 4, .channels = "1, 6, 11, 36, 44, 149" } },
-		{ "feed", { .devices = 200, .radios = 4, .channels = "1, 6, 11, 36, 44, 149", .arrival = "100ms", .loss = "5%" } },
+		{ "feed",
+		  { .devices = 200,
+		    .radios = 4,
+		    .channels = "1, 6, 11, 36, 44, 149",
+		    .arrival = "100ms",
+		    .loss = "5%" } },
 		{ "one_radio_six_channels", { .devices = 60, .radios = 1, .channels = "1, 6, 11, 36, 44, 149" } },
 		{ "one_radio_six_channels_no_steer",
 		  { .devices = 60, .radios = 1, .channels = "1, 6, 11, 36, 44, 149", .no_steer = true } },
@@ -521,13 +559,17 @@ static void bench_makespan(struct bench *b)
 			if (!wanted(b, name))
 				continue;
 			o = run(b, w == 0 ? NULL : &workloads[w - 1].shape, policies[p], false, false);
-			report(b, name, (double)o.makespan_us / (double)o.bound_us, "ratio", w == 0 && p == 0 ? 1.3 : -1, true);
+			report(b, name, (double)o.makespan_us / (double)o.bound_us, "ratio",
+			       w == 0 && p == 0 ? 1.3 : -1, true);
 		}
 }
 
 static void bench_large(struct bench *b)
 {
-	const struct shape shape = { .devices = 10000, .radios = 8, .in_flight = 400, .loss = "2%",
+	const struct shape shape = { .devices = 10000,
+				     .radios = 8,
+				     .in_flight = 400,
+				     .loss = "2%",
 				     .channels = "1, 6, 11, 36, 40, 44, 48, 149, 153, 157, 161, 165" };
 	struct outcome o;
 
@@ -594,7 +636,7 @@ static int collect_lab(struct bench *b, const char *lab)
 struct theatre {
 	char path[120];
 	struct control *control;
-	int rate;			/* updates that each asks for, per second */
+	int rate; /* updates that each asks for, per second */
 	_Atomic uint64_t passed_us[WATCHED_MAX], told_us[WATCHED_MAX];
 	_Atomic uint64_t octets, lines;
 };
@@ -624,7 +666,8 @@ static void *look_on(void *ctx)
 		t->octets += text ? strlen(text) + 1 : 0;
 		t->lines++;
 		free(text);
-		json_array_foreach(json_object_get(line, "units"), i, row) {
+		json_array_foreach(json_object_get(line, "units"), i, row)
+		{
 			json_int_t unit = json_integer_value(json_object_get(row, "unit"));
 			const char *state = json_string_value(json_object_get(row, "state"));
 			uint64_t none = 0;
@@ -676,7 +719,13 @@ static void show_here(struct bench *b, const struct job *job, unsigned clients, 
 	char db[120], error[512];
 	struct batch_result r;
 	struct control_options c = { .settings = &settings, .path = t.path, .software = "bench" };
-	struct batch_options o = { .job = job, .db = db, .keys = b->keys, .operator = "bench", .meter = true, .pace = pace, .ctx = &t,
+	struct batch_options o = { .job = job,
+				   .db = db,
+				   .keys = b->keys,
+				   .operator= "bench",
+				   .meter = true,
+				   .pace = pace,
+				   .ctx = &t,
 				   .event = on_passed };
 	uint64_t from_us;
 
@@ -697,9 +746,14 @@ static void show_here(struct bench *b, const struct job *job, unsigned clients, 
 	control_close(t.control, "ended", "measured");
 	for (unsigned i = 0; i < clients; i++)
 		pthread_join(threads[i], NULL);
-	*out = (struct show){ .ok = true, .passed = r.summary.passed,
-			      .station_cpu_us = r.station_cpu_us, .onlookers_cpu_us = r.onlookers_cpu_us,
-			      .journal_cpu_us = r.journal_cpu_us, .wall_us = out->wall_us, .octets = t.octets, .lines = t.lines };
+	*out = (struct show){ .ok = true,
+			      .passed = r.summary.passed,
+			      .station_cpu_us = r.station_cpu_us,
+			      .onlookers_cpu_us = r.onlookers_cpu_us,
+			      .journal_cpu_us = r.journal_cpu_us,
+			      .wall_us = out->wall_us,
+			      .octets = t.octets,
+			      .lines = t.lines };
 	latencies(&t, out);
 }
 
@@ -732,7 +786,10 @@ static struct show show(struct bench *b, const struct shape *shape, unsigned cli
 /* At the pace of a real line: which share of one core does it cost to be watched, sixty times a second? */
 static void bench_watched_line(struct bench *b)
 {
-	const struct shape line = { .devices = 2000, .radios = 16, .in_flight = 400, .arrival = "50ms",
+	const struct shape line = { .devices = 2000,
+				    .radios = 16,
+				    .in_flight = 400,
+				    .arrival = "50ms",
 				    .channels = "1, 6, 11, 36, 40, 44, 48, 149, 153, 157, 161, 165" };
 	static const unsigned counts[] = { 0, 1, 8 };
 	char name[80];
@@ -759,7 +816,10 @@ static void bench_watched_line(struct bench *b)
  */
 static void bench_watched_rush(struct bench *b)
 {
-	const struct shape rush = { .devices = 2000, .radios = 16, .in_flight = 400, .arrival = "10ms",
+	const struct shape rush = { .devices = 2000,
+				    .radios = 16,
+				    .in_flight = 400,
+				    .arrival = "10ms",
 				    .channels = "1, 6, 11, 36, 40, 44, 48, 149, 153, 157, 161, 165" };
 	static const unsigned counts[] = { 0, 1, 8 };
 	char name[80];
@@ -768,7 +828,8 @@ static void bench_watched_rush(struct bench *b)
 		struct show s = show(b, &rush, counts[i], DASHBOARD_RATE, 0);
 
 		snprintf(name, sizeof(name), "operator.station_slowdown_%u_clients", counts[i]);
-		report(b, name, 100 * (double)s.onlookers_cpu_us / (double)(s.station_cpu_us + s.journal_cpu_us), "%", 2, true);
+		report(b, name, 100 * (double)s.onlookers_cpu_us / (double)(s.station_cpu_us + s.journal_cpu_us), "%",
+		       2, true);
 	}
 }
 
@@ -789,8 +850,9 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 int main(int argc, char **argv)
 {
 	struct bench b = { .dir = "/tmp/millrace-bench-XXXXXX", .prefix = argc > 2 ? argv[2] : "" };
-	struct ceremony ceremony = { .organization = "Bench", .root_days = 3650, .issuing_days = 3650,
-				     .utc_us = BATCH_SIM_UTC_US };
+	struct ceremony ceremony = {
+		.organization = "Bench", .root_days = 3650, .issuing_days = 3650, .utc_us = BATCH_SIM_UTC_US
+	};
 	struct entropy *entropy = entropy_create_kernel();
 	char error[512];
 	int status = 0;

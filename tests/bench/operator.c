@@ -1,11 +1,14 @@
 /*
  * What the operator's screen costs and how late it is. `make bench`; operator OUT.json [PREFIX]: appends to OUT.json.
  *
- * The dashboard is the real program in a pseudo-terminal of 120x40; the station is played by this process, which speaks
- * docs/control.md: 2,000 devices, 16 radios, 12 channels, updates at the rate that is asked for, as a station sends them.
+ * The dashboard is the real program in a pseudo-terminal of 120x40; the station is played by this process, which
+ * speaks
+ * docs/control.md: 2,000 devices, 16 radios, 12 channels, updates at the rate that is asked for, as a station sends
+ * them.
  *   busy   every update has the header, all radios and 60 device rows: at 20 a second, 1,200 changes of rows a second
  *   idle   one line a second that says how late it is
- * operator.event_to_screen is from an event at a random moment to its last octet at the terminal; the event waits in the
+ * operator.event_to_screen is from an event at a random moment to its last octet at the terminal; the event waits in
+ * the
  * station for the next update (up to 50 ms at 20 a second), as it does there.
  */
 #include <errno.h>
@@ -43,9 +46,9 @@ struct played {
 	pid_t pid;
 	char in[8192];
 	size_t in_len;
-	unsigned rate;		/* 0: nobody has subscribed */
+	unsigned rate; /* 0: nobody has subscribed */
 	uint64_t sent, drawn, x;
-	char tail[MARK];	/* the last octets at the terminal */
+	char tail[MARK]; /* the last octets at the terminal */
 	char *line;
 	size_t line_len;
 	json_t *list;
@@ -121,28 +124,39 @@ static void send_line(struct played *p)
 
 static void begin_state(struct played *p, bool full, bool more, uint64_t at_us)
 {
-	add(p, "{\"millrace\":1,\"type\":\"state\",\"seq\":1,\"full\":%s,\"more\":%s,\"now_us\":%llu", full ? "true" : "false",
-	    more ? "true" : "false", (unsigned long long)at_us);
+	add(p, "{\"millrace\":1,\"type\":\"state\",\"seq\":1,\"full\":%s,\"more\":%s,\"now_us\":%llu",
+	    full ? "true" : "false", more ? "true" : "false", (unsigned long long)at_us);
 }
 
 static void add_header(struct played *p, const char *lot, unsigned done)
 {
-	add(p, ",\"header\":{\"run\":{\"state\":\"running\",\"since_us\":0,\"by\":\"\",\"reason\":\"\",\"guard\":\"\",\"sentence\":\"\"},"
-	    "\"simulated\":true,\"pace\":1,\"lot\":\"%s\",\"product\":\"AC-100\",\"hw_rev\":\"C\",\"work_order\":\"\",\"test\":true,"
-	    "\"job_sha256\":\"00\",\"quantity\":%u,\"counts\":{\"seen\":%u,\"in_flight\":400,\"waiting\":12,\"passed\":%u,\"failed\":3,"
-	    "\"quarantined\":2,\"held\":0,\"retries\":40},\"fpy\":0.97,\"final\":0.99,\"takt_us\":0,\"cadence_us\":90000,\"eta_us\":60000000,"
-	    "\"utc_us\":1700000000000000,\"health\":{\"clock\":{\"state\":\"ok\",\"text\":\"\"},\"database\":{\"state\":\"ok\",\"text\":\"\"},"
-	    "\"ca\":{\"state\":\"ok\",\"text\":\"\"},\"radios\":{\"state\":\"ok\",\"text\":\"\"}},\"clients\":1}", lot, DEVICES, done, done);
+	add(p,
+	    ",\"header\":{\"run\":{\"state\":\"running\",\"since_us\":0,\"by\":\"\",\"reason\":\"\",\"guard\":\"\","
+	    "\"sentence\":\"\"},"
+	    "\"simulated\":true,\"pace\":1,\"lot\":\"%s\",\"product\":\"AC-100\",\"hw_rev\":\"C\",\"work_order\":\"\","
+	    "\"test\":true,"
+	    "\"job_sha256\":\"00\",\"quantity\":%u,\"counts\":{\"seen\":%u,\"in_flight\":400,\"waiting\":12,\"passed\":"
+	    "%u,\"failed\":3,"
+	    "\"quarantined\":2,\"held\":0,\"retries\":40},\"fpy\":0.97,\"final\":0.99,\"takt_us\":0,\"cadence_us\":"
+	    "90000,\"eta_us\":60000000,"
+	    "\"utc_us\":1700000000000000,\"health\":{\"clock\":{\"state\":\"ok\",\"text\":\"\"},\"database\":{"
+	    "\"state\":\"ok\",\"text\":\"\"},"
+	    "\"ca\":{\"state\":\"ok\",\"text\":\"\"},\"radios\":{\"state\":\"ok\",\"text\":\"\"}},\"clients\":1}",
+	    lot, DEVICES, done, done);
 }
 
 static void add_radios(struct played *p)
 {
 	add(p, ",\"radios\":[");
 	for (unsigned i = 0; i < RADIOS; i++) {
-		add(p, "%s{\"radio\":\"radio%u\",\"path\":\"1-1.%u\",\"driver\":\"mt76x2u\",\"state\":\"here\",\"channel\":%u,\"sessions\":%u,\"airtime\":0.%u,"
-		    "\"sent\":%u,\"acked\":900,\"unacked\":3,\"retries\":9,\"received\":1000,\"dropped\":0,\"rssi\":-50,\"passed\":100,\"failed\":1,"
-		    "\"switches\":3,\"switch_us\":45000,\"away_us\":100,\"strip\":[", i ? "," : "", i + 1, i + 1, i % CHANNELS * 4 + 36,
-		    (unsigned)draw_number(p, 40), (unsigned)draw_number(p, 90) + 10, (unsigned)draw_number(p, 100000));
+		add(p,
+		    "%s{\"radio\":\"radio%u\",\"path\":\"1-1.%u\",\"driver\":\"mt76x2u\",\"state\":\"here\","
+		    "\"channel\":%u,\"sessions\":%u,\"airtime\":0.%u,"
+		    "\"sent\":%u,\"acked\":900,\"unacked\":3,\"retries\":9,\"received\":1000,\"dropped\":0,\"rssi\":-"
+		    "50,\"passed\":100,\"failed\":1,"
+		    "\"switches\":3,\"switch_us\":45000,\"away_us\":100,\"strip\":[",
+		    i ? "," : "", i + 1, i + 1, i % CHANNELS * 4 + 36, (unsigned)draw_number(p, 40),
+		    (unsigned)draw_number(p, 90) + 10, (unsigned)draw_number(p, 100000));
 		for (unsigned k = 0; k < 60; k++)
 			add(p, "%s36", k ? "," : "");
 		add(p, "]}");
@@ -156,10 +170,14 @@ static void add_unit(struct played *p, unsigned unit, bool first, uint64_t at_us
 	static const char *const states[] = { "active", "active", "active", "passed", "seen" };
 	unsigned step = (unsigned)draw_number(p, 6);
 
-	add(p, "%s{\"unit\":%u,\"serial\":\"AC1%07u\",\"mac\":\"02:4d:52:00:%02x:%02x\",\"state\":\"%s\",\"wait\":\"\",\"step\":\"%s\",\"done\":%u,"
-	    "\"of\":6,\"attempt\":1,\"cause\":\"\",\"side\":\"\",\"sentence\":\"\",\"remedy\":\"\",\"radio\":\"radio%u\",\"channel\":%u,\"rssi\":-%u,"
-	    "\"first_us\":%u,\"since_us\":%llu,\"by\":\"\"}", first ? "" : ",", unit, unit, unit >> 8, unit & 255, states[draw_number(p, 5)],
-	    steps[step], step, unit % RADIOS + 1, unit % CHANNELS * 4 + 36, 30 + (unsigned)draw_number(p, 40), unit * 1000,
+	add(p,
+	    "%s{\"unit\":%u,\"serial\":\"AC1%07u\",\"mac\":\"02:4d:52:00:%02x:%02x\",\"state\":\"%s\",\"wait\":\"\","
+	    "\"step\":\"%s\",\"done\":%u,"
+	    "\"of\":6,\"attempt\":1,\"cause\":\"\",\"side\":\"\",\"sentence\":\"\",\"remedy\":\"\",\"radio\":\"radio%"
+	    "u\",\"channel\":%u,\"rssi\":-%u,"
+	    "\"first_us\":%u,\"since_us\":%llu,\"by\":\"\"}",
+	    first ? "" : ",", unit, unit, unit >> 8, unit & 255, states[draw_number(p, 5)], steps[step], step,
+	    unit % RADIOS + 1, unit % CHANNELS * 4 + 36, 30 + (unsigned)draw_number(p, 40), unit * 1000,
 	    (unsigned long long)at_us);
 }
 
@@ -172,7 +190,9 @@ static void full_state(struct played *p)
 			add_radios(p);
 			add(p, ",\"channels\":[");
 			for (unsigned i = 0; i < CHANNELS; i++)
-				add(p, "%s{\"channel\":%u,\"freq_mhz\":5180,\"radio\":\"radio1\",\"sessions\":1,\"waiting\":1,\"unheard\":1,\"cells\":[]}",
+				add(p,
+				    "%s{\"channel\":%u,\"freq_mhz\":5180,\"radio\":\"radio1\",\"sessions\":1,"
+				    "\"waiting\":1,\"unheard\":1,\"cells\":[]}",
 				    i ? "," : "", i * 4 + 36);
 			add(p, "]");
 		}
@@ -192,7 +212,9 @@ static void update(struct played *p, const char *lot, uint64_t at_us)
 	add(p, ",\"units\":[");
 	for (unsigned i = 0; i < ROWS_PER_UPDATE; i++)
 		add_unit(p, 1 + (unsigned)draw_number(p, DEVICES), i == 0, at_us);
-	add(p, "],\"log\":[{\"n\":%llu,\"at_us\":%llu,\"level\":\"info\",\"text\":\"AC10000001 PASS 0.84 s\",\"unit\":1}]}",
+	add(p,
+	    "],\"log\":[{\"n\":%llu,\"at_us\":%llu,\"level\":\"info\",\"text\":\"AC10000001 PASS 0.84 "
+	    "s\",\"unit\":1}]}",
 	    (unsigned long long)at_us, (unsigned long long)at_us);
 	send_line(p);
 }
@@ -236,7 +258,8 @@ static bool serve(struct played *p, uint64_t until_us, char mark)
 {
 	for (uint64_t now = now_us(); now < until_us; now = now_us()) {
 		struct pollfd fds[2] = { { .fd = p->pty, .events = POLLIN }, { .fd = p->fd, .events = POLLIN } };
-		struct timespec wait = { .tv_sec = (time_t)((until_us - now) / 1000000), .tv_nsec = (long)((until_us - now) % 1000000 * 1000) };
+		struct timespec wait = { .tv_sec = (time_t)((until_us - now) / 1000000),
+					 .tv_nsec = (long)((until_us - now) % 1000000 * 1000) };
 		char *end;
 		ssize_t n;
 
@@ -267,21 +290,24 @@ static void open_dashboard(struct played *p)
 
 	memcpy(name.sun_path, p->socket, sizeof(p->socket));
 	p->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (p->listen_fd < 0 || bind(p->listen_fd, (const struct sockaddr *)&name, sizeof(name)) != 0 || listen(p->listen_fd, 1) != 0)
+	if (p->listen_fd < 0 || bind(p->listen_fd, (const struct sockaddr *)&name, sizeof(name)) != 0 ||
+	    listen(p->listen_fd, 1) != 0)
 		die("no socket");
 	p->pid = forkpty(&p->pty, NULL, NULL, &size);
 	if (p->pid == 0) {
 		setenv("TERM", "xterm-256color", 1);
 		setenv("LC_ALL", "C.UTF-8", 1);
 		unsetenv("NO_COLOR");
-		execl(program ? program : "build/millrace", "millrace", "dashboard", "--socket", p->socket, (char *)NULL);
+		execl(program ? program : "build/millrace", "millrace", "dashboard", "--socket", p->socket,
+		      (char *)NULL);
 		_exit(127);
 	}
 	if (p->pid < 0 || fcntl(p->pty, F_SETFL, O_NONBLOCK) != 0)
 		die("no pseudo-terminal");
 	p->fd = accept4(p->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	add(p, "{\"millrace\":1,\"type\":\"hello\",\"software\":\"bench\",\"station\":\"bench\",\"role\":\"observer\",\"actor\":\"bench\","
-	    "\"simulated\":true,\"serves\":false,\"rate_max\":60}");
+	add(p, "{\"millrace\":1,\"type\":\"hello\",\"software\":\"bench\",\"station\":\"bench\",\"role\":\"observer\","
+	       "\"actor\":\"bench\","
+	       "\"simulated\":true,\"serves\":false,\"rate_max\":60}");
 	send_line(p);
 	for (unsigned i = 0; i < 50 && p->rate == 0; i++)
 		serve(p, now_us() + 100000, 0);

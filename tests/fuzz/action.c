@@ -3,7 +3,8 @@
  * changed, true frames at the wrong time, reports, lost and late ones, time, requests. Whatever is given out as an
  * answer must be one that the device gave, whole and to this very question.
  *
- * links: station/link/action.c agent/wire/frame.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c
+ * links: station/link/action.c agent/wire/frame.c agent/wire/noise.c agent/wire/hkdf.c
+ * links: agent/port/linux/crypto_openssl.c
  */
 #include "agent/wire/cause.h"
 #include "tests/unit/action_device.h"
@@ -14,9 +15,9 @@ struct script {
 	struct bench *b;
 	struct mr_rd in;
 	uint8_t fill[3 * MR_FRAGMENT_MAX];
-	uint8_t what[4];		/* reports that are still to come */
+	uint8_t what[4]; /* reports that are still to come */
 	unsigned late, polls;
-	size_t answer_len;		/* the device's own answer to the question that is open; 0: not drawn yet */
+	size_t answer_len; /* the device's own answer to the question that is open; 0: not drawn yet */
 };
 
 static void check(const struct script *s, int event)
@@ -40,8 +41,9 @@ static void check(const struct script *s, int event)
 		assert(l->state == ACTION_WAITING || l->state == ACTION_ASKING);
 		assert(s->polls >= 2);
 	} else {
-		assert(event == ACTION_NOTHING || event == -MR_CAUSE_NO_ANSWER || event == -MR_CAUSE_HANDSHAKE_TIMEOUT ||
-		       event == -MR_CAUSE_BAD_RESPONSE || event == -MR_CAUSE_NO_MEMORY);
+		assert(event == ACTION_NOTHING || event == -MR_CAUSE_NO_ANSWER ||
+		       event == -MR_CAUSE_HANDSHAKE_TIMEOUT || event == -MR_CAUSE_BAD_RESPONSE ||
+		       event == -MR_CAUSE_NO_MEMORY);
 	}
 }
 
@@ -53,19 +55,21 @@ static size_t true_frame(struct script *s, uint8_t frame[static MR_FRAME_MAX])
 
 	switch (kind & 3) {
 	case 0:
-		if (b->link.state < ACTION_ANSWERING)	/* a new one would end the old keys in this double */
+		if (b->link.state < ACTION_ANSWERING) /* a new one would end the old keys in this double */
 			return device_handshake_1(b, frame);
 		return 0;
 	case 1:
 		return device_progress(b, (enum mr_progress_state)(1 + (detail & 3)),
-				       (uint16_t)(b->link.seq + (detail >> 7)), detail >> 2 & 7, mr_rd_le16(&s->in), frame);
+				       (uint16_t)(b->link.seq + (detail >> 7)), detail >> 2 & 7, mr_rd_le16(&s->in),
+				       frame);
 	default:
 		if (b->link.state < ACTION_ASKING)
 			return 0;
 		if (!s->answer_len)
 			s->answer_len = 1 + (kind >> 2) * 70u % sizeof(s->fill);
 		return device_response(b, b->link.seq, s->fill, s->answer_len,
-				       detail % ((unsigned)((s->answer_len + MR_FRAGMENT_MAX - 1) / MR_FRAGMENT_MAX)), frame);
+				       detail % ((unsigned)((s->answer_len + MR_FRAGMENT_MAX - 1) / MR_FRAGMENT_MAX)),
+				       frame);
 	}
 }
 
@@ -93,7 +97,7 @@ static int receive_raw(struct script *s)
 	struct mr_frame f = { .type = MR_PROGRESS, .progress = { bench_session(s->b), 1, 1, 0, 0 } };
 	size_t len = device_frame(s->b, &f, frame);
 
-	if (type & 0x80) {		/* the session's number stays */
+	if (type & 0x80) { /* the session's number stays */
 		frame[MR_PREFIX_LEN - 1] = type & 15;
 		if (body.left)
 			memcpy(frame + MR_PREFIX_LEN + 4, body.at, body.left);
@@ -131,15 +135,10 @@ static int one_step(struct script *s)
 	uint8_t step = mr_rd_u8(&s->in);
 
 	switch (step & 7) {
-	case 0:
-		return receive_raw(s);
-	case 1:
-		return receive(s, false);
-	case 2:
-		return receive(s, true);
-	case 3:
-		pull(s, step >> 3);
-		return ACTION_NOTHING;
+	case 0: return receive_raw(s);
+	case 1: return receive(s, false);
+	case 2: return receive(s, true);
+	case 3: pull(s, step >> 3); return ACTION_NOTHING;
 	case 4:
 		if (s->late)
 			link_sent(&b->link.base, s->what[--s->late], step & 8, 3, b->now_us);
@@ -157,7 +156,8 @@ static int one_step(struct script *s)
 			return ACTION_NOTHING;
 		s->answer_len = 0;
 		s->polls = 0;
-		return link_request(&b->link.base, mr_rd_over(s->fill, 1 + step * 8u % MR_MESSAGE_MAX), step * 100u, b->now_us);
+		return link_request(&b->link.base, mr_rd_over(s->fill, 1 + step * 8u % MR_MESSAGE_MAX), step * 100u,
+				    b->now_us);
 	}
 }
 

@@ -3,7 +3,10 @@
  * plaintext from a station that holds the keys, time, lost acknowledgements, failing ports and restarts. At the end
  * the device's storage must still be one it can start from, and its stage never goes backwards but by a fault.
  *
- * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/wire/spake2plus.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/peer.c
+ * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c
+ * links: agent/wire/spake2plus.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/frame.c
+ * links: agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c
+ * links: tests/support/board.c tests/support/peer.c
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -54,25 +57,17 @@ static void one_step(struct peer *p, struct mr_rd *script)
 			frame[(size_t)octets.at[i] * 7 % len] ^= (uint8_t)(1 << i % 8);
 		board_hear(b, frame, size & 4 ? len / 2 : len);
 		break;
-	case 2:
-		(void)board_wait(b, (uint64_t)size * size * 1000);
-		break;
-	case 3:
-		(void)board_take(b, size & 1);
-		break;
-	case 4:
-		(void)peer_connects(p);
-		break;
-	case 5:		/* a request of a station with the keys: any octets at all */
+	case 2: (void)board_wait(b, (uint64_t)size * size * 1000); break;
+	case 3: (void)board_take(b, size & 1); break;
+	case 4: (void)peer_connects(p); break;
+	case 5: /* a request of a station with the keys: any octets at all */
 		octets = part(script, (size_t)size * 8);
 		w = mr_wr_over(request, sizeof(request));
 		mr_wr_u8(&w, (uint8_t)(1 + kind / 8 % 11));
 		mr_wr_bytes(&w, octets.at, octets.left);
 		(void)peer_asks(p, &w);
 		break;
-	case 6:
-		(void)board_start(b);
-		break;
+	case 6: (void)board_start(b); break;
 	case 7:
 		b->write_fails = size & 1;
 		b->random_fails = size & 2;

@@ -1,9 +1,13 @@
 /*
- * A device's API against whatever comes: the input is a script of raw octets, requests with any path and body, calls over action
- * frames, time, joins that go any way, failing ports and restarts. Over an open network without the PIN nothing is stored
- * but counts of tries; a stage never goes backwards; the agent's buffer is given back.
+ * A device's API against whatever comes: the input is a script of raw octets, requests with any path and body, calls
+ * over action frames, time, joins that go any way, failing ports and restarts. Over an open network without the PIN
+ * nothing is stored but counts of tries; a stage never goes backwards; the agent's buffer is given back.
  *
- * links: agent/core/api.c agent/core/endpoint.c agent/core/http.c agent/core/json.c agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/spake2plus.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/browser.c tests/support/peer.c
+ * links: agent/core/api.c agent/core/endpoint.c agent/core/http.c agent/core/json.c agent/core/agent.c
+ * links: agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/core/store.c
+ * links: agent/core/csr.c agent/core/der.c agent/wire/spake2plus.c agent/wire/frame.c agent/wire/message.c
+ * links: agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c
+ * links: tests/support/browser.c tests/support/peer.c
  */
 #include <assert.h>
 #include <stdio.h>
@@ -34,11 +38,13 @@ static struct mr_rd part(struct mr_rd *script, size_t take)
 
 static void request(struct scene *s, uint8_t kind, uint8_t which, struct mr_rd body)
 {
-	static const char *const paths[] = { "/v1/device", "/v1/networks", "/v1/status", "/v1/credentials", "/v1/operation",
-					     "/v1/pin", "/v1/pin/confirm", "/v1/pin/operation" };
+	static const char *const paths[] = { "/v1/device",    "/v1/networks", "/v1/status",	 "/v1/credentials",
+					     "/v1/operation", "/v1/pin",      "/v1/pin/confirm", "/v1/pin/operation" };
 	static const char *const known[] = {
 		"ssid=mill&security=wpa2&passphrase=by+the+wheel&join=1",
-		"share=04ef3bd051bf78a2234ec0df197f7828060fe9856503579bb1733009042c15c0c1de127727f418b5966afadfdd95a6e4591d171056b333dab97a79c7193e341727",
+		"share="
+		"04ef3bd051bf78a2234ec0df197f7828060fe9856503579bb1733009042c15c0c1de127727f418b5966afadfdd95a6e4591d17"
+		"1056b333dab97a79c7193e341727",
 		"confirm=926cc713504b9b4d76c9162ded04b5493e89109f6d89462cd33adc46fda27527",
 	};
 	const char *path = paths[which % 8];
@@ -94,9 +100,7 @@ static void one_step(struct scene *s, struct mr_rd *script)
 		mr_api_close(&s->browser.api);
 		browser_open(&s->browser, b, s->link, NULL);
 		break;
-	case 6:
-		(void)(size & 1 ? peer_connects(&s->peer) : peer_meets(&s->peer));
-		break;
+	case 6: (void)(size & 1 ? peer_connects(&s->peer) : peer_meets(&s->peer)); break;
 	case 7:
 		b->write_fails = size & 1;
 		b->random_fails = size & 2;
@@ -121,8 +125,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	board_make(&s->board, 7, s->peer.s_pub, batch_key);
 	s->peer.board = &s->board;
 	board_give_wifi(&s->board);
-	s->board.config.ap = (struct mr_ap_config){ .method = flags & 1 ? MR_AP_WPA2 : MR_AP_PIN, .ssid = "AC-",
-						    .passphrase = "as it was built", .pin = flags & 2 ? &s->pin : NULL };
+	s->board.config.ap = (struct mr_ap_config){ .method = flags & 1 ? MR_AP_WPA2 : MR_AP_PIN,
+						    .ssid = "AC-",
+						    .passphrase = "as it was built",
+						    .pin = flags & 2 ? &s->pin : NULL };
 	start(s);
 	while (script.left > 0) {
 		uint8_t before = mr_agent_stage(&s->board.agent);

@@ -1,5 +1,6 @@
 /*
  * Requests over the control socket: no crash; what is taken is whole, and what is refused says why.
+ *
  * links: station/control/request.c station/base/log.c station/yaml/words.c
  */
 #include <stdint.h>

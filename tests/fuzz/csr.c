@@ -27,8 +27,7 @@ static int openssl_takes(const uint8_t *data, size_t len, uint8_t point[static 6
 	int taken = 0;
 
 	if (key && at == data + len && EVP_PKEY_is_a(key, "EC") &&
-	    EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1 &&
-	    strcmp(group, "prime256v1") == 0 &&
+	    EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1 && strcmp(group, "prime256v1") == 0 &&
 	    EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, 65, &point_len) == 1)
 		taken = point_len == 65 && point[0] == 4 && X509_REQ_verify(req, key) == 1;
 	X509_REQ_free(req);

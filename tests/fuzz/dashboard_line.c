@@ -1,7 +1,14 @@
 /*
- * Lines of a hostile station: taken, drawn on every screen, in a size that the input chooses. No crash, no control character on
- * a screen.
- * links: station/dashboard/view.c station/dashboard/view_line.c station/dashboard/view_radios.c station/dashboard/view_channels.c station/dashboard/view_failures.c station/dashboard/view_device.c station/dashboard/view_log.c station/dashboard/view_help.c station/dashboard/view_over.c station/dashboard/canvas.c station/dashboard/desk.c station/dashboard/ask.c station/dashboard/talk.c station/dashboard/keys.c station/dashboard/scan.c station/dashboard/columns.c station/dashboard/mirror.c station/dashboard/atoms.c station/dashboard/text.c station/dashboard/palette.c station/base/map.c
+ * Lines of a hostile station: taken, drawn on every screen, in a size that the input chooses. No crash, no control
+ * character on a screen.
+ *
+ * links: station/dashboard/view.c station/dashboard/view_line.c station/dashboard/view_radios.c
+ * links: station/dashboard/view_channels.c station/dashboard/view_failures.c station/dashboard/view_device.c
+ * links: station/dashboard/view_log.c station/dashboard/view_help.c station/dashboard/view_over.c
+ * links: station/dashboard/canvas.c station/dashboard/desk.c station/dashboard/ask.c station/dashboard/talk.c
+ * links: station/dashboard/keys.c station/dashboard/scan.c station/dashboard/columns.c
+ * links: station/dashboard/mirror.c station/dashboard/atoms.c station/dashboard/text.c
+ * links: station/dashboard/palette.c station/base/map.c
  */
 #include <assert.h>
 #include <locale.h>

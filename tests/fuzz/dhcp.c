@@ -1,5 +1,7 @@
 /*
- * Any octets as DHCP messages. First octet: parse and build back; else pieces (length first) to a client and to a server.
+ * Any octets as DHCP messages. First octet: parse and build back; else pieces (length first) to a client and to a
+ * server.
+ *
  * links: station/ip/dhcp.c agent/wire/cause.c
  */
 #include <assert.h>
@@ -20,11 +22,13 @@ static void parse_and_build(struct mr_rd in)
 	dhcp_build(&m, &w);
 	assert(!w.bad && dhcp_parse(mr_wr_written(&w), &back));
 	assert(back.type == m.type && back.xid == m.xid && back.yiaddr == m.yiaddr && back.mask == m.mask &&
-	       back.router == m.router && back.server == m.server && back.lease_s == m.lease_s && !memcmp(back.chaddr, m.chaddr, 6));
+	       back.router == m.router && back.server == m.server && back.lease_s == m.lease_s &&
+	       !memcmp(back.chaddr, m.chaddr, 6));
 }
 
 /* The fuzzer need not guess cookie, numbers and addresses of hardware: they are laid over. */
-static struct mr_rd made_likely(struct mr_rd in, uint8_t likely[static DHCP_MESSAGE_MAX], uint8_t op, const uint8_t mac[static 6])
+static struct mr_rd made_likely(struct mr_rd in, uint8_t likely[static DHCP_MESSAGE_MAX], uint8_t op,
+				const uint8_t mac[static 6])
 {
 	struct mr_wr w = mr_wr_over(likely, DHCP_MESSAGE_MAX);
 
@@ -69,11 +73,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		if (result == DHCP_BOUND) {
 			uint32_t a = client.lease.address, mask = client.lease.mask;
 
-			assert(a >> 24 != 0 && a >> 24 != 127 && a >> 24 < 224 && (a & ~mask) != 0 && (a | mask) != UINT32_MAX);
+			assert(a >> 24 != 0 && a >> 24 != 127 && a >> 24 < 224 && (a & ~mask) != 0 &&
+			       (a | mask) != UINT32_MAX);
 			assert(client.lease.server != 0 && client.lease.server != a);
 		}
 		out = mr_wr_over(answer, sizeof(answer));
-		(void)dhcp_server_receive(&server, made_likely(piece, likely, 1, (const uint8_t[6]){ 2, 0, 0, 0, 0, (uint8_t)len }), &out);
+		(void)dhcp_server_receive(
+			&server, made_likely(piece, likely, 1, (const uint8_t[6]){ 2, 0, 0, 0, 0, (uint8_t)len }),
+			&out);
 		assert(!out.bad);
 	}
 	return 0;

@@ -1,8 +1,10 @@
 /*
- * Any octets as 802.1X PDUs, several in a row (each behind a length of two octets), to both ends of the handshake and to the witness;
- * key data by itself. What parses builds back; without the key nothing comes of it.
+ * Any octets as 802.1X PDUs, several in a row (each behind a length of two octets), to both ends of the handshake and
+ * to the witness; key data by itself. What parses builds back; without the key nothing comes of it.
  *
- * links: station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/wpa_ap.c station/wifi/wpa_witness.c station/wifi/eapol.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c station/base/entropy.c
+ * links: station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/wpa_ap.c station/wifi/wpa_witness.c
+ * links: station/wifi/eapol.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c
+ * links: station/base/entropy.c
  */
 #include <assert.h>
 #include <string.h>
@@ -26,7 +28,8 @@ static void builds_back(struct mr_rd pdu)
 	assert(!w.bad && w.len == pdu.left && !memcmp(again, pdu.at, 17 + 32));
 }
 
-static void three_views(struct wpa_sta *sta, struct wpa_ap *ap, struct wpa_witness *witness, struct mr_rd pdu, uint64_t now_us)
+static void three_views(struct wpa_sta *sta, struct wpa_ap *ap, struct wpa_witness *witness, struct mr_rd pdu,
+			uint64_t now_us)
 {
 	uint8_t answer[EAPOL_MAX];
 	struct mr_wr w = mr_wr_over(answer, sizeof(answer));

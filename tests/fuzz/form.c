@@ -1,6 +1,6 @@
 /*
- * Any octets as a form: each value read stays within its room, and is what another reading of the form finds; then any octets
- * as a text of JSON, which jansson must read back.
+ * Any octets as a form: each value read stays within its room, and is what another reading of the form finds; then any
+ * octets as a text of JSON, which jansson must read back.
  *
  * links: agent/core/http.c agent/core/json.c
  */
@@ -26,9 +26,11 @@ static void read_form(const uint8_t *bytes, size_t len)
 		assert(got <= 64);
 		memset(small, 0x5a, sizeof(small));
 		if (found == MR_FORM_OK)
-			assert((mr_form_get(mr_rd_over(bytes, len), names[i], small, cap, &less) == MR_FORM_OK) == (got <= cap));
+			assert((mr_form_get(mr_rd_over(bytes, len), names[i], small, cap, &less) == MR_FORM_OK) ==
+			       (got <= cap));
 		else
-			assert(mr_form_get(mr_rd_over(bytes, len), names[i], small, cap, &less) != MR_FORM_OK || found == MR_FORM_BAD);
+			assert(mr_form_get(mr_rd_over(bytes, len), names[i], small, cap, &less) != MR_FORM_OK ||
+			       found == MR_FORM_BAD);
 		assert(less <= cap && small[cap] == 0x5a);
 	}
 }
@@ -49,7 +51,7 @@ static void write_text(const uint8_t *bytes, size_t len)
 	if (json_is_string(json_array_get(back, 0)))
 		assert(json_string_length(json_array_get(back, 0)) == len &&
 		       !memcmp(json_string_value(json_array_get(back, 0)), bytes, len));
-	else	/* not UTF-8: jansson thinks so as well */
+	else /* not UTF-8: jansson thinks so as well */
 		assert(!json_stringn((const char *)bytes, len));
 	json_decref(back);
 }

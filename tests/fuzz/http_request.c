@@ -47,9 +47,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 
 		read_one(&whole, bytes + at, len - at, SIZE_MAX);
 		read_one(&cut, bytes + at, len - at, 1 + bytes[at] % 7);
-		assert(whole.taken == cut.taken && whole.http.state == cut.http.state && whole.http.status == cut.http.status &&
-		       whole.http.method == cut.http.method && whole.http.type == cut.http.type &&
-		       !strcmp(whole.http.path, cut.http.path) && !memcmp(whole.body, cut.body, sizeof(cut.body)));
+		assert(whole.taken == cut.taken && whole.http.state == cut.http.state &&
+		       whole.http.status == cut.http.status && whole.http.method == cut.http.method &&
+		       whole.http.type == cut.http.type && !strcmp(whole.http.path, cut.http.path) &&
+		       !memcmp(whole.body, cut.body, sizeof(cut.body)));
 		assert((whole.http.state == MR_HTTP_BAD) == (whole.http.status >= 400));
 		if (whole.http.state != MR_HTTP_WHOLE)
 			return 0;

@@ -1,5 +1,6 @@
 /*
  * Any octets as a response, whole and cut at the place that the first octet names: both must read the same.
+ *
  * links: station/ip/http.c agent/wire/cause.c
  */
 #include <assert.h>

@@ -17,7 +17,7 @@ static void header_builds_back(const uint8_t *bytes, const struct ieee80211_head
 
 	ieee80211_header_build(&w, h);
 	assert(!w.bad && w.len == header_len);
-	if (!(h->flags & IEEE80211_ORDER))	/* HT Control is not kept */
+	if (!(h->flags & IEEE80211_ORDER)) /* HT Control is not kept */
 		assert(!memcmp(again, bytes, w.len));
 }
 
@@ -54,7 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	(void)ieee80211_sa(&h);
 	(void)ieee80211_bssid(&h);
 	if (ieee80211_network_of(mpdu, &rx, &n))
-		assert(n.ssid_len <= IEEE80211_SSID_MAX && *ieee80211_security_name((enum ieee80211_security)n.security));
+		assert(n.ssid_len <= IEEE80211_SSID_MAX &&
+		       *ieee80211_security_name((enum ieee80211_security)n.security));
 	(void)ieee80211_snap_parse(&(struct mr_rd){ body.at, body.left, false }, &ethertype);
 	(void)ieee80211_association_request_parse(body, len % 2, &q);
 	if (!ieee80211_beacon_parse(body, &b) || !ieee80211_elements_parse(b.elements, &e))

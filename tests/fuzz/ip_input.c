@@ -1,11 +1,12 @@
 /*
- * A device that sends anything: frames as they are, and TCP segments with right checksums and with sequence numbers near those
- * that are expected, into a connection of the station's, its DHCP client, and a listener of a simulated device. Another
- * pair, with the same addresses, looks on: it must not see a frame of theirs.
+ * A device that sends anything: frames as they are, and TCP segments with right checksums and with sequence numbers
+ * near those that are expected, into a connection of the station's, its DHCP client, and a listener of a simulated
+ * device. Another pair, with the same addresses, looks on: it must not see a frame of theirs.
  *
  * Each piece: kind, length, octets.
  *
- * links: station/ip/ip.c station/ip/ip_stream.c station/ip/arp.c station/ip/dhcp.c station/base/loop.c station/base/entropy.c agent/wire/cause.c
+ * links: station/ip/ip.c station/ip/ip_stream.c station/ip/arp.c station/ip/dhcp.c station/base/loop.c
+ * links: station/base/entropy.c agent/wire/cause.c
  */
 #include <assert.h>
 #include <string.h>
@@ -49,7 +50,7 @@ static void on_output(void *ctx, const uint8_t dst[static 6], uint16_t ethertype
 	side->sequence = mr_rd_be32(&in);
 	side->acknowledged = mr_rd_be32(&in);
 	if (mr_rd_be16(&in) & 3)
-		side->sequence++;	/* SYN, FIN */
+		side->sequence++; /* SYN, FIN */
 	assert(!in.bad);
 }
 
@@ -198,7 +199,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		if (kind & 1)
 			input_segment(to, piece);
 		else
-			ip_if_input(to->net, to->mac, kind & 2 ? IP_ETHERTYPE_IPV4 : IP_ETHERTYPE_ARP, piece.at, piece.left);
+			ip_if_input(to->net, to->mac, kind & 2 ? IP_ETHERTYPE_IPV4 : IP_ETHERTYPE_ARP, piece.at,
+				    piece.left);
 		run_for(kind & 8 ? 400000 : 100);
 	}
 	run_for(3000000);

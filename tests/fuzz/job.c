@@ -1,6 +1,11 @@
 /*
  * Any octets as a job file: refused with a message, or a job that holds them exactly and reads the same again.
- * links: station/yaml/complaint.c station/job/contradictions.c station/job/job.c station/job/keys.c station/job/passphrase.c station/yaml/tree.c station/yaml/value.c station/yaml/words.c station/identity/serial.c station/radio/channel.c station/base/log.c station/base/loop.c station/base/secret_file.c station/base/map.c station/roster/roster.c agent/port/linux/crypto_openssl.c
+ *
+ * links: station/yaml/complaint.c station/job/contradictions.c station/job/job.c station/job/keys.c
+ * links: station/job/passphrase.c station/yaml/tree.c station/yaml/value.c station/yaml/words.c
+ * links: station/identity/serial.c station/radio/channel.c station/base/log.c station/base/loop.c
+ * links: station/base/secret_file.c station/base/map.c station/roster/roster.c
+ * links: agent/port/linux/crypto_openssl.c
  *
  * Dictionary: tests/fuzz/job.dict (-dict=), the words of the table and YAML's own; seeds: config/jobs.
  */
@@ -29,12 +34,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	assert((job == NULL) == (errors.count > 0));
 	for (size_t i = 0; i < errors.count; i++)
-		assert(strncmp(errors.text[i], "folder/fuzz.yaml:", 17) == 0 && strlen(errors.text[i]) < sizeof(errors.text[i]));
+		assert(strncmp(errors.text[i], "folder/fuzz.yaml:", 17) == 0 &&
+		       strlen(errors.text[i]) < sizeof(errors.text[i]));
 	if (!job)
 		return 0;
 	assert(job->len == size && memcmp(job->bytes, bytes, size) == 0);
 	assert(job->quantity >= 1 && job->recipe_len >= 1 && job->recipe[0] == JOB_IDENTIFY && job->channel_count >= 1);
-	assert(job->ssid_len <= sizeof(job->ssid) && job->limit_count <= JOB_LIST_MAX && job->sim_fault_count <= JOB_LIST_MAX);
+	assert(job->ssid_len <= sizeof(job->ssid) && job->limit_count <= JOB_LIST_MAX &&
+	       job->sim_fault_count <= JOB_LIST_MAX);
 	assert(!job->radios_simulated || job->test);
 	again = job_parse("folder/fuzz.yaml", job->bytes, job->len, &errors);
 	assert(again);

@@ -1,7 +1,12 @@
 /*
- * What a scanner types, and what a printer answers: any octets. A line is refused or is a code without control characters; a
- * printer's answers in any pieces end in a result or leave it waiting.
- * links: station/label/book.c station/label/printer.c station/identity/serial.c station/identity/pin.c station/identity/certificate.c station/identity/identity.c station/identity/keyfile.c station/identity/subject_key.c station/identity/signer_file.c station/identity/ceremony.c station/base/entropy.c station/base/log.c agent/wire/hkdf.c agent/wire/cause.c agent/wire/message.c agent/port/linux/crypto_openssl.c db/sql.c
+ * What a scanner types, and what a printer answers: any octets. A line is refused or is a code without control
+ * characters; a printer's answers in any pieces end in a result or leave it waiting.
+ *
+ * links: station/label/book.c station/label/printer.c station/identity/serial.c station/identity/pin.c
+ * links: station/identity/certificate.c station/identity/identity.c station/identity/keyfile.c
+ * links: station/identity/subject_key.c station/identity/signer_file.c station/identity/ceremony.c
+ * links: station/base/entropy.c station/base/log.c agent/wire/hkdf.c agent/wire/cause.c agent/wire/message.c
+ * links: agent/port/linux/crypto_openssl.c db/sql.c
  */
 #include <assert.h>
 #include <string.h>

@@ -1,6 +1,11 @@
 /*
  * Any octets as a label template: refused with file, line and column, or a label that can be drawn or says why not.
- * links: station/label/template.c station/label/say.c station/label/fields.c station/label/buffer.c station/label/payload.c station/label/matter.c station/label/homekit.c station/label/layout.c station/label/zpl.c station/label/svg.c station/label/preview.c station/label/code128.c station/label/qr.c station/yaml/tree.c station/yaml/complaint.c station/yaml/value.c station/yaml/words.c station/base/log.c
+ *
+ * links: station/label/template.c station/label/say.c station/label/fields.c station/label/buffer.c
+ * links: station/label/payload.c station/label/matter.c station/label/homekit.c station/label/layout.c
+ * links: station/label/zpl.c station/label/svg.c station/label/preview.c station/label/code128.c
+ * links: station/label/qr.c station/yaml/tree.c station/yaml/complaint.c station/yaml/value.c
+ * links: station/yaml/words.c station/base/log.c
  *
  * Seeds: config/labels (tests/fuzz/seeds/label_template).
  */
@@ -14,8 +19,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void draw(const struct label_template *template)
 {
-	struct label_unit unit = { .serial = "AC10000175", .lot = "2611-A07", .product = "AC-100", .hw_rev = "C", .firmware = "1.0.0",
-				   .mac = { 2, 0x4d, 0x52, 0, 0, 0xc2 }, .passed_us = 1790000000000000, .pin = "51808582", .key = { 4 } };
+	struct label_unit unit = { .serial = "AC10000175",
+				   .lot = "2611-A07",
+				   .product = "AC-100",
+				   .hw_rev = "C",
+				   .firmware = "1.0.0",
+				   .mac = { 2, 0x4d, 0x52, 0, 0, 0xc2 },
+				   .passed_us = 1790000000000000,
+				   .pin = "51808582",
+				   .key = { 4 } };
 	struct label_layout layout;
 	struct label_buffer out = { 0 };
 	char error[700];
@@ -25,7 +37,8 @@ static void draw(const struct label_template *template)
 		return;
 	}
 	for (size_t i = 0; i < layout.count; i++)
-		assert(layout.marks[i].x + layout.marks[i].width <= layout.width && layout.marks[i].y + layout.marks[i].height <= layout.height);
+		assert(layout.marks[i].x + layout.marks[i].width <= layout.width &&
+		       layout.marks[i].y + layout.marks[i].height <= layout.height);
 	assert(layout_scan_text(&layout));
 	layout_text(&layout, true, &out);
 	layout_svg(&layout, &out);

@@ -41,7 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		mr_response_end(&w, m.cause, m.busy_us);
 	assert(!w.bad && w.len <= len && mr_message_parse(mr_wr_written(&w), &n));
 	assert(n.operation == m.operation && n.response == m.response && n.cause == m.cause && n.busy_us == m.busy_us &&
-	       n.item_count == m.item_count && n.network_count == m.network_count && !memcmp(n.has, m.has, sizeof(m.has)));
+	       n.item_count == m.item_count && n.network_count == m.network_count &&
+	       !memcmp(n.has, m.has, sizeof(m.has)));
 	for (int id = 1; id < MR_AT_COUNT; id++)
 		assert(n.value[id].left == m.value[id].left &&
 		       (n.value[id].left == 0 || !memcmp(n.value[id].at, m.value[id].at, m.value[id].left)));

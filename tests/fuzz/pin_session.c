@@ -1,8 +1,12 @@
 /*
- * What a device says in the exchange of the PIN method, JSON or not, and what it claims to have sealed: refused, or the next step;
- * nothing opens that was not sealed with our key.
+ * What a device says in the exchange of the PIN method, JSON or not, and what it claims to have sealed: refused, or the
+ * next step; nothing opens that was not sealed with our key.
  *
- * links: station/link/pin_session.c station/identity/pin.c station/identity/identity.c station/identity/keyfile.c station/identity/ceremony.c station/identity/certificate.c station/identity/serial.c station/identity/signer_file.c agent/wire/cause.c station/base/entropy.c station/base/log.c station/base/loop.c agent/wire/message.c agent/wire/spake2plus.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c
+ * links: station/link/pin_session.c station/identity/pin.c station/identity/identity.c
+ * links: station/identity/keyfile.c station/identity/ceremony.c station/identity/certificate.c
+ * links: station/identity/serial.c station/identity/signer_file.c agent/wire/cause.c station/base/entropy.c
+ * links: station/base/log.c station/base/loop.c agent/wire/message.c agent/wire/spake2plus.c
+ * links: agent/wire/hkdf.c agent/port/linux/crypto_openssl.c
  */
 #include <assert.h>
 
@@ -32,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		result = pin_session_take(&p, statuses[status % 6], mr_rd_sub(&in, most < in.left ? most : in.left));
 		assert(result <= 0 && (result < 0 || p.step == before + 1));
 	}
-	assert(p.step != PIN_SESSION_OPEN);	/* its confirmation is a MAC */
+	assert(p.step != PIN_SESSION_OPEN); /* its confirmation is a MAC */
 	{
 		struct mr_wr message = mr_wr_over(room, sizeof(room));
 

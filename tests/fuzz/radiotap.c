@@ -1,5 +1,6 @@
 /*
  * Any octets as a radiotap header: what is accepted lies inside the input.
+ *
  * links: station/radio/radiotap.c
  */
 #include <stddef.h>

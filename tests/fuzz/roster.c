@@ -1,7 +1,8 @@
 /*
  * Lists of labels: what is accepted is whole and valid in each row, and each row is found again by what names it.
  *
- * links: station/roster/roster.c station/identity/serial.c station/base/secret_file.c station/base/map.c station/base/log.c station/base/loop.c agent/port/linux/crypto_openssl.c
+ * links: station/roster/roster.c station/identity/serial.c station/base/secret_file.c station/base/map.c
+ * links: station/base/log.c station/base/loop.c agent/port/linux/crypto_openssl.c
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,8 @@ static void check(const struct roster *roster, const struct roster_row *row)
 	bool ok = (row->serial[0] || row->has_mac || row->ssid_len > 0) && row->ssid_len <= sizeof(row->ssid) &&
 		  strnlen(row->serial, sizeof(row->serial)) < sizeof(row->serial) &&
 		  strnlen(row->pin, sizeof(row->pin)) < sizeof(row->pin) &&
-		  (!row->passphrase[0] || roster_passphrase_valid(row->passphrase, strnlen(row->passphrase, sizeof(row->passphrase))));
+		  (!row->passphrase[0] ||
+		   roster_passphrase_valid(row->passphrase, strnlen(row->passphrase, sizeof(row->passphrase))));
 
 	if (!ok || !roster_find(roster, row->has_mac ? row->mac : nobody, row->ssid, row->ssid_len, row->serial))
 		abort();
@@ -32,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		abort();
 	for (size_t i = 0; roster && i < roster_count(roster); i++)
 		check(roster, roster_row(roster, i));
-	if (roster && len >= 6) {	/* names from the air */
+	if (roster && len >= 6) { /* names from the air */
 		(void)roster_find(roster, data, data, len < 32 ? len : 32, "");
 		(void)roster_ssid_match("AC-{serial}", data, len < 32 ? len : 32, data, serial);
 		(void)roster_ssid_match("AC-{mac}-x", data, len < 32 ? len : 32, data, serial);

@@ -1,5 +1,6 @@
 /*
  * Lists of serial numbers: what is accepted is handed out completely, each serial once and well-formed.
+ *
  * links: station/identity/serial.c station/base/log.c
  */
 #include <stdint.h>
@@ -17,8 +18,7 @@ static void use_up(struct serial_pool *pool)
 	char first[IDENTITY_SERIAL_MAX + 1] = "";
 
 	while ((serial = serial_pool_take(pool)) != NULL) {
-		if (!serial_is_valid(serial) || strcmp(serial, first) == 0 ||
-		    serial_pool_left(pool) != --left)
+		if (!serial_is_valid(serial) || strcmp(serial, first) == 0 || serial_pool_left(pool) != --left)
 			abort();
 		if (!first[0])
 			memcpy(first, serial, strlen(serial) + 1);
@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	char error[200] = "", pattern[64];
 	struct serial_pool *pool = serial_pool_text("fuzz", (const char *)data, len, error, sizeof(error));
 
-	if (!pool == !error[0])		/* a pool or a sentence */
+	if (!pool == !error[0]) /* a pool or a sentence */
 		abort();
 	if (pool)
 		use_up(pool);

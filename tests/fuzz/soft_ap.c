@@ -1,10 +1,12 @@
 /*
- * The access point against whatever comes: frames with their two addresses put right, reports, MSDUs, time. Nothing may be passed
- * on that was not sealed with the key of a STA, and none of these STAs has one.
+ * The access point against whatever comes: frames with their two addresses put right, reports, MSDUs, time. Nothing may
+ * be passed on that was not sealed with the key of a STA, and none of these STAs has one.
  *
- * links: station/wifi/soft_ap.c station/wifi/soft_ap_sta.c station/wifi/soft_ap_data.c station/wifi/ieee80211.c
+ * links: station/wifi/soft_ap.c station/wifi/soft_ap_sta.c station/wifi/soft_ap_data.c
+ * links: station/wifi/ieee80211.c
  * links: station/wifi/wpa.c station/wifi/wpa_ap.c station/wifi/eapol.c station/wifi/ccmp.c
- * links: station/wifi/aes.c station/radio/channel.c station/base/entropy.c station/base/map.c agent/wire/cause.c
+ * links: station/wifi/aes.c station/radio/channel.c station/base/entropy.c station/base/map.c
+ * links: agent/wire/cause.c
  */
 #include <assert.h>
 #include <string.h>
@@ -47,8 +49,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	struct mr_rd in = mr_rd_over(bytes, len);
 	uint8_t kind = mr_rd_u8(&in), dst[6] = { 0x02, 'p', 'e', 'e', 'r', 1 };
-	struct soft_ap_config c = { .ssid = "AC-1", .ssid_len = 4, .freq_mhz = 2437, .stas_max = 4,
-				    .security = IEEE80211_WPA2_PSK, .pmf_capable = kind & 1, .hidden = kind & 2 };
+	struct soft_ap_config c = { .ssid = "AC-1",
+				    .ssid_len = 4,
+				    .freq_mhz = 2437,
+				    .stas_max = 4,
+				    .security = IEEE80211_WPA2_PSK,
+				    .pmf_capable = kind & 1,
+				    .hidden = kind & 2 };
 	uint64_t now_us = 0, cookie = 0;
 	struct soft_ap_events events = { &cookie, on_send, on_received, NULL, NULL, NULL };
 	struct entropy *entropy = entropy_create_seeded(kind, "fuzz");
@@ -64,15 +71,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 			soft_ap_expire(ap, now_us);
 			assert(soft_ap_deadline_us(ap) > now_us);
 			break;
-		case 1:
-			soft_ap_sent(ap, cookie, mr_rd_u8(&in) & 1, now_us);
-			break;
+		case 1: soft_ap_sent(ap, cookie, mr_rd_u8(&in) & 1, now_us); break;
 		case 2:
-			assert(!soft_ap_send(ap, dst, 0x0800, dst, sizeof(dst), now_us));	/* nobody ever joins */
+			assert(!soft_ap_send(ap, dst, 0x0800, dst, sizeof(dst), now_us)); /* nobody ever joins */
 			break;
-		default:
-			receive(ap, &in, now_us);
-			break;
+		default: receive(ap, &in, now_us); break;
 		}
 	}
 	assert(soft_ap_stas(ap) == 0);

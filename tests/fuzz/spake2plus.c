@@ -32,8 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		assert(share[0] == 4);
 		if (!memcmp(share, share_p, 65)) {
 			assert(mr_spake2plus_prover_finish(&names, w0, w1, x, share_p, share_v, &prover));
-			assert(!memcmp(prover.shared, verifier.shared, 32) && !memcmp(prover.own, verifier.theirs, 32) &&
-			       !memcmp(prover.theirs, verifier.own, 32));
+			assert(!memcmp(prover.shared, verifier.shared, 32) &&
+			       !memcmp(prover.own, verifier.theirs, 32) && !memcmp(prover.theirs, verifier.own, 32));
 		}
 	}
 	(void)mr_spake2plus_prover_finish(&names, w0, w1, x, share_p, share, &prover);

@@ -1,9 +1,11 @@
 /*
- * A STA in the hands of any octets: each step of the input is a frame from the device (addresses are set right, so that it is not
- * all thrown away at once), a report, time, an MSDU, a radio that comes and goes. Nothing but our own limits may hold, and without
- * the key no MSDU comes out.
+ * A STA in the hands of any octets: each step of the input is a frame from the device (addresses are set right, so that
+ * it is not all thrown away at once), a report, time, an MSDU, a radio that comes and goes. Nothing but our own limits
+ * may hold, and without the key no MSDU comes out.
  *
- * links: station/wifi/sta.c station/wifi/sta_send.c station/wifi/sta_receive.c station/wifi/defragment.c station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/eapol.c station/wifi/ccmp.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c station/base/entropy.c
+ * links: station/wifi/sta.c station/wifi/sta_send.c station/wifi/sta_receive.c station/wifi/defragment.c
+ * links: station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/eapol.c station/wifi/ccmp.c
+ * links: station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c station/base/entropy.c
  */
 #include <assert.h>
 #include <string.h>
@@ -62,22 +64,14 @@ static void step(struct fuzz *f, struct mr_rd *in)
 
 	switch (act % 8) {
 	case 0:
-	case 1:
-		frame(f, mr_rd_sub(in, mr_rd_le16(in) % 1024u), act == 0);
-		break;
-	case 2:
-		pull(f, act & 0x80);
-		break;
-	case 3:
-		sta_sent(f->sta, f->what, act & 0x10, act >> 5, f->now_us);
-		break;
+	case 1: frame(f, mr_rd_sub(in, mr_rd_le16(in) % 1024u), act == 0); break;
+	case 2: pull(f, act & 0x80); break;
+	case 3: sta_sent(f->sta, f->what, act & 0x10, act >> 5, f->now_us); break;
 	case 4:
 		f->now_us += (uint64_t)mr_rd_le16(in) * 100;
 		f->over = sta_expire(f->sta, f->now_us) < 0;
 		break;
-	case 5:
-		(void)sta_send(f->sta, NULL, 0x0800, "0123456789abcdef", act >> 4);
-		break;
+	case 5: (void)sta_send(f->sta, NULL, 0x0800, "0123456789abcdef", act >> 4); break;
 	case 6:
 		if (act & 0x80)
 			sta_park(f->sta, f->now_us);
@@ -96,14 +90,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	struct mr_rd in = mr_rd_over(bytes, len);
 	uint8_t how = mr_rd_u8(&in);
 	uint16_t sequence = 4090;
-	struct fuzz f = { .config = { .own = { 2, 0, 0, 0, 2, 0 }, .bssid = { 2, 0, 0, 0, 1, 0 }, .peer = { 2, 0, 0, 0, 7, 7 },
-				      .ssid = "device", .ssid_len = 6, .freq_mhz = 2437, .ibss = how & 1,
-				      .secure = (how & 3) == 2, .pmk = { 7 }, .patience_us = 20000000,
+	struct fuzz f = { .config = { .own = { 2, 0, 0, 0, 2, 0 },
+				      .bssid = { 2, 0, 0, 0, 1, 0 },
+				      .peer = { 2, 0, 0, 0, 7, 7 },
+				      .ssid = "device",
+				      .ssid_len = 6,
+				      .freq_mhz = 2437,
+				      .ibss = how & 1,
+				      .secure = (how & 3) == 2,
+				      .pmk = { 7 },
+				      .patience_us = 20000000,
 				      .sequence = &sequence },
 			  .now_us = 1000000 };
 
 	if ((how & 4) && f.config.secure)
-		f.config.rsn = (struct ieee80211_rsn){ .group = 4, .group_management = 6, .pairwise = 1u << 4,
+		f.config.rsn = (struct ieee80211_rsn){ .group = 4,
+						       .group_management = 6,
+						       .pairwise = 1u << 4,
 						       .akm = how & 8 ? 1u << 6 : 1u << 2,
 						       .capabilities = how & 16 ? IEEE80211_MFPC | IEEE80211_MFPR : 0 };
 	f.config.entropy = entropy_create_seeded(1, "fuzz");

@@ -35,9 +35,9 @@ struct side {
 	struct radio_rx rx;
 	uint8_t last[256];
 	size_t last_len, whole_len;
-	char kinds[64];			/* of what was received, a letter each */
+	char kinds[64]; /* of what was received, a letter each */
 	size_t kind_count;
-	unsigned stop_at_statuses;	/* the loop ends by what is waited for; the time-out is a failure's */
+	unsigned stop_at_statuses; /* the loop ends by what is waited for; the time-out is a failure's */
 	unsigned stop_at_received, stop_at_tuned, stop_at_gone, stop_at_back;
 };
 
@@ -53,12 +53,14 @@ struct stage {
 static void look(struct side *s)
 {
 	if ((s->stop_at_statuses && s->statuses >= s->stop_at_statuses) ||
-	    (s->stop_at_received && s->received >= s->stop_at_received) || (s->stop_at_tuned && s->tuned >= s->stop_at_tuned) ||
-	    (s->stop_at_gone && s->gone >= s->stop_at_gone) || (s->stop_at_back && s->back >= s->stop_at_back))
+	    (s->stop_at_received && s->received >= s->stop_at_received) ||
+	    (s->stop_at_tuned && s->tuned >= s->stop_at_tuned) || (s->stop_at_gone && s->gone >= s->stop_at_gone) ||
+	    (s->stop_at_back && s->back >= s->stop_at_back))
 		loop_stop(s->loop);
 }
 
-/* For frames of send_kind: b(eacon), p(robe request), r(esponse), a(uthentication), e(apol), d(ata), D(ata to all) ... */
+/* For frames of send_kind: b(eacon), p(robe request), r(esponse), a(uthentication), e(apol), d(ata), D(ata to all) ...
+ */
 static char letter_of(struct mr_rd frame)
 {
 	switch (frame.at[0]) {
@@ -66,7 +68,10 @@ static char letter_of(struct mr_rd frame)
 	case 0x40: return 'p';
 	case 0x50: return 'r';
 	case 0xb0: return 'a';
-	case 0x08: return frame.at[4] & 1 ? 'D' : frame.left > 31 && frame.at[30] == 0x88 && frame.at[31] == 0x8e ? 'e' : 'd';
+	case 0x08:
+		return frame.at[4] & 1							 ? 'D'
+		       : frame.left > 31 && frame.at[30] == 0x88 && frame.at[31] == 0x8e ? 'e'
+											 : 'd';
 	case 0xd0: return 'A';
 	default: return '?';
 	}
@@ -157,7 +162,8 @@ static bool run(struct stage *stage, unsigned ms)
 	loop_run(stage->loop);
 	loop_cancel(stage->loop, &stage->timeout);
 	stage->a.stop_at_statuses = stage->a.stop_at_received = stage->a.stop_at_tuned = 0;
-	stage->b.stop_at_statuses = stage->a.stop_at_gone = stage->a.stop_at_back = stage->b.stop_at_received = stage->b.stop_at_tuned = 0;
+	stage->b.stop_at_statuses = stage->a.stop_at_gone = stage->a.stop_at_back = stage->b.stop_at_received =
+		stage->b.stop_at_tuned = 0;
 	return !stage->timed_out;
 }
 
@@ -214,7 +220,8 @@ static void set_country(const char *country)
 {
 	char command[160];
 
-	snprintf(command, sizeof(command), "iw reg set %s && timeout 5 sh -c 'until iw reg get | grep -q \"^country %s\"; do sleep 0.05; done'",
+	snprintf(command, sizeof(command),
+		 "iw reg set %s && timeout 5 sh -c 'until iw reg get | grep -q \"^country %s\"; do sleep 0.05; done'",
 		 country, country);
 	assert_int_equal(system(command), 0);
 }
@@ -229,7 +236,8 @@ static bool may_send(const struct side *side, uint16_t freq_mhz)
 
 static void until_the_radios_know(struct stage *stage, uint16_t freq_mhz, bool allowed)
 {
-	for (unsigned i = 0; i < 100 && (may_send(&stage->a, freq_mhz) != allowed || may_send(&stage->b, freq_mhz) != allowed); i++)
+	for (unsigned i = 0;
+	     i < 100 && (may_send(&stage->a, freq_mhz) != allowed || may_send(&stage->b, freq_mhz) != allowed); i++)
 		assert_false(run(stage, 50));
 	assert_int_equal(may_send(&stage->a, freq_mhz), allowed);
 	assert_int_equal(may_send(&stage->b, freq_mhz), allowed);
@@ -299,7 +307,7 @@ static void a_frame_is_heard_as_it_was_sent_and_acknowledged(void **state)
 	struct stage *stage = *state;
 
 	assert_int_equal(send_frame(&stage->a, mac_b, 1234, RADIO_NORMAL, 77), 0);
-	assert_int_equal(stage->a.statuses, 0);		/* never from inside radio_send */
+	assert_int_equal(stage->a.statuses, 0); /* never from inside radio_send */
 	stage->b.stop_at_received = 1;
 	assert_true(run(stage, 2000));
 	if (stage->a.statuses == 0) {
@@ -315,7 +323,7 @@ static void a_frame_is_heard_as_it_was_sent_and_acknowledged(void **state)
 	assert_int_equal(stage->a.acked, 1);
 	assert_int_equal(stage->a.cookies[0], 77);
 	assert_int_equal(stage->a.tries[0], 1);
-	assert_int_equal(stage->a.received, 0);		/* its own frame does not come back as a stranger's */
+	assert_int_equal(stage->a.received, 0); /* its own frame does not come back as a stranger's */
 }
 
 static void data_frames_of_any_length_pass_both_ways(void **state)
@@ -335,7 +343,7 @@ static void data_frames_of_any_length_pass_both_ways(void **state)
 		assert_true(run(stage, 2000));
 		assert_int_equal(stage->a.whole_len, lens[i]);
 	}
-	assert_false(run(stage, 400));			/* time for the last status */
+	assert_false(run(stage, 400)); /* time for the last status */
 	assert_int_equal(stage->a.acked, sizeof(lens) / sizeof(lens[0]));
 	assert_int_equal(stage->b.acked, sizeof(lens) / sizeof(lens[0]));
 }
@@ -364,7 +372,7 @@ static void hears(struct stage *stage, unsigned hear, const char *wanted)
 	assert_int_equal(send_kind(&stage->b, DATA, mac_a, plain, 120), 0);
 	stage->b.stop_at_statuses = statuses + 10;
 	assert_true(run(stage, 4000));
-	assert_false(run(stage, 100));			/* the two sides have rings of their own */
+	assert_false(run(stage, 100)); /* the two sides have rings of their own */
 	stage->a.kinds[stage->a.kind_count] = '\0';
 	assert_string_equal(stage->a.kinds, wanted);
 }
@@ -426,7 +434,8 @@ static void each_accepted_frame_gives_one_status_and_a_full_queue_says_so(void *
 	bool seen[STATUSES_MAX] = { false };
 	int result = 0;
 
-	while (accepted < STATUSES_MAX && (result = send_frame(&stage->a, mac_b, accepted, RADIO_NORMAL, accepted)) == 0)
+	while (accepted < STATUSES_MAX &&
+	       (result = send_frame(&stage->a, mac_b, accepted, RADIO_NORMAL, accepted)) == 0)
 		accepted++;
 	assert_int_equal(result, -MR_CAUSE_NO_MEMORY);
 	assert_true(accepted >= 64);
@@ -467,12 +476,12 @@ static void while_it_moves_nothing_is_taken_and_then_only_the_new_channel_is_hea
 		assert_int_equal(send_frame(&stage->a, mac_b, i, RADIO_BULK, i), 0);
 	assert_int_equal(radio_tune(stage->a.radio, 2427), 0);
 	assert_int_equal(stage->a.radio->freq_mhz, 0);
-	assert_int_equal(stage->a.tuned, 1);		/* of the stage; not from inside radio_tune */
+	assert_int_equal(stage->a.tuned, 1); /* of the stage; not from inside radio_tune */
 	assert_int_equal(send_frame(&stage->a, mac_b, 9, RADIO_NORMAL, 9), -MR_CAUSE_RADIO_GONE);
 	assert_int_equal(radio_tune(stage->a.radio, 2412), -MR_CAUSE_BAD_REQUEST);
 	stage->a.stop_at_tuned = 2;
 	assert_true(run(stage, 3000));
-	assert_int_equal(stage->a.statuses, 5);		/* queued before, sent before */
+	assert_int_equal(stage->a.statuses, 5); /* queued before, sent before */
 	assert_int_equal(stage->a.acked, 5);
 	assert_int_equal(stage->a.radio->freq_mhz, 2427);
 	heard = stage->b.received;
@@ -506,8 +515,8 @@ static void rate_and_channel_stay_right_after_a_change_of_band(void **state)
 }
 
 /*
- * A change of band takes the interfaces down and up, and the socket remembers that as an error. libpcap tells it when there
- * is no frame to read, else whoever sends is told: so here the loop stands still until there are frames.
+ * A change of band takes the interfaces down and up, and the socket remembers that as an error. libpcap tells it when
+ * there is no frame to read, else whoever sends is told: so here the loop stands still until there are frames.
  */
 static void what_is_sent_at_once_after_a_change_of_band_leaves(void **state)
 {
@@ -523,7 +532,7 @@ static void what_is_sent_at_once_after_a_change_of_band_leaves(void **state)
 		there = interfaces_on(freq_mhz);
 		assert_int_equal(radio_tune(stage->a.radio, freq_mhz), 0);
 		for (unsigned k = 0; k < 100 && interfaces_on(freq_mhz) == there; k++)
-			usleep(20000);		/* a thread of its own tunes */
+			usleep(20000); /* a thread of its own tunes */
 		assert_true(interfaces_on(freq_mhz) > there);
 		for (unsigned k = 0; k < 8; k++)
 			assert_int_equal(send_frame(&stage->b, group, k, RADIO_NORMAL, k), 0);
@@ -670,7 +679,8 @@ static void each_rung_of_the_ladder_acknowledges_as_the_table_says(void **state)
 			assert_int_equal(send_frame(&stage->b, mac_a, i, RADIO_NORMAL, i), 0);
 		stage->b.stop_at_statuses = statuses + 5;
 		assert_true(run(stage, 3000));
-		print_message("# %s: %u of 5 acknowledged\n", setup_rung_name((enum setup_rung)rung), stage->b.acked - acked);
+		print_message("# %s: %u of 5 acknowledged\n", setup_rung_name((enum setup_rung)rung),
+			      stage->b.acked - acked);
 		assert_int_equal(stage->b.acked - acked, strstr(works, words[rung]) ? 5 : 0);
 	}
 }

@@ -1,8 +1,8 @@
 /*
- * Links to real access points from one radio: `links INTERFACE FREQ SECONDS AWAY NAME=PASSPHRASE...` joins all these networks at once
- * (no passphrase: open, ad-hoc ones too), finds 192.168.4.1 behind each, sends it echo requests for SECONDS, parks for AWAY seconds
- * on another channel (0: not at all), sends some more, and leaves. NAME!=PASSPHRASE expects the passphrase to be refused. One sentence for
- * each network. As root, inside tests/lab/vm.
+ * Links to real access points from one radio: `links INTERFACE FREQ SECONDS AWAY NAME=PASSPHRASE...` joins all these
+ * networks at once (no passphrase: open, ad-hoc ones too), finds 192.168.4.1 behind each, sends it echo requests for
+ * SECONDS, parks for AWAY seconds on another channel (0: not at all), sends some more, and leaves. NAME!=PASSPHRASE
+ * expects the passphrase to be refused. One sentence for each network. As root, inside tests/lab/vm.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #include "station/radio/adapters.h"
 
 #define LINKS_MAX 32
-#define ECHO_EVERY_US 150000u	/* the emulated machine does all the cryptography of both sides */
+#define ECHO_EVERY_US 150000u /* the emulated machine does all the cryptography of both sides */
 #define ECHO_LEN 1200u
 #define ELSEWHERE_MHZ 2412
 #define JOIN_US 30000000u
@@ -26,7 +26,7 @@ static const uint8_t own_mac[6] = { 0x02, 0x4d, 0x52, 0, 0, 0xa };
 struct link {
 	char name[33];
 	const char *passphrase;
-	bool refused;			/* expected */
+	bool refused; /* expected */
 	uint8_t pmk[32], gateway[6];
 	struct sta *sta;
 	unsigned index, ups, downs, sent, answered, answered_after, tries;
@@ -64,7 +64,8 @@ static void pump(uint64_t now_us)
 		uint8_t frame[RADIO_FRAME_MAX], what;
 		struct link *l = &hall.link[i];
 		struct radio_tx tx = { .rate_500kbps = 24, .retries = 5, .priority = RADIO_NORMAL };
-		size_t len = l->sta && !l->over && hall.phase != AWAY ? sta_pull(l->sta, frame, false, &what, now_us) : 0;
+		size_t len = l->sta && !l->over && hall.phase != AWAY ? sta_pull(l->sta, frame, false, &what, now_us)
+								      : 0;
 
 		if (len == 0)
 			continue;
@@ -168,8 +169,13 @@ static void note(struct link *l, int result, enum sta_event event, uint64_t now_
 
 static void begin(struct link *l, const struct ieee80211_network *n, uint64_t now_us)
 {
-	struct sta_config c = { .secure = l->passphrase[0] != 0, .ibss = n->ibss, .rsn = n->rsn, .freq_mhz = n->freq_mhz,
-				.patience_us = 10000000, .entropy = hall.entropy, .sequence = &hall.sequence };
+	struct sta_config c = { .secure = l->passphrase[0] != 0,
+				.ibss = n->ibss,
+				.rsn = n->rsn,
+				.freq_mhz = n->freq_mhz,
+				.patience_us = 10000000,
+				.entropy = hall.entropy,
+				.sequence = &hall.sequence };
 
 	memcpy(c.own, own_mac, 6);
 	memcpy(c.bssid, n->bssid, 6);
@@ -377,18 +383,21 @@ static int report(void)
 		const struct sta_counts none = { 0 }, *c = l->sta ? sta_counts(l->sta) : &none;
 
 		printf("%s %u - \"%s\" %s\n", good(l) ? "ok" : "not ok", i + 1, l->name,
-		       l->refused ? "refuses a wrong passphrase, and we say so"
-		       : hall.away ? "is joined, moves data, and keeps it while we are away" : "is joined and moves data");
+		       l->refused  ? "refuses a wrong passphrase, and we say so"
+		       : hall.away ? "is joined, moves data, and keeps it while we are away"
+				   : "is joined and moves data");
 		if (!l->found) {
-			printf("#   %s, up %u, down %u\n", l->sta ? mr_cause_name(-l->over) : "never heard", l->ups, l->downs);
+			printf("#   %s, up %u, down %u\n", l->sta ? mr_cause_name(-l->over) : "never heard", l->ups,
+			       l->downs);
 			bad += !good(l);
 			continue;
 		}
-		printf("#   %s, up %u, down %u, joined in %.0f ms, found in %.0f ms, echoes %u of %u (%u after being away), sent %u, "
+		printf("#   %s, up %u, down %u, joined in %.0f ms, found in %.0f ms, echoes %u of %u (%u after being "
+		       "away), sent %u, "
 		       "again %u, duplicates %u, replays %u, undecrypted %u, ignored %u, lost %u\n",
 		       mr_cause_name(-l->over), l->ups, l->downs, (double)(l->up_us - l->begun_us) / 1000,
-		       (double)(l->found_us - l->begun_us) / 1000, l->answered, l->sent, l->answered_after, c->sent, c->retries,
-		       c->duplicates, c->replays, c->undecrypted, c->ignored, c->lost);
+		       (double)(l->found_us - l->begun_us) / 1000, l->answered, l->sent, l->answered_after, c->sent,
+		       c->retries, c->duplicates, c->replays, c->undecrypted, c->ignored, c->lost);
 		bad += !good(l);
 	}
 	return bad > 0;

@@ -1,13 +1,15 @@
 /*
- * Devices that stand as access points: whole batches through WPA2, PIN and TLS on the simulated air, with the real agent
- * behind each.
+ * Devices that stand as access points: whole batches through WPA2, PIN and TLS on the simulated air, with the real
+ * agent behind each.
  */
 #include "tests/line/hall.h"
 
 #define VIA(method) "{method: " method ", ssid: \"hall\", security: wpa2, access_point: {ssid: \"AC-{mac}\"}}"
-#define PINNED "{method: https, ssid: \"hall\", security: wpa2, access_point: {ssid: \"AC-{mac}\", certificate: pinned}}"
+#define PINNED                                                                                                         \
+	"{method: https, ssid: \"hall\", security: wpa2, access_point: {ssid: \"AC-{mac}\", certificate: pinned}}"
 
-static void all_pass(struct hall *hall, const struct shape *shape, uint64_t first_seed, unsigned seeds, struct run *last)
+static void all_pass(struct hall *hall, const struct shape *shape, uint64_t first_seed, unsigned seeds,
+		     struct run *last)
 {
 	uint64_t seed = hall_seed(first_seed);
 
@@ -25,10 +27,14 @@ static void each_was_seen_to_join(const struct run *run, unsigned devices, const
 {
 	char sql[300];
 
-	snprintf(sql, sizeof(sql), "SELECT count(DISTINCT unit) FROM v_links WHERE method = '%s' AND cipher <> ''", method);
+	snprintf(sql, sizeof(sql), "SELECT count(DISTINCT unit) FROM v_links WHERE method = '%s' AND cipher <> ''",
+		 method);
 	assert_int_equal(hall_ask(run, sql), devices);
-	assert_int_equal(hall_ask(run, "SELECT count(DISTINCT unit) FROM v_networks WHERE reported AND candidates > 0 AND heard > 1 "
-				  "AND ssid = 'hall'"), devices);
+	assert_int_equal(
+		hall_ask(run,
+			 "SELECT count(DISTINCT unit) FROM v_networks WHERE reported AND candidates > 0 AND heard > 1 "
+			 "AND ssid = 'hall'"),
+		devices);
 	assert_int_equal(hall_ask(run, "SELECT count(*) FROM v_networks WHERE observed = 'no' AND reported = 0"), 0);
 }
 
@@ -39,8 +45,9 @@ static void a_dozen_micro_aps_pass_on_one_radio(void **state)
 	all_pass(*state, &(struct shape){ .devices = 12, .credentials = VIA("micro-ap") }, 100, 2, &run);
 	each_was_seen_to_join(&run, 12, "micro-ap");
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_networks WHERE observed = 'key-verified'"), 12);
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_links WHERE security LIKE 'wpa2%' AND secret = 'label'"),
-			 hall_ask(&run, "SELECT count(*) FROM v_links"));
+	assert_int_equal(
+		hall_ask(&run, "SELECT count(*) FROM v_links WHERE security LIKE 'wpa2%' AND secret = 'label'"),
+		hall_ask(&run, "SELECT count(*) FROM v_links"));
 	hall_done(&run);
 }
 
@@ -50,8 +57,9 @@ static void a_dozen_pins_pass_on_one_radio(void **state)
 
 	all_pass(*state, &(struct shape){ .devices = 12, .credentials = VIA("pin") }, 200, 2, &run);
 	each_was_seen_to_join(&run, 12, "pin");
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_links WHERE security = 'open' AND cipher LIKE 'SPAKE2+%'"),
-			 hall_ask(&run, "SELECT count(*) FROM v_links"));
+	assert_int_equal(
+		hall_ask(&run, "SELECT count(*) FROM v_links WHERE security = 'open' AND cipher LIKE 'SPAKE2+%'"),
+		hall_ask(&run, "SELECT count(*) FROM v_links"));
 	hall_done(&run);
 }
 
@@ -69,8 +77,10 @@ static void one_radio_goes_round_three_channels_and_parks_its_links(void **state
 {
 	struct run run;
 
-	all_pass(*state, &(struct shape){ .devices = 9, .channels = "1, 6, 11", .credentials = VIA("micro-ap"),
-					  .profile = "mt7612u" }, 400, 2, &run);
+	all_pass(*state,
+		 &(struct shape){
+			 .devices = 9, .channels = "1, 6, 11", .credentials = VIA("micro-ap"), .profile = "mt7612u" },
+		 400, 2, &run);
 	each_was_seen_to_join(&run, 9, "micro-ap");
 	hall_done(&run);
 }
@@ -79,7 +89,8 @@ static void lossy_air_costs_time_and_no_device(void **state)
 {
 	struct run run;
 
-	all_pass(*state, &(struct shape){ .devices = 8, .loss = "10%", .credentials = VIA("pin"), .attempts = "6" }, 500, 2, &run);
+	all_pass(*state, &(struct shape){ .devices = 8, .loss = "10%", .credentials = VIA("pin"), .attempts = "6" },
+		 500, 2, &run);
 	hall_done(&run);
 }
 
@@ -88,8 +99,9 @@ static void a_network_out_of_reach_is_proved_by_the_devices_word(void **state)
 {
 	struct run run;
 
-	all_pass(*state, &(struct shape){ .devices = 4, .credentials = VIA("micro-ap"), .simulation = "  network: 11\n" }, 600, 1,
-		 &run);
+	all_pass(*state,
+		 &(struct shape){ .devices = 4, .credentials = VIA("micro-ap"), .simulation = "  network: 11\n" }, 600,
+		 1, &run);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_networks WHERE observed = 'no' AND reported"), 4);
 	hall_done(&run);
 }
@@ -98,8 +110,11 @@ static void a_job_may_leave_the_network_alone(void **state)
 {
 	struct run run;
 
-	all_pass(*state, &(struct shape){ .devices = 4, .credentials = "{method: micro-ap, ssid: \"hall\", security: wpa2, join: "
-					  "false, access_point: {ssid: \"AC-{mac}\"}}" }, 700, 1, &run);
+	all_pass(*state,
+		 &(struct shape){ .devices = 4,
+				  .credentials = "{method: micro-ap, ssid: \"hall\", security: wpa2, join: "
+						 "false, access_point: {ssid: \"AC-{mac}\"}}" },
+		 700, 1, &run);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_networks WHERE joined_ms IS NULL"), 4);
 	hall_done(&run);
 }
@@ -115,8 +130,11 @@ static void a_wrong_secret_is_quarantined_and_harms_nobody(void **state)
 		char sql[200];
 		struct run run;
 
-		hall_job(hall, &run, &(struct shape){ .devices = 6, .credentials = ways[i],
-						      .faults = "    - {kind: wrong-secret, count: 2}\n" }, seed + i);
+		hall_job(hall, &run,
+			 &(struct shape){ .devices = 6,
+					  .credentials = ways[i],
+					  .faults = "    - {kind: wrong-secret, count: 2}\n" },
+			 seed + i);
 		hall_run(hall, &run);
 		assert_int_equal(run.result.summary.passed, 4);
 		assert_int_equal(run.result.summary.quarantined, 2);
@@ -131,8 +149,12 @@ static void an_access_point_that_throws_us_out_is_joined_again(void **state)
 {
 	struct run run;
 
-	all_pass(*state, &(struct shape){ .devices = 6, .credentials = VIA("micro-ap"), .attempts = "4",
-					  .faults = "    - {kind: ap-deauth, count: 3, operation: identity}\n" }, 900, 2, &run);
+	all_pass(*state,
+		 &(struct shape){ .devices = 6,
+				  .credentials = VIA("micro-ap"),
+				  .attempts = "4",
+				  .faults = "    - {kind: ap-deauth, count: 3, operation: identity}\n" },
+		 900, 2, &run);
 	hall_done(&run);
 }
 
@@ -141,12 +163,16 @@ static void a_device_that_cannot_join_does_not_pass(void **state)
 	struct hall *hall = *state;
 	struct run run;
 
-	hall_job(hall, &run, &(struct shape){ .devices = 4, .credentials = VIA("micro-ap"),
-					      .faults = "    - {kind: no-join, count: 1}\n" }, hall_seed(1000));
+	hall_job(hall, &run,
+		 &(struct shape){
+			 .devices = 4, .credentials = VIA("micro-ap"), .faults = "    - {kind: no-join, count: 1}\n" },
+		 hall_seed(1000));
 	hall_run(hall, &run);
 	assert_int_equal(run.result.summary.passed, 3);
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM unit WHERE state IN ('quarantined', 'failed') AND cause_name IN "
-				  "('join-failed', 'join-timeout')"), 1);
+	assert_int_equal(
+		hall_ask(&run, "SELECT count(*) FROM unit WHERE state IN ('quarantined', 'failed') AND cause_name IN "
+			       "('join-failed', 'join-timeout')"),
+		1);
 	hall_done(&run);
 }
 
@@ -155,9 +181,11 @@ static void a_device_that_vanishes_fails_and_the_others_pass(void **state)
 	struct hall *hall = *state;
 	struct run run;
 
-	hall_job(hall, &run, &(struct shape){ .devices = 6, .credentials = VIA("micro-ap"),
-					      .faults = "    - {kind: vanish, count: 1, operation: credentials}\n"
-							"    - {kind: power-cut, count: 1, operation: identity, off: 1500ms}\n" },
+	hall_job(hall, &run,
+		 &(struct shape){ .devices = 6,
+				  .credentials = VIA("micro-ap"),
+				  .faults = "    - {kind: vanish, count: 1, operation: credentials}\n"
+					    "    - {kind: power-cut, count: 1, operation: identity, off: 1500ms}\n" },
 		 hall_seed(1100));
 	hall_run(hall, &run);
 	assert_int_equal(run.result.summary.passed, 5);
@@ -172,15 +200,22 @@ static void what_an_earlier_lot_put_on_record_opens_them(void **state)
 	uint64_t seed = hall_seed(1200);
 	struct run first, second;
 
-	hall_job(hall, &first, &(struct shape){ .devices = 5, .recipe = "identify, selftest, identity", .credentials = "~" }, seed);
+	hall_job(hall, &first,
+		 &(struct shape){ .devices = 5, .recipe = "identify, selftest, identity", .credentials = "~" }, seed);
 	hall_run(hall, &first);
 	assert_int_equal(first.result.summary.passed, 5);
-	hall_job(hall, &second, &(struct shape){ .devices = 5, .credentials = "{method: pin, ssid: \"hall\", security: wpa2, "
-						 "access_point: {ssid: \"AC-{serial}\", secrets: record}}" }, seed);
+	hall_job(hall, &second,
+		 &(struct shape){ .devices = 5,
+				  .credentials = "{method: pin, ssid: \"hall\", security: wpa2, "
+						 "access_point: {ssid: \"AC-{serial}\", secrets: record}}" },
+		 seed);
 	strcpy(second.db, first.db);
 	hall_run(hall, &second);
 	assert_int_equal(second.result.summary.passed, 5);
-	assert_int_equal(hall_ask(&second, "SELECT count(DISTINCT unit) FROM v_links WHERE method = 'pin' AND secret = 'record'"), 5);
+	assert_int_equal(
+		hall_ask(&second,
+			 "SELECT count(DISTINCT unit) FROM v_links WHERE method = 'pin' AND secret = 'record'"),
+		5);
 	assert_int_equal(hall_ask(&second, "SELECT count(*) FROM unit"), 5);
 	assert_int_equal(hall_ask(&second, "SELECT count(*) FROM cert"), 5);
 	hall_check(hall, &second);
@@ -208,13 +243,17 @@ static void a_mixed_tray_is_right_on_record(void **state)
 	assert_int_equal(fchmod(fileno(f), 0600), 0);
 	fputs(labels, f);
 	assert_int_equal(fclose(f), 0);
-	snprintf(credentials, sizeof(credentials), "{method: micro-ap, ssid: \"hall\", security: wpa2, access_point: "
-						   "{ssid: \"AC-{mac}\", labels: \"mixed.csv\", certificate: pinned}}");
+	snprintf(credentials, sizeof(credentials),
+		 "{method: micro-ap, ssid: \"hall\", security: wpa2, access_point: "
+		 "{ssid: \"AC-{mac}\", labels: \"mixed.csv\", certificate: pinned}}");
 	hall_job(hall, &run, &(struct shape){ .devices = 5, .credentials = credentials }, hall_seed(1300));
 	hall_run(hall, &run);
 	hall_all_passed(hall, &run, 5);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_links"), 10);
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_links l JOIN attempt a USING (attempt) WHERE a.method <> l.method"), 0);
+	assert_int_equal(
+		hall_ask(&run,
+			 "SELECT count(*) FROM v_links l JOIN attempt a USING (attempt) WHERE a.method <> l.method"),
+		0);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_attempt WHERE method = 'micro-ap'"), 2);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_attempt WHERE method = 'pin'"), 2);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_attempt WHERE method = 'https'"), 1);

@@ -1,6 +1,6 @@
 /*
- * `millrace check` over real folders of keys, lists and databases: each thing that can be wrong before a batch is found,
- * and nothing that is right is blamed.
+ * `millrace check` over real folders of keys, lists and databases: each thing that can be wrong before a batch is
+ * found, and nothing that is right is blamed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,8 +23,9 @@
 #include "station/command/command.h"
 #include "station/identity/ceremony.h"
 
-#define JOB_SIMULATED "format: 1\nbatch: {lot: a, product: AC-100, quantity: 5, test: true}\n" \
-		      "identity: {keys: keys, serial: {%s}}\ncredentials: {ssid: net, security: %s}\nradios: {simulated: 2}\n"
+#define JOB_SIMULATED                                                                                                  \
+	"format: 1\nbatch: {lot: a, product: AC-100, quantity: 5, test: true}\n"                                       \
+	"identity: {keys: keys, serial: {%s}}\ncredentials: {ssid: net, security: %s}\nradios: {simulated: 2}\n"
 #define PATTERN "pattern: \"A{04}\""
 
 struct place {
@@ -40,10 +41,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
-static int64_t now_us(void)
-{
-	return (int64_t)time(NULL) * 1000000;
-}
+static int64_t now_us(void) { return (int64_t)time(NULL) * 1000000; }
 
 static void make_keys(int64_t utc_us, unsigned days)
 {
@@ -130,13 +128,15 @@ static void expect(const char *db, const char *name, const char *state, const ch
 	size_t i;
 	bool found = false;
 
-	json_array_foreach(json_object_get(object, "checks"), i, row) {
+	json_array_foreach(json_object_get(object, "checks"), i, row)
+	{
 		char all[900];
 		const char *remedy = json_string_value(json_object_get(row, "remedy"));
 
 		if (strcmp(json_string_value(json_object_get(row, "check")), name) != 0)
 			continue;
-		snprintf(all, sizeof(all), "%s -> %s", json_string_value(json_object_get(row, "text")), remedy ? remedy : "");
+		snprintf(all, sizeof(all), "%s -> %s", json_string_value(json_object_get(row, "text")),
+			 remedy ? remedy : "");
 		assert_string_equal(json_string_value(json_object_get(row, "state")), state);
 		if (!strstr(all, words))
 			fail_msg("%s: \"%s\" lacks \"%s\"", name, all, words);
@@ -246,8 +246,10 @@ static void a_passphrase_that_others_can_read_is_refused_and_never_shown(void **
 static void a_test_passphrase_does_not_ship(void **state)
 {
 	(void)state;
-	write_text("job.yaml", 0644, "format: 1\nbatch: {lot: a, product: AC-100, quantity: 5}\n"
-		   "identity: {serial: {" PATTERN "}}\ncredentials: {ssid: net, passphrase: {file: p}}\nradios: auto\n");
+	write_text("job.yaml", 0644,
+		   "format: 1\nbatch: {lot: a, product: AC-100, quantity: 5}\n"
+		   "identity: {serial: {" PATTERN
+		   "}}\ncredentials: {ssid: net, passphrase: {file: p}}\nradios: auto\n");
 	write_text("p", 0600, "12345678\n");
 	expect("x.db", "passphrase", "fail", "well-known test value", EXIT_UNUSABLE);
 	expect("x.db", "keys", "fail", "ca init", EXIT_UNUSABLE);
@@ -273,7 +275,8 @@ static void a_foreign_or_newer_or_damaged_database_is_refused(void **state)
 	run_sql("real.db", "CREATE TABLE record (one, simulated); INSERT INTO record VALUES (1, 0);"
 			   "PRAGMA application_id = 0x4d494c4c; PRAGMA user_version = 1;");
 	expect("real.db", "database", "fail", "never share a record", EXIT_UNUSABLE);
-	write_text("text.db", 0644, "this is no database, and longer than a header of a hundred octets would have to be; "
+	write_text("text.db", 0644,
+		   "this is no database, and longer than a header of a hundred octets would have to be; "
 		   "so sqlite says that it is not one of its own");
 	expect("text.db", "database", "fail", "not a database", EXIT_UNUSABLE);
 	assert_int_equal(mkdir("folder.db", 0755), 0);
@@ -297,7 +300,8 @@ static void a_batch_that_was_run_continues(void **state)
 static void a_takt_that_nothing_can_keep_is_refused(void **state)
 {
 	(void)state;
-	write_text("job.yaml", 0644, "format: 1\nbatch: {lot: a, product: P, quantity: 5, takt: 50ms, test: true}\n"
+	write_text("job.yaml", 0644,
+		   "format: 1\nbatch: {lot: a, product: P, quantity: 5, takt: 50ms, test: true}\n"
 		   "identity: {serial: {" PATTERN "}, emulated_hsm: 700ms}\ncredentials: {ssid: net}\n"
 		   "radios: {simulated: 2}\n");
 	expect("x.db", "takt", "fail", "the signer gives one per 700.0 ms", EXIT_UNUSABLE);
@@ -314,7 +318,8 @@ static void a_malformed_job_is_one_object_too(void **state)
 	assert_int_equal(status, EXIT_UNUSABLE);
 	assert_int_equal(json_array_size(json_object_get(object, "checks")), 0);
 	assert_true(json_array_size(json_object_get(object, "errors")) >= 3);
-	assert_non_null(strstr(json_string_value(json_array_get(json_object_get(object, "errors"), 0)), "job.yaml:1:1: "));
+	assert_non_null(
+		strstr(json_string_value(json_array_get(json_object_get(object, "errors"), 0)), "job.yaml:1:1: "));
 	json_decref(object);
 }
 

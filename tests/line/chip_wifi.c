@@ -1,6 +1,6 @@
 /*
- * Simulated devices that stand as access points: the real agent behind 802.11, DHCP, TCP, TLS and HTTP on the simulated air, and
- * a station made of the station's own links, one for each device.
+ * Simulated devices that stand as access points: the real agent behind 802.11, DHCP, TCP, TLS and HTTP on the simulated
+ * air, and a station made of the station's own links, one for each device.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -84,7 +84,9 @@ static void run_for(struct factory *f, uint64_t us)
 static struct device_config config_of(uint8_t number, enum mr_ap_method method)
 {
 	static char ssids[256][8];
-	struct device_config c = { .chip = "esp32", .tx_dbm = 15, .x_m = 1 + number % 8, .y_m = 1 + number / 8, .seed = number };
+	struct device_config c = {
+		.chip = "esp32", .tx_dbm = 15, .x_m = 1 + number % 8, .y_m = 1 + number / 8, .seed = number
+	};
 	struct mr_agent_config *a = &c.agent;
 
 	snprintf(ssids[number], sizeof(ssids[number]), "AC-%u", number);
@@ -95,7 +97,10 @@ static struct device_config config_of(uint8_t number, enum mr_ap_method method)
 	a->firmware = "1.0.0";
 	a->station_key = station_key;
 	a->batch_key = batch_key;
-	a->ap = (struct mr_ap_config){ .method = method, .ssid = ssids[number], .ssid_is_whole = true, .passphrase = PASSPHRASE,
+	a->ap = (struct mr_ap_config){ .method = method,
+				       .ssid = ssids[number],
+				       .ssid_is_whole = true,
+				       .passphrase = PASSPHRASE,
 				       .freq_mhz = HOME_MHZ };
 	return c;
 }
@@ -129,7 +134,7 @@ struct reach {
 	struct ip_stream *stream;
 	struct tls *tls;
 	struct loop_timer timer;
-	int over;			/* a cause */
+	int over; /* a cause */
 	unsigned downs;
 	uint64_t up_us, answered_us;
 	char response[8192];
@@ -272,8 +277,12 @@ static void on_up(struct reach *r)
 
 static void begin_link(struct reach *r, struct mr_rd frame)
 {
-	struct sta_config c = { .freq_mhz = HOME_MHZ, .ibss = r->method == MR_AP_IBSS, .secure = r->method == MR_AP_WPA2,
-				.rsn = r->network.rsn, .patience_us = 5 * SECOND_US, .entropy = r->f->entropy,
+	struct sta_config c = { .freq_mhz = HOME_MHZ,
+				.ibss = r->method == MR_AP_IBSS,
+				.secure = r->method == MR_AP_WPA2,
+				.rsn = r->network.rsn,
+				.patience_us = 5 * SECOND_US,
+				.entropy = r->f->entropy,
 				.sequence = &r->sequence };
 
 	memcpy(r->peer, frame.at + 10, 6);
@@ -289,7 +298,7 @@ static void begin_link(struct reach *r, struct mr_rd frame)
 
 static void on_event(struct reach *r, int event, const struct sta_out *out)
 {
-	if (event < 0) {	/* begins anew with the next beacon */
+	if (event < 0) { /* begins anew with the next beacon */
 		r->over = -event;
 		sta_destroy(r->sta);
 		r->sta = NULL;
@@ -345,8 +354,15 @@ static void on_timer(void *ctx, uint64_t now_us)
 static struct reach *reach_open(struct factory *f, const struct device_config *d, const char *passphrase)
 {
 	struct reach *r = calloc(1, sizeof(*r));
-	struct air_node_config node = { .x_m = d->x_m + 1, .y_m = d->y_m, .tx_dbm = 17, .acknowledges = true, .tx_queue_max = 8,
-					.switch_us = 1000, .ctx = r, .received = on_heard, .status = on_status };
+	struct air_node_config node = { .x_m = d->x_m + 1,
+					.y_m = d->y_m,
+					.tx_dbm = 17,
+					.acknowledges = true,
+					.tx_queue_max = 8,
+					.switch_us = 1000,
+					.ctx = r,
+					.received = on_heard,
+					.status = on_status };
 
 	assert_non_null(r);
 	r->f = f;
@@ -454,8 +470,9 @@ static void ask_again(struct reach *r, const char *request, uint64_t us)
 	run_for(r->f, us);
 }
 
-#define POST(body, len) "POST /v1/credentials HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n" \
-			"Content-Length: " len "\r\n\r\n" body
+#define POST(body, len)                                                                                                \
+	"POST /v1/credentials HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n"              \
+	"Content-Length: " len "\r\n\r\n" body
 #define JOIN_PLANT POST("ssid=plant&security=wpa2&passphrase=plant+secret&join=1", "55")
 #define NETWORKS "GET /v1/networks HTTP/1.1\r\nHost: a\r\n\r\n"
 #define STATUS "GET /v1/status HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -466,8 +483,12 @@ static struct network *plant(struct factory *f, uint16_t freq_mhz, const char *p
 	enum loop_side side = loop_enter(f->loop, LOOP_WORLD);
 	struct network *n;
 
-	c.bss = (struct soft_ap_config){ .mac = { 2, 0, 0, 0, 0, 1 }, .ssid = "plant", .ssid_len = 5, .freq_mhz = freq_mhz,
-					 .security = IEEE80211_WPA2_PSK, .stas_max = 100 };
+	c.bss = (struct soft_ap_config){ .mac = { 2, 0, 0, 0, 0, 1 },
+					 .ssid = "plant",
+					 .ssid_len = 5,
+					 .freq_mhz = freq_mhz,
+					 .security = IEEE80211_WPA2_PSK,
+					 .stas_max = 100 };
 	assert_true(wpa_psk(passphrase, c.bss.ssid, 5, c.bss.psk));
 	n = network_create(f->air, &c);
 	assert_non_null(n);
@@ -525,7 +546,11 @@ static void neighbours_are_of_every_kind(void **state)
 	factory_open(&f, 15, 0);
 	neighbours(&f, others, 36);
 	for (size_t i = 0; i < 3; i++) {
-		struct air_node_config node = { .mac = { 2, 0, 0, 0, 1, (uint8_t)i }, .x_m = 5, .y_m = 5, .tx_dbm = 17, .ctx = &list,
+		struct air_node_config node = { .mac = { 2, 0, 0, 0, 1, (uint8_t)i },
+						.x_m = 5,
+						.y_m = 5,
+						.tx_dbm = 17,
+						.ctx = &list,
 						.received = on_beacon };
 
 		assert_int_equal(air_tune(air_add_node(f.air, &node), channels[i]), 0);
@@ -543,7 +568,7 @@ static void neighbours_are_of_every_kind(void **state)
 			plain = plain && n->ssid[k] >= 0x20 && n->ssid[k] < 0x7f;
 		odd += !plain;
 	}
-	assert_int_equal(securities, 0xff);	/* all but "other" */
+	assert_int_equal(securities, 0xff); /* all but "other" */
 	assert_true(hidden >= 2 && ibss >= 2 && odd >= 6);
 	for (size_t i = 0; i < 36; i++)
 		network_destroy(others[i]);
@@ -574,7 +599,7 @@ static void a_device_looks_around_and_goes_on_serving(void **state)
 	assert_non_null(strstr(r->response, "\"ssid\":\"Guest\""));
 	assert_non_null(strstr(r->response, "\"security\":\"open\""));
 	assert_non_null(strstr(r->response, "\"security\":\"other\""));
-	assert_null(strstr(r->response, "backstage"));	/* it hides */
+	assert_null(strstr(r->response, "backstage")); /* it hides */
 	assert_int_equal(network_joins(target), 0);
 	reach_close(r);
 	device_destroy(d);
@@ -608,7 +633,7 @@ static void told_to_join(uint16_t freq_mhz, const char *passphrase, bool refused
 	if (!strstr(r->response, how))
 		fail_msg("not %s but %s", how, r->response);
 	assert_int_equal(network_joins(target), strstr(how, "joined") != NULL);
-	assert_int_equal(network_stas(target), 0);	/* it said good-bye */
+	assert_int_equal(network_stas(target), 0); /* it said good-bye */
 	reach_close(r);
 	device_destroy(d);
 	network_destroy(target);
@@ -691,7 +716,7 @@ static void a_second_connection_is_refused_while_the_first_is_at_work(void **sta
 	r = reach_open(&f, &c, PASSPHRASE);
 	run_for(&f, 3 * SECOND_US);
 	assert_answered(r, &c);
-	ask_again(r, "GET /v1/device HT", SECOND_US / 10);	/* half a request */
+	ask_again(r, "GET /v1/device HT", SECOND_US / 10); /* half a request */
 	other.f = &f;
 	other.request = GET;
 	other.stream = ip_connect(r->net, 0xc0a80401, 80, &events, &other);
@@ -702,7 +727,7 @@ static void a_second_connection_is_refused_while_the_first_is_at_work(void **sta
 	assert_int_equal(ip_stream_write(r->stream, "TP/1.1\r\nHost: a\r\n\r\n", 20), 20);
 	run_for(&f, SECOND_US);
 	assert_answered(r, &c);
-	memset(&other, 0, sizeof(other));	/* now the first one is idle, and gives way */
+	memset(&other, 0, sizeof(other)); /* now the first one is idle, and gives way */
 	other.f = &f;
 	other.request = GET;
 	other.stream = ip_connect(r->net, 0xc0a80401, 80, &events, &other);
@@ -754,7 +779,11 @@ static void a_device_with_a_channel_plan_answers_calls_beside_its_access_point(v
 {
 	static const uint16_t plan[] = { 2462 };
 	struct device_config c = config_of(7, MR_AP_WPA2);
-	struct air_node_config node = { .mac = { 2, 0, 0, 0, 0, 9 }, .x_m = 2, .y_m = 2, .tx_dbm = 17, .acknowledges = true,
+	struct air_node_config node = { .mac = { 2, 0, 0, 0, 0, 9 },
+					.x_m = 2,
+					.y_m = 2,
+					.tx_dbm = 17,
+					.acknowledges = true,
 					.received = on_hello };
 	struct caller caller = { 0 };
 	struct factory f;
@@ -763,7 +792,7 @@ static void a_device_with_a_channel_plan_answers_calls_beside_its_access_point(v
 
 	(void)state;
 	factory_open(&f, 14, 0);
-	c.agent.channels = plan;	/* the access point stands where the agent is at home */
+	c.agent.channels = plan; /* the access point stands where the agent is at home */
 	c.agent.channel_count = 1;
 	d = place(&f, &c);
 	r = reach_open(&f, &c, PASSPHRASE);
@@ -804,7 +833,7 @@ static void thrown_out_once_the_station_comes_back(void **state)
 	run_for(&f, 3 * SECOND_US);
 	assert_true(r->up && r->downs == 1);
 	r->response_len = 0;
-	ask(r);					/* over the same connection: TCP has not noticed */
+	ask(r); /* over the same connection: TCP has not noticed */
 	run_for(&f, 2 * SECOND_US);
 	assert_answered(r, &c);
 	reach_close(r);
@@ -822,7 +851,7 @@ static void a_device_without_power_is_silent_and_starts_anew(void **state)
 	(void)state;
 	factory_open(&f, 8, 0);
 	c.fault = DEVICE_FAULT_POWER_CUT;
-	c.fault_delay_us = 500000;		/* in the middle of the TLS handshake */
+	c.fault_delay_us = 500000; /* in the middle of the TLS handshake */
 	c.off_us = 20 * SECOND_US;
 	c.chip = "cortex-m4";
 	d = place(&f, &c);
@@ -861,8 +890,8 @@ static void an_access_point_costs_memory_while_it_stands(void **state)
 	up = heap() - before;
 	run_for(&f, 6 * SECOND_US);
 	gone = heap() - before;
-	printf("           %zu octets off, %zu standing, %zu gone; %zu of them the agent and its flash\n", off, up, gone,
-	       sizeof(struct mr_agent) + MR_STORE_SLOTS * MR_STORE_MAX);
+	printf("           %zu octets off, %zu standing, %zu gone; %zu of them the agent and its flash\n", off, up,
+	       gone, sizeof(struct mr_agent) + MR_STORE_SLOTS * MR_STORE_MAX);
 	assert_true(off < sizeof(struct mr_agent) + MR_STORE_SLOTS * MR_STORE_MAX + 5000);
 	assert_true(up < off + 6000 && gone < off + 3000);
 	device_destroy(d);

@@ -1,6 +1,6 @@
 /*
- * A whole shift on the simulated air, driven over the real socket as an operator would: what is ordered takes effect, is
- * answered, is on record with who and why, and leaves the record whole.
+ * A whole shift on the simulated air, driven over the real socket as an operator would: what is ordered takes effect,
+ * is answered, is on record with who and why, and leaves the record whole.
  */
 #include "tests/line/station.h"
 
@@ -11,8 +11,10 @@ static const char *settings_text(void)
 {
 	static char text[300];
 
-	snprintf(text, sizeof(text), "format: 1\ncontrol: {users: {%u: operator}}\n"
-		 "badges: [{badge: \"0021\", name: \"Rui\", role: lead}, {badge: \"0003\", name: \"Eve\", role: observer}]\n",
+	snprintf(text, sizeof(text),
+		 "format: 1\ncontrol: {users: {%u: operator}}\n"
+		 "badges: [{badge: \"0021\", name: \"Rui\", role: lead}, {badge: \"0003\", name: \"Eve\", role: "
+		 "observer}]\n",
 		 (unsigned)geteuid());
 	return text;
 }
@@ -38,9 +40,14 @@ static void a_shift_is_driven_over_the_socket(void **state)
 	json_t *answer;
 
 	/* One fails its self-test; one is away for longer than the job is patient; the others are well. */
-	hall_job(hall, &run, &(struct shape){ .devices = DEVICES, .radios = 2, .channels = "1, 6", .attempts = "1", .patience = "1s",
-					      .faults = "    - {kind: selftest}\n"
-							"    - {kind: power-cut, operation: credentials, after: 2ms, off: 8s}\n" },
+	hall_job(hall, &run,
+		 &(struct shape){ .devices = DEVICES,
+				  .radios = 2,
+				  .channels = "1, 6",
+				  .attempts = "1",
+				  .patience = "1s",
+				  .faults = "    - {kind: selftest}\n"
+					    "    - {kind: power-cut, operation: credentials, after: 2ms, off: 8s}\n" },
 		 hall_seed(1));
 	station_start(hall, &s, &run, settings_text());
 	screen_open(&v, &s);
@@ -53,7 +60,8 @@ static void a_shift_is_driven_over_the_socket(void **state)
 	screen_ok(&v, "{\"do\":\"pause\",\"reason\":\"labels run out\"}");
 	screen_await_run(&v, "paused");
 	screen_refused(&v, "{\"do\":\"pause\",\"reason\":\"again\"}", "not-now");
-	assert_string_equal(json_string_value(json_object_get(json_object_get(v.header, "run"), "reason")), "labels run out");
+	assert_string_equal(json_string_value(json_object_get(json_object_get(v.header, "run"), "reason")),
+			    "labels run out");
 	assert_true(json_is_true(json_object_get(v.header, "simulated")));
 	screen_ok(&v, "{\"do\":\"resume\"}");
 
@@ -69,7 +77,8 @@ static void a_shift_is_driven_over_the_socket(void **state)
 	screen_refused(&v, "{\"do\":\"quarantine\",\"unit\":4711,\"reason\":\"scratched\"}", "no-unit");
 	screen_ok(&v, request("{\"do\":\"quarantine\",\"unit\":%lld,\"reason\":\"scratched\"}", (long long)chosen));
 	screen_await(&v, chosen, "quarantined", "put-aside");
-	screen_refused(&v, request("{\"do\":\"quarantine\",\"unit\":%lld,\"reason\":\"twice\"}", (long long)chosen), "not-now");
+	screen_refused(&v, request("{\"do\":\"quarantine\",\"unit\":%lld,\"reason\":\"twice\"}", (long long)chosen),
+		       "not-now");
 
 	/* One more try: what was away is back; what is sick is a lead's matter, and stays sick. */
 	screen_refused(&v, request("{\"do\":\"retry\",\"unit\":%lld}", (long long)sick), "not-now");
@@ -77,12 +86,13 @@ static void a_shift_is_driven_over_the_socket(void **state)
 	screen_ok(&v, request("{\"do\":\"retry\",\"unit\":%lld,\"reason\":\"moved closer\"}", (long long)absent));
 	screen_await(&v, absent, "passed", NULL);
 
-	screen_refused(&v, request("{\"do\":\"release\",\"unit\":%lld,\"reason\":\"polished\"}", (long long)chosen), "role");
+	screen_refused(&v, request("{\"do\":\"release\",\"unit\":%lld,\"reason\":\"polished\"}", (long long)chosen),
+		       "role");
 	screen_refused(&v, "{\"do\":\"badge\",\"badge\":\"0022\"}", "unknown-badge");
-	screen_ok(&v, "{\"do\":\"badge\",\"badge\":\"0003\"}");	/* an observer's badge takes nothing away */
+	screen_ok(&v, "{\"do\":\"badge\",\"badge\":\"0003\"}"); /* an observer's badge takes nothing away */
 	screen_ok(&v, "{\"do\":\"badge\",\"badge\":\"0021\"}");
-	answer = screen_ask(&v, request("{\"do\":\"release\",\"units\":[%lld,%lld,4711],\"reason\":\"polished\"}", (long long)chosen,
-				       (long long)sick));
+	answer = screen_ask(&v, request("{\"do\":\"release\",\"units\":[%lld,%lld,4711],\"reason\":\"polished\"}",
+					(long long)chosen, (long long)sick));
 	assert_int_equal(json_integer_value(json_object_get(json_object_get(answer, "result"), "done")), 2);
 	assert_int_equal(json_array_size(json_object_get(json_object_get(answer, "result"), "refused")), 1);
 	json_decref(answer);
@@ -105,27 +115,45 @@ static void a_shift_is_driven_over_the_socket(void **state)
 
 	/* All of it is on record: who, what, why, and what was before. */
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_pause"), 1);
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_pause WHERE reason = 'labels run out' AND ended_by = 'line-resume' "
-					"AND until >= since"), 1);
+	assert_int_equal(
+		hall_ask(&run,
+			 "SELECT count(*) FROM v_pause WHERE reason = 'labels run out' AND ended_by = 'line-resume' "
+			 "AND until >= since"),
+		1);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_override WHERE overtaken IS NULL"), 5);
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_override WHERE action = 'unit-quarantine' AND reason = 'scratched' "
-					"AND was = 'passed' AND serial IS NOT NULL"), 1);
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_override WHERE action = 'unit-retry' AND was = 'failed' AND "
-					"cause = 'no-answer' AND reason = 'moved closer'"), 1);
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_override WHERE action = 'unit-release' AND actor = '0021 Rui' "
-					"AND was = 'quarantined'"), 2);
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_override WHERE action = 'line-stop' AND reason = 'end of shift'"), 1);
+	assert_int_equal(
+		hall_ask(&run,
+			 "SELECT count(*) FROM v_override WHERE action = 'unit-quarantine' AND reason = 'scratched' "
+			 "AND was = 'passed' AND serial IS NOT NULL"),
+		1);
+	assert_int_equal(hall_ask(&run,
+				  "SELECT count(*) FROM v_override WHERE action = 'unit-retry' AND was = 'failed' AND "
+				  "cause = 'no-answer' AND reason = 'moved closer'"),
+			 1);
+	assert_int_equal(
+		hall_ask(&run, "SELECT count(*) FROM v_override WHERE action = 'unit-release' AND actor = '0021 Rui' "
+			       "AND was = 'quarantined'"),
+		2);
+	assert_int_equal(
+		hall_ask(&run,
+			 "SELECT count(*) FROM v_override WHERE action = 'line-stop' AND reason = 'end of shift'"),
+		1);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM audit WHERE action = 'badge' AND actor = '0021 Rui'"), 1);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_attempt WHERE kind = 'operator-retry'"), 2);
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_attempt WHERE kind = 'operator-retry' AND outcome = 'pass'"), 1);
+	assert_int_equal(
+		hall_ask(&run, "SELECT count(*) FROM v_attempt WHERE kind = 'operator-retry' AND outcome = 'pass'"), 1);
 	/* An order is on record before what it caused. */
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM audit AS o WHERE o.action = 'outcome' AND o.body LIKE "
-					"'%put-aside%' AND EXISTS (SELECT 1 FROM audit AS q WHERE q.action = 'unit-quarantine' AND "
-					"q.subject = o.subject AND q.seq < o.seq)"), 1);
+	assert_int_equal(
+		hall_ask(&run,
+			 "SELECT count(*) FROM audit AS o WHERE o.action = 'outcome' AND o.body LIKE "
+			 "'%put-aside%' AND EXISTS (SELECT 1 FROM audit AS q WHERE q.action = 'unit-quarantine' AND "
+			 "q.subject = o.subject AND q.seq < o.seq)"),
+		1);
 	hall_done(&run);
 }
 
-/* Whatever it is doing: its session ends, its attempt is aborted, the next run leaves it where it is until a lead comes. */
+/* Whatever it is doing: its session ends, its attempt is aborted, the next run leaves it where it is until a lead
+ * comes. */
 static void a_unit_in_hand_can_be_put_aside(void **state)
 {
 	struct hall *hall = *state;
@@ -171,7 +199,9 @@ static void an_abort_ends_the_run_and_the_next_one_goes_on(void **state)
 	station_join(&s);
 	assert_true(run.result.summary.passed < 6);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM attempt WHERE outcome IS NULL"), 0);
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_override WHERE action = 'line-abort' AND reason = 'fire drill'"), 1);
+	assert_int_equal(
+		hall_ask(&run, "SELECT count(*) FROM v_override WHERE action = 'line-abort' AND reason = 'fire drill'"),
+		1);
 	hall_run(hall, &run);
 	hall_all_passed(hall, &run, 6);
 	hall_done(&run);
@@ -185,28 +215,34 @@ static void a_guard_waits_for_a_person_who_says_why(void **state)
 	struct run run;
 	struct screen v;
 
-	hall_job(hall, &run, &(struct shape){ .devices = 10, .arrival = "300ms", .attempts = "1",
-					      .faults = "    - {kind: wrong-product, count: 8}\n" }, hall_seed(4));
+	hall_job(hall, &run,
+		 &(struct shape){ .devices = 10,
+				  .arrival = "300ms",
+				  .attempts = "1",
+				  .faults = "    - {kind: wrong-product, count: 8}\n" },
+		 hall_seed(4));
 	run.job->guard_consecutive_fail = 3;
 	station_start(hall, &s, &run, NULL);
 	screen_open(&v, &s);
 	screen_ok(&v, "{\"do\":\"subscribe\",\"rate\":60}");
 	screen_await_run(&v, "paused");
-	assert_string_equal(json_string_value(json_object_get(json_object_get(v.header, "run"), "guard")), "consecutive_fail");
+	assert_string_equal(json_string_value(json_object_get(json_object_get(v.header, "run"), "guard")),
+			    "consecutive_fail");
 	screen_refused(&v, "{\"do\":\"resume\",\"reason\":\"wrong tray\"}", "not-now");
-	for (bool guard = true; guard;) {	/* a wrong product is a security failure: each has a banner too */
+	for (bool guard = true; guard;) { /* a wrong product is a security failure: each has a banner too */
 		json_t *b;
 		size_t i;
 
 		guard = false;
 		while (!v.banners)
 			assert_true(screen_read(&v));
-		json_array_foreach(v.banners, i, b)
-			if (strcmp(json_string_value(json_object_get(b, "kind")), "guard") == 0) {
-				screen_refused(&v, "{\"do\":\"ack\",\"banner\":999}", "no-banner");
-				screen_ok(&v, request("{\"do\":\"ack\",\"banner\":%lld}",
-						      (long long)json_integer_value(json_object_get(b, "banner"))));
-			}
+		json_array_foreach(v.banners, i,
+				   b) if (strcmp(json_string_value(json_object_get(b, "kind")), "guard") == 0)
+		{
+			screen_refused(&v, "{\"do\":\"ack\",\"banner\":999}", "no-banner");
+			screen_ok(&v, request("{\"do\":\"ack\",\"banner\":%lld}",
+					      (long long)json_integer_value(json_object_get(b, "banner"))));
+		}
 	}
 	screen_refused(&v, "{\"do\":\"resume\"}", "no-reason");
 	screen_ok(&v, "{\"do\":\"resume\",\"reason\":\"wrong tray taken away\"}");
@@ -215,9 +251,11 @@ static void a_guard_waits_for_a_person_who_says_why(void **state)
 	screen_close(&v);
 	station_join(&s);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_override WHERE action = 'guard-override' AND "
-					"reason = 'wrong tray taken away'"), 1);
+					"reason = 'wrong tray taken away'"),
+			 1);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_override WHERE action = 'banner-acknowledge' AND "
-					"subject = 'guard consecutive_fail'"), 1);
+					"subject = 'guard consecutive_fail'"),
+			 1);
 	assert_true(hall_ask(&run, "SELECT count(*) FROM v_pause WHERE reason = 'guard consecutive_fail' AND "
 				   "ended_by = 'guard-override'") >= 1);
 	hall_done(&run);
@@ -226,11 +264,15 @@ static void a_guard_waits_for_a_person_who_says_why(void **state)
 /* What an observer asks for is refused, and changes nothing: not even the seed's run. */
 static void an_observer_changes_nothing_and_the_run_repeats_to_the_octet(void **state)
 {
-	static const char *const wanted[] = { "{\"do\":\"pause\",\"reason\":\"x\"}", "{\"do\":\"stop\",\"reason\":\"x\"}",
-					      "{\"do\":\"abort\",\"reason\":\"x\"}", "{\"do\":\"retry\",\"unit\":1}",
+	static const char *const wanted[] = { "{\"do\":\"pause\",\"reason\":\"x\"}",
+					      "{\"do\":\"stop\",\"reason\":\"x\"}",
+					      "{\"do\":\"abort\",\"reason\":\"x\"}",
+					      "{\"do\":\"retry\",\"unit\":1}",
 					      "{\"do\":\"quarantine\",\"unit\":1,\"reason\":\"x\"}",
-					      "{\"do\":\"release\",\"unit\":1,\"reason\":\"x\"}", "{\"do\":\"ack\",\"banner\":1}",
-					      "{\"do\":\"run\",\"job\":\"/x.yaml\"}", "{\"do\":\"cancel\",\"job\":1}" };
+					      "{\"do\":\"release\",\"unit\":1,\"reason\":\"x\"}",
+					      "{\"do\":\"ack\",\"banner\":1}",
+					      "{\"do\":\"run\",\"job\":\"/x.yaml\"}",
+					      "{\"do\":\"cancel\",\"job\":1}" };
 	struct hall *hall = *state;
 	struct station s = { .batch.pace = 4 };
 	struct run alone, watched;
@@ -278,9 +320,11 @@ static void a_device_is_shown_in_full_without_its_secrets(void **state)
 	answer = screen_ask(&v, "{\"do\":\"device\",\"serial\":\"T000002\"}");
 	result = json_object_get(answer, "result");
 	assert_true(json_is_true(json_object_get(result, "sealed")));
-	assert_true(json_array_size(json_object_get(result, "timeline")) >= 8);	/* seen, attempt, six steps, passed */
-	assert_non_null(strstr(json_string_value(json_object_get(json_object_get(result, "certificate"), "subject")), "T000002"));
-	assert_string_equal(json_string_value(json_object_get(json_object_get(result, "certificate"), "not_after")), "never");
+	assert_true(json_array_size(json_object_get(result, "timeline")) >= 8); /* seen, attempt, six steps, passed */
+	assert_non_null(strstr(json_string_value(json_object_get(json_object_get(result, "certificate"), "subject")),
+			       "T000002"));
+	assert_string_equal(json_string_value(json_object_get(json_object_get(result, "certificate"), "not_after")),
+			    "never");
 	text = json_dumps(answer, 0);
 	assert_null(strstr(text, "pin"));
 	assert_null(strstr(text, "BEGIN"));
@@ -304,14 +348,15 @@ static void closing_a_client_never_touches_the_line(void **state)
 	struct station s = { .batch.pace = 3 };
 	struct run run;
 
-	hall_job(hall, &run, &(struct shape){ .devices = 20, .radios = 2, .channels = "1, 6", .arrival = "100ms" }, hall_seed(7));
+	hall_job(hall, &run, &(struct shape){ .devices = 20, .radios = 2, .channels = "1, 6", .arrival = "100ms" },
+		 hall_seed(7));
 	station_start(hall, &s, &run, NULL);
 	for (unsigned i = 0; i < 60; i++) {
 		char error[300];
 		struct remote *r = remote_open(s.path, error, sizeof(error));
 
 		if (!r)
-			break;		/* the run is over */
+			break; /* the run is over */
 		(void)remote_send(r, json_pack("{s:i, s:s, s:i}", "id", 1, "do", "subscribe", "rate", 60));
 		if (i % 3 == 0)
 			json_decref(remote_read(r, PATIENCE_MS));

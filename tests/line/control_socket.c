@@ -1,6 +1,6 @@
 /*
- * The control socket in bad hands: half lines, endless lines, garbage, a thousand connections, a client that never reads,
- * roles that are not there, and the metrics port beside it. The line goes on to its end each time.
+ * The control socket in bad hands: half lines, endless lines, garbage, a thousand connections, a client that never
+ * reads, roles that are not there, and the metrics port beside it. The line goes on to its end each time.
  */
 #include "tests/line/station.h"
 
@@ -105,8 +105,13 @@ static void a_request_in_single_octets_is_answered(void **state)
 
 static void what_is_not_our_language_gets_one_answer_and_the_end(void **state)
 {
-	static const char *const lines[] = { "\n", "GET / HTTP/1.1\r\n", "{\"id\":1,\"do\":\"status\"\n", "[[[[[[[[[[[[[[[[[[[[\n",
-					     "{\"id\":1,\"do\":\"\xff\"}\n", "{\"id\":1,\"id\":1,\"do\":\"status\"}\n", "null\n" };
+	static const char *const lines[] = { "\n",
+					     "GET / HTTP/1.1\r\n",
+					     "{\"id\":1,\"do\":\"status\"\n",
+					     "[[[[[[[[[[[[[[[[[[[[\n",
+					     "{\"id\":1,\"do\":\"\xff\"}\n",
+					     "{\"id\":1,\"id\":1,\"do\":\"status\"}\n",
+					     "null\n" };
 	static char line[20000];
 	struct station s = { 0 };
 	struct run run;
@@ -137,7 +142,7 @@ static void a_line_of_a_mebibyte_is_cut_off(void **state)
 	fd = plug(&s);
 	says(read_line(fd, line, sizeof(line)), "\"type\":\"hello\"");
 	memset(mebibyte, 'a', sizeof(mebibyte));
-	(void)put(fd, mebibyte, sizeof(mebibyte));	/* the station may hang up in the middle of it */
+	(void)put(fd, mebibyte, sizeof(mebibyte)); /* the station may hang up in the middle of it */
 	says(read_line(fd, line, sizeof(line)), "too-long");
 	says(read_line(fd, line, sizeof(line)), "\"reason\":\"garbage\"");
 	assert_null(read_line(fd, line, sizeof(line)));
@@ -155,7 +160,7 @@ static void a_flood_of_requests_is_answered_as_fast_as_it_is_read(void **state)
 	char text[60];
 	int fd;
 
-	s.options.drop_us = 30000000;	/* it does read, later */
+	s.options.drop_us = 30000000; /* it does read, later */
 	begin(*state, &s, &run, NULL, 4);
 	fd = plug(&s);
 	says(read_line(fd, line, sizeof(line)), "\"type\":\"hello\"");
@@ -163,7 +168,7 @@ static void a_flood_of_requests_is_answered_as_fast_as_it_is_read(void **state)
 		int len = snprintf(text, sizeof(text), "{\"id\":%u,\"do\":\"status\"}\n", sent);
 
 		if (send(fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL) != len)
-			break;		/* it does not read on: that is what keeps its memory small */
+			break; /* it does not read on: that is what keeps its memory small */
 	}
 	assert_true(sent > 100 && sent < 20000);
 	for (; answered < sent; answered++) {
@@ -207,7 +212,7 @@ static void a_thousand_connections_leave_room_for_the_next(void **state)
 		if (strstr(line, "\"type\":\"hello\""))
 			break;
 	}
-	for (unsigned i = 0; i < 1000; i++)	/* and a thousand that say nothing and hang up */
+	for (unsigned i = 0; i < 1000; i++) /* and a thousand that say nothing and hang up */
 		close(plug(&s));
 	for (;;) {
 		fd = plug(&s);
@@ -232,13 +237,14 @@ static void a_client_that_never_reads_is_dropped(void **state)
 	s.options.drop_us = 300000;
 	s.batch.stay = true;
 	s.batch.pace = 20;
-	hall_job(*state, &run, &(struct shape){ .devices = 300, .radios = 4, .channels = "1, 6, 11, 36", .arrival = "10ms" },
+	hall_job(*state, &run,
+		 &(struct shape){ .devices = 300, .radios = 4, .channels = "1, 6, 11, 36", .arrival = "10ms" },
 		 hall_seed(6));
 	station_start(*state, &s, &run, NULL);
 	fd = plug(&s);
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	says(read_line(fd, line, sizeof(line)), "\"type\":\"hello\"");
-	for (unsigned i = 0; i < 2000; i++)	/* answers enough to fill what the kernel keeps for it */
+	for (unsigned i = 0; i < 2000; i++) /* answers enough to fill what the kernel keeps for it */
 		if (send(fd, ask, sizeof(ask) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 			break;
 	screen_open(&v, &s);
@@ -272,7 +278,8 @@ static void whom_the_settings_give_no_role_is_sent_away(void **state)
 	char line[400];
 	int fd;
 
-	snprintf(settings, sizeof(settings), "format: 1\ncontrol: {others: none, users: {%u: none}}\n", (unsigned)geteuid());
+	snprintf(settings, sizeof(settings), "format: 1\ncontrol: {others: none, users: {%u: none}}\n",
+		 (unsigned)geteuid());
 	hall_job(*state, &run, &(struct shape){ .devices = 2, .arrival = "100ms" }, hall_seed(7));
 	s.batch.pace = 5;
 	station_start(*state, &s, &run, settings);
@@ -298,7 +305,9 @@ static void badges_are_not_tried_out(void **state)
 	fd = plug(&s);
 	says(read_line(fd, line, sizeof(line)), "\"type\":\"hello\"");
 	for (unsigned i = 0; i < 5; i++) {
-		assert_true(put(fd, text, (size_t)snprintf(text, sizeof(text), "{\"id\":%u,\"do\":\"badge\",\"badge\":\"%u\"}\n", i, i)));
+		assert_true(put(
+			fd, text,
+			(size_t)snprintf(text, sizeof(text), "{\"id\":%u,\"do\":\"badge\",\"badge\":\"%u\"}\n", i, i)));
 		says(read_line(fd, line, sizeof(line)), "unknown-badge");
 	}
 	says(read_line(fd, line, sizeof(line)), "\"reason\":\"badges\"");
@@ -395,7 +404,7 @@ static void figures_are_given_to_whoever_asks_and_strangers_cost_nothing(void **
 	fd = dial(port);
 	memset(flood, 'A', sizeof(flood));
 	(void)put(fd, flood, sizeof(flood));
-	assert_int_equal(read_all(fd, text, sizeof(text)), 0);	/* no end of a header in sight: hung up */
+	assert_int_equal(read_all(fd, text, sizeof(text)), 0); /* no end of a header in sight: hung up */
 	fd = dial(port);
 	assert_true(say(fd, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"));
 	read_all(fd, text, sizeof(text));
@@ -412,8 +421,16 @@ static void figures_are_given_to_whoever_asks_and_strangers_cost_nothing(void **
 
 static void an_address_for_metrics_that_is_none_is_refused(void **state)
 {
-	static const char *const wrong[] = { "", "x", "0", "65536", "127.0.0.1", "127.0.0.1:", ":9464", "host.example:9464",
-					     "127.0.0.1:9464x", "[::1:9464" };
+	static const char *const wrong[] = { "",
+					     "x",
+					     "0",
+					     "65536",
+					     "127.0.0.1",
+					     "127.0.0.1:",
+					     ":9464",
+					     "host.example:9464",
+					     "127.0.0.1:9464x",
+					     "[::1:9464" };
 	struct hall *hall = *state;
 	struct settings settings;
 	struct control *control;
@@ -422,7 +439,9 @@ static void an_address_for_metrics_that_is_none_is_refused(void **state)
 	settings_default(&settings);
 	snprintf(path, sizeof(path), "%s/metrics.sock", hall->dir);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		struct control_options o = { .settings = &settings, .path = path, .software = "hall", .metrics = wrong[i] };
+		struct control_options o = {
+			.settings = &settings, .path = path, .software = "hall", .metrics = wrong[i]
+		};
 
 		error[0] = '\0';
 		assert_true(control_open(&control, &o, error, sizeof(error)) < 0);

@@ -5,10 +5,11 @@
 
 #define DEVICES 8
 
-static void begin(struct hall *hall, struct run *run, const char *faults, unsigned radios, const char *channels, uint64_t seed)
+static void begin(struct hall *hall, struct run *run, const char *faults, unsigned radios, const char *channels,
+		  uint64_t seed)
 {
-	hall_job(hall, run, &(struct shape){ .devices = DEVICES, .radios = radios, .channels = channels, .faults = faults },
-		 seed);
+	hall_job(hall, run,
+		 &(struct shape){ .devices = DEVICES, .radios = radios, .channels = channels, .faults = faults }, seed);
 	hall_run(hall, run);
 }
 
@@ -25,7 +26,8 @@ static void one_ends(struct hall *hall, const char *fault, const char *state, co
 	assert_int_equal(hall_count(&run, state, cause), 1);
 	assert_int_equal(hall_count(&run, "passed", "ok"), DEVICES - 1);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM attempt WHERE n > 1 AND unit IN "
-					"(SELECT unit FROM unit WHERE state = 'passed')"), 0);
+					"(SELECT unit FROM unit WHERE state = 'passed')"),
+			 0);
 	hall_check(hall, &run);
 	hall_done(&run);
 }
@@ -60,7 +62,8 @@ static void a_storage_that_does_not_write_is_found_at_each_operation(void **stat
 
 static void a_device_that_vanishes_at_any_operation_fails_with_no_answer(void **state)
 {
-	static const char *const operations[] = { "selftest", "key", "identity", "credentials", "commit", "verify", "seal" };
+	static const char *const operations[] = { "selftest", "key",	"identity", "credentials",
+						  "commit",   "verify", "seal" };
 	uint64_t seed = hall_seed(20);
 
 	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
@@ -85,8 +88,8 @@ static void a_device_that_vanishes_at_the_verdict_has_passed(void **state)
 /* The flash is torn wherever the cut meets a write; the delays walk through the erase and the octets. */
 static void a_power_cut_at_any_operation_and_instant_costs_no_device(void **state)
 {
-	static const char *const operations[] = { "status", "selftest", "key", "identity", "credentials", "commit", "verify",
-						  "seal", "finish" };
+	static const char *const operations[] = { "status", "selftest", "key",	"identity", "credentials",
+						  "commit", "verify",	"seal", "finish" };
 	static const unsigned delays_us[] = { 0, 1500, 20000, 46000, 50500, 52000, 80000, 150000 };
 	struct hall *hall = *state;
 	uint64_t seed = hall_seed(40);
@@ -98,8 +101,9 @@ static void a_power_cut_at_any_operation_and_instant_costs_no_device(void **stat
 		for (size_t k = 0; k < sizeof(delays_us) / sizeof(delays_us[0]); k++) {
 			size_t at = strlen(faults);
 
-			snprintf(faults + at, sizeof(faults) - at, "    - {kind: power-cut, operation: %s, after: %uus, off: 500ms}\n",
-				 operations[i], delays_us[k]);
+			snprintf(faults + at, sizeof(faults) - at,
+				 "    - {kind: power-cut, operation: %s, after: %uus, off: 500ms}\n", operations[i],
+				 delays_us[k]);
 		}
 		begin(hall, &run, faults, 2, "1, 6", seed + i);
 		if (run.result.summary.passed != DEVICES)
@@ -150,12 +154,13 @@ static void a_clone_is_noticed_and_gets_nothing(void **state)
 
 		begin(hall, &run, "    - {kind: clone}\n", 1, "6", seed + i);
 		noticed = hall_ask(&run, "SELECT count(*) FROM sighting WHERE verdict = 'duplicate-device'");
-		if (hall_ask(&run, "SELECT count(*) FROM unit") < DEVICES) {	/* the first device has none before it */
+		if (hall_ask(&run, "SELECT count(*) FROM unit") < DEVICES) { /* the first device has none before it */
 			clones++;
 			assert_true(noticed >= 1);
 			assert_int_equal(run.result.summary.quarantined + run.result.summary.passed, DEVICES - 1);
 			/* Also when it was noticed before its first attempt. */
-			assert_int_equal(hall_count(&run, "quarantined", "duplicate-device"), run.result.summary.quarantined);
+			assert_int_equal(hall_count(&run, "quarantined", "duplicate-device"),
+					 run.result.summary.quarantined);
 			assert_int_equal(hall_ask(&run, "SELECT count(*) FROM unit"), DEVICES - 1);
 			assert_true(hall_count(&run, "passed", "ok") >= DEVICES - 2);
 		}
@@ -192,8 +197,9 @@ static void nobody_minds(struct hall *hall, const char *faults, uint64_t seed)
 
 	begin(hall, &run, faults, 1, "6", seed);
 	hall_all_passed(hall, &run, DEVICES);
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM attempt WHERE outcome <> 'pass' AND side NOT IN ('air', 'power')"),
-			 0);
+	assert_int_equal(
+		hall_ask(&run, "SELECT count(*) FROM attempt WHERE outcome <> 'pass' AND side NOT IN ('air', 'power')"),
+		0);
 	hall_done(&run);
 }
 
@@ -250,16 +256,24 @@ static void everything_at_once_leaves_a_record_that_holds(void **state)
 	for (unsigned i = 0; i < 4; i++) {
 		struct run run;
 
-		hall_job(hall, &run, &(struct shape){ .devices = 40, .radios = 3, .channels = "1, 6, 11, 36", .loss = "10%",
-			.arrival = "20ms", .faults = "    - {kind: selftest, count: 2}\n"
-						     "    - {kind: storage, operation: seal}\n"
-						     "    - {kind: vanish, operation: key}\n"
-						     "    - {kind: power-cut, operation: commit, count: 3, after: 46ms, off: 1s}\n"
-						     "    - {kind: wrong-product}\n"
-						     "    - {kind: garbage, count: 200, after: 200ms}\n"
-						     "    - {kind: replay, count: 200, after: 300ms}\n"
-						     "    - {kind: rogue-station, count: 3, after: 1s}\n"
-						     "    - {kind: radio-lost, after: 800ms, off: 1s}\n" }, seed + i);
+		hall_job(
+			hall, &run,
+			&(struct shape){
+				.devices = 40,
+				.radios = 3,
+				.channels = "1, 6, 11, 36",
+				.loss = "10%",
+				.arrival = "20ms",
+				.faults = "    - {kind: selftest, count: 2}\n"
+					  "    - {kind: storage, operation: seal}\n"
+					  "    - {kind: vanish, operation: key}\n"
+					  "    - {kind: power-cut, operation: commit, count: 3, after: 46ms, off: 1s}\n"
+					  "    - {kind: wrong-product}\n"
+					  "    - {kind: garbage, count: 200, after: 200ms}\n"
+					  "    - {kind: replay, count: 200, after: 300ms}\n"
+					  "    - {kind: rogue-station, count: 3, after: 1s}\n"
+					  "    - {kind: radio-lost, after: 800ms, off: 1s}\n" },
+			seed + i);
 		hall_run(hall, &run);
 		assert_true(run.result.summary.passed >= 32);
 		assert_int_equal(hall_count(&run, "quarantined", "selftest-failed"), 2);

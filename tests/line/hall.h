@@ -36,17 +36,18 @@ struct hall {
 /* What a job says; zeros are the words of a plain job. */
 struct shape {
 	unsigned devices, radios;
-	const char *channels;		/* "1, 6, 11" */
-	const char *profile;		/* of the radios: "ideal" */
+	const char *channels; /* "1, 6, 11" */
+	const char *profile;  /* of the radios: "ideal" */
 	bool no_steer;
 	const char *loss, *arrival, *attempts, *patience, *recipe;
-	const char *credentials;	/* the section, in braces; "~": none */
-	const char *simulation;		/* more keys of it, with their indent */
-	const char *faults;		/* lines of the list, with their indent */
-	const char *extra;		/* more lines at the end: top-level sections */
+	const char *credentials; /* the section, in braces; "~": none */
+	const char *simulation;	 /* more keys of it, with their indent */
+	const char *faults;	 /* lines of the list, with their indent */
+	const char *extra;	 /* more lines at the end: top-level sections */
 };
 
-struct run {			/* one batch: its job, its record, what came out */
+/* one batch: its job, its record, what came out */
+struct run {
 	char db[112], path[112];
 	struct job *job;
 	struct batch_result result;
@@ -72,8 +73,9 @@ HALL int hall_open(void **state)
 {
 	struct hall *hall = calloc(1, sizeof(*hall));
 	struct entropy *entropy = entropy_create_kernel();
-	struct ceremony ceremony = { .organization = "Hall", .root_days = 3650, .issuing_days = 3650,
-				     .utc_us = BATCH_SIM_UTC_US };
+	struct ceremony ceremony = {
+		.organization = "Hall", .root_days = 3650, .issuing_days = 3650, .utc_us = BATCH_SIM_UTC_US
+	};
 	char error[512];
 
 	assert_non_null(hall);
@@ -109,18 +111,19 @@ HALL void hall_job(struct hall *hall, struct run *run, const struct shape *shape
 	snprintf(run->db, sizeof(run->db), "%s/record%u.db", hall->dir, n);
 	f = fopen(run->path, "w");
 	assert_non_null(f);
-	fprintf(f, "format: 1\n"
-		   "batch: {lot: \"lot-%u\", product: \"AC-100\", hw_rev: \"C\", quantity: %u, test: true}\n"
-		   "identity:\n  serial: {pattern: \"T{06}\", first: 1}\n  pin: {digits: 8, wps_checksum: true}\n"
-		   "  certificate: {organization: \"Hall\", validity: forever}\n"
-		   "%s%s\n"
-		   "recipe: [%s]\n"
-		   "radios: {simulated: %u, profile: %s}\nchannels: [%s]\nschedule: {policy: pex, steer: %s}\n"
-		   "admission: {max_in_flight: 96, min_rssi: -82dBm, lease: 5s}\n"
-		   "attempts: {max: %s, patience: %s}\n"
-		   "guards: {consecutive_fail: off, disk_free: 1MiB}\n"
-		   "%s"
-		   "simulation:\n  devices: %u\n  seed: %llu\n  arrival: %s\n  loss: %s\n",
+	fprintf(f,
+		"format: 1\n"
+		"batch: {lot: \"lot-%u\", product: \"AC-100\", hw_rev: \"C\", quantity: %u, test: true}\n"
+		"identity:\n  serial: {pattern: \"T{06}\", first: 1}\n  pin: {digits: 8, wps_checksum: true}\n"
+		"  certificate: {organization: \"Hall\", validity: forever}\n"
+		"%s%s\n"
+		"recipe: [%s]\n"
+		"radios: {simulated: %u, profile: %s}\nchannels: [%s]\nschedule: {policy: pex, steer: %s}\n"
+		"admission: {max_in_flight: 96, min_rssi: -82dBm, lease: 5s}\n"
+		"attempts: {max: %s, patience: %s}\n"
+		"guards: {consecutive_fail: off, disk_free: 1MiB}\n"
+		"%s"
+		"simulation:\n  devices: %u\n  seed: %llu\n  arrival: %s\n  loss: %s\n",
 		n, shape->devices, shape->credentials && shape->credentials[0] == '~' ? "#" : "credentials: ",
 		shape->credentials ? shape->credentials : "{method: direct, ssid: \"hall\", security: wpa2}",
 		shape->recipe ? shape->recipe : "identify, selftest, identity, credentials, verify, seal",
@@ -141,7 +144,7 @@ HALL void hall_job(struct hall *hall, struct run *run, const struct shape *shape
 
 HALL struct batch_options hall_options(const struct hall *hall, const struct run *run)
 {
-	return (struct batch_options){ .job = run->job, .db = run->db, .keys = hall->keys, .operator = "hall" };
+	return (struct batch_options){ .job = run->job, .db = run->db, .keys = hall->keys, .operator= "hall" };
 }
 
 /* Runs (or goes on with) the batch; the test fails when it cannot. */
@@ -159,8 +162,8 @@ HALL void hall_done(struct run *run)
 
 	job_destroy(run->job);
 	run->job = NULL;
-	for (const char *const *end = (const char *const[]){ "", "-wal", "-shm", ".lock", ".simulated-flash", NULL }; *end;
-	     end++) {
+	for (const char *const *end = (const char *const[]){ "", "-wal", "-shm", ".lock", ".simulated-flash", NULL };
+	     *end; end++) {
 		snprintf(path, sizeof(path), "%s%s", run->db, *end);
 		(void)unlink(path);
 	}
@@ -204,12 +207,14 @@ HALL bool hall_signature(void *ctx, const uint8_t head[static 32], const uint8_t
 HALL void hall_check(struct hall *hall, const struct run *run)
 {
 	static const char *const never[] = {
-		"SELECT count(*) FROM (SELECT serial FROM unit WHERE serial IS NOT NULL GROUP BY serial HAVING count(*) > 1)",
+		"SELECT count(*) FROM (SELECT serial FROM unit WHERE serial IS NOT NULL GROUP BY serial HAVING "
+		"count(*) > 1)",
 		"SELECT count(*) FROM (SELECT lookup FROM pin GROUP BY lookup, product HAVING count(*) > 1)",
 		"SELECT count(*) FROM (SELECT salt FROM pin GROUP BY salt HAVING count(*) > 1)",
 		"SELECT count(*) FROM (SELECT spki_sha256 FROM cert GROUP BY spki_sha256 HAVING count(*) > 1)",
 		"SELECT count(*) FROM (SELECT serial_hex FROM cert GROUP BY serial_hex HAVING count(*) > 1)",
-		"SELECT count(*) FROM v_orphan WHERE kind <> 'labelled-unpassed'",	/* a person's matter, until he takes it off */
+		"SELECT count(*) FROM v_orphan WHERE kind <> 'labelled-unpassed'", /* a person's matter, until he takes
+										      it off */
 		"SELECT count(*) FROM attempt WHERE outcome IS NULL",
 		"SELECT count(*) FROM unit WHERE state = 'passed' AND unit NOT IN (SELECT unit FROM receipt)",
 		"SELECT count(*) FROM unit WHERE state = 'passed' AND serial IS NULL",
@@ -235,8 +240,8 @@ HALL int64_t hall_count(const struct run *run, const char *state, const char *ca
 {
 	char sql[200];
 
-	snprintf(sql, sizeof(sql), "SELECT count(*) FROM unit WHERE state = '%s' AND coalesce(cause_name, 'ok') = '%s'", state,
-		 cause);
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM unit WHERE state = '%s' AND coalesce(cause_name, 'ok') = '%s'",
+		 state, cause);
 	return hall_ask(run, sql);
 }
 

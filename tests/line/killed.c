@@ -11,12 +11,13 @@
 #include "station/command/command.h"
 
 #define DEVICES 10
-#define BY_EVENT 30		/* points: the n-th event of the line; they come back with the seed */
-#define BY_TIME 20		/* points: an instant of real time, in the middle of a commit as well */
+#define BY_EVENT 30 /* points: the n-th event of the line; they come back with the seed */
+#define BY_TIME 20  /* points: an instant of real time, in the middle of a commit as well */
 
 static const struct shape plain = { .devices = DEVICES, .radios = 2, .channels = "1, 6, 11", .loss = "5%" };
 
-struct doom {			/* after so many events the process sends itself a signal, or two */
+/* after so many events the process sends itself a signal, or two */
+struct doom {
 	unsigned left;
 	int first, second;
 };
@@ -51,7 +52,8 @@ static uint64_t real_ns(void)
 static void die_after(uint64_t ns)
 {
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL };
-	struct itimerspec at = { .it_value = { .tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u) } };
+	struct itimerspec at = { .it_value = { .tv_sec = (time_t)(ns / 1000000000u),
+					       .tv_nsec = (long)(ns % 1000000000u) } };
 	timer_t timer;
 
 	if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0 || timer_settime(timer, 0, &at, NULL) != 0)
@@ -76,7 +78,8 @@ static bool run_until(const struct hall *hall, struct run *run, unsigned events,
 		_exit(batch_run(&o, &run->result, run->error, sizeof(run->error)) == 0 ? 0 : 8);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) || (WIFEXITED(status) && WEXITSTATUS(status) == 0));
+	assert_true((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ||
+		    (WIFEXITED(status) && WEXITSTATUS(status) == 0));
 	return WIFSIGNALED(status);
 }
 
@@ -84,8 +87,9 @@ static void goes_on(struct hall *hall, struct run *run, const char *what, uint64
 {
 	hall_run(hall, run);
 	if (run->result.summary.passed != DEVICES)
-		print_error("killed at %s %llu: %u passed, %u failed, %u quarantined\n", what, (unsigned long long)point,
-			    run->result.summary.passed, run->result.summary.failed, run->result.summary.quarantined);
+		print_error("killed at %s %llu: %u passed, %u failed, %u quarantined\n", what,
+			    (unsigned long long)point, run->result.summary.passed, run->result.summary.failed,
+			    run->result.summary.quarantined);
 	hall_all_passed(hall, run, DEVICES);
 	assert_int_equal(hall_ask(run, "SELECT count(*) FROM cert"), DEVICES);
 	assert_int_equal(hall_ask(run, "SELECT count(*) FROM pin"), DEVICES);
@@ -113,7 +117,7 @@ static void a_station_killed_at_any_event_goes_on(void **state)
 
 		hall_job(hall, &run, &plain, seed);
 		killed += run_until(hall, &run, at, 0);
-		if (i % 3 == 0)		/* and once more while it goes on */
+		if (i % 3 == 0) /* and once more while it goes on */
 			(void)run_until(hall, &run, 1 + (unsigned)entropy_below(dice, events / 2), 0);
 		goes_on(hall, &run, "event", at);
 		hall_done(&run);
@@ -181,7 +185,8 @@ static int run_command(const struct hall *hall, const struct run *run, int first
 	child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
-		const char *const argv[] = { "run", run->path, "--db", run->db, "--keys", hall->keys, "--plain", "--no-compare" };
+		const char *const argv[] = { "run",    run->path,  "--db",    run->db,
+					     "--keys", hall->keys, "--plain", "--no-compare" };
 		char *args[sizeof(argv) / sizeof(argv[0]) + 1] = { 0 };
 		sigset_t set;
 

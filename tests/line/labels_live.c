@@ -1,6 +1,6 @@
 /*
- * Labels while the line runs, over the real socket: queued, sent, printed, scanned back wrong and right, in the wrong order, too
- * many, of units that are put aside at the same moment. The line goes on, and the record holds.
+ * Labels while the line runs, over the real socket: queued, sent, printed, scanned back wrong and right, in the wrong
+ * order, too many, of units that are put aside at the same moment. The line goes on, and the record holds.
  */
 #include "tests/line/station.h"
 
@@ -38,8 +38,10 @@ static char *label_of(const struct run *run, const char *serial, const char *cod
 	SHA256((const uint8_t *)code, strlen(code), digest);
 	for (unsigned i = 0; i < 32; i++)
 		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-	return request("{\"do\":\"label\",\"lot\":\"%s\",\"serial\":\"%s\",\"template\":\"plain\",\"kind\":\"print\",\"digest\":\"%s\","
-		       "\"secret\":false%s}", run->job->lot, serial, hex, more);
+	return request("{\"do\":\"label\",\"lot\":\"%s\",\"serial\":\"%s\",\"template\":\"plain\",\"kind\":\"print\","
+		       "\"digest\":\"%s\","
+		       "\"secret\":false%s}",
+		       run->job->lot, serial, hex, more);
 }
 
 static json_int_t number_in(struct screen *v, const char *request_text, const char *key)
@@ -64,7 +66,8 @@ static void scanned(struct screen *v, const char *code, const char *in_hand, con
 	result = json_object_get(answer, "result");
 	if (!result || strcmp(json_string_value(json_object_get(result, "is")), is) != 0 ||
 	    (verdict && strcmp(json_string_value(json_object_get(result, "verdict")), verdict) != 0))
-		fail_msg("%s on %s: %s, not %s %s", code, in_hand ? in_hand : "nothing", json_dumps(answer, 0), is, verdict ? verdict : "");
+		fail_msg("%s on %s: %s, not %s %s", code, in_hand ? in_hand : "nothing", json_dumps(answer, 0), is,
+			 verdict ? verdict : "");
 	json_decref(answer);
 }
 
@@ -87,7 +90,8 @@ static void banner(struct screen *v, const char *cause)
 	}
 }
 
-static void begin(struct hall *hall, struct station *s, struct run *run, struct screen *v, uint64_t seed, const char *settings)
+static void begin(struct hall *hall, struct station *s, struct run *run, struct screen *v, uint64_t seed,
+		  const char *settings)
 {
 	s->batch.stay = true;
 	hall_job(hall, run, &(struct shape){ .devices = DEVICES }, hall_seed(seed));
@@ -97,14 +101,16 @@ static void begin(struct hall *hall, struct station *s, struct run *run, struct 
 	screen_await_count(v, "passed", DEVICES);
 }
 
-/* Waits until the header says that of the printer: its state, "none" if it says nothing of one, and a part of the words. */
+/* Waits until the header says that of the printer: its state, "none" if it says nothing of one, and a part of the
+ * words. */
 static void printer(struct screen *v, const char *state, const char *words)
 {
 	for (;;) {
 		json_t *said = json_object_get(json_object_get(v->header, "health"), "printer");
 		const char *is = said ? json_string_value(json_object_get(said, "state")) : "none";
 
-		if (v->header && strcmp(is, state) == 0 && (!said || strstr(json_string_value(json_object_get(said, "text")), words)))
+		if (v->header && strcmp(is, state) == 0 &&
+		    (!said || strstr(json_string_value(json_object_get(said, "text")), words)))
 			return;
 		if (!screen_read(v))
 			fail_msg("the printer never was %s: %s", state, words);
@@ -158,12 +164,23 @@ static void a_label_goes_on_record_and_is_scanned_back(void **state)
 	screen_refused(&v, "{\"do\":\"scan\",\"text\":\"T000099\"}", "no-unit");
 
 	screen_refused(&v, label_of(&run, "T000099", code[0], ""), "no-unit");
-	screen_refused(&v, "{\"do\":\"label\",\"lot\":\"other\",\"serial\":\"T000001\",\"template\":\"plain\",\"kind\":\"print\",\"digest\":"
-			   "\"0000000000000000000000000000000000000000000000000000000000000001\",\"secret\":false}", "no-run");
-	screen_refused(&v, request("{\"do\":\"label\",\"lot\":\"%s\",\"serial\":\"T000001\",\"template\":\"plain\",\"kind\":\"paper\","
-				   "\"digest\":\"%064d\",\"secret\":false}", run.job->lot, 1), "wrong-value");
-	screen_refused(&v, request("{\"do\":\"label\",\"lot\":\"%s\",\"serial\":\"T000001\",\"template\":\"plain\",\"kind\":\"print\","
-				   "\"digest\":\"x%063d\",\"secret\":false}", run.job->lot, 1), "wrong-value");
+	screen_refused(&v,
+		       "{\"do\":\"label\",\"lot\":\"other\",\"serial\":\"T000001\",\"template\":\"plain\",\"kind\":"
+		       "\"print\",\"digest\":"
+		       "\"0000000000000000000000000000000000000000000000000000000000000001\",\"secret\":false}",
+		       "no-run");
+	screen_refused(&v,
+		       request("{\"do\":\"label\",\"lot\":\"%s\",\"serial\":\"T000001\",\"template\":\"plain\","
+			       "\"kind\":\"paper\","
+			       "\"digest\":\"%064d\",\"secret\":false}",
+			       run.job->lot, 1),
+		       "wrong-value");
+	screen_refused(&v,
+		       request("{\"do\":\"label\",\"lot\":\"%s\",\"serial\":\"T000001\",\"template\":\"plain\","
+			       "\"kind\":\"print\","
+			       "\"digest\":\"x%063d\",\"secret\":false}",
+			       run.job->lot, 1),
+		       "wrong-value");
 	screen_refused(&v, "{\"do\":\"labelled\",\"label\":1,\"state\":\"sent\"}", "no-label");
 
 	/* Asked for twice before it was sent: it is the same one. */
@@ -222,7 +239,9 @@ static void what_is_on_record_is_what_was_said(void **state)
 	screen_close(&v);
 	station_join(&s);
 	hall_check(hall, &run);
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM label_scan WHERE verdict = 'wrong-unit' AND expected IS NOT NULL AND label = 1"), 1);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM label_scan WHERE verdict = 'wrong-unit' AND expected IS "
+					"NOT NULL AND label = 1"),
+			 1);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM label_scan"), 2);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM audit WHERE action = 'banner-acknowledge'"), 2);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM audit WHERE action = 'label-scan'"), 2);
@@ -236,7 +255,8 @@ static void an_observer_touches_no_label(void **state)
 	struct run run;
 	struct screen v;
 
-	begin(hall, &s, &run, &v, 3, "format: 1\ncontrol: {others: observer}\nbadges: [{badge: \"0417\", name: \"Ana\", role: operator}]\n");
+	begin(hall, &s, &run, &v, 3,
+	      "format: 1\ncontrol: {others: observer}\nbadges: [{badge: \"0417\", name: \"Ana\", role: operator}]\n");
 	screen_refused(&v, "{\"do\":\"scan\",\"text\":\"T000001\"}", "role");
 	screen_refused(&v, label_of(&run, "T000001", "A;1", ""), "role");
 	screen_refused(&v, "{\"do\":\"labelled\",\"label\":1,\"state\":\"sent\"}", "role");
@@ -252,7 +272,8 @@ static void who_prints_says_how_the_printer_is(void **state)
 	struct run run;
 	struct screen v, first, second;
 
-	begin(hall, &s, &run, &v, 6, "format: 1\ncontrol: {others: observer}\nbadges: [{badge: \"0417\", name: \"Ana\", role: operator}]\n");
+	begin(hall, &s, &run, &v, 6,
+	      "format: 1\ncontrol: {others: observer}\nbadges: [{badge: \"0417\", name: \"Ana\", role: operator}]\n");
 	printer(&v, "none", "");
 	screen_open(&first, &s);
 	screen_refused(&first, "{\"do\":\"printer\",\"state\":\"ok\"}", "role");
@@ -275,8 +296,8 @@ static void who_prints_says_how_the_printer_is(void **state)
 	end(hall, &s, &run, &v);
 }
 
-/* More than are kept waiting, sent in one breath together with what takes their units away: each has its answer, and the journal
- * is never given a label that it would not take. */
+/* More than are kept waiting, sent in one breath together with what takes their units away: each has its answer, and
+ * the journal is never given a label that it would not take. */
 static void a_flood_of_labels_and_orders_ends_well(void **state)
 {
 	struct hall *hall = *state;
@@ -295,7 +316,8 @@ static void a_flood_of_labels_and_orders_ends_well(void **state)
 			snprintf(serial, sizeof(serial), "T%06d", i);
 			snprintf(code, sizeof(code), "A;%d;%d", i, round);
 			if (round % 10 == 9 && i == 3)
-				o = json_pack("{s:s, s:s, s:s}", "do", "quarantine", "serial", serial, "reason", "scratched");
+				o = json_pack("{s:s, s:s, s:s}", "do", "quarantine", "serial", serial, "reason",
+					      "scratched");
 			else if (round % 3 == 2)
 				o = json_pack("{s:s, s:s}", "do", "scan", "text", code);
 			else
@@ -324,7 +346,8 @@ struct press {
 	pthread_t thread;
 };
 
-/* One connection: answers ~HS, counts ^XZ. What is asked may come in pieces; the words are never cut where it matters. */
+/* One connection: answers ~HS, counts ^XZ. What is asked may come in pieces; the words are never cut where it matters.
+ */
 static void press_serve(struct press *press, int fd)
 {
 	char octets[4096], line[200];
@@ -345,7 +368,8 @@ static void press_serve(struct press *press, int fd)
 			}
 			at = hs + 3;
 			atomic_fetch_add(&press->asked_in_vain, !atomic_load(&press->paper));
-			snprintf(line, sizeof(line), "\"%u\"%s", atomic_load(&press->printed), atomic_load(&press->paper) ? READY : PAPER_OUT);
+			snprintf(line, sizeof(line), "\"%u\"%s", atomic_load(&press->printed),
+				 atomic_load(&press->paper) ? READY : PAPER_OUT);
 			if (!fake_say(fd, line))
 				return;
 		}
@@ -408,7 +432,8 @@ static void labels_follow_the_line_and_wait_for_paper(void **state)
 	screen_ok(&v, "{\"do\":\"subscribe\",\"rate\":60}");
 	screen_await_count(&v, "passed", 1);
 
-	snprintf(words, sizeof(words), "labels\n%s\n--follow\n--operator\nAna\n--printer\n%s\n--db\n%s\n--control\n%s", run.job->lot, address, run.db, s.path);
+	snprintf(words, sizeof(words), "labels\n%s\n--follow\n--operator\nAna\n--printer\n%s\n--db\n%s\n--control\n%s",
+		 run.job->lot, address, run.db, s.path);
 	for (char *word = strtok_r(words, "\n", &rest); word; word = strtok_r(NULL, "\n", &rest))
 		argv[argc++] = word;
 	posix_spawn_file_actions_init(&actions);
@@ -437,7 +462,8 @@ static void labels_follow_the_line_and_wait_for_paper(void **state)
 	fd = open(out, O_RDONLY | O_CLOEXEC);
 	assert_true(read(fd, text, sizeof(text) - 1) > 0);
 	close(fd);
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || !strstr(text, "it has no paper") || !strstr(text, "6 labels, 0 unsure, 0 not yet"))
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || !strstr(text, "it has no paper") ||
+	    !strstr(text, "6 labels, 0 unsure, 0 not yet"))
 		fail_msg("status %x: %s", (unsigned)status, text);
 	assert_int_equal(atomic_load(&press.printed), DEVICES);
 	hall_check(hall, &run);

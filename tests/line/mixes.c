@@ -31,14 +31,19 @@ static void one_radio_goes_round_three_channels_without_steering(void **state)
 
 static void one_slow_radio_goes_round_three_channels_without_steering(void **state)
 {
-	everybody_passes(*state, &(struct shape){ .devices = 20, .channels = "1, 6, 11", .no_steer = true,
-						   .profile = "mt7612u" }, 250, 3);
+	everybody_passes(
+		*state,
+		&(struct shape){ .devices = 20, .channels = "1, 6, 11", .no_steer = true, .profile = "mt7612u" }, 250,
+		3);
 }
 
 static void four_radios_serve_six_channels(void **state)
 {
-	everybody_passes(*state, &(struct shape){ .devices = 60, .radios = 4, .channels = "1, 6, 11, 36, 44, 149",
-						   .profile = "mt7612u" }, 300, 4);
+	everybody_passes(
+		*state,
+		&(struct shape){
+			.devices = 60, .radios = 4, .channels = "1, 6, 11, 36, 44, 149", .profile = "mt7612u" },
+		300, 4);
 }
 
 static void more_radios_than_channels_do_not_disturb_each_other(void **state)
@@ -48,8 +53,9 @@ static void more_radios_than_channels_do_not_disturb_each_other(void **state)
 
 static void devices_that_come_one_by_one_are_all_served(void **state)
 {
-	everybody_passes(*state, &(struct shape){ .devices = 25, .radios = 2, .channels = "1, 6, 11", .arrival = "300ms" },
-			 500, 3);
+	everybody_passes(*state,
+			 &(struct shape){ .devices = 25, .radios = 2, .channels = "1, 6, 11", .arrival = "300ms" }, 500,
+			 3);
 }
 
 static void lossy_air_costs_time_and_no_device(void **state)
@@ -60,24 +66,23 @@ static void lossy_air_costs_time_and_no_device(void **state)
 	for (unsigned i = 0; i < 4; i++) {
 		struct run run;
 
-		hall_job(hall, &run, &(struct shape){ .devices = 30, .radios = 2, .channels = "1, 6", .loss = "20%" }, seed + i);
+		hall_job(hall, &run, &(struct shape){ .devices = 30, .radios = 2, .channels = "1, 6", .loss = "20%" },
+			 seed + i);
 		hall_run(hall, &run);
 		hall_all_passed(hall, &run, 30);
 		hall_done(&run);
 	}
 }
 
-static void one_device_alone_passes(void **state)
-{
-	everybody_passes(*state, &(struct shape){ .devices = 1 }, 700, 6);
-}
+static void one_device_alone_passes(void **state) { everybody_passes(*state, &(struct shape){ .devices = 1 }, 700, 6); }
 
 static void a_recipe_may_leave_steps_out(void **state)
 {
 	struct hall *hall = *state;
 	struct run run;
 
-	hall_job(hall, &run, &(struct shape){ .devices = 5, .recipe = "identify, identity, credentials, seal" }, hall_seed(800));
+	hall_job(hall, &run, &(struct shape){ .devices = 5, .recipe = "identify, identity, credentials, seal" },
+		 hall_seed(800));
 	hall_run(hall, &run);
 	hall_all_passed(hall, &run, 5);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM step WHERE name IN ('selftest', 'verify')"), 0);

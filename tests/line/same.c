@@ -1,12 +1,17 @@
 /*
- * The same seed and the same keys bring the whole run back to the octet: every frame on the air, every event, every row.
+ * The same seed and the same keys bring the whole run back to the octet: every frame on the air, every event, every
+ * row.
  */
 #include "tests/line/hall.h"
 
 #include <openssl/sha.h>
 
 static const struct shape untidy = {
-	.devices = 30, .radios = 2, .channels = "1, 6, 36", .loss = "8%", .arrival = "15ms",
+	.devices = 30,
+	.radios = 2,
+	.channels = "1, 6, 36",
+	.loss = "8%",
+	.arrival = "15ms",
 	.faults = "    - {kind: selftest}\n    - {kind: power-cut, operation: identity, after: 20ms, off: 1s}\n"
 		  "    - {kind: garbage, count: 50, after: 200ms}\n    - {kind: replay, count: 50, after: 400ms}\n",
 };
@@ -16,16 +21,17 @@ struct trace {
 	unsigned events;
 };
 
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"	/* SHA256_Update: three lines, no context to free */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* SHA256_Update: three lines, no context to free */
 
 static void on_event(void *ctx, const struct line_event *e)
 {
 	struct trace *t = ctx;
 	char text[400];
-	int len = snprintf(text, sizeof(text), "%d %llu %lld %s %02x%02x%02x %u %s %d %d %llu %s %u %d %s\n", (int)e->kind,
-			   (unsigned long long)e->now_us, (long long)e->unit, e->serial, e->mac[3], e->mac[4], e->mac[5],
-			   e->attempt, e->step ? e->step : "-", (int)e->state, e->cause, (unsigned long long)e->duration_us,
-			   e->radio ? e->radio : "-", e->freq_mhz, e->rssi_dbm, e->detail ? e->detail : "-");
+	int len = snprintf(text, sizeof(text), "%d %llu %lld %s %02x%02x%02x %u %s %d %d %llu %s %u %d %s\n",
+			   (int)e->kind, (unsigned long long)e->now_us, (long long)e->unit, e->serial, e->mac[3],
+			   e->mac[4], e->mac[5], e->attempt, e->step ? e->step : "-", (int)e->state, e->cause,
+			   (unsigned long long)e->duration_us, e->radio ? e->radio : "-", e->freq_mhz, e->rssi_dbm,
+			   e->detail ? e->detail : "-");
 
 	assert_true(len > 0 && (size_t)len < sizeof(text));
 	SHA256_Update(&t->hash, text, (size_t)len);
@@ -47,7 +53,8 @@ static void hash_file(const char *path, uint8_t out[static 32], size_t *octets)
 	SHA256_Final(out, &hash);
 }
 
-struct print {			/* of a run */
+/* of a run */
+struct print {
 	uint8_t pcap[32], events[32], rows[32];
 	size_t octets;
 	unsigned count;
@@ -56,8 +63,8 @@ struct print {			/* of a run */
 /* All that a session puts on record, but for the host and boot that it ran on. */
 static void hash_rows(const struct run *run, uint8_t out[static 32])
 {
-	static const char *const tables[] = { "unit", "attempt", "step", "measurement", "txn", "pin", "cert", "receipt",
-					      "sighting", "radio", "audit" };
+	static const char *const tables[] = { "unit", "attempt", "step",     "measurement", "txn",  "pin",
+					      "cert", "receipt", "sighting", "radio",	    "audit" };
 	SHA256_CTX hash;
 	sqlite3 *db;
 

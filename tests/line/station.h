@@ -13,7 +13,7 @@
 #include "station/control/control.h"
 #include "station/control/remote.h"
 
-#define PATIENCE_MS 60000	/* of the tests: far beyond what anything here takes */
+#define PATIENCE_MS 60000 /* of the tests: far beyond what anything here takes */
 
 struct station {
 	struct settings settings;
@@ -79,7 +79,7 @@ HALL void station_join(struct station *s)
 
 struct screen {
 	struct remote *remote;
-	json_t *header, *units, *banners, *pareto;	/* units: by number, as text */
+	json_t *header, *units, *banners, *pareto; /* units: by number, as text */
 	uint64_t seq;
 	unsigned full;
 	json_t *bye;
@@ -163,10 +163,12 @@ HALL bool screen_read(struct screen *v)
 		screen_replace(&v->header, json_object_get(o, "header"));
 		screen_replace(&v->banners, json_object_get(o, "banners"));
 		screen_replace(&v->pareto, json_object_get(o, "pareto"));
-		json_array_foreach(json_object_get(o, "units"), i, row) {
+		json_array_foreach(json_object_get(o, "units"), i, row)
+		{
 			char name[24];
 
-			snprintf(name, sizeof(name), "%lld", (long long)json_integer_value(json_object_get(row, "unit")));
+			snprintf(name, sizeof(name), "%lld",
+				 (long long)json_integer_value(json_object_get(row, "unit")));
 			json_object_set(v->units, name, row);
 		}
 	}
@@ -193,7 +195,8 @@ HALL json_int_t screen_await(struct screen *v, json_int_t unit, const char *stat
 		const char *key;
 		json_t *row;
 
-		json_object_foreach(v->units, key, row) {
+		json_object_foreach(v->units, key, row)
+		{
 			const char *is = json_string_value(json_object_get(row, "state"));
 			const char *why = json_string_value(json_object_get(row, "cause"));
 			json_int_t n = json_integer_value(json_object_get(row, "unit"));

@@ -1,6 +1,6 @@
 /*
- * The surroundings are not as they should be: a full disk, a record that cannot be written, is somebody else's or newer.
- * The station says what is wrong, ends with 2, and what was on record stays on record.
+ * The surroundings are not as they should be: a full disk, a record that cannot be written, is somebody else's or
+ * newer. The station says what is wrong, ends with 2, and what was on record stays on record.
  */
 #include "tests/line/hall.h"
 
@@ -11,7 +11,8 @@
 
 #include "station/command/command.h"
 
-/* The command in a child, what it says in `error`. `file_max`: no file grows beyond it, as on a full disk; 0: no limit. */
+/* The command in a child, what it says in `error`. `file_max`: no file grows beyond it, as on a full disk; 0: no limit.
+ */
 static int run_command(const struct hall *hall, const struct run *run, rlim_t file_max, char *error, size_t error_len)
 {
 	int ends[2], status;
@@ -23,15 +24,15 @@ static int run_command(const struct hall *hall, const struct run *run, rlim_t fi
 	child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
-		const char *const argv[] = { "run", run->path, "--db", run->db, "--keys", hall->keys, "--plain", "--no-compare" };
+		const char *const argv[] = { "run",    run->path,  "--db",    run->db,
+					     "--keys", hall->keys, "--plain", "--no-compare" };
 		char *args[sizeof(argv) / sizeof(argv[0]) + 1] = { 0 };
 		struct rlimit limit = { file_max, file_max };
 
 		for (size_t i = 0; i < sizeof(argv) / sizeof(argv[0]); i++)
 			args[i] = strdup(argv[i]);
 		signal(SIGXFSZ, SIG_IGN);
-		if (dup2(ends[1], 1) < 0 || dup2(ends[1], 2) < 0 ||
-		    (file_max && setrlimit(RLIMIT_FSIZE, &limit) != 0))
+		if (dup2(ends[1], 1) < 0 || dup2(ends[1], 2) < 0 || (file_max && setrlimit(RLIMIT_FSIZE, &limit) != 0))
 			_exit(9);
 		close(ends[0]);
 		close(ends[1]);
@@ -82,7 +83,7 @@ static void a_disk_that_fills_stops_the_run_and_loses_nothing(void **state)
 	hall_run(hall, &run);
 	most = size_of(run.db);
 	hall_done(&run);
-	least = 70000;		/* the devices' flash fits, the tables do not */
+	least = 70000; /* the devices' flash fits, the tables do not */
 	assert_true(most > least);
 	for (unsigned i = 0; i < 8; i++) {
 		rlim_t room = (rlim_t)(least + (2 * most - least) * (off_t)i / 8);
@@ -215,8 +216,9 @@ static void somebody_elses_database_is_left_as_it_is(void **state)
 
 	plain_job(hall, &run, hall_seed(4));
 	assert_int_equal(sqlite3_open(run.db, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "CREATE TABLE recipe (cake TEXT); INSERT INTO recipe VALUES ('apple')", NULL, NULL,
-				      NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "CREATE TABLE recipe (cake TEXT); INSERT INTO recipe VALUES ('apple')", NULL,
+				      NULL, NULL),
+			 SQLITE_OK);
 	sqlite3_close(db);
 	assert_int_equal(run_command(hall, &run, 0, error, sizeof(error)), EXIT_UNUSABLE);
 	says(error, run.db);
@@ -298,7 +300,7 @@ static void missing_keys_and_open_modes_are_refused(void **state)
 	assert_int_equal(run_command(hall, &run, 0, error, sizeof(error)), EXIT_UNUSABLE);
 	says(error, "issuing.key");
 	assert_int_equal(chmod(path, 0600), 0);
-	assert_int_equal(access(run.db, F_OK), -1);	/* nothing was begun */
+	assert_int_equal(access(run.db, F_OK), -1); /* nothing was begun */
 	assert_int_equal(run_command(hall, &run, 0, error, sizeof(error)), EXIT_ALL_WELL);
 	hall_done(&run);
 }

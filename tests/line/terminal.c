@@ -1,6 +1,7 @@
 /*
- * The dashboard in a real terminal (tmux), before a station of this test's own that speaks docs/control.md and then misbehaves:
- * sizes, UTF-8 and ASCII, a lost socket, hostile lines, terminals that do not do. Text is waited for, with a deadline.
+ * The dashboard in a real terminal (tmux), before a station of this test's own that speaks docs/control.md and then
+ * misbehaves: sizes, UTF-8 and ASCII, a lost socket, hostile lines, terminals that do not do. Text is waited for, with
+ * a deadline.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +34,7 @@ struct place_of_test {
 	int listen_fd, fd;
 	char in[65536];
 	size_t in_len;
-	char asked[65536];	/* all requests so far */
+	char asked[65536]; /* all requests so far */
 	size_t asked_len;
 	char screen[200000];
 };
@@ -83,7 +84,7 @@ static void say(struct place_of_test *p, const char *line, size_t len)
 		ssize_t n = send(p->fd, line, len, MSG_NOSIGNAL);
 
 		if (n < 0)
-			return;	/* it has hung up, as it may */
+			return; /* it has hung up, as it may */
 		line += n;
 		len -= (size_t)n;
 	}
@@ -104,15 +105,23 @@ static void answer(struct place_of_test *p, const json_t *request)
 	if (strcmp(what, "subscribe") == 0) {
 		say_line(p, state_day[1]);
 	} else if (strcmp(what, "badge") == 0) {
-		snprintf(line, sizeof(line), "{\"millrace\":1,\"type\":\"answer\",\"id\":%lld,\"ok\":true,\"result\":{\"role\":\"lead\",\"actor\":\"0021 Ben\"}}", id);
+		snprintf(line, sizeof(line),
+			 "{\"millrace\":1,\"type\":\"answer\",\"id\":%lld,\"ok\":true,\"result\":{\"role\":\"lead\","
+			 "\"actor\":\"0021 Ben\"}}",
+			 id);
 		say_line(p, line);
 	} else if (strcmp(what, "device") == 0) {
-		snprintf(line, sizeof(line), "{\"millrace\":1,\"type\":\"answer\",\"id\":%lld,\"ok\":true,\"result\":{\"unit\":{\"unit\":1,\"serial\":\"AC10001312\","
-			 "\"state\":\"active\",\"since_us\":56000000,\"attempt\":1},\"timeline\":[{\"at_us\":50000000,\"event\":\"seen\",\"radio\":\"radio1\",\"channel\":6}],"
-			 "\"certificate\":{\"subject\":\"CN=AC-100,serialNumber=AC10001312\"}}}", id);
+		snprintf(line, sizeof(line),
+			 "{\"millrace\":1,\"type\":\"answer\",\"id\":%lld,\"ok\":true,\"result\":{\"unit\":{\"unit\":1,"
+			 "\"serial\":\"AC10001312\","
+			 "\"state\":\"active\",\"since_us\":56000000,\"attempt\":1},\"timeline\":[{\"at_us\":50000000,"
+			 "\"event\":\"seen\",\"radio\":\"radio1\",\"channel\":6}],"
+			 "\"certificate\":{\"subject\":\"CN=AC-100,serialNumber=AC10001312\"}}}",
+			 id);
 		say_line(p, line);
 	} else {
-		snprintf(line, sizeof(line), "{\"millrace\":1,\"type\":\"answer\",\"id\":%lld,\"ok\":true,\"result\":{\"done\":1}}", id);
+		snprintf(line, sizeof(line),
+			 "{\"millrace\":1,\"type\":\"answer\",\"id\":%lld,\"ok\":true,\"result\":{\"done\":1}}", id);
 		say_line(p, line);
 	}
 }
@@ -225,7 +234,9 @@ static void open_terminal(struct place_of_test *p, unsigned cols, unsigned rows,
 {
 	/* A server of its own each time: the last one may still be ending. */
 	snprintf(p->tmux, sizeof(p->tmux), "TMUX_TMPDIR=%s tmux -u -L t%u", p->dir, p->terminals++);
-	run(p, "-f /dev/null new-session -d -s t -x %u -y %u \"LC_ALL=C.UTF-8 TZ=UTC env %s %s dashboard --socket %s %s; echo EXIT \\$?; exec sleep 1000\"",
+	run(p,
+	    "-f /dev/null new-session -d -s t -x %u -y %u \"LC_ALL=C.UTF-8 TZ=UTC env %s %s dashboard --socket %s %s; "
+	    "echo EXIT \\$?; exec sleep 1000\"",
 	    cols, rows, env, p->program, p->socket, options);
 }
 
@@ -243,10 +254,11 @@ static int setup(void **state)
 	p->program = realpath(program ? program : "build/millrace", NULL);
 	if (!p->program || !mkdtemp(p->dir))
 		return -1;
-	/* ncurses keeps a little for good: one panel behind all, and what it had prepared for a terminal that it did not find. */
+	/* ncurses keeps a little for good: one panel behind all, and what it had prepared for a terminal that it did
+	 * not find. */
 	setenv("LSAN_OPTIONS", "suppressions=tests/line/ncurses.supp", 1);
 	snprintf(p->socket, sizeof(p->socket), "%s/control.sock", p->dir);
-	snprintf(p->tmux, sizeof(p->tmux), "true");	/* no terminal yet */
+	snprintf(p->tmux, sizeof(p->tmux), "true"); /* no terminal yet */
 	p->fd = p->listen_fd = -1;
 	*state = p;
 	return 0;
@@ -269,12 +281,22 @@ static int teardown(void **state)
 
 static void every_size_in_both_character_sets(void **state)
 {
-	static const struct { unsigned cols, rows; const char *options; } all[] = {
-		{ 80, 24, "" }, { 80, 24, "--ascii" }, { 120, 40, "" }, { 120, 40, "--ascii --palette colour-blind" },
-		{ 200, 60, "--palette mono" }, { 200, 60, "--ascii" },
+	static const struct {
+		unsigned cols, rows;
+		const char *options;
+	} all[] = {
+		{ 80, 24, "" },
+		{ 80, 24, "--ascii" },
+		{ 120, 40, "" },
+		{ 120, 40, "--ascii --palette colour-blind" },
+		{ 200, 60, "--palette mono" },
+		{ 200, 60, "--ascii" },
 	};
-	static const struct { const char *key, *text; } screens[] = {
-		{ "r", "NACK" }, { "c", "UNHEARD" }, { "f", "ATTEMPTS" }, { "g", "SECONDS" }, { "h", "SIGNS" }, { "l", "AC10001309" },
+	static const struct {
+		const char *key, *text;
+	} screens[] = {
+		{ "r", "NACK" },    { "c", "UNHEARD" }, { "f", "ATTEMPTS" },
+		{ "g", "SECONDS" }, { "h", "SIGNS" },	{ "l", "AC10001309" },
 	};
 	struct place_of_test *p = *state;
 
@@ -287,7 +309,7 @@ static void every_size_in_both_character_sets(void **state)
 		shows(p, "SIMULATED");
 		shows(p, "done 313/480");
 		shows(p, "QUAR pin-refused");
-		assert_true(!strstr(p->screen, "\342\226\210") == ascii);	/* a full block, in the bar */
+		assert_true(!strstr(p->screen, "\342\226\210") == ascii); /* a full block, in the bar */
 		for (size_t s = 0; s < sizeof(screens) / sizeof(screens[0]); s++) {
 			run(p, "send-keys -t t %s", screens[s].key);
 			shows(p, screens[s].text);
@@ -317,7 +339,7 @@ static void a_terminal_that_shrinks_waits_and_comes_back(void **state)
 	shows(p, "AC10001312");
 	hides(p, "too small");
 	run(p, "resize-window -t t -x 200 -y 60");
-	shows(p, "put it in the red bin");	/* there is room for the remedy in the row now */
+	shows(p, "put it in the red bin"); /* there is room for the remedy in the row now */
 }
 
 static void keys_become_requests(void **state)
@@ -386,9 +408,12 @@ static void between_jobs_the_queue_is_shown(void **state)
 	open_station(p);
 	open_terminal(p, 80, 24, "", "");
 	shows(p, "AC10001312");
-	say_line(p, "{\"millrace\":1,\"type\":\"state\",\"full\":true,\"more\":false,\"now_us\":1,\"header\":{\"run\":{\"state\":\"idle\"},"
-		    "\"simulated\":null,\"health\":{},\"jobs\":[{\"job\":1,\"path\":\"/etc/a.yaml\",\"lot\":\"A-1\",\"state\":\"failed\","
-		    "\"status\":2,\"text\":\"the keys are missing\"},{\"job\":2,\"path\":\"/etc/b.yaml\",\"lot\":\"B-2\",\"state\":\"queued\"}]}}");
+	say_line(p, "{\"millrace\":1,\"type\":\"state\",\"full\":true,\"more\":false,\"now_us\":1,\"header\":{\"run\":{"
+		    "\"state\":\"idle\"},"
+		    "\"simulated\":null,\"health\":{},\"jobs\":[{\"job\":1,\"path\":\"/etc/"
+		    "a.yaml\",\"lot\":\"A-1\",\"state\":\"failed\","
+		    "\"status\":2,\"text\":\"the keys are "
+		    "missing\"},{\"job\":2,\"path\":\"/etc/b.yaml\",\"lot\":\"B-2\",\"state\":\"queued\"}]}}");
 	shows(p, "IDLE");
 	shows(p, "B-2");
 	shows(p, "the keys are missing");
@@ -425,8 +450,13 @@ static void reconnects(struct place_of_test *p)
 static void a_hostile_station_does_no_harm(void **state)
 {
 	static const char *const lines[] = {
-		"this is no JSON", "[1,2,3]", "{\"millrace\":1", "{\"millrace\":1,\"millrace\":1,\"type\":\"state\"}", "\377\376\375",
-		"{\"type\":\"state\"}", "\"\\u001b]0;title\\u0007\"",
+		"this is no JSON",
+		"[1,2,3]",
+		"{\"millrace\":1",
+		"{\"millrace\":1,\"millrace\":1,\"type\":\"state\"}",
+		"\377\376\375",
+		"{\"type\":\"state\"}",
+		"\"\\u001b]0;title\\u0007\"",
 	};
 	struct place_of_test *p = *state;
 	char *large = malloc(8 << 20);
@@ -448,13 +478,15 @@ static void a_hostile_station_does_no_harm(void **state)
 	reconnects(p);
 	shows(p, "a line without an end");
 	hides(p, "NOT LIVE");
-	say_line(p, STATE "\"now_us\":62000000,\"header\":{\"run\":{\"state\":\"running\"},\"lot\":\"\\u001b[2J\\u001b]0;pwned\\u0007\"},"
-		    "\"log\":[{\"n\":9,\"level\":\"error\",\"text\":\"\\u001bc\\u009b31m\\u202e\"}]}");
+	say_line(p, STATE "\"now_us\":62000000,\"header\":{\"run\":{\"state\":\"running\"},\"lot\":\"\\u001b[2J\\u001b]"
+			  "0;pwned\\u0007\"},"
+			  "\"log\":[{\"n\":9,\"level\":\"error\",\"text\":\"\\u001bc\\u009b31m\\u202e\"}]}");
 	shows(p, "lot \\x1b[2J\\x1b]0;pwned\\x07");
 	run(p, "send-keys -t t g");
 	shows(p, "\\x1bc\\x9b31m\\u202e");
 	/* A bye is told in the station's words. */
-	say_line(p, "{\"millrace\":1,\"type\":\"bye\",\"reason\":\"too-many\",\"sentence\":\"64 clients are connected\"}");
+	say_line(p,
+		 "{\"millrace\":1,\"type\":\"bye\",\"reason\":\"too-many\",\"sentence\":\"64 clients are connected\"}");
 	shows(p, "64 clients are connected");
 	free(large);
 }
@@ -479,7 +511,9 @@ static void a_terminal_that_does_not_do_is_refused_with_words(void **state)
 	open_terminal(p, 80, 24, "", "--palette rainbow");
 	shows(p, "default, colour-blind or mono");
 	shows(p, "EXIT 2");
-	snprintf(command, sizeof(command), "%s dashboard </dev/null 2>%s/err; test $? -eq 2 && grep -q 'no terminal' %s/err", p->program, p->dir, p->dir);
+	snprintf(command, sizeof(command),
+		 "%s dashboard </dev/null 2>%s/err; test $? -eq 2 && grep -q 'no terminal' %s/err", p->program, p->dir,
+		 p->dir);
 	assert_int_equal(system(command), 0);
 }
 
@@ -487,7 +521,8 @@ static bool has_colour(const struct place_of_test *p)
 {
 	char command[400];
 
-	snprintf(command, sizeof(command), "%s capture-pane -e -p -t t | grep -qE '\\[[0-9;]*(3[0-7]|4[0-7]|38;5|48;5)[0-9;]*m'", p->tmux);
+	snprintf(command, sizeof(command),
+		 "%s capture-pane -e -p -t t | grep -qE '\\[[0-9;]*(3[0-7]|4[0-7]|38;5|48;5)[0-9;]*m'", p->tmux);
 	return system(command) == 0;
 }
 
@@ -505,7 +540,7 @@ static void a_locale_without_utf8_gets_ascii_and_no_color_gets_none(void **state
 	hang_up(p);
 	open_terminal(p, 80, 24, "TERM=screen-256color", "");
 	shows(p, "AC10001312");
-	assert_true(has_colour(p));		/* the search finds some when there are */
+	assert_true(has_colour(p)); /* the search finds some when there are */
 }
 
 static void the_terminal_is_given_back(void **state)
@@ -515,14 +550,14 @@ static void the_terminal_is_given_back(void **state)
 	open_station(p);
 	open_terminal(p, 80, 24, "", "");
 	shows(p, "AC10001312");
-	run(p, "send-keys -t t C-z 'C-\\' C-s");	/* no keys of a line */
+	run(p, "send-keys -t t C-z 'C-\\' C-s"); /* no keys of a line */
 	run(p, "send-keys -t t r");
 	shows(p, "NACK");
 	run(p, "send-keys -t t z");
 	shows(p, "FROZEN");
 	run(p, "send-keys -t t C-c");
 	shows(p, "EXIT 0");
-	assert_null(strstr(p->screen, "AC10001312"));	/* the screen before is back */
+	assert_null(strstr(p->screen, "AC10001312")); /* the screen before is back */
 	close_terminal(p);
 	hang_up(p);
 	/* Its window is closed: the station sees it go, and nothing else happens. */
@@ -545,7 +580,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_banner_stands_until_it_is_acknowledged, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_hostile_station_does_no_harm, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_terminal_that_does_not_do_is_refused_with_words, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_locale_without_utf8_gets_ascii_and_no_color_gets_none, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_locale_without_utf8_gets_ascii_and_no_color_gets_none, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(the_terminal_is_given_back, setup, teardown),
 	};
 

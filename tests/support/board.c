@@ -83,7 +83,7 @@ static bool port_store_write(void *ctx, unsigned slot, const uint8_t *bytes, siz
 	b->written[slot] = true;
 	if (power) {
 		b->power = NULL;
-		memset(b->slot[slot], 0xff, MR_STORE_MAX);	/* erased, then written in part */
+		memset(b->slot[slot], 0xff, MR_STORE_MAX); /* erased, then written in part */
 		memcpy(b->slot[slot], bytes, b->power_cut_at < len ? b->power_cut_at : len);
 		longjmp(*power, 1);
 	}
@@ -177,8 +177,8 @@ static void wifi_leave(void *ctx) { ((struct board *)ctx)->joins = false; }
 
 void board_give_wifi(struct board *b)
 {
-	b->wifi = (struct mr_wifi){ wifi_up, wifi_down, wifi_scan, wifi_network, wifi_scanning, wifi_join,
-				    wifi_join_state, wifi_leave, NULL };
+	b->wifi = (struct mr_wifi){ wifi_up,   wifi_down,	wifi_scan,  wifi_network, wifi_scanning,
+				    wifi_join, wifi_join_state, wifi_leave, NULL };
 	b->port.wifi = &b->wifi;
 }
 
@@ -195,13 +195,23 @@ void board_make(struct board *b, uint8_t number, const uint8_t station_key[stati
 	b->config = (struct mr_agent_config){
 		.mac = { 0x02, 0x4d, 0x52, 0, 0, number },
 		.device_id = { 0xd0, 1, 2, 3, 4, 5, 6, number },
-		.product = "Brook lamp", .hw_rev = "B2", .firmware = "1.4.0",
-		.station_key = b->station_key, .batch_key = b->batch_key,
-		.channels = b->channels, .channel_count = 3,
+		.product = "Brook lamp",
+		.hw_rev = "B2",
+		.firmware = "1.4.0",
+		.station_key = b->station_key,
+		.batch_key = b->batch_key,
+		.channels = b->channels,
+		.channel_count = 3,
 	};
-	b->port = (struct mr_port){ .ctx = b, .now_us = port_now_us, .work = port_work, .random = port_random,
-				    .send = port_send, .tune = port_tune, .store_read = port_store_read,
-				    .store_write = port_store_write, .selftest = port_selftest,
+	b->port = (struct mr_port){ .ctx = b,
+				    .now_us = port_now_us,
+				    .work = port_work,
+				    .random = port_random,
+				    .send = port_send,
+				    .tune = port_tune,
+				    .store_read = port_store_read,
+				    .store_write = port_store_write,
+				    .selftest = port_selftest,
 				    .indicate = port_indicate };
 }
 
@@ -213,10 +223,7 @@ bool board_start(struct board *b)
 	return mr_agent_init(&b->agent, &b->config, &b->port);
 }
 
-void board_hear(struct board *b, const void *frame, size_t len)
-{
-	mr_agent_receive(&b->agent, mr_rd_over(frame, len));
-}
+void board_hear(struct board *b, const void *frame, size_t len) { mr_agent_receive(&b->agent, mr_rd_over(frame, len)); }
 
 bool board_wait(struct board *b, uint64_t us)
 {

@@ -32,10 +32,10 @@ struct board {
 
 	uint8_t slot[MR_STORE_SLOTS][MR_STORE_MAX];
 	bool written[MR_STORE_SLOTS];
-	unsigned writes;		/* since board_make */
+	unsigned writes; /* since board_make */
 	size_t last_write_len;
-	bool write_fails;		/* the next ones, without effect */
-	jmp_buf *power;			/* set: the next write stops after `power_cut_at` octets and jumps there */
+	bool write_fails; /* the next ones, without effect */
+	jmp_buf *power;	  /* set: the next write stops after `power_cut_at` octets and jumps there */
 	size_t power_cut_at;
 
 	/* with board_give_wifi: what the agent asked for, and what the air is to answer */
@@ -49,7 +49,7 @@ struct board {
 	size_t join_ssid_len, join_passphrase_len;
 	uint8_t join_security;
 	bool join_chosen;
-	struct mr_join join;		/* what the port says of it */
+	struct mr_join join; /* what the port says of it */
 
 	struct board_frame sent[BOARD_QUEUE];
 	size_t first, count;

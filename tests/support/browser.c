@@ -76,8 +76,8 @@ bool browser_post(struct browser *w, const char *path, const char *type, const v
 {
 	char text[4096];
 	int head = snprintf(text, sizeof(text),
-			    "POST %s HTTP/1.1\r\nHost: 192.168.4.1\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", path,
-			    type, len);
+			    "POST %s HTTP/1.1\r\nHost: 192.168.4.1\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n",
+			    path, type, len);
 
 	assert((size_t)head + len <= sizeof(text));
 	if (len > 0)
@@ -93,6 +93,6 @@ bool browser_form(struct browser *w, const char *path, const char *form)
 bool browser_operation(struct browser *w, const struct mr_wr *request, struct mr_message *response)
 {
 	assert(!request->bad);
-	return browser_post(w, "/v1/operation", "application/octet-stream", request->buf, request->len) && w->status == 200 &&
-	       mr_message_parse(mr_rd_over(w->body, w->body_len), response) && response->response;
+	return browser_post(w, "/v1/operation", "application/octet-stream", request->buf, request->len) &&
+	       w->status == 200 && mr_message_parse(mr_rd_over(w->body, w->body_len), response) && response->response;
 }

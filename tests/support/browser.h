@@ -1,5 +1,6 @@
 /*
- * The least that is an HTTP client: sends whole requests to one device's API in pieces of any size, reads whole responses.
+ * The least that is an HTTP client: sends whole requests to one device's API in pieces of any size, reads whole
+ * responses.
  */
 #pragma once
 
@@ -9,11 +10,11 @@
 struct browser {
 	struct board *board;
 	struct mr_api api;
-	size_t piece;		/* octets given and taken at a time; 0: all there are */
-	char raw[16384];	/* the last response as it came, ends with NUL */
+	size_t piece;	 /* octets given and taken at a time; 0: all there are */
+	char raw[16384]; /* the last response as it came, ends with NUL */
 	size_t raw_len;
-	int status;		/* of it; 0: none came */
-	char *body;		/* in raw */
+	int status; /* of it; 0: none came */
+	char *body; /* in raw */
 	size_t body_len;
 };
 

@@ -49,8 +49,8 @@ static size_t build(struct peer *p, struct mr_frame *f, uint8_t *frame)
 
 size_t peer_build_call(struct peer *p, uint8_t flags, uint16_t slots, uint16_t slot_us, uint8_t *frame)
 {
-	struct mr_frame f = { .type = MR_CALL, .call = { .counter = ++p->counter, .flags = flags, .slots = slots,
-							 .slot_us = slot_us } };
+	struct mr_frame f = { .type = MR_CALL,
+			      .call = { .counter = ++p->counter, .flags = flags, .slots = slots, .slot_us = slot_us } };
 
 	memcpy(f.call.station_id, p->station_id, 8);
 	memcpy(f.call.batch_tag, p->batch_tag, 8);
@@ -88,7 +88,10 @@ size_t peer_build_data(struct peer *p, const void *message, size_t len, uint16_t
 	size_t n = len - at < MR_FRAGMENT_MAX ? len - at : MR_FRAGMENT_MAX;
 	uint8_t sealed[MR_FRAGMENT_MAX + MR_TAG_LEN], ad[2 + MR_DATA_HEADER_LEN];
 	struct mr_frame f = { .type = MR_DATA,
-			      .data = { .session = session(p), .seq = seq, .fragment = fragment, .flags = flags,
+			      .data = { .session = session(p),
+					.seq = seq,
+					.fragment = fragment,
+					.flags = flags,
 					.fragments = (uint8_t)((len + MR_FRAGMENT_MAX - 1) / MR_FRAGMENT_MAX),
 					.sealed = mr_rd_over(sealed, n + MR_TAG_LEN) } };
 	bool ok;
@@ -194,7 +197,8 @@ bool peer_asks(struct peer *p, const struct mr_wr *request)
 	assert(!request->bad && request->len > 0);
 	p->seq++;
 	for (size_t at = 0; at < request->len; at += MR_FRAGMENT_MAX)
-		board_hear(p->board, frame, peer_build_data(p, request->buf, request->len, p->seq,
-							    (uint8_t)(at / MR_FRAGMENT_MAX), 0, frame));
+		board_hear(p->board, frame,
+			   peer_build_data(p, request->buf, request->len, p->seq, (uint8_t)(at / MR_FRAGMENT_MAX), 0,
+					   frame));
 	return peer_hears(p, 1000000);
 }

@@ -12,17 +12,17 @@ struct peer {
 	uint64_t counter, random_state;
 	uint16_t lease_s;
 
-	struct mr_hello hello;			/* the last one heard */
+	struct mr_hello hello; /* the last one heard */
 	uint8_t session_id[8];
 	struct mr_noise_keys keys;
-	uint8_t introduction[512];		/* payload of message 1 */
+	uint8_t introduction[512]; /* payload of message 1 */
 	size_t introduction_len;
 	uint16_t seq;
-	uint8_t answer[MR_MESSAGE_MAX];		/* plaintext of the last response */
-	struct mr_message response;		/* points into `answer` */
-	struct board_frame raw;			/* the last response as it came */
-	struct board_frame handshake_2;		/* as it was sent */
-	struct mr_progress progress;		/* the last one heard */
+	uint8_t answer[MR_MESSAGE_MAX]; /* plaintext of the last response */
+	struct mr_message response;	/* points into `answer` */
+	struct board_frame raw;		/* the last response as it came */
+	struct board_frame handshake_2; /* as it was sent */
+	struct mr_progress progress;	/* the last one heard */
 };
 
 /* `seed` makes the keys. The batch key is given: it is what tells batches apart. */

@@ -2,7 +2,8 @@
  * The link to one device, against a device made of the wire's own functions: the way through, what is lost, repeated,
  * forged or cut on it, and who pays for silence.
  *
- * links: station/link/action.c agent/wire/frame.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c
+ * links: station/link/action.c agent/wire/frame.c agent/wire/noise.c agent/wire/hkdf.c
+ * links: agent/port/linux/crypto_openssl.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +16,7 @@
 #include "agent/wire/cause.h"
 #include "tests/unit/action_device.h"
 
-static uint8_t fill[MR_MESSAGE_MAX + 1];	/* written in main, before the tests */
+static uint8_t fill[MR_MESSAGE_MAX + 1]; /* written in main, before the tests */
 
 static int setup(void **state)
 {
@@ -92,8 +93,9 @@ static void a_session_goes_from_invitation_to_answer(void **state)
 
 static void messages_of_every_length_around_a_fragment_arrive_whole(void **state)
 {
-	static const size_t lengths[] = { 1, MR_FRAGMENT_MAX - 1, MR_FRAGMENT_MAX, MR_FRAGMENT_MAX + 1, MR_MESSAGE_MAX - 1,
-					  MR_MESSAGE_MAX };
+	static const size_t lengths[] = {
+		1, MR_FRAGMENT_MAX - 1, MR_FRAGMENT_MAX, MR_FRAGMENT_MAX + 1, MR_MESSAGE_MAX - 1, MR_MESSAGE_MAX
+	};
 	struct bench *b = *state;
 
 	bench_to_idle(b);
@@ -119,7 +121,8 @@ static void a_message_too_long_or_empty_is_refused(void **state)
 	struct bench *b = *state;
 
 	bench_to_idle(b);
-	assert_int_equal(link_request(&b->link.base, mr_rd_over(fill, MR_MESSAGE_MAX + 1), 0, b->now_us), -MR_CAUSE_TOO_LONG);
+	assert_int_equal(link_request(&b->link.base, mr_rd_over(fill, MR_MESSAGE_MAX + 1), 0, b->now_us),
+			 -MR_CAUSE_TOO_LONG);
 	assert_int_equal(link_request(&b->link.base, mr_rd_over(fill, 0), 0, b->now_us), -MR_CAUSE_TOO_LONG);
 }
 
@@ -137,7 +140,7 @@ static void fragments_may_come_in_any_order_and_twice(void **state)
 	assert_int_equal(bench_air(b, frame[0], len[0]), ACTION_RESPONSE);
 	assert_int_equal(b->message_len, MR_FRAGMENT_MAX + 7);
 	assert_memory_equal(b->message, fill, b->message_len);
-	for (unsigned i = 0; i < 2; i++)	/* the same answer, played again */
+	for (unsigned i = 0; i < 2; i++) /* the same answer, played again */
 		assert_int_equal(bench_air(b, frame[i], len[i]), ACTION_NOTHING);
 	assert_int_equal(b->link.state, ACTION_IDLE);
 }
@@ -177,7 +180,7 @@ static void hold_is_said_in_the_frame_and_does_not_break_its_seal(void **state)
 	assert_true(device_takes(b, frame, len));
 	link_sent(&b->link.base, what, false, 7, b->now_us);
 	assert_int_equal(expire(b), ACTION_NOTHING);
-	len = link_pull(&b->link.base, frame, false, &what, b->now_us);	/* the radio stays after all */
+	len = link_pull(&b->link.base, frame, false, &what, b->now_us); /* the radio stays after all */
 	assert_true(mr_frame_parse(mr_rd_over(frame, len), &f));
 	assert_int_equal(f.data.flags, 0);
 	assert_true(device_takes(b, frame, len));
@@ -227,10 +230,10 @@ static void message_1_counts_even_when_the_invitations_ack_was_lost(void **state
 
 	assert_true(bench_send(b, true, false) > 0);
 	assert_int_equal(expire(b), ACTION_NOTHING);
-	assert_true(link_ready(&b->link.base));		/* the INVITE again */
+	assert_true(link_ready(&b->link.base)); /* the INVITE again */
 	assert_int_equal(bench_air(b, frame, device_handshake_1(b, frame)), ACTION_HANDSHAKE);
 	bench_accept(b);
-	assert_true(bench_send(b, true, true) > 0);	/* message 2, not the INVITE */
+	assert_true(bench_send(b, true, true) > 0); /* message 2, not the INVITE */
 	assert_int_equal(b->link.state, ACTION_IDLE);
 }
 
@@ -241,7 +244,7 @@ static void message_1_once_more_gets_message_2_once_more(void **state)
 	size_t again_len, len;
 
 	bench_to_answering(b);
-	again_len = device_handshake_1(b, again);	/* the same ephemeral key: the same octets */
+	again_len = device_handshake_1(b, again); /* the same ephemeral key: the same octets */
 	len = link_pull(&b->link.base, first, false, &what, b->now_us);
 	link_sent(&b->link.base, what, true, 1, b->now_us);
 	assert_int_equal(b->link.state, ACTION_IDLE);
@@ -267,7 +270,7 @@ static void message_1_repeated_by_a_stranger_does_not_stop_the_first_request(voi
 	again_len = device_handshake_1(b, again);
 	assert_int_equal(bench_air(b, again, again_len), ACTION_NOTHING);
 	assert_int_equal(b->link.state, ACTION_IDLE);
-	assert_false(link_unsafe(&b->link.base));		/* nor does it keep the radio here */
+	assert_false(link_unsafe(&b->link.base)); /* nor does it keep the radio here */
 	bench_ask(b, fill, 10, 0);
 	assert_int_equal(bench_air(b, again, again_len), ACTION_NOTHING);
 	assert_true(bench_send(b, true, true) > 0);
@@ -289,7 +292,7 @@ static void a_lost_fragment_is_sent_again_the_same_to_the_octet(void **state)
 	len = link_pull(&b->link.base, first, false, &what, b->now_us);
 	link_sent(&b->link.base, what, false, 8, b->now_us);
 	assert_int_equal(b->link.base.retries, 7);
-	assert_true(bench_send(b, true, true) > 0);	/* the second gets through */
+	assert_true(bench_send(b, true, true) > 0); /* the second gets through */
 	assert_int_equal(expire(b), ACTION_NOTHING);
 	assert_int_equal(link_pull(&b->link.base, second, false, &what, b->now_us), len);
 	assert_memory_equal(second + MR_PREFIX_LEN, first + MR_PREFIX_LEN, len - MR_PREFIX_LEN);
@@ -303,7 +306,7 @@ static void the_device_names_the_fragment_that_it_lacks(void **state)
 	struct mr_frame f;
 
 	bench_to_waiting(b, fill, MR_FRAGMENT_MAX + 1, 1000);
-	assert_int_equal(progress(b, MR_PROGRESS_INCOMPLETE, 2, 0, 0), ACTION_NOTHING);		/* of another request */
+	assert_int_equal(progress(b, MR_PROGRESS_INCOMPLETE, 2, 0, 0), ACTION_NOTHING); /* of another request */
 	assert_false(link_ready(&b->link.base));
 	assert_int_equal(progress(b, MR_PROGRESS_INCOMPLETE, 1, 1, 0), ACTION_NOTHING);
 	assert_int_equal(b->link.state, ACTION_ASKING);
@@ -312,7 +315,7 @@ static void the_device_names_the_fragment_that_it_lacks(void **state)
 	assert_false(link_ready(&b->link.base));
 	link_sent(&b->link.base, what, true, 1, b->now_us);
 	assert_int_equal(b->link.state, ACTION_WAITING);
-	assert_int_equal(progress(b, MR_PROGRESS_INCOMPLETE, 1, 0xff, 0), ACTION_NOTHING);	/* lacks nothing */
+	assert_int_equal(progress(b, MR_PROGRESS_INCOMPLETE, 1, 0xff, 0), ACTION_NOTHING); /* lacks nothing */
 	assert_int_equal(b->link.state, ACTION_WAITING);
 }
 
@@ -325,7 +328,7 @@ static void a_lost_answer_is_asked_for_and_the_poll_says_what_is_there(void **st
 
 	bench_to_waiting(b, fill, 10, 10000);
 	len = device_response(b, 1, fill, MR_FRAGMENT_MAX + 9, 1, frame);
-	assert_int_equal(bench_air(b, frame, len), ACTION_NOTHING);	/* the first was lost */
+	assert_int_equal(bench_air(b, frame, len), ACTION_NOTHING); /* the first was lost */
 	assert_int_equal(expire(b), ACTION_NOTHING);
 	assert_true(mr_frame_parse(mr_rd_over(frame, link_pull(&b->link.base, frame, false, &what, b->now_us)), &f));
 	assert_int_equal(f.type, MR_POLL);
@@ -344,7 +347,7 @@ static void silence_costs_patience_only_when_expire_is_called(void **state)
 	struct bench *b = *state;
 
 	bench_to_waiting(b, fill, 10, 1000);
-	b->now_us += 3600000000u;	/* an hour without a radio */
+	b->now_us += 3600000000u; /* an hour without a radio */
 	link_resume(&b->link.base, b->now_us);
 	assert_int_equal(b->link.silent_us, 0);
 	assert_true(link_deadline_us(&b->link.base) > b->now_us);
@@ -375,7 +378,7 @@ static void a_working_device_is_waited_for_as_long_as_it_says_so(void **state)
 	struct bench *b = *state;
 
 	bench_to_waiting(b, fill, 10, 1000);
-	for (unsigned i = 0; i < 200; i++) {	/* some minutes: far more than the patience */
+	for (unsigned i = 0; i < 200; i++) { /* some minutes: far more than the patience */
 		assert_int_equal(expire(b), ACTION_NOTHING);
 		assert_true(bench_send(b, true, true) > 0);
 		assert_int_equal(progress(b, MR_PROGRESS_WORKING, 1, 1, 3000), ACTION_NOTHING);
@@ -388,7 +391,7 @@ static void what_waits_in_our_own_queue_costs_the_device_nothing(void **state)
 {
 	struct bench *b = *state;
 
-	for (unsigned i = 0; i < 1000; i++)	/* the channel is full: nobody pulls the INVITE */
+	for (unsigned i = 0; i < 1000; i++) /* the channel is full: nobody pulls the INVITE */
 		assert_int_equal(expire(b), ACTION_NOTHING);
 	bench_to_answering(b);
 	for (unsigned i = 0; i < 1000; i++)
@@ -397,11 +400,11 @@ static void what_waits_in_our_own_queue_costs_the_device_nothing(void **state)
 	bench_ask(b, fill, 10, 0);
 	for (unsigned i = 0; i < 1000; i++)
 		assert_int_equal(expire(b), ACTION_NOTHING);
-	assert_int_equal(b->link.base.misses, 0);	/* and it goes at its own rate, not at the rate for repeats */
+	assert_int_equal(b->link.base.misses, 0); /* and it goes at its own rate, not at the rate for repeats */
 	assert_int_equal(b->link.silent_us, 0);
 	assert_true(bench_send(b, true, true) > 0);
 	assert_int_equal(expire(b), ACTION_NOTHING);
-	for (unsigned i = 0; i < 1000; i++)	/* the POLL neither */
+	for (unsigned i = 0; i < 1000; i++) /* the POLL neither */
 		assert_int_equal(expire(b), ACTION_NOTHING);
 	assert_true(bench_send(b, true, true) > 0);
 	assert_int_equal(answer(b, 1, 10), ACTION_RESPONSE);
@@ -433,7 +436,7 @@ static void unknown_is_believed_when_said_to_two_polls_in_a_row(void **state)
 	assert_int_equal(expire(b), ACTION_NOTHING);
 	assert_true(bench_send(b, true, true) > 0);
 	assert_int_equal(progress(b, MR_PROGRESS_UNKNOWN, 0, 0, 0), ACTION_NOTHING);
-	assert_int_equal(link_deadline_us(&b->link.base), b->now_us);	/* asked again at once */
+	assert_int_equal(link_deadline_us(&b->link.base), b->now_us); /* asked again at once */
 	assert_int_equal(expire(b), ACTION_NOTHING);
 	assert_true(bench_send(b, true, true) > 0);
 	assert_int_equal(progress(b, MR_PROGRESS_UNKNOWN, 0, 0, 0), ACTION_RESTARTED);
@@ -446,13 +449,13 @@ static void forged_unknown_does_not_end_a_session_whose_device_answers(void **st
 	struct bench *b = *state;
 
 	bench_to_waiting(b, fill, 10, 1000);
-	for (unsigned i = 0; i < 50; i++)	/* unasked: before any poll */
+	for (unsigned i = 0; i < 50; i++) /* unasked: before any poll */
 		assert_int_equal(progress(b, MR_PROGRESS_UNKNOWN, (uint16_t)i, 0, 0), ACTION_NOTHING);
 	for (unsigned i = 0; i < 12; i++) {
 		assert_int_equal(expire(b), ACTION_NOTHING);
 		while (bench_send(b, true, true))
 			;
-		for (unsigned k = 0; k < 50; k++)	/* however often to one poll */
+		for (unsigned k = 0; k < 50; k++) /* however often to one poll */
 			assert_int_equal(progress(b, MR_PROGRESS_UNKNOWN, 1, 0, 0), ACTION_NOTHING);
 		assert_int_equal(progress(b, true_words[i % 3], 1, 1, 100), ACTION_NOTHING);
 	}
@@ -490,15 +493,15 @@ static void a_handshake_of_a_stranger_changes_nothing(void **state)
 	size_t len;
 
 	bench_to_invited(b);
-	memset(b->batch_key, 1, 32);		/* the device's; the station's is read through the same pointer, so: */
+	memset(b->batch_key, 1, 32); /* the device's; the station's is read through the same pointer, so: */
 	len = device_handshake_1(b, frame);
 	memset(b->batch_key, 0x62, 32);
 	assert_int_equal(bench_air(b, frame, len), ACTION_NOTHING);
-	b->mac[5] ^= 1;				/* another device's MAC in the prologue */
+	b->mac[5] ^= 1; /* another device's MAC in the prologue */
 	len = device_handshake_1(b, frame);
 	b->mac[5] ^= 1;
 	assert_int_equal(bench_air(b, frame, len), ACTION_NOTHING);
-	b->session_id[7] ^= 1;			/* of another session, the number in front is the same */
+	b->session_id[7] ^= 1; /* of another session, the number in front is the same */
 	len = device_handshake_1(b, frame);
 	b->session_id[7] ^= 1;
 	assert_int_equal(bench_air(b, frame, len), ACTION_NOTHING);
@@ -515,7 +518,7 @@ static void every_changed_octet_of_an_answer_is_refused(void **state)
 
 	bench_to_waiting(b, fill, 10, 1000);
 	len = device_response(b, 1, fill, 33, 0, frame);
-	for (size_t i = MR_PREFIX_LEN - 2; i < len; i++)	/* from `version` on: the address is the lane's business */
+	for (size_t i = MR_PREFIX_LEN - 2; i < len; i++) /* from `version` on: the address is the lane's business */
 		for (unsigned bit = 0; bit < 8; bit++) {
 			frame[i] = (uint8_t)(frame[i] ^ 1u << bit);
 			/* HOLD is the one bit that may change on the way. */
@@ -572,7 +575,7 @@ static void every_frame_cut_anywhere_is_refused(void **state)
 		len = device_response(b, 1, fill, MR_FRAGMENT_MAX + 40, i, frame);
 		for (size_t cut = 0; cut < len; cut++)
 			assert_int_equal(bench_air(b, frame, cut), ACTION_NOTHING);
-		assert_int_equal(b->link.have, i);	/* only the whole one of before */
+		assert_int_equal(b->link.have, i); /* only the whole one of before */
 		assert_int_equal(bench_air(b, frame, len), i == 0 ? ACTION_NOTHING : ACTION_RESPONSE);
 	}
 	assert_int_equal(b->message_len, MR_FRAGMENT_MAX + 40);
@@ -590,7 +593,7 @@ static void an_answer_to_another_question_is_not_taken(void **state)
 	bench_ask(b, fill, 10, 1000);
 	while (bench_send(b, true, true))
 		;
-	assert_int_equal(bench_air(b, old, old_len), ACTION_NOTHING);		/* played again */
+	assert_int_equal(bench_air(b, old, old_len), ACTION_NOTHING); /* played again */
 	assert_int_equal(bench_air(b, frame, device_response(b, 3, fill, 50, 0, frame)), ACTION_NOTHING);
 	assert_int_equal(answer(b, 2, 60), ACTION_RESPONSE);
 	assert_int_equal(b->message_len, 60);
@@ -618,7 +621,8 @@ static void a_device_that_contradicts_itself_ends_its_session(void **state)
 	uint8_t frame[RADIO_FRAME_MAX];
 
 	bench_to_waiting(b, fill, 10, 1000);
-	assert_int_equal(bench_air(b, frame, device_response(b, 1, fill, MR_FRAGMENT_MAX + 1, 0, frame)), ACTION_NOTHING);
+	assert_int_equal(bench_air(b, frame, device_response(b, 1, fill, MR_FRAGMENT_MAX + 1, 0, frame)),
+			 ACTION_NOTHING);
 	assert_int_equal(bench_air(b, frame, device_response(b, 1, fill, 2 * MR_FRAGMENT_MAX + 1, 1, frame)),
 			 -MR_CAUSE_BAD_RESPONSE);
 }
@@ -663,7 +667,7 @@ static void a_session_survives_a_bad_channel_or_ends_with_a_cause(void **state)
 	(void)state;
 	for (unsigned run = 0; run < 60; run++) {
 		struct bench *b = bench_create();
-		unsigned answers = 0, loss = run % 12 * 8;	/* out of 256 */
+		unsigned answers = 0, loss = run % 12 * 8; /* out of 256 */
 		int result = ACTION_NOTHING;
 
 		memset(kept_len, 0, sizeof(kept_len));
@@ -692,7 +696,7 @@ static void a_session_survives_a_bad_channel_or_ends_with_a_cause(void **state)
 				memcpy(kept[x >> 20 & (KEPT - 1)], reply, reply_len);
 				kept_len[x >> 20 & (KEPT - 1)] = reply_len;
 			}
-			if ((x >> 24 & 7) == 0) {	/* something old, perhaps with an octet changed */
+			if ((x >> 24 & 7) == 0) { /* something old, perhaps with an octet changed */
 				unsigned k = x >> 28 & (KEPT - 1);
 
 				memcpy(reply, kept[k], kept_len[k]);
@@ -715,8 +719,8 @@ static void a_session_survives_a_bad_channel_or_ends_with_a_cause(void **state)
 			} else if (result == ACTION_RESTARTED) {
 				break;
 			}
-			if (result >= 0 && b->link.state == ACTION_IDLE && b->seq == b->link.seq && !link_ready(&b->link.base) &&
-			    answers == b->link.seq && answers < 3)
+			if (result >= 0 && b->link.state == ACTION_IDLE && b->seq == b->link.seq &&
+			    !link_ready(&b->link.base) && answers == b->link.seq && answers < 3)
 				bench_ask(b, fill, answers * 600 + 100, 1000);
 			if (answers == 3 || b->link.state == ACTION_IDLE)
 				b->now_us += 10000;

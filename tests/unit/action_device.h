@@ -20,7 +20,7 @@ struct bench {
 	struct action_link link;
 	uint8_t station_priv[32], station_pub[32], batch_key[32];
 	uint64_t now_us;
-	uint8_t message[MR_MESSAGE_MAX];	/* of the last event */
+	uint8_t message[MR_MESSAGE_MAX]; /* of the last event */
 	size_t message_len;
 	/* the device */
 	uint8_t mac[6];
@@ -131,8 +131,10 @@ static inline size_t device_response(struct bench *b, uint16_t seq, const uint8_
 	unsigned fragments = (unsigned)((len + MR_FRAGMENT_MAX - 1) / MR_FRAGMENT_MAX);
 	size_t part = i + 1 < fragments ? MR_FRAGMENT_MAX : len - (fragments - 1) * (size_t)MR_FRAGMENT_MAX;
 	uint8_t sealed[MR_FRAGMENT_MAX + MR_TAG_LEN], ad[2 + MR_DATA_HEADER_LEN];
-	struct mr_frame f = { .type = MR_DATA, .data = { bench_session(b), seq, (uint8_t)i, (uint8_t)fragments,
-							 MR_DATA_RESPONSE, { 0 } } };
+	struct mr_frame f = {
+		.type = MR_DATA,
+		.data = { bench_session(b), seq, (uint8_t)i, (uint8_t)fragments, MR_DATA_RESPONSE, { 0 } }
+	};
 
 	mr_data_ad(&f.data, ad);
 	assert(mr_noise_seal(b->keys.to_station, (uint64_t)seq * 16 + i, ad, sizeof(ad),
@@ -174,13 +176,11 @@ static inline bool device_takes(struct bench *b, const uint8_t *bytes, size_t le
 		b->fragments = f.data.fragments;
 		b->have = (uint8_t)(b->have | 1u << f.data.fragment);
 		return true;
-	case MR_POLL:
-		return f.poll.session == bench_session(b);
+	case MR_POLL: return f.poll.session == bench_session(b);
 	case MR_CALL:
 	case MR_HELLO:
 	case MR_HANDSHAKE_1:
-	case MR_PROGRESS:
-		break;
+	case MR_PROGRESS: break;
 	}
 	return false;
 }

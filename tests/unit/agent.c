@@ -2,7 +2,10 @@
  * The device against a minimal station: calls, handshake, requests, repeats, power cuts. OpenSSL judges what the
  * device signs. The board's clock and random octets are fixed, so every run is the same run.
  *
- * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/wire/spake2plus.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/peer.c tests/support/factory.c
+ * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c
+ * links: agent/wire/spake2plus.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/frame.c
+ * links: agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c
+ * links: tests/support/board.c tests/support/peer.c tests/support/factory.c
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -72,10 +75,7 @@ static struct mr_wr begin(struct line *l, enum mr_operation operation)
 	return w;
 }
 
-static int ask(struct line *l, struct mr_wr w)
-{
-	return peer_asks(&l->peer, &w) ? l->peer.response.cause : -1;
-}
+static int ask(struct line *l, struct mr_wr w) { return peer_asks(&l->peer, &w) ? l->peer.response.cause : -1; }
 
 static struct mr_wr key_request(struct line *l)
 {
@@ -138,18 +138,21 @@ static struct mr_wr finish_request(struct line *l, enum mr_verdict verdict)
 
 /* ---- what the station would compute ---- */
 
-static struct mr_digest_field f(const void *bytes, size_t len)
-{
-	return (struct mr_digest_field){ bytes, len };
-}
+static struct mr_digest_field f(const void *bytes, size_t len) { return (struct mr_digest_field){ bytes, len }; }
 
 static void identity_digest(const struct line *l, uint64_t txn, uint8_t out[32])
 {
 	uint8_t t[8], iterations[4];
 	struct mr_wr tw = mr_wr_over(t, 8), iw = mr_wr_over(iterations, 4);
-	struct mr_digest_field fields[] = { f(t, 8), f(SERIAL, strlen(SERIAL)), f(l->certificate, l->certificate_len),
-					    f(l->factory.ca_der, l->factory.ca_len), f(salt, 16), f(iterations, 4),
-					    f(w0, 32), f(l_point, 65), { NULL, 0 } };
+	struct mr_digest_field fields[] = { f(t, 8),
+					    f(SERIAL, strlen(SERIAL)),
+					    f(l->certificate, l->certificate_len),
+					    f(l->factory.ca_der, l->factory.ca_len),
+					    f(salt, 16),
+					    f(iterations, 4),
+					    f(w0, 32),
+					    f(l_point, 65),
+					    { NULL, 0 } };
 
 	mr_wr_le64(&tw, txn);
 	mr_wr_le32(&iw, ITERATIONS);
@@ -263,7 +266,7 @@ static void a_hello_names_batch_and_device_and_has_a_nonce_of_its_own(void **sta
 	assert_memory_equal(l->peer.hello.batch_tag, l->peer.batch_tag, 8);
 	assert_memory_equal(l->peer.hello.device_id, l->board.config.device_id, 8);
 	memcpy(nonce, l->peer.hello.nonce, 8);
-	l->board.now_us += 20000000;	/* patience is over */
+	l->board.now_us += 20000000; /* patience is over */
 	mr_agent_expire(&l->board.agent);
 	assert_true(peer_meets(&l->peer));
 	assert_memory_not_equal(l->peer.hello.nonce, nonce, 8);
@@ -415,7 +418,8 @@ static void message_1_is_repeated_octet_for_octet_and_given_up_in_the_end(void *
 		const struct board_frame *again = board_take(&l->board, tries % 2 == 0);
 
 		assert_int_equal(again->len, first.len);
-		assert_memory_equal(again->bytes + MR_HEADER_LEN, first.bytes + MR_HEADER_LEN, first.len - MR_HEADER_LEN);
+		assert_memory_equal(again->bytes + MR_HEADER_LEN, first.bytes + MR_HEADER_LEN,
+				    first.len - MR_HEADER_LEN);
 		assert_memory_not_equal(again->bytes + MR_HEADER_LEN - 2, first.bytes + MR_HEADER_LEN - 2, 2);
 		tries++;
 	}
@@ -586,7 +590,7 @@ static void a_key_is_made_once_and_depends_on_the_stations_entropy(void **state)
 	take_key(l);
 	assert_memory_equal(l->pub, first, 65);
 	assert_int_equal(l->board.work[MR_WORK_P256_KEYGEN], 1);
-	assert_true(l->peer.response.busy_us >= 1000);	/* the board charges that for a signature */
+	assert_true(l->peer.response.busy_us >= 1000); /* the board charges that for a signature */
 
 	/* The same device with the same random octets, and other entropy. */
 	peer_make(&l->peer, 99, batch_key);
@@ -600,7 +604,8 @@ static void a_key_is_made_once_and_depends_on_the_stations_entropy(void **state)
 	assert_int_equal(ask(l, w), MR_CAUSE_OK);
 	assert_int_not_equal(factory_certify(&l->factory, l->peer.response.value[MR_AT_CSR].at,
 					     l->peer.response.value[MR_AT_CSR].left, "Brook lamp", "d001020304050607",
-					     l->certificate, sizeof(l->certificate), l->pub), 0);
+					     l->certificate, sizeof(l->certificate), l->pub),
+			     0);
 	assert_memory_not_equal(l->pub, first, 65);
 }
 
@@ -708,11 +713,11 @@ static void values_that_make_no_sense_are_refused(void **state)
 	mr_attribute_add_u64(&w, MR_AT_TXN, 1);
 	mr_attribute_add(&w, MR_AT_SSID, "x", 1);
 	mr_attribute_add_u8(&w, MR_AT_SECURITY, MR_SECURITY_WPA2);
-	assert_int_equal(ask(l, w), MR_CAUSE_BAD_REQUEST);	/* no passphrase */
+	assert_int_equal(ask(l, w), MR_CAUSE_BAD_REQUEST); /* no passphrase */
 	l->request[w.len - 1] = MR_SECURITY_OPEN;
 	assert_int_equal(ask(l, w), MR_CAUSE_OK);
 	l->request[w.len - 1] = 3;
-	assert_int_equal(ask(l, w), MR_CAUSE_BAD_REQUEST);	/* no such security */
+	assert_int_equal(ask(l, w), MR_CAUSE_BAD_REQUEST); /* no such security */
 	l->request[w.len - 1] = MR_SECURITY_WPA3;
 	mr_attribute_add(&w, MR_AT_PASSPHRASE, "tab\tin it", 9);
 	assert_int_equal(ask(l, w), MR_CAUSE_BAD_REQUEST);
@@ -782,8 +787,8 @@ static void a_repeated_request_is_answered_with_the_same_octets_and_done_once(vo
 	assert_int_equal(ask(l, begin(l, MR_OP_STATUS)), MR_CAUSE_OK);
 	board_hear(&l->board, l->frame, len);
 	assert_int_equal(l->board.count, 0);
-	board_hear(&l->board, l->frame, peer_build_data(&l->peer, w.buf, w.len, (uint16_t)(l->peer.seq + 2), 0, 0,
-							l->frame));
+	board_hear(&l->board, l->frame,
+		   peer_build_data(&l->peer, w.buf, w.len, (uint16_t)(l->peer.seq + 2), 0, 0, l->frame));
 	assert_int_equal(l->board.count, 0);
 }
 
@@ -797,7 +802,7 @@ static void fragments_come_in_any_order_and_what_is_missing_is_told(void **state
 	assert_true(peer_connects(&l->peer));
 	take_key(l);
 	w = identity_request(l, TXN_IDENTITY);
-	while (w.len <= MR_FRAGMENT_MAX) {	/* attributes of a newer station make it long */
+	while (w.len <= MR_FRAGMENT_MAX) { /* attributes of a newer station make it long */
 		mr_wr_u8(&w, 0xee);
 		mr_wr_le16(&w, 200);
 		memset(mr_wr_room(&w, 200), 0xee, 200);
@@ -817,7 +822,8 @@ static void fragments_come_in_any_order_and_what_is_missing_is_told(void **state
 	assert_int_equal(l->peer.progress.state, MR_PROGRESS_INCOMPLETE);
 	assert_int_equal(l->peer.progress.have, 2);
 	/* The next request has to wait for the answer to this one. */
-	board_hear(&l->board, l->frame, peer_build_data(&l->peer, "\1", 1, (uint16_t)(l->peer.seq + 1), 0, 0, l->frame));
+	board_hear(&l->board, l->frame,
+		   peer_build_data(&l->peer, "\1", 1, (uint16_t)(l->peer.seq + 1), 0, 0, l->frame));
 	assert_int_equal(l->board.count, 0);
 	board_hear(&l->board, one, one_len);
 	assert_true(peer_hears(&l->peer, 0));
@@ -845,7 +851,8 @@ static void a_held_answer_waits_for_the_call_of_its_own_station(void **state)
 
 	assert_true(peer_connects(&l->peer));
 	w = begin(l, MR_OP_STATUS);
-	board_hear(&l->board, l->frame, peer_build_data(&l->peer, w.buf, w.len, ++l->peer.seq, 0, MR_DATA_HOLD, l->frame));
+	board_hear(&l->board, l->frame,
+		   peer_build_data(&l->peer, w.buf, w.len, ++l->peer.seq, 0, MR_DATA_HOLD, l->frame));
 	assert_false(board_wait(&l->board, 1000000));
 	peer_make(&other, 100, batch_key);
 	other.board = &l->board;
@@ -860,14 +867,16 @@ static void a_held_answer_waits_for_the_call_of_its_own_station(void **state)
 
 	/* A poll brings it out too; so does the request without HOLD. */
 	w = begin(l, MR_OP_STATUS);
-	board_hear(&l->board, l->frame, peer_build_data(&l->peer, w.buf, w.len, ++l->peer.seq, 0, MR_DATA_HOLD, l->frame));
+	board_hear(&l->board, l->frame,
+		   peer_build_data(&l->peer, w.buf, w.len, ++l->peer.seq, 0, MR_DATA_HOLD, l->frame));
 	assert_false(board_wait(&l->board, 1000000));
 	board_hear(&l->board, l->frame, peer_build_poll(&l->peer, l->peer.seq, 1, l->frame));
 	assert_false(board_wait(&l->board, 0));
 	board_hear(&l->board, l->frame, peer_build_poll(&l->peer, l->peer.seq, 0, l->frame));
 	assert_true(peer_hears(&l->peer, 0));
 	w = begin(l, MR_OP_STATUS);
-	board_hear(&l->board, l->frame, peer_build_data(&l->peer, w.buf, w.len, ++l->peer.seq, 0, MR_DATA_HOLD, l->frame));
+	board_hear(&l->board, l->frame,
+		   peer_build_data(&l->peer, w.buf, w.len, ++l->peer.seq, 0, MR_DATA_HOLD, l->frame));
 	board_hear(&l->board, l->frame, peer_build_data(&l->peer, w.buf, w.len, l->peer.seq, 0, 0, l->frame));
 	assert_true(peer_hears(&l->peer, 0));
 }
@@ -903,7 +912,7 @@ static void an_answer_that_is_not_acked_is_sent_again_ever_less_often_and_then_w
 	assert_false(board_wait(&l->board, 5000));
 	l->board.queue_full = false;
 	assert_true(board_wait(&l->board, 100000));
-	l->board.count = 0;		/* the frame is gone without a word */
+	l->board.count = 0; /* the frame is gone without a word */
 	assert_true(peer_hears(&l->peer, 1000000));
 }
 
@@ -920,13 +929,13 @@ static void forged_data_neither_disturbs_the_answer_nor_is_heard(void **state)
 	w = begin(l, MR_OP_SELFTEST);
 	len = peer_build_data(&l->peer, w.buf, w.len, (uint16_t)(l->peer.seq + 1), 0, 0, l->frame);
 	for (size_t i = MR_PREFIX_LEN - 2; i < len; i++) {
-		l->frame[i] ^= 2;		/* HOLD is the one bit that may change: see below */
+		l->frame[i] ^= 2; /* HOLD is the one bit that may change: see below */
 		if (i != MR_PREFIX_LEN + 8)
 			board_hear(&l->board, l->frame, len);
 		l->frame[i] ^= 2;
 	}
 	while (l->board.count > 0)
-		(void)board_take(&l->board, true);	/* refusals of sessions that it does not have */
+		(void)board_take(&l->board, true); /* refusals of sessions that it does not have */
 	board_hear(&l->board, l->frame, peer_build_poll(&l->peer, l->peer.seq, 0, l->frame));
 	assert_true(peer_hears(&l->peer, 0));
 	assert_memory_equal(l->peer.raw.bytes + MR_HEADER_LEN, first.bytes + MR_HEADER_LEN, first.len - MR_HEADER_LEN);
@@ -972,7 +981,7 @@ static void a_restarted_device_says_that_it_does_not_know_the_session(void **sta
 	w = begin(l, MR_OP_STATUS);
 	for (int i = 0; i < 100; i++)
 		board_hear(&l->board, l->frame, peer_build_data(&l->peer, w.buf, w.len, 1, 0, 0, l->frame));
-	assert_int_equal(l->board.count, 1);	/* two in a row, then one in 100 ms */
+	assert_int_equal(l->board.count, 1); /* two in a row, then one in 100 ms */
 	(void)board_take(&l->board, true);
 	assert_false(board_wait(&l->board, 150000));
 	board_hear(&l->board, l->frame, peer_build_data(&l->peer, w.buf, w.len, 1, 0, 0, l->frame));
@@ -1112,7 +1121,8 @@ static bool power_goes(struct line *l, unsigned step, size_t cut_at)
 	return false;
 }
 
-/* How many octets of the write since `before` must be there: erased flash reads 0xff, so the last ones may be right already. */
+/* How many octets of the write since `before` must be there: erased flash reads 0xff, so the last ones may be right
+ * already. */
 static size_t octets_needed(const struct board *before, const struct board *after)
 {
 	size_t len = after->last_write_len, slot = 0;
@@ -1127,7 +1137,7 @@ static size_t octets_needed(const struct board *before, const struct board *afte
 static void power_may_go_at_any_octet_of_any_write_and_the_device_resumes(void **state)
 {
 	struct line *l = *state;
-	struct line before;	/* the line as it was before the step */
+	struct line before; /* the line as it was before the step */
 	uint8_t old[MR_STORE_MAX], new[MR_STORE_MAX], now[MR_STORE_MAX];
 
 	assert_true(peer_connects(&l->peer));
@@ -1149,10 +1159,10 @@ static void power_may_go_at_any_octet_of_any_write_and_the_device_resumes(void *
 			assert_true(power_goes(l, step, cut));
 			(void)board_start(&l->board);
 			len = flash_dump(&l->board, now);
-			if (cut < needed) {	/* before the write, to the octet */
+			if (cut < needed) { /* before the write, to the octet */
 				assert_int_equal(len, old_len);
 				assert_memory_equal(now, old, len);
-			} else {		/* after it */
+			} else { /* after it */
 				assert_int_equal(len, new_len);
 				assert_memory_equal(now, new, len);
 			}
@@ -1189,7 +1199,7 @@ static void nothing_that_is_heard_can_harm_the_agent(void **state)
 
 		peer_random(&l->peer, junk, sizeof(junk));
 		len = junk[0];
-		if (i % 4 != 0) {		/* of our kind at least */
+		if (i % 4 != 0) { /* of our kind at least */
 			w = begin(l, MR_OP_STATUS);
 			(void)peer_build_data(&l->peer, w.buf, w.len, (uint16_t)(l->peer.seq + 1), 0, 0, l->frame);
 			memcpy(junk, l->frame, MR_PREFIX_LEN - 1);

@@ -1,5 +1,6 @@
 /*
  * The simulated air against the standard's numbers, and the radio seam on top of it.
+ *
  * links: station/air/air.c station/air/medium.c station/air/dcf.c station/air/phy.c station/air/capture.c
  * links: station/air/bystander.c station/air/simulated.c station/radio/hearing.c
  * links: station/radio/channel.c station/base/loop.c
@@ -71,8 +72,9 @@ static void on_received(void *ctx, struct mr_rd frame, const struct radio_rx *rx
 
 	assert_false(s->inside);
 	assert_int_equal(rx->time_us, loop_now_us(s->floor->loop));
-	*h = (struct heard){ .time_us = rx->time_us, .len = frame.left, .rssi_dbm = rx->rssi_dbm,
-			    .rate = rx->rate_500kbps };
+	*h = (struct heard){
+		.time_us = rx->time_us, .len = frame.left, .rssi_dbm = rx->rssi_dbm, .rate = rx->rate_500kbps
+	};
 	memcpy(h->head, frame.at, frame.left < 24 ? frame.left : 24);
 }
 
@@ -174,7 +176,7 @@ static void run_until(struct floor *floor, uint64_t at_us)
 /* An action frame of `len` octets with FCS, as the tables count them. */
 static void prepare(struct station *s, unsigned to, size_t len_with_fcs, uint8_t rate, uint8_t retries)
 {
-	static const uint8_t body[] = { 127, 2, 0x4d, 0x52, 1 };	/* vendor specific, 9.6.5 */
+	static const uint8_t body[] = { 127, 2, 0x4d, 0x52, 1 }; /* vendor specific, 9.6.5 */
 
 	memset(s->frame, 0, sizeof(s->frame));
 	s->frame[0] = 0xd0;
@@ -200,7 +202,11 @@ static void send_once(struct station *s, unsigned to, size_t len_with_fcs, uint8
 
 static void frames_take_the_times_of_the_standard(void **state)
 {
-	static const struct { size_t len; uint16_t us[8]; } rows[] = {	/* with FCS; 1, 2, 5.5, 11, 6, 12, 24, 54 Mb/s */
+	static const struct {
+		size_t len;
+		uint16_t us[8];
+	} rows[] = {
+		/* with FCS; 1, 2, 5.5, 11, 6, 12, 24, 54 Mb/s */
 		{ 28, { 416, 304, 233, 213, 70, 50, 38, 34 } },
 		{ 34, { 464, 328, 242, 217, 78, 54, 42, 34 } },
 		{ 110, { 1072, 632, 352, 272, 178, 102, 66, 46 } },
@@ -255,8 +261,9 @@ static void an_exchange_takes_what_its_parts_take(void **state)
 
 static void acks_go_at_the_highest_basic_rate_not_above_the_frames(void **state)
 {
-	static const uint8_t pairs[][2] = { { 2, 2 }, { 4, 4 }, { 11, 4 }, { 22, 4 }, { 12, 12 }, { 18, 12 }, { 24, 24 },
-					    { 36, 24 }, { 48, 48 }, { 108, 48 }, { PHY_HT, 12 }, { PHY_HT | 7, 48 } };
+	static const uint8_t pairs[][2] = { { 2, 2 },	{ 4, 4 },    { 11, 4 },	     { 22, 4 },
+					    { 12, 12 }, { 18, 12 },  { 24, 24 },     { 36, 24 },
+					    { 48, 48 }, { 108, 48 }, { PHY_HT, 12 }, { PHY_HT | 7, 48 } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
@@ -345,8 +352,8 @@ static void an_absent_receiver_costs_all_tries_with_growing_windows(void **state
 	assert_true(!a->told[0].acked && a->told[0].tries == 8);
 	assert_int_equal(ear->heard_count, 8);
 	for (size_t i = 0; i < 8; i++) {
-		assert_int_equal((ear->heard[i].head[1] & 0x08) != 0, i > 0);	/* Retry */
-		if (i > 0) {	/* ACK timeout, then the backoff: at most CW = 2^(4+i) - 1 slots of 9 us */
+		assert_int_equal((ear->heard[i].head[1] & 0x08) != 0, i > 0); /* Retry */
+		if (i > 0) { /* ACK timeout, then the backoff: at most CW = 2^(4+i) - 1 slots of 9 us */
 			uint64_t gap_us = ear->heard[i].time_us - last_us - 78 - 44;
 
 			assert_int_equal(gap_us % 9, 0);
@@ -359,9 +366,15 @@ static void an_absent_receiver_costs_all_tries_with_growing_windows(void **state
 
 static void one_saturated_sender_reaches_the_calculated_throughput(void **state)
 {
-	static const struct { uint16_t freq_mhz; uint8_t rate; size_t len; double exchange_us; } cases[] = {
-		{ 2412, 2, 34, 1138 }, { 2412, 12, 34, 233.5 }, { 2412, 108, 34, 173.5 }, { 2412, 2, 137, 1962 },
-		{ 2412, 12, 137, 369.5 }, { 2412, 12, 500, 853.5 }, { 2412, 12, 1554, 2257.5 }, { 2412, 108, 1554, 397.5 },
+	static const struct {
+		uint16_t freq_mhz;
+		uint8_t rate;
+		size_t len;
+		double exchange_us;
+	} cases[] = {
+		{ 2412, 2, 34, 1138 },	    { 2412, 12, 34, 233.5 },	{ 2412, 108, 34, 173.5 },
+		{ 2412, 2, 137, 1962 },	    { 2412, 12, 137, 369.5 },	{ 2412, 12, 500, 853.5 },
+		{ 2412, 12, 1554, 2257.5 }, { 2412, 108, 1554, 397.5 },
 	};
 
 	(void)state;
@@ -388,8 +401,8 @@ static void one_saturated_sender_reaches_the_calculated_throughput(void **state)
 /* Share of tries that collided, n saturated senders to one receiver in one collision domain, equal levels. */
 static double collision_share(size_t n, uint8_t rate)
 {
-	struct floor *floor = floor_create(n + 1, &(struct air_config){ .shadowing_db = -1, .capture_first_db = 100,
-									.capture_later_db = 100 });
+	struct floor *floor = floor_create(
+		n + 1, &(struct air_config){ .shadowing_db = -1, .capture_first_db = 100, .capture_later_db = 100 });
 	uint64_t tries = 0, acked = 0;
 
 	plain(floor, 0);
@@ -410,7 +423,8 @@ static double collision_share(size_t n, uint8_t rate)
 
 static void saturated_senders_collide_about_as_often_as_bianchi_says(void **state)
 {
-	/* Bianchi, "Performance analysis of the IEEE 802.11 DCF", 2000; the model has no freeze rule: 3 points of slack. */
+	/* Bianchi, "Performance analysis of the IEEE 802.11 DCF", 2000; the model has no freeze rule: 3 points of
+	 * slack. */
 	(void)state;
 	double two = collision_share(2, 12), ten = collision_share(10, 12), b = collision_share(5, 2);
 
@@ -426,7 +440,8 @@ static void nodes_that_do_not_hear_each_other_collide_far_more(void **state)
 
 	(void)state;
 	for (int hidden = 0; hidden < 2; hidden++) {
-		struct floor *floor = floor_create(3, &(struct air_config){ .shadowing_db = -1, .path_loss_exponent = 3 });
+		struct floor *floor = floor_create(3,
+						   &(struct air_config){ .shadowing_db = -1, .path_loss_exponent = 3 });
 		struct station *receiver = plain(floor, 0), *left, *right;
 		struct radio_health h;
 
@@ -481,11 +496,11 @@ static void others_wait_difs_or_the_duration_or_eifs(void **state)
 	uint64_t us;
 
 	(void)state;
-	us = waited_us(1, 0);	/* a broadcast: DIFS 28 and 0 to 15 slots */
+	us = waited_us(1, 0); /* a broadcast: DIFS 28 and 0 to 15 slots */
 	assert_true(us >= 28 && us <= 28 + 135 && (us - 28) % 9 == 0);
-	us = waited_us(1, 99);	/* to a node that is not there: its Duration counts, ACK or not */
+	us = waited_us(1, 99); /* to a node that is not there: its Duration counts, ACK or not */
 	assert_true(us >= 88 && us <= 88 + 135 && (us - 88) % 9 == 0);
-	us = waited_us(2, 0);	/* two at once, undecodable: EIFS 88 */
+	us = waited_us(2, 0); /* two at once, undecodable: EIFS 88 */
 	assert_true(us >= 88 && us <= 88 + 135 && (us - 88) % 9 == 0);
 }
 
@@ -517,7 +532,7 @@ static void of_two_overlapping_frames_the_much_stronger_one_survives(void **stat
 	/* Exponent 3, no carrier sense between them (more than 81 m apart). 20 m against 70 m: 16 dB. */
 	race(20, 70, 100, true, &strong, &weak);
 	assert_true(strong == 1 && weak == 0);
-	race(20, 70, 100, false, &strong, &weak);	/* comes second, takes the receiver over */
+	race(20, 70, 100, false, &strong, &weak); /* comes second, takes the receiver over */
 	assert_true(strong == 1 && weak == 0);
 	/* 38 m against 60 m: 6 dB. Enough for the first, not for the second. */
 	race(38, 60, 100, true, &strong, &weak);
@@ -534,8 +549,9 @@ static void of_two_overlapping_frames_the_much_stronger_one_survives(void **stat
 
 static void who_sends_hears_nothing_meanwhile(void **state)
 {
-	struct floor *floor = floor_create(2, &(struct air_config){ .shadowing_db = -1, .path_loss_exponent = 3,
-								    .cca_dbm = -40 });	/* deaf to carriers */
+	struct floor *floor = floor_create(2, &(struct air_config){ .shadowing_db = -1,
+								    .path_loss_exponent = 3,
+								    .cca_dbm = -40 }); /* deaf to carriers */
 	struct station *a = plain(floor, 0), *b = plain(floor, 40);
 
 	(void)state;
@@ -576,8 +592,9 @@ static void extra_loss_has_the_mean_and_the_bursts_that_were_asked_for(void **st
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		struct floor *floor = floor_create(2, &(struct air_config){ .shadowing_db = -1, .frame_loss = 0.2,
-									    .loss_burst_frames = bursts[i] });
+		struct floor *floor = floor_create(
+			2,
+			&(struct air_config){ .shadowing_db = -1, .frame_loss = 0.2, .loss_burst_frames = bursts[i] });
 		struct station *a = plain(floor, 0), *b = plain(floor, 5);
 		size_t runs = 0, lost = 0, sent = 20000;
 		uint64_t last = 0;
@@ -630,7 +647,8 @@ static void shadowing_belongs_to_the_pair_and_to_the_seed(void **state)
 
 	(void)state;
 	for (int run = 0; run < 3; run++) {
-		struct floor *floor = floor_create(2, &(struct air_config){ .seed = run == 2 ? 9 : 8, .shadowing_db = 8 });
+		struct floor *floor = floor_create(2,
+						   &(struct air_config){ .seed = run == 2 ? 9 : 8, .shadowing_db = 8 });
 		struct station *a = plain(floor, 0), *b = plain(floor, 5);
 
 		tune_all(floor, 2412);
@@ -675,15 +693,18 @@ static void urgent_frames_overtake_and_a_full_queue_refuses(void **state)
 {
 	struct floor *floor = floor_create(2, NULL);
 	struct station *a = add(floor, (struct air_node_config){ .tx_dbm = 15, .tx_queue_max = 6 });
-	static const struct { enum radio_priority priority; uint64_t cookie; } queue[] = {
-		{ RADIO_BULK, 1 }, { RADIO_BULK, 2 }, { RADIO_NORMAL, 3 }, { RADIO_NORMAL, 4 }, { RADIO_URGENT, 5 },
-		{ RADIO_URGENT, 6 },
+	static const struct {
+		enum radio_priority priority;
+		uint64_t cookie;
+	} queue[] = {
+		{ RADIO_BULK, 1 },   { RADIO_BULK, 2 },	  { RADIO_NORMAL, 3 },
+		{ RADIO_NORMAL, 4 }, { RADIO_URGENT, 5 }, { RADIO_URGENT, 6 },
 	};
 	static const uint64_t order[] = { 5, 6, 3, 4, 1, 2 };
 
 	(void)state;
 	plain(floor, 3);
-	assert_int_equal(air_send(a->node, mr_rd_over("..", 2), &a->tx), -MR_CAUSE_RADIO_GONE);	/* untuned */
+	assert_int_equal(air_send(a->node, mr_rd_over("..", 2), &a->tx), -MR_CAUSE_RADIO_GONE); /* untuned */
 	tune_all(floor, 2412);
 	run_until(floor, 1000);
 	prepare(a, 2, 100, 12, 7);
@@ -740,14 +761,15 @@ static void frames_that_fly_while_a_node_moves_are_lost_to_it(void **state)
 {
 	struct floor *floor = floor_create(2, NULL);
 	struct station *a = plain(floor, 0);
-	struct station *b = add(floor, (struct air_node_config){ .x_m = 3, .tx_dbm = 15, .switch_us = 5000, .acknowledges = true });
+	struct station *b =
+		add(floor, (struct air_node_config){ .x_m = 3, .tx_dbm = 15, .switch_us = 5000, .acknowledges = true });
 
 	(void)state;
 	tune_all(floor, 2412);
 	run_until(floor, 10000);
-	send_once(a, 0, 1500, 2, 0);	/* 12 ms */
+	send_once(a, 0, 1500, 2, 0); /* 12 ms */
 	run_until(floor, 12000);
-	assert_int_equal(air_tune(b->node, 2412), 0);	/* away and back: 5 ms */
+	assert_int_equal(air_tune(b->node, 2412), 0); /* away and back: 5 ms */
 	run_until(floor, 40000);
 	assert_true(b->tuned_us == 17000 && b->heard_count == 0);
 	send_once(a, 2, 100, 12, 2);
@@ -770,9 +792,9 @@ static void power_off_breaks_the_frame_off_and_reports_the_rest(void **state)
 		assert_int_equal(send_frame(a), 0);
 	}
 	a->frame_len = 0;
-	run_until(floor, 1300);		/* in the middle of the first */
+	run_until(floor, 1300); /* in the middle of the first */
 	air_power(a->node, false);
-	assert_int_equal(a->told_count, 0);	/* not from inside the call */
+	assert_int_equal(a->told_count, 0); /* not from inside the call */
 	run_until(floor, 20000);
 	assert_int_equal(a->told_count, 3);
 	assert_true(a->told[0].tries == 1 && a->told[1].tries == 0 && a->told[2].tries == 0);
@@ -848,8 +870,8 @@ static void the_capture_shows_every_try_and_the_ack_a_sifs_later(void **state)
 	assert_int_equal((uint64_t)head->ts.tv_sec * 1000000 + (uint64_t)head->ts.tv_usec, 1700000000001000);
 	parse_record(head, bytes, &data);
 	assert_true(data.time_us == 1000 && data.rate == 48 && data.flags == 0 && data.freq_mhz == 2412);
-	assert_int_equal(data.channel_flags, 0x00c0);	/* 2.4 GHz, OFDM */
-	assert_int_equal(data.signal_dbm, -36);		/* at the origin: 15 - 40.1 - 22 * log10(3) */
+	assert_int_equal(data.channel_flags, 0x00c0); /* 2.4 GHz, OFDM */
+	assert_int_equal(data.signal_dbm, -36);	      /* at the origin: 15 - 40.1 - 22 * log10(3) */
 	assert_int_equal(data.len, 496);
 	assert_int_equal(pcap_next_ex(pcap, &head, &bytes), 1);
 	parse_record(head, bytes, &ack);
@@ -863,7 +885,8 @@ static void the_capture_shows_every_try_and_the_ack_a_sifs_later(void **state)
 /* A busy floor; its capture in memory. */
 static char *busy_floor(uint64_t seed, size_t *len)
 {
-	struct floor *floor = floor_create(8, &(struct air_config){ .seed = seed, .frame_loss = 0.1, .loss_burst_frames = 3 });
+	struct floor *floor =
+		floor_create(8, &(struct air_config){ .seed = seed, .frame_loss = 0.1, .loss_burst_frames = 3 });
 	char *bytes = NULL;
 	FILE *file = open_memstream(&bytes, len);
 	struct air_totals totals;
@@ -878,7 +901,8 @@ static char *busy_floor(uint64_t seed, size_t *len)
 		assert_int_equal(air_tune(floor->stations[i].node, i < 6 ? 2412 : 5180), 0);
 	run_until(floor, 500000);
 	air_totals(floor->air, &totals);
-	assert_true(totals.frames > 300 && totals.collisions > 0 && totals.retries > 0 && totals.acks > 0 && totals.lost > 0);
+	assert_true(totals.frames > 300 && totals.collisions > 0 && totals.retries > 0 && totals.acks > 0 &&
+		    totals.lost > 0);
 	floor_destroy(floor);
 	fclose(file);
 	return bytes;
@@ -917,21 +941,28 @@ static void a_bystander_takes_the_share_it_was_given(void **state)
 
 static void radios_on_one_table_disturb_each_other_across_channels(void **state)
 {
-	static const struct { uint16_t freq_mhz; bool off; double low, high; } cases[] = {
-		{ 2417, false, 0.24, 0.36 }, { 2437, false, 0.02, 0.09 }, { 5180, false, 0, 0 }, { 2417, true, 0, 0 },
+	static const struct {
+		uint16_t freq_mhz;
+		bool off;
+		double low, high;
+	} cases[] = {
+		{ 2417, false, 0.24, 0.36 },
+		{ 2437, false, 0.02, 0.09 },
+		{ 5180, false, 0, 0 },
+		{ 2417, true, 0, 0 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct floor *floor = floor_create(3, &(struct air_config){ .shadowing_db = -1,
-									    .no_desensitisation = cases[i].off });
+		struct floor *floor =
+			floor_create(3, &(struct air_config){ .shadowing_db = -1, .no_desensitisation = cases[i].off });
 		struct station *device = plain(floor, 10);
 		struct station *radio = add(floor, (struct air_node_config){ .tx_dbm = 15, .cluster = 1 });
 		struct station *beside = add(floor, (struct air_node_config){ .x_m = 0.3, .tx_dbm = 15, .cluster = 1 });
 		double lost;
 
 		prepare(device, 0, 500, 12, 0);
-		prepare(beside, 0, 1500, 12, 0);	/* on the air nearly always */
+		prepare(beside, 0, 1500, 12, 0); /* on the air nearly always */
 		assert_int_equal(air_tune(device->node, 2412), 0);
 		assert_int_equal(air_tune(radio->node, 2412), 0);
 		assert_int_equal(air_tune(beside->node, cases[i].freq_mhz), 0);
@@ -965,7 +996,7 @@ static void tshark_finds_no_malformed_frame(void **state)
 	out = popen(command, "r");
 	assert_non_null(out);
 	while (fgets(line, sizeof(line), out)) {
-		assert_int_equal(line[0], '\t');	/* nothing in the column "malformed" */
+		assert_int_equal(line[0], '\t'); /* nothing in the column "malformed" */
 		assert_true(line[1] >= '0' && line[1] <= '2');
 		frames++;
 	}
@@ -979,7 +1010,7 @@ static void tshark_finds_no_malformed_frame(void **state)
 struct user {
 	struct floor *floor;
 	struct radio *radio;
-	char log[256];		/* s: status, S: acked, r: received, t: tuned, T: tuned with a cause, g: gone, b: back */
+	char log[256]; /* s: status, S: acked, r: received, t: tuned, T: tuned with a cause, g: gone, b: back */
 	uint64_t cookie[64];
 	unsigned tries[64];
 	size_t statuses;
@@ -1047,8 +1078,12 @@ static struct user open_radio(struct floor *floor, const char *profile, const st
 
 static void attend(struct user *u)
 {
-	u->radio->events = (struct radio_events){ .ctx = u, .received = radio_received, .status = radio_status,
-						  .tuned = radio_tuned, .gone = radio_gone, .back = radio_back };
+	u->radio->events = (struct radio_events){ .ctx = u,
+						  .received = radio_received,
+						  .status = radio_status,
+						  .tuned = radio_tuned,
+						  .gone = radio_gone,
+						  .back = radio_back };
 }
 
 static int tune(struct user *u, uint16_t freq_mhz)
@@ -1064,7 +1099,9 @@ static int tune(struct user *u, uint16_t freq_mhz)
 static int send_to(struct user *u, uint8_t to, uint64_t cookie, uint8_t retries)
 {
 	uint8_t frame[60] = { 0xd0, 0, 0, 0, 0x02, 0, 0, 0, 0, to };
-	const struct radio_tx tx = { .rate_500kbps = 12, .retries = retries, .priority = RADIO_NORMAL, .cookie = cookie };
+	const struct radio_tx tx = {
+		.rate_500kbps = 12, .retries = retries, .priority = RADIO_NORMAL, .cookie = cookie
+	};
 	int r;
 
 	memcpy(frame + 10, radio_mac, 6);
@@ -1084,10 +1121,10 @@ static void the_radio_keeps_its_contract(void **state)
 	attend(&u);
 	assert_true(u.radio->caps.simulated && u.radio->caps.acknowledges && u.radio->caps.truthful_status);
 	assert_memory_equal(u.radio->caps.mac, radio_mac, 6);
-	assert_int_equal(send_to(&u, 1, 1, 0), -MR_CAUSE_RADIO_GONE);	/* untuned */
+	assert_int_equal(send_to(&u, 1, 1, 0), -MR_CAUSE_RADIO_GONE); /* untuned */
 	assert_int_equal(tune(&u, 2413), -MR_CAUSE_BAD_REQUEST);
 	assert_int_equal(tune(&u, 2412), 0);
-	assert_int_equal(tune(&u, 2437), -MR_CAUSE_BAD_REQUEST);	/* one at a time */
+	assert_int_equal(tune(&u, 2437), -MR_CAUSE_BAD_REQUEST); /* one at a time */
 	assert_int_equal(u.radio->freq_mhz, 0);
 	assert_int_equal(send_to(&u, 1, 1, 0), -MR_CAUSE_RADIO_GONE);
 	assert_int_equal(air_tune(device->node, 2412), 0);
@@ -1098,10 +1135,10 @@ static void the_radio_keeps_its_contract(void **state)
 	run_until(floor, 50000);
 	assert_string_equal(u.log, "tSs");
 	assert_true(u.cookie[0] == 11 && u.tries[0] == 1 && u.cookie[1] == 12 && u.tries[1] == 4);
-	send_once(device, 77, 100, 12, 0);	/* to somebody else */
+	send_once(device, 77, 100, 12, 0); /* to somebody else */
 	run_until(floor, 55000);
 	assert_string_equal(u.log, "tSs");
-	send_once(device, 0, 100, 12, 0);	/* to all */
+	send_once(device, 0, 100, 12, 0); /* to all */
 	run_until(floor, 60000);
 	assert_string_equal(u.log, "tSsr");
 	assert_int_equal(u.received_mhz, 2412);
@@ -1131,7 +1168,10 @@ static void send_kinds(struct station *device, unsigned to)
 
 static void a_radio_hears_of_others_what_it_was_asked_to_hear(void **state)
 {
-	static const struct { unsigned hear; const char *to_all, *to_another; } rows[] = {
+	static const struct {
+		unsigned hear;
+		const char *to_all, *to_another;
+	} rows[] = {
 		{ 0, "r", "" },
 		{ RADIO_HEAR_NETWORKS, "rr", "r" },
 		{ RADIO_HEAR_GROUP, "rr", "" },
@@ -1195,7 +1235,7 @@ static void a_radio_that_hears_only_its_own_is_not_made_to_hear_others(void **st
 	assert_string_equal(u.log, "t");
 	send_kinds(device, 0);
 	run_until(floor, 300000);
-	assert_string_equal(u.log, "trrr");	/* all but the data frame */
+	assert_string_equal(u.log, "trrr"); /* all but the data frame */
 	radio_close(u.radio);
 	floor_destroy(floor);
 }
@@ -1212,9 +1252,9 @@ static void an_unplugged_radio_reports_everything_then_says_gone(void **state)
 	assert_int_equal(send_to(&u, 99, 1, 7), 0);
 	assert_int_equal(send_to(&u, 99, 2, 7), 0);
 	assert_int_equal(tune(&u, 2437), 0);
-	run_until(floor, 500500);		/* the first is being tried */
+	run_until(floor, 500500); /* the first is being tried */
 	radio_simulated_unplug(u.radio);
-	assert_string_equal(u.log, "t");	/* not from inside the call */
+	assert_string_equal(u.log, "t"); /* not from inside the call */
 	assert_int_equal(send_to(&u, 99, 3, 7), -MR_CAUSE_RADIO_GONE);
 	assert_int_equal(tune(&u, 2462), -MR_CAUSE_RADIO_GONE);
 	run_until(floor, 600000);
@@ -1223,7 +1263,7 @@ static void an_unplugged_radio_reports_everything_then_says_gone(void **state)
 	radio_simulated_replug(u.radio);
 	run_until(floor, 700000);
 	assert_string_equal(u.log, "tssTgb");
-	assert_int_equal(send_to(&u, 99, 4, 7), -MR_CAUSE_RADIO_GONE);	/* untuned */
+	assert_int_equal(send_to(&u, 99, 4, 7), -MR_CAUSE_RADIO_GONE); /* untuned */
 	assert_int_equal(tune(&u, 2412), 0);
 	run_until(floor, 1200000);
 	assert_string_equal(u.log, "tssTgbt");
@@ -1251,7 +1291,7 @@ static void each_profile_has_its_habits(void **state)
 		assert_int_equal(tune(&u, 2412), 0);
 		assert_int_equal(air_tune(device->node, 2412), 0);
 		run_until(floor, 1000000);
-		assert_int_equal(send_to(&u, 99, 1, 3), 0);	/* nobody */
+		assert_int_equal(send_to(&u, 99, 1, 3), 0); /* nobody */
 		run_until(floor, 1100000);
 		assert_string_equal(u.log, liar ? "tS" : "ts");
 		assert_int_equal(u.radio->caps.truthful_status, !liar);
@@ -1292,7 +1332,7 @@ static void a_stuck_radio_says_it_moved_and_hears_its_old_channel(void **state)
 	send_once(old, 0, 100, 12, 0);
 	run_until(floor, 30000);
 	assert_string_equal(u.log, "ttr");
-	assert_int_equal(u.received_mhz, 2412);	/* that is how one notices */
+	assert_int_equal(u.received_mhz, 2412); /* that is how one notices */
 	radio_close(u.radio);
 	floor_destroy(floor);
 }
@@ -1300,8 +1340,14 @@ static void a_stuck_radio_says_it_moved_and_hears_its_old_channel(void **state)
 static void a_radio_of_a_band_sends_at_the_wrong_rate_in_the_other(void **state)
 {
 	/* What was asked in 6 Mb/s leaves at 24 after a start on channel 1, and at 1 after a start on channel 36. */
-	static const struct { uint16_t start_mhz, here_mhz; uint8_t rate; } rows[] = {
-		{ 2412, 2437, 12 }, { 2412, 5180, 48 }, { 5180, 5220, 12 }, { 5180, 2412, 2 },
+	static const struct {
+		uint16_t start_mhz, here_mhz;
+		uint8_t rate;
+	} rows[] = {
+		{ 2412, 2437, 12 },
+		{ 2412, 5180, 48 },
+		{ 5180, 5220, 12 },
+		{ 5180, 2412, 2 },
 	};
 
 	(void)state;
@@ -1372,7 +1418,7 @@ static void a_radio_that_hears_where_it_began_says_where_it_heard(void **state)
 	run_until(floor, 10000);
 	send_once(old, 0, 100, 12, 0);
 	run_until(floor, 20000);
-	assert_string_equal(u.log, "tr");	/* once, where it is */
+	assert_string_equal(u.log, "tr"); /* once, where it is */
 	assert_int_equal(tune(&u, 2462), 0);
 	run_until(floor, 30000);
 	send_once(old, 0, 100, 12, 0);
@@ -1417,7 +1463,7 @@ static void a_channel_that_another_holds_is_refused_and_then_granted(void **stat
 	assert_int_equal(tune(&u, 2437), 0);
 	run_until(floor, 20000);
 	assert_string_equal(u.log, "tT");
-	assert_int_equal(u.radio->freq_mhz, 0);		/* nowhere, for the station */
+	assert_int_equal(u.radio->freq_mhz, 0); /* nowhere, for the station */
 	assert_int_equal(send_to(&u, 1, 1, 0), -MR_CAUSE_RADIO_GONE);
 	send_once(device, 0, 100, 12, 0);
 	run_until(floor, 30000);
@@ -1463,7 +1509,7 @@ static void nothing_leaves_on_a_channel_that_is_for_listening(void **state)
 		struct air_totals totals;
 
 		attend(&u);
-		assert_int_equal(tune(&u, 5260), 0);	/* a radar channel */
+		assert_int_equal(tune(&u, 5260), 0); /* a radar channel */
 		run_until(floor, 10000);
 		assert_int_equal(send_to(&u, 1, 5, 0), silent ? 0 : -MR_CAUSE_RADIO_GONE);
 		run_until(floor, 1000000);

@@ -1,7 +1,12 @@
 /*
- * The device's HTTP API: a person's way, the station's way, and what is refused. jansson judges the JSON, OpenSSL the signatures.
+ * The device's HTTP API: a person's way, the station's way, and what is refused. jansson judges the JSON, OpenSSL the
+ * signatures.
  *
- * links: agent/core/api.c agent/core/endpoint.c agent/core/http.c agent/core/json.c agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/spake2plus.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/browser.c tests/support/peer.c tests/support/factory.c
+ * links: agent/core/api.c agent/core/endpoint.c agent/core/http.c agent/core/json.c agent/core/agent.c
+ * links: agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/core/store.c
+ * links: agent/core/csr.c agent/core/der.c agent/wire/spake2plus.c agent/wire/frame.c agent/wire/message.c
+ * links: agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c
+ * links: tests/support/browser.c tests/support/peer.c tests/support/factory.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,8 +50,9 @@ static int desk_make(void **state)
 	board_make(&d->board, 7, d->peer.s_pub, batch_key);
 	d->peer.board = &d->board;
 	board_give_wifi(&d->board);
-	d->board.config.ap = (struct mr_ap_config){ .method = MR_AP_WPA2, .ssid = "AC-", .passphrase = "as it was built",
-						    .freq_mhz = 2437 };
+	d->board.config.ap = (struct mr_ap_config){
+		.method = MR_AP_WPA2, .ssid = "AC-", .passphrase = "as it was built", .freq_mhz = 2437
+	};
 	assert_true(board_start(&d->board));
 	browser_open(&d->browser, &d->board, MR_LINK_WPA2, NULL);
 	*state = d;
@@ -66,7 +72,8 @@ static int desk_wipe(void **state)
 static json_t *json(struct desk *d)
 {
 	json_error_t error;
-	json_t *whole = json_loadb(d->browser.body, d->browser.body_len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+	json_t *whole = json_loadb(d->browser.body, d->browser.body_len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL,
+				   &error);
 
 	if (!whole)
 		fail_msg("%s: %.*s", error.text, (int)d->browser.body_len, d->browser.body);
@@ -111,8 +118,9 @@ static void give_key(struct desk *d)
 
 	mr_attribute_add(&w, MR_AT_ENTROPY, challenge, 32);
 	assert_int_equal(ask(d, w), MR_CAUSE_OK);
-	d->certificate_len = factory_certify(&d->factory, d->response.value[MR_AT_CSR].at, d->response.value[MR_AT_CSR].left,
-					     "Brook lamp", "d001020304050607", d->certificate, sizeof(d->certificate), d->pub);
+	d->certificate_len = factory_certify(&d->factory, d->response.value[MR_AT_CSR].at,
+					     d->response.value[MR_AT_CSR].left, "Brook lamp", "d001020304050607",
+					     d->certificate, sizeof(d->certificate), d->pub);
 	assert_int_not_equal(d->certificate_len, 0);
 }
 
@@ -157,11 +165,14 @@ static void a_device_describes_itself_in_any_cuts(void **state)
 		assert_int_equal(d->browser.status, 200);
 		whole = json(d);
 		assert_int_equal(json_integer_value(json_object_get(whole, "api")), 1);
-		assert_true(same_text(whole, "device_id", "d001020304050607") && same_text(whole, "product", "Brook lamp") &&
-			    same_text(whole, "hw_rev", "B2") && same_text(whole, "firmware", "1.4.0"));
-		assert_true(json_is_null(json_object_get(whole, "serial")) && json_is_false(json_object_get(whole, "sealed")));
+		assert_true(same_text(whole, "device_id", "d001020304050607") &&
+			    same_text(whole, "product", "Brook lamp") && same_text(whole, "hw_rev", "B2") &&
+			    same_text(whole, "firmware", "1.4.0"));
+		assert_true(json_is_null(json_object_get(whole, "serial")) &&
+			    json_is_false(json_object_get(whole, "sealed")));
 		assert_int_equal(json_array_size(json_object_get(whole, "stage")), 0);
-		assert_string_equal(json_string_value(json_array_get(json_object_get(whole, "methods"), 1)), "micro-ap");
+		assert_string_equal(json_string_value(json_array_get(json_object_get(whole, "methods"), 1)),
+				    "micro-ap");
 		json_decref(whole);
 	}
 	assert_false(mr_api_ended(&d->browser.api));
@@ -187,10 +198,12 @@ static void paths_methods_types_and_lengths_that_are_wrong_are_told_so(void **st
 	assert_true(browser_post(&d->browser, "/v1/credentials", "application/json", "{}", 2));
 	assert_refused(d, 415, "bad-type");
 	memset(much, 'a', sizeof(much));
-	assert_true(browser_post(&d->browser, "/v1/credentials", "application/x-www-form-urlencoded", much, MR_API_BODY_MAX));
+	assert_true(browser_post(&d->browser, "/v1/credentials", "application/x-www-form-urlencoded", much,
+				 MR_API_BODY_MAX));
 	assert_refused(d, 400, "bad-form");
 	assert_false(mr_api_ended(&d->browser.api));
-	assert_true(browser_post(&d->browser, "/v1/credentials", "application/x-www-form-urlencoded", much, sizeof(much)));
+	assert_true(
+		browser_post(&d->browser, "/v1/credentials", "application/x-www-form-urlencoded", much, sizeof(much)));
 	assert_refused(d, 413, "too-long");
 	assert_true(mr_api_ended(&d->browser.api));
 	assert_non_null(strstr(d->browser.raw, "\r\nConnection: close\r\n"));
@@ -202,7 +215,7 @@ static void what_is_not_http_is_answered_and_the_connection_ends(void **state)
 {
 	struct desk *d = *state;
 
-	assert_true(browser_send(&d->browser, "\x16\x03\x01\x02\x00\x01\n", 7));	/* a TLS client at port 80 */
+	assert_true(browser_send(&d->browser, "\x16\x03\x01\x02\x00\x01\n", 7)); /* a TLS client at port 80 */
 	assert_refused(d, 400, "bad-http");
 	assert_true(mr_api_ended(&d->browser.api));
 	browser_open(&d->browser, &d->board, MR_LINK_WPA2, NULL);
@@ -214,9 +227,10 @@ static void what_is_not_http_is_answered_and_the_connection_ends(void **state)
 static void a_web_page_of_somebody_else_changes_nothing(void **state)
 {
 	struct desk *d = *state;
-	static const char text[] = "POST /v1/credentials HTTP/1.1\r\nHost: 192.168.4.1\r\nOrigin: http://evil.example\r\n"
-				   "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 21\r\n\r\n"
-				   "ssid=a&security=open&";
+	static const char text[] =
+		"POST /v1/credentials HTTP/1.1\r\nHost: 192.168.4.1\r\nOrigin: http://evil.example\r\n"
+		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 21\r\n\r\n"
+		"ssid=a&security=open&";
 
 	assert_true(browser_send(&d->browser, text, sizeof(text) - 1));
 	assert_refused(d, 403, "cross-origin");
@@ -226,7 +240,8 @@ static void a_web_page_of_somebody_else_changes_nothing(void **state)
 static void requests_one_behind_the_other_are_answered_in_order(void **state)
 {
 	struct desk *d = *state;
-	static const char two[] = "GET /v1/status HTTP/1.1\r\nHost: a\r\n\r\nGET /v1/device HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+	static const char two[] = "GET /v1/status HTTP/1.1\r\nHost: a\r\n\r\nGET /v1/device HTTP/1.1\r\nHost: "
+				  "a\r\nConnection: close\r\n\r\n";
 	char *second;
 
 	for (d->browser.piece = 0; d->browser.piece < 100; d->browser.piece++) {
@@ -244,8 +259,9 @@ static void requests_one_behind_the_other_are_answered_in_order(void **state)
 static void a_client_that_waits_to_be_told_to_continue_is_told(void **state)
 {
 	struct desk *d = *state;
-	static const char head[] = "POST /v1/credentials HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 20\r\n"
-				   "Content-Type: application/x-www-form-urlencoded\r\n\r\n";
+	static const char head[] =
+		"POST /v1/credentials HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 20\r\n"
+		"Content-Type: application/x-www-form-urlencoded\r\n\r\n";
 
 	assert_false(browser_send(&d->browser, head, sizeof(head) - 1));
 	assert_string_equal(d->browser.raw, "HTTP/1.1 100 Continue\r\n\r\n");
@@ -272,16 +288,18 @@ static void every_network_is_listed_however_it_is_called(void **state)
 	assert_int_equal(json_array_size(json_object_get(whole, "networks")), 0);
 	assert_true(json_is_true(json_object_get(whole, "scanning")));
 	json_decref(whole);
-	assert_int_equal(b->scans, 0);		/* not while the answer is on its way */
+	assert_int_equal(b->scans, 0); /* not while the answer is on its way */
 	(void)board_wait(b, 200000);
 	assert_int_equal(b->scans, 1);
 	b->scanning = false;
 	b->network_count = 20;
 	for (uint8_t i = 0; i < 20; i++) {
-		b->networks[i] = (struct mr_network){ { 2, 0, 0, 0, 0, i }, 2412, (int8_t)(-30 - i), (uint8_t)(i % 4), 32, { 0 } };
-		memset(b->networks[i].ssid, i == 1 ? 0xff : 1, 32);	/* all control characters: the longest JSON */
+		b->networks[i] = (struct mr_network){ { 2, 0, 0, 0, 0, i }, 2412, (int8_t)(-30 - i),
+						      (uint8_t)(i % 4),	    32,	  { 0 } };
+		memset(b->networks[i].ssid, i == 1 ? 0xff : 1, 32); /* all control characters: the longest JSON */
 	}
-	b->networks[2] = (struct mr_network){ { 2, 0, 0, 0, 0, 2 }, 5180, -41, MR_SECURITY_OTHER, 10, "m\xc3\xbchl \"1\"\\" };
+	b->networks[2] = (struct mr_network){ { 2, 0, 0, 0, 0, 2 }, 5180, -41,
+					      MR_SECURITY_OTHER,    10,	  "m\xc3\xbchl \"1\"\\" };
 	b->networks[3].freq_mhz = 2484;
 	for (d->browser.piece = 0; d->browser.piece < 40; d->browser.piece++) {
 		assert_true(browser_get(&d->browser, "/v1/networks"));
@@ -292,7 +310,8 @@ static void every_network_is_listed_however_it_is_called(void **state)
 		assert_int_equal(json_array_size(list), MR_NETWORKS_MAX);
 		one = json_array_get(list, 1);
 		assert_true(json_is_null(json_object_get(one, "ssid")));
-		assert_true(same_text(one, "ssid_hex", "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"));
+		assert_true(
+			same_text(one, "ssid_hex", "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"));
 		assert_true(same_text(one, "security", "wpa2") && same_text(one, "bssid", "02:00:00:00:00:01"));
 		one = json_array_get(list, 2);
 		assert_true(same_text(one, "ssid", "m\xc3\xbchl \"1\"\\") && same_text(one, "security", "other"));
@@ -302,7 +321,7 @@ static void every_network_is_listed_however_it_is_called(void **state)
 		assert_int_equal(json_integer_value(json_object_get(json_array_get(list, 3), "channel")), 14);
 		json_decref(whole);
 	}
-	assert_int_equal(b->scans, 1);		/* the list is fresh */
+	assert_int_equal(b->scans, 1); /* the list is fresh */
 	b->port.wifi = b->agent.port.wifi = NULL;
 	assert_true(browser_get(&d->browser, "/v1/networks"));
 	assert_refused(d, 501, "unsupported");
@@ -317,7 +336,8 @@ static void credentials_are_stored_and_the_network_joined_when_the_answer_has_le
 	json_t *whole, *join;
 
 	assert_true(b->ap_up);
-	assert_true(browser_form(&d->browser, "/v1/credentials", "ssid=mill+hall&security=wpa2&passphrase=a+weir%21+%2B+wheel&join=1"));
+	assert_true(browser_form(&d->browser, "/v1/credentials",
+				 "ssid=mill+hall&security=wpa2&passphrase=a+weir%21+%2B+wheel&join=1"));
 	assert_int_equal(d->browser.status, 202);
 	whole = json(d);
 	assert_true(json_is_true(json_object_get(whole, "stored")) && json_is_true(json_object_get(whole, "joins")));
@@ -352,11 +372,23 @@ static void credentials_are_stored_and_the_network_joined_when_the_answer_has_le
 static void credentials_that_make_no_sense_are_refused(void **state)
 {
 	static const char *const bad[] = {
-		"", "ssid=", "ssid=a", "security=open", "ssid=a&security=wep5", "ssid=a&security=opens", "ssid=a&security=ope",
-		"ssid=a&security=wpa2", "ssid=a&security=wpa2&passphrase=", "ssid=a&security=wpa2&passphrase=1234567",
-		"ssid=a&security=open&passphrase=12345678", "ssid=a&security=wpa2&passphrase=1234567%0a",
-		"ssid=a&security=wpa2&passphrase=12345678&join=2", "ssid=a&security=wpa2&passphrase=12345678&join=yes",
-		"ssid=a&ssid=b&security=open", "ssid=%&security=open", "ssid=123456789012345678901234567890123&security=open",
+		"",
+		"ssid=",
+		"ssid=a",
+		"security=open",
+		"ssid=a&security=wep5",
+		"ssid=a&security=opens",
+		"ssid=a&security=ope",
+		"ssid=a&security=wpa2",
+		"ssid=a&security=wpa2&passphrase=",
+		"ssid=a&security=wpa2&passphrase=1234567",
+		"ssid=a&security=open&passphrase=12345678",
+		"ssid=a&security=wpa2&passphrase=1234567%0a",
+		"ssid=a&security=wpa2&passphrase=12345678&join=2",
+		"ssid=a&security=wpa2&passphrase=12345678&join=yes",
+		"ssid=a&ssid=b&security=open",
+		"ssid=%&security=open",
+		"ssid=123456789012345678901234567890123&security=open",
 		"ssid=a&security=wpa2&passphrase=12345678901234567890123456789012345678901234567890123456789012345",
 		"ssid=a&security=wpa2&passphrase=123456789012345678901234567890123456789012345678901234567890123x",
 	};
@@ -368,8 +400,9 @@ static void credentials_that_make_no_sense_are_refused(void **state)
 			fail_msg("%d: %s", d->browser.status, bad[i]);
 	}
 	assert_int_equal(mr_agent_stage(&d->board.agent), 0);
-	assert_true(browser_form(&d->browser, "/v1/credentials",	/* 64 hexadecimal digits are a key */
-				 "ssid=a&security=wpa3&join=0&passphrase=123456789012345678901234567890123456789012345678901234567890123F"));
+	assert_true(browser_form(&d->browser, "/v1/credentials", /* 64 hexadecimal digits are a key */
+				 "ssid=a&security=wpa3&join=0&passphrase="
+				 "123456789012345678901234567890123456789012345678901234567890123F"));
 	assert_int_equal(d->browser.status, 202);
 	assert_false(board_wait(&d->board, 5000000));
 	assert_false(d->board.joins);
@@ -440,7 +473,8 @@ static void go_whole_way(struct desk *d, const uint8_t binding[static 32])
 	mr_attribute_add(&w, MR_AT_CHALLENGE, challenge, 32);
 	assert_int_equal(ask(d, w), MR_CAUSE_OK);
 	fields[0] = (struct mr_digest_field){ challenge, 32 };
-	fields[1] = (struct mr_digest_field){ d->response.value[MR_AT_RECEIPT].at, d->response.value[MR_AT_RECEIPT].left };
+	fields[1] = (struct mr_digest_field){ d->response.value[MR_AT_RECEIPT].at,
+					      d->response.value[MR_AT_RECEIPT].left };
 	assert_signed(d, "millrace receipt", fields, 2);
 }
 
@@ -549,7 +583,8 @@ static void a_session_over_action_frames_and_a_request_keep_each_other_out(void 
 {
 	struct desk *d = *state;
 	uint8_t frame[MR_FRAME_MAX];
-	static const char half[] = "POST /v1/operation HTTP/1.1\r\nHost: a\r\nContent-Type: application/octet-stream\r\nContent-Length: 2\r\n\r\n\x01";
+	static const char half[] = "POST /v1/operation HTTP/1.1\r\nHost: a\r\nContent-Type: "
+				   "application/octet-stream\r\nContent-Length: 2\r\n\r\n\x01";
 
 	/* A request that has begun: no invitation is taken. */
 	assert_true(peer_meets(&d->peer));

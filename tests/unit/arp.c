@@ -17,10 +17,14 @@
 static const uint8_t own_mac[6] = { 2, 0, 0, 0, 0, 2 }, peer_mac[6] = { 2, 0, 0, 0, 0, 1 };
 
 /* RFC 826, laid out by hand: request for 192.168.4.2 from 192.168.4.1. */
-static const uint8_t request[ARP_LEN] = { 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 192, 168, 4, 1, 0, 0, 0, 0, 0, 0, 192, 168, 4, 2 };
-static const uint8_t reply[ARP_LEN] = { 0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 1, 192, 168, 4, 1, 2, 0, 0, 0, 0, 2, 192, 168, 4, 2 };
-static const uint8_t question[ARP_LEN] = { 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 2, 192, 168, 4, 2, 0, 0, 0, 0, 0, 0, 192, 168, 4, 1 };
-static const uint8_t answer[ARP_LEN] = { 0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 2, 192, 168, 4, 2, 2, 0, 0, 0, 0, 1, 192, 168, 4, 1 };
+static const uint8_t request[ARP_LEN] = { 0,   1,   8, 0, 6, 4, 0, 1, 2, 0, 0,	 0,   0, 1,
+					  192, 168, 4, 1, 0, 0, 0, 0, 0, 0, 192, 168, 4, 2 };
+static const uint8_t reply[ARP_LEN] = { 0,   1,	  8, 0, 6, 4, 0, 2, 2, 0, 0,   0,   0, 1,
+					192, 168, 4, 1, 2, 0, 0, 0, 0, 2, 192, 168, 4, 2 };
+static const uint8_t question[ARP_LEN] = { 0,	1,   8, 0, 6, 4, 0, 1, 2, 0, 0,	  0,   0, 2,
+					   192, 168, 4, 2, 0, 0, 0, 0, 0, 0, 192, 168, 4, 1 };
+static const uint8_t answer[ARP_LEN] = { 0,   1,   8, 0, 6, 4, 0, 2, 2, 0, 0,	0,   0, 2,
+					 192, 168, 4, 2, 2, 0, 0, 0, 0, 1, 192, 168, 4, 1 };
 
 static struct arp arp;
 static uint8_t packet[ARP_LEN], mac[6];

@@ -25,7 +25,7 @@ static int sign_with_key(void *ctx, const uint8_t hash[static 32], uint8_t *sig,
 
 struct answer {
 	EVP_PKEY *key;
-	char kinds[400];	/* of the findings, each once, in their order */
+	char kinds[400]; /* of the findings, each once, in their order */
 	char first[600];
 	char notes[1000];
 };
@@ -91,13 +91,13 @@ static void good_lot(struct place *place, EVP_PKEY *key)
 	put(journal, step_record(3, 1, "identify", 1, 1000));
 	put(journal, end_record(3, OUTCOME_TIMEOUT, 1, "no-answer", "air", "selftest", 5));
 	put(journal, state_record(3, UNIT_FAILED, 1, "no-answer", "air"));
-	put(journal, (struct journal_record){ .kind = JOURNAL_AUDIT, .audit = { "0417", "waiver", "unit 3", "looked at it", T0 } });
+	put(journal, (struct journal_record){ .kind = JOURNAL_AUDIT,
+					      .audit = { "0417", "waiver", "unit 3", "looked at it", T0 } });
 	put(journal, batch_end_record("done"));
 	journal_close(journal);
 }
 
-static const char no_triggers[] =
-	"SELECT 'DROP TRIGGER ' || name FROM sqlite_schema WHERE type = 'trigger'";
+static const char no_triggers[] = "SELECT 'DROP TRIGGER ' || name FROM sqlite_schema WHERE type = 'trigger'";
 
 /* Somebody who knows SQL: no triggers, no foreign keys. */
 static void tamper(struct place *place, const char *sql)
@@ -130,14 +130,23 @@ static void forge_chain(struct place *place)
 	uint8_t head[32] = { 0 }, hash[32];
 
 	assert_true(chain_sha_init(&sha));
-	assert_int_equal(sqlite3_prepare_v2(db, "SELECT seq, at_us, coalesce(session, 0), actor, action, subject, body FROM audit "
-					    "ORDER BY seq", -1, &read, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, "UPDATE audit SET prev = ?2, hash = ?3 WHERE seq = ?1", -1, &write, NULL), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_prepare_v2(db,
+				   "SELECT seq, at_us, coalesce(session, 0), actor, action, subject, body FROM audit "
+				   "ORDER BY seq",
+				   -1, &read, NULL),
+		SQLITE_OK);
+	assert_int_equal(
+		sqlite3_prepare_v2(db, "UPDATE audit SET prev = ?2, hash = ?3 WHERE seq = ?1", -1, &write, NULL),
+		SQLITE_OK);
 	while (sqlite3_step(read) == SQLITE_ROW) {
 		struct chain_row row = {
-			.seq = (uint64_t)sqlite3_column_int64(read, 0), .at_us = sqlite3_column_int64(read, 1),
-			.session = sqlite3_column_int64(read, 2), .actor = (const char *)sqlite3_column_text(read, 3),
-			.action = (const char *)sqlite3_column_text(read, 4), .subject = (const char *)sqlite3_column_text(read, 5),
+			.seq = (uint64_t)sqlite3_column_int64(read, 0),
+			.at_us = sqlite3_column_int64(read, 1),
+			.session = sqlite3_column_int64(read, 2),
+			.actor = (const char *)sqlite3_column_text(read, 3),
+			.action = (const char *)sqlite3_column_text(read, 4),
+			.subject = (const char *)sqlite3_column_text(read, 5),
 			.body = (const char *)sqlite3_column_text(read, 6),
 		};
 
@@ -193,7 +202,12 @@ static void what_the_station_wrote_holds_together(void **state)
 /* A second implementation of the hash, from the words in docs/audit.md. */
 static void the_hash_is_the_documented_one(void **state)
 {
-	const struct chain_row row = { .seq = 0x0102, .at_us = -2, .session = 3, .actor = "station", .action = "", .subject = "unit 1",
+	const struct chain_row row = { .seq = 0x0102,
+				       .at_us = -2,
+				       .session = 3,
+				       .actor = "station",
+				       .action = "",
+				       .subject = "unit 1",
 				       .body = "{}" };
 	uint8_t prev[32], computed[32], expected[32], octets[200];
 	static const char tag[] = "millrace audit 1";
@@ -231,68 +245,102 @@ static void every_change_is_noticed_and_named(void **state)
 		const char *sql, *kinds, *words;
 	} cases[] = {
 		/* The chain itself: flipped, dropped, reordered, cut, each column */
-		{ "UPDATE audit SET body = replace(body, 'AC00001', 'AC00009') WHERE seq = 2", "chain", "row 2 of the chain was changed" },
+		{ "UPDATE audit SET body = replace(body, 'AC00001', 'AC00009') WHERE seq = 2", "chain",
+		  "row 2 of the chain was changed" },
 		{ "UPDATE audit SET at_us = at_us + 1 WHERE seq = 4", "chain", "row 4 of the chain was changed" },
 		{ "UPDATE audit SET session = NULL WHERE seq = 6", "chain", "row 6 of the chain was changed" },
-		{ "UPDATE audit SET actor = 'nobody' WHERE action = 'waiver'", "chain", "row 14 of the chain was changed" },
-		{ "UPDATE audit SET action = 'note' WHERE action = 'waiver'", "chain", "row 14 of the chain was changed" },
-		{ "UPDATE audit SET subject = 'unit 2' WHERE action = 'waiver'", "chain", "row 14 of the chain was changed" },
-		{ "UPDATE audit SET body = body || char(0) || 'more' WHERE seq = 6", "chain", "row 6 of the chain was changed" },
+		{ "UPDATE audit SET actor = 'nobody' WHERE action = 'waiver'", "chain",
+		  "row 14 of the chain was changed" },
+		{ "UPDATE audit SET action = 'note' WHERE action = 'waiver'", "chain",
+		  "row 14 of the chain was changed" },
+		{ "UPDATE audit SET subject = 'unit 2' WHERE action = 'waiver'", "chain",
+		  "row 14 of the chain was changed" },
+		{ "UPDATE audit SET body = body || char(0) || 'more' WHERE seq = 6", "chain",
+		  "row 6 of the chain was changed" },
 		{ "UPDATE audit SET prev = zeroblob(32) WHERE seq = 6", "chain", "row 6 of the chain does not follow" },
 		{ "UPDATE audit SET hash = randomblob(32) WHERE seq = 6", "chain", "row 6 of the chain was changed" },
 		{ "DELETE FROM audit WHERE seq = 6", "chain", "rows 6 to 6 of the chain are missing" },
 		{ "DELETE FROM audit WHERE seq = 1", "chain", "rows 1 to 1 of the chain are missing" },
-		{ "DELETE FROM audit WHERE seq = 6; UPDATE audit SET seq = seq - 1 WHERE seq > 6", "chain", "row 6 of the chain does not" },
-		{ "UPDATE audit SET seq = 1000 WHERE seq = 6; UPDATE audit SET seq = 6 WHERE seq = 11; UPDATE audit SET seq = 11 WHERE "
-		  "seq = 1000", "chain", "row 6 of the chain does not follow" },
+		{ "DELETE FROM audit WHERE seq = 6; UPDATE audit SET seq = seq - 1 WHERE seq > 6", "chain",
+		  "row 6 of the chain does not" },
+		{ "UPDATE audit SET seq = 1000 WHERE seq = 6; UPDATE audit SET seq = 6 WHERE seq = 11; UPDATE audit "
+		  "SET seq = 11 WHERE "
+		  "seq = 1000",
+		  "chain", "row 6 of the chain does not follow" },
 		{ "DELETE FROM audit WHERE seq > 10", "anchor", "was signed and is gone: the chain was cut" },
 		/* Anchors */
 		{ "UPDATE anchor SET signature = zeroblob(70) WHERE seq = (SELECT min(seq) FROM anchor)", "anchor",
 		  "is not this station's" },
 		{ "UPDATE anchor SET key_id = 'other-key'", "anchor", "(key other-key) is not this station's" },
 		{ "DELETE FROM anchor", "anchor", "no valid anchor holds them" },
-		{ "DELETE FROM anchor WHERE seq = (SELECT max(seq) FROM anchor)", "anchor", "no valid anchor holds them" },
+		{ "DELETE FROM anchor WHERE seq = (SELECT max(seq) FROM anchor)", "anchor",
+		  "no valid anchor holds them" },
 		/* What the chain covers */
 		{ "UPDATE batch SET job = CAST('other' AS BLOB)", "job", "the job file is not the one" },
-		{ "UPDATE batch SET job = CAST('other' AS BLOB), job_sha256 = zeroblob(32)", "job", "job file is not the one" },
-		{ "INSERT INTO batch (batch, lot, product, hw_rev, work_order, quantity, test, job, job_sha256, state, opened_us) SELECT 9, "
-		  "'Z', product, hw_rev, work_order, quantity, test, job, job_sha256, state, opened_us FROM batch", "job",
-		  "lot Z): the chain does not begin it" },
-		{ "INSERT INTO session SELECT 9, batch, simulated, software, schema_version, job_path, policy, operator, seed, clock_ok, host, "
-		  "boot_id, started_us, ended_us, end_kind, makespan_us, lower_bound_us FROM session", "session",
-		  "session 9: the chain does not open it" },
+		{ "UPDATE batch SET job = CAST('other' AS BLOB), job_sha256 = zeroblob(32)", "job",
+		  "job file is not the one" },
+		{ "INSERT INTO batch (batch, lot, product, hw_rev, work_order, quantity, test, job, job_sha256, state, "
+		  "opened_us) SELECT 9, "
+		  "'Z', product, hw_rev, work_order, quantity, test, job, job_sha256, state, opened_us FROM batch",
+		  "job", "lot Z): the chain does not begin it" },
+		{ "INSERT INTO session SELECT 9, batch, simulated, software, schema_version, job_path, policy, "
+		  "operator, seed, clock_ok, host, "
+		  "boot_id, started_us, ended_us, end_kind, makespan_us, lower_bound_us FROM session",
+		  "session", "session 9: the chain does not open it" },
 		{ "UPDATE cert SET der = zeroblob(64) WHERE unit = 1", "certificate", "its octets are not those" },
-		{ "UPDATE cert SET spki_sha256 = randomblob(32) WHERE unit = 1", "certificate", "does not issue it as it is stored" },
+		{ "UPDATE cert SET spki_sha256 = randomblob(32) WHERE unit = 1", "certificate",
+		  "does not issue it as it is stored" },
 		{ "UPDATE cert SET unit = 3 WHERE unit = 1", "certificate", "of unit 3: the chain does not issue it" },
 		{ "DELETE FROM cert WHERE unit = 1", "certificate", "that it issues to unit 1 is not in the table" },
-		{ "UPDATE cert SET revoked_us = 1 WHERE unit = 1", "certificate", "is revoked, and the chain does not say so" },
-		{ "UPDATE pin SET lookup = randomblob(32) WHERE unit = 2", "pin", "unit 2: the chain does not give it the PIN" },
+		{ "UPDATE cert SET revoked_us = 1 WHERE unit = 1", "certificate",
+		  "is revoked, and the chain does not say so" },
+		{ "UPDATE pin SET lookup = randomblob(32) WHERE unit = 2", "pin",
+		  "unit 2: the chain does not give it the PIN" },
 		{ "DELETE FROM pin WHERE unit = 2", "pin", "the PIN that it gives to unit 2 is not in the table" },
-		{ "UPDATE unit SET serial = 'AC77777' WHERE unit = 2", "serial", "does not give it the serial number AC77777" },
+		{ "UPDATE unit SET serial = 'AC77777' WHERE unit = 2", "serial",
+		  "does not give it the serial number AC77777" },
 		{ "UPDATE unit SET serial = 'AC77777' WHERE unit = 3", "serial", "unit 3: the chain does not give it" },
-		{ "UPDATE receipt SET challenge = zeroblob(32) WHERE unit = 1", "receipt", "the chain does not have it as it is stored" },
-		{ "UPDATE receipt SET signature = zeroblob(64) WHERE unit = 1", "receipt", "the chain does not have it as it is stored" },
+		{ "UPDATE receipt SET challenge = zeroblob(32) WHERE unit = 1", "receipt",
+		  "the chain does not have it as it is stored" },
+		{ "UPDATE receipt SET signature = zeroblob(64) WHERE unit = 1", "receipt",
+		  "the chain does not have it as it is stored" },
 		{ "DELETE FROM receipt WHERE unit = 1", "receipt", "the receipt of unit 1 is not in the table" },
-		{ "UPDATE unit SET state = 'passed' WHERE unit = 3", "outcome", "unit 3 is passed, and the chain says failed" },
-		{ "UPDATE unit SET state = 'failed' WHERE unit = 1", "outcome", "unit 1 is failed, and the chain says passed" },
-		{ "UPDATE unit SET state = 'seen' WHERE unit = 1", "outcome", "unit 1 is seen, and the chain says passed" },
-		{ "UPDATE attempt SET outcome = 'pass' WHERE attempt = 3", "attempt", "attempt 3 of unit 3: it, a step or a measurement" },
-		{ "UPDATE attempt SET radio = 'radio2' WHERE attempt = 3", "attempt", "attempt 3 of unit 3: it, a step or a measurement" },
-		{ "DELETE FROM attempt WHERE attempt = 3", "attempt", "the attempt 3 that it closes is not in the table" },
-		{ "UPDATE attempt SET outcome = NULL, ended_us = NULL WHERE attempt = 3", "attempt", "not in the table, or open" },
-		{ "INSERT INTO attempt SELECT 9, unit, batch, session, 9, kind, radio, freq_mhz, rssi_dbm, method, started_us, ended_us, outcome, "
-		  "cause, cause_name, side, step, detail, active_us, device_us, wait_radio_us, wait_ca_us, wait_journal_us, frames_sent, "
-		  "frames_received, retries, octets FROM attempt WHERE attempt = 1", "attempt", "attempt 9 of unit 1: the chain does not close" },
-		{ "UPDATE step SET duration_us = 1 WHERE attempt = 2", "attempt", "attempt 2 of unit 2: it, a step or a measurement" },
-		{ "INSERT INTO step SELECT attempt, 2, 'verify', tries, started_us, duration_us, device_us, outcome, cause, cause_name, side "
-		  "FROM step WHERE attempt = 2", "attempt", "attempt 2 of unit 2: it, a step or a measurement" },
+		{ "UPDATE unit SET state = 'passed' WHERE unit = 3", "outcome",
+		  "unit 3 is passed, and the chain says failed" },
+		{ "UPDATE unit SET state = 'failed' WHERE unit = 1", "outcome",
+		  "unit 1 is failed, and the chain says passed" },
+		{ "UPDATE unit SET state = 'seen' WHERE unit = 1", "outcome",
+		  "unit 1 is seen, and the chain says passed" },
+		{ "UPDATE attempt SET outcome = 'pass' WHERE attempt = 3", "attempt",
+		  "attempt 3 of unit 3: it, a step or a measurement" },
+		{ "UPDATE attempt SET radio = 'radio2' WHERE attempt = 3", "attempt",
+		  "attempt 3 of unit 3: it, a step or a measurement" },
+		{ "DELETE FROM attempt WHERE attempt = 3", "attempt",
+		  "the attempt 3 that it closes is not in the table" },
+		{ "UPDATE attempt SET outcome = NULL, ended_us = NULL WHERE attempt = 3", "attempt",
+		  "not in the table, or open" },
+		{ "INSERT INTO attempt SELECT 9, unit, batch, session, 9, kind, radio, freq_mhz, rssi_dbm, method, "
+		  "started_us, ended_us, outcome, "
+		  "cause, cause_name, side, step, detail, active_us, device_us, wait_radio_us, wait_ca_us, "
+		  "wait_journal_us, frames_sent, "
+		  "frames_received, retries, octets FROM attempt WHERE attempt = 1",
+		  "attempt", "attempt 9 of unit 1: the chain does not close" },
+		{ "UPDATE step SET duration_us = 1 WHERE attempt = 2", "attempt",
+		  "attempt 2 of unit 2: it, a step or a measurement" },
+		{ "INSERT INTO step SELECT attempt, 2, 'verify', tries, started_us, duration_us, device_us, outcome, "
+		  "cause, cause_name, side "
+		  "FROM step WHERE attempt = 2",
+		  "attempt", "attempt 2 of unit 2: it, a step or a measurement" },
 		{ "DELETE FROM step WHERE attempt = 2", "attempt", "attempt 2 of unit 2: it, a step or a measurement" },
-		{ "UPDATE measurement SET value = -40 WHERE attempt = 2", "attempt", "attempt 2 of unit 2: it, a step or a measurement" },
-		{ "UPDATE measurement SET low = NULL WHERE attempt = 2", "attempt", "attempt 2 of unit 2: it, a step or a measurement" },
+		{ "UPDATE measurement SET value = -40 WHERE attempt = 2", "attempt",
+		  "attempt 2 of unit 2: it, a step or a measurement" },
+		{ "UPDATE measurement SET low = NULL WHERE attempt = 2", "attempt",
+		  "attempt 2 of unit 2: it, a step or a measurement" },
 		/* Uniqueness, with the indexes out of the way */
-		{ "DROP INDEX unit_serial; UPDATE unit SET serial = 'AC00001' WHERE unit = 2", "twice", "chain does not give it" },
-		{ "DROP INDEX cert_spki; UPDATE cert SET spki_sha256 = (SELECT spki_sha256 FROM cert WHERE unit = 1)", "twice",
-		  "chain does not issue it" },
+		{ "DROP INDEX unit_serial; UPDATE unit SET serial = 'AC00001' WHERE unit = 2", "twice",
+		  "chain does not give it" },
+		{ "DROP INDEX cert_spki; UPDATE cert SET spki_sha256 = (SELECT spki_sha256 FROM cert WHERE unit = 1)",
+		  "twice", "chain does not issue it" },
 		/* A link into nowhere */
 		{ "PRAGMA foreign_keys = OFF; DELETE FROM session", "file", "its session 1 is not in the table" },
 	};
@@ -324,18 +372,25 @@ static void a_label_that_the_chain_does_not_know_is_noticed(void **state)
 	static const struct {
 		const char *sql, *words;
 	} cases[] = {
-		{ "UPDATE label SET digest = randomblob(32) WHERE label = 1", "label 1 of unit 1: the chain does not have it" },
+		{ "UPDATE label SET digest = randomblob(32) WHERE label = 1",
+		  "label 1 of unit 1: the chain does not have it" },
 		{ "UPDATE label SET reason = 'none' WHERE label = 2", "label 2 of unit 1: the chain does not have it" },
-		{ "UPDATE label SET unit = 2, copy = 7 WHERE label = 2", "label 2 of unit 2: the chain does not have it" },
-		{ "DELETE FROM label_scan; DELETE FROM label WHERE label = 2", "the label of unit 1 is not in the table" },
+		{ "UPDATE label SET unit = 2, copy = 7 WHERE label = 2",
+		  "label 2 of unit 2: the chain does not have it" },
+		{ "DELETE FROM label_scan; DELETE FROM label WHERE label = 2",
+		  "the label of unit 1 is not in the table" },
 		{ "UPDATE label SET printed_us = 5 WHERE label = 2", "is printed, and the chain does not say so" },
-		{ "DROP INDEX label_live; UPDATE label SET void_us = NULL WHERE label = 1", "is void, and the table does not say so" },
+		{ "DROP INDEX label_live; UPDATE label SET void_us = NULL WHERE label = 1",
+		  "is void, and the table does not say so" },
 		{ "UPDATE label_scan SET verdict = 'right'", "scan 1: the chain does not have it as it is stored" },
 		{ "DELETE FROM label_scan", "its scan 1 is not in the table" },
-		{ "UPDATE link SET cipher = 'NULL'", "link 1 of attempt 1: the chain does not have it as it is stored" },
-		{ "UPDATE link SET certificate_sha256 = NULL", "link 1 of attempt 1: the chain does not have it as it is stored" },
+		{ "UPDATE link SET cipher = 'NULL'",
+		  "link 1 of attempt 1: the chain does not have it as it is stored" },
+		{ "UPDATE link SET certificate_sha256 = NULL",
+		  "link 1 of attempt 1: the chain does not have it as it is stored" },
 		{ "DELETE FROM link", "link 1 of attempt 1 is not in the table" },
-		{ "UPDATE network SET observed = 'seen'", "network of attempt 1: the chain does not have it as it is stored" },
+		{ "UPDATE network SET observed = 'seen'",
+		  "network of attempt 1: the chain does not have it as it is stored" },
 		{ "DELETE FROM network", "the network of attempt 1 is not in the table" },
 	};
 	struct place *place = *state;
@@ -384,7 +439,8 @@ static void a_chain_written_anew_fails_at_its_anchors(void **state)
 
 	/* Everything fits but the signature: the failed unit is made a passed one, in the table and in the chain. */
 	good_lot(place, answer.key);
-	tamper(place, "UPDATE audit SET body = '{\"state\":\"passed\"}' WHERE subject = 'unit 3' AND action = 'outcome';"
+	tamper(place,
+	       "UPDATE audit SET body = '{\"state\":\"passed\"}' WHERE subject = 'unit 3' AND action = 'outcome';"
 	       "UPDATE unit SET state = 'passed', cause = NULL, cause_name = NULL, side = NULL WHERE unit = 3");
 	forge_chain(place);
 	verified(place, &answer, true);
@@ -411,8 +467,9 @@ static void a_chain_cut_back_to_an_anchor_contradicts_the_tables(void **state)
 	good_lot(place, answer.key);
 	/* Back to the first anchor, with what came later cut from chain and anchors; the session made a dead one. */
 	tamper(place, "DELETE FROM anchor WHERE seq > (SELECT min(seq) FROM anchor);"
-	       "DELETE FROM audit WHERE seq > (SELECT max(seq) FROM anchor);"
-	       "UPDATE session SET ended_us = NULL, end_kind = NULL; UPDATE batch SET state = 'open', closed_us = NULL");
+		      "DELETE FROM audit WHERE seq > (SELECT max(seq) FROM anchor);"
+		      "UPDATE session SET ended_us = NULL, end_kind = NULL; UPDATE batch SET state = 'open', closed_us "
+		      "= NULL");
 	verified(place, &answer, true);
 	assert_null(strstr(answer.kinds, "chain"));
 	assert_non_null(strstr(answer.kinds, "certificate"));
@@ -445,7 +502,10 @@ static void a_note_enters_the_chain_when_no_station_holds_the_database(void **st
 {
 	struct place *place = *state;
 	struct answer answer = { .key = EVP_EC_gen("P-256") };
-	struct journal_audit note = { .actor = "Eve", .action = "pin-reveal", .subject = "unit 1", .body = "{\"reason\":\"return\"}",
+	struct journal_audit note = { .actor = "Eve",
+				      .action = "pin-reveal",
+				      .subject = "unit 1",
+				      .body = "{\"reason\":\"return\"}",
 				      .at_us = T0 + 999 * S };
 	struct journal *journal;
 	struct verify verify;
@@ -460,8 +520,10 @@ static void a_note_enters_the_chain_when_no_station_holds_the_database(void **st
 	assert_int_equal(verify.findings, 0);
 	assert_int_equal(verify.anchored, verify.rows - 1);
 	assert_non_null(strstr(answer.notes, "not signed yet"));
-	assert_row(place->path, "SELECT actor, action, session IS NULL FROM audit ORDER BY seq DESC LIMIT 1", "Eve|pin-reveal|1");
-	assert_row(place->path, "SELECT count(*) FROM v_unit_life WHERE event = 'pin-reveal' AND serial = 'AC00001'", "1");
+	assert_row(place->path, "SELECT actor, action, session IS NULL FROM audit ORDER BY seq DESC LIMIT 1",
+		   "Eve|pin-reveal|1");
+	assert_row(place->path, "SELECT count(*) FROM v_unit_life WHERE event = 'pin-reveal' AND serial = 'AC00001'",
+		   "1");
 	/* The next session signs it. */
 	journal_close(opened_lot(place, "A"));
 	verify = verified(place, &answer, true);
@@ -476,9 +538,20 @@ static void a_note_enters_the_chain_when_no_station_holds_the_database(void **st
 static void a_reader_cannot_write(void **state)
 {
 	static const char *const refused[] = {
-		"DELETE FROM unit", "UPDATE record SET simulated = 0", "CREATE TABLE t (x)", "CREATE TEMP TABLE t (x)", "PRAGMA user_version = 7",
-		"PRAGMA journal_mode = DELETE", "PRAGMA writable_schema = 1", "ATTACH 'other.db' AS other", "VACUUM INTO 'copy.db'",
-		"BEGIN IMMEDIATE", "SELECT load_extension('x')", "DROP VIEW v_unit", "REINDEX", "ANALYZE",
+		"DELETE FROM unit",
+		"UPDATE record SET simulated = 0",
+		"CREATE TABLE t (x)",
+		"CREATE TEMP TABLE t (x)",
+		"PRAGMA user_version = 7",
+		"PRAGMA journal_mode = DELETE",
+		"PRAGMA writable_schema = 1",
+		"ATTACH 'other.db' AS other",
+		"VACUUM INTO 'copy.db'",
+		"BEGIN IMMEDIATE",
+		"SELECT load_extension('x')",
+		"DROP VIEW v_unit",
+		"REINDEX",
+		"ANALYZE",
 	};
 	struct place *place = *state;
 	sqlite3 *db;
@@ -489,9 +562,13 @@ static void a_reader_cannot_write(void **state)
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		if (sqlite3_exec(db, refused[i], NULL, NULL, NULL) == SQLITE_OK)
 			fail_msg("it did: %s", refused[i]);
-	assert_int_equal(sqlite3_exec(db, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9) SELECT sum(i), "
-				      "json_extract('[1]', '$[0]') FROM n, v_batch; PRAGMA user_version; PRAGMA integrity_check",
-				      NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(
+			db,
+			"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9) SELECT sum(i), "
+			"json_extract('[1]', '$[0]') FROM n, v_batch; PRAGMA user_version; PRAGMA integrity_check",
+			NULL, NULL, NULL),
+		SQLITE_OK);
 	sqlite3_close(db);
 }
 
@@ -505,7 +582,9 @@ static void a_reader_refuses_what_is_no_record(void **state)
 	assert_non_null(strstr(place->error, "No such file"));
 	assert_int_equal(access(place->path, F_OK), -1);
 	file = fopen(place->path, "w");
-	fputs("this is not a database, and longer than its header would be: one hundred octets. And a few more of them.", file);
+	fputs("this is not a database, and longer than its header would be: one hundred octets. And a few more of "
+	      "them.",
+	      file);
 	fclose(file);
 	assert_int_equal(reader_open(&db, place->path, place->error, sizeof(place->error)), -1);
 	assert_non_null(strstr(place->error, "is not a database"));

@@ -1,11 +1,14 @@
 /*
- * millrace audit as its users meet it: real certificates, receipts, sealed PINs and anchors on record, words typed, what
- * is printed, the exit status.
+ * millrace audit as its users meet it: real certificates, receipts, sealed PINs and anchors on record, words typed,
+ * what is printed, the exit status.
  *
  * links: station/command/audit.c station/report/sheet.c station/report/evidence.c station/command/command.c
- * links: station/yaml/words.c station/identity/certificate.c station/identity/identity.c station/identity/keyfile.c
- * links: station/identity/ceremony.c station/identity/pin.c station/identity/serial.c station/identity/signer_file.c
- * links: station/identity/subject_key.c station/base/entropy.c station/base/log.c agent/wire/hkdf.c agent/wire/cause.c
+ * links: station/yaml/words.c station/identity/certificate.c station/identity/identity.c
+ * links: station/identity/keyfile.c
+ * links: station/identity/ceremony.c station/identity/pin.c station/identity/serial.c
+ * links: station/identity/signer_file.c
+ * links: station/identity/subject_key.c station/base/entropy.c station/base/log.c agent/wire/hkdf.c
+ * links: agent/wire/cause.c
  * links: agent/wire/message.c agent/port/linux/crypto_openssl.c
  * links: db/journal.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c db/verify.c
  */
@@ -27,7 +30,8 @@
 
 /* The other commands are not here. */
 
-/* Types `millrace audit WORDS... --db FILE`; NULL ends the words. The exit status; what was printed is in out and err. */
+/* Types `millrace audit WORDS... --db FILE`; NULL ends the words. The exit status; what was printed is in out and err.
+ */
 static int audit(struct factory *f, ...)
 {
 	char *argv[24] = { (char[]){ "audit" } };
@@ -60,10 +64,10 @@ static int audit(struct factory *f, ...)
 	return result;
 }
 
-#define assert_says(text, words)                                                        \
-	do {                                                                            \
-		if (!strstr(text, words))                                               \
-			fail_msg("this does not say \"%s\":\n%s", words, text);         \
+#define assert_says(text, words)                                                                                       \
+	do {                                                                                                           \
+		if (!strstr(text, words))                                                                              \
+			fail_msg("this does not say \"%s\":\n%s", words, text);                                        \
 	} while (0)
 
 static void a_good_record_verifies_to_the_last_signature(void **state)
@@ -94,7 +98,8 @@ static void a_receipt_by_another_key_is_found(void **state)
 
 	write_lot(f, true);
 	assert_int_equal(audit(f, "verify", "--keys", f->keys, NULL), EXIT_NOT_ALL_WELL);
-	assert_says(f->out, "of unit 2 (serial number AC0000002): its signature is not by the key of the device's certificate");
+	assert_says(f->out,
+		    "of unit 2 (serial number AC0000002): its signature is not by the key of the device's certificate");
 	assert_says(f->out, "1 thing is wrong");
 	assert_int_equal(audit(f, "verify", NULL), EXIT_NOT_ALL_WELL);
 }
@@ -139,17 +144,22 @@ static void a_pin_opens_for_those_who_say_who_and_why(void **state)
 	assert_says(f->err, "--keys DIR --operator NAME --reason TEXT");
 	assert_row(f->place.path, "SELECT count(*) FROM audit WHERE action = 'pin-reveal'", "0");
 	assert_int_equal(audit(f, "device", "AC0000002", "--reveal", "--keys", f->keys, "--operator", "Eve", "--reason",
-			       "returned \"unit\"", NULL), EXIT_ALL_WELL);
+			       "returned \"unit\"", NULL),
+			 EXIT_ALL_WELL);
 	assert_says(f->out, "PIN of AC0000002: 91730002");
-	assert_row(f->place.path, "SELECT actor, subject, json_extract(body, '$.reason'), at_us > 1700000000000000 FROM audit WHERE "
-		   "action = 'pin-reveal'", "Eve|unit 2|returned \"unit\"|1");
+	assert_row(f->place.path,
+		   "SELECT actor, subject, json_extract(body, '$.reason'), at_us > 1700000000000000 FROM audit WHERE "
+		   "action = 'pin-reveal'",
+		   "Eve|unit 2|returned \"unit\"|1");
 	assert_int_equal(audit(f, "verify", "--keys", f->keys, NULL), EXIT_ALL_WELL);
-	assert_int_equal(audit(f, "device", "AC0000001", "--json", "--reveal", "--keys", f->keys, "--operator", "Eve", "--reason", "x",
-			       NULL), EXIT_ALL_WELL);
+	assert_int_equal(audit(f, "device", "AC0000001", "--json", "--reveal", "--keys", f->keys, "--operator", "Eve",
+			       "--reason", "x", NULL),
+			 EXIT_ALL_WELL);
 	assert_says(f->out, "\"pin\": \"91730001\"");
 	/* No PIN, no opening on record. */
-	assert_int_equal(audit(f, "device", "02:00:00:00:00:03", "--reveal", "--keys", f->keys, "--operator", "Eve", "--reason", "x",
-			       NULL), EXIT_NOT_ALL_WELL);
+	assert_int_equal(audit(f, "device", "02:00:00:00:00:03", "--reveal", "--keys", f->keys, "--operator", "Eve",
+			       "--reason", "x", NULL),
+			 EXIT_NOT_ALL_WELL);
 	assert_says(f->err, "no PIN of this device");
 	assert_int_equal(audit(f, "verify", "--reveal", NULL), EXIT_UNUSABLE);
 	assert_row(f->place.path, "SELECT count(*) FROM audit WHERE action = 'pin-reveal'", "2");
@@ -164,7 +174,8 @@ static void a_pin_stays_shut_while_a_station_holds_the_database_or_with_other_ke
 
 	write_lot(f, false);
 	journal = opened_lot(&f->place, "2611-A07");
-	assert_int_equal(audit(f, "device", "AC0000002", "--reveal", "--keys", f->keys, "--operator", "Eve", "--reason", "x", NULL),
+	assert_int_equal(audit(f, "device", "AC0000002", "--reveal", "--keys", f->keys, "--operator", "Eve", "--reason",
+			       "x", NULL),
 			 EXIT_UNUSABLE);
 	assert_says(f->err, "in use by another station (lot 2611-A07");
 	assert_null(strstr(f->out, "91730002"));
@@ -174,8 +185,9 @@ static void a_pin_stays_shut_while_a_station_holds_the_database_or_with_other_ke
 	snprintf(dir, sizeof(dir), "%s/other", f->place.dir);
 	plan.dir = dir;
 	assert_int_equal(ceremony_init(&plan, f->entropy, error, sizeof(error)), 0);
-	assert_int_equal(audit(f, "device", "AC0000002", "--reveal", "--keys", dir, "--operator", "Eve", "--reason", "x", NULL),
-			 EXIT_UNUSABLE);
+	assert_int_equal(
+		audit(f, "device", "AC0000002", "--reveal", "--keys", dir, "--operator", "Eve", "--reason", "x", NULL),
+		EXIT_UNUSABLE);
 	assert_says(f->err, "the PIN does not open");
 	assert_row(f->place.path, "SELECT count(*) FROM audit WHERE action = 'pin-reveal'", "0");
 }
@@ -190,7 +202,8 @@ static void a_device_is_found_by_each_of_its_names(void **state)
 	plain_row(f->place.path, "SELECT serial_hex FROM cert WHERE unit = 1", number, sizeof(number));
 	for (size_t i = 0; number[i]; i++)
 		at += (size_t)snprintf(colons + at, sizeof(colons) - at, "%s%c", i && i % 2 == 0 ? ":" : "", number[i]);
-	const char *const names[] = { "AC0000001", "02:00:00:00:00:01", "02-00-00-00-00-01", "0100000000000001", number, colons };
+	const char *const names[] = { "AC0000001", "02:00:00:00:00:01", "02-00-00-00-00-01", "0100000000000001", number,
+				      colons };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		assert_int_equal(audit(f, "device", names[i], NULL), EXIT_ALL_WELL);
@@ -215,8 +228,9 @@ static void octets_from_outside_are_escaped(void **state)
 	assert_int_equal(audit(f, "export", "--json", NULL), EXIT_ALL_WELL);
 	answer = json_loads(f->out, 0, NULL);
 	assert_non_null(answer);
-	assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(answer, "v_unit"), 2), "firmware")),
-			    "\\x1b[2J\\xff");
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(json_object_get(answer, "v_unit"), 2), "firmware")),
+		"\\x1b[2J\\xff");
 	json_decref(answer);
 	assert_int_equal(audit(f, "export", "--csv", NULL), EXIT_ALL_WELL);
 	assert_null(strchr(f->out, '\033'));
@@ -231,7 +245,7 @@ static void tables_csv_and_json_say_the_same(void **state)
 	json_t *answer, *row;
 
 	write_lot(f, false);
-	assert_int_equal(audit(f, "batch", NULL), EXIT_ALL_WELL);	/* the only lot there is */
+	assert_int_equal(audit(f, "batch", NULL), EXIT_ALL_WELL); /* the only lot there is */
 	assert_says(f->out, "lot          2611-A07");
 	assert_says(f->out, "makespan     12.00 s");
 	assert_says(f->out, "no-answer");
@@ -245,7 +259,9 @@ static void tables_csv_and_json_say_the_same(void **state)
 	row = json_array_get(json_object_get(answer, "certificates"), 0);
 	assert_string_equal(json_string_value(json_object_get(row, "state")), "verified");
 	json_decref(answer);
-	assert_int_equal(audit(f, "sql", "SELECT 'a,b' AS x, 'say \"hi\"' AS y, NULL AS z, x'00ff' AS b, 1.5 AS r, '' AS e", "--csv", NULL),
+	assert_int_equal(audit(f, "sql",
+			       "SELECT 'a,b' AS x, 'say \"hi\"' AS y, NULL AS z, x'00ff' AS b, 1.5 AS r, '' AS e",
+			       "--csv", NULL),
 			 EXIT_ALL_WELL);
 	assert_string_equal(f->out, "x,y,z,b,r,e\r\n\"a,b\",\"say \"\"hi\"\"\",,00ff,1.5,\"\"\r\n");
 	assert_int_equal(audit(f, "sql", "SELECT lot, fpy FROM v_batch_yield", NULL), EXIT_ALL_WELL);
@@ -254,8 +270,15 @@ static void tables_csv_and_json_say_the_same(void **state)
 
 static void statements_that_are_no_question_are_refused(void **state)
 {
-	static const char *const refused[] = { "DELETE FROM unit", "PRAGMA journal_mode = DELETE", "ATTACH ':memory:' AS m", "SELECT 1; SELECT 2",
-					       "", "SELEC", "BEGIN", "SELECT * FROM nothing", "INSERT INTO guard VALUES (1, 1, '', '', 1)" };
+	static const char *const refused[] = { "DELETE FROM unit",
+					       "PRAGMA journal_mode = DELETE",
+					       "ATTACH ':memory:' AS m",
+					       "SELECT 1; SELECT 2",
+					       "",
+					       "SELEC",
+					       "BEGIN",
+					       "SELECT * FROM nothing",
+					       "INSERT INTO guard VALUES (1, 1, '', '', 1)" };
 	struct factory *f = *state;
 
 	write_lot(f, false);

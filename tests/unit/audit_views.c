@@ -7,12 +7,13 @@
 
 #include "db/sql.h"
 
-static void put_failing_attempt(struct journal *journal, int64_t attempt, int64_t unit, unsigned n, int cause, const char *name,
-				const char *side, const char *step)
+static void put_failing_attempt(struct journal *journal, int64_t attempt, int64_t unit, unsigned n, int cause,
+				const char *name, const char *side, const char *step)
 {
 	put(journal, attempt_record(attempt, unit, n));
 	put(journal, step_record(attempt, 1, "identify", 1, 2000));
-	put(journal, end_record(attempt, side[0] == 'a' ? OUTCOME_TIMEOUT : OUTCOME_FAIL, cause, name, side, step, 500000));
+	put(journal,
+	    end_record(attempt, side[0] == 'a' ? OUTCOME_TIMEOUT : OUTCOME_FAIL, cause, name, side, step, 500000));
 }
 
 static void put_passing_attempt(struct journal *journal, int64_t attempt, int64_t unit, unsigned n, unsigned tries,
@@ -64,14 +65,17 @@ static void yields_are_those_worked_out_by_hand(void **state)
 	struct place *place = *state;
 	struct journal *journal = lot_of_eight(place);
 
-	assert_row(place->path, "SELECT started, finished, first_passed, fpy, clean_pass, passed, final_yield, failed, quarantined, "
+	assert_row(place->path,
+		   "SELECT started, finished, first_passed, fpy, clean_pass, passed, final_yield, failed, quarantined, "
 		   "rework, attempts, attempts_passed, report_yield FROM v_batch_yield WHERE lot = 'A'",
 		   "7|6|3|0.5|0.3333|4|0.5714|1|1|0|10|4|0.4");
 	put_durable(journal, batch_end_record("stopped"));
 	journal_close(journal);
-	assert_row(place->path, "SELECT lot, state, quantity, units, passed, failed, quarantined, unfinished, sessions, makespan_us, "
-		   "lower_bound_us, policy, operator, seed, simulated, test, opened FROM v_batch",
-		   "A|stopped|10|8|4|1|1|2|1|12000000|10000000|pex|0417|7|1|1|2026-09-21T14:13:20.000Z");
+	assert_row(
+		place->path,
+		"SELECT lot, state, quantity, units, passed, failed, quarantined, unfinished, sessions, makespan_us, "
+		"lower_bound_us, policy, operator, seed, simulated, test, opened FROM v_batch",
+		"A|stopped|10|8|4|1|1|2|1|12000000|10000000|pex|0417|7|1|1|2026-09-21T14:13:20.000Z");
 }
 
 static void a_batch_without_a_unit_has_no_yield(void **state)
@@ -92,17 +96,21 @@ static void a_reworked_unit_counts_where_it_began(void **state)
 	journal_close(journal);
 	journal = opened(place);
 	assert_int_equal(begin_lot(journal, place, "B", "job", &start, NULL, NULL), 0);
-	put_passing_attempt(journal, 11, 5, 1, 1, 9000, 900000);	/* failed in A */
+	put_passing_attempt(journal, 11, 5, 1, 1, 9000, 900000); /* failed in A */
 	put(journal, unit_record(9));
 	put_passing_attempt(journal, 12, 9, 1, 1, 9000, 900000);
 	journal_close(journal);
-	assert_row(place->path, "SELECT started, finished, fpy, passed, failed, rework FROM v_batch_yield WHERE lot = 'A'",
+	assert_row(place->path,
+		   "SELECT started, finished, fpy, passed, failed, rework FROM v_batch_yield WHERE lot = 'A'",
 		   "7|6|0.5|4|1|0");
-	assert_row(place->path, "SELECT started, finished, fpy, passed, failed, rework FROM v_batch_yield WHERE lot = 'B'",
+	assert_row(place->path,
+		   "SELECT started, finished, fpy, passed, failed, rework FROM v_batch_yield WHERE lot = 'B'",
 		   "2|1|1.0|2|0|1");
 	assert_row(place->path, "SELECT units, passed FROM v_batch WHERE lot = 'B'", "2|2");
-	assert_row(place->path, "SELECT state, rework, attempts FROM v_unit_batch WHERE lot = 'A' AND unit = 5", "failed|0|2");
-	assert_row(place->path, "SELECT state, rework, attempts FROM v_unit_batch WHERE lot = 'B' AND unit = 5", "passed|1|1");
+	assert_row(place->path, "SELECT state, rework, attempts FROM v_unit_batch WHERE lot = 'A' AND unit = 5",
+		   "failed|0|2");
+	assert_row(place->path, "SELECT state, rework, attempts FROM v_unit_batch WHERE lot = 'B' AND unit = 5",
+		   "passed|1|1");
 }
 
 static void the_pareto_adds_up(void **state)
@@ -110,10 +118,13 @@ static void the_pareto_adds_up(void **state)
 	struct place *place = *state;
 
 	journal_close(lot_of_eight(place));
-	assert_row(place->path, "SELECT group_concat(side || ' ' || step || ' ' || cause || ' ' || attempts || ' ' || units || ' ' || share "
+	assert_row(place->path,
+		   "SELECT group_concat(side || ' ' || step || ' ' || cause || ' ' || attempts || ' ' || units || ' ' "
+		   "|| share "
 		   "|| ' ' || cumulative, ', ') FROM v_pareto",
 		   "air identity no-answer 2 1 0.3333 0.3333, air verify no-answer 1 1 0.1667 0.5, "
-		   "device selftest selftest-failed 1 1 0.1667 0.6667, power identity station-restarted 1 1 0.1667 0.8333, "
+		   "device selftest selftest-failed 1 1 0.1667 0.6667, power identity station-restarted 1 1 0.1667 "
+		   "0.8333, "
 		   "station identity signer-unavailable 1 1 0.1667 1.0");
 }
 
@@ -141,22 +152,37 @@ static void radios_show_who_is_ill(void **state)
 {
 	struct place *place = *state;
 	struct journal *journal = lot_of_eight(place);
-	struct journal_record r = { .kind = JOURNAL_RADIO, .radio = { .radio = "radio1", .path = "1-1.2", .driver = "mt76x2u",
-				    .mac = { 2, 0, 0, 0, 0, 1 }, .simulated = true, .sent = 200, .acked = 150, .unacked = 50,
-				    .retries = 70, .switches = 3, .airtime_us = 1234, .switch_us = 99 } };
+	struct journal_record r = { .kind = JOURNAL_RADIO,
+				    .radio = { .radio = "radio1",
+					       .path = "1-1.2",
+					       .driver = "mt76x2u",
+					       .mac = { 2, 0, 0, 0, 0, 1 },
+					       .simulated = true,
+					       .sent = 200,
+					       .acked = 150,
+					       .unacked = 50,
+					       .retries = 70,
+					       .switches = 3,
+					       .airtime_us = 1234,
+					       .switch_us = 99 } };
 
 	put(journal, r);
-	r.radio.sent = 400;	/* totals: the later ones stand */
+	r.radio.sent = 400; /* totals: the later ones stand */
 	r.radio.acked = 300;
 	r.radio.unacked = 100;
 	put(journal, r);
-	r.radio.radio = "radio2";	/* never served anybody */
+	r.radio.radio = "radio2"; /* never served anybody */
 	r.radio.acked = r.radio.unacked = 0;
 	put(journal, r);
 	journal_close(journal);
-	assert_row(place->path, "SELECT attempts, passed, report_yield, air_failures, rssi_mean_dbm, sent, acked_share, retries FROM "
-		   "v_radio_health WHERE radio = 'radio1'", "10|4|0.4|3|-48.0|400|0.75|70");
-	assert_row(place->path, "SELECT attempts, passed, report_yield, acked_share FROM v_radio_health WHERE radio = 'radio2'", "0|0||");
+	assert_row(
+		place->path,
+		"SELECT attempts, passed, report_yield, air_failures, rssi_mean_dbm, sent, acked_share, retries FROM "
+		"v_radio_health WHERE radio = 'radio1'",
+		"10|4|0.4|3|-48.0|400|0.75|70");
+	assert_row(place->path,
+		   "SELECT attempts, passed, report_yield, acked_share FROM v_radio_health WHERE radio = 'radio2'",
+		   "0|0||");
 }
 
 static void a_life_is_told_in_the_order_of_time(void **state)
@@ -166,10 +192,13 @@ static void a_life_is_told_in_the_order_of_time(void **state)
 
 	put_passing_unit(journal, 1, 1);
 	journal_close(journal);
-	assert_row(place->path, "SELECT group_concat(event, ', ') FROM (SELECT event FROM v_unit_life WHERE serial = 'AC00001' "
-		   "ORDER BY at_us, step, event)",
-		   "seen, attempt 1, PIN drawn, certificate issued, identity intended, seal intended, identity committed, sealed, "
-		   "step identify, measured rssi, attempt 1 ended, certificate installed, certificate verified, outcome");
+	assert_row(
+		place->path,
+		"SELECT group_concat(event, ', ') FROM (SELECT event FROM v_unit_life WHERE serial = 'AC00001' "
+		"ORDER BY at_us, step, event)",
+		"seen, attempt 1, PIN drawn, certificate issued, identity intended, seal intended, identity committed, "
+		"sealed, "
+		"step identify, measured rssi, attempt 1 ended, certificate installed, certificate verified, outcome");
 	assert_row(place->path, "SELECT detail FROM v_unit_life WHERE event = 'outcome'", "passed (chain 5, station)");
 	assert_row(place->path, "SELECT mac, device_id, at FROM v_unit_life WHERE event = 'seen'",
 		   "02:00:00:00:00:01|0100000000000001|2026-09-21T14:13:20.000Z");
@@ -194,7 +223,8 @@ static void the_register_has_every_certificate_and_says_which_are_loose(void **s
 	put(journal, end_record(3, OUTCOME_FAIL, 46, "digest-mismatch", "device", "identity", 5));
 	put(journal, state_record(3, UNIT_QUARANTINED, 46, "digest-mismatch", "device"));
 	journal_close(journal);
-	assert_row(place->path, "SELECT group_concat(serial || ' ' || state || ' ' || loose || ' ' || not_after, ', ') FROM "
+	assert_row(place->path,
+		   "SELECT group_concat(serial || ' ' || state || ' ' || loose || ' ' || not_after, ', ') FROM "
 		   "(SELECT * FROM v_cert_register ORDER BY cert)",
 		   "AC00001 verified 0 never, AC00002 issued 1 never, AC00003 revoked 0 never");
 	assert_row(place->path, "SELECT identified, with_pin, without_pin, duplicates FROM v_pin_coverage", "3|3|0|0");
@@ -231,10 +261,15 @@ static void a_good_lot_has_no_orphans_and_each_contradiction_is_one(void **state
 		bool found = false;
 
 		/* Inside a transaction that is given up. */
-		assert_int_equal(sqlite3_exec(db, "BEGIN; DROP TRIGGER attempt_closed; DROP TRIGGER cert_forward; DROP TRIGGER "
-					      "receipt_keep; DROP TRIGGER unit_fixed;", NULL, NULL, NULL), SQLITE_OK);
+		assert_int_equal(
+			sqlite3_exec(db,
+				     "BEGIN; DROP TRIGGER attempt_closed; DROP TRIGGER cert_forward; DROP TRIGGER "
+				     "receipt_keep; DROP TRIGGER unit_fixed;",
+				     NULL, NULL, NULL),
+			SQLITE_OK);
 		assert_int_equal(sqlite3_exec(db, cases[i].sql, NULL, NULL, NULL), SQLITE_OK);
-		assert_int_equal(sqlite3_prepare_v2(db, "SELECT kind, lot, batch_state, what FROM v_orphan", -1, &statement, NULL),
+		assert_int_equal(sqlite3_prepare_v2(db, "SELECT kind, lot, batch_state, what FROM v_orphan", -1,
+						    &statement, NULL),
 				 SQLITE_OK);
 		while (sqlite3_step(statement) == SQLITE_ROW) {
 			snprintf(row, sizeof(row), "%s", (const char *)sqlite3_column_text(statement, 0));
@@ -253,16 +288,22 @@ static void what_is_heard_again_adds_up(void **state)
 {
 	struct place *place = *state;
 	struct journal *journal = opened_lot(place, "A");
-	struct journal_record r = { .kind = JOURNAL_SIGHTING, .sighting = { .mac = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
-				    .freq_mhz = 2412, .rssi_dbm = -70, .verdict = "stranger", .count = 3, .first_us = T0,
-				    .last_us = T0 + 5 } };
+	struct journal_record r = { .kind = JOURNAL_SIGHTING,
+				    .sighting = { .mac = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
+						  .freq_mhz = 2412,
+						  .rssi_dbm = -70,
+						  .verdict = "stranger",
+						  .count = 3,
+						  .first_us = T0,
+						  .last_us = T0 + 5 } };
 
 	put(journal, r);
 	r.sighting.rssi_dbm = -60;
 	r.sighting.last_us = T0 + 9;
 	put_durable(journal, r);
 	assert_row(place->path, "SELECT count(*), count, rssi_dbm, last_us - first_us FROM sighting", "1|6|-60|9");
-	assert_row(place->path, "SELECT lot, mac, verdict, freq_mhz, count FROM v_sighting", "A|ff:ff:ff:ff:ff:ff|stranger|2412|6");
+	assert_row(place->path, "SELECT lot, mac, verdict, freq_mhz, count FROM v_sighting",
+		   "A|ff:ff:ff:ff:ff:ff|stranger|2412|6");
 	journal_close(journal);
 }
 
@@ -287,16 +328,22 @@ static void labels_reprints_and_scans_are_counted_by_hand(void **state)
 	put(journal, scan_record(1, 1, 1, 1, "void"));
 	put(journal, scan_record(2, 1, 1, 2, "right"));
 	put_durable(journal, scan_record(3, 1, 0, 0, "unknown"));
-	assert_row(place->path, "SELECT passed, queued, sent, printed, scanned, without FROM v_label_coverage WHERE lot = 'A'",
+	assert_row(place->path,
+		   "SELECT passed, queued, sent, printed, scanned, without FROM v_label_coverage WHERE lot = 'A'",
 		   "4|1|1|0|1|1");
-	assert_row(place->path, "SELECT serial, template, copy, reason, actor, state FROM v_reprints", "AC00001|t|2|torn|0417|scanned");
-	assert_row(place->path, "SELECT group_concat(verdict || ' ' || coalesce(serial, '-') || ' ' || coalesce(copy, '-'), ', ') "
-		   "FROM v_label_scans", "void AC00001 1, right AC00001 2, unknown - -");
-	assert_row(place->path, "SELECT group_concat(event || ': ' || detail, '; ') FROM (SELECT * FROM v_unit_life WHERE unit = 1 "
-		   "AND event LIKE 'label%' ORDER BY at_us, step, event)",
-		   "label t 1 queued: file by 0417; label t 2 queued: file by 0417, again: torn; label t 1 sent: file; "
-		   "label t 2 sent: file; label t 1 printed: by the printer's word; label t 1 void: it counts no longer; "
-		   "label scanned: void, by 0417; label scanned: right, by 0417");
+	assert_row(place->path, "SELECT serial, template, copy, reason, actor, state FROM v_reprints",
+		   "AC00001|t|2|torn|0417|scanned");
+	assert_row(place->path,
+		   "SELECT group_concat(verdict || ' ' || coalesce(serial, '-') || ' ' || coalesce(copy, '-'), ', ') "
+		   "FROM v_label_scans",
+		   "void AC00001 1, right AC00001 2, unknown - -");
+	assert_row(
+		place->path,
+		"SELECT group_concat(event || ': ' || detail, '; ') FROM (SELECT * FROM v_unit_life WHERE unit = 1 "
+		"AND event LIKE 'label%' ORDER BY at_us, step, event)",
+		"label t 1 queued: file by 0417; label t 2 queued: file by 0417, again: torn; label t 1 sent: file; "
+		"label t 2 sent: file; label t 1 printed: by the printer's word; label t 1 void: it counts no longer; "
+		"label scanned: void, by 0417; label scanned: right, by 0417");
 	assert_row(place->path, "SELECT count(*) FROM v_orphan", "0");
 	/* A unit that is taken back after it was labelled. */
 	put_durable(journal, state_record(2, UNIT_QUARANTINED, 40, "selftest-failed", "device"));
@@ -310,18 +357,24 @@ static void passes_sessions_guards_and_openings_are_rows(void **state)
 	struct place *place = *state;
 	struct journal *journal = opened_lot(place, "A");
 
-	put_passing_unit(journal, 1, 1);	/* ends at T0 + 1.9 s */
-	put_passing_unit(journal, 2, 4);	/* T0 + 4.9 s */
+	put_passing_unit(journal, 1, 1); /* ends at T0 + 1.9 s */
+	put_passing_unit(journal, 2, 4); /* T0 + 4.9 s */
 	put(journal, (struct journal_record){ .kind = JOURNAL_GUARD, .guard = { "disk", "full", T0 + 5 * S } });
-	put(journal, (struct journal_record){ .kind = JOURNAL_AUDIT, .audit = { "Eve", "pin-reveal", "unit 2",
-	    "{\"serial\":\"AC00002\",\"reason\":\"returned\"}", T0 + 6 * S } });
+	put(journal,
+	    (struct journal_record){ .kind = JOURNAL_AUDIT,
+				     .audit = { "Eve", "pin-reveal", "unit 2",
+						"{\"serial\":\"AC00002\",\"reason\":\"returned\"}", T0 + 6 * S } });
 	put(journal, batch_end_record("done"));
 	journal_close(journal);
-	assert_row(place->path, "SELECT group_concat(nth || ' ' || serial || ' ' || after_us || ' ' || coalesce(gap_us, '-'), ', ') FROM v_pass",
+	assert_row(place->path,
+		   "SELECT group_concat(nth || ' ' || serial || ' ' || after_us || ' ' || coalesce(gap_us, '-'), ', ') "
+		   "FROM v_pass",
 		   "1 AC00001 1900000 -, 2 AC00002 4900000 3000000");
-	assert_row(place->path, "SELECT passed, running_us, cadence_us, gap_p50_us, gap_p95_us, gap_max_us FROM v_cadence",
+	assert_row(place->path,
+		   "SELECT passed, running_us, cadence_us, gap_p50_us, gap_p95_us, gap_max_us FROM v_cadence",
 		   "2|4900000|2450000|3000000|3000000|3000000");
-	assert_row(place->path, "SELECT session, operator, end_kind, makespan_us FROM v_session", "1|0417|clean|12000000");
+	assert_row(place->path, "SELECT session, operator, end_kind, makespan_us FROM v_session",
+		   "1|0417|clean|12000000");
 	assert_row(place->path, "SELECT guard, detail, after_us FROM v_guard", "disk|full|5000000");
 	assert_row(place->path, "SELECT lot, serial, actor, reason FROM v_pin_openings", "A|AC00002|Eve|returned");
 }
@@ -334,11 +387,16 @@ static void how_devices_were_reached_is_on_record(void **state)
 	put_passing_unit(journal, 20, 20);
 	put(journal, link_record(20, 20, 1));
 	put_durable(journal, network_record(20, 20));
-	assert_row(place->path, "SELECT serial, method, kind, bssid, ssid, ssid_hex, cipher, substr(certificate_sha256, 1, 4), join_ms, "
-		   "secure_ms FROM v_links", "AC00020|https|infrastructure|02:00:00:00:00:14|AC-1|41432D31|"
+	assert_row(place->path,
+		   "SELECT serial, method, kind, bssid, ssid, ssid_hex, cipher, substr(certificate_sha256, 1, 4), "
+		   "join_ms, "
+		   "secure_ms FROM v_links",
+		   "AC00020|https|infrastructure|02:00:00:00:00:14|AC-1|41432D31|"
 		   "TLS_AES_128_GCM_SHA256|0700|4.0|90.0");
-	assert_row(place->path, "SELECT serial, ssid, heard, candidates, bssid, rssi_dbm, reason, joined_ms, observed, reported "
-		   "FROM v_networks", "AC00020|Hall|9|2|020000000101|-48|strongest of 2|850.0|key-verified|1");
+	assert_row(place->path,
+		   "SELECT serial, ssid, heard, candidates, bssid, rssi_dbm, reason, joined_ms, observed, reported "
+		   "FROM v_networks",
+		   "AC00020|Hall|9|2|020000000101|-48|strongest of 2|850.0|key-verified|1");
 	assert_row(place->path, "SELECT count(*) FROM v_unit_life WHERE event IN ('link 1 up', 'network joined')", "2");
 	journal_close(journal);
 }
@@ -346,11 +404,13 @@ static void how_devices_were_reached_is_on_record(void **state)
 /* The shell of the distribution, on the file of a running station. */
 static void the_plain_shell_answers_from_every_view(void **state)
 {
-	static const char *const views[] = { "v_unit", "v_attempt", "v_unit_batch", "v_batch", "v_batch_yield", "v_pareto", "v_cycle",
-					     "v_radio_health", "v_unit_life", "v_cert_register", "v_pin_coverage", "v_orphan",
-					     "v_session", "v_pass", "v_guard", "v_pin_openings", "v_labels", "v_reprints", "v_links",
-					     "v_networks", "v_label_scans", "v_label_coverage", "v_cadence",
-					     "v_order", "v_override", "v_pause", "v_sighting" };
+	static const char *const views[] = { "v_unit",	      "v_attempt",	  "v_unit_batch",   "v_batch",
+					     "v_batch_yield", "v_pareto",	  "v_cycle",	    "v_radio_health",
+					     "v_unit_life",   "v_cert_register",  "v_pin_coverage", "v_orphan",
+					     "v_session",     "v_pass",		  "v_guard",	    "v_pin_openings",
+					     "v_labels",      "v_reprints",	  "v_links",	    "v_networks",
+					     "v_label_scans", "v_label_coverage", "v_cadence",	    "v_order",
+					     "v_override",    "v_pause",	  "v_sighting" };
 	struct place *place = *state;
 	struct journal *journal = lot_of_eight(place);
 	char command[300], line[100];
@@ -358,20 +418,28 @@ static void the_plain_shell_answers_from_every_view(void **state)
 
 	put_passing_unit(journal, 20, 20);
 	put(journal, (struct journal_record){ .kind = JOURNAL_GUARD, .guard = { "disk", "full", T0 } });
-	put(journal, (struct journal_record){ .kind = JOURNAL_AUDIT, .audit = { "Eve", "pin-reveal", "unit 20",
-	    "{\"serial\":\"AC00020\",\"reason\":\"returned\"}", T0 + 130 * S } });
-	put(journal, (struct journal_record){ .kind = JOURNAL_AUDIT, .audit = { "Eve", "line-pause", "line",
-	    "{\"reason\":\"no trays\"}", T0 + 131 * S } });
-	put(journal, (struct journal_record){ .kind = JOURNAL_AUDIT, .audit = { "Eve", "unit-quarantine", "unit 20",
-	    "{\"state\":\"passed\",\"reason\":\"scratched\"}", T0 + 132 * S } });
+	put(journal,
+	    (struct journal_record){ .kind = JOURNAL_AUDIT,
+				     .audit = { "Eve", "pin-reveal", "unit 20",
+						"{\"serial\":\"AC00020\",\"reason\":\"returned\"}", T0 + 130 * S } });
+	put(journal, (struct journal_record){
+			     .kind = JOURNAL_AUDIT,
+			     .audit = { "Eve", "line-pause", "line", "{\"reason\":\"no trays\"}", T0 + 131 * S } });
+	put(journal,
+	    (struct journal_record){ .kind = JOURNAL_AUDIT,
+				     .audit = { "Eve", "unit-quarantine", "unit 20",
+						"{\"state\":\"passed\",\"reason\":\"scratched\"}", T0 + 132 * S } });
 	put(journal, link_record(20, 20, 1));
 	put(journal, network_record(20, 20));
 	put(journal, label_record(1, 20, 1, NULL));
 	put(journal, label_state_record(1, 20, LABEL_VOID));
 	put(journal, label_record(2, 20, 2, "torn"));
 	put(journal, scan_record(1, 1, 20, 2, "right"));
-	put(journal, (struct journal_record){ .kind = JOURNAL_SIGHTING, .sighting = { .freq_mhz = 2412, .verdict = "stranger",
-	    .count = 1, .first_us = T0, .last_us = T0 } });
+	put(journal,
+	    (struct journal_record){
+		    .kind = JOURNAL_SIGHTING,
+		    .sighting = {
+			    .freq_mhz = 2412, .verdict = "stranger", .count = 1, .first_us = T0, .last_us = T0 } });
 	put_durable(journal, attempt_record(21, 8, 1));
 	if (system("sqlite3 -version >/dev/null 2>&1") != 0) {
 		journal_close(journal);
@@ -381,8 +449,10 @@ static void the_plain_shell_answers_from_every_view(void **state)
 	snprintf(line, sizeof(line), "%zu", sizeof(views) / sizeof(views[0]));
 	assert_row(place->path, "SELECT count(*) FROM sqlite_schema WHERE type = 'view'", line);
 	for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
-		snprintf(command, sizeof(command), "sqlite3 -bail '%s' 'PRAGMA trusted_schema = 0; SELECT count(*) > 0 FROM "
-			 "(SELECT * FROM %s)' 2>&1", place->path, views[i]);
+		snprintf(command, sizeof(command),
+			 "sqlite3 -bail '%s' 'PRAGMA trusted_schema = 0; SELECT count(*) > 0 FROM "
+			 "(SELECT * FROM %s)' 2>&1",
+			 place->path, views[i]);
 		shell = popen(command, "r");
 		assert_non_null(fgets(line, sizeof(line), shell));
 		assert_string_equal(line, "1\n");

@@ -1,6 +1,6 @@
 /*
- * The lower bound: against figures computed by hand, against its own definition taken literally, and against the best of
- * all schedules of small batches, found by trying every order. A bound that a schedule beats is no bound.
+ * The lower bound: against figures computed by hand, against its own definition taken literally, and against the best
+ * of all schedules of small batches, found by trying every order. A bound that a schedule beats is no bound.
  *
  * links: station/schedule/bound.c
  */
@@ -27,20 +27,22 @@ static void it_is_what_was_computed_by_hand(void **state)
 {
 	/* release, chain, air */
 	struct schedule_bound_unit one[] = { { 100, 1000, 50 } };
-	struct schedule_bound_unit four[] = { { 0, 1000, 400 }, { 0, 1200, 400 }, { 500, 600, 400 }, { 900, 500, 400 } };
+	struct schedule_bound_unit four[] = {
+		{ 0, 1000, 400 }, { 0, 1200, 400 }, { 500, 600, 400 }, { 900, 500, 400 }
+	};
 	struct schedule_bound_unit late[] = { { 0, 10, 10 }, { 1000, 300, 300 }, { 1000, 300, 300 } };
 	struct schedule_bound b;
 
 	(void)state;
 	b = schedule_lower_bound(one, 1, 1, 1);
 	assert_true(b.chain_us == 1100 && b.air_us == 150 && b.bound_us == 1100);
-	b = schedule_lower_bound(four, 4, 1, 3);	/* one radio: 1600 of air from 0; 900 + 400; 500 + 800 */
+	b = schedule_lower_bound(four, 4, 1, 3); /* one radio: 1600 of air from 0; 900 + 400; 500 + 800 */
 	assert_true(b.chain_us == 1400 && b.air_us == 1600 && b.bound_us == 1600);
-	b = schedule_lower_bound(four, 4, 3, 1);	/* three radios on one channel share its air */
+	b = schedule_lower_bound(four, 4, 3, 1); /* three radios on one channel share its air */
 	assert_int_equal(b.air_us, 1600);
-	b = schedule_lower_bound(four, 4, 2, 2);	/* 1600 / 2 from 0; 500 + 800 / 2; 900 + 400 / 2 */
+	b = schedule_lower_bound(four, 4, 2, 2); /* 1600 / 2 from 0; 500 + 800 / 2; 900 + 400 / 2 */
 	assert_true(b.air_us == 1100 && b.bound_us == 1400);
-	b = schedule_lower_bound(late, 3, 1, 1);	/* the latest group decides: 1000 + 600 */
+	b = schedule_lower_bound(late, 3, 1, 1); /* the latest group decides: 1000 + 600 */
 	assert_true(b.chain_us == 1300 && b.air_us == 1600);
 }
 
@@ -72,7 +74,7 @@ static void it_agrees_with_its_definition_in_any_order_of_units(void **state)
 		struct schedule_bound b;
 
 		for (size_t i = 0; i < count; i++) {
-			u[i].release_us = draw(&x, 6) * 100;	/* many equal ones */
+			u[i].release_us = draw(&x, 6) * 100; /* many equal ones */
 			u[i].air_us = 1 + draw(&x, 200);
 			u[i].chain_us = u[i].air_us + draw(&x, 300);
 		}
@@ -143,7 +145,7 @@ static void no_schedule_of_a_small_batch_beats_it_and_many_meet_it(void **state)
 		assert_true(b.bound_us <= s.best_us);
 		met += b.bound_us == s.best_us;
 	}
-	assert_true(met > 200);		/* or any small number would do for a bound */
+	assert_true(met > 200); /* or any small number would do for a bound */
 }
 
 int main(void)

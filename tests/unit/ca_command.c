@@ -2,10 +2,14 @@
  * millrace ca as the two persons of a ceremony meet it: words typed, what is printed, what then lies in the folder, the
  * exit status. What the keys are good for is tests/unit/identity.c's matter.
  *
- * links: station/command/verifier.c station/command/ca.c station/command/command.c station/yaml/words.c station/identity/certificate.c
- * links: station/identity/identity.c station/identity/keyfile.c station/identity/ceremony.c station/identity/pin.c
- * links: station/identity/serial.c station/identity/signer_file.c station/identity/subject_key.c station/base/entropy.c
- * links: station/base/log.c agent/wire/hkdf.c agent/wire/cause.c agent/wire/message.c agent/port/linux/crypto_openssl.c
+ * links: station/command/verifier.c station/command/ca.c station/command/command.c station/yaml/words.c
+ * links: station/identity/certificate.c
+ * links: station/identity/identity.c station/identity/keyfile.c station/identity/ceremony.c
+ * links: station/identity/pin.c
+ * links: station/identity/serial.c station/identity/signer_file.c station/identity/subject_key.c
+ * links: station/base/entropy.c
+ * links: station/base/log.c agent/wire/hkdf.c agent/wire/cause.c agent/wire/message.c
+ * links: agent/port/linux/crypto_openssl.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -72,10 +76,10 @@ static int ca(struct desk *d, ...)
 	return result;
 }
 
-#define assert_says(text, words)                                                        \
-	do {                                                                            \
-		if (!strstr(text, words))                                               \
-			fail_msg("this does not say \"%s\":\n%s", words, text);         \
+#define assert_says(text, words)                                                                                       \
+	do {                                                                                                           \
+		if (!strstr(text, words))                                                                              \
+			fail_msg("this does not say \"%s\":\n%s", words, text);                                        \
 	} while (0)
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *walk)
@@ -133,8 +137,8 @@ static void make_factory(struct desk *d)
 
 static void words_that_are_no_command_are_told_the_nearest_one(void **state)
 {
-	static const char *const names[] = { "init", "show", "issue-station", "new-batch-key", "new-issuing-ca", "verify",
-					     "pin-verifier" };
+	static const char *const names[] = { "init",	       "show",	 "issue-station", "new-batch-key",
+					     "new-issuing-ca", "verify", "pin-verifier" };
 	struct desk *d = *state;
 
 	assert_int_equal(ca(d, NULL), EXIT_UNUSABLE);
@@ -155,8 +159,8 @@ static void words_that_are_no_command_are_told_the_nearest_one(void **state)
 
 static void init_makes_a_folder_that_only_its_owner_reads(void **state)
 {
-	static const char *const secrets[] = { "root.key", "issuing.key", "station.key", "pin.key", "record.key",
-					       "batch/default.key", "batch/pilot.key", "batch/may.key" };
+	static const char *const secrets[] = { "root.key",   "issuing.key",	  "station.key",     "pin.key",
+					       "record.key", "batch/default.key", "batch/pilot.key", "batch/may.key" };
 	struct desk *d = *state;
 
 	assert_int_equal(ca(d, "init", "--dir", d->keys, "--organization", "Acme", "--batch-key", "pilot,may", NULL),
@@ -374,13 +378,16 @@ static void the_next_issuing_ca_needs_the_roots_key_and_chains_to_the_same_root(
 	slurp(in_keys(d, "issuing.crt"), before, sizeof(before));
 	assert_int_equal(ca(d, "new-issuing-ca", "--dir", d->keys, NULL), EXIT_UNUSABLE);
 	assert_says(d->err, "--root-key FILE");
-	assert_int_equal(ca(d, "new-issuing-ca", "--dir", d->keys, "--root-key", medium, "--days", "-3", NULL), EXIT_UNUSABLE);
+	assert_int_equal(ca(d, "new-issuing-ca", "--dir", d->keys, "--root-key", medium, "--days", "-3", NULL),
+			 EXIT_UNUSABLE);
 	assert_says(d->err, "--days takes a number of days");
 	/* A key that is not the root's. */
-	assert_int_equal(ca(d, "new-issuing-ca", "--dir", d->keys, "--root-key", in_keys(d, "record.key"), NULL), EXIT_UNUSABLE);
+	assert_int_equal(ca(d, "new-issuing-ca", "--dir", d->keys, "--root-key", in_keys(d, "record.key"), NULL),
+			 EXIT_UNUSABLE);
 	slurp(in_keys(d, "issuing.crt"), after, sizeof(after));
 	assert_string_equal(before, after);
-	assert_int_equal(ca(d, "new-issuing-ca", "--dir", d->keys, "--root-key", medium, "--days", "20", NULL), EXIT_ALL_WELL);
+	assert_int_equal(ca(d, "new-issuing-ca", "--dir", d->keys, "--root-key", medium, "--days", "20", NULL),
+			 EXIT_ALL_WELL);
 	slurp(in_keys(d, "issuing.crt"), after, sizeof(after));
 	assert_string_not_equal(before, after);
 	assert_int_equal(ca(d, "verify", "--dir", d->keys, NULL), EXIT_ALL_WELL);

@@ -1,6 +1,6 @@
 /*
- * Frames of hostapd and wpa_supplicant 2.10, captured on mac80211_hwsim while a client joined by WPS and then by the passphrase
- * that it was given, "correct horse 42" of "FactorySetup". Frame check sequences are off.
+ * Frames of hostapd and wpa_supplicant 2.10, captured on mac80211_hwsim while a client joined by WPS and then by the
+ * passphrase that it was given, "correct horse 42" of "FactorySetup". Frame check sequences are off.
  */
 #pragma once
 

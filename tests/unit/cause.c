@@ -1,5 +1,6 @@
 /*
  * The closed table of causes: numbers and names are for years, so they stand here once more.
+ *
  * links: agent/wire/cause.c
  */
 #include <setjmp.h>
@@ -35,7 +36,7 @@ static void names_are_fit_for_a_query_and_texts_for_a_person(void **state)
 	for (size_t i = 0; i < COUNT; i++) {
 		const char *name = mr_cause_name(numbers[i]);
 
-		assert_true(numbers[i] >= 0 && numbers[i] <= UINT16_MAX);	/* u16 in a response */
+		assert_true(numbers[i] >= 0 && numbers[i] <= UINT16_MAX); /* u16 in a response */
 		assert_int_equal(strspn(name, "abcdefghijklmnopqrstuvwxyz-"), strlen(name));
 		assert_true(strlen(name) > 1 && name[0] != '-');
 		assert_true(strlen(mr_cause_sentence(numbers[i])) > 5);
@@ -47,28 +48,55 @@ static void names_are_fit_for_a_query_and_texts_for_a_person(void **state)
 /* What is in databases and in devices out there. A changed line here is a broken promise; new ones are added. */
 static void numbers_names_and_classes_are_what_they_were(void **state)
 {
-	static const struct { int number; const char *name; enum mr_cause_class class; } known[] = {
-		{ 0, "ok", MR_CLASS_NONE }, { 1, "no-answer", MR_CLASS_AIR }, { 2, "handshake-timeout", MR_CLASS_AIR },
-		{ 3, "rssi-low", MR_CLASS_AIR }, { 4, "lease-lost", MR_CLASS_AIR },
-		{ 20, "journal-unavailable", MR_CLASS_STATION }, { 21, "signer-unavailable", MR_CLASS_STATION },
-		{ 22, "pool-empty", MR_CLASS_STATION }, { 23, "radio-gone", MR_CLASS_STATION },
-		{ 24, "station-restarted", MR_CLASS_POWER }, { 25, "ca-expired", MR_CLASS_STATION },
-		{ 26, "no-memory", MR_CLASS_STATION }, { 40, "selftest-failed", MR_CLASS_DEVICE },
-		{ 41, "storage-failed", MR_CLASS_DEVICE }, { 42, "bad-request", MR_CLASS_DEVICE },
-		{ 43, "out-of-order", MR_CLASS_DEVICE }, { 44, "too-long", MR_CLASS_DEVICE },
-		{ 45, "crypto-failed", MR_CLASS_DEVICE }, { 46, "digest-mismatch", MR_CLASS_DEVICE },
-		{ 47, "bad-response", MR_CLASS_DEVICE }, { 48, "limit-exceeded", MR_CLASS_DEVICE },
-		{ 60, "wrong-product", MR_CLASS_SECURITY }, { 61, "duplicate-key", MR_CLASS_SECURITY },
-		{ 62, "key-changed", MR_CLASS_SECURITY }, { 63, "bad-signature", MR_CLASS_SECURITY },
-		{ 64, "unknown-identity", MR_CLASS_SECURITY }, { 65, "duplicate-device", MR_CLASS_SECURITY },
-		{ 66, "not-expected", MR_CLASS_SECURITY }, { 80, "stopped", MR_CLASS_OPERATOR },
-		{ 90, "device-restarted", MR_CLASS_POWER }, { 5, "association-refused", MR_CLASS_AIR },
-		{ 6, "link-lost", MR_CLASS_AIR }, { 7, "address-timeout", MR_CLASS_AIR },
-		{ 8, "connect-failed", MR_CLASS_AIR }, { 9, "join-timeout", MR_CLASS_AIR },
-		{ 49, "tls-failed", MR_CLASS_DEVICE }, { 50, "join-failed", MR_CLASS_DEVICE },
-		{ 51, "network-not-seen", MR_CLASS_DEVICE }, { 52, "unsupported", MR_CLASS_DEVICE },
-		{ 67, "passphrase-refused", MR_CLASS_SECURITY }, { 68, "pin-refused", MR_CLASS_SECURITY },
-		{ 69, "pin-locked", MR_CLASS_SECURITY }, { 70, "certificate-refused", MR_CLASS_SECURITY }, { 81, "put-aside", MR_CLASS_OPERATOR },
+	static const struct {
+		int number;
+		const char *name;
+		enum mr_cause_class class;
+	} known[] = {
+		{ 0, "ok", MR_CLASS_NONE },
+		{ 1, "no-answer", MR_CLASS_AIR },
+		{ 2, "handshake-timeout", MR_CLASS_AIR },
+		{ 3, "rssi-low", MR_CLASS_AIR },
+		{ 4, "lease-lost", MR_CLASS_AIR },
+		{ 20, "journal-unavailable", MR_CLASS_STATION },
+		{ 21, "signer-unavailable", MR_CLASS_STATION },
+		{ 22, "pool-empty", MR_CLASS_STATION },
+		{ 23, "radio-gone", MR_CLASS_STATION },
+		{ 24, "station-restarted", MR_CLASS_POWER },
+		{ 25, "ca-expired", MR_CLASS_STATION },
+		{ 26, "no-memory", MR_CLASS_STATION },
+		{ 40, "selftest-failed", MR_CLASS_DEVICE },
+		{ 41, "storage-failed", MR_CLASS_DEVICE },
+		{ 42, "bad-request", MR_CLASS_DEVICE },
+		{ 43, "out-of-order", MR_CLASS_DEVICE },
+		{ 44, "too-long", MR_CLASS_DEVICE },
+		{ 45, "crypto-failed", MR_CLASS_DEVICE },
+		{ 46, "digest-mismatch", MR_CLASS_DEVICE },
+		{ 47, "bad-response", MR_CLASS_DEVICE },
+		{ 48, "limit-exceeded", MR_CLASS_DEVICE },
+		{ 60, "wrong-product", MR_CLASS_SECURITY },
+		{ 61, "duplicate-key", MR_CLASS_SECURITY },
+		{ 62, "key-changed", MR_CLASS_SECURITY },
+		{ 63, "bad-signature", MR_CLASS_SECURITY },
+		{ 64, "unknown-identity", MR_CLASS_SECURITY },
+		{ 65, "duplicate-device", MR_CLASS_SECURITY },
+		{ 66, "not-expected", MR_CLASS_SECURITY },
+		{ 80, "stopped", MR_CLASS_OPERATOR },
+		{ 90, "device-restarted", MR_CLASS_POWER },
+		{ 5, "association-refused", MR_CLASS_AIR },
+		{ 6, "link-lost", MR_CLASS_AIR },
+		{ 7, "address-timeout", MR_CLASS_AIR },
+		{ 8, "connect-failed", MR_CLASS_AIR },
+		{ 9, "join-timeout", MR_CLASS_AIR },
+		{ 49, "tls-failed", MR_CLASS_DEVICE },
+		{ 50, "join-failed", MR_CLASS_DEVICE },
+		{ 51, "network-not-seen", MR_CLASS_DEVICE },
+		{ 52, "unsupported", MR_CLASS_DEVICE },
+		{ 67, "passphrase-refused", MR_CLASS_SECURITY },
+		{ 68, "pin-refused", MR_CLASS_SECURITY },
+		{ 69, "pin-locked", MR_CLASS_SECURITY },
+		{ 70, "certificate-refused", MR_CLASS_SECURITY },
+		{ 81, "put-aside", MR_CLASS_OPERATOR },
 	};
 
 	(void)state;

@@ -1,6 +1,6 @@
 /*
- * CCMP and BIP: the vectors of IEEE 802.11-2020 annex J, RFC 3394 and RFC 4493; what may change on the way and what may not;
- * every cut.
+ * CCMP and BIP: the vectors of IEEE 802.11-2020 annex J, RFC 3394 and RFC 4493; what may change on the way and what may
+ * not; every cut.
  *
  * links: station/wifi/ccmp.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c
  */
@@ -21,8 +21,10 @@
 static const char j64_tk[] = "c97c1f67ce371185514a8a19f2bdd52f";
 static const char j64_plain[] = "0848c32c0fd2e128a57c5030f1844408abaea5b8fcba8033"
 				"f8ba1a55d02f85ae967bb62fb6cda8eb7e78a050";
-static const char j64_sealed[] = "0848c32c0fd2e128a57c5030f1844408abaea5b8fcba8033" "0ce70020769703b5"
-				 "f3d0a2fe9a3dbf2342a643e43246e80c3c04d019" "7845ce0b16f97623";
+static const char j64_sealed[] = "0848c32c0fd2e128a57c5030f1844408abaea5b8fcba8033"
+				 "0ce70020769703b5"
+				 "f3d0a2fe9a3dbf2342a643e43246e80c3c04d019"
+				 "7845ce0b16f97623";
 static const uint64_t j64_pn = 0xb5039776e70c;
 
 /* J.9.1: a broadcast Deauthentication under BIP; J.9.2: a unicast one under CCMP */
@@ -77,7 +79,8 @@ static void cmac_is_that_of_rfc_4493(void **state)
 static void a_data_frame_is_sealed_and_opened_as_in_annex_j(void **state)
 {
 	uint8_t tk[16], plain[64], expected[64], sealed[64], body[64];
-	size_t plain_len = hex(j64_plain, plain, sizeof(plain)), sealed_len = hex(j64_sealed, expected, sizeof(expected)), len;
+	size_t plain_len = hex(j64_plain, plain, sizeof(plain)),
+	       sealed_len = hex(j64_sealed, expected, sizeof(expected)), len;
 	struct ccmp_info info = { j64_pn, 0 }, seen;
 
 	(void)state;
@@ -94,25 +97,48 @@ static void a_data_frame_is_sealed_and_opened_as_in_annex_j(void **state)
 static void a_management_frame_is_sealed_as_in_annex_j(void **state)
 {
 	uint8_t tk[16], plain[64], expected[64], sealed[64], body[64];
-	size_t plain_len = hex(j92_plain, plain, sizeof(plain)), sealed_len = hex(j92_sealed, expected, sizeof(expected)), len;
+	size_t plain_len = hex(j92_plain, plain, sizeof(plain)),
+	       sealed_len = hex(j92_sealed, expected, sizeof(expected)), len;
 
 	(void)state;
 	hex(j92_tk, tk, sizeof(tk));
-	assert_int_equal(ccmp_seal(tk, (struct ccmp_info){ 1, 0 }, mr_rd_over(plain, plain_len), sealed, sizeof(sealed)), sealed_len);
+	assert_int_equal(
+		ccmp_seal(tk, (struct ccmp_info){ 1, 0 }, mr_rd_over(plain, plain_len), sealed, sizeof(sealed)),
+		sealed_len);
 	assert_memory_equal(sealed, expected, sealed_len);
 	assert_true(ccmp_open(tk, mr_rd_over(sealed, sealed_len), body, &len));
 	assert_int_equal(len, 2);
 	assert_memory_equal(body, plain + 24, 2);
 }
 
-/* Retry, Power Management, More Data and the sequence number are the hardware's to change; fragment number and the rest not. */
+/* Retry, Power Management, More Data and the sequence number are the hardware's to change; fragment number and the rest
+ * not. */
 static void only_what_the_standard_masks_may_change(void **state)
 {
-	static const struct { size_t at; uint8_t bits; bool open; } changes[] = {
-		{ 1, IEEE80211_RETRY, true }, { 1, IEEE80211_POWER_MANAGEMENT, true }, { 1, IEEE80211_MORE_DATA, true },
-		{ 1, IEEE80211_MORE_FRAGMENTS, false }, { 1, IEEE80211_FROM_DS, false }, { 0, 0x40, true }, { 2, 0xff, true },
-		{ 4, 1, false }, { 10, 1, false }, { 16, 1, false }, { 22, 0xf0, true }, { 23, 0xff, true }, { 22, 0x01, false },
-		{ 24, 1, false }, { 26, 1, true }, { 27, 0x40, true }, { 31, 1, false }, { 32, 1, false }, { 59, 0x80, false },
+	static const struct {
+		size_t at;
+		uint8_t bits;
+		bool open;
+	} changes[] = {
+		{ 1, IEEE80211_RETRY, true },
+		{ 1, IEEE80211_POWER_MANAGEMENT, true },
+		{ 1, IEEE80211_MORE_DATA, true },
+		{ 1, IEEE80211_MORE_FRAGMENTS, false },
+		{ 1, IEEE80211_FROM_DS, false },
+		{ 0, 0x40, true },
+		{ 2, 0xff, true },
+		{ 4, 1, false },
+		{ 10, 1, false },
+		{ 16, 1, false },
+		{ 22, 0xf0, true },
+		{ 23, 0xff, true },
+		{ 22, 0x01, false },
+		{ 24, 1, false },
+		{ 26, 1, true },
+		{ 27, 0x40, true },
+		{ 31, 1, false },
+		{ 32, 1, false },
+		{ 59, 0x80, false },
 	};
 	uint8_t tk[16], sealed[64], body[64];
 	size_t len, sealed_len = hex(j64_sealed, sealed, sizeof(sealed));
@@ -155,7 +181,8 @@ static void a_frame_that_does_not_fit_is_not_sealed(void **state)
 	for (size_t cap = 0; cap < len + CCMP_OVERHEAD; cap++)
 		assert_int_equal(ccmp_seal(tk, (struct ccmp_info){ 1, 0 }, mr_rd_over(plain, len), sealed, cap), 0);
 	for (size_t cut = 0; cut < 24; cut++)
-		assert_int_equal(ccmp_seal(tk, (struct ccmp_info){ 1, 0 }, mr_rd_over(plain, cut), sealed, sizeof(sealed)), 0);
+		assert_int_equal(
+			ccmp_seal(tk, (struct ccmp_info){ 1, 0 }, mr_rd_over(plain, cut), sealed, sizeof(sealed)), 0);
 }
 
 static void a_frame_without_a_body_is_sealed_and_its_mic_looked_at(void **state)
@@ -177,8 +204,13 @@ static void a_frame_without_a_body_is_sealed_and_its_mic_looked_at(void **state)
 
 static void four_addresses_and_priority_are_covered(void **state)
 {
-	struct ieee80211_header h = { .kind = IEEE80211_QOS_DATA, .flags = IEEE80211_TO_DS | IEEE80211_FROM_DS, .qos = 5,
-				      .address1 = { 2 }, .address2 = { 4 }, .address3 = { 6 }, .address4 = { 8 } };
+	struct ieee80211_header h = { .kind = IEEE80211_QOS_DATA,
+				      .flags = IEEE80211_TO_DS | IEEE80211_FROM_DS,
+				      .qos = 5,
+				      .address1 = { 2 },
+				      .address2 = { 4 },
+				      .address3 = { 6 },
+				      .address4 = { 8 } };
 	uint8_t tk[16] = { 7 }, plain[64], sealed[96], body[96];
 	struct mr_wr w = mr_wr_over(plain, sizeof(plain));
 	size_t len, sealed_len;
@@ -190,12 +222,12 @@ static void four_addresses_and_priority_are_covered(void **state)
 	sealed_len = ccmp_seal(tk, (struct ccmp_info){ 9, 1 }, mr_wr_written(&w), sealed, sizeof(sealed));
 	assert_true(ccmp_open(tk, mr_rd_over(sealed, sealed_len), body, &len));
 	assert_int_equal(len, 7);
-	sealed[24] ^= 1;	/* address 4 */
+	sealed[24] ^= 1; /* address 4 */
 	assert_false(ccmp_open(tk, mr_rd_over(sealed, sealed_len), body, &len));
 	sealed[24] ^= 1;
-	sealed[30] ^= 0x10;	/* end of service period: not covered */
+	sealed[30] ^= 0x10; /* end of service period: not covered */
 	assert_true(ccmp_open(tk, mr_rd_over(sealed, sealed_len), body, &len));
-	sealed[30] ^= 1;	/* priority */
+	sealed[30] ^= 1; /* priority */
 	assert_false(ccmp_open(tk, mr_rd_over(sealed, sealed_len), body, &len));
 }
 
@@ -217,7 +249,7 @@ static void a_broadcast_deauthentication_is_protected_as_in_annex_j(void **state
 	assert_true(info.ipn == 4 && info.key_id == 4);
 	assert_true(bip_verify(igtk, mr_wr_written(&w)));
 	for (size_t i = 0; i < w.len; i++) {
-		bool masked = i == 2 || i == 3 || i == 22 || i == 23;	/* duration and sequence control */
+		bool masked = i == 2 || i == 3 || i == 22 || i == 23; /* duration and sequence control */
 
 		frame[i] ^= 2;
 		assert_int_equal(bip_verify(igtk, mr_wr_written(&w)), masked);

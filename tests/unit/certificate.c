@@ -28,7 +28,7 @@
 #include "station/identity/ceremony.h"
 #include "station/identity/identity.h"
 
-#define NOW_US (INT64_C(1795426245) * 1000000)	/* 2026-11-23 09:30:45 UTC */
+#define NOW_US (INT64_C(1795426245) * 1000000) /* 2026-11-23 09:30:45 UTC */
 
 struct bench {
 	char dir[64];
@@ -48,11 +48,9 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 static int begin(void **state)
 {
 	struct bench *b = calloc(1, sizeof(*b));
-	struct ceremony plan = { .dir = b->dir,
-				 .organization = "Acme",
-				 .root_days = 7300,
-				 .issuing_days = 1825,
-				 .utc_us = NOW_US };
+	struct ceremony plan = {
+		.dir = b->dir, .organization = "Acme", .root_days = 7300, .issuing_days = 1825, .utc_us = NOW_US
+	};
 	char error[300] = "";
 	size_t len = 0;
 
@@ -100,16 +98,16 @@ static void on_issued(void *ctx, int result, const struct identity_certificate *
 		issued->certificate = *certificate;
 }
 
-static X509 *issue(struct bench *b, const struct identity_profile *profile, const char *serial,
-		   int64_t utc_us, struct identity_certificate *out)
+static X509 *issue(struct bench *b, const struct identity_profile *profile, const char *serial, int64_t utc_us,
+		   struct identity_certificate *out)
 {
 	struct issued issued = { 0 };
 	const uint8_t *at = issued.certificate.der;
 	X509 *certificate;
 	uint8_t *der = NULL;
 
-	assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, profile, &b->csr, serial, utc_us,
-					on_issued, &issued),
+	assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, profile, &b->csr, serial, utc_us, on_issued,
+					&issued),
 			 0);
 	assert_int_equal(issued.calls, 1);
 	assert_int_equal(issued.result, 0);
@@ -185,9 +183,8 @@ static void openssl_verifies_every_profile_strictly_up_to_the_root(void **state)
 		};
 		X509 *certificate = issue(b, &profile, "AC10000001", NOW_US, NULL);
 
-		assert_string_equal(
-			X509_verify_cert_error_string(strict_verdict(b, certificate, NOW_US / 1000000 + 1)),
-			"ok");
+		assert_string_equal(X509_verify_cert_error_string(strict_verdict(b, certificate, NOW_US / 1000000 + 1)),
+				    "ok");
 		X509_free(certificate);
 	}
 }
@@ -205,8 +202,7 @@ static void a_certificate_with_one_bit_changed_is_not_verified(void **state)
 	serial[9] ^= 3;
 	certificate = d2i_X509(NULL, &at, (long)c.len);
 	assert_non_null(certificate);
-	assert_int_equal(strict_verdict(b, certificate, NOW_US / 1000000 + 1),
-			 X509_V_ERR_CERT_SIGNATURE_FAILURE);
+	assert_int_equal(strict_verdict(b, certificate, NOW_US / 1000000 + 1), X509_V_ERR_CERT_SIGNATURE_FAILURE);
 	X509_free(certificate);
 }
 
@@ -271,11 +267,9 @@ static void without_validity_it_never_expires(void **state)
 	X509 *certificate = issue(b, &plain, "AC10000001", NOW_US, &c);
 
 	assert_int_equal(ASN1_STRING_type(X509_get0_notBefore(certificate)), V_ASN1_UTCTIME);
-	assert_string_equal((const char *)ASN1_STRING_get0_data(X509_get0_notBefore(certificate)),
-			    "261123093045Z");
+	assert_string_equal((const char *)ASN1_STRING_get0_data(X509_get0_notBefore(certificate)), "261123093045Z");
 	assert_int_equal(ASN1_STRING_type(X509_get0_notAfter(certificate)), V_ASN1_GENERALIZEDTIME);
-	assert_string_equal((const char *)ASN1_STRING_get0_data(X509_get0_notAfter(certificate)),
-			    "99991231235959Z");
+	assert_string_equal((const char *)ASN1_STRING_get0_data(X509_get0_notAfter(certificate)), "99991231235959Z");
 	assert_int_equal(c.not_before_us, NOW_US);
 	assert_int_equal(c.not_after_us, INT64_MAX);
 	X509_free(certificate);
@@ -291,16 +285,14 @@ static void years_from_2050_on_are_written_with_four_digits(void **state)
 
 	profile.validity_s = to_2049_end;
 	certificate = issue(b, &profile, "A", NOW_US, &c);
-	assert_string_equal((const char *)ASN1_STRING_get0_data(X509_get0_notAfter(certificate)),
-			    "491231235959Z");
+	assert_string_equal((const char *)ASN1_STRING_get0_data(X509_get0_notAfter(certificate)), "491231235959Z");
 	assert_int_equal(c.not_after_us, INT64_C(2524607999000000));
 	X509_free(certificate);
 
 	profile.validity_s = to_2049_end + 1;
 	certificate = issue(b, &profile, "A", NOW_US, &c);
 	assert_int_equal(ASN1_STRING_type(X509_get0_notAfter(certificate)), V_ASN1_GENERALIZEDTIME);
-	assert_string_equal((const char *)ASN1_STRING_get0_data(X509_get0_notAfter(certificate)),
-			    "20500101000000Z");
+	assert_string_equal((const char *)ASN1_STRING_get0_data(X509_get0_notAfter(certificate)), "20500101000000Z");
 	X509_free(certificate);
 }
 
@@ -359,7 +351,7 @@ static void serial_numbers_are_positive_minimal_and_never_repeat(void **state)
 		BIGNUM *number = ASN1_INTEGER_to_BN(serial, NULL);
 		char *hex = BN_bn2hex(number);
 
-		assert_int_equal(ASN1_STRING_type(serial), V_ASN1_INTEGER);	/* not V_ASN1_NEG_INTEGER */
+		assert_int_equal(ASN1_STRING_type(serial), V_ASN1_INTEGER); /* not V_ASN1_NEG_INTEGER */
 		assert_true(BN_num_bits(number) > 64 && BN_num_bits(number) <= 128);
 		assert_string_equal(hex, c.serial_hex);
 		for (unsigned j = 0; j < i; j++)
@@ -379,12 +371,11 @@ static void the_longest_names_fit_and_verify(void **state)
 						  .common_name = cn,
 						  .subject_key_identifier = true,
 						  .validity_s = 1,
-						  .hw_type_oid =
-							  "1.3.6.1.4.1.4294967295.4294967295.4294967295" };
+						  .hw_type_oid = "1.3.6.1.4.1.4294967295.4294967295.4294967295" };
 	struct identity_certificate c;
 	X509 *certificate;
 
-	memset(o, ',', 64);	/* escaped in the text */
+	memset(o, ',', 64); /* escaped in the text */
 	memset(cn, 'C', 64);
 	memset(serial, 'S', 32);
 	o[64] = cn[64] = serial[32] = '\0';
@@ -436,17 +427,16 @@ static void profiles_that_make_no_certificate_are_refused_before_the_signer_is_a
 	long_name[65] = '\0';
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		assert_non_null(identity_profile_wrong(&wrong[i]));
-		assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, &wrong[i], &b->csr, "A",
-						NOW_US, on_issued, &issued),
+		assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, &wrong[i], &b->csr, "A", NOW_US,
+						on_issued, &issued),
 				 -MR_CAUSE_TOO_LONG);
 	}
-	assert_null(identity_profile_wrong(
-		&(struct identity_profile){ .common_name = "Mühle 水車 \xf0\x9f\x8f\xad" }));
+	assert_null(identity_profile_wrong(&(struct identity_profile){ .common_name = "Mühle 水車 \xf0\x9f\x8f\xad" }));
 	for (const char *const *serial =
 		     (const char *const[]){ "", "a b", "a/b", "012345678901234567890123456789012", NULL };
 	     *serial; serial++)
-		assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, &plain, &b->csr, *serial,
-						NOW_US, on_issued, &issued),
+		assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, &plain, &b->csr, *serial, NOW_US,
+						on_issued, &issued),
 				 -MR_CAUSE_TOO_LONG);
 	assert_int_equal(issued.calls, 0);
 }
@@ -457,16 +447,16 @@ static void nothing_is_issued_outside_the_issuers_own_time(void **state)
 	struct issued issued = { 0 };
 	const int64_t end_us = identity_issuer_not_after_us(b->identity);
 
-	assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, &plain, &b->csr, "A", end_us + 1,
-					on_issued, &issued),
+	assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, &plain, &b->csr, "A", end_us + 1, on_issued,
+					&issued),
 			 -MR_CAUSE_CERTIFICATE_EXPIRED);
 	assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, &plain, &b->csr, "A",
 					NOW_US - INT64_C(3) * 86400000000, on_issued, &issued),
 			 -MR_CAUSE_CERTIFICATE_EXPIRED);
 	assert_int_equal(issued.calls, 0);
-	assert_int_equal(identity_issue(b->identity, b->signer, b->entropy, &plain, &b->csr, "A", end_us,
-					on_issued, &issued),
-			 0);
+	assert_int_equal(
+		identity_issue(b->identity, b->signer, b->entropy, &plain, &b->csr, "A", end_us, on_issued, &issued),
+		0);
 	assert_int_equal(issued.calls, 1);
 }
 

@@ -1,5 +1,6 @@
 /*
  * Channel numbers and centre frequencies, IEEE 802.11-2020 annex E.
+ *
  * links: station/radio/channel.c
  */
 #include <setjmp.h>
@@ -13,8 +14,11 @@
 
 static void the_channels_of_annex_e_have_their_frequencies(void **state)
 {
-	static const struct { unsigned channel; uint16_t freq_mhz; } known[] = {
-		{ 1, 2412 }, { 6, 2437 }, { 11, 2462 }, { 13, 2472 }, { 14, 2484 }, { 32, 5160 }, { 36, 5180 },
+	static const struct {
+		unsigned channel;
+		uint16_t freq_mhz;
+	} known[] = {
+		{ 1, 2412 },  { 6, 2437 },   { 11, 2462 },  { 13, 2472 },  { 14, 2484 },  { 32, 5160 },	 { 36, 5180 },
 		{ 64, 5320 }, { 100, 5500 }, { 144, 5720 }, { 149, 5745 }, { 165, 5825 }, { 177, 5885 },
 	};
 
@@ -28,7 +32,9 @@ static void the_channels_of_annex_e_have_their_frequencies(void **state)
 static void what_is_no_channel_is_refused(void **state)
 {
 	static const unsigned channels[] = { 0, 15, 31, 34, 37, 145, 148, 150, 178, 181, 1000, 65548 };
-	static const uint16_t freqs[] = { 0, 5, 2407, 2411, 2413, 2477, 2483, 5000, 5005, 5060, 5155, 5185, 5890, 65535 };
+	static const uint16_t freqs[] = {
+		0, 5, 2407, 2411, 2413, 2477, 2483, 5000, 5005, 5060, 5155, 5185, 5890, 65535
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++)

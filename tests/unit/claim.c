@@ -1,5 +1,6 @@
 /*
  * Who holds an adapter, and what is given back when a holder dies. No radio needed.
+ *
  * links: station/radio/claim.c station/radio/nl80211.c
  */
 #include <setjmp.h>
@@ -44,7 +45,7 @@ static int setup_folder(void **state)
 
 static int remove_folder(void **state)
 {
-	int result = rmdir(*state);	/* fails when a test left a file behind */
+	int result = rmdir(*state); /* fails when a test left a file behind */
 
 	free(*state);
 	return result;
@@ -100,14 +101,14 @@ static void what_a_killed_holder_took_is_given_back(void **state)
 
 	assert_int_equal(claim_holder("1-2"), pid);
 	claims_restore(on_given, &given);
-	assert_int_equal(given.count, 0);	/* it lives */
+	assert_int_equal(given.count, 0); /* it lives */
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	claims_restore(on_given, &given);
 	assert_int_equal(given.count, 1);
 	assert_string_equal(given.name, "nosuchif0");
 	claims_restore(on_given, &given);
-	assert_int_equal(given.count, 1);	/* once */
+	assert_int_equal(given.count, 1); /* once */
 }
 
 static void a_path_with_a_slash_stays_inside_the_folder(void **state)

@@ -1,6 +1,6 @@
 /*
- * Code 128 against worked examples, sets as short as can be, and whatever it encodes decoded again by a decoder of its own;
- * zbar reads the same codes in tests/unit/label.c.
+ * Code 128 against worked examples, sets as short as can be, and whatever it encodes decoded again by a decoder of its
+ * own; zbar reads the same codes in tests/unit/label.c.
  *
  * links: station/label/code128.c station/label/qr.c
  */
@@ -81,10 +81,11 @@ static void sets_change_only_where_that_is_shorter(void **state)
 {
 	static const struct {
 		const char *text;
-		size_t data;	/* characters between start and check */
+		size_t data; /* characters between start and check */
 	} cases[] = {
-		{ "12", 1 }, { "123", 3 }, { "1234", 2 }, { "A1234", 4 }, { "AC10000175", 7 }, { "A12", 3 }, { "A12B", 4 }, { "A1234B", 6 },
-		{ "A123456B", 7 }, { "12A34", 5 }, { "ab\tcd", 6 }, { "\t\t\tA", 4 }, { "ab\t\t\t\tcd", 10 },
+		{ "12", 1 },	 { "123", 3 },	   { "1234", 2 },	   { "A1234", 4 },    { "AC10000175", 7 },
+		{ "A12", 3 },	 { "A12B", 4 },	   { "A1234B", 6 },	   { "A123456B", 7 }, { "12A34", 5 },
+		{ "ab\tcd", 6 }, { "\t\t\tA", 4 }, { "ab\t\t\t\tcd", 10 },
 	};
 
 	(void)state;
@@ -116,7 +117,8 @@ static void every_text_reads_back(void **state)
 			x ^= x << 5;
 			if (x % 5 == 0)
 				kind = x / 5 % 4;
-			text[i] = (char)(kinds[kind][0] + (char)(x / 64 % (unsigned)(kinds[kind][1] - kinds[kind][0] + 1)));
+			text[i] = (char)(kinds[kind][0] +
+					 (char)(x / 64 % (unsigned)(kinds[kind][1] - kinds[kind][0] + 1)));
 		}
 		count = code128_characters(text, len, characters);
 		assert_in_range(count, 4, sizeof(characters));

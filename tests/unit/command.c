@@ -1,5 +1,6 @@
 /*
  * The frame of the command line: which command runs with which words, what mistyped ones are told, exit statuses.
+ *
  * links: station/command/command.c station/yaml/words.c
  */
 #include <setjmp.h>
@@ -76,7 +77,7 @@ static void collect(FILE *from, char *to, size_t size)
 /* Runs `fn` over the words with its output caught. */
 static struct outcome call(int (*fn)(int, char **), const char *const *words)
 {
-	static char held[16][256];	/* outlives the call: the options point into it */
+	static char held[16][256]; /* outlives the call: the options point into it */
 	struct outcome outcome = { 0 };
 	char *argv[17] = { NULL };
 	int argc = 0, out = dup(1), error = dup(2);
@@ -137,8 +138,9 @@ static void the_list_of_commands_names_each(void **state)
 
 	(void)state;
 	assert_int_equal(o.status, EXIT_ALL_WELL);
-	for (const char *const *word = WORDS("\n  run ", "\n  check ", "\n  ca ", "\n  audit ", "\n  radios ", "\n  help "); *word;
-	     word++)
+	for (const char *const *word =
+		     WORDS("\n  run ", "\n  check ", "\n  ca ", "\n  audit ", "\n  radios ", "\n  help ");
+	     *word; word++)
 		assert_non_null(strstr(o.out, *word));
 	assert_string_equal(call(command_main, WORDS("millrace", "help")).out, o.out);
 	assert_string_equal(call(command_main, WORDS("millrace", "-h")).out, o.out);
@@ -154,11 +156,13 @@ static void an_unknown_command_is_told_the_nearest(void **state)
 
 	(void)state;
 	assert_int_equal(o.status, EXIT_UNUSABLE);
-	assert_string_equal(o.error, "millrace: unknown command \"chekc\"; did you mean \"check\"?\nmillrace --help lists them.\n");
+	assert_string_equal(
+		o.error, "millrace: unknown command \"chekc\"; did you mean \"check\"?\nmillrace --help lists them.\n");
 	o = call(command_main, WORDS("millrace", "provision"));
 	assert_string_equal(o.error, "millrace: unknown command \"provision\"\nmillrace --help lists them.\n");
 	o = call(command_main, WORDS("millrace", "help", "adit"));
-	assert_string_equal(o.error, "millrace: unknown command \"adit\"; did you mean \"audit\"?\nmillrace --help lists them.\n");
+	assert_string_equal(
+		o.error, "millrace: unknown command \"adit\"; did you mean \"audit\"?\nmillrace --help lists them.\n");
 }
 
 static void the_version_is_one_line(void **state)
@@ -220,7 +224,8 @@ static void wrong_options_are_refused_with_a_remedy(void **state)
 		struct outcome o = call(demo, words);
 		char expected[200];
 
-		snprintf(expected, sizeof(expected), "millrace demo: %s\nmillrace demo --help tells more.\n", rows[i].error);
+		snprintf(expected, sizeof(expected), "millrace demo: %s\nmillrace demo --help tells more.\n",
+			 rows[i].error);
 		assert_int_equal(o.status, EXIT_UNUSABLE);
 		assert_string_equal(o.error, expected);
 		assert_string_equal(o.out, "");
@@ -255,11 +260,11 @@ static void colour_is_off_when_the_environment_says_so(void **state)
 
 	(void)state;
 	if (!terminal)
-		skip();		/* no pseudo-terminals here: nothing to colour either */
+		skip(); /* no pseudo-terminals here: nothing to colour either */
 	setenv("TERM", "xterm", 1);
 	unsetenv("NO_COLOR");
 	assert_true(command_colour(terminal));
-	setenv("NO_COLOR", "", 1);	/* no-color.org: "when present and not an empty string" */
+	setenv("NO_COLOR", "", 1); /* no-color.org: "when present and not an empty string" */
 	assert_true(command_colour(terminal));
 	setenv("NO_COLOR", "1", 1);
 	assert_false(command_colour(terminal));
@@ -277,7 +282,7 @@ static void the_distance_of_words_counts_changes(void **state)
 	assert_int_equal(words_distance("", ""), 0);
 	assert_int_equal(words_distance("abc", ""), 3);
 	assert_int_equal(words_distance("kitten", "sitting"), 3);
-	assert_int_equal(words_distance("recipe", "recpie"), 1);	/* neighbours swapped */
+	assert_int_equal(words_distance("recipe", "recpie"), 1); /* neighbours swapped */
 	assert_int_equal(words_distance("Lot", "lot"), 0);
 	memset(a, 'x', sizeof(a));
 	memset(b, 'x', sizeof(b));

@@ -5,12 +5,9 @@
 
 #include "station/command/command.h"
 
-#define COMMAND_DOUBLE(name)                                                          \
-	int command_##name(int argc, char **argv);                                    \
-	__attribute__((weak)) int command_##name(int argc, char **argv)               \
-	{                                                                             \
-		return (void)argc, (void)argv, 99;                                    \
-	}
+#define COMMAND_DOUBLE(name)                                                                                           \
+	int command_##name(int argc, char **argv);                                                                     \
+	__attribute__((weak)) int command_##name(int argc, char **argv) { return (void)argc, (void)argv, 99; }
 
 COMMAND_DOUBLE(run)
 COMMAND_DOUBLE(serve)

@@ -1,5 +1,6 @@
 /*
  * What comes over the control socket is read strictly: every request with its keys, and what is none.
+ *
  * links: station/control/request.c station/base/log.c station/yaml/words.c
  */
 #include <setjmp.h>
@@ -24,7 +25,7 @@ struct reading {
 
 static void read_octets(struct reading *out, const char *at, size_t len)
 {
-	char *copy = malloc(len ? len : 1);	/* of its own, so that a read behind its end is seen */
+	char *copy = malloc(len ? len : 1); /* of its own, so that a read behind its end is seen */
 
 	assert_non_null(copy);
 	memcpy(copy, at, len);
@@ -52,11 +53,24 @@ static void taken(struct reading *got, const char *line)
 
 static void what_is_no_request_is_refused_and_the_other_side_is_hung_up_on(void **state)
 {
-	static const char *const lines[] = { "", "hello", "7", "[]", "\"pause\"", "null", "{", "{\"id\":1,\"do\":\"status\"",
-					     "{\"id\":1,\"do\":\"status\"} x", "{\"id\":1,\"id\":2,\"do\":\"status\"}",
-					     "{\"id\":1,\"do\":\"st\\u0000tus\"}", "{\"id\":1,\"do\":\"\xff\xfe\"}",
-					     "{\"id\":1,\"do\":\"\xed\xa0\x80\"}", "{\"id\":1,\"do\":\"\xc0\xaf\"}", "{\"id\":01}",
-					     "{\"id\":1,\"do\":'status'}", "{\"id\":1e999}", "GET / HTTP/1.1" };
+	static const char *const lines[] = { "",
+					     "hello",
+					     "7",
+					     "[]",
+					     "\"pause\"",
+					     "null",
+					     "{",
+					     "{\"id\":1,\"do\":\"status\"",
+					     "{\"id\":1,\"do\":\"status\"} x",
+					     "{\"id\":1,\"id\":2,\"do\":\"status\"}",
+					     "{\"id\":1,\"do\":\"st\\u0000tus\"}",
+					     "{\"id\":1,\"do\":\"\xff\xfe\"}",
+					     "{\"id\":1,\"do\":\"\xed\xa0\x80\"}",
+					     "{\"id\":1,\"do\":\"\xc0\xaf\"}",
+					     "{\"id\":01}",
+					     "{\"id\":1,\"do\":'status'}",
+					     "{\"id\":1e999}",
+					     "GET / HTTP/1.1" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
@@ -109,7 +123,8 @@ static void a_line_that_is_too_long_is_refused(void **state)
 
 static void a_request_cut_anywhere_is_refused(void **state)
 {
-	static const char line[] = "{\"millrace\":1,\"id\":\"a\",\"do\":\"quarantine\",\"units\":[1,2],\"reason\":\"x\"}";
+	static const char line[] =
+		"{\"millrace\":1,\"id\":\"a\",\"do\":\"quarantine\",\"units\":[1,2],\"reason\":\"x\"}";
 	struct reading got;
 
 	(void)state;
@@ -205,7 +220,8 @@ static void what_is_right_is_read(void **state)
 	struct reading got;
 
 	(void)state;
-	taken(&got, "{\"millrace\":1,\"id\":\"x7\",\"do\":\"quarantine\",\"units\":[3,9],\"reason\":\"Kratzer \xc3\xa4\"}\r");
+	taken(&got,
+	      "{\"millrace\":1,\"id\":\"x7\",\"do\":\"quarantine\",\"units\":[3,9],\"reason\":\"Kratzer \xc3\xa4\"}\r");
 	assert_int_equal(got.r.kind, REQUEST_QUARANTINE);
 	assert_string_equal(json_string_value(got.r.id), "x7");
 	assert_int_equal(got.r.unit_count, 2);
@@ -225,8 +241,9 @@ static void what_is_right_is_read(void **state)
 	assert_true(got.r.strict);
 	assert_false(got.r.stay || got.r.secret);
 	request_free(&got.r);
-	taken(&got, "{\"id\":0,\"do\":\"label\",\"lot\":\"L\",\"serial\":\"A1\",\"template\":\"t\",\"kind\":\"print\",\"secret\":true,"
-	      "\"digest\":\"00000000000000000000000000000000000000000000000000000000000000ff\"}");
+	taken(&got, "{\"id\":0,\"do\":\"label\",\"lot\":\"L\",\"serial\":\"A1\",\"template\":\"t\",\"kind\":\"print\","
+		    "\"secret\":true,"
+		    "\"digest\":\"00000000000000000000000000000000000000000000000000000000000000ff\"}");
 	assert_string_equal(got.r.form, "print");
 	assert_true(got.r.secret);
 	assert_null(got.r.reason);
@@ -251,8 +268,9 @@ static void what_is_right_is_read(void **state)
 /* The table in docs/control.md is for people; what may do what is this one. */
 static void only_a_lead_releases_and_an_observer_changes_nothing(void **state)
 {
-	static const enum request_kind looking[] = { REQUEST_HELLO, REQUEST_BADGE, REQUEST_STATUS, REQUEST_SUBSCRIBE,
-						     REQUEST_UNSUBSCRIBE, REQUEST_DEVICE, REQUEST_FIND, REQUEST_JOBS };
+	static const enum request_kind looking[] = { REQUEST_HELLO,	REQUEST_BADGE,	     REQUEST_STATUS,
+						     REQUEST_SUBSCRIBE, REQUEST_UNSUBSCRIBE, REQUEST_DEVICE,
+						     REQUEST_FIND,	REQUEST_JOBS };
 	unsigned mask = 0;
 
 	(void)state;

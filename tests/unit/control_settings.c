@@ -1,6 +1,8 @@
 /*
  * The settings of a station: who is what to it; and where its socket lies.
- * links: station/control/settings.c station/control/request.c station/control/place.c station/base/log.c station/yaml/words.c station/yaml/tree.c station/yaml/complaint.c
+ *
+ * links: station/control/settings.c station/control/request.c station/control/place.c station/base/log.c
+ * links: station/yaml/words.c station/yaml/tree.c station/yaml/complaint.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,8 +47,8 @@ static void what_is_wrong_is_named_with_its_place(void **state)
 	wrong("format: 1\ncontrol: {users: {nobody-is-called-this: lead}}\n", "station.yaml:2:", "does not know");
 	wrong("format: 1\ncontrol: {users: [a]}\n", "station.yaml:2:", "NAME: ROLE");
 	wrong("format: 1\nbadges: [{badge: \"1\", name: A}]\n", "station.yaml:2:", "role");
-	wrong("format: 1\nbadges: [{badge: \"1\", name: A, role: lead}, {badge: \"1\", name: B, role: lead}]\n", "station.yaml:2:",
-	      "twice");
+	wrong("format: 1\nbadges: [{badge: \"1\", name: A, role: lead}, {badge: \"1\", name: B, role: lead}]\n",
+	      "station.yaml:2:", "twice");
 	wrong("format: 1\nbadges: 7\n", "station.yaml:2:", "badge");
 	wrong("format: 1\nformat: 1\n", "station.yaml:2:", "");
 }
@@ -59,8 +61,10 @@ static void the_highest_of_the_rules_counts_and_strangers_get_the_rest(void **st
 	const char *name;
 
 	(void)state;
-	assert_true(parse("format: 1\ncontrol: {others: none, users: {1234: observer}, groups: {700: operator, 701: lead}}\n"
-			  "badges: [{badge: \"0417\", name: \"Ana\", role: operator}]\n", &s, &errors));
+	assert_true(parse(
+		"format: 1\ncontrol: {others: none, users: {1234: observer}, groups: {700: operator, 701: lead}}\n"
+		"badges: [{badge: \"0417\", name: \"Ana\", role: operator}]\n",
+		&s, &errors));
 	assert_int_equal(settings_role(&s, 1234, other, 1, &name), ROLE_OBSERVER);
 	assert_string_equal(name, "1234");
 	assert_int_equal(settings_role(&s, 1234, both, 1, &name), ROLE_OPERATOR);
@@ -68,7 +72,7 @@ static void the_highest_of_the_rules_counts_and_strangers_get_the_rest(void **st
 	assert_int_equal(settings_role(&s, 99, both, 2, &name), ROLE_LEAD);
 	assert_null(name);
 	assert_int_equal(settings_role(&s, 99, other, 1, &name), ROLE_NONE);
-	assert_int_equal(settings_role(&s, 0, other, 1, &name), ROLE_NONE);	/* root too: the file says who */
+	assert_int_equal(settings_role(&s, 0, other, 1, &name), ROLE_NONE); /* root too: the file says who */
 	assert_null(settings_badge(&s, "417"));
 	assert_null(settings_badge(&s, ""));
 	assert_int_equal(settings_badge(&s, "0417")->role, ROLE_OPERATOR);
@@ -153,7 +157,7 @@ static void what_a_killed_station_left_is_replaced(void **state)
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/c.sock", dir);
 	assert_int_equal(place_listen(&a, path, NULL, error, sizeof(error)), 0);
-	close(a.fd);		/* as a kill would: the socket stays, the lock does not */
+	close(a.fd); /* as a kill would: the socket stays, the lock does not */
 	close(a.lock_fd);
 	assert_int_equal(access(path, F_OK), 0);
 	assert_int_equal(place_listen(&b, path, NULL, error, sizeof(error)), 0);

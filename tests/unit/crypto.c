@@ -59,12 +59,13 @@ static void hmac_takes_short_long_and_empty_keys_and_two_parts(void **state)
 	assert_true(mr_hmac_sha256_2("Jefe", 4, "what do ya ", 11, "want for nothing?", 17, out));
 	assert_hex(out, want);
 	memset(key, 0xaa, sizeof(key));
-	assert_true(mr_hmac_sha256(key, sizeof(key), "Test Using Larger Than Block-Size Key - Hash Key First", 54, out));
+	assert_true(
+		mr_hmac_sha256(key, sizeof(key), "Test Using Larger Than Block-Size Key - Hash Key First", 54, out));
 	assert_hex(out, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 	assert_true(mr_hmac_sha256(NULL, 0, "x", 1, out));
 	assert_true(mr_hmac_sha256(zeros, 64, "x", 1, other));
 	assert_memory_equal(out, other, 32);
-	assert_true(mr_hmac_sha256("Jefe", 4, "what do ya want for nothing?", 28, out));	/* nothing stayed behind */
+	assert_true(mr_hmac_sha256("Jefe", 4, "what do ya want for nothing?", 28, out)); /* nothing stayed behind */
 	assert_hex(out, want);
 }
 
@@ -74,8 +75,8 @@ static void x25519_agrees_and_refuses_points_of_small_order(void **state)
 	uint8_t a[32], b[32], a_pub[32], b_pub[32], one[32], two[32];
 
 	(void)state;
-	hex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb", b, 32);	/* Bob's */
-	hex("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a", a_pub, 32);	/* Alice's */
+	hex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb", b, 32);	    /* Bob's */
+	hex("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a", a_pub, 32); /* Alice's */
 	assert_true(mr_x25519_public(b, b_pub));
 	assert_hex(b_pub, "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
 	assert_true(mr_x25519(b, a_pub, one));
@@ -105,10 +106,12 @@ static void aes_gcm_seals_opens_and_refuses(void **state)
 	hex("cafebabefacedbaddecaf888", iv, 12);
 	hex("feedfacedeadbeeffeedfacedeadbeefabaddad2", ad, 20);
 	hex("d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525b16aedf5"
-	    "aa0de657ba637b39", plain, 60);
+	    "aa0de657ba637b39",
+	    plain, 60);
 	assert_true(mr_aes_gcm_seal(key, iv, ad, 20, plain, 60, out));
-	assert_hex(out, "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b1056828838"
-			"c5f61e6393ba7a0abcc9f662 76fc6ece0f4e1768cddf8853bb2d551b");
+	assert_hex(out,
+		   "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b1056828838"
+		   "c5f61e6393ba7a0abcc9f662 76fc6ece0f4e1768cddf8853bb2d551b");
 	for (size_t i = 0; i < 76; i++) {
 		out[i] ^= 1;
 		assert_false(mr_aes_gcm_open(key, iv, ad, 20, out, 76, again));
@@ -127,10 +130,12 @@ static void aes_gcm_seals_opens_and_refuses(void **state)
 
 /* RFC 6979 appendix A.2.5: the key pair, and its signature over SHA-256("sample"), which any verifier must take */
 #define P256_PRIVATE "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721"
-#define P256_PUBLIC "04 60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6" \
-		    "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299"
-#define P256_SIGNATURE "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716" \
-		       "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"
+#define P256_PUBLIC                                                                                                    \
+	"04 60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"                                          \
+	"7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299"
+#define P256_SIGNATURE                                                                                                 \
+	"efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"                                             \
+	"f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"
 
 static void p256_signatures_verify_for_their_hash_and_key_only(void **state)
 {
@@ -158,10 +163,10 @@ static void p256_signatures_verify_for_their_hash_and_key_only(void **state)
 	priv[31] ^= 1;
 	assert_true(mr_p256_public(priv, made));
 	assert_false(mr_p256_verify(made, hash, sig));
-	pub[64] ^= 1;		/* off the curve */
+	pub[64] ^= 1; /* off the curve */
 	assert_false(mr_p256_verify(pub, hash, sig));
 	pub[64] ^= 1;
-	pub[0] = 6;		/* the hybrid form, which nobody asked for */
+	pub[0] = 6; /* the hybrid form, which nobody asked for */
 	assert_false(mr_p256_verify(pub, hash, sig));
 }
 

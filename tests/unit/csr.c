@@ -18,7 +18,7 @@
 #include "tests/support/factory.h"
 #include "tests/unit/hex.h"
 
-#define PRODUCT_LONGEST "Brook lamp \xc3\xbc with a long name 1"	/* 32 octets, one of them beyond ASCII */
+#define PRODUCT_LONGEST "Brook lamp \xc3\xbc with a long name 1" /* 32 octets, one of them beyond ASCII */
 
 static const uint8_t device_id[8] = { 0xd0, 0, 0x0a, 0xff, 4, 5, 6, 7 };
 
@@ -46,12 +46,14 @@ static void openssl_verifies_the_request_and_reads_the_subject(void **state)
 		key_make(n, priv, pub);
 		assert_true(mr_csr_write(&w, product, device_id, priv, pub));
 		assert_int_not_equal(factory_certify(&f, csr, w.len, product, "d0000aff04050607", certificate,
-						     sizeof(certificate), got), 0);
+						     sizeof(certificate), got),
+				     0);
 		assert_memory_equal(got, pub, 65);
 		/* And the judge does judge. */
 		csr[60] ^= 1;
 		assert_int_equal(factory_certify(&f, csr, w.len, product, "d0000aff04050607", certificate,
-						 sizeof(certificate), got), 0);
+						 sizeof(certificate), got),
+				 0);
 	}
 	factory_wipe(&f);
 }
@@ -65,7 +67,7 @@ static void a_request_that_does_not_fit_is_refused(void **state)
 	(void)state;
 	key_make(1, priv, pub);
 	assert_true(mr_csr_write(&w, PRODUCT_LONGEST, device_id, priv, pub));
-	shortest = w.len - 10;	/* signatures differ in length */
+	shortest = w.len - 10; /* signatures differ in length */
 	for (size_t cap = 0; cap < shortest; cap++) {
 		w = mr_wr_over(csr, cap);
 		assert_false(mr_csr_write(&w, PRODUCT_LONGEST, device_id, priv, pub));
@@ -114,7 +116,7 @@ static void the_key_counts_only_in_its_place(void **state)
 	mr_spki(spki, pub);
 	mr_der_add(&w, MR_DER_INTEGER, "\1", 1);
 	mr_der_add(&w, MR_DER_SEQUENCE, NULL, 0);
-	mr_wr_bytes(&w, spki, sizeof(spki));		/* issuer */
+	mr_wr_bytes(&w, spki, sizeof(spki)); /* issuer */
 	mr_der_add(&w, MR_DER_SEQUENCE, NULL, 0);
 	mr_der_add(&w, MR_DER_SEQUENCE, NULL, 0);
 	spki[90] ^= 1;
@@ -125,7 +127,7 @@ static void the_key_counts_only_in_its_place(void **state)
 	mr_der_close(&w, outer);
 	assert_false(w.bad);
 	assert_false(mr_certificate_is_for(mr_wr_written(&w), pub));
-	pub[64] ^= 1;		/* the one in its place: the form alone is walked */
+	pub[64] ^= 1; /* the one in its place: the form alone is walked */
 	assert_true(mr_certificate_is_for(mr_wr_written(&w), pub));
 }
 
@@ -163,8 +165,8 @@ static void lengths_are_written_and_read_in_their_shortest_form(void **state)
 
 static void lengths_in_another_form_are_refused(void **state)
 {
-	static const char *const bad[] = { "3080 00 00", "308101 00", "30817f", "30820001 00", "3082007f", "3083000001 00",
-					   "3081", "308201", "30", "3005 01" };
+	static const char *const bad[] = { "3080 00 00",    "308101 00", "30817f", "30820001 00", "3082007f",
+					   "3083000001 00", "3081",	 "308201", "30",	  "3005 01" };
 	uint8_t buf[200] = { 0 };
 
 	(void)state;
@@ -183,8 +185,8 @@ static void integers_are_positive_and_as_short_as_can_be(void **state)
 {
 	static const struct {
 		const char *number, *der;
-	} cases[] = { { "00", "020100" }, { "01", "020101" }, { "7f", "02017f" }, { "80", "02020080" },
-		      { "0000ff", "020200ff" }, { "0100", "02020100" } };
+	} cases[] = { { "00", "020100" },   { "01", "020101" },	      { "7f", "02017f" },
+		      { "80", "02020080" }, { "0000ff", "020200ff" }, { "0100", "02020100" } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -153,7 +153,7 @@ static void nothing_is_written_past_the_room(void **state)
 		assert_int_equal(w.len, cap < 4 ? 0 : cap < 9 ? 4 : cap < 11 ? 9 : 11);
 		for (size_t i = w.len; i < cap; i++)
 			assert_int_equal(b[i], i + 1);
-		assert_int_equal(mr_wr_written(&w).left, 0);	/* a bad writer has written nothing to be sent */
+		assert_int_equal(mr_wr_written(&w).left, 0); /* a bad writer has written nothing to be sent */
 		free(b);
 	}
 }

@@ -1,6 +1,9 @@
 /*
  * The person's side: what a key or a scan asks of the station, and what it never does by accident.
- * links: station/dashboard/desk.c station/dashboard/ask.c station/dashboard/talk.c station/dashboard/keys.c station/dashboard/scan.c station/dashboard/columns.c station/dashboard/mirror.c station/dashboard/atoms.c station/dashboard/text.c station/dashboard/palette.c station/base/map.c
+ *
+ * links: station/dashboard/desk.c station/dashboard/ask.c station/dashboard/talk.c station/dashboard/keys.c
+ * links: station/dashboard/scan.c station/dashboard/columns.c station/dashboard/mirror.c
+ * links: station/dashboard/atoms.c station/dashboard/text.c station/dashboard/palette.c station/base/map.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,10 +27,12 @@ static void every_function_key_has_a_letter_and_no_key_two_meanings(void **state
 		if (rows[i].key >= KEYS_F1 && rows[i].key <= KEYS_F10)
 			assert_true(rows[i].letter > ' ');
 		/* What begins a scan is no command. */
-		assert_false((rows[i].letter >= '0' && rows[i].letter <= '9') || (rows[i].letter >= 'A' && rows[i].letter <= 'Z'));
+		assert_false((rows[i].letter >= '0' && rows[i].letter <= '9') ||
+			     (rows[i].letter >= 'A' && rows[i].letter <= 'Z'));
 		assert_true(!*rows[i].names || *rows[i].sentence);
 		for (size_t k = 0; k < i; k++) {
-			assert_false(rows[i].letter && rows[i].letter == rows[k].letter && (rows[i].screens & rows[k].screens));
+			assert_false(rows[i].letter && rows[i].letter == rows[k].letter &&
+				     (rows[i].screens & rows[k].screens));
 			assert_false(rows[i].key && rows[i].key == rows[k].key && (rows[i].screens & rows[k].screens));
 		}
 	}
@@ -42,7 +47,7 @@ static void pause_asks_why_and_only_then_asks_the_station(void **state)
 
 	day_key(d, KEYS_F5);
 	assert_int_equal(d->out.request_count, 0);
-	day_key(d, KEYS_ENTER);		/* without a reason: no */
+	day_key(d, KEYS_ENTER); /* without a reason: no */
 	assert_int_equal(d->out.request_count, 0);
 	assert_int_equal(d->desk->ask.what, ASK_REASON);
 	day_type(d, "1\n");
@@ -68,12 +73,14 @@ static void the_key_resumes_what_is_paused(void **state)
 {
 	struct day *d = *state;
 
-	state_line(d->mirror, STATE "\"now_us\":61000000,\"header\":{\"run\":{\"state\":\"paused\",\"by\":\"ana\",\"reason\":\"x\"}}}");
+	state_line(d->mirror, STATE
+		   "\"now_us\":61000000,\"header\":{\"run\":{\"state\":\"paused\",\"by\":\"ana\",\"reason\":\"x\"}}}");
 	day_key(d, KEYS_F5);
-	day_key(d, KEYS_ENTER);		/* a resume needs no reason, unless it overrides a guard */
+	day_key(d, KEYS_ENTER); /* a resume needs no reason, unless it overrides a guard */
 	assert_string_equal(day_asked(d, 0, "do"), "resume");
 	day_forget(d);
-	state_line(d->mirror, STATE "\"now_us\":61000000,\"header\":{\"run\":{\"state\":\"paused\",\"guard\":\"consecutive_fail\"}}}");
+	state_line(d->mirror, STATE
+		   "\"now_us\":61000000,\"header\":{\"run\":{\"state\":\"paused\",\"guard\":\"consecutive_fail\"}}}");
 	day_key(d, KEYS_F5);
 	day_key(d, KEYS_ENTER);
 	assert_int_equal(d->out.request_count, 0);
@@ -90,7 +97,7 @@ static void stop_asks_twice(void **state)
 	day_type(d, "end of shift\n");
 	assert_int_equal(d->out.request_count, 0);
 	assert_int_equal(d->desk->ask.what, ASK_SURE);
-	day_key(d, KEYS_ENTER);		/* not y: no */
+	day_key(d, KEYS_ENTER); /* not y: no */
 	assert_int_equal(d->out.request_count, 0);
 	assert_int_equal(d->desk->ask.what, ASK_NOTHING);
 	day_key(d, 'e');
@@ -124,7 +131,8 @@ static void a_device_is_put_aside_with_a_reason(void **state)
 	assert_int_equal(d->out.request_count, 1);
 	assert_string_equal(day_asked(d, 0, "do"), "quarantine");
 	assert_int_equal(json_integer_value(json_array_get(json_object_get(d->out.requests[0], "units"), 0)), 1);
-	day_answer(d, "\"ok\":true,\"result\":{\"done\":0,\"refused\":[{\"unit\":1,\"name\":\"not-now\",\"sentence\":\"it is put aside already\",\"remedy\":\"none\"}]}");
+	day_answer(d, "\"ok\":true,\"result\":{\"done\":0,\"refused\":[{\"unit\":1,\"name\":\"not-now\",\"sentence\":"
+		      "\"it is put aside already\",\"remedy\":\"none\"}]}");
 	assert_non_null(strstr(d->desk->note, "put aside already"));
 }
 
@@ -134,7 +142,8 @@ static void the_device_of_the_key_is_meant_not_the_one_of_the_enter(void **state
 	struct day *d = *state;
 
 	day_key(d, KEYS_F8);
-	state_line(d->mirror, STATE "\"now_us\":62000000,\"units\":[{\"unit\":90,\"serial\":\"NEW\",\"state\":\"active\",\"first_us\":1,\"since_us\":1}]}");
+	state_line(d->mirror, STATE "\"now_us\":62000000,\"units\":[{\"unit\":90,\"serial\":\"NEW\",\"state\":"
+				    "\"active\",\"first_us\":1,\"since_us\":1}]}");
 	desk_state(d->desk, d->mirror, d->now_us, &d->out);
 	desk_arrange(d->desk, d->mirror);
 	assert_int_equal(desk_unit(d->desk, d->mirror)->unit, 90);
@@ -172,7 +181,7 @@ static void an_observer_is_told_whose_badge_is_needed(void **state)
 	assert_true(d->out.bell);
 	day_forget(d);
 	d->mirror->role = ROLE_OPERATOR;
-	day_key(d, 'o');	/* release: a lead's */
+	day_key(d, 'o'); /* release: a lead's */
 	assert_int_equal(d->desk->ask.what, ASK_NOTHING);
 	assert_non_null(strstr(d->desk->note, "a lead"));
 	assert_int_equal(d->out.request_count, 0);
@@ -189,10 +198,11 @@ static void a_badge_gives_a_role(void **state)
 	assert_int_equal(d->mirror->role, ROLE_LEAD);
 	assert_string_equal(d->mirror->actor, "0021 Ben");
 	day_scan(d, "99999");
-	day_answer(d, "\"ok\":false,\"error\":{\"name\":\"unknown-badge\",\"sentence\":\"nobody has that badge\",\"remedy\":\"scan it again\"}");
+	day_answer(d, "\"ok\":false,\"error\":{\"name\":\"unknown-badge\",\"sentence\":\"nobody has that "
+		      "badge\",\"remedy\":\"scan it again\"}");
 	assert_int_equal(d->mirror->role, ROLE_LEAD);
 	assert_true(d->out.bell);
-	assert_null(strstr(d->desk->note, "99999"));	/* digits: it may have been a PIN */
+	assert_null(strstr(d->desk->note, "99999")); /* digits: it may have been a PIN */
 }
 
 static void a_scanned_device_is_chosen(void **state)
@@ -202,14 +212,14 @@ static void a_scanned_device_is_chosen(void **state)
 	strcpy(d->desk->filter, "pass");
 	day_scan(d, "AC10001308");
 	assert_int_equal(d->desk->selected, 5);
-	assert_string_equal(d->desk->filter, "");	/* it would hide it */
+	assert_string_equal(d->desk->filter, ""); /* it would hide it */
 	assert_non_null(strstr(d->desk->note, "FAIL no-answer"));
 	day_scan(d, "02005E103F98");
 	assert_int_equal(d->desk->selected, 4);
 	day_scan(d, "AC10001310 12345670");
 	assert_int_equal(d->desk->selected, 3);
 	assert_null(strstr(d->desk->note, "1234567"));
-	assert_int_equal(d->out.request_count, 1);	/* the label: judged by the station */
+	assert_int_equal(d->out.request_count, 1); /* the label: judged by the station */
 	day_forget(d);
 	day_scan(d, "ZZ1");
 	assert_string_equal(day_asked(d, 0, "do"), "find");
@@ -228,7 +238,8 @@ static void a_label_is_held_against_the_unit_in_hand(void **state)
 	assert_string_equal(day_asked(d, 0, "do"), "scan");
 	assert_string_equal(day_asked(d, 0, "text"), "WIFI:T:WPA;S:x;P:87654325;;");
 	assert_string_equal(day_asked(d, 0, "serial"), "");
-	day_answer(d, "\"ok\":true,\"result\":{\"is\":\"label\",\"verdict\":\"unknown\",\"serial\":\"\",\"sentence\":\"no label on record "
+	day_answer(d, "\"ok\":true,\"result\":{\"is\":\"label\",\"verdict\":\"unknown\",\"serial\":\"\",\"sentence\":"
+		      "\"no label on record "
 		      "says this\",\"remedy\":\"take it off\"}");
 	assert_string_equal(d->desk->note, "LABEL WRONG: no label on record says this: take it off");
 	assert_true(d->out.bell);
@@ -241,7 +252,9 @@ static void a_label_is_held_against_the_unit_in_hand(void **state)
 	day_forget(d);
 	day_scan(d, "WIFI:T:WPA;S:x;P:12345670;;");
 	assert_string_equal(day_asked(d, 0, "serial"), "AC10001310");
-	day_answer(d, "\"ok\":true,\"result\":{\"is\":\"label\",\"verdict\":\"right\",\"serial\":\"AC10001310\",\"unit\":3}");
+	day_answer(
+		d,
+		"\"ok\":true,\"result\":{\"is\":\"label\",\"verdict\":\"right\",\"serial\":\"AC10001310\",\"unit\":3}");
 	assert_string_equal(d->desk->note, "LABEL RIGHT: AC10001310");
 	day_forget(d);
 	/* It is out of hand now, and after a minute in any case. */
@@ -276,7 +289,7 @@ static void a_scan_into_a_question_is_still_a_scan(void **state)
 	day_key(d, KEYS_F5);
 	day_scan(d, "0021");
 	assert_string_equal(day_asked(d, 0, "do"), "badge");
-	assert_int_equal(d->desk->ask.what, ASK_REASON);	/* the question still stands */
+	assert_int_equal(d->desk->ask.what, ASK_REASON); /* the question still stands */
 	assert_string_equal(d->desk->ask.text, "");
 	day_forget(d);
 	day_scan(d, "AC10001309;12345670");
@@ -369,7 +382,8 @@ static void the_cursor_stays_on_its_device(void **state)
 	assert_non_null(u);
 	int64_t unit = u->unit;
 
-	state_line(d->mirror, STATE "\"now_us\":62000000,\"units\":[{\"unit\":77,\"state\":\"active\",\"first_us\":1},{\"unit\":78,\"state\":\"active\",\"first_us\":2}]}");
+	state_line(d->mirror, STATE "\"now_us\":62000000,\"units\":[{\"unit\":77,\"state\":\"active\",\"first_us\":1},{"
+				    "\"unit\":78,\"state\":\"active\",\"first_us\":2}]}");
 	for (unsigned by = 0; by < COLUMNS; by++) {
 		day_key(d, KEYS_F6);
 		assert_int_equal(desk_unit(d->desk, desk_arrange(d->desk, d->mirror))->unit, unit);
@@ -401,12 +415,14 @@ static void the_device_screen_asks_for_its_device_and_asks_again_when_it_changes
 	assert_int_equal(d->desk->screen, SCREEN_DEVICE);
 	assert_string_equal(day_asked(d, 0, "do"), "device");
 	assert_int_equal(json_integer_value(json_object_get(d->out.requests[0], "unit")), 1);
-	day_answer(d, "\"ok\":true,\"result\":{\"unit\":{\"unit\":1,\"state\":\"active\",\"since_us\":56000000,\"attempt\":1},\"timeline\":[]}");
+	day_answer(d, "\"ok\":true,\"result\":{\"unit\":{\"unit\":1,\"state\":\"active\",\"since_us\":56000000,"
+		      "\"attempt\":1},\"timeline\":[]}");
 	assert_true(d->mirror->detail.known);
 	d->now_us += 10000000;
 	desk_expire(d->desk, d->mirror, d->now_us, &d->out);
-	assert_int_equal(d->out.request_count, 0);	/* nothing has changed */
-	state_line(d->mirror, STATE "\"now_us\":62000000,\"units\":[{\"unit\":1,\"state\":\"passed\",\"since_us\":61500000}]}");
+	assert_int_equal(d->out.request_count, 0); /* nothing has changed */
+	state_line(d->mirror,
+		   STATE "\"now_us\":62000000,\"units\":[{\"unit\":1,\"state\":\"passed\",\"since_us\":61500000}]}");
 	desk_state(d->desk, d->mirror, d->now_us, &d->out);
 	assert_int_equal(d->out.request_count, 1);
 	/* While the answer is awaited it is not asked again, and nobody spins. */
@@ -460,7 +476,8 @@ static void any_keys_in_any_order_do_no_harm(void **state)
 		uint32_t key;
 
 		x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-		key = x >> 60 < 8 ? 32 + (uint32_t)(x >> 20) % 95 : KEYS_NONE + (uint32_t)(x >> 20) % (KEYS_END_OF_LIST - KEYS_NONE);
+		key = x >> 60 < 8 ? 32 + (uint32_t)(x >> 20) % 95
+				  : KEYS_NONE + (uint32_t)(x >> 20) % (KEYS_END_OF_LIST - KEYS_NONE);
 		if (key == KEYS_CLOSED)
 			continue;
 		desk_key(d->desk, d->mirror, key, x >> 32 & 7, d->now_us, &d->out);
@@ -487,8 +504,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(stop_asks_twice, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_scan_confirms_nothing, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_device_is_put_aside_with_a_reason, day_begin, day_end),
-		cmocka_unit_test_setup_teardown(the_device_of_the_key_is_meant_not_the_one_of_the_enter, day_begin, day_end),
-		cmocka_unit_test_setup_teardown(tagged_devices_go_together_and_are_asked_about_twice, day_begin, day_end),
+		cmocka_unit_test_setup_teardown(the_device_of_the_key_is_meant_not_the_one_of_the_enter, day_begin,
+						day_end),
+		cmocka_unit_test_setup_teardown(tagged_devices_go_together_and_are_asked_about_twice, day_begin,
+						day_end),
 		cmocka_unit_test_setup_teardown(an_observer_is_told_whose_badge_is_needed, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_badge_gives_a_role, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_scanned_device_is_chosen, day_begin, day_end),
@@ -501,7 +520,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(finding_goes_round, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(the_cursor_stays_on_its_device, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(what_is_frozen_stands_still_and_banners_do_not, day_begin, day_end),
-		cmocka_unit_test_setup_teardown(the_device_screen_asks_for_its_device_and_asks_again_when_it_changes, day_begin, day_end),
+		cmocka_unit_test_setup_teardown(the_device_screen_asks_for_its_device_and_asks_again_when_it_changes,
+						day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_failure_leads_to_its_devices, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(the_menu_does_what_its_row_says, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(any_keys_in_any_order_do_no_harm, day_begin, day_end),

@@ -1,5 +1,6 @@
 /*
  * The scan line: what a scanner sends is never a command, what a person types is.
+ *
  * links: station/dashboard/scan.c station/dashboard/text.c
  */
 #include <setjmp.h>
@@ -46,19 +47,14 @@ static void type(struct scan *scan, struct heard *h, const char *text, uint64_t 
 		while (again) {
 			key = *text == '\n' ? KEYS_ENTER : (uint32_t)(unsigned char)*text;
 			switch (scan_key(scan, &key, *now_us, &again)) {
-			case SCAN_COMMAND:
-				heard(h, key);
-				break;
+			case SCAN_COMMAND: heard(h, key); break;
 			case SCAN_READY:
 				memcpy(h->text, scan->text, sizeof(h->text));
 				h->scans++;
 				scan_clear(scan);
 				break;
-			case SCAN_LOST:
-				h->lost++;
-				break;
-			case SCAN_TAKEN:
-				break;
+			case SCAN_LOST: h->lost++; break;
+			case SCAN_TAKEN: break;
 			}
 		}
 	}
@@ -80,7 +76,9 @@ static void pass(struct scan *scan, struct heard *h, uint64_t us, uint64_t *now_
 
 static void what_a_scanner_sends_is_no_command(void **state)
 {
-	const char *codes[] = { "AC10000131", "quq!ea", "0417", "pause", "xy", "{\"ver\":\"v1\"}", "MT:Y.K9042C00KA0648G00", "q1", "a b" };
+	const char *codes[] = {
+		"AC10000131", "quq!ea", "0417", "pause", "xy", "{\"ver\":\"v1\"}", "MT:Y.K9042C00KA0648G00", "q1", "a b"
+	};
 	uint64_t now_us = 1000000;
 
 	(void)state;
@@ -105,7 +103,7 @@ static void a_letter_alone_is_a_command(void **state)
 
 	(void)state;
 	type(&scan, &h, "p", 1, &now_us);
-	assert_string_equal(h.commands, "");		/* not yet: more may come */
+	assert_string_equal(h.commands, ""); /* not yet: more may come */
 	pass(&scan, &h, SCAN_GAP_US - 1, &now_us);
 	assert_string_equal(h.commands, "");
 	pass(&scan, &h, 1, &now_us);
@@ -189,7 +187,7 @@ static void half_a_scan_is_dropped(void **state)
 	pass(&scan, &h, SCAN_IDLE_US, &now_us);
 	assert_int_equal(h.lost, 1);
 	assert_string_equal(h.commands, "");
-	type(&scan, &h, "AC100", 200000, &now_us);	/* by hand: it stays a while */
+	type(&scan, &h, "AC100", 200000, &now_us); /* by hand: it stays a while */
 	pass(&scan, &h, SCAN_IDLE_US, &now_us);
 	assert_int_equal(h.lost, 1);
 	pass(&scan, &h, SCAN_HAND_US, &now_us);
@@ -241,12 +239,19 @@ static void a_pattern_tells_what_it_is(void **state)
 /* A PIN, a passphrase and a proof of possession come through the scanner; no prefix of them is shown. */
 static void no_secret_of_a_label_is_shown(void **state)
 {
-	static const struct { const char *scanned, *secret; } labels[] = {
-		{ "AC10000131 12345670", "1234567" },		    { "AC10000131;12345670", "1234567" },
-		{ "AC10000131,12345670", "1234567" },		    { "WIFI:T:WPA;S:AC100;P:hunter22;;", "hunter" },
-		{ "{\"ver\":\"v1\",\"pop\":\"abcd1234\"}", "abcd" }, { "MT:Y.K9042C00KA0648G00", "K9042" },
-		{ "X-HM://0023ISYWYABCD", "0023" },		    { "DPP:K:MDkwEwYHKoZI;;", "MDkw" },
-		{ "12345670", "12345" },			    { "34970112332", "34970" },
+	static const struct {
+		const char *scanned, *secret;
+	} labels[] = {
+		{ "AC10000131 12345670", "1234567" },
+		{ "AC10000131;12345670", "1234567" },
+		{ "AC10000131,12345670", "1234567" },
+		{ "WIFI:T:WPA;S:AC100;P:hunter22;;", "hunter" },
+		{ "{\"ver\":\"v1\",\"pop\":\"abcd1234\"}", "abcd" },
+		{ "MT:Y.K9042C00KA0648G00", "K9042" },
+		{ "X-HM://0023ISYWYABCD", "0023" },
+		{ "DPP:K:MDkwEwYHKoZI;;", "MDkw" },
+		{ "12345670", "12345" },
+		{ "34970112332", "34970" },
 	};
 	char so_far[SCAN_MAX], shown[64];
 

@@ -1,5 +1,6 @@
 /*
  * Text and canvas of the dashboard: hostile texts become characters, widths hold, nothing is written outside.
+ *
  * links: station/dashboard/text.c station/dashboard/canvas.c station/dashboard/palette.c
  */
 #include <setjmp.h>
@@ -32,9 +33,18 @@ static void what_a_terminal_would_obey_is_written_out(void **state)
 	(void)state;
 	assert_string_equal(read_all("a\033[2Jb", false), "a\\x1b[2Jb");
 	assert_string_equal(read_all("a\rb\nc\td\177", false), "a\\x0db\\x0ac\\x09d\\x7f");
-	assert_string_equal(read_all("\302\233" "31m", false), "\\x9b31m");	/* CSI of eight bits */
-	assert_string_equal(read_all("\342\200\256" "evil", false), "\\u202eevil");
-	assert_string_equal(read_all("a\342\200\213" "b", false), "a\\u200bb");	/* no width, but another serial number */
+	assert_string_equal(read_all("\302\233"
+				     "31m",
+				     false),
+			    "\\x9b31m"); /* CSI of eight bits */
+	assert_string_equal(read_all("\342\200\256"
+				     "evil",
+				     false),
+			    "\\u202eevil");
+	assert_string_equal(read_all("a\342\200\213"
+				     "b",
+				     false),
+			    "a\\u200bb"); /* no width, but another serial number */
 	assert_string_equal(read_all("\357\273\277", false), "\\ufeff");
 	assert_string_equal(read_all("\363\240\200\201", false), "\\U0e0001");
 }
@@ -43,10 +53,10 @@ static void octets_that_are_no_utf8_are_shown_as_octets(void **state)
 {
 	(void)state;
 	assert_string_equal(read_all("\377\376x", false), "\\xff\\xfex");
-	assert_string_equal(read_all("\300\257", false), "\\xc0\\xaf");		/* overlong / */
-	assert_string_equal(read_all("\355\240\200", false), "\\xed\\xa0\\x80");	/* a surrogate */
+	assert_string_equal(read_all("\300\257", false), "\\xc0\\xaf");		 /* overlong / */
+	assert_string_equal(read_all("\355\240\200", false), "\\xed\\xa0\\x80"); /* a surrogate */
 	assert_string_equal(read_all("\364\220\200\200", false), "\\xf4\\x90\\x80\\x80");
-	assert_string_equal(read_all("\342\202", false), "\\xe2\\x82");		/* cut short */
+	assert_string_equal(read_all("\342\202", false), "\\xe2\\x82"); /* cut short */
 	assert_string_equal(read_all(NULL, false), "");
 }
 
@@ -133,7 +143,8 @@ static void what_is_too_long_ends_with_the_sign_for_more(void **state)
 	assert_string_equal(row, "AC10000\342\200\246");
 	canvas_put_tail(&c, 1, 0, 8, MEANS_PLAIN, "AC10000131");
 	canvas_row_text(&c, 1, row, sizeof(row));
-	assert_string_equal(row, "\342\200\246" "0000131");
+	assert_string_equal(row, "\342\200\246"
+				 "0000131");
 	canvas_free(&c);
 }
 

@@ -1,6 +1,13 @@
 /*
  * The screens, without a terminal: what must be on them in every size, and what must not.
- * links: station/dashboard/view.c station/dashboard/view_line.c station/dashboard/view_radios.c station/dashboard/view_channels.c station/dashboard/view_failures.c station/dashboard/view_device.c station/dashboard/view_log.c station/dashboard/view_help.c station/dashboard/view_over.c station/dashboard/canvas.c station/dashboard/desk.c station/dashboard/ask.c station/dashboard/talk.c station/dashboard/keys.c station/dashboard/scan.c station/dashboard/columns.c station/dashboard/mirror.c station/dashboard/atoms.c station/dashboard/text.c station/dashboard/palette.c station/base/map.c
+ *
+ * links: station/dashboard/view.c station/dashboard/view_line.c station/dashboard/view_radios.c
+ * links: station/dashboard/view_channels.c station/dashboard/view_failures.c station/dashboard/view_device.c
+ * links: station/dashboard/view_log.c station/dashboard/view_help.c station/dashboard/view_over.c
+ * links: station/dashboard/canvas.c station/dashboard/desk.c station/dashboard/ask.c station/dashboard/talk.c
+ * links: station/dashboard/keys.c station/dashboard/scan.c station/dashboard/columns.c
+ * links: station/dashboard/mirror.c station/dashboard/atoms.c station/dashboard/text.c
+ * links: station/dashboard/palette.c station/base/map.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +22,9 @@
 #include "station/dashboard/view.h"
 #include "tests/unit/dashboard_state.h"
 
-static const struct { unsigned rows, cols; } sizes[] = { { 24, 80 }, { 40, 120 }, { 60, 200 } };
+static const struct {
+	unsigned rows, cols;
+} sizes[] = { { 24, 80 }, { 40, 120 }, { 60, 200 } };
 
 static char screen[200000];
 
@@ -76,7 +85,7 @@ static void the_line_screen_has_what_an_operator_needs(void **state)
 			shows("FAIL no-answer");
 			shows("PASS");
 			shows("no-answer");
-			shows("AC10001310 PASS 5.20 s");	/* the log */
+			shows("AC10001310 PASS 5.20 s"); /* the log */
 			shows("F8");
 			shows("scan>");
 		}
@@ -87,8 +96,11 @@ static void header_with(struct day *d, const char *health)
 {
 	char line[1000];
 
-	snprintf(line, sizeof(line), STATE "\"now_us\":61000000,\"header\":{\"run\":{\"state\":\"running\"},\"lot\":\"2611-A07\",\"product\":\"AC-100\","
-		 "\"utc_us\":1700000000000000,\"counts\":{},\"health\":{\"clock\":{\"state\":\"ok\"}%s}}}", health);
+	snprintf(line, sizeof(line),
+		 STATE "\"now_us\":61000000,\"header\":{\"run\":{\"state\":\"running\"},\"lot\":\"2611-A07\","
+		       "\"product\":\"AC-100\","
+		       "\"utc_us\":1700000000000000,\"counts\":{},\"health\":{\"clock\":{\"state\":\"ok\"}%s}}}",
+		 health);
 	assert_int_equal(state_line(d->mirror, line), MIRROR_STATE);
 }
 
@@ -106,7 +118,8 @@ static void a_printer_is_in_the_header_when_there_is_one(void **state)
 		header_with(d, ",\"printer\":{\"state\":\"ok\",\"text\":\"AC10001310 printed\"}");
 		draw(d, &v, sizes[i].rows, sizes[i].cols, false);
 		shows(i ? "printer AC10001310 printed" : "clock printer ok");
-		header_with(d, ",\"printer\":{\"state\":\"bad\",\"text\":\"the printer does not print: it has no paper\"}");
+		header_with(
+			d, ",\"printer\":{\"state\":\"bad\",\"text\":\"the printer does not print: it has no paper\"}");
 		draw(d, &v, sizes[i].rows, sizes[i].cols, false);
 		shows("printer BAD");
 		if (i == 0)
@@ -148,7 +161,9 @@ static void a_security_failure_is_a_banner_on_every_screen(void **state)
 
 static void every_screen_keeps_its_frame_in_every_size(void **state)
 {
-	static const char *const titles[SCREENS] = { "SERIAL", "NACK", "AC10001312", "UNHEARD", "CAUSE", "LOG", "SIGNS" };
+	static const char *const titles[SCREENS] = {
+		"SERIAL", "NACK", "AC10001312", "UNHEARD", "CAUSE", "LOG", "SIGNS"
+	};
 	struct day *d = *state;
 	struct view v = { 0 };
 
@@ -216,10 +231,14 @@ static void hostile_texts_stay_in_their_cells(void **state)
 	struct day *d = *state;
 	struct view v = { 0 };
 
-	state_line(d->mirror, STATE "\"now_us\":62000000,\"header\":{\"run\":{\"state\":\"paused\",\"by\":\"\\u001b]0;x\\u0007\",\"reason\":\"\\u202eabc\"},"
-		   "\"lot\":\"\\u001b[2J\\n\\r\",\"product\":\"" "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" "\"},"
-		   "\"units\":[{\"unit\":1,\"serial\":\"\\u001b[31mX\",\"state\":\"failed\",\"cause\":\"\\u009b2J\",\"remedy\":\"e\\u0301\\u0301\\u0301\\u0301\\u0301\"}],"
-		   "\"log\":[{\"n\":9,\"text\":\"\\u4e2d\\u6587\\b\\b\"}]}");
+	state_line(d->mirror, STATE "\"now_us\":62000000,\"header\":{\"run\":{\"state\":\"paused\",\"by\":\"\\u001b]0;"
+				    "x\\u0007\",\"reason\":\"\\u202eabc\"},"
+				    "\"lot\":\"\\u001b[2J\\n\\r\",\"product\":\""
+				    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+				    "\"},"
+				    "\"units\":[{\"unit\":1,\"serial\":\"\\u001b[31mX\",\"state\":\"failed\",\"cause\":"
+				    "\"\\u009b2J\",\"remedy\":\"e\\u0301\\u0301\\u0301\\u0301\\u0301\"}],"
+				    "\"log\":[{\"n\":9,\"text\":\"\\u4e2d\\u6587\\b\\b\"}]}");
 	for (unsigned s = 0; s < SCREENS; s++)
 		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 			d->desk->screen = (enum screen_kind)s;
@@ -310,12 +329,15 @@ static void a_long_list_scrolls_with_its_cursor(void **state)
 	char line[200];
 
 	for (unsigned i = 100; i < 400; i++) {
-		snprintf(line, sizeof(line), STATE "\"now_us\":62000000,\"units\":[{\"unit\":%u,\"serial\":\"L%u\",\"state\":\"passed\",\"since_us\":%u}]}", i, i, i);
+		snprintf(line, sizeof(line),
+			 STATE "\"now_us\":62000000,\"units\":[{\"unit\":%u,\"serial\":\"L%u\",\"state\":\"passed\","
+			       "\"since_us\":%u}]}",
+			 i, i, i);
 		state_line(d->mirror, line);
 	}
 	day_key(d, KEYS_END);
 	draw(d, &v, 24, 80, false);
-	shows("AC10001311");	/* who waits stands last */
+	shows("AC10001311"); /* who waits stands last */
 	hides("AC10001312");
 	day_key(d, KEYS_PAGE_UP);
 	day_key(d, KEYS_PAGE_UP);
@@ -351,13 +373,18 @@ static void a_thousand_alarms_and_sixty_radios_find_room(void **state)
 	char line[400];
 
 	for (unsigned i = 0; i < 64; i++) {
-		snprintf(line, sizeof(line), STATE "\"now_us\":1,\"radios\":[{\"radio\":\"radio%u\",\"state\":\"%s\",\"channel\":6}],\"channels\":"
-			 "[{\"channel\":%u,\"cells\":[{\"radio\":\"radio%u\",\"passed\":3,\"failed\":1,\"rssi\":-50}]}]}", i, i == 60 ? "lost" : "here", i, i);
+		snprintf(
+			line, sizeof(line),
+			STATE
+			"\"now_us\":1,\"radios\":[{\"radio\":\"radio%u\",\"state\":\"%s\",\"channel\":6}],\"channels\":"
+			"[{\"channel\":%u,\"cells\":[{\"radio\":\"radio%u\",\"passed\":3,\"failed\":1,\"rssi\":-50}]}]"
+			"}",
+			i, i == 60 ? "lost" : "here", i, i);
 		state_line(d->mirror, line);
 	}
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		draw(d, &v, sizes[i].rows, sizes[i].cols, false);
-		shows("radio60 LOST");	/* whatever is left out, it is not this */
+		shows("radio60 LOST"); /* whatever is left out, it is not this */
 		if (i < 2)
 			shows("more: F7");
 		shows("SERIAL");
@@ -370,12 +397,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_line_screen_has_what_an_operator_needs, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_printer_is_in_the_header_when_there_is_one, day_begin, day_end),
-		cmocka_unit_test_setup_teardown(what_to_do_with_the_chosen_device_is_said_on_the_smallest_screen, day_begin, day_end),
+		cmocka_unit_test_setup_teardown(what_to_do_with_the_chosen_device_is_said_on_the_smallest_screen,
+						day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_security_failure_is_a_banner_on_every_screen, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(every_screen_keeps_its_frame_in_every_size, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(an_ascii_screen_is_ascii, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_small_terminal_is_told_so_and_still_alarms, day_begin, day_end),
-		cmocka_unit_test_setup_teardown(a_lost_station_is_said_and_what_stands_there_is_not_called_live, day_begin, day_end),
+		cmocka_unit_test_setup_teardown(a_lost_station_is_said_and_what_stands_there_is_not_called_live,
+						day_begin, day_end),
 		cmocka_unit_test_setup_teardown(hostile_texts_stay_in_their_cells, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_pin_on_a_scanned_label_is_nowhere, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_click_is_the_key_or_the_row_that_stands_there, day_begin, day_end),

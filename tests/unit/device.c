@@ -1,17 +1,24 @@
 /*
  * The simulated chip and the simulated device: think times, the short receive queue, torn storage, faults; the real
  * agent inside, a minimal station on the air outside.
+ *
  * links: station/world/device.c station/air/air.c station/air/medium.c station/air/dcf.c station/air/phy.c
  * links: station/air/capture.c station/air/bystander.c station/radio/channel.c station/base/loop.c
  * links: station/base/entropy.c agent/port/sim/chip.c agent/port/linux/crypto_openssl.c
- * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/wire/spake2plus.c agent/core/store.c agent/core/csr.c
+ * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c
+ * links: agent/wire/spake2plus.c agent/core/store.c agent/core/csr.c
  * links: agent/core/der.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c
  * links: agent/wire/cause.c tests/support/peer.c tests/support/board.c
- * links: station/world/chip_wifi.c station/world/chip_server.c station/world/found.c station/wifi/soft_ap.c station/wifi/soft_ap_sta.c
- * links: station/wifi/soft_ap_data.c station/wifi/ieee80211.c station/wifi/wpa.c station/wifi/wpa_ap.c station/wifi/wpa_sta.c
- * links: station/wifi/eapol.c station/wifi/ccmp.c station/wifi/aes.c station/wifi/sta.c station/wifi/sta_send.c
- * links: station/wifi/sta_receive.c station/wifi/defragment.c station/ip/ip.c station/ip/ip_stream.c station/ip/arp.c
- * links: station/ip/dhcp.c station/base/map.c agent/core/api.c agent/core/endpoint.c agent/core/http.c agent/core/json.c
+ * links: station/world/chip_wifi.c station/world/chip_server.c station/world/found.c station/wifi/soft_ap.c
+ * links: station/wifi/soft_ap_sta.c
+ * links: station/wifi/soft_ap_data.c station/wifi/ieee80211.c station/wifi/wpa.c station/wifi/wpa_ap.c
+ * links: station/wifi/wpa_sta.c
+ * links: station/wifi/eapol.c station/wifi/ccmp.c station/wifi/aes.c station/wifi/sta.c
+ * links: station/wifi/sta_send.c
+ * links: station/wifi/sta_receive.c station/wifi/defragment.c station/ip/ip.c station/ip/ip_stream.c
+ * links: station/ip/arp.c
+ * links: station/ip/dhcp.c station/base/map.c agent/core/api.c agent/core/endpoint.c agent/core/http.c
+ * links: agent/core/json.c
  * links: agent/port/linux/tls_openssl.c
  */
 #include <stdarg.h>
@@ -100,7 +107,7 @@ static void work_takes_the_time_of_the_profile_and_the_agent_can_see_it(void **s
 	assert_int_equal(b.port.now_us(b.port.ctx), 5000 + p->x25519_us + p->sign_us);
 	assert_true(b.port.send(b.port.ctx, (const uint8_t *)"x", 1, 1));
 	b.port.work(b.port.ctx, MR_WORK_HASH, 1000);
-	assert_int_equal(b.frame_us, 5000 + p->x25519_us + p->sign_us);	/* leaves when the work before it is done */
+	assert_int_equal(b.frame_us, 5000 + p->x25519_us + p->sign_us); /* leaves when the work before it is done */
 	assert_int_equal(mr_chip_end(&b.chip), 5000 + p->x25519_us + p->sign_us + p->hash_ns);
 }
 
@@ -115,7 +122,8 @@ static void every_profile_has_its_figures(void **state)
 
 		assert_ptr_equal(mr_chip_profile_named(p->name), p);
 		assert_string_equal(device_chip_profile(n), p->name);
-		assert_true(instant == (p->x25519_us == 0) && instant == (p->boot_us == 0) && instant == (p->erase_us == 0));
+		assert_true(instant == (p->x25519_us == 0) && instant == (p->boot_us == 0) &&
+			    instant == (p->erase_us == 0));
 		/* Verifying takes longer than signing, signing longer than making a key. */
 		assert_true(instant || (p->verify_us > p->sign_us && p->sign_us > p->keygen_us));
 	}
@@ -141,7 +149,7 @@ static void a_power_cut_tears_the_write_that_it_hits_and_no_other(void **state)
 {
 	static uint8_t old[1000], new[1000], read[1000];
 	struct bench b;
-	bool seen[4] = { false };	/* erased only, in part, whole, not begun */
+	bool seen[4] = { false }; /* erased only, in part, whole, not begun */
 
 	(void)state;
 	memset(old, 0x11, sizeof(old));
@@ -220,13 +228,13 @@ struct floor {
 	struct air *air;
 	struct air_node *station;
 	struct device *device;
-	struct board address;		/* lends the peer the device's MAC; its agent never runs */
+	struct board address; /* lends the peer the device's MAC; its agent never runs */
 	struct peer peer;
 	struct loop_timer stop;
 	size_t heard;
 	enum mr_frame_type wanted;
 	bool got;
-	uint8_t frame[MR_FRAME_MAX];	/* of the wanted type, the last */
+	uint8_t frame[MR_FRAME_MAX]; /* of the wanted type, the last */
 	size_t len;
 	uint64_t got_us, counter;
 	unsigned of_type[9];
@@ -273,17 +281,23 @@ static struct device_config plain_config(const char *chip)
 {
 	struct device_config c = { .chip = chip, .x_m = 5, .tx_dbm = 15, .seed = 77 };
 
-	c.agent = (struct mr_agent_config){ .mac = { 0x02, 0x4d, 0x52, 0, 0, 7 }, .device_id = { 0xd0, 0, 0, 0, 0, 0, 0, 7 },
-					    .product = "AC-100", .hw_rev = "C", .firmware = "1.0.0",
-					    .batch_key = batch_key, .channels = channels, .channel_count = 2 };
+	c.agent = (struct mr_agent_config){ .mac = { 0x02, 0x4d, 0x52, 0, 0, 7 },
+					    .device_id = { 0xd0, 0, 0, 0, 0, 0, 0, 7 },
+					    .product = "AC-100",
+					    .hw_rev = "C",
+					    .firmware = "1.0.0",
+					    .batch_key = batch_key,
+					    .channels = channels,
+					    .channel_count = 2 };
 	return c;
 }
 
 static struct floor *floor_create(struct device_config c)
 {
 	struct floor *f = calloc(1, sizeof(*f));
-	struct air_node_config node = { .tx_dbm = 17, .acknowledges = true, .received = on_received, .status = on_status,
-					.ctx = f };
+	struct air_node_config node = {
+		.tx_dbm = 17, .acknowledges = true, .received = on_received, .status = on_status, .ctx = f
+	};
 
 	assert_non_null(f);
 	f->loop = loop_create_virtual(0);
@@ -513,10 +527,10 @@ static void a_busy_core_keeps_eight_frames_and_its_radio_acknowledges_all(void *
 		assert_true(meets(f));
 		run_for(f, 1000);
 		invite(f, 0);
-		run_for(f, 2000);	/* it computes message 1 for 90 ms */
+		run_for(f, 2000); /* it computes message 1 for 90 ms */
 		f->acked = f->statuses = 0;
 		len = peer_build_poll(&f->peer, 1, 0, frame);
-		frame[MR_HEADER_LEN + 4] = 99;	/* a version that does not exist: read, then ignored */
+		frame[MR_HEADER_LEN + 4] = 99; /* a version that does not exist: read, then ignored */
 		for (unsigned i = 0; i < junk; i++)
 			say(f, frame, len);
 		/* A POLL of a session that it does not have is answered, if it is heard. */
@@ -525,7 +539,7 @@ static void a_busy_core_keeps_eight_frames_and_its_radio_acknowledges_all(void *
 		say(f, frame, peer_build_poll(&f->peer, 1, 0, frame));
 		run_for(f, 20000);
 		assert_int_equal(f->acked, junk + 1);
-		assert_int_equal(f->of_type[MR_HANDSHAKE_1], 0);	/* busy all the while */
+		assert_int_equal(f->of_type[MR_HANDSHAKE_1], 0); /* busy all the while */
 		run_for(f, 300000);
 		assert_true(f->of_type[MR_HANDSHAKE_1] > 0);
 		assert_int_equal(f->of_type[MR_PROGRESS], junk == 7 ? 1 : 0);
@@ -584,7 +598,7 @@ static void a_power_cut_at_any_instant_of_an_operation_leaves_the_device_usable(
 		(void)answer(f, 150000);
 		run_for(f, 150000);
 		assert_false(device_powered(f->device));
-		assert_int_equal(mr_agent_stage(device_agent(f->device)), 0);	/* RAM is gone */
+		assert_int_equal(mr_agent_stage(device_agent(f->device)), 0); /* RAM is gone */
 		assert_false(meets(f));
 		run_for(f, 900000);
 		assert_true(device_powered(f->device));
@@ -703,7 +717,8 @@ static void faults_have_the_names_of_job_files(void **state)
 	(void)state;
 	for (int i = 0; i < DEVICE_FAULT_COUNT; i++)
 		for (int k = 0; k < i; k++)
-			assert_string_not_equal(device_fault_name((enum device_fault)i), device_fault_name((enum device_fault)k));
+			assert_string_not_equal(device_fault_name((enum device_fault)i),
+						device_fault_name((enum device_fault)k));
 	assert_string_equal(device_fault_name(DEVICE_FAULT_POWER_CUT), "power-cut");
 	assert_null(device_fault_name(DEVICE_FAULT_COUNT));
 }

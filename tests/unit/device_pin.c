@@ -1,7 +1,11 @@
 /*
  * The PIN on the device's side, over its API: agreed on, counted, paused, locked; what a session under its key carries.
  *
- * links: agent/core/api.c agent/core/endpoint.c agent/core/http.c agent/core/json.c agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/spake2plus.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/browser.c tests/support/factory.c
+ * links: agent/core/api.c agent/core/endpoint.c agent/core/http.c agent/core/json.c agent/core/agent.c
+ * links: agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/core/store.c
+ * links: agent/core/csr.c agent/core/der.c agent/wire/spake2plus.c agent/wire/frame.c agent/wire/message.c
+ * links: agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c
+ * links: tests/support/browser.c tests/support/factory.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -59,7 +63,8 @@ static int hut_make(void **state)
 	board_make(&h->board, 7, station_key, batch_key);
 	board_give_wifi(&h->board);
 	h->board.config.channel_count = 0;
-	h->board.config.ap = (struct mr_ap_config){ .method = MR_AP_PIN, .ssid = "AC-", .freq_mhz = 2412, .pin = &h->pin };
+	h->board.config.ap =
+		(struct mr_ap_config){ .method = MR_AP_PIN, .ssid = "AC-", .freq_mhz = 2412, .pin = &h->pin };
 	restart(h);
 	*state = h;
 	return 0;
@@ -212,8 +217,10 @@ static void the_right_pin_opens_a_session_whose_key_binds_signatures(void **stat
 	w = begin(h, MR_OP_KEY);
 	mr_attribute_add(&w, MR_AT_ENTROPY, batch_key, 32);
 	assert_int_equal(ask(h, w), MR_CAUSE_OK);
-	assert_int_not_equal(factory_certify(&h->factory, h->response.value[MR_AT_CSR].at, h->response.value[MR_AT_CSR].left,
-					     "Brook lamp", "d001020304050607", certificate, sizeof(certificate), pub), 0);
+	assert_int_not_equal(factory_certify(&h->factory, h->response.value[MR_AT_CSR].at,
+					     h->response.value[MR_AT_CSR].left, "Brook lamp", "d001020304050607",
+					     certificate, sizeof(certificate), pub),
+			     0);
 	assert_int_equal(ask(h, begin(h, MR_OP_STATUS)), MR_CAUSE_OK);
 	assert_true(mr_digest(hash, "millrace status", fields, 1));
 	assert_true(mr_p256_verify(pub, hash, h->response.value[MR_AT_SIGNATURE].at));
@@ -232,7 +239,7 @@ static void what_is_replayed_changed_or_cut_is_refused_and_disturbs_nothing(void
 
 	open_session(h);
 	h->counter = 5;
-	assert_int_equal(ask(h, w), MR_CAUSE_OK);	/* 6: gaps are fine */
+	assert_int_equal(ask(h, w), MR_CAUSE_OK); /* 6: gaps are fine */
 	assert_int_equal(send_sealed(h, &w, 6, 0), 403);
 	assert_int_equal(send_sealed(h, &w, 0, 0), 403);
 	assert_int_equal(send_sealed(h, &w, 5, 0), 403);
@@ -244,7 +251,8 @@ static void what_is_replayed_changed_or_cut_is_refused_and_disturbs_nothing(void
 		(void)send_sealed(h, &w, 7, 1);
 		memcpy(octets, h->sealed, sizeof(octets));
 		octets[i] ^= 0x80;
-		assert_true(browser_post(&h->browser, "/v1/pin/operation", "application/octet-stream", octets, sizeof(octets)));
+		assert_true(browser_post(&h->browser, "/v1/pin/operation", "application/octet-stream", octets,
+					 sizeof(octets)));
 		assert_int_equal(h->browser.status, 403);
 	}
 	assert_int_equal(send_sealed(h, &w, 7, 0), 200);
@@ -257,11 +265,11 @@ static void a_wrong_pin_is_counted_before_the_device_shows_anything(void **state
 	struct hut *h = *state;
 
 	assert_int_equal(begin_pin(h, wrong_w0), 200);
-	restart(h);					/* the answer is known, the confirmation never sent */
+	restart(h); /* the answer is known, the confirmation never sent */
 	assert_int_equal(tries_left(h), 9);
 	assert_int_equal(try_pin(h, wrong_w0), 403);
 	assert_int_equal(tries_left(h), 8);
-	assert_int_equal(confirm_pin(h), 409);		/* one exchange, one confirmation */
+	assert_int_equal(confirm_pin(h), 409); /* one exchange, one confirmation */
 	assert_int_equal(tries_left(h), 8);
 	assert_int_equal(begin_pin(h, right_w0), 200);
 	h->keys.own[31] ^= 1;
@@ -334,7 +342,7 @@ static void five_wrong_pins_bring_pauses_and_ten_the_lock(void **state)
 		snprintf(want, sizeof(want), "\r\nRetry-After: %u\r\n", (unsigned)pause_s);
 		assert_non_null(strstr(h->browser.raw, want));
 		assert_int_equal(tries_left(h), 9 - i);
-		restart(h);			/* does not shorten it */
+		restart(h); /* does not shorten it */
 		wait_s(h, pause_s - 1);
 		assert_int_equal(try_pin(h, right_w0), 429);
 		wait_s(h, 1);
@@ -384,8 +392,8 @@ static void a_new_identity_unlocks_and_brings_its_own_pin(void **state)
 	assert_int_equal(tries_left(h), 0);
 	mr_attribute_add(&w, MR_AT_ENTROPY, batch_key, 32);
 	assert_int_equal(over_wpa2(h, &w), MR_CAUSE_OK);
-	len = factory_certify(&h->factory, h->response.value[MR_AT_CSR].at, h->response.value[MR_AT_CSR].left, "Brook lamp",
-			      "d001020304050607", certificate, sizeof(certificate), pub);
+	len = factory_certify(&h->factory, h->response.value[MR_AT_CSR].at, h->response.value[MR_AT_CSR].left,
+			      "Brook lamp", "d001020304050607", certificate, sizeof(certificate), pub);
 	assert_true(mr_p256_public(right_w1, l));
 	w = begin(h, MR_OP_IDENTITY);
 	mr_attribute_add_u64(&w, MR_AT_TXN, 1);
@@ -397,21 +405,31 @@ static void a_new_identity_unlocks_and_brings_its_own_pin(void **state)
 	mr_attribute_add(&w, MR_AT_PIN_W0, wrong_w0, 32);
 	mr_attribute_add(&w, MR_AT_PIN_L, l, 65);
 	assert_int_equal(over_wpa2(h, &w), MR_CAUSE_OK);
-	assert_int_equal(tries_left(h), 0);		/* prepared is not committed */
+	assert_int_equal(tries_left(h), 0); /* prepared is not committed */
 	w = begin(h, MR_OP_COMMIT);
 	mr_attribute_add_u64(&w, MR_AT_TXN, 1);
 	assert_int_equal(over_wpa2(h, &w), MR_CAUSE_OK);
 	assert_int_equal(tries_left(h), 10);
 	assert_memory_equal(member(h, "iterations"), "4711,", 5);
-	assert_int_equal(try_pin(h, wrong_w0), 204);	/* which is now the right one */
+	assert_int_equal(try_pin(h, wrong_w0), 204); /* which is now the right one */
 }
 
 static void shares_and_confirmations_that_are_none_are_refused_and_not_counted(void **state)
 {
-	static const char *const bad[] = { "", "share=", "share=04", "confirm=04", "share=zz",
-		"share=04ef3bd051bf78a2234ec0df197f7828060fe9856503579bb1733009042c15c0c1de127727f418b5966afadfdd95a6e4591d171056b333dab97a79c7193e341728",
-		"share=04ef3bd051bf78a2234ec0df197f7828060fe9856503579bb1733009042c15c0c1de127727f418b5966afadfdd95a6e4591d171056b333dab97a79c7193e34172g",
-		"share=04ef3bd051bf78a2234ec0df197f7828060fe9856503579bb1733009042c15c0c1de127727f418b5966afadfdd95a6e4591d171056b333dab97a79c7193e34172700" };
+	static const char *const bad[] = { "",
+					   "share=",
+					   "share=04",
+					   "confirm=04",
+					   "share=zz",
+					   "share="
+					   "04ef3bd051bf78a2234ec0df197f7828060fe9856503579bb1733009042c15c0c1de127727f"
+					   "418b5966afadfdd95a6e4591d171056b333dab97a79c7193e341728",
+					   "share="
+					   "04ef3bd051bf78a2234ec0df197f7828060fe9856503579bb1733009042c15c0c1de127727f"
+					   "418b5966afadfdd95a6e4591d171056b333dab97a79c7193e34172g",
+					   "share="
+					   "04ef3bd051bf78a2234ec0df197f7828060fe9856503579bb1733009042c15c0c1de127727f"
+					   "418b5966afadfdd95a6e4591d171056b333dab97a79c7193e34172700" };
 	struct hut *h = *state;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -1,7 +1,8 @@
 /*
  * The device's TLS server against OpenSSL's client: versions, certificates, the binding, and what a stranger may send.
  *
- * links: agent/port/linux/tls_openssl.c agent/port/linux/crypto_openssl.c tests/support/factory.c agent/core/csr.c agent/core/der.c
+ * links: agent/port/linux/tls_openssl.c agent/port/linux/crypto_openssl.c tests/support/factory.c
+ * links: agent/core/csr.c agent/core/der.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +31,7 @@ struct pair {
 	SSL *client;
 	uint8_t certificate[900], pub[65];
 	struct mr_tls_identity identity;
-	size_t piece;		/* octets moved at a time */
+	size_t piece; /* octets moved at a time */
 };
 
 static int pair_make(void **state)
@@ -46,7 +47,8 @@ static int pair_make(void **state)
 	len = factory_certify(&p->factory, csr, w.len, "Brook lamp", "d001020304050607", p->certificate,
 			      sizeof(p->certificate), p->pub);
 	assert_int_not_equal(len, 0);
-	p->identity = (struct mr_tls_identity){ .priv = priv, .certificate = mr_rd_over(p->certificate, len),
+	p->identity = (struct mr_tls_identity){ .priv = priv,
+						.certificate = mr_rd_over(p->certificate, len),
 						.issuer = mr_rd_over(p->factory.ca_der, p->factory.ca_len),
 						.product = "Brook lamp" };
 	memcpy(p->identity.device_id, device_id, 8);
@@ -140,7 +142,9 @@ static void both_versions_agree_and_bind_alike_in_any_cuts(void **state)
 		assert_false(mr_tls_binding(p->server, ours));
 		assert_true(shake_hands(p));
 		assert_true(mr_tls_binding(p->server, ours));
-		assert_int_equal(SSL_export_keying_material(p->client, theirs, 32, "EXPORTER-Channel-Binding", 24, theirs, 0, 1), 1);
+		assert_int_equal(
+			SSL_export_keying_material(p->client, theirs, 32, "EXPORTER-Channel-Binding", 24, theirs, 0, 1),
+			1);
 		assert_memory_equal(ours, theirs, 32);
 		assert_memory_not_equal(ours, before, 32);
 		memcpy(before, ours, 32);
@@ -248,7 +252,7 @@ static void octets_that_are_no_tls_end_the_connection(void **state)
 
 	dial(p, TLS1_3_VERSION, 0);
 	assert_false(mr_tls_feed(p->server, (const uint8_t *)plain, sizeof(plain) - 1));
-	(void)mr_tls_take(p->server, out, sizeof(out));		/* an alert, perhaps */
+	(void)mr_tls_take(p->server, out, sizeof(out)); /* an alert, perhaps */
 	assert_false(mr_tls_feed(p->server, (const uint8_t *)plain, 1));
 	/* A record of the peer's with one bit changed. */
 	dial(p, TLS1_3_VERSION, 0);
@@ -260,7 +264,7 @@ static void octets_that_are_no_tls_end_the_connection(void **state)
 	assert_false(mr_tls_feed(p->server, flip, (size_t)got));
 	assert_int_equal(mr_tls_read(p->server, out, sizeof(out)), 0);
 	assert_false(mr_tls_ready(p->server));
-	assert_true(mr_tls_take(p->server, out, sizeof(out)) > 0);	/* the alert */
+	assert_true(mr_tls_take(p->server, out, sizeof(out)) > 0); /* the alert */
 }
 
 static void a_good_bye_is_heard_and_said_and_what_came_before_it_is_read(void **state)

@@ -22,8 +22,9 @@ static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 7 };
 
 /* An offer as RFC 2131 figure 1 lays it out, by hand; 236 octets of header, then cookie and options. */
 static uint8_t offer[300];
-static const uint8_t options[] = { 99, 130, 83, 99, 53, 1, 2, 1, 4, 255, 255, 255, 0, 0, 3, 8, 192, 168, 4, 1, 192, 168, 4, 9,
-				   51, 4, 0, 0, 14, 16, 54, 4, 192, 168, 4, 1, 43, 2, 9, 9, 255 };
+static const uint8_t options[] = { 99, 130, 83,	 99,  53,  1,	2,   1,	  4,  255, 255, 255, 0,	 0,
+				   3,  8,   192, 168, 4,   1,	192, 168, 4,  9,   51,	4,   0,	 0,
+				   14, 16,  54,	 4,   192, 168, 4,   1,	  43, 2,   9,	9,   255 };
 
 static struct dhcp_client client;
 static uint8_t sent[DHCP_MESSAGE_MAX];
@@ -59,10 +60,7 @@ static enum dhcp_type sent_type(void)
 	return m.type;
 }
 
-static int receive(uint64_t now_us)
-{
-	return dhcp_client_receive(&client, mr_rd_over(offer, sizeof(offer)), now_us);
-}
+static int receive(uint64_t now_us) { return dhcp_client_receive(&client, mr_rd_over(offer, sizeof(offer)), now_us); }
 
 static void an_offer_is_read(void **state)
 {
@@ -89,8 +87,10 @@ static void a_message_cut_before_its_end_option_is_refused(void **state)
 		uint8_t *exact = test_malloc(len ? len : 1);
 
 		memcpy(exact, offer, len);
-		/* Cut between options it is whole, if it has its type; RFC 2131 wants the end option, but some leave it out. */
-		bool between = len == 243 || len == 249 || len == 250 || len == 260 || len == 266 || len == 272 || len == 276;
+		/* Cut between options it is whole, if it has its type; RFC 2131 wants the end option, but some leave it
+		 * out. */
+		bool between = len == 243 || len == 249 || len == 250 || len == 260 || len == 266 || len == 272 ||
+			       len == 276;
 
 		assert_int_equal(dhcp_parse(mr_rd_over(exact, len), &m), between);
 		test_free(exact);
@@ -99,9 +99,11 @@ static void a_message_cut_before_its_end_option_is_refused(void **state)
 
 static void options_of_wrong_length_are_refused(void **state)
 {
-	static const uint8_t wrong[][8] = { { 53, 2, 2, 2 }, { 53, 0 }, { 1, 3, 255, 255, 255 }, { 1, 5, 255, 255, 255, 0, 0 },
-					    { 3, 2, 1, 1 }, { 3, 0 }, { 51, 1, 9 }, { 54, 3, 1, 1, 1 }, { 50, 5, 1, 1, 1, 1, 1 },
-					    { 43, 255, 1 }, { 3, 253, 1 } };
+	static const uint8_t wrong[][8] = {
+		{ 53, 2, 2, 2 }, { 53, 0 },    { 1, 3, 255, 255, 255 }, { 1, 5, 255, 255, 255, 0, 0 }, { 3, 2, 1, 1 },
+		{ 3, 0 },	 { 51, 1, 9 }, { 54, 3, 1, 1, 1 },	{ 50, 5, 1, 1, 1, 1, 1 },      { 43, 255, 1 },
+		{ 3, 253, 1 }
+	};
 	struct dhcp_message m;
 
 	(void)state;
@@ -128,8 +130,18 @@ static void messages_of_other_hardware_cookie_or_direction_are_refused(void **st
 
 static void what_is_built_parses_back(void **state)
 {
-	struct dhcp_message in = { .type = DHCP_ACK, .xid = 7, .broadcast = true, .ciaddr = 1, .yiaddr = ADDRESS, .chaddr = { 1, 2, 3 },
-				   .mask = MASK, .router = SERVER, .requested = 4, .lease_s = 5, .server = SERVER }, out;
+	struct dhcp_message in = { .type = DHCP_ACK,
+				   .xid = 7,
+				   .broadcast = true,
+				   .ciaddr = 1,
+				   .yiaddr = ADDRESS,
+				   .chaddr = { 1, 2, 3 },
+				   .mask = MASK,
+				   .router = SERVER,
+				   .requested = 4,
+				   .lease_s = 5,
+				   .server = SERVER },
+			    out;
 	uint8_t again[DHCP_MESSAGE_MAX];
 	struct mr_wr w = mr_wr_over(sent, sizeof(sent)), w2 = mr_wr_over(again, sizeof(again));
 
@@ -173,7 +185,7 @@ static void an_offer_is_requested_and_acknowledged(void **state)
 
 	(void)state;
 	expire(0);
-	offer[242] = DHCP_ACK;	/* not before the request */
+	offer[242] = DHCP_ACK; /* not before the request */
 	assert_int_equal(receive(1000), DHCP_NOTHING);
 	offer[242] = DHCP_OFFER;
 	assert_int_equal(receive(1000), DHCP_NOTHING);
@@ -206,10 +218,10 @@ static void answers_to_others_are_ignored(void **state)
 	receive(1000);
 	expire(1000);
 	offer[242] = DHCP_ACK;
-	offer[236 + 35] ^= 4;	/* another server's */
+	offer[236 + 35] ^= 4; /* another server's */
 	assert_int_equal(receive(2000), DHCP_NOTHING);
 	offer[236 + 35] ^= 4;
-	offer[19] = 9;		/* another address than offered */
+	offer[19] = 9; /* another address than offered */
 	assert_int_equal(receive(2000), DHCP_NOTHING);
 	offer[19] = 2;
 	assert_int_equal(receive(2000), DHCP_BOUND);
@@ -220,11 +232,11 @@ static void addresses_that_no_host_can_have_are_refused(void **state)
 	static const struct {
 		uint8_t address[4], mask[4];
 	} wrong[] = {
-		{ { 0, 0, 0, 5 }, { 255, 255, 255, 0 } },     { { 127, 0, 0, 1 }, { 255, 0, 0, 0 } },
-		{ { 224, 0, 0, 1 }, { 255, 255, 255, 0 } },   { { 255, 255, 255, 255 }, { 255, 255, 255, 0 } },
-		{ { 192, 168, 4, 0 }, { 255, 255, 255, 0 } }, { { 192, 168, 4, 255 }, { 255, 255, 255, 0 } },
-		{ { 192, 168, 4, 1 }, { 255, 255, 255, 0 } },	/* the server's own */
-		{ { 192, 168, 4, 2 }, { 255, 0, 255, 0 } },   { { 192, 168, 4, 2 }, { 255, 255, 255, 255 } },
+		{ { 0, 0, 0, 5 }, { 255, 255, 255, 0 } },	{ { 127, 0, 0, 1 }, { 255, 0, 0, 0 } },
+		{ { 224, 0, 0, 1 }, { 255, 255, 255, 0 } },	{ { 255, 255, 255, 255 }, { 255, 255, 255, 0 } },
+		{ { 192, 168, 4, 0 }, { 255, 255, 255, 0 } },	{ { 192, 168, 4, 255 }, { 255, 255, 255, 0 } },
+		{ { 192, 168, 4, 1 }, { 255, 255, 255, 0 } }, /* the server's own */
+		{ { 192, 168, 4, 2 }, { 255, 0, 255, 0 } },	{ { 192, 168, 4, 2 }, { 255, 255, 255, 255 } },
 		{ { 192, 168, 4, 2 }, { 255, 255, 255, 254 } },
 	};
 
@@ -243,7 +255,7 @@ static void a_server_without_mask_means_24_bits_and_without_a_name_is_refused(vo
 	(void)state;
 	expire(0);
 	memset(offer + 236 + 7, 0, 6);
-	offer[236 + 30] = 60;	/* its name, under another option */
+	offer[236 + 30] = 60; /* its name, under another option */
 	receive(1000);
 	assert_int_equal(client.state, DHCP_SELECTING);
 	offer[236 + 30] = 54;
@@ -288,7 +300,7 @@ static void a_lease_is_renewed_or_lost(void **state)
 	expire(0);
 	offer[242] = DHCP_ACK;
 	assert_int_equal(receive(0), DHCP_BOUND);
-	assert_int_equal(receive(0), DHCP_NOTHING);	/* a repeated one changes nothing */
+	assert_int_equal(receive(0), DHCP_NOTHING); /* a repeated one changes nothing */
 	expire(UINT64_C(1800000000));
 	assert_true(dhcp_parse(mr_rd_over(sent, sent_len), &m));
 	assert_int_equal(m.type, DHCP_REQUEST);
@@ -305,10 +317,15 @@ static void a_lease_is_renewed_or_lost(void **state)
 
 static struct dhcp_server server;
 
-static bool ask(enum dhcp_type type, uint8_t last, uint32_t requested, uint32_t ciaddr, uint32_t to, struct dhcp_message *answer)
+static bool ask(enum dhcp_type type, uint8_t last, uint32_t requested, uint32_t ciaddr, uint32_t to,
+		struct dhcp_message *answer)
 {
-	struct dhcp_message m = { .type = type, .xid = XID, .chaddr = { 2, 0, 0, 0, 0, last }, .requested = requested,
-				  .ciaddr = ciaddr, .server = to };
+	struct dhcp_message m = { .type = type,
+				  .xid = XID,
+				  .chaddr = { 2, 0, 0, 0, 0, last },
+				  .requested = requested,
+				  .ciaddr = ciaddr,
+				  .server = to };
 	uint8_t question[DHCP_MESSAGE_MAX];
 	struct mr_wr q = mr_wr_over(question, sizeof(question)), out = mr_wr_over(sent, sizeof(sent));
 

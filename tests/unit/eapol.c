@@ -18,10 +18,19 @@
 static const uint8_t kck[16] = { 1, 2, 3 }, kek[16] = { 4, 5, 6 };
 
 /* Message 1 with a PMKID in its key data, octet by octet as figure 12-33 has it. */
-static const char m1[] = "02030075" "02" "008a" "0010" "0000000000000007"
-	"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
-	"00000000000000000000000000000000" "0102030405060708" "0000000000000000" "00000000000000000000000000000000"
-	"0016" "dd14000fac04" "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf";
+static const char m1[] = "02030075"
+			 "02"
+			 "008a"
+			 "0010"
+			 "0000000000000007"
+			 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+			 "00000000000000000000000000000000"
+			 "0102030405060708"
+			 "0000000000000000"
+			 "00000000000000000000000000000000"
+			 "0016"
+			 "dd14000fac04"
+			 "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf";
 
 static void message_1_reads_as_it_is_written(void **state)
 {
@@ -57,13 +66,13 @@ static void a_frame_cut_anywhere_or_too_long_is_refused(void **state)
 		assert_false(eapol_key_parse(mr_rd_over(pdu, cut), &key));
 	}
 	assert_false(eapol_key_parse(mr_rd_over(pdu, len + 1), &key));
-	in = mr_rd_over(pdu, len + 7);	/* padding of a short Ethernet frame, say */
+	in = mr_rd_over(pdu, len + 7); /* padding of a short Ethernet frame, say */
 	assert_int_equal(eapol_type(&in), EAPOL_KEY);
 	assert_int_equal(in.left, len);
-	pdu[4] = 254;			/* descriptor of WPA, before RSN */
+	pdu[4] = 254; /* descriptor of WPA, before RSN */
 	assert_false(eapol_key_parse(mr_rd_over(pdu, len), &key));
 	pdu[4] = 2;
-	pdu[98]++;			/* key data longer than the frame, then shorter */
+	pdu[98]++; /* key data longer than the frame, then shorter */
 	assert_false(eapol_key_parse(mr_rd_over(pdu, len), &key));
 	pdu[98] = (uint8_t)(pdu[98] - 2);
 	assert_false(eapol_key_parse(mr_rd_over(pdu, len), &key));
@@ -80,7 +89,9 @@ static void a_mic_of_both_versions_covers_every_octet(void **state)
 	(void)state;
 	for (size_t v = 0; v < 2; v++) {
 		struct mr_wr w = mr_wr_over(pdu, sizeof(pdu));
-		struct eapol_key key = { .protocol = 2, .info = versions[v] | EAPOL_PAIRWISE | EAPOL_MIC, .replay = 3,
+		struct eapol_key key = { .protocol = 2,
+					 .info = versions[v] | EAPOL_PAIRWISE | EAPOL_MIC,
+					 .replay = 3,
 					 .data = mr_rd_over("\x30\x00", 2) };
 
 		assert_true(eapol_key_seal(&w, &key, kck, kek));
@@ -161,17 +172,45 @@ static void padding_is_made_when_it_is_needed_and_skipped(void **state)
 
 static void key_data_that_lies_is_refused(void **state)
 {
-	static const struct { const char *text; bool good; } cases[] = {
-		{ "30", false }, { "3001", false }, { "300200", false },		/* cut */
-		{ "dd16000fac010100" "61616161616161616161616161616161", true },
-		{ "dd16000fac010000" "61616161616161616161616161616161", false },	/* group key id 0 */
-		{ "dd06000fac010100", false },						/* no key */
-		{ "dd27000fac010100" "6161616161616161616161616161616161616161616161616161616161616161616161", false },
-		{ "dd1c000fac09" "0400" "010000000000" "61616161616161616161616161616161", true },
-		{ "dd1c000fac09" "0100" "010000000000" "61616161616161616161616161616161", false },
-		{ "dd1c000fac09" "0401" "010000000000" "61616161616161616161616161616161", false },
-		{ "dd0c000fac09" "0400" "010000000000", false },
-		{ "dd030050f2", true }, { "dd0400 50f201", true }, { "ff00", true },	/* nothing of ours */
+	static const struct {
+		const char *text;
+		bool good;
+	} cases[] = {
+		{ "30", false },
+		{ "3001", false },
+		{ "300200", false }, /* cut */
+		{ "dd16000fac010100"
+		  "61616161616161616161616161616161",
+		  true },
+		{ "dd16000fac010000"
+		  "61616161616161616161616161616161",
+		  false },		       /* group key id 0 */
+		{ "dd06000fac010100", false }, /* no key */
+		{ "dd27000fac010100"
+		  "6161616161616161616161616161616161616161616161616161616161616161616161",
+		  false },
+		{ "dd1c000fac09"
+		  "0400"
+		  "010000000000"
+		  "61616161616161616161616161616161",
+		  true },
+		{ "dd1c000fac09"
+		  "0100"
+		  "010000000000"
+		  "61616161616161616161616161616161",
+		  false },
+		{ "dd1c000fac09"
+		  "0401"
+		  "010000000000"
+		  "61616161616161616161616161616161",
+		  false },
+		{ "dd0c000fac09"
+		  "0400"
+		  "010000000000",
+		  false },
+		{ "dd030050f2", true },
+		{ "dd0400 50f201", true },
+		{ "ff00", true }, /* nothing of ours */
 	};
 	uint8_t bytes[64];
 	struct eapol_data data;

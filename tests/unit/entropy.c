@@ -59,9 +59,12 @@ static void the_seeded_stream_is_aes_256_in_counter_mode(void **state)
 
 static void seed_and_label_separate_streams(void **state)
 {
-	static const struct { uint64_t seed; const char *label; } who[] = {
-		{ 1, "station" }, { 2, "station" }, { 1, "air" }, { 1ull << 63, "station" }, { 1, "" }, { 1, "device 1" },
-		{ 1, "device 11" },
+	static const struct {
+		uint64_t seed;
+		const char *label;
+	} who[] = {
+		{ 1, "station" }, { 2, "station" },  { 1, "air" },	 { 1ull << 63, "station" },
+		{ 1, "" },	  { 1, "device 1" }, { 1, "device 11" },
 	};
 	uint8_t first[7][32];
 
@@ -138,7 +141,7 @@ static void numbers_below_a_bound_are_uniform(void **state)
 			assert_true(v < bounds[b]);
 			seen[v]++;
 		}
-		for (size_t v = 0; v < bounds[b]; v++) {	/* 6 standard deviations at the least */
+		for (size_t v = 0; v < bounds[b]; v++) { /* 6 standard deviations at the least */
 			double mean = 6000.0 / (double)bounds[b];
 
 			assert_true(seen[v] > mean * 0.75 && seen[v] < mean * 1.25);
@@ -172,7 +175,7 @@ static void openssl_draws_from_the_lent_stream_in_the_lending_thread_only(void *
 	entropy_lend_to_openssl(e);
 	assert_int_equal(RAND_bytes(got, 32), 1);
 	assert_int_equal(RAND_status(), 1);
-	assert_int_equal(pthread_create(&thread, NULL, draw, other), 0);	/* must not move the lent stream on */
+	assert_int_equal(pthread_create(&thread, NULL, draw, other), 0); /* must not move the lent stream on */
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(RAND_bytes(got + 32, 32), 1);
 	assert_memory_equal(got, want, sizeof(got));

@@ -2,7 +2,10 @@
  * The example exchange of docs/protocol.md, octet for octet: who writes another agent or station has these figures to
  * compare with, so they are compared here with what the code does. Run from the top of the tree.
  *
- * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/wire/spake2plus.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/peer.c
+ * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c
+ * links: agent/wire/spake2plus.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/frame.c
+ * links: agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c
+ * links: tests/support/board.c tests/support/peer.c
  */
 #include <ctype.h>
 #include <stdarg.h>
@@ -22,8 +25,8 @@
 #define DOCUMENT "docs/protocol.md"
 
 struct example {
-	char *text;	/* the document */
-	int missing;	/* lines that are not there as they should be */
+	char *text;  /* the document */
+	int missing; /* lines that are not there as they should be */
 };
 
 /* The document must have the line "NAME HEX", the digits in groups at will and continued on indented lines. */

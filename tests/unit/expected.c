@@ -1,5 +1,6 @@
 /*
  * The list of expected devices: what is taken, what is refused and how it says so.
+ *
  * links: station/roster/expected.c station/base/map.c
  */
 #include <setjmp.h>
@@ -50,8 +51,14 @@ static void ids_and_macs_are_taken_in_any_order(void **state)
 
 static void what_is_no_device_is_refused_with_its_line(void **state)
 {
-	static const char *const wrong[] = { "d00000000000007", "d0000000000000077", "02:4d:52:00:00", "02:4d:52:00:00:07:08",
-					     "02-4d-52-00-00-07", "g000000000000007", " d000000000000007", "02:4d:52:00:00:0",
+	static const char *const wrong[] = { "d00000000000007",
+					     "d0000000000000077",
+					     "02:4d:52:00:00",
+					     "02:4d:52:00:00:07:08",
+					     "02-4d-52-00-00-07",
+					     "g000000000000007",
+					     " d000000000000007",
+					     "02:4d:52:00:00:0",
 					     "0123456789012345678901234567890123456789012345678901234567890123456789" };
 	struct expected e;
 	char error[256], text[128];
@@ -61,7 +68,8 @@ static void what_is_no_device_is_refused_with_its_line(void **state)
 		int len = snprintf(text, sizeof(text), "d000000000000007\n%s\n", wrong[i]);
 
 		assert_true(load(&e, text, (size_t)len, error) < 0);
-		assert_string_equal(error, ":2: not a device; allowed: 16 hexadecimal digits, or a MAC such as 02:4d:52:00:00:07");
+		assert_string_equal(
+			error, ":2: not a device; allowed: 16 hexadecimal digits, or a MAC such as 02:4d:52:00:00:07");
 		expected_free(&e);
 	}
 }

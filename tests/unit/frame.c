@@ -36,30 +36,29 @@ static struct mr_frame example(enum mr_frame_type type)
 
 	switch (type) {
 	case MR_CALL:
-		f.call = (struct mr_call){ { 0x51, 1, 2, 3, 4, 5, 6, 7 }, { 0xb7, 1, 2, 3, 4, 5, 6, 7 },
-					   0x0102030405060708, MR_CALL_PRESENT | MR_CALL_INVENTORY, 300, 1200, { 0 } };
+		f.call = (struct mr_call){ { 0x51, 1, 2, 3, 4, 5, 6, 7 },
+					   { 0xb7, 1, 2, 3, 4, 5, 6, 7 },
+					   0x0102030405060708,
+					   MR_CALL_PRESENT | MR_CALL_INVENTORY,
+					   300,
+					   1200,
+					   { 0 } };
 		break;
 	case MR_HELLO:
-		f.hello = (struct mr_hello){ { 0xb7, 1 }, { 0xd0, 2 }, 0x0102030405060708, { 0x0c, 3 },
-					     { 0 } };
+		f.hello = (struct mr_hello){ { 0xb7, 1 }, { 0xd0, 2 }, 0x0102030405060708, { 0x0c, 3 }, { 0 } };
 		break;
-	case MR_INVITE:
-		f.invite = (struct mr_invite){ { 0x5e, 1 }, { 0x0c, 3 }, 5180, 45, { 0 } };
-		break;
+	case MR_INVITE: f.invite = (struct mr_invite){ { 0x5e, 1 }, { 0x0c, 3 }, 5180, 45, { 0 } }; break;
 	case MR_HANDSHAKE_1:
 	case MR_HANDSHAKE_2:
 		f.handshake = (struct mr_handshake){ { 0x5e, 1 }, mr_rd_over(noise, sizeof(noise)) };
 		break;
 	case MR_DATA:
-		f.data = (struct mr_data){ 0x11223344, 0x0506, 1, 2, MR_DATA_RESPONSE | MR_DATA_HOLD,
-					   mr_rd_over(sealed, 40) };
+		f.data = (struct mr_data){
+			0x11223344, 0x0506, 1, 2, MR_DATA_RESPONSE | MR_DATA_HOLD, mr_rd_over(sealed, 40)
+		};
 		break;
-	case MR_POLL:
-		f.poll = (struct mr_poll){ 0x11223344, 0x0506, 5 };
-		break;
-	case MR_PROGRESS:
-		f.progress = (struct mr_progress){ 0x11223344, 0x0506, MR_PROGRESS_WORKING, 3, 1500 };
-		break;
+	case MR_POLL: f.poll = (struct mr_poll){ 0x11223344, 0x0506, 5 }; break;
+	case MR_PROGRESS: f.progress = (struct mr_progress){ 0x11223344, 0x0506, MR_PROGRESS_WORKING, 3, 1500 }; break;
 	}
 	return f;
 }
@@ -74,8 +73,9 @@ static size_t build(const struct mr_frame *f, uint8_t *out)
 }
 
 /* Computed apart from this code: HKDF and HMAC of Python's standard library over the octets written by hand. */
-#define CALL_OCTETS "d0000000 024d52000007 024d52ff0001 ffffffffffff c0ab 7f024d52 01 01" \
-		    "5101020304050607 b701020304050607 0807060504030201 03 2c01 b004"
+#define CALL_OCTETS                                                                                                    \
+	"d0000000 024d52000007 024d52ff0001 ffffffffffff c0ab 7f024d52 01 01"                                          \
+	"5101020304050607 b701020304050607 0807060504030201 03 2c01 b004"
 #define CALL_MAC "72c6628c6cabd8cc"
 #define BATCH_TAG "160cfe75cafabc9a"
 
@@ -160,18 +160,18 @@ static void what_is_not_ours_is_refused(void **state)
 		size_t at;
 		uint8_t value;
 	} foreign[] = {
-		{ 0, 0x80 },		/* a beacon */
-		{ 0, 0xd1 },		/* another protocol version of 802.11 */
-		{ 1, 0x40 },		/* protected */
-		{ 1, 0x01 },		/* to the DS */
-		{ 1, 0x80 },		/* with HT control: the body lies elsewhere */
-		{ 1, 0x04 },		/* more fragments */
-		{ 16, 0x02 },		/* a BSSID */
-		{ 22, 0x01 },		/* fragment 1 */
-		{ 24, 0x04 },		/* another category */
-		{ 27, 0x53 },		/* another OUI */
-		{ 28, 2 },		/* another version */
-		{ 29, 0 }, { 29, 9 },	/* no such type */
+		{ 0, 0x80 },		 /* a beacon */
+		{ 0, 0xd1 },		 /* another protocol version of 802.11 */
+		{ 1, 0x40 },		 /* protected */
+		{ 1, 0x01 },		 /* to the DS */
+		{ 1, 0x80 },		 /* with HT control: the body lies elsewhere */
+		{ 1, 0x04 },		 /* more fragments */
+		{ 16, 0x02 },		 /* a BSSID */
+		{ 22, 0x01 },		 /* fragment 1 */
+		{ 24, 0x04 },		 /* another category */
+		{ 27, 0x53 },		 /* another OUI */
+		{ 28, 2 },		 /* another version */
+		{ 29, 0 },    { 29, 9 }, /* no such type */
 	};
 	struct mr_frame f = example(MR_CALL), got;
 	uint8_t out[MR_FRAME_MAX], saved;
@@ -186,7 +186,7 @@ static void what_is_not_ours_is_refused(void **state)
 	}
 	/* Retry, power management, more data: the sender's hardware sets them. */
 	out[1] = 0x38;
-	out[2] = 44;		/* duration */
+	out[2] = 44; /* duration */
 	assert_true(mr_frame_parse(mr_rd_over(out, len), &got));
 }
 
@@ -229,8 +229,8 @@ static void data_that_contradicts_itself_is_refused(void **state)
 	bad[1].fragments = 0;
 	bad[2].fragments = MR_FRAGMENTS_MAX + 1;
 	bad[3].fragment = 2;
-	bad[4].fragment = 0;			/* not the last, and not full */
-	bad[5].sealed.left = MR_TAG_LEN;	/* nothing in it */
+	bad[4].fragment = 0;		 /* not the last, and not full */
+	bad[5].sealed.left = MR_TAG_LEN; /* nothing in it */
 	bad[6].sealed.left = MR_FRAGMENT_MAX + MR_TAG_LEN + 1;
 	bad[7].sealed.bad = true;
 	for (size_t i = 0; i < 8; i++) {

@@ -1,6 +1,7 @@
 /*
  * What a radio hands over: the rule for a frame in hand against the standard's frame types, and the expression for the
  * kernel against that rule, run by libpcap itself.
+ *
  * links: station/radio/hearing.c
  */
 #include <setjmp.h>
@@ -59,7 +60,7 @@ static void what_is_for_us_is_wanted_whatever_else_is_asked_for(void **state)
 		for (size_t i = 0; i < sizeof(kinds); i++)
 			assert_true(wants(hear, kinds[i], us, device));
 		assert_true(wants(hear, 0xd0, all, device));
-		assert_false(wants(hear, 0xd4, us, device));	/* an ACK is the hardware's business */
+		assert_false(wants(hear, 0xd4, us, device)); /* an ACK is the hardware's business */
 		assert_false(wants(hear, 0xd0, multicast, device));
 		assert_false(wants(hear, 0xd0, other, device));
 		assert_false(wants(hear, 0x48, other, device));
@@ -68,13 +69,23 @@ static void what_is_for_us_is_wanted_whatever_else_is_asked_for(void **state)
 
 static void of_others_only_the_kinds_that_were_asked_for_are_wanted(void **state)
 {
-	static const struct { uint8_t kind; unsigned to_another, to_all; } rows[] = {
-		{ 0x80, RADIO_HEAR_NETWORKS, RADIO_HEAR_NETWORKS }, { 0x50, RADIO_HEAR_NETWORKS, RADIO_HEAR_NETWORKS },
-		{ 0x40, 0, RADIO_HEAR_NETWORKS }, { 0xb0, RADIO_HEAR_JOINS, RADIO_HEAR_JOINS },
-		{ 0x00, RADIO_HEAR_JOINS, RADIO_HEAR_JOINS }, { 0x10, RADIO_HEAR_JOINS, RADIO_HEAR_JOINS },
-		{ 0x20, RADIO_HEAR_JOINS, RADIO_HEAR_JOINS }, { 0x30, RADIO_HEAR_JOINS, RADIO_HEAR_JOINS },
-		{ 0xa0, RADIO_HEAR_JOINS, RADIO_HEAR_JOINS }, { 0xc0, RADIO_HEAR_JOINS, RADIO_HEAR_JOINS },
-		{ 0x08, 0, RADIO_HEAR_GROUP }, { 0x88, 0, RADIO_HEAR_GROUP }, { 0x48, 0, RADIO_HEAR_GROUP },
+	static const struct {
+		uint8_t kind;
+		unsigned to_another, to_all;
+	} rows[] = {
+		{ 0x80, RADIO_HEAR_NETWORKS, RADIO_HEAR_NETWORKS },
+		{ 0x50, RADIO_HEAR_NETWORKS, RADIO_HEAR_NETWORKS },
+		{ 0x40, 0, RADIO_HEAR_NETWORKS },
+		{ 0xb0, RADIO_HEAR_JOINS, RADIO_HEAR_JOINS },
+		{ 0x00, RADIO_HEAR_JOINS, RADIO_HEAR_JOINS },
+		{ 0x10, RADIO_HEAR_JOINS, RADIO_HEAR_JOINS },
+		{ 0x20, RADIO_HEAR_JOINS, RADIO_HEAR_JOINS },
+		{ 0x30, RADIO_HEAR_JOINS, RADIO_HEAR_JOINS },
+		{ 0xa0, RADIO_HEAR_JOINS, RADIO_HEAR_JOINS },
+		{ 0xc0, RADIO_HEAR_JOINS, RADIO_HEAR_JOINS },
+		{ 0x08, 0, RADIO_HEAR_GROUP },
+		{ 0x88, 0, RADIO_HEAR_GROUP },
+		{ 0x48, 0, RADIO_HEAR_GROUP },
 		{ 0x90, 0, 0 },
 	};
 
@@ -105,7 +116,8 @@ static void of_others_data_only_eapol_belongs_to_a_join(void **state)
 		make_eapol(frame, kinds[k], other, device);
 		assert_false(hearing_wants(us, RADIO_HEAR_NETWORKS, mr_rd_over(frame, sizeof(frame))));
 		for (size_t len = 0; len <= FRAME_LEN; len++)
-			assert_int_equal(hearing_wants(us, RADIO_HEAR_JOINS, mr_rd_over(frame, len)), len >= head_len + 8);
+			assert_int_equal(hearing_wants(us, RADIO_HEAR_JOINS, mr_rd_over(frame, len)),
+					 len >= head_len + 8);
 	}
 }
 

@@ -37,7 +37,7 @@ static void assert_refused(const char *text)
 {
 	if (whole(text) != -MR_CAUSE_BAD_RESPONSE)
 		fail_msg("not refused: %s", text);
-	assert_int_equal(receive("x", 1), -MR_CAUSE_BAD_RESPONSE);	/* and stays so */
+	assert_int_equal(receive("x", 1), -MR_CAUSE_BAD_RESPONSE); /* and stays so */
 }
 
 static void assert_field(const char *name, const char *value)
@@ -54,10 +54,15 @@ static void assert_field(const char *name, const char *value)
 static void a_request_is_written_as_rfc_9112_has_it(void **state)
 {
 	static const struct http_field fields[] = { { "Content-Type", "application/octet-stream" } };
-	static const char expected[] = "POST /prov/session?x=1 HTTP/1.1\r\nHost: 192.168.4.1\r\nContent-Length: 4\r\n"
-				       "Connection: keep-alive\r\nContent-Type: application/octet-stream\r\n\r\n\0\r\n\xff";
-	struct http_request q = { .method = "POST", .host = "192.168.4.1", .target = "/prov/session?x=1", .fields = fields,
-				  .field_count = 1, .body = mr_rd_over("\0\r\n\xff", 4) };
+	static const char expected[] =
+		"POST /prov/session?x=1 HTTP/1.1\r\nHost: 192.168.4.1\r\nContent-Length: 4\r\n"
+		"Connection: keep-alive\r\nContent-Type: application/octet-stream\r\n\r\n\0\r\n\xff";
+	struct http_request q = { .method = "POST",
+				  .host = "192.168.4.1",
+				  .target = "/prov/session?x=1",
+				  .fields = fields,
+				  .field_count = 1,
+				  .body = mr_rd_over("\0\r\n\xff", 4) };
 	struct mr_wr w = mr_wr_over(out, sizeof(out));
 
 	(void)state;
@@ -88,12 +93,17 @@ static void get_has_no_length_and_an_empty_post_has_one(void **state)
 static void what_would_end_a_line_or_a_word_is_not_written(void **state)
 {
 	static const struct http_request wrong[] = {
-		{ .method = "", .host = "h", .target = "/" },       { .method = "G T", .host = "h", .target = "/" },
-		{ .method = "GET", .host = "", .target = "/" },     { .method = "GET", .host = "h\r\nX: y", .target = "/" },
-		{ .method = "GET", .host = "h", .target = "" },     { .method = "GET", .host = "h", .target = "/a b" },
-		{ .method = "GET", .host = "h", .target = "/\n" },  { .method = "GET", .host = "h", .target = "/\xc3\xa4" },
+		{ .method = "", .host = "h", .target = "/" },
+		{ .method = "G T", .host = "h", .target = "/" },
+		{ .method = "GET", .host = "", .target = "/" },
+		{ .method = "GET", .host = "h\r\nX: y", .target = "/" },
+		{ .method = "GET", .host = "h", .target = "" },
+		{ .method = "GET", .host = "h", .target = "/a b" },
+		{ .method = "GET", .host = "h", .target = "/\n" },
+		{ .method = "GET", .host = "h", .target = "/\xc3\xa4" },
 	};
-	static const struct http_field fields[] = { { "X", "a\r\nY: b" }, { "X:", "a" }, { "", "a" }, { "X Y", "a" }, { "X", "a\nb" }, { "X", "\x01" } };
+	static const struct http_field fields[] = { { "X", "a\r\nY: b" }, { "X:", "a" },   { "", "a" },
+						    { "X Y", "a" },	  { "X", "a\nb" }, { "X", "\x01" } };
 	struct http_request q = { .method = "GET", .host = "h", .target = "/", .field_count = 1 };
 	struct mr_wr w = mr_wr_over(out, sizeof(out));
 
@@ -116,16 +126,19 @@ static const struct {
 	bool keep, by_close;
 } good[] = {
 	{ "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, "hello", true, false },
-	{ "HTTP/1.1 200\r\ncontent-length:5 \r\nX: \r\nConnection: Foo, Close\r\n\r\nhello", 200, "hello", false, false },
+	{ "HTTP/1.1 200\r\ncontent-length:5 \r\nX: \r\nConnection: Foo, Close\r\n\r\nhello", 200, "hello", false,
+	  false },
 	{ "HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n", 404, "", true, false },
 	{ "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, "ok", false, false },
 	{ "HTTP/1.1 200 OK\r\n\r\nuntil\r\nthe end", 200, "until\r\nthe end", false, true },
 	{ "HTTP/1.1 204 No Content\r\nContent-Length: 7\r\n\r\n", 204, "", true, false },
 	{ "HTTP/1.1 304 \r\nTransfer-Encoding: chunked\r\n\r\n", 304, "", true, false },
 	{ "HTTP/1.1 200 OK\nContent-Length: 3, 3\nContent-Length: 3\n\nabc", 200, "abc", true, false },
-	{ "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nContent-Length: 9\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 1\r\n\r\nx",
+	{ "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nContent-Length: 9\r\n\r\nHTTP/1.1 201 "
+	  "Created\r\nContent-Length: 1\r\n\r\nx",
 	  201, "x", true, false },
-	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n00A ;name=\"v\"\r\n, chunked!\r\n0\r\nTrailer: x\r\n\r\n",
+	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n00A ;name=\"v\"\r\n, "
+	  "chunked!\r\n0\r\nTrailer: x\r\n\r\n",
 	  200, "hello, chunked!", true, false },
 	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200, "", true, false },
 	{ "HTTP/1.1 200 OK\r\nX: folded\r\n value \r\n\there\r\nContent-Length: 1\r\n\r\n!", 200, "!", true, false },
@@ -172,13 +185,15 @@ static void a_response_that_ends_early_is_refused(void **state)
 			assert_int_equal(receive(good[i].text, cut), HTTP_MORE);
 			if (good[i].by_close && r.state == HTTP_BODY_TO_CLOSE)
 				continue;
-			assert_int_equal(http_response_end(&r), cut == 0 ? -MR_CAUSE_LINK_LOST : -MR_CAUSE_BAD_RESPONSE);
+			assert_int_equal(http_response_end(&r),
+					 cut == 0 ? -MR_CAUSE_LINK_LOST : -MR_CAUSE_BAD_RESPONSE);
 		}
 }
 
 static void what_comes_after_a_response_is_left(void **state)
 {
-	static const char two[] = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 201 OK\r\nContent-Length: 1\r\n\r\nb";
+	static const char two[] =
+		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 201 OK\r\nContent-Length: 1\r\n\r\nb";
 	struct mr_rd in = mr_rd_over(two, sizeof(two) - 1);
 
 	(void)state;
@@ -196,7 +211,8 @@ static void fields_are_found_by_name_in_any_case(void **state)
 	struct mr_rd v;
 
 	(void)state;
-	whole("HTTP/1.1 200 OK\r\nSet-Cookie: session=1; Path=/\r\nSET-COOKIE: two\r\nX-Long: a\r\n  b\r\nEmpty:\r\nContent-Length: 0\r\n\r\n");
+	whole("HTTP/1.1 200 OK\r\nSet-Cookie: session=1; Path=/\r\nSET-COOKIE: two\r\nX-Long: a\r\n  "
+	      "b\r\nEmpty:\r\nContent-Length: 0\r\n\r\n");
 	assert_field("set-cookie", "session=1; Path=/");
 	assert_field("X-LONG", "a    b");
 	assert_field("empty", "");
@@ -219,11 +235,27 @@ static void the_answer_to_head_has_no_body(void **state)
 static void malformed_heads_are_refused(void **state)
 {
 	static const char *const wrong[] = {
-		"\r\n", "HTTP/1.1\r\n", "HTTP/2.0 200 OK\r\n", "HTTP/1.2 200 OK\r\n", "HTTP/1.1  200 OK\r\n", "http/1.1 200 OK\r\n",
-		"HTTP/1.1 20 OK\r\n", "HTTP/1.1 2000 OK\r\n", "HTTP/1.1 099 OK\r\n", "HTTP/1.1 600 OK\r\n", "HTTP/1.1 2x0 OK\r\n",
-		"ICY 200 OK\r\n", "HTTP/1.1 200 O\rK\r\n", "HTTP/1.1 200 O\x01K\r\n", "HTTP/1.1 101 Switching\r\n\r\n",
-		"HTTP/1.1 200 OK\r\nno colon\r\n", "HTTP/1.1 200 OK\r\nName : x\r\n", "HTTP/1.1 200 OK\r\n: x\r\n",
-		"HTTP/1.1 200 OK\r\n folded: x\r\n", "HTTP/1.1 200 OK\r\nA: b\rc\r\n", "HTTP/1.1 200 OK\r\nA: b\x7f\r\n",
+		"\r\n",
+		"HTTP/1.1\r\n",
+		"HTTP/2.0 200 OK\r\n",
+		"HTTP/1.2 200 OK\r\n",
+		"HTTP/1.1  200 OK\r\n",
+		"http/1.1 200 OK\r\n",
+		"HTTP/1.1 20 OK\r\n",
+		"HTTP/1.1 2000 OK\r\n",
+		"HTTP/1.1 099 OK\r\n",
+		"HTTP/1.1 600 OK\r\n",
+		"HTTP/1.1 2x0 OK\r\n",
+		"ICY 200 OK\r\n",
+		"HTTP/1.1 200 O\rK\r\n",
+		"HTTP/1.1 200 O\x01K\r\n",
+		"HTTP/1.1 101 Switching\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nno colon\r\n",
+		"HTTP/1.1 200 OK\r\nName : x\r\n",
+		"HTTP/1.1 200 OK\r\n: x\r\n",
+		"HTTP/1.1 200 OK\r\n folded: x\r\n",
+		"HTTP/1.1 200 OK\r\nA: b\rc\r\n",
+		"HTTP/1.1 200 OK\r\nA: b\x7f\r\n",
 	};
 
 	(void)state;
@@ -234,12 +266,25 @@ static void malformed_heads_are_refused(void **state)
 static void lengths_that_lie_are_refused(void **state)
 {
 	static const char *const wrong[] = {
-		"Content-Length: 1001", "Content-Length: -1", "Content-Length: +1", "Content-Length: 1 1", "Content-Length: 0x1",
-		"Content-Length:", "Content-Length: ,", "Content-Length: 1, 2", "Content-Length: 1\r\nContent-Length: 2",
-		"Content-Length: 18446744073709551616", "Content-Length: 18446744073709551617", "Content-Length: 99999999999999999999999",
-		"Transfer-Encoding: chunked\r\nContent-Length: 1", "Content-Length: 1\r\nTransfer-Encoding: chunked",
-		"Transfer-Encoding: gzip, chunked", "Transfer-Encoding: chunked, chunked", "Transfer-Encoding: identity",
-		"Transfer-Encoding:", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+		"Content-Length: 1001",
+		"Content-Length: -1",
+		"Content-Length: +1",
+		"Content-Length: 1 1",
+		"Content-Length: 0x1",
+		"Content-Length:",
+		"Content-Length: ,",
+		"Content-Length: 1, 2",
+		"Content-Length: 1\r\nContent-Length: 2",
+		"Content-Length: 18446744073709551616",
+		"Content-Length: 18446744073709551617",
+		"Content-Length: 99999999999999999999999",
+		"Transfer-Encoding: chunked\r\nContent-Length: 1",
+		"Content-Length: 1\r\nTransfer-Encoding: chunked",
+		"Transfer-Encoding: gzip, chunked",
+		"Transfer-Encoding: chunked, chunked",
+		"Transfer-Encoding: identity",
+		"Transfer-Encoding:",
+		"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
 	};
 	char text[256];
 
@@ -254,9 +299,21 @@ static void lengths_that_lie_are_refused(void **state)
 static void chunk_sizes_that_lie_are_refused(void **state)
 {
 	static const char *const wrong[] = {
-		"\r\n", "x\r\n", "-1\r\n", "3e9\r\n", "5,\r\n", "1_\r\n", "10000000000000000\r\n", "10000000000000005\r\nhello\r\n",
-		"fffffffffffffffff\r\n", "ffffffffffffffff\r\n", "fffffffffffffffc\r\n", "8000000000000000\r\n",
-		"5\r\nhello!\r\n", "5\r\nhellox\r\n", "3e8\r\n%1000s\r\n1\r\n",
+		"\r\n",
+		"x\r\n",
+		"-1\r\n",
+		"3e9\r\n",
+		"5,\r\n",
+		"1_\r\n",
+		"10000000000000000\r\n",
+		"10000000000000005\r\nhello\r\n",
+		"fffffffffffffffff\r\n",
+		"ffffffffffffffff\r\n",
+		"fffffffffffffffc\r\n",
+		"8000000000000000\r\n",
+		"5\r\nhello!\r\n",
+		"5\r\nhellox\r\n",
+		"3e8\r\n%1000s\r\n1\r\n",
 	};
 	static char text[4096], chunk[2048];
 
@@ -278,7 +335,7 @@ static void a_body_that_fits_exactly_is_taken_and_one_octet_more_is_not(void **s
 	for (size_t i = 0; i < BODY; i++)
 		assert_int_equal(receive("x", 1), HTTP_MORE);
 	assert_int_equal(receive("x", 1), -MR_CAUSE_BAD_RESPONSE);
-	whole(chunked);	/* a thousand chunks: their lines do not add up */
+	whole(chunked); /* a thousand chunks: their lines do not add up */
 	for (size_t i = 0; i < BODY; i++)
 		assert_int_equal(receive("1;aaaaaaaaaaaaaaaaaaaa\r\nx\r\n", 27), HTTP_MORE);
 	assert_int_equal(receive("1\r\n", 3), -MR_CAUSE_BAD_RESPONSE);
@@ -309,7 +366,8 @@ static void what_has_no_end_is_refused(void **state)
 	assert_in_range(endless("HTTP/1.1 200 OK\r\nA: b\r\n", " b\r\n"), 8000, HTTP_HEAD_MAX);
 	assert_in_range(endless("", "HTTP/1.1 100 Continue\r\n\r\n"), 8 * 25, 8 * 25);
 	assert_in_range(endless("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", "a"), 8000, HTTP_HEAD_MAX);
-	assert_in_range(endless("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "A: b\r\n"), 8000, HTTP_HEAD_MAX);
+	assert_in_range(endless("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "A: b\r\n"), 8000,
+			HTTP_HEAD_MAX);
 }
 
 int main(void)

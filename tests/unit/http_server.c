@@ -92,10 +92,10 @@ static void what_http_forbids_is_refused_with_its_status(void **state)
 		int status;
 		const char *text;
 	} cases[] = {
-		{ 200, "GET / HTTP/1.1\nHost: a\n\n" },		/* LF alone will do */
-		{ 200, "GET / HTTP/1.0\r\n\r\n" },		/* 1.0 knows no Host */
+		{ 200, "GET / HTTP/1.1\nHost: a\n\n" }, /* LF alone will do */
+		{ 200, "GET / HTTP/1.0\r\n\r\n" },	/* 1.0 knows no Host */
 		{ 200, "GET http://device/v1/status HTTP/1.1\r\nHost: a\r\n\r\n" },
-		{ 200, "PROPFIND / HTTP/1.1\r\nHost: a\r\n\r\n" },	/* a method of others: for the endpoint to refuse */
+		{ 200, "PROPFIND / HTTP/1.1\r\nHost: a\r\n\r\n" }, /* a method of others: for the endpoint to refuse */
 		{ 200, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n" },
 		{ 400, "GET / HTTP/1.1\r\n\r\n" },
 		{ 400, "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n" },
@@ -189,7 +189,9 @@ static void the_connection_stays_or_ends_as_asked(void **state)
 		assert_int_equal(http.state, MR_HTTP_WHOLE);
 		assert_int_equal(http.keep_alive, cases[i].stays);
 	}
-	(void)give(&http, "POST / HTTP/1.1\r\nHost: a\r\nOrigin: null\r\nExpect: 100-Continue\r\nContent-Length: 0\r\n\r\n", 83, 1);
+	(void)give(&http,
+		   "POST / HTTP/1.1\r\nHost: a\r\nOrigin: null\r\nExpect: 100-Continue\r\nContent-Length: 0\r\n\r\n",
+		   83, 1);
 	assert_true(http.has_origin && http.expects_continue);
 }
 
@@ -257,8 +259,10 @@ static void json_is_written_with_its_commas_and_escapes(void **state)
 	mr_json_close(&j, '}');
 	mr_wr_u8(&j.w, 0);
 	assert_false(j.w.bad);
-	assert_string_equal(text, "{\"a\":\"q\\\"b\\\\\\u000a\\u007f\xc3\xa9\xf0\x9f\x8c\x8a\",\"list\":[0,-71,-9223372036854775808],"
-				  "\"none\":{},\"yes\":true,\"no\":false,\"null\":null,\"hex\":\"00ff\",\"mac\":\"02:4d:52:00:00:ff\"}");
+	assert_string_equal(
+		text,
+		"{\"a\":\"q\\\"b\\\\\\u000a\\u007f\xc3\xa9\xf0\x9f\x8c\x8a\",\"list\":[0,-71,-9223372036854775808],"
+		"\"none\":{},\"yes\":true,\"no\":false,\"null\":null,\"hex\":\"00ff\",\"mac\":\"02:4d:52:00:00:ff\"}");
 	j = mr_json_over(text, 10);
 	mr_json_word(&j, "name", "too long");
 	assert_true(j.w.bad);
@@ -267,9 +271,23 @@ static void json_is_written_with_its_commas_and_escapes(void **state)
 /* RFC 3629 sections 3 and 4: what is too long, a surrogate, beyond U+10FFFF, or cut. */
 static void text_that_is_not_utf8_is_null(void **state)
 {
-	static const char *const bad[] = { "\x80", "\xc0\x80", "\xc1\xbf", "\xc3", "\xc3(", "\xe0\x9f\xbf", "\xe2\x82", "\xed\xa0\x80",
-					   "\xf0\x8f\xbf\xbf", "\xf0\x9f\x8c", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "a\xe2\x28\xa1" };
-	static const char *const good[] = { "", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf" };
+	static const char *const bad[] = { "\x80",
+					   "\xc0\x80",
+					   "\xc1\xbf",
+					   "\xc3",
+					   "\xc3(",
+					   "\xe0\x9f\xbf",
+					   "\xe2\x82",
+					   "\xed\xa0\x80",
+					   "\xf0\x8f\xbf\xbf",
+					   "\xf0\x9f\x8c",
+					   "\xf4\x90\x80\x80",
+					   "\xf5\x80\x80\x80",
+					   "\xff",
+					   "a\xe2\x28\xa1" };
+	static const char *const good[] = {
+		"", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"
+	};
 	char text[64];
 	struct mr_json j;
 
@@ -295,8 +313,9 @@ static void a_response_has_this_head(void **state)
 	(void)state;
 	mr_http_head(&w, 429, "application/json", 1207, false, "Retry-After: 60\r\n");
 	mr_wr_u8(&w, 0);
-	assert_string_equal(text, "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nContent-Length: 1207\r\n"
-				  "Cache-Control: no-store\r\nConnection: close\r\nRetry-After: 60\r\n\r\n");
+	assert_string_equal(
+		text, "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nContent-Length: 1207\r\n"
+		      "Cache-Control: no-store\r\nConnection: close\r\nRetry-After: 60\r\n\r\n");
 	w = mr_wr_over(text, sizeof(text));
 	mr_http_head(&w, 204, NULL, 0, true, NULL);
 	mr_wr_u8(&w, 0);

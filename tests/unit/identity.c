@@ -34,7 +34,7 @@
 #include "station/identity/ceremony.h"
 #include "station/identity/identity.h"
 
-#define NOW_US (INT64_C(1795426245) * 1000000)	/* 2026-11-23 09:30:45 UTC */
+#define NOW_US (INT64_C(1795426245) * 1000000) /* 2026-11-23 09:30:45 UTC */
 #define DAY_US (INT64_C(86400) * 1000000)
 #define ERROR_MAX 600
 
@@ -189,8 +189,7 @@ static void the_cas_are_as_rfc_5280_wants_them(void **state)
 		assert_non_null(X509_get0_subject_key_id(ca[i]));
 	}
 	assert_int_equal(X509_check_issued(ca[0], ca[1]), X509_V_OK);
-	assert_int_equal(ASN1_STRING_cmp(X509_get0_authority_key_id(ca[1]), X509_get0_subject_key_id(ca[0])),
-			 0);
+	assert_int_equal(ASN1_STRING_cmp(X509_get0_authority_key_id(ca[1]), X509_get0_subject_key_id(ca[0])), 0);
 	assert_int_equal(ASN1_TIME_compare(X509_get0_notAfter(ca[1]), X509_get0_notAfter(ca[0])), -1);
 	X509_free(ca[0]);
 	X509_free(ca[1]);
@@ -339,8 +338,7 @@ static void a_private_file_open_to_others_is_refused_with_the_remedy(void **stat
 
 		for (size_t m = 0; m < sizeof(modes) / sizeof(modes[0]); m++) {
 			assert_int_equal(chmod(path_of(b, files[i]), modes[m]), 0);
-			(void)snprintf(says, sizeof(says), "keys/%s|mode %04o|chmod 600", files[i],
-				       (unsigned)modes[m]);
+			(void)snprintf(says, sizeof(says), "keys/%s|mode %04o|chmod 600", files[i], (unsigned)modes[m]);
 			refused(b, NOW_US, -MR_CAUSE_SIGNER_UNAVAILABLE, says);
 		}
 		assert_int_equal(chmod(path_of(b, files[i]), 0400), 0);
@@ -365,7 +363,7 @@ static void a_file_of_another_user_is_refused(void **state)
 	struct bench *b = *state;
 
 	if (geteuid() != 0)
-		skip();	/* only the superuser can give files away */
+		skip(); /* only the superuser can give files away */
 	assert_int_equal(chown(path_of(b, "issuing.key"), 12345, (gid_t)-1), 0);
 	refused(b, NOW_US, -MR_CAUSE_SIGNER_UNAVAILABLE, "issuing.key|uid 12345|chown 0");
 	assert_int_equal(chown(path_of(b, "issuing.key"), 0, (gid_t)-1), 0);
@@ -407,8 +405,7 @@ static void write_key(const struct bench *b, const char *name, EVP_PKEY *key, co
 	FILE *file = fopen(path_of(b, name), "w");
 
 	assert_non_null(file);
-	assert_int_equal(PEM_write_PKCS8PrivateKey(file, key, cipher, "password", cipher ? 8 : 0, NULL, NULL),
-			 1);
+	assert_int_equal(PEM_write_PKCS8PrivateKey(file, key, cipher, "password", cipher ? 8 : 0, NULL, NULL), 1);
 	(void)fclose(file);
 	EVP_PKEY_free(key);
 }
@@ -472,8 +469,9 @@ static void an_expired_or_future_ca_is_refused_with_the_remedy(void **state)
 static void names_of_batch_keys_are_no_paths(void **state)
 {
 	struct bench *b = *state;
-	static const char *const bad[] = { "", "..", ".hidden", "a/b", "../issuing", "a b", "-x", "a\n",
-					   "123456789012345678901234567890123" };
+	static const char *const bad[] = { "",	  "..",		".hidden",
+					   "a/b", "../issuing", "a b",
+					   "-x",  "a\n",	"123456789012345678901234567890123" };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct identity *identity;
@@ -513,8 +511,7 @@ static void a_batch_key_is_read_from_its_64_digits(void **state)
 	identity_close(identity);
 	put(b, "batch/default.key", digits, 63, 0600);
 	refused(b, NOW_US, -MR_CAUSE_SIGNER_UNAVAILABLE, "not 64 hexadecimal digits");
-	put(b, "batch/default.key", "x00102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F", 64,
-	    0600);
+	put(b, "batch/default.key", "x00102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F", 64, 0600);
 	refused(b, NOW_US, -MR_CAUSE_SIGNER_UNAVAILABLE, "not 64 hexadecimal digits");
 }
 
@@ -547,15 +544,15 @@ static void a_new_issuing_ca_comes_from_the_same_root_and_keeps_the_old_aside(vo
 	char stamp[24], error[ERROR_MAX] = "", name[100];
 	const int64_t later_us = NOW_US + 1826 * DAY_US;
 
-	assert_true(ceremony_issuing_ca(b->dir, path_of(b, "record.key"), 100, later_us, b->entropy, stamp,
-					error, sizeof(error)) < 0);
+	assert_true(ceremony_issuing_ca(b->dir, path_of(b, "record.key"), 100, later_us, b->entropy, stamp, error,
+					sizeof(error)) < 0);
 	assert_non_null(strstr(error, "is not the key of"));
-	assert_true(ceremony_issuing_ca(b->dir, path_of(b, "root.key"), 7300, later_us, b->entropy, stamp,
-					error, sizeof(error)) < 0);
+	assert_true(ceremony_issuing_ca(b->dir, path_of(b, "root.key"), 7300, later_us, b->entropy, stamp, error,
+					sizeof(error)) < 0);
 	assert_non_null(strstr(error, "outlive"));
 	refused(b, later_us, -MR_CAUSE_CERTIFICATE_EXPIRED, "expired");
-	assert_int_equal(ceremony_issuing_ca(b->dir, path_of(b, "root.key"), 100, later_us, b->entropy, stamp,
-					     error, sizeof(error)),
+	assert_int_equal(ceremony_issuing_ca(b->dir, path_of(b, "root.key"), 100, later_us, b->entropy, stamp, error,
+					     sizeof(error)),
 			 0);
 	assert_int_equal(identity_open(&after, b->dir, "default", later_us, error, sizeof(error)), 0);
 	assert_string_not_equal(identity_issuer_name(before), identity_issuer_name(after));
@@ -636,8 +633,8 @@ static void records_are_signed_in_one_thread_while_another_issues(void **state)
 	thread.public_key = public_key;
 	assert_int_equal(pthread_create(&id, NULL, sign_records, &thread), 0);
 	for (unsigned n = 0; n < SIGNATURES; n++)
-		assert_int_equal(identity_issue(thread.identity, signer, b->entropy, &profile, &csr, "A",
-						NOW_US, count_issued, &issued),
+		assert_int_equal(identity_issue(thread.identity, signer, b->entropy, &profile, &csr, "A", NOW_US,
+						count_issued, &issued),
 				 0);
 	assert_int_equal(pthread_join(id, NULL), 0);
 	assert_int_equal(thread.verified, SIGNATURES);

@@ -1,6 +1,6 @@
 /*
- * 802.11 frames: what hostapd and wpa_supplicant sent, read and built again; each cut; elements, RSN and TIM as the clauses have
- * them; networks of every kind of security.
+ * 802.11 frames: what hostapd and wpa_supplicant sent, read and built again; each cut; elements, RSN and TIM as the
+ * clauses have them; networks of every kind of security.
  *
  * links: station/wifi/ieee80211.c station/radio/channel.c
  */
@@ -20,8 +20,11 @@
 static const struct radio_rx rx = { .freq_mhz = 2442, .rssi_dbm = -48, .time_us = 77 };
 static const uint8_t oui_wsc[3] = { 0x00, 0x50, 0xf2 };
 
-static const char *const captures[] = { captured_beacon, captured_beacon_pin, captured_authentication_1, captured_authentication_2,
-					captured_association_request, captured_association_response, captured_deauthentication };
+static const char *const captures[] = {
+	captured_beacon,	   captured_beacon_pin,		 captured_authentication_1,
+	captured_authentication_2, captured_association_request, captured_association_response,
+	captured_deauthentication
+};
 #define CAPTURES (sizeof(captures) / sizeof(captures[0]))
 
 static void headers_read_as_they_are_written(void **state)
@@ -49,17 +52,31 @@ static void headers_read_as_they_are_written(void **state)
 
 static void every_kind_of_header_has_its_length(void **state)
 {
-	static const struct { uint8_t kind, flags; size_t len; } kinds[] = {
-		{ IEEE80211_DATA, 0, 24 }, { IEEE80211_DATA, IEEE80211_TO_DS, 24 }, { IEEE80211_QOS_DATA, IEEE80211_FROM_DS, 26 },
+	static const struct {
+		uint8_t kind, flags;
+		size_t len;
+	} kinds[] = {
+		{ IEEE80211_DATA, 0, 24 },
+		{ IEEE80211_DATA, IEEE80211_TO_DS, 24 },
+		{ IEEE80211_QOS_DATA, IEEE80211_FROM_DS, 26 },
 		{ IEEE80211_DATA, IEEE80211_TO_DS | IEEE80211_FROM_DS, 30 },
 		{ IEEE80211_QOS_DATA, IEEE80211_TO_DS | IEEE80211_FROM_DS, 32 },
-		{ IEEE80211_QOS_DATA, IEEE80211_TO_DS | IEEE80211_ORDER, 30 }, { IEEE80211_DATA, IEEE80211_ORDER, 24 },
-		{ IEEE80211_ACTION, IEEE80211_ORDER, 28 }, { IEEE80211_ACTION, IEEE80211_TO_DS | IEEE80211_FROM_DS, 24 },
+		{ IEEE80211_QOS_DATA, IEEE80211_TO_DS | IEEE80211_ORDER, 30 },
+		{ IEEE80211_DATA, IEEE80211_ORDER, 24 },
+		{ IEEE80211_ACTION, IEEE80211_ORDER, 28 },
+		{ IEEE80211_ACTION, IEEE80211_TO_DS | IEEE80211_FROM_DS, 24 },
 		{ IEEE80211_PS_POLL, 0, 16 },
 	};
 	uint8_t frame[40];
-	struct ieee80211_header h = { .duration = 0xc005, .address1 = { 1 }, .address2 = { 2 }, .address3 = { 3 },
-				      .address4 = { 4 }, .sequence = 4095, .fragment = 15, .qos = 7 }, out;
+	struct ieee80211_header h = { .duration = 0xc005,
+				      .address1 = { 1 },
+				      .address2 = { 2 },
+				      .address3 = { 3 },
+				      .address4 = { 4 },
+				      .sequence = 4095,
+				      .fragment = 15,
+				      .qos = 7 },
+				out;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -79,17 +96,19 @@ static void every_kind_of_header_has_its_length(void **state)
 			assert_false(ieee80211_header_parse(&in, &out));
 		}
 	}
-	frame[0] = 0x09;	/* version 1 */
+	frame[0] = 0x09; /* version 1 */
 	assert_false(ieee80211_header_parse(&(struct mr_rd){ frame, 32, false }, &out));
-	frame[0] = 0xd4;	/* ACK */
+	frame[0] = 0xd4; /* ACK */
 	assert_false(ieee80211_header_parse(&(struct mr_rd){ frame, 32, false }, &out));
-	frame[0] = 0x0c;	/* extension */
+	frame[0] = 0x0c; /* extension */
 	assert_false(ieee80211_header_parse(&(struct mr_rd){ frame, 32, false }, &out));
 }
 
 static void addresses_mean_what_the_ds_bits_say(void **state)
 {
-	struct ieee80211_header h = { .kind = IEEE80211_DATA, .address1 = { 1 }, .address2 = { 2 }, .address3 = { 3 }, .address4 = { 4 } };
+	struct ieee80211_header h = {
+		.kind = IEEE80211_DATA, .address1 = { 1 }, .address2 = { 2 }, .address3 = { 3 }, .address4 = { 4 }
+	};
 
 	(void)state;
 	assert_true(ieee80211_da(&h)[0] == 1 && ieee80211_sa(&h)[0] == 2 && ieee80211_bssid(&h)[0] == 3);
@@ -113,7 +132,7 @@ static void a_captured_beacon_is_a_network(void **state)
 	assert_true(ieee80211_network_of(mr_rd_over(frame, len), &rx, &n));
 	assert_int_equal(n.ssid_len, 12);
 	assert_memory_equal(n.ssid, "FactorySetup", 12);
-	assert_int_equal(n.freq_mhz, 2437);	/* by its DS parameter; heard beside it */
+	assert_int_equal(n.freq_mhz, 2437); /* by its DS parameter; heard beside it */
 	assert_int_equal(n.interval_tu, 100);
 	assert_int_equal(n.security, IEEE80211_WPA2_PSK);
 	assert_true(n.privacy && n.wsc && !n.hidden && !n.ibss && !n.wpa && !n.pmf_capable);
@@ -131,7 +150,7 @@ static void a_beacon_cut_inside_an_element_is_no_network(void **state)
 	(void)state;
 	for (size_t cut = 0; cut < len; cut++)
 		whole += ieee80211_network_of(mr_rd_over(frame, cut), &rx, &n);
-	assert_int_equal(whole, 10);	/* no element at all, or up to one of the others */
+	assert_int_equal(whole, 10); /* no element at all, or up to one of the others */
 	for (size_t i = 0; i < CAPTURES; i++) {
 		size_t other = hex(captures[i], frame, sizeof(frame));
 
@@ -196,12 +215,31 @@ static void captured_bodies_read_as_they_are_written(void **state)
 
 static void an_element_of_impossible_length_refuses_all(void **state)
 {
-	static const struct { const char *text; bool good; } cases[] = {
-		{ "", true }, { "00", false }, { "0001", false }, { "000141", true }, { "0000", true },
-		{ "00210102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f2021", false },	/* SSID of 33 */
-		{ "030106", true }, { "0300", false }, { "03020607", false }, { "050100", true }, { "0500", false },
-		{ "2a0100", true }, { "3800", false }, { "38050300010000", true }, { "3001 01", false }, { "30020100", true },
-		{ "dd00", true }, { "dd030050f2", true }, { "dd040050f201", true }, { "ff0101", true }, { "07ff00", false },
+	static const struct {
+		const char *text;
+		bool good;
+	} cases[] = {
+		{ "", true },
+		{ "00", false },
+		{ "0001", false },
+		{ "000141", true },
+		{ "0000", true },
+		{ "00210102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f2021", false }, /* SSID of 33 */
+		{ "030106", true },
+		{ "0300", false },
+		{ "03020607", false },
+		{ "050100", true },
+		{ "0500", false },
+		{ "2a0100", true },
+		{ "3800", false },
+		{ "38050300010000", true },
+		{ "3001 01", false },
+		{ "30020100", true },
+		{ "dd00", true },
+		{ "dd030050f2", true },
+		{ "dd040050f201", true },
+		{ "ff0101", true },
+		{ "07ff00", false },
 	};
 	uint8_t bytes[64];
 	struct ieee80211_elements e;
@@ -214,12 +252,13 @@ static void an_element_of_impossible_length_refuses_all(void **state)
 			fail_msg("%s", cases[i].text);
 	}
 	assert_true(ieee80211_elements_parse(mr_rd_over("\0\1A\0\1B", 6), &e));
-	assert_int_equal(e.ssid.at[0], 'A');	/* the first counts */
+	assert_int_equal(e.ssid.at[0], 'A'); /* the first counts */
 }
 
 static void vendor_elements_are_found_by_type(void **state)
 {
-	static const uint8_t elements[] = { 221, 5, 0, 0x50, 0xf2, 1, 9, 221, 3, 0, 0x50, 0xf2, 221, 6, 0, 0x50, 0xf2, 4, 7, 8, 221, 9 };
+	static const uint8_t elements[] = { 221,  5,   0, 0x50, 0xf2, 1,    9, 221, 3, 0,   0x50,
+					    0xf2, 221, 6, 0,	0x50, 0xf2, 4, 7,   8, 221, 9 };
 	struct mr_rd v = ieee80211_vendor(mr_rd_over(elements, sizeof(elements)), oui_wsc, 4);
 
 	(void)state;
@@ -264,7 +303,7 @@ static void a_tim_tells_who_has_something(void **state)
 	struct mr_rd tim;
 
 	(void)state;
-	ieee80211_put_tim(&w, 0, 3, false, NULL);	/* nobody: one octet of zeros */
+	ieee80211_put_tim(&w, 0, 3, false, NULL); /* nobody: one octet of zeros */
 	assert_int_equal(w.len, 2 + 4);
 	assert_memory_equal(bytes, "\x05\x04\x00\x03\x00\x00", 6);
 	for (unsigned aid = 1; aid <= 2007; aid++) {
@@ -275,7 +314,8 @@ static void a_tim_tells_who_has_something(void **state)
 		assert_true(w.len <= 7);
 		tim = mr_rd_over(bytes + 2, w.len - 2);
 		assert_true(ieee80211_tim_has(tim, (uint16_t)aid));
-		assert_false(ieee80211_tim_has(tim, (uint16_t)(aid + 1)) || (aid > 1 && ieee80211_tim_has(tim, (uint16_t)(aid - 1))));
+		assert_false(ieee80211_tim_has(tim, (uint16_t)(aid + 1)) ||
+			     (aid > 1 && ieee80211_tim_has(tim, (uint16_t)(aid - 1))));
 		assert_int_equal(ieee80211_tim_has(tim, 0), aid % 2);
 		for (size_t cut = 0; cut < tim.left; cut++)
 			(void)ieee80211_tim_has(mr_rd_over(tim.at, cut), (uint16_t)aid);
@@ -285,16 +325,20 @@ static void a_tim_tells_who_has_something(void **state)
 	w = mr_wr_over(bytes, sizeof(bytes));
 	ieee80211_put_tim(&w, 1, 3, false, bitmap);
 	tim = mr_rd_over(bytes + 2, w.len - 2);
-	assert_true(w.len == 2 + 3 + 251 && ieee80211_tim_has(tim, 1) && ieee80211_tim_has(tim, 2006) && !ieee80211_tim_has(tim, 500));
+	assert_true(w.len == 2 + 3 + 251 && ieee80211_tim_has(tim, 1) && ieee80211_tim_has(tim, 2006) &&
+		    !ieee80211_tim_has(tim, 500));
 	assert_false(ieee80211_tim_has(tim, 65535));
 }
 
 static void rsn_elements_read_as_they_are_written(void **state)
 {
-	struct ieee80211_rsn rsn = { .group = IEEE80211_CIPHER_TKIP, .group_management = 11,
-				     .pairwise = IEEE80211_BIT(IEEE80211_CIPHER_CCMP) | IEEE80211_BIT(IEEE80211_CIPHER_TKIP),
+	struct ieee80211_rsn rsn = { .group = IEEE80211_CIPHER_TKIP,
+				     .group_management = 11,
+				     .pairwise = IEEE80211_BIT(IEEE80211_CIPHER_CCMP) |
+						 IEEE80211_BIT(IEEE80211_CIPHER_TKIP),
 				     .akm = IEEE80211_BIT(IEEE80211_AKM_PSK) | IEEE80211_BIT(IEEE80211_AKM_SAE),
-				     .capabilities = IEEE80211_MFPC | IEEE80211_MFPR }, out;
+				     .capabilities = IEEE80211_MFPC | IEEE80211_MFPR },
+			     out;
 	uint8_t bytes[64];
 	struct mr_wr w = mr_wr_over(bytes, sizeof(bytes));
 	unsigned good = 0;
@@ -306,7 +350,7 @@ static void rsn_elements_read_as_they_are_written(void **state)
 	assert_memory_equal(&out, &rsn, sizeof(rsn));
 	for (uint8_t cut = 0; cut < bytes[1]; cut++)
 		good += ieee80211_rsn_parse(mr_rd_over(bytes + 2, cut), &out);
-	assert_int_equal(good, 6);	/* each field but the version may be left out, from the end */
+	assert_int_equal(good, 6); /* each field but the version may be left out, from the end */
 	assert_true(ieee80211_rsn_parse(mr_rd_over("\x01\x00", 2), &out));
 	assert_true(out.group == IEEE80211_CIPHER_CCMP && out.akm == IEEE80211_BIT(IEEE80211_AKM_8021X));
 	assert_false(ieee80211_rsn_parse(mr_rd_over("\x02\x00", 2), &out));
@@ -316,7 +360,8 @@ static void rsn_elements_read_as_they_are_written(void **state)
 }
 
 /* A beacon of an RSN element (NULL: none), a WPA element or not, privacy or not. */
-static enum ieee80211_security security(const struct ieee80211_rsn *rsn, bool wpa, uint16_t capability, struct ieee80211_network *n)
+static enum ieee80211_security security(const struct ieee80211_rsn *rsn, bool wpa, uint16_t capability,
+					struct ieee80211_network *n)
 {
 	static const uint8_t wpa_body[] = { 0x00, 0x50, 0xf2, 1, 1, 0, 0x00, 0x50, 0xf2, 2 };
 	struct ieee80211_header h = { .kind = IEEE80211_BEACON };
@@ -338,7 +383,10 @@ static enum ieee80211_security security(const struct ieee80211_rsn *rsn, bool wp
 
 static void each_security_is_recognised(void **state)
 {
-	static const struct { uint32_t akm; enum ieee80211_security security; } akms[] = {
+	static const struct {
+		uint32_t akm;
+		enum ieee80211_security security;
+	} akms[] = {
 		{ IEEE80211_BIT(IEEE80211_AKM_PSK), IEEE80211_WPA2_PSK },
 		{ IEEE80211_BIT(IEEE80211_AKM_PSK_SHA256), IEEE80211_WPA2_PSK },
 		{ IEEE80211_BIT(IEEE80211_AKM_PSK) | IEEE80211_BIT(IEEE80211_AKM_SAE), IEEE80211_WPA2_WPA3 },
@@ -348,7 +396,9 @@ static void each_security_is_recognised(void **state)
 		{ IEEE80211_BIT(IEEE80211_AKM_8021X_SHA256), IEEE80211_ENTERPRISE },
 		{ IEEE80211_BIT(12), IEEE80211_OTHER },
 	};
-	struct ieee80211_rsn rsn = { .group = 4, .group_management = 6, .pairwise = 1u << 4, .capabilities = IEEE80211_MFPC };
+	struct ieee80211_rsn rsn = {
+		.group = 4, .group_management = 6, .pairwise = 1u << 4, .capabilities = IEEE80211_MFPC
+	};
 	struct ieee80211_network n;
 
 	(void)state;

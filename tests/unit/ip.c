@@ -2,7 +2,8 @@
  * Both ends of many links in one process, over wires with delay and loss, in virtual time: addresses, connections, and
  * what a device cannot do to the others.
  *
- * links: station/ip/ip.c station/ip/ip_stream.c station/ip/arp.c station/ip/dhcp.c station/base/loop.c station/base/entropy.c agent/wire/cause.c
+ * links: station/ip/ip.c station/ip/ip_stream.c station/ip/arp.c station/ip/dhcp.c station/base/loop.c
+ * links: station/base/entropy.c agent/wire/cause.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -65,7 +66,7 @@ struct talk {
 	struct ip_if *net;
 	uint8_t seed;
 	size_t to_send, written, got, echo_after;
-	size_t close_after;	/* octets received; 0: never */
+	size_t close_after; /* octets received; 0: never */
 	bool connected, closed, wrong, abort_on_connect, destroy_on[4];
 	int cause;
 	unsigned writes_cut, sents;
@@ -229,7 +230,7 @@ static void the_first_frames_may_be_lost_without_costing_more_than_their_first_r
 	run_for(60000 + 4 * 2000 + 1);
 	assert_int_equal(w.station.address_result, 0);
 	bound_us = loop_now_us(loop);
-	w.station.lose_next = 1;	/* the first question of ARP */
+	w.station.lose_next = 1; /* the first question of ARP */
 	connect_pair(&w, &a, &b, 80);
 	run_for(SECOND);
 	assert_true(a.connected);
@@ -251,14 +252,22 @@ static void without_a_server_the_address_times_out(void **state)
 	assert_null(ip_connect(w.station.net, DEVICE, 80, &talk_events, NULL));
 }
 
-/* A server that ignores the broadcast flag and sends to the address that it is about to give (RFC 2131 4.1 forbids it). */
+/* A server that ignores the broadcast flag and sends to the address that it is about to give (RFC 2131 4.1 forbids it).
+ */
 static void answer_to_the_address(struct end *from, uint16_t ethertype, uint8_t *payload, size_t len)
 {
 	uint32_t sum = 0;
 
 	if (from != &from->wire->device || ethertype != IP_ETHERTYPE_IPV4 || payload[9] != 17)
 		return;
-	memcpy(payload + 16, (uint8_t[]){ 192, 168, 4, 2, }, 4);
+	memcpy(payload + 16,
+	       (uint8_t[]){
+		       192,
+		       168,
+		       4,
+		       2,
+	       },
+	       4);
 	payload[26] = payload[27] = payload[10] = payload[11] = 0;
 	for (size_t i = 0; i < 20; i += 2)
 		sum += (uint32_t)payload[i] << 8 | payload[i + 1];
@@ -400,7 +409,7 @@ static void a_lost_syn_costs_a_second(void **state)
 
 	(void)state;
 	open_pair(&w, 1);
-	connect_pair(&w, &a, &b, 80);	/* for ARP */
+	connect_pair(&w, &a, &b, 80); /* for ARP */
 	run_for(SECOND);
 	w.station.lose_next = 1;
 	c.s = ip_connect(w.station.net, DEVICE, 80, &talk_events, &c);
@@ -409,7 +418,8 @@ static void a_lost_syn_costs_a_second(void **state)
 	assert_in_range(c.connected_us, SECOND + SECOND / 2, 2 * SECOND + 10000);
 }
 
-/* A device that sends its head and waits for the acknowledgement before the rest: Nagle and delayed ACK, RFC 1122 4.2.3. */
+/* A device that sends its head and waits for the acknowledgement before the rest: Nagle and delayed ACK, RFC
+ * 1122 4.2.3. */
 static void what_is_not_answered_is_acknowledged_at_once(void **state)
 {
 	struct wire w = { 0 };
@@ -419,11 +429,11 @@ static void what_is_not_answered_is_acknowledged_at_once(void **state)
 	(void)state;
 	open_pair(&w, 1);
 	connect_pair(&w, &a, &b, 80);
-	run_for(3 * 2 * 2000 + 500);	/* ARP, the handshake, the data: it arrived 500 us ago */
+	run_for(3 * 2 * 2000 + 500); /* ARP, the handshake, the data: it arrived 500 us ago */
 	assert_int_equal(a.got, 10);
 	frames = w.frames;
 	run_for(5 * SECOND);
-	assert_int_equal(w.frames, frames);	/* nothing was left to be said */
+	assert_int_equal(w.frames, frames); /* nothing was left to be said */
 }
 
 static void a_closed_port_is_refused_at_once(void **state)
@@ -459,7 +469,8 @@ static void nobody_there_ends_in_connect_failed(void **state)
 static void a_reset_is_link_lost_and_silence_is_no_answer(void **state)
 {
 	struct wire w = { 0 };
-	struct talk a = { .seed = 1 }, b = { .seed = 1, .abort_on_connect = true }, c = { .seed = 1 }, d = { .seed = 1 };
+	struct talk a = { .seed = 1 }, b = { .seed = 1, .abort_on_connect = true }, c = { .seed = 1 },
+		    d = { .seed = 1 };
 
 	(void)state;
 	open_pair(&w, 1);
@@ -559,7 +570,8 @@ static void the_pool_has_254_interfaces_and_gives_them_again(void **state)
 	assert_null(ip_stack_create(loop, entropy, 1));
 }
 
-/* 600 devices, one after the other, in the places of 4: connections that their owners closed must not turn up in the next. */
+/* 600 devices, one after the other, in the places of 4: connections that their owners closed must not turn up in the
+ * next. */
 static void places_are_used_again_and_again(void **state)
 {
 	(void)state;
@@ -626,7 +638,7 @@ static size_t make_syn(uint8_t packet[static 48], uint32_t from, uint32_t to)
 	mr_wr_be64(&w, 0);
 	mr_wr_be32(&w, 0x60020400);
 	mr_wr_be32(&w, 0);
-	mr_wr_be32(&w, 0x020404d8);	/* MSS */
+	mr_wr_be32(&w, 0x020404d8); /* MSS */
 	put_sum(packet + 10, packet, 20, 0);
 	put_sum(packet + 36, packet + 20, 24, pseudo);
 	return w.len;
@@ -651,14 +663,17 @@ static void a_packet_is_answered_on_its_own_link_or_not_at_all(void **state)
 	len = make_syn(packet, DEVICE, STATION);
 	input(&w[1].station, packet, len);
 	assert_int_equal(w[0].frames, 0);
-	assert_int_equal(w[1].frames, 3);	/* ARP there and back, the reset */
+	assert_int_equal(w[1].frames, 3); /* ARP there and back, the reset */
 	assert_int_equal(ip_if_counters(w[1].station.net).refused, 0);
 	w[1].frames = 0;
-	/* To the address of a device on another link, to another subnet, and from addresses that no host here can have. */
-	static const uint32_t wrong[][2] = { { DEVICE, DEVICE }, { DEVICE, 0xc0a80403 }, { DEVICE, 0x08080808 }, { DEVICE, 0x7f000001 },
-					     { DEVICE, 0xc0a804ff }, { DEVICE, 0xffffffff }, { DEVICE, 0xe0000001 },
-					     { STATION, STATION }, { 0x7f000001, STATION }, { 0, STATION }, { 0xffffffff, STATION },
-					     { 0xc0a804ff, STATION }, { 0xc0a80400, STATION }, { 0x08080808, STATION }, { 0xe0000001, STATION } };
+	/* To the address of a device on another link, to another subnet, and from addresses that no host here can have.
+	 */
+	static const uint32_t wrong[][2] = {
+		{ DEVICE, DEVICE },	 { DEVICE, 0xc0a80403 },  { DEVICE, 0x08080808 },  { DEVICE, 0x7f000001 },
+		{ DEVICE, 0xc0a804ff },	 { DEVICE, 0xffffffff },  { DEVICE, 0xe0000001 },  { STATION, STATION },
+		{ 0x7f000001, STATION }, { 0, STATION },	  { 0xffffffff, STATION }, { 0xc0a804ff, STATION },
+		{ 0xc0a80400, STATION }, { 0x08080808, STATION }, { 0xe0000001, STATION }
+	};
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		len = make_syn(packet, wrong[i][0], wrong[i][1]);
@@ -677,11 +692,11 @@ static void packets_that_are_not_whole_are_refused(void **state)
 		size_t at;
 		uint8_t value;
 	} wrong[] = {
-		{ 0, 0x46 }, { 0, 0x65 }, { 3, 19 }, { 3, 45 },	/* options, version, lengths */
-		{ 6, 0x20 }, { 7, 1 },				/* fragments */
-		{ 9, 2 }, { 9, 17 }, { 9, 1 },			/* IGMP, UDP, ICMP that is no echo request */
-		{ 32, 0x40 }, { 32, 0x70 },			/* TCP header shorter than itself, longer than the packet */
-		{ 41, 5 }, { 41, 1 }, { 41, 0 },		/* an option past the end, too short */
+		{ 0, 0x46 },  { 0, 0x65 },  { 3, 19 }, { 3, 45 }, /* options, version, lengths */
+		{ 6, 0x20 },  { 7, 1 },				  /* fragments */
+		{ 9, 2 },     { 9, 17 },    { 9, 1 },		  /* IGMP, UDP, ICMP that is no echo request */
+		{ 32, 0x40 }, { 32, 0x70 },	       /* TCP header shorter than itself, longer than the packet */
+		{ 41, 5 },    { 41, 1 },    { 41, 0 }, /* an option past the end, too short */
 	};
 
 	(void)state;
@@ -696,11 +711,11 @@ static void packets_that_are_not_whole_are_refused(void **state)
 		assert_int_equal(ip_if_counters(w.station.net).refused, len + i + 1);
 	}
 	memcpy(bad, packet, len);
-	bad[37] ^= 1;	/* lwIP itself drops wrong checksums */
+	bad[37] ^= 1; /* lwIP itself drops wrong checksums */
 	input(&w.station, bad, len);
 	assert_int_equal(w.frames, 0);
 	memcpy(bad, packet, len);
-	bad[len] = 0xee;	/* padding of a short frame */
+	bad[len] = 0xee; /* padding of a short frame */
 	input(&w.station, bad, len + 1);
 	assert_int_equal(w.frames, 3);
 }
@@ -722,13 +737,14 @@ static void frames_for_other_stations_are_not_looked_at(void **state)
 
 static void a_ping_is_answered(void **state)
 {
-	static const uint8_t echo[] = { 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1, 0xf1, 0x8d, 192, 168, 4, 1, 192, 168, 4, 2, 8, 0, 0xf7, 0xff, 0, 0, 0, 0 };
+	static const uint8_t echo[] = { 0x45, 0, 0,   28,  0, 0, 0, 0, 64,   1,	   0xf1, 0x8d, 192, 168,
+					4,    1, 192, 168, 4, 2, 8, 0, 0xf7, 0xff, 0,	 0,    0,   0 };
 	struct wire w = { 0 };
 
 	(void)state;
 	open_pair(&w, 0);
 	input(&w.station, echo, sizeof(echo));
-	assert_int_equal(w.frames, 3);	/* ARP there and back, the answer */
+	assert_int_equal(w.frames, 3); /* ARP there and back, the answer */
 }
 
 static void connecting_to_oneself_or_to_no_host_is_refused(void **state)
@@ -768,7 +784,7 @@ static void a_run(uint8_t digest[static 32], uint64_t seed)
 		connect_pair(&w[i], &a[i], &b[i], 80);
 		run_for(300000);
 	}
-	run_for(20 * SECOND + 370000);	/* an odd number of lwIP's turns */
+	run_for(20 * SECOND + 370000); /* an odd number of lwIP's turns */
 	teardown(NULL);
 	assert_true(EVP_DigestFinal_ex(md, digest, NULL));
 	EVP_MD_CTX_free(md);
@@ -794,7 +810,7 @@ static void without_connections_the_loop_has_nothing_to_do(void **state)
 	(void)state;
 	open_pair(&w, 1);
 	connect_pair(&w, &a, &b, 80);
-	loop_run(loop);		/* returns when no timer is armed: after TIME-WAIT */
+	loop_run(loop); /* returns when no timer is armed: after TIME-WAIT */
 	assert_true(b.closed);
 	assert_in_range(loop_now_us(loop), 100 * SECOND, 125 * SECOND);
 }

@@ -13,12 +13,12 @@ struct end {
 	struct wire *wire;
 	struct end *other;
 	uint8_t mac[6];
-	unsigned lose_next;	/* so many frames of this end are lost */
+	unsigned lose_next; /* so many frames of this end are lost */
 	int address_result;
 	struct ip_lease lease;
 	unsigned leases;
 	void (*on_address)(struct end *end);
-	struct ip_stream *s;	/* the test's */
+	struct ip_stream *s; /* the test's */
 };
 
 struct wire {
@@ -29,7 +29,7 @@ struct wire {
 	unsigned loss_percent;
 	size_t longest;
 	unsigned frames;
-	EVP_MD_CTX *digest;	/* of all frames with their times; NULL: none */
+	EVP_MD_CTX *digest; /* of all frames with their times; NULL: none */
 	void (*tap)(struct end *from, uint16_t ethertype, uint8_t *payload, size_t len);
 };
 

@@ -1,6 +1,11 @@
 /*
  * Job files: what is refused and with which words, what is taken and with which defaults.
- * links: station/yaml/complaint.c station/job/contradictions.c station/job/job.c station/job/keys.c station/job/passphrase.c station/yaml/tree.c station/yaml/value.c station/yaml/words.c station/identity/serial.c station/radio/channel.c station/base/log.c station/base/loop.c station/base/secret_file.c station/base/map.c station/roster/roster.c agent/port/linux/crypto_openssl.c
+ *
+ * links: station/yaml/complaint.c station/job/contradictions.c station/job/job.c station/job/keys.c
+ * links: station/job/passphrase.c station/yaml/tree.c station/yaml/value.c station/yaml/words.c
+ * links: station/identity/serial.c station/radio/channel.c station/base/log.c station/base/loop.c
+ * links: station/base/secret_file.c station/base/map.c station/roster/roster.c
+ * links: agent/port/linux/crypto_openssl.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,21 +46,22 @@ static const struct malformed {
 	  "job.yaml:6:1: unknown key \"max_in_flight\"; allowed: format, batch, identity, "
 	  "credentials, recipe, radios, channels, schedule, admission, attempts, limits, guards, "
 	  "simulation; did you mean \"admission.max_in_flight\"?" },
-	{ GOOD FORMAT,
-	  "job.yaml:6:1: key \"format\" is here twice, first in line 1; allowed: once" },
-	{ GOOD "attempts:\n" "  max: 2\n" "  max: 3\n",
+	{ GOOD FORMAT, "job.yaml:6:1: key \"format\" is here twice, first in line 1; allowed: once" },
+	{ GOOD "attempts:\n"
+	       "  max: 2\n"
+	       "  max: 3\n",
 	  "job.yaml:8:3: key \"max\" is here twice, first in line 7; allowed: once" },
-	{ GOOD "channels: &c [1, 6]\n",
-	  "job.yaml:6:11: anchor \"&c\"; allowed: values written out where they belong" },
-	{ GOOD "channels: &c [1]\n" "limits: *c\n",
+	{ GOOD "channels: &c [1, 6]\n", "job.yaml:6:11: anchor \"&c\"; allowed: values written out where they belong" },
+	{ GOOD "channels: &c [1]\n"
+	       "limits: *c\n",
 	  "job.yaml:6:11: anchor \"&c\"; allowed: values written out where they belong\n"
 	  "job.yaml:7:9: alias \"*c\"; allowed: values written out where they belong" },
 	{ GOOD "attempts: {max: !!int 3}\n",
 	  "job.yaml:6:17: tag \"tag:yaml.org,2002:int\"; allowed: plain values, their key decides "
 	  "the type" },
-	{ GOOD "---\n" FORMAT,
-	  "job.yaml:6:1: a second document begins; allowed: one job per file" },
-	{ FORMAT "batch:\n" "\tlot: a\n",
+	{ GOOD "---\n" FORMAT, "job.yaml:6:1: a second document begins; allowed: one job per file" },
+	{ FORMAT "batch:\n"
+		 "\tlot: a\n",
 	  "job.yaml:3:1: a tab; allowed: spaces to indent" },
 	{ GOOD "channels: [1, 6\n",
 	  "job.yaml:7:1: did not find expected ',' or ']' while parsing a flow sequence that began "
@@ -69,10 +75,8 @@ static const struct malformed {
 	  "batch.test: true, or radios: auto" },
 	{ FORMAT BATCH IDENTITY CREDENTIALS,
 	  "job.yaml:1:1: radios is missing; allowed: list, or map of simulated, profile, or auto" },
-	{ BATCH IDENTITY CREDENTIALS RADIOS,
-	  "job.yaml:1:1: format is missing; allowed: 1" },
-	{ "format: 2\n" BATCH IDENTITY CREDENTIALS RADIOS,
-	  "job.yaml:1:9: format: unknown word \"2\"; allowed: 1" },
+	{ BATCH IDENTITY CREDENTIALS RADIOS, "job.yaml:1:1: format is missing; allowed: 1" },
+	{ "format: 2\n" BATCH IDENTITY CREDENTIALS RADIOS, "job.yaml:1:9: format: unknown word \"2\"; allowed: 1" },
 	{ GOOD "attempts: {patience: 30}\n",
 	  "job.yaml:6:22: attempts.patience: \"30\" has no unit; allowed: us, ms, s, min, h; did you "
 	  "mean \"30s\"?" },
@@ -96,19 +100,16 @@ static const struct malformed {
 	{ GOOD "attempts: {patience: 200000.5us}\n",
 	  "job.yaml:6:22: attempts.patience: 200000.5us is not a whole number of microseconds; "
 	  "allowed: 100ms to 10min" },
-	{ GOOD "attempts: {max: three}\n",
-	  "job.yaml:6:17: attempts.max: \"three\" is not a count; allowed: 1 to 20" },
+	{ GOOD "attempts: {max: three}\n", "job.yaml:6:17: attempts.max: \"three\" is not a count; allowed: 1 to 20" },
 	{ GOOD "attempts: {max: [3]}\n",
 	  "job.yaml:6:17: attempts.max: a list where a count belongs; allowed: 1 to 20" },
 	{ GOOD "attempts: {max: {a: 3}}\n",
 	  "job.yaml:6:17: attempts.max: a map where a count belongs; allowed: 1 to 20" },
-	{ GOOD "attempts: 3\n",
-	  "job.yaml:6:11: attempts: a single value where a map of keys belongs; allowed: map of "
-	  "max, patience" },
+	{ GOOD "attempts: 3\n", "job.yaml:6:11: attempts: a single value where a map of keys belongs; allowed: map of "
+				"max, patience" },
 	{ GOOD "channels: 6\n",
 	  "job.yaml:6:11: channels: a single value where a list belongs; allowed: list of 1 to 32" },
-	{ GOOD "attempts: {max: }\n",
-	  "job.yaml:6:17: attempts.max: nothing where a count belongs; allowed: 1 to 20" },
+	{ GOOD "attempts: {max: }\n", "job.yaml:6:17: attempts.max: nothing where a count belongs; allowed: 1 to 20" },
 	{ FORMAT "batch: {lot: a, product: P, quantity: 2, test: yes}\n" IDENTITY CREDENTIALS RADIOS,
 	  "job.yaml:2:48: batch.test: \"yes\" is not true or false; allowed: true, false; did you "
 	  "mean \"true\"?" },
@@ -120,7 +121,8 @@ static const struct malformed {
 	  "esp32-c3, cortex-m4, cortex-m3, instant; did you mean \"esp32\"?" },
 	{ GOOD "simulation: {faults: [{kind: power_cut}]}\n",
 	  "job.yaml:6:30: simulation.faults[].kind: unknown word \"power_cut\"; allowed: selftest, "
-	  "storage, vanish, power-cut, wrong-batch-key, weak-signal, wrong-product, clone, wrong-secret, ap-deauth, no-join, "
+	  "storage, vanish, power-cut, wrong-batch-key, weak-signal, wrong-product, clone, wrong-secret, ap-deauth, "
+	  "no-join, "
 	  "radio-lost, garbage, rogue-station, replay; did you mean \"power-cut\"?" },
 	{ GOOD "simulation: {faults: [{kind: selftest, operation: verify}]}\n",
 	  "job.yaml:6:23: simulation.faults: selftest has no operation; allowed: with vanish, "
@@ -138,9 +140,12 @@ static const struct malformed {
 	  "job.yaml:6:23: simulation.faults: storage without operation; allowed: key, identity, "
 	  "credentials, commit, seal: the request whose write fails" },
 	{ GOOD "simulation: {faults: [{kind: vanish, count: 3}]}\n",
-	  "job.yaml:6:22: simulation.faults: they strike 3 devices of 2; allowed: one fault per " "device" },
-	{ GOOD "simulation:\n" "  chips:\n" "    - {profile: esp32, share: 60%}\n"
-	  "    - {profile: esp32-c3, share: 30%}\n",
+	  "job.yaml:6:22: simulation.faults: they strike 3 devices of 2; allowed: one fault per "
+	  "device" },
+	{ GOOD "simulation:\n"
+	       "  chips:\n"
+	       "    - {profile: esp32, share: 60%}\n"
+	       "    - {profile: esp32-c3, share: 30%}\n",
 	  "job.yaml:8:5: simulation.chips: the shares add up to 90%; allowed: 100%" },
 	{ GOOD "simulation: {loss: 0.05}\n",
 	  "job.yaml:6:20: simulation.loss: \"0.05\" has no unit; allowed: %; did you mean \"5%\"?" },
@@ -158,18 +163,18 @@ static const struct malformed {
 	{ GOOD "recipe: [identify, identity]\n",
 	  "job.yaml:4:1: credentials: the recipe has no such step; allowed: the step in the "
 	  "recipe, or no credentials" },
-	{ FORMAT BATCH IDENTITY RADIOS,
-	  "job.yaml:1:1: credentials is missing, for the recipe has that step; allowed: "
-	  "credentials: {ssid: ...}, or a recipe without it" },
+	{ FORMAT BATCH IDENTITY RADIOS, "job.yaml:1:1: credentials is missing, for the recipe has that step; allowed: "
+					"credentials: {ssid: ...}, or a recipe without it" },
 	{ FORMAT "batch: {lot: a, product: P, quantity: 2}\n" IDENTITY CREDENTIALS RADIOS,
 	  "job.yaml:5:21: radios.simulated: simulated radios make nothing that ships; allowed: "
 	  "batch.test: true, or radios: auto" },
-	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, security: open}\n" "radios: auto\n"
-	  "simulation: {seed: 3}\n",
+	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, security: open}\n"
+				"radios: auto\n"
+				"simulation: {seed: 3}\n",
 	  "job.yaml:6:1: simulation: the radios are real ones; allowed: radios: {simulated: ...}, "
 	  "or no simulation" },
 	{ FORMAT BATCH IDENTITY CREDENTIALS "radios: {simulated: 2, profile: mt7601u}\n"
-	  "channels: [1, 36]\n",
+					    "channels: [1, 36]\n",
 	  "job.yaml:6:15: channels: a mt7601u has no 5 GHz and so no channel 36; allowed: 1 to 13" },
 	{ GOOD "channels: [1, 52]\n",
 	  "job.yaml:6:15: channels[]: 52 is a radar channel, on which a station may not call; "
@@ -180,12 +185,10 @@ static const struct malformed {
 	{ GOOD "channels: [14]\n",
 	  "job.yaml:6:12: channels[]: there is no channel 14 for 802.11g; allowed: 1 to 13, 32 to "
 	  "48, 149 to 177 in steps of 4" },
-	{ GOOD "channels: [1, 6, 1]\n",
-	  "job.yaml:6:18: channels: 1 is here twice; allowed: once" },
-	{ GOOD "channels: []\n",
-	  "job.yaml:6:11: channels: 0 in the list; allowed: list of 1 to 32" },
+	{ GOOD "channels: [1, 6, 1]\n", "job.yaml:6:18: channels: 1 is here twice; allowed: once" },
+	{ GOOD "channels: []\n", "job.yaml:6:11: channels: 0 in the list; allowed: list of 1 to 32" },
 	{ FORMAT "batch: {lot: a, product: P, quantity: 20, test: true}\n"
-	  "identity: {serial: {pattern: \"A{01}\"}}\n" CREDENTIALS RADIOS,
+		 "identity: {serial: {pattern: \"A{01}\"}}\n" CREDENTIALS RADIOS,
 	  "job.yaml:3:30: identity.serial.pattern: 9 serial numbers are left for 20 devices; "
 	  "allowed: a longer counter or a lower first" },
 	{ FORMAT BATCH "identity: {serial: {pattern: \"A%04d\"}}\n" CREDENTIALS RADIOS,
@@ -199,8 +202,8 @@ static const struct malformed {
 	{ FORMAT BATCH "identity: {serial: {pattern: \"A{04}\"}, pin: 12345670}\n" CREDENTIALS RADIOS,
 	  "job.yaml:3:45: identity.pin: a PIN in the job would be every device's; allowed: map of "
 	  "digits, wps_checksum, iterations, or none" },
-	{ FORMAT BATCH "identity: {serial: {pattern: \"A{04}\"}, pin: {digits: 6, wps_checksum: true}}\n"
-	  CREDENTIALS RADIOS,
+	{ FORMAT BATCH
+	  "identity: {serial: {pattern: \"A{04}\"}, pin: {digits: 6, wps_checksum: true}}\n" CREDENTIALS RADIOS,
 	  "job.yaml:3:71: identity.pin.wps_checksum: a PIN of 6 digits has none; allowed: digits: "
 	  "8, or wps_checksum: false" },
 	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, passphrase: hunter2hunter2}\n" RADIOS,
@@ -226,22 +229,24 @@ static const struct malformed {
 	  "job.yaml:4:60: credentials.access_point.ssid: what stands in braces is neither serial nor mac; allowed: "
 	  "as AC-{serial}, AC-{mac} or one name for all" },
 	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, security: open, method: pin, access_point: {ssid: A}}\n"
-	  "radios: auto\n",
+				"radios: auto\n",
 	  "job.yaml:4:69: credentials.access_point.labels is missing; allowed: labels: FILE.csv, or secrets: record" },
-	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, method: pin, access_point: {ssid: A, secrets: record, labels: l}}\n"
-	  RADIOS,
+	{ FORMAT BATCH IDENTITY
+	  "credentials: {ssid: net, method: pin, access_point: {ssid: A, secrets: record, labels: l}}\n" RADIOS,
 	  "job.yaml:4:88: credentials.access_point.labels: the secrets come from the record; allowed: secrets: labels, "
 	  "or no labels" },
 	{ FORMAT BATCH IDENTITY CREDENTIALS "radios: auto\n",
 	  "job.yaml:4:1: credentials.passphrase is missing; allowed: file: NAME, env: NAME, or "
 	  "security: open" },
 	{ FORMAT BATCH IDENTITY "credentials: {ssid: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx}\n" RADIOS,
-	  "job.yaml:4:21: credentials.ssid: 33 octets are too many; allowed: 1 to 32 octets of " "UTF-8" },
+	  "job.yaml:4:21: credentials.ssid: 33 octets are too many; allowed: 1 to 32 octets of "
+	  "UTF-8" },
 	{ FORMAT BATCH IDENTITY "credentials: {ssid: \"\"}\n" RADIOS,
 	  "job.yaml:4:21: credentials.ssid: 0 octets are too few; allowed: 1 to 32 octets of UTF-8" },
 	{ FORMAT "batch: {lot: a, product: P, quantity: 2}\n"
-	  "identity: {serial: {pattern: \"A{04}\"}, emulated_hsm: 80ms}\n"
-	  "credentials: {ssid: net, security: open}\n" "radios: auto\n",
+		 "identity: {serial: {pattern: \"A{04}\"}, emulated_hsm: 80ms}\n"
+		 "credentials: {ssid: net, security: open}\n"
+		 "radios: auto\n",
 	  "job.yaml:3:54: identity.emulated_hsm: not in a batch that ships; allowed: none, or "
 	  "batch.test: true" },
 	{ GOOD "admission: {lease: 2s}\n",
@@ -255,35 +260,30 @@ static const struct malformed {
 	  "job.yaml:6:38: limits: \"w\" has neither low nor high; allowed: one or both\n"
 	  "job.yaml:6:49: limits: \"v\" is here twice; allowed: once" },
 	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, security: open}\n"
-	  "radios: [wlan1, wlan1, auto]\n",
+				"radios: [wlan1, wlan1, auto]\n",
 	  "job.yaml:5:17: radios: \"wlan1\" is here twice; allowed: once\n"
 	  "job.yaml:5:24: radios: auto is one of a list; allowed: radios: auto, alone" },
-	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, security: open}\n" "radios: wlan0\n",
+	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, security: open}\n"
+				"radios: wlan0\n",
 	  "job.yaml:5:9: radios: a single value where a map of keys belongs; allowed: list, or map "
 	  "of simulated, profile, or auto" },
 	{ FORMAT BATCH "identity: {serial: {pattern: \"A{04}\"}, batch_key: ../x}\n" CREDENTIALS RADIOS,
 	  "job.yaml:3:51: identity.batch_key: \"../x\" is not a name; allowed: 1 to 32 of A-Z a-z "
 	  "0-9 . _ -" },
-	{ FORMAT BATCH "identity: {serial: {pattern: \"A{04}\"}, certificate: {hw_type: 1.3.x}}\n"
-	  CREDENTIALS RADIOS,
+	{ FORMAT BATCH "identity: {serial: {pattern: \"A{04}\"}, certificate: {hw_type: 1.3.x}}\n" CREDENTIALS RADIOS,
 	  "job.yaml:3:63: identity.certificate.hw_type: \"1.3.x\" is not an object identifier; "
 	  "allowed: numbers with dots, as 1.3.6.1.4.1.99999.1" },
-	{ GOOD "? [a]\n" ": 1\n",
+	{ GOOD "? [a]\n"
+	       ": 1\n",
 	  "job.yaml:6:3: a key is a word, not a list; allowed: name: value" },
-	{ "- format: 1\n",
-	  "job.yaml:1:1: a list where the keys of a job belong; allowed: format: 1, batch: ..., as "
-	  "in config/jobs/minimal.yaml" },
-	{ "hello\n",
-	  "job.yaml:1:1: a single value where the keys of a job belong; allowed: format: 1, batch: "
-	  "..., as in config/jobs/minimal.yaml" },
-	{ "",
-	  "job.yaml:1:1: the file is empty; allowed: a job, as in config/jobs/minimal.yaml" },
-	{ "# nothing\n",
-	  "job.yaml:1:1: the file is empty; allowed: a job, as in config/jobs/minimal.yaml" },
-	{ GOOD "limits: [[[[[[[[[[1]]]]]]]]]]\n",
-	  "job.yaml:6:16: nested too deeply; allowed: 8 levels" },
-	{ FORMAT "batch: {lot: \"a\\0b\", product: P, quantity: 2, test: true}\n" IDENTITY CREDENTIALS
-	  RADIOS,
+	{ "- format: 1\n", "job.yaml:1:1: a list where the keys of a job belong; allowed: format: 1, batch: ..., as "
+			   "in config/jobs/minimal.yaml" },
+	{ "hello\n", "job.yaml:1:1: a single value where the keys of a job belong; allowed: format: 1, batch: "
+		     "..., as in config/jobs/minimal.yaml" },
+	{ "", "job.yaml:1:1: the file is empty; allowed: a job, as in config/jobs/minimal.yaml" },
+	{ "# nothing\n", "job.yaml:1:1: the file is empty; allowed: a job, as in config/jobs/minimal.yaml" },
+	{ GOOD "limits: [[[[[[[[[[1]]]]]]]]]]\n", "job.yaml:6:16: nested too deeply; allowed: 8 levels" },
+	{ FORMAT "batch: {lot: \"a\\0b\", product: P, quantity: 2, test: true}\n" IDENTITY CREDENTIALS RADIOS,
 	  "job.yaml:2:14: batch.lot: \"a\\x00b\" is not a text; allowed: 1 to 32 characters, "
 	  "printable ASCII" },
 	{ GOOD "<<: {a: 1}\n",
@@ -340,7 +340,8 @@ static void octets_that_are_no_text_are_refused_where_they_stand(void **state)
 		size_t len;
 		const char *message;
 	} rows[] = {
-		{ "format: 1\nbatch: \xff\n", 19, "job.yaml:2:8: octet 0xff is not UTF-8; allowed: a text file in UTF-8" },
+		{ "format: 1\nbatch: \xff\n", 19,
+		  "job.yaml:2:8: octet 0xff is not UTF-8; allowed: a text file in UTF-8" },
 		{ "a\xc3", 2, "job.yaml:1:2: octet 0xc3 is not UTF-8; allowed: a text file in UTF-8" },
 		{ "\xc0\x80", 2, "job.yaml:1:1: octet 0xc0 is not UTF-8; allowed: a text file in UTF-8" },
 		{ "a\xed\xa0\x80", 4, "job.yaml:1:2: octet 0xed is not UTF-8; allowed: a text file in UTF-8" },
@@ -418,7 +419,8 @@ static void a_passphrase_that_stands_in_the_job_is_not_repeated(void **state)
 	struct job_errors errors;
 
 	(void)state;
-	assert_null(parse(FORMAT BATCH IDENTITY "credentials: {ssid: net, passphrase: hunter2hunter2}\n" RADIOS, &errors));
+	assert_null(
+		parse(FORMAT BATCH IDENTITY "credentials: {ssid: net, passphrase: hunter2hunter2}\n" RADIOS, &errors));
 	for (size_t i = 0; i < errors.count; i++)
 		assert_null(strstr(errors.text[i], "hunter2"));
 }
@@ -480,7 +482,8 @@ static void the_defaults_are_those_of_the_table(void **state)
 static void what_is_written_arrives_in_base_units(void **state)
 {
 	struct job *job = parse_good(
-		FORMAT "batch: {lot: \"L 1\", product: P, hw_rev: C, work_order: W, quantity: 10, takt: 1.5s, test: true}\n"
+		FORMAT
+		"batch: {lot: \"L 1\", product: P, hw_rev: C, work_order: W, quantity: 10, takt: 1.5s, test: true}\n"
 		"identity:\n  batch_key: k2\n  serial: {pattern: \"X{03}-Z\", first: 900}\n  pin: none\n"
 		"  certificate: {organization: \"M\xc3\xbchle\", validity: 20years, hw_type: 1.3.6.1.4.1.99999.1}\n"
 		"  emulated_hsm: 80ms\n"
@@ -491,7 +494,8 @@ static void what_is_written_arrives_in_base_units(void **state)
 		"admission: {max_in_flight: 7, min_rssi: -60dBm, quiet: 1min, lease: 2min}\n"
 		"limits:\n  - {name: rssi, unit: dBm, low: -65}\n  - {name: supply, unit: V, low: 3.2, high: 3.4}\n"
 		"guards: {consecutive_fail: off, disk_free: 1.5GiB}\n"
-		"simulation:\n  devices: 9\n  seed: 18446744073709551615\n  arrival: 250us\n  loss: 2.5%\n  floor: 7.5 m\n"
+		"simulation:\n  devices: 9\n  seed: 18446744073709551615\n  arrival: 250us\n  loss: 2.5%\n  floor: 7.5 "
+		"m\n"
 		"  chips: [{profile: esp32, share: 60%}, {profile: instant, share: 40%}]\n"
 		"  faults:\n    - {kind: vanish, count: 2, operation: credentials, after: 5ms}\n"
 		"    - {kind: radio-lost, off: 3s}\n");
@@ -546,13 +550,14 @@ static void radios_are_auto_or_a_list_or_simulated(void **state)
 	assert_true(job->radios_auto);
 	assert_false(job->radios_simulated);
 	assert_int_equal(job->sim_devices, 0);
-	assert_int_equal(job->quiet_us, 0);	/* a line waits for its devices */
+	assert_int_equal(job->quiet_us, 0); /* a line waits for its devices */
 	job_destroy(job);
 	job = parse_good(FORMAT BATCH IDENTITY "credentials: {ssid: n, security: open}\nradios: auto\n"
-			 "admission: {quiet: 5min}\n");
+					       "admission: {quiet: 5min}\n");
 	assert_int_equal(job->quiet_us, 300000000);
 	job_destroy(job);
-	job = parse_good(FORMAT BATCH IDENTITY "credentials: {ssid: n, security: open}\nradios: [1-1.2, \"02:00:5e:10:00:01\"]\n");
+	job = parse_good(FORMAT BATCH IDENTITY
+			 "credentials: {ssid: n, security: open}\nradios: [1-1.2, \"02:00:5e:10:00:01\"]\n");
 	assert_false(job->radios_auto);
 	assert_int_equal(job->radio_name_count, 2);
 	assert_string_equal(job->radio_names[1], "02:00:5e:10:00:01");
@@ -608,7 +613,8 @@ static void the_exact_octets_and_their_digest_are_kept(void **state)
 static void paths_are_relative_to_the_job_file(void **state)
 {
 	static const char yaml[] = FORMAT BATCH "identity: {keys: ../k, serial: {file: s.csv}}\n"
-				   "credentials: {ssid: n, passphrase: {file: /etc/p}}\n" RADIOS "admission: {expect: e.txt}\n";
+						"credentials: {ssid: n, passphrase: {file: /etc/p}}\n" RADIOS
+						"admission: {expect: e.txt}\n";
 	struct job_errors errors;
 	struct job *job = job_parse("line/3/job.yaml", yaml, strlen(yaml), &errors);
 
@@ -628,13 +634,15 @@ static void a_path_that_gets_too_long_is_refused(void **state)
 {
 	char path[300];
 	struct job_errors errors;
-	static const char yaml[] = FORMAT BATCH "identity: {keys: k, serial: {pattern: \"A{04}\"}}\n" CREDENTIALS RADIOS;
+	static const char yaml[] = FORMAT BATCH
+		"identity: {keys: k, serial: {pattern: \"A{04}\"}}\n" CREDENTIALS RADIOS;
 
 	(void)state;
 	memset(path, 'd', sizeof(path));
 	memcpy(path + 280, "/job.yaml", 10);
 	assert_null(job_parse(path, yaml, strlen(yaml), &errors));
-	assert_non_null(strstr(errors.text[0], "identity.keys: with the job's folder before it the name is too long; allowed: 255"));
+	assert_non_null(strstr(errors.text[0],
+			       "identity.keys: with the job's folder before it the name is too long; allowed: 255"));
 }
 
 static char *slurp(const char *path, size_t *len)
@@ -652,8 +660,8 @@ static char *slurp(const char *path, size_t *len)
 
 static void the_examples_are_good(void **state)
 {
-	static const char *const paths[] = { "config/jobs/minimal.yaml", "config/jobs/demo.yaml", "config/jobs/line.yaml",
-					     "config/jobs/micro-ap.yaml" };
+	static const char *const paths[] = { "config/jobs/minimal.yaml", "config/jobs/demo.yaml",
+					     "config/jobs/line.yaml", "config/jobs/micro-ap.yaml" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
@@ -690,7 +698,7 @@ static void a_job_cut_anywhere_is_refused_or_sound(void **state)
 	(void)state;
 	for (size_t cut = 0; cut < len; cut++) {
 		struct job_errors errors;
-		char *exact = malloc(cut ? cut : 1);	/* so that a read past its end is seen */
+		char *exact = malloc(cut ? cut : 1); /* so that a read past its end is seen */
 		struct job *job;
 
 		assert_non_null(exact);
@@ -715,8 +723,9 @@ static void a_file_that_cannot_be_read_is_an_error_with_its_reason(void **state)
 
 	(void)state;
 	assert_null(job_load("/nonexistent/job.yaml", &errors));
-	assert_string_equal(errors.text[0],
-			    "/nonexistent/job.yaml:1:1: cannot be read: No such file or directory; allowed: a YAML file");
+	assert_string_equal(
+		errors.text[0],
+		"/nonexistent/job.yaml:1:1: cannot be read: No such file or directory; allowed: a YAML file");
 	assert_null(job_load("/", &errors));
 	assert_string_equal(errors.text[0], "/:1:1: cannot be read: Is a directory; allowed: a YAML file");
 }
@@ -775,14 +784,15 @@ static void a_passphrase_is_read_from_a_file_that_only_its_owner_reads(void **st
 	static const struct {
 		const char *text;
 		mode_t mode;
-		const char *out, *error;	/* error after the file's name */
+		const char *out, *error; /* error after the file's name */
 	} rows[] = {
 		{ "correct horse\n", 0600, "correct horse", "" },
 		{ "correct horse\r\n", 0400, "correct horse", "" },
 		{ "12345678", 0600, "12345678", "" },
 		{ "0123456789abcdef0123456789ABCDEF0123456789abcdef0123456789ABCDEF\n", 0600,
 		  "0123456789abcdef0123456789ABCDEF0123456789abcdef0123456789ABCDEF", "" },
-		{ "g123456789abcdef0123456789ABCDEF0123456789abcdef0123456789ABCDEF\n", 0600, "", ": not a passphrase" },
+		{ "g123456789abcdef0123456789ABCDEF0123456789abcdef0123456789ABCDEF\n", 0600, "",
+		  ": not a passphrase" },
 		{ "correct horse\n", 0640, "", ": others may read it (mode 640); chmod 600 " },
 		{ "1234567\n", 0600, "", ": not a passphrase: 8 to 63 printable ASCII characters" },
 		{ "two\nlines\n", 0600, "", ": not a passphrase" },
@@ -817,8 +827,8 @@ static void a_passphrase_is_read_from_a_file_that_only_its_owner_reads(void **st
 
 static void a_passphrase_is_read_from_the_environment(void **state)
 {
-	struct job *job = parse_good(FORMAT BATCH IDENTITY "credentials: {ssid: n, passphrase: {env: MILLRACE_TEST_PASS}}\n"
-				     RADIOS);
+	struct job *job = parse_good(FORMAT BATCH IDENTITY
+				     "credentials: {ssid: n, passphrase: {env: MILLRACE_TEST_PASS}}\n" RADIOS);
 	char out[65], error[200];
 
 	(void)state;

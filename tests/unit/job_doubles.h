@@ -23,9 +23,10 @@ const char *device_chip_profile(size_t i)
 
 const char *device_fault_name(enum device_fault fault)
 {
-	static const char *const names[DEVICE_FAULT_COUNT] = { "none", "selftest", "storage", "vanish", "power-cut",
-							       "wrong-batch-key", "weak-signal", "wrong-product", "clone",
-							       "wrong-secret", "ap-deauth", "no-join" };
+	static const char *const names[DEVICE_FAULT_COUNT] = { "none",	       "selftest",	"storage",
+							       "vanish",       "power-cut",	"wrong-batch-key",
+							       "weak-signal",  "wrong-product", "clone",
+							       "wrong-secret", "ap-deauth",	"no-join" };
 
 	return fault < DEVICE_FAULT_COUNT ? names[fault] : "unknown";
 }

@@ -56,8 +56,8 @@ static void the_descriptor_tells_of_commits_and_tickets_become_durable_in_order(
 		assert_true(durable >= last);
 		last = durable;
 		/* Another connection sees what is said to be durable: all of it, without a gap. */
-		snprintf(sql, sizeof(sql), "SELECT count(*) >= %llu FROM unit WHERE unit <= %llu", (unsigned long long)last,
-			 (unsigned long long)last);
+		snprintf(sql, sizeof(sql), "SELECT count(*) >= %llu FROM unit WHERE unit <= %llu",
+			 (unsigned long long)last, (unsigned long long)last);
 		snprintf(expected, sizeof(expected), "1");
 		assert_row(place->path, sql, expected);
 	}
@@ -190,8 +190,10 @@ static void what_was_acknowledged_before_a_kill_is_there_after_it(void **state)
 		journal_close(journal);
 		/* Nothing between the first and the last is missing: a ticket stands for all before it. */
 		snprintf(expected, sizeof(expected), "%lld|%lld", (long long)attempts, (long long)attempts);
-		assert_row(place->path, "SELECT count(*), max(attempt) FROM attempt WHERE outcome = 'interrupted' AND "
-			   "cause_name = 'station-restarted' AND side = 'power'", expected);
+		assert_row(place->path,
+			   "SELECT count(*), max(attempt) FROM attempt WHERE outcome = 'interrupted' AND "
+			   "cause_name = 'station-restarted' AND side = 'power'",
+			   expected);
 		assert_row(place->path, "SELECT end_kind FROM session ORDER BY session LIMIT 1", "interrupted");
 		assert_row(place->path, "SELECT integrity_check FROM pragma_integrity_check", "ok");
 		place_tear_down(state);
@@ -218,7 +220,9 @@ static uint64_t fill_until_failed(struct place *place, int64_t units, const char
 	assert_non_null(journal_failed(journal));
 	assert_non_null(strstr(journal_failed(journal), remedy));
 	durable = journal_durable(journal);
-	assert_int_equal(journal_submit(journal, &(struct journal_record){ .kind = JOURNAL_GUARD, .guard = { "g", "d", T0 } }), 0);
+	assert_int_equal(
+		journal_submit(journal, &(struct journal_record){ .kind = JOURNAL_GUARD, .guard = { "g", "d", T0 } }),
+		0);
 	assert_int_equal(journal_durable(journal), durable);
 	assert_non_null(journal_failed(journal));
 	journal_close(journal);
@@ -229,7 +233,8 @@ static void assert_durable_units(struct place *place, uint64_t durable)
 {
 	char sql[100];
 
-	snprintf(sql, sizeof(sql), "SELECT count(*) >= %llu, count(*) = max(unit) FROM unit", (unsigned long long)durable);
+	snprintf(sql, sizeof(sql), "SELECT count(*) >= %llu, count(*) = max(unit) FROM unit",
+		 (unsigned long long)durable);
 	assert_row(place->path, sql, "1|1");
 	assert_row(place->path, "SELECT integrity_check FROM pragma_integrity_check", "ok");
 }
@@ -291,7 +296,8 @@ static void a_database_of_another_program_is_refused_and_left_alone(void **state
 	sqlite3 *db = NULL;
 
 	assert_int_equal(sqlite3_open(place->path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "PRAGMA application_id = 252006675; CREATE TABLE t (x)", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA application_id = 252006675; CREATE TABLE t (x)", NULL, NULL, NULL),
+			 SQLITE_OK);
 	sqlite3_close(db);
 	assert_refused(place, "another program");
 	assert_row(place->path, "SELECT group_concat(name) FROM sqlite_schema", "t");
@@ -445,12 +451,14 @@ static void a_damaged_database_is_refused_after_a_crash(void **state)
 	journal_close(journal);
 	/* As a killed station leaves it, and one page of the table overwritten. */
 	plain_exec(place->path, "DROP TRIGGER session_fixed; UPDATE session SET ended_us = NULL, end_kind = NULL;"
-		   "PRAGMA wal_checkpoint(TRUNCATE)");
+				"PRAGMA wal_checkpoint(TRUNCATE)");
 	memset(garbage, 0x5a, sizeof(garbage));
 	fd = open(place->path, O_RDWR);
-	assert_int_equal(pwrite(fd, garbage, sizeof(garbage), 4096L *
-				atol(plain_row(place->path, "SELECT rootpage - 1 FROM sqlite_schema WHERE name = 'unit'",
-					       place->error, sizeof(place->error)))), sizeof(garbage));
+	assert_int_equal(
+		pwrite(fd, garbage, sizeof(garbage),
+		       4096L * atol(plain_row(place->path, "SELECT rootpage - 1 FROM sqlite_schema WHERE name = 'unit'",
+					      place->error, sizeof(place->error)))),
+		sizeof(garbage));
 	close(fd);
 	assert_refused(place, "is damaged");
 	assert_non_null(strstr(place->error, "restore the last backup"));
@@ -458,7 +466,8 @@ static void a_damaged_database_is_refused_after_a_crash(void **state)
 
 /* --- the schema --- */
 
-static const char second_migration[] = "ALTER TABLE unit ADD COLUMN pallet TEXT; CREATE TABLE pallet (name TEXT PRIMARY KEY) STRICT;";
+static const char second_migration[] =
+	"ALTER TABLE unit ADD COLUMN pallet TEXT; CREATE TABLE pallet (name TEXT PRIMARY KEY) STRICT;";
 static const char bad_migration[] = "CREATE TABLE pallet (name TEXT); INSERT INTO nowhere VALUES (1);";
 
 static void open_with(struct place *place, const char *second, struct store *store, int expected)
@@ -470,7 +479,8 @@ static void open_with(struct place *place, const char *second, struct store *sto
 	assert_true(count < 8);
 	memcpy(list, own, count * sizeof(*own));
 	list[count] = (struct sql_migration){ own[count - 1].version + 1, second };
-	if (store_open(store, place->path, STORE_SIMULATED, list, count + 1, place->error, sizeof(place->error)) != expected)
+	if (store_open(store, place->path, STORE_SIMULATED, list, count + 1, place->error, sizeof(place->error)) !=
+	    expected)
 		fail_msg("%s", place->error);
 }
 
@@ -535,8 +545,9 @@ static void a_record_of_the_first_version_with_data_gets_labels(void **state)
 	struct place *place = *state;
 	struct journal *journal = opened_lot(place, "A");
 	char before[200], after[200], backup[200];
-	static const char sums[] = "SELECT (SELECT count(*) FROM unit), (SELECT count(*) FROM attempt), (SELECT count(*) FROM pin), "
-				   "(SELECT count(*) FROM cert), (SELECT hex(hash) FROM audit WHERE seq = 3)";
+	static const char sums[] =
+		"SELECT (SELECT count(*) FROM unit), (SELECT count(*) FROM attempt), (SELECT count(*) FROM pin), "
+		"(SELECT count(*) FROM cert), (SELECT hex(hash) FROM audit WHERE seq = 3)";
 	size_t count;
 
 	put_passing_unit(journal, 1, 1);
@@ -580,8 +591,9 @@ static char *schema_text(sqlite3 *db)
 	sqlite3_stmt *statement = NULL;
 	sqlite3_str *all = sqlite3_str_new(NULL);
 
-	sqlite3_prepare_v2(db, "SELECT sql FROM sqlite_schema WHERE sql NOT NULL AND type <> 'view' ORDER BY type, name", -1,
-			   &statement, NULL);
+	sqlite3_prepare_v2(db,
+			   "SELECT sql FROM sqlite_schema WHERE sql NOT NULL AND type <> 'view' ORDER BY type, name",
+			   -1, &statement, NULL);
 	while (sqlite3_step(statement) == SQLITE_ROW) {
 		bool blank = false;
 
@@ -637,7 +649,9 @@ static void every_table_is_strict_and_every_setting_holds(void **state)
 	struct place *place = *state;
 
 	journal_close(opened_lot(place, "A"));
-	assert_row(place->path, "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND NOT strict",
+	assert_row(place->path,
+		   "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND NOT "
+		   "strict",
 		   "0");
 	assert_row(place->path, "PRAGMA application_id", "1296649292");
 	assert_row(place->path, "PRAGMA user_version", "4");
@@ -653,19 +667,25 @@ static void triggers_refuse_what_must_not_change(void **state)
 		{ "UPDATE attempt SET detail = 'x' WHERE attempt = 1", "a closed attempt never changes" },
 		{ "UPDATE attempt SET unit = 2 WHERE attempt = 2", "an attempt may only be closed" },
 		{ "DELETE FROM attempt WHERE attempt = 2", "an attempt is never deleted" },
-		{ "INSERT OR REPLACE INTO attempt SELECT * FROM attempt WHERE attempt = 1", "an attempt is never replaced" },
-		{ "INSERT INTO step SELECT attempt, 99, name, tries, started_us, duration_us, device_us, outcome, cause, cause_name, "
-		  "side FROM step WHERE attempt = 1", "a closed attempt never changes" },
-		{ "INSERT INTO measurement VALUES (1, 'late', 1, 1.0, 'V', NULL, NULL, 1)", "a closed attempt never changes" },
+		{ "INSERT OR REPLACE INTO attempt SELECT * FROM attempt WHERE attempt = 1",
+		  "an attempt is never replaced" },
+		{ "INSERT INTO step SELECT attempt, 99, name, tries, started_us, duration_us, device_us, outcome, "
+		  "cause, cause_name, "
+		  "side FROM step WHERE attempt = 1",
+		  "a closed attempt never changes" },
+		{ "INSERT INTO measurement VALUES (1, 'late', 1, 1.0, 'V', NULL, NULL, 1)",
+		  "a closed attempt never changes" },
 		{ "UPDATE step SET duration_us = 1", "a step never changes" },
 		{ "DELETE FROM step", "a step is never deleted" },
 		{ "UPDATE measurement SET value = 1", "a measurement never changes" },
 		{ "DELETE FROM measurement", "a measurement is never deleted" },
 		{ "UPDATE audit SET body = '' WHERE seq = 1", "the audit chain never changes" },
 		{ "DELETE FROM audit WHERE seq = 1", "the audit chain never shrinks" },
-		{ "INSERT INTO audit SELECT seq + 100, at_us, session, actor, action, subject, body, prev, hash FROM audit WHERE seq = 1",
+		{ "INSERT INTO audit SELECT seq + 100, at_us, session, actor, action, subject, body, prev, hash FROM "
+		  "audit WHERE seq = 1",
 		  "the audit chain only grows at its end" },
-		{ "INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE seq = 1", "the audit chain only grows at its end" },
+		{ "INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE seq = 1",
+		  "the audit chain only grows at its end" },
 		{ "UPDATE cert SET der = x'00'", "a certificate on record never changes" },
 		{ "UPDATE cert SET verified_us = NULL", "only goes forward" },
 		{ "DELETE FROM cert", "a certificate is never deleted" },
@@ -685,25 +705,32 @@ static void triggers_refuse_what_must_not_change(void **state)
 		{ "DELETE FROM link", "a link is never deleted" },
 		{ "UPDATE network SET observed = 'seen'", "how a device joined its network never changes" },
 		{ "DELETE FROM network", "how a device joined its network is never deleted" },
-		{ "INSERT INTO label VALUES (9, 2, 1, 'file', 't', randomblob(32), NULL, NULL, 'me', 1, NULL, NULL, NULL, NULL)",
+		{ "INSERT INTO label VALUES (9, 2, 1, 'file', 't', randomblob(32), NULL, NULL, 'me', 1, NULL, NULL, "
+		  "NULL, NULL)",
 		  "only a unit that passed gets a label" },
 		{ "UPDATE label SET digest = zeroblob(32)", "a label on record never changes" },
 		{ "UPDATE label SET sent_us = 99 WHERE label = 1", "only goes forward" },
 		{ "UPDATE label SET void_us = NULL WHERE label = 1", "only goes forward" },
 		{ "UPDATE label SET scanned_us = 99 WHERE label = 1", "only goes forward" },
 		{ "DELETE FROM label", "a label is never deleted" },
-		{ "INSERT OR REPLACE INTO label SELECT label, unit, copy, kind, template, digest, key_id, reason, actor, queued_us, "
-		  "sent_us, printed_us, scanned_us, void_us FROM label", "a label is never replaced" },
-		{ "INSERT INTO label VALUES (9, 1, 3, 'file', 't', randomblob(32), NULL, NULL, 'me', 1, NULL, NULL, NULL, NULL)",
+		{ "INSERT OR REPLACE INTO label SELECT label, unit, copy, kind, template, digest, key_id, reason, "
+		  "actor, queued_us, "
+		  "sent_us, printed_us, scanned_us, void_us FROM label",
+		  "a label is never replaced" },
+		{ "INSERT INTO label VALUES (9, 1, 3, 'file', 't', randomblob(32), NULL, NULL, 'me', 1, NULL, NULL, "
+		  "NULL, NULL)",
 		  "CHECK constraint failed" },
-		{ "INSERT INTO label VALUES (9, 1, 3, 'file', 't', randomblob(32), NULL, 'torn', 'me', 1, NULL, NULL, NULL, NULL)",
+		{ "INSERT INTO label VALUES (9, 1, 3, 'file', 't', randomblob(32), NULL, 'torn', 'me', 1, NULL, NULL, "
+		  "NULL, NULL)",
 		  "UNIQUE constraint failed: label.unit, label.template" },
 		{ "UPDATE label_scan SET verdict = 'right'", "a scan never changes" },
 		{ "DELETE FROM label_scan", "a scan is never deleted" },
 		{ "INSERT OR REPLACE INTO label_scan SELECT * FROM label_scan", "a scan is never replaced" },
 		{ "UPDATE record SET simulated = 0", "stays simulated or real" },
-		{ "INSERT INTO session (batch, simulated, software, schema_version, job_path, policy, operator, seed, clock_ok, started_us) "
-		  "VALUES (1, 0, '', 1, '', '', '', 0, 1, 1)", "do not share a database" },
+		{ "INSERT INTO session (batch, simulated, software, schema_version, job_path, policy, operator, seed, "
+		  "clock_ok, started_us) "
+		  "VALUES (1, 0, '', 1, '', '', '', 0, 1, 1)",
+		  "do not share a database" },
 	};
 	struct place *place = *state;
 	struct journal *journal = opened_lot(place, "A");
@@ -923,8 +950,11 @@ static void a_contradiction_ends_the_journal_and_nothing_of_its_commit_stays(voi
 		if (!journal_failed(journal) || !strstr(journal_failed(journal), cases[i].words))
 			fail_msg("case %zu: \"%s\" does not say \"%s\"", i, journal_failed(journal), cases[i].words);
 		journal_close(journal);
-		assert_row(place->path, "SELECT count(*), (SELECT count(*) FROM attempt), (SELECT count(*) FROM cert), (SELECT count(*) "
-			   "FROM pin), (SELECT count(*) FROM txn), (SELECT count(*) FROM step) FROM unit", "2|2|1|1|2|1");
+		assert_row(place->path,
+			   "SELECT count(*), (SELECT count(*) FROM attempt), (SELECT count(*) FROM cert), (SELECT "
+			   "count(*) "
+			   "FROM pin), (SELECT count(*) FROM txn), (SELECT count(*) FROM step) FROM unit",
+			   "2|2|1|1|2|1");
 		/* A session that ended so is no clean one. */
 		assert_row(place->path, "SELECT end_kind FROM session", "");
 		place_tear_down(state);
@@ -948,7 +978,8 @@ static void repeated_intents_and_phases_change_nothing(void **state)
 	put_durable(journal, attempt_record(2, 1, 2));
 	put_durable(journal, transaction_record(1, 2, 7, "credentials", PHASE_INTENT));
 	journal_close(journal);
-	assert_row(place->path, "SELECT count(*), attempt, prepared_us NOT NULL, committed_us NOT NULL FROM txn", "1|2|1|1");
+	assert_row(place->path, "SELECT count(*), attempt, prepared_us NOT NULL, committed_us NOT NULL FROM txn",
+		   "1|2|1|1");
 }
 
 static void a_void_certificate_makes_room_for_another_and_the_pin_may_stay(void **state)
@@ -967,9 +998,11 @@ static void a_void_certificate_makes_room_for_another_and_the_pin_may_stay(void 
 	memset(r.identity.pin_lookup, 1, 32);
 	put_durable(journal, r);
 	journal_close(journal);
-	assert_row(place->path, "SELECT group_concat(state) FROM (SELECT state FROM cert ORDER BY cert)", "void,issued");
+	assert_row(place->path, "SELECT group_concat(state) FROM (SELECT state FROM cert ORDER BY cert)",
+		   "void,issued");
 	assert_row(place->path, "SELECT count(*) FROM pin", "1");
-	assert_row(place->path, "SELECT count(*) FROM audit WHERE action = 'certificate' AND body = '{\"state\":\"void\"}'", "1");
+	assert_row(place->path,
+		   "SELECT count(*) FROM audit WHERE action = 'certificate' AND body = '{\"state\":\"void\"}'", "1");
 }
 
 /* --- the next session --- */
@@ -988,7 +1021,8 @@ static void a_lot_with_another_job_is_refused(void **state)
 	assert_false(start.resumed);
 	assert_int_equal(start.batch, 2);
 	journal_close(journal);
-	assert_row(place->path, "SELECT group_concat(action) FROM (SELECT action FROM audit ORDER BY seq)", "batch-begin,batch-begin");
+	assert_row(place->path, "SELECT group_concat(action) FROM (SELECT action FROM audit ORDER BY seq)",
+		   "batch-begin,batch-begin");
 }
 
 struct resumed {
@@ -1125,7 +1159,8 @@ static void every_used_serial_and_pin_is_told(void **state)
 	SHA256((const uint8_t *)"job", 3, batch.job_sha256);
 	journal = opened(place);
 	assert_int_equal(journal_begin(journal, &batch, &start, NULL, keep_serial, keep_pin, &told, place->error,
-				       sizeof(place->error)), 0);
+				       sizeof(place->error)),
+			 0);
 	assert_string_equal(told.serials, "AC00001AC00002");
 	assert_int_equal(told.pins, 3);
 	journal_close(journal);
@@ -1135,7 +1170,8 @@ static void every_used_serial_and_pin_is_told(void **state)
 	told = (struct told){ 0 };
 	journal = opened(place);
 	assert_int_equal(journal_begin(journal, &batch, &start, NULL, keep_serial, keep_pin, &told, place->error,
-				       sizeof(place->error)), 0);
+				       sizeof(place->error)),
+			 0);
 	assert_string_equal(told.serials, "AC00001AC00002");
 	assert_int_equal(told.pins, 0);
 	journal_close(journal);
@@ -1172,7 +1208,7 @@ static void the_head_is_signed_every_so_many_rows_on_the_journals_thread(void **
 	place->anchor_every = 8;
 	journal = opened_lot(place, "A");
 	for (int64_t unit = 1; unit <= 10; unit++) {
-		put_passing_unit(journal, unit, unit);	/* four rows of the chain */
+		put_passing_unit(journal, unit, unit); /* four rows of the chain */
 		put_durable(journal, (struct journal_record){ .kind = JOURNAL_GUARD, .guard = { "g", "d", T0 } });
 	}
 	assert_true(seen.count >= 5 && seen.count <= 7);
@@ -1182,9 +1218,11 @@ static void the_head_is_signed_every_so_many_rows_on_the_journals_thread(void **
 	put_durable(journal, batch_end_record("done"));
 	seen.refuse = false;
 	journal_close(journal);
-	assert_row(place->path, "SELECT (SELECT max(seq) FROM anchor) = (SELECT max(seq) FROM audit), count(*) >= 6, "
-		   "sum(head = (SELECT hash FROM audit WHERE audit.seq = anchor.seq)) = count(*), max(key_id) FROM anchor",
-		   "1|1|1|test-key");
+	assert_row(
+		place->path,
+		"SELECT (SELECT max(seq) FROM anchor) = (SELECT max(seq) FROM audit), count(*) >= 6, "
+		"sum(head = (SELECT hash FROM audit WHERE audit.seq = anchor.seq)) = count(*), max(key_id) FROM anchor",
+		"1|1|1|test-key");
 }
 
 int main(void)

@@ -1,10 +1,13 @@
 /*
- * Labels drawn from the templates of config/labels, and their codes read back by zbar: from the PNG, from the SVG that librsvg
- * draws, and from the graphics of the ZPL. Then what a label cannot hold.
+ * Labels drawn from the templates of config/labels, and their codes read back by zbar: from the PNG, from the SVG that
+ * librsvg draws, and from the graphics of the ZPL. Then what a label cannot hold.
  *
- * links: station/label/template.c station/label/say.c station/label/fields.c station/label/buffer.c station/label/payload.c station/label/matter.c
- * links: station/label/homekit.c station/label/code128.c station/label/qr.c station/label/layout.c station/label/zpl.c
- * links: station/label/svg.c station/label/preview.c station/label/png.c station/label/built_in.c station/yaml/tree.c
+ * links: station/label/template.c station/label/say.c station/label/fields.c station/label/buffer.c
+ * links: station/label/payload.c station/label/matter.c
+ * links: station/label/homekit.c station/label/code128.c station/label/qr.c station/label/layout.c
+ * links: station/label/zpl.c
+ * links: station/label/svg.c station/label/preview.c station/label/png.c station/label/built_in.c
+ * links: station/yaml/tree.c
  * links: station/yaml/complaint.c station/yaml/value.c station/yaml/words.c station/base/log.c
  */
 #include <setjmp.h>
@@ -54,9 +57,17 @@ static int tear_down(void **state)
 
 static struct label_unit a_unit(void)
 {
-	struct label_unit unit = { .unit = 7, .serial = "AC10000175", .lot = "2611-A07", .product = "AC-100", .hw_rev = "C",
-				   .firmware = "1.0.0", .mac = { 2, 0x4d, 0x52, 0, 0, 0xc2 }, .device_id = { 1, 2, 3, 4, 5, 6, 7, 8 },
-				   .passed_us = 1790000000000000, .pin = "51808582", .key = { 4, 1, 2, 3 } };
+	struct label_unit unit = { .unit = 7,
+				   .serial = "AC10000175",
+				   .lot = "2611-A07",
+				   .product = "AC-100",
+				   .hw_rev = "C",
+				   .firmware = "1.0.0",
+				   .mac = { 2, 0x4d, 0x52, 0, 0, 0xc2 },
+				   .device_id = { 1, 2, 3, 4, 5, 6, 7, 8 },
+				   .passed_us = 1790000000000000,
+				   .pin = "51808582",
+				   .key = { 4, 1, 2, 3 } };
 
 	return unit;
 }
@@ -192,11 +203,16 @@ static void codes_of_every_example_are_read_back_from_png_svg_and_zpl(void **sta
 	check_template(place, "config/labels/micro-ap.yaml",
 		       (const char *const[]){ "WIFI:T:WPA;S:AC-100-0175;P:51808582;;", "AC10000175", NULL });
 	check_template(place, "config/labels/homekit.yaml", (const char *const[]){ "X-HM://007JNU5AE0175", NULL });
-	check_template(place, "config/labels/esp.yaml", (const char *const[]){
-		       "{\"ver\":\"v1\",\"name\":\"PROV_0000C2\",\"username\":\"wifiprov\",\"pop\":\"51808582\",\"transport\":\"softap\"}", NULL });
-	check_template(place, "config/labels/dpp.yaml", (const char *const[]){
-		       "DPP:C:81/1,81/6,81/11;I:SN=AC10000175;M:024d520000c2;K:MDkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDIgACAQIDAAAAAAAAAAAAAAAAAAAA"
-		       "AAAAAAAAAAAAAAAAAAA=;;", NULL });
+	check_template(place, "config/labels/esp.yaml",
+		       (const char *const[]){ "{\"ver\":\"v1\",\"name\":\"PROV_0000C2\",\"username\":\"wifiprov\","
+					      "\"pop\":\"51808582\",\"transport\":\"softap\"}",
+					      NULL });
+	check_template(place, "config/labels/dpp.yaml",
+		       (const char *const[]){ "DPP:C:81/1,81/6,81/"
+					      "11;I:SN=AC10000175;M:024d520000c2;K:"
+					      "MDkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDIgACAQIDAAAAAAAAAAAAAAAAAAAA"
+					      "AAAAAAAAAAAAAAAAAAA=;;",
+					      NULL });
 }
 
 static void a_matter_label_says_the_same_in_both_codes(void **state)
@@ -251,22 +267,31 @@ static void what_does_not_fit_is_named_with_its_place(void **state)
 {
 	struct place *place = *state;
 
-	expect_layout(place, "items:\n- {kind: text, x: 1mm, y: 1mm, size: 3mm, text: \"{serial}\"}\n", "AC123456789012345678901",
-		      "t.yaml:4:3: the text reaches from 1.0,1.0 to");
-	expect_layout(place, "items:\n- {kind: qr, x: 1mm, y: 4mm, payload: \"{serial}\"}\n", "A", "t.yaml:4:3: the QR code reaches");
-	expect_layout(place, "items:\n- {kind: qr, x: 2mm, y: 2mm, payload: \"{serial}\"}\n- {kind: text, x: 13mm, y: 2mm, text: x}\n", "A",
-		      "t.yaml:5:3: the text touches the quiet zone of the QR code of line 4");
-	expect_layout(place, "items:\n- {kind: code128, x: 3mm, y: 2mm, payload: \"{serial}\"}\n", "\xc3\xa4", "1 to 80 characters of ASCII");
-	expect_layout(place, "items:\n- {kind: box, x: 3mm, y: 2mm, width: 28mm, height: 3mm}\n", "A", "the box reaches");
-	expect_layout(place, "payloads: {w: {kind: wifi, ssid: \"{serial}\", passphrase: \"{pin:-4}\"}}\nitems:\n- {kind: qr, x: 2mm, y: 2mm, "
-		      "payload: w}\n", "A", "t.yaml:5:3: payload w: a passphrase has 8 to 63 characters");
+	expect_layout(place, "items:\n- {kind: text, x: 1mm, y: 1mm, size: 3mm, text: \"{serial}\"}\n",
+		      "AC123456789012345678901", "t.yaml:4:3: the text reaches from 1.0,1.0 to");
+	expect_layout(place, "items:\n- {kind: qr, x: 1mm, y: 4mm, payload: \"{serial}\"}\n", "A",
+		      "t.yaml:4:3: the QR code reaches");
+	expect_layout(place,
+		      "items:\n- {kind: qr, x: 2mm, y: 2mm, payload: \"{serial}\"}\n- {kind: text, x: 13mm, y: 2mm, "
+		      "text: x}\n",
+		      "A", "t.yaml:5:3: the text touches the quiet zone of the QR code of line 4");
+	expect_layout(place, "items:\n- {kind: code128, x: 3mm, y: 2mm, payload: \"{serial}\"}\n", "\xc3\xa4",
+		      "1 to 80 characters of ASCII");
+	expect_layout(place, "items:\n- {kind: box, x: 3mm, y: 2mm, width: 28mm, height: 3mm}\n", "A",
+		      "the box reaches");
+	expect_layout(place,
+		      "payloads: {w: {kind: wifi, ssid: \"{serial}\", passphrase: \"{pin:-4}\"}}\nitems:\n- {kind: qr, "
+		      "x: 2mm, y: 2mm, "
+		      "payload: w}\n",
+		      "A", "t.yaml:5:3: payload w: a passphrase has 8 to 63 characters");
 }
 
 static void zpl_takes_nothing_of_a_text_for_itself(void **state)
 {
 	struct place *place = *state;
 	struct job_errors errors;
-	struct label_template *template = parsed("items:\n- {kind: text, x: 1mm, y: 1mm, text: \"{serial}\"}\n", &errors);
+	struct label_template *template = parsed("items:\n- {kind: text, x: 1mm, y: 1mm, text: \"{serial}\"}\n",
+						 &errors);
 	struct label_unit unit = a_unit();
 	struct label_layout layout;
 	struct label_buffer out = { 0 };
@@ -274,7 +299,9 @@ static void zpl_takes_nothing_of_a_text_for_itself(void **state)
 	unit.serial = "a^XZ~HS_\xc3\xa9";
 	assert_true(layout_make(&layout, template, &unit, place->error, sizeof(place->error)));
 	layout_zpl(&layout, &out);
-	assert_string_equal(out.at, "^XA\n^CI28\n^PW240\n^LL160\n^LH0,0\n^FO8,8^A0N,20,18^FH^FDa_5EXZ_7EHS_5F_C3_A9^FS\n^PQ1\n^XZ\n");
+	assert_string_equal(
+		out.at,
+		"^XA\n^CI28\n^PW240\n^LL160\n^LH0,0\n^FO8,8^A0N,20,18^FH^FDa_5EXZ_7EHS_5F_C3_A9^FS\n^PQ1\n^XZ\n");
 	buffer_wipe(&out);
 	unit.serial = "<&\">";
 	layout_wipe(&layout);

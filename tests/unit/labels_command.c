@@ -1,16 +1,22 @@
 /*
- * millrace labels and millrace report as their users meet them: words typed, what is printed, the files, the record, the exit
- * status. Everything on the record is real; the printer is ours, on the loopback.
+ * millrace labels and millrace report as their users meet them: words typed, what is printed, the files, the record,
+ * the exit status. Everything on the record is real; the printer is ours, on the loopback.
  *
- * links: station/command/labels.c station/command/label_post.c station/control/remote.c station/control/place.c station/command/report.c station/report/sheet.c station/report/evidence.c
+ * links: station/command/labels.c station/command/label_post.c station/control/remote.c
+ * links: station/control/place.c station/command/report.c station/report/sheet.c station/report/evidence.c
  * links: station/command/command.c station/report/report.c station/report/page.c station/report/plot.c
- * links: station/label/book.c station/label/file.c station/label/printer.c station/label/printer_tcp.c station/label/template.c station/label/say.c
- * links: station/label/fields.c station/label/buffer.c station/label/payload.c station/label/matter.c station/label/homekit.c
- * links: station/label/code128.c station/label/qr.c station/label/layout.c station/label/zpl.c station/label/svg.c
+ * links: station/label/book.c station/label/file.c station/label/printer.c station/label/printer_tcp.c
+ * links: station/label/template.c station/label/say.c
+ * links: station/label/fields.c station/label/buffer.c station/label/payload.c station/label/matter.c
+ * links: station/label/homekit.c
+ * links: station/label/code128.c station/label/qr.c station/label/layout.c station/label/zpl.c
+ * links: station/label/svg.c
  * links: station/label/preview.c station/label/png.c station/label/built_in.c
  * links: station/yaml/words.c station/yaml/tree.c station/yaml/complaint.c station/yaml/value.c
- * links: station/identity/certificate.c station/identity/identity.c station/identity/keyfile.c station/identity/ceremony.c
- * links: station/identity/pin.c station/identity/serial.c station/identity/signer_file.c station/identity/subject_key.c
+ * links: station/identity/certificate.c station/identity/identity.c station/identity/keyfile.c
+ * links: station/identity/ceremony.c
+ * links: station/identity/pin.c station/identity/serial.c station/identity/signer_file.c
+ * links: station/identity/subject_key.c
  * links: station/base/entropy.c station/base/log.c agent/wire/hkdf.c agent/wire/cause.c agent/wire/message.c
  * links: agent/port/linux/crypto_openssl.c
  * links: db/journal.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c db/verify.c db/offline.c
@@ -105,10 +111,10 @@ static int report(struct factory *f, ...)
 	return result;
 }
 
-#define assert_says(text, words)                                                 \
-	do {                                                                     \
-		if (!strstr(text, words))                                        \
-			fail_msg("\"%s\" does not say \"%s\"", text, words);     \
+#define assert_says(text, words)                                                                                       \
+	do {                                                                                                           \
+		if (!strstr(text, words))                                                                              \
+			fail_msg("\"%s\" does not say \"%s\"", text, words);                                           \
 	} while (0)
 
 /* A path in the test's folder. */
@@ -148,15 +154,19 @@ static void a_label_with_a_pin_takes_its_key_a_name_and_goes_on_record(void **st
 	char wal[120];
 
 	write_lot(f, false);
-	assert_int_equal(labels(f, "2611-A07", MICRO_AP, "--out", in_place(f, "l"), "--operator", "", NULL), EXIT_UNUSABLE);
+	assert_int_equal(labels(f, "2611-A07", MICRO_AP, "--out", in_place(f, "l"), "--operator", "", NULL),
+			 EXIT_UNUSABLE);
 	assert_says(f->err, "--operator NAME");
-	assert_int_equal(labels(f, "2611-A07", MICRO_AP, "--out", in_place(f, "l"), "--operator", "Ana", NULL), EXIT_UNUSABLE);
+	assert_int_equal(labels(f, "2611-A07", MICRO_AP, "--out", in_place(f, "l"), "--operator", "Ana", NULL),
+			 EXIT_UNUSABLE);
 	assert_says(f->err, "this label says the PIN: --keys DIR");
-	assert_int_equal(labels(f, "2611-A07", MICRO_AP, "--out", in_place(f, "l"), "--operator", "Ana", "--keys", f->place.dir, NULL),
+	assert_int_equal(labels(f, "2611-A07", MICRO_AP, "--out", in_place(f, "l"), "--operator", "Ana", "--keys",
+				f->place.dir, NULL),
 			 EXIT_UNUSABLE);
 	assert_row(f->place.path, "SELECT count(*) FROM v_pin_openings", "0");
 	assert_row(f->place.path, "SELECT count(*) FROM v_labels", "0");
-	assert_int_equal(labels(f, "2611-A07", MICRO_AP, "--out", in_place(f, "l"), "--operator", "Ana", "--keys", f->keys, NULL),
+	assert_int_equal(labels(f, "2611-A07", MICRO_AP, "--out", in_place(f, "l"), "--operator", "Ana", "--keys",
+				f->keys, NULL),
 			 EXIT_ALL_WELL);
 	assert_says(f->out, "2 labels, 0 unsure, 0 not yet");
 	assert_true(file_has(in_place(f, "l/AC0000001.svg"), "9173 0001"));
@@ -164,7 +174,8 @@ static void a_label_with_a_pin_takes_its_key_a_name_and_goes_on_record(void **st
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(stat(in_place(f, "l"), &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0700);
-	assert_row(f->place.path, "SELECT group_concat(serial || ' ' || actor || ' ' || reason, ', ') FROM v_pin_openings",
+	assert_row(f->place.path,
+		   "SELECT group_concat(serial || ' ' || actor || ' ' || reason, ', ') FROM v_pin_openings",
 		   "AC0000001 Ana label micro-ap, AC0000002 Ana label micro-ap");
 	assert_row(f->place.path, "SELECT group_concat(serial || ' ' || state || ' ' || keyed, ', ') FROM v_labels",
 		   "AC0000001 sent 1, AC0000002 sent 1");
@@ -201,14 +212,21 @@ static void a_reprint_needs_a_reason_and_voids_the_copy_before(void **state)
 	/* Again: nothing happens, and it says how it would. */
 	assert_int_equal(labels(f, "2611-A07", "--out", in_place(f, "l"), "--operator", "Ana", NULL), EXIT_ALL_WELL);
 	assert_says(f->out, "0 labels, 0 unsure, 0 not yet; 2 units had one (again: --reprint --reason TEXT)");
-	assert_int_equal(labels(f, "2611-A07", "AC0000001", "--reprint", "--out", in_place(f, "l"), "--operator", "Ana", NULL), EXIT_UNUSABLE);
+	assert_int_equal(
+		labels(f, "2611-A07", "AC0000001", "--reprint", "--out", in_place(f, "l"), "--operator", "Ana", NULL),
+		EXIT_UNUSABLE);
 	assert_says(f->err, "--reason TEXT");
-	assert_int_equal(labels(f, "2611-A07", "AC0000001", "--reprint", "--reason", "torn", "--out", in_place(f, "l"), "--operator", "Ben",
-				NULL), EXIT_ALL_WELL);
-	assert_row(f->place.path, "SELECT group_concat(copy || ' ' || state || ' ' || coalesce(reason, '-'), ', ') FROM v_labels WHERE serial = "
-		   "'AC0000001'", "1 void -, 2 sent torn");
+	assert_int_equal(labels(f, "2611-A07", "AC0000001", "--reprint", "--reason", "torn", "--out", in_place(f, "l"),
+				"--operator", "Ben", NULL),
+			 EXIT_ALL_WELL);
+	assert_row(f->place.path,
+		   "SELECT group_concat(copy || ' ' || state || ' ' || coalesce(reason, '-'), ', ') FROM v_labels "
+		   "WHERE serial = "
+		   "'AC0000001'",
+		   "1 void -, 2 sent torn");
 	assert_row(f->place.path, "SELECT serial, copy, reason, actor FROM v_reprints", "AC0000001|2|torn|Ben");
-	assert_int_equal(labels(f, "2611-A07", "AC0000003", "--out", in_place(f, "l"), "--operator", "Ana", NULL), EXIT_NOT_ALL_WELL);
+	assert_int_equal(labels(f, "2611-A07", "AC0000003", "--out", in_place(f, "l"), "--operator", "Ana", NULL),
+			 EXIT_NOT_ALL_WELL);
 	assert_says(f->err, "no unit of that lot with the serial number \"AC0000003\" has passed");
 }
 
@@ -233,8 +251,8 @@ static void a_full_disk_leaves_nothing_half_written(void **state)
 		fprintf(list, "- {kind: qr, x: 25mm, y: %umm, module: 5mm, payload: \"{serial}\"}\n", 25 + 145 * i);
 	fclose(list);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	result = labels(f, "2611-A07", "--template", in_place(f, "big.yaml"), "--format", "zpl", "--out", in_place(f, "l"), "--operator", "Ana",
-			NULL);
+	result = labels(f, "2611-A07", "--template", in_place(f, "big.yaml"), "--format", "zpl", "--out",
+			in_place(f, "l"), "--operator", "Ana", NULL);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	assert_int_equal(result, EXIT_UNUSABLE);
 	assert_says(f->err, "was not written: File too large; free space, then run it again");
@@ -243,8 +261,10 @@ static void a_full_disk_leaves_nothing_half_written(void **state)
 	assert_non_null(fgets(line, sizeof(line), list));
 	pclose(list);
 	assert_int_equal(atoi(line), 0);
-	assert_row(f->place.path, "SELECT group_concat(serial || ' ' || state, ', ') FROM v_labels", "AC0000001 queued");
-	assert_int_equal(labels(f, "2611-A07", "--template", in_place(f, "big.yaml"), "--out", in_place(f, "l"), "--operator", "Ana", NULL),
+	assert_row(f->place.path, "SELECT group_concat(serial || ' ' || state, ', ') FROM v_labels",
+		   "AC0000001 queued");
+	assert_int_equal(labels(f, "2611-A07", "--template", in_place(f, "big.yaml"), "--out", in_place(f, "l"),
+				"--operator", "Ana", NULL),
 			 EXIT_ALL_WELL);
 	assert_row(f->place.path, "SELECT group_concat(serial || ' ' || state || ' ' || copy, ', ') FROM v_labels",
 		   "AC0000001 sent 1, AC0000002 sent 1");
@@ -257,24 +277,30 @@ static void a_printer_prints_and_one_that_never_does_is_found_out(void **state)
 
 	write_lot(f, false);
 	fake_start(&fake, NO_PAPER);
-	assert_int_equal(labels(f, "2611-A07", "--printer", fake.address, "--timeout", "1", "--operator", "Ana", NULL), EXIT_NOT_ALL_WELL);
+	assert_int_equal(labels(f, "2611-A07", "--printer", fake.address, "--timeout", "1", "--operator", "Ana", NULL),
+			 EXIT_NOT_ALL_WELL);
 	fake_stop(&fake);
 	assert_says(f->out, "queued    the printer does not print: it has no paper: put a new roll in");
 	assert_says(f->out, "0 labels, 0 unsure, 2 not yet");
 	fake_start(&fake, NEVER_PRINTS);
-	assert_int_equal(labels(f, "2611-A07", "--printer", fake.address, "--timeout", "1", "--operator", "Ana", NULL), EXIT_NOT_ALL_WELL);
+	assert_int_equal(labels(f, "2611-A07", "--printer", fake.address, "--timeout", "1", "--operator", "Ana", NULL),
+			 EXIT_NOT_ALL_WELL);
 	fake_stop(&fake);
 	assert_says(f->out, "unsure    the printer took the label and never printed it");
 	assert_says(f->out, "0 labels, 1 unsure, 1 not yet");
 	assert_row(f->place.path, "SELECT group_concat(serial || ' ' || state, ', ') FROM v_labels", "AC0000001 sent");
 	/* The next run leaves the doubtful one alone; to print it again is a reprint. */
 	fake_start(&fake, PRINTS);
-	assert_int_equal(labels(f, "2611-A07", "--printer", fake.address, "--timeout", "5", "--operator", "Ana", "--json", NULL), EXIT_ALL_WELL);
+	assert_int_equal(
+		labels(f, "2611-A07", "--printer", fake.address, "--timeout", "5", "--operator", "Ana", "--json", NULL),
+		EXIT_ALL_WELL);
 	fake_stop(&fake);
 	assert_says(f->out, "\"state\": \"printed\"");
-	assert_row(f->place.path, "SELECT group_concat(serial || ' ' || state, ', ') FROM v_labels", "AC0000001 sent, AC0000002 printed");
-	assert_int_equal(labels(f, "2611-A07", "--printer", "127.0.0.1:1", "--timeout", "1", "--operator", "Ana", "--reprint", "--reason", "x",
-				NULL), EXIT_UNUSABLE);
+	assert_row(f->place.path, "SELECT group_concat(serial || ' ' || state, ', ') FROM v_labels",
+		   "AC0000001 sent, AC0000002 printed");
+	assert_int_equal(labels(f, "2611-A07", "--printer", "127.0.0.1:1", "--timeout", "1", "--operator", "Ana",
+				"--reprint", "--reason", "x", NULL),
+			 EXIT_UNUSABLE);
 	assert_says(f->err, "takes no connection");
 }
 
@@ -302,35 +328,49 @@ static void what_is_scanned_back_is_judged_wrong_before_right(void **state)
 
 	write_lot(f, false);
 	journal_close(opened_lot(&f->place, "B"));
-	assert_int_equal(labels(f, "2611-A07", MICRO_AP, "--out", in_place(f, "l"), "--operator", "Ana", "--keys", f->keys, NULL), EXIT_ALL_WELL);
+	assert_int_equal(labels(f, "2611-A07", MICRO_AP, "--out", in_place(f, "l"), "--operator", "Ana", "--keys",
+				f->keys, NULL),
+			 EXIT_ALL_WELL);
 	/* Without the key a code with a PIN is nobody's. */
 	assert_int_equal(labels(f, "scan", "2611-A07", WIFI_1, "--operator", "Ben", NULL), EXIT_NOT_ALL_WELL);
-	assert_says(f->out, "unknown     no label on record says this: one with a PIN is recognised only with --keys DIR");
-	assert_int_equal(scan_in(f, "nonsense\n\nAC0000001\nAC0000001\t" WIFI_2 "\r\n\x01\n", "scan", "2611-A07", "--operator", "Ben", "--keys",
-				 f->keys, NULL), EXIT_NOT_ALL_WELL);
-	assert_string_equal(f->out,
+	assert_says(f->out,
+		    "unknown     no label on record says this: one with a PIN is recognised only with --keys DIR");
+	assert_int_equal(scan_in(f, "nonsense\n\nAC0000001\nAC0000001\t" WIFI_2 "\r\n\x01\n", "scan", "2611-A07",
+				 "--operator", "Ben", "--keys", f->keys, NULL),
+			 EXIT_NOT_ALL_WELL);
+	assert_string_equal(
+		f->out,
 		"unknown     no label on record says this: take it off and print the unit's own\n"
 		"unknown     a serial number on record, and not the code that is scanned back: scan the other code\n"
 		"wrong-unit  the label of AC0000002 on unit AC0000001: take it off, and look where the other one is\n"
 		"unreadable  control characters are in it, and in no label's code: scan again\n");
-	assert_int_equal(labels(f, "scan", "2611-A07", WIFI_2, "--unit", "AC0000001", "--operator", "Ben", "--keys", f->keys, NULL),
+	assert_int_equal(labels(f, "scan", "2611-A07", WIFI_2, "--unit", "AC0000001", "--operator", "Ben", "--keys",
+				f->keys, NULL),
 			 EXIT_NOT_ALL_WELL);
 	assert_says(f->out, "wrong-unit");
-	assert_int_equal(labels(f, "scan", "B", WIFI_1, "--operator", "Ben", "--keys", f->keys, NULL), EXIT_NOT_ALL_WELL);
+	assert_int_equal(labels(f, "scan", "B", WIFI_1, "--operator", "Ben", "--keys", f->keys, NULL),
+			 EXIT_NOT_ALL_WELL);
 	assert_says(f->out, "wrong-lot   the label of AC0000001, a unit of another lot");
 	assert_row(f->place.path, "SELECT count(*) FROM label WHERE state = 'scanned'", "0");
 	/* Right, with what scanners put around it. */
-	assert_int_equal(labels(f, "scan", "2611-A07", " ]Q1" WIFI_1 "\r", "--unit", "AC0000001", "--operator", "Ben", "--keys", f->keys, NULL),
+	assert_int_equal(labels(f, "scan", "2611-A07", " ]Q1" WIFI_1 "\r", "--unit", "AC0000001", "--operator", "Ben",
+				"--keys", f->keys, NULL),
 			 EXIT_ALL_WELL);
 	assert_string_equal(f->out, "right       AC0000001\n");
-	assert_int_equal(labels(f, "scan", "2611-A07", WIFI_1, "--operator", "Ben", "--keys", f->keys, "--json", NULL), EXIT_NOT_ALL_WELL);
+	assert_int_equal(labels(f, "scan", "2611-A07", WIFI_1, "--operator", "Ben", "--keys", f->keys, "--json", NULL),
+			 EXIT_NOT_ALL_WELL);
 	assert_says(f->out, "\"verdict\": \"duplicate\"");
 	assert_null(strstr(f->out, "9173"));
 	plain_exec(f->place.path, "UPDATE unit SET state = 'quarantined' WHERE serial = 'AC0000002'");
-	assert_int_equal(labels(f, "scan", "2611-A07", WIFI_2, "--operator", "Ben", "--keys", f->keys, NULL), EXIT_NOT_ALL_WELL);
+	assert_int_equal(labels(f, "scan", "2611-A07", WIFI_2, "--operator", "Ben", "--keys", f->keys, NULL),
+			 EXIT_NOT_ALL_WELL);
 	assert_says(f->out, "not-passed  AC0000002 has not passed: put it into the RED bin");
-	assert_row(f->place.path, "SELECT group_concat(verdict || ' ' || coalesce(serial, '-') || ' ' || coalesce(expected, '-'), ', ') FROM "
-		   "v_label_scans", "unknown - -, unknown - -, unknown - -, wrong-unit AC0000002 AC0000001, wrong-unit AC0000002 AC0000001, "
+	assert_row(f->place.path,
+		   "SELECT group_concat(verdict || ' ' || coalesce(serial, '-') || ' ' || coalesce(expected, '-'), ', "
+		   "') FROM "
+		   "v_label_scans",
+		   "unknown - -, unknown - -, unknown - -, wrong-unit AC0000002 AC0000001, wrong-unit AC0000002 "
+		   "AC0000001, "
 		   "wrong-lot AC0000001 -, right AC0000001 AC0000001, duplicate AC0000001 -, not-passed AC0000002 -");
 	assert_int_equal(labels(f, "scan", "nowhere", WIFI_2, "--operator", "Ben", NULL), EXIT_NOT_ALL_WELL);
 	assert_int_equal(labels(f, "scan", "2611-A07", "x", "--unit", "AC9", "--operator", "Ben", NULL), EXIT_UNUSABLE);
@@ -346,11 +386,15 @@ static void a_label_of_an_older_template_is_void(void **state)
 	for (unsigned edition = 1; edition <= 2; edition++) {
 		FILE *file = fopen(in_place(f, "t.yaml"), "w");
 
-		fprintf(file, "format: 1\nlabel: {name: t, width: 40mm, height: 30mm}\nitems:\n- {kind: qr, x: 3mm, y: 3mm, payload: \"%u {serial}\"}\n",
+		fprintf(file,
+			"format: 1\nlabel: {name: t, width: 40mm, height: 30mm}\nitems:\n- {kind: qr, x: 3mm, y: 3mm, "
+			"payload: \"%u {serial}\"}\n",
 			edition);
 		fclose(file);
-		assert_int_equal(labels(f, "2611-A07", "--template", in_place(f, "t.yaml"), "--out", in_place(f, "l"), "--operator", "Ana",
-					"--reason", "new text", edition == 2 ? "--reprint" : NULL, NULL), EXIT_ALL_WELL);
+		assert_int_equal(labels(f, "2611-A07", "--template", in_place(f, "t.yaml"), "--out", in_place(f, "l"),
+					"--operator", "Ana", "--reason", "new text", edition == 2 ? "--reprint" : NULL,
+					NULL),
+				 EXIT_ALL_WELL);
 	}
 	assert_int_equal(labels(f, "scan", "2611-A07", "1 AC0000001", "--operator", "Ben", NULL), EXIT_NOT_ALL_WELL);
 	assert_says(f->out, "void        this label of AC0000001 counts no longer");
@@ -364,10 +408,11 @@ static void a_queued_label_that_is_read_back_was_sent(void **state)
 
 	write_lot(f, false);
 	assert_int_equal(labels(f, "2611-A07", "--out", "/dev/null", "--operator", "Ana", NULL), EXIT_UNUSABLE);
-	assert_int_equal(labels(f, "2611-A07", "--printer", "127.0.0.1:1", "--timeout", "1", "--operator", "Ana", NULL), EXIT_UNUSABLE);
+	assert_int_equal(labels(f, "2611-A07", "--printer", "127.0.0.1:1", "--timeout", "1", "--operator", "Ana", NULL),
+			 EXIT_UNUSABLE);
 	assert_row(f->place.path, "SELECT count(*) FROM label", "0");
 	assert_int_equal(mkdir(in_place(f, "l"), 0700), 0);
-	assert_int_equal(mkdir(in_place(f, "l/AC0000001.svg"), 0700), 0);	/* in the way */
+	assert_int_equal(mkdir(in_place(f, "l/AC0000001.svg"), 0700), 0); /* in the way */
 	assert_int_equal(labels(f, "2611-A07", "--out", in_place(f, "l"), "--operator", "Ana", NULL), EXIT_UNUSABLE);
 	assert_says(f->err, "was not written");
 	assert_row(f->place.path, "SELECT group_concat(serial || ' ' || state) FROM v_labels", "AC0000001 queued");
@@ -408,9 +453,11 @@ static void a_page_needs_nothing_else_and_says_its_plots_in_words(void **state)
 	struct stat st;
 
 	write_lot(f, false);
-	assert_int_equal(labels(f, "2611-A07", "--out", in_place(f, "l"), "--operator", "A<b>&\"", NULL), EXIT_ALL_WELL);
-	assert_int_equal(labels(f, "2611-A07", "--reprint", "--reason", "<script>alert(1)</script>", "--out", in_place(f, "l"), "--operator", "Ana",
-				NULL), EXIT_ALL_WELL);
+	assert_int_equal(labels(f, "2611-A07", "--out", in_place(f, "l"), "--operator", "A<b>&\"", NULL),
+			 EXIT_ALL_WELL);
+	assert_int_equal(labels(f, "2611-A07", "--reprint", "--reason", "<script>alert(1)</script>", "--out",
+				in_place(f, "l"), "--operator", "Ana", NULL),
+			 EXIT_ALL_WELL);
 	assert_int_equal(report(f, "2611-A07", "--html", "-", "--keys", f->keys, NULL), EXIT_ALL_WELL);
 	assert_int_equal(strncmp(f->out, "<!DOCTYPE html>", 15), 0);
 	assert_null(strstr(f->out, "<script"));
@@ -442,7 +489,8 @@ static void a_report_of_a_changed_record_says_so(void **state)
 	struct factory *f = *state;
 
 	write_lot(f, false);
-	plain_exec(f->place.path, "DROP TRIGGER audit_fixed; UPDATE audit SET body = replace(body, 'AC0000001', 'AC0000009') WHERE seq = 2");
+	plain_exec(f->place.path, "DROP TRIGGER audit_fixed; UPDATE audit SET body = replace(body, 'AC0000001', "
+				  "'AC0000009') WHERE seq = 2");
 	assert_int_equal(report(f, "2611-A07", NULL), EXIT_NOT_ALL_WELL);
 	assert_says(f->out, "WRONG: ");
 	assert_says(f->out, "row 2 of the chain was changed");
@@ -454,8 +502,10 @@ static void a_report_of_a_changed_record_says_so(void **state)
 
 static void json_has_every_section(void **state)
 {
-	static const char *const keys[] = { "batch", "yield", "pareto", "cycle", "cadence", "radios", "guards", "pauses", "overrides", "failed", "labels", "reprints",
-					    "label_scans", "pin_openings", "orphans", "sessions", "cadence_plot", "chain", "made" };
+	static const char *const keys[] = { "batch",	"yield",	"pareto",      "cycle",	       "cadence",
+					    "radios",	"guards",	"pauses",      "overrides",    "failed",
+					    "labels",	"reprints",	"label_scans", "pin_openings", "orphans",
+					    "sessions", "cadence_plot", "chain",       "made" };
 	struct factory *f = *state;
 	json_t *root;
 
@@ -466,7 +516,8 @@ static void json_has_every_section(void **state)
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (!json_object_get(root, keys[i]))
 			fail_msg("%s is missing", keys[i]);
-	assert_int_equal(json_integer_value(json_object_get(json_array_get(json_object_get(root, "batch"), 0), "passed")), 2);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_array_get(json_object_get(root, "batch"), 0), "passed")), 2);
 	json_decref(root);
 }
 
@@ -476,11 +527,16 @@ static void pauses_and_orders_are_in_the_report(void **state)
 	struct journal *journal = opened_lot(&f->place, "A");
 
 	put(journal, unit_record(1));
-	put(journal, (struct journal_record){ .kind = JOURNAL_AUDIT, .audit = { "Ana", "line-pause", "batch 1", "{\"reason\":\"lunch\"}", T0 + S } });
-	put(journal, (struct journal_record){ .kind = JOURNAL_AUDIT, .audit = { "Ana", "line-resume", "batch 1", "{\"reason\":\"\"}",
-					      T0 + 1801 * S } });
-	put(journal, (struct journal_record){ .kind = JOURNAL_AUDIT, .audit = { "Ben", "unit-release", "unit 1",
-					      "{\"state\":\"quarantined\",\"reason\":\"repaired\"}", T0 + 1802 * S } });
+	put(journal,
+	    (struct journal_record){ .kind = JOURNAL_AUDIT,
+				     .audit = { "Ana", "line-pause", "batch 1", "{\"reason\":\"lunch\"}", T0 + S } });
+	put(journal, (struct journal_record){
+			     .kind = JOURNAL_AUDIT,
+			     .audit = { "Ana", "line-resume", "batch 1", "{\"reason\":\"\"}", T0 + 1801 * S } });
+	put(journal, (struct journal_record){ .kind = JOURNAL_AUDIT,
+					      .audit = { "Ben", "unit-release", "unit 1",
+							 "{\"state\":\"quarantined\",\"reason\":\"repaired\"}",
+							 T0 + 1802 * S } });
 	journal_close(journal);
 	assert_int_equal(report(f, "A", NULL), EXIT_ALL_WELL);
 	assert_says(f->out, "lunch");

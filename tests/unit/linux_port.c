@@ -1,5 +1,6 @@
 /*
  * The Linux device's state folder and its netlink walk.
+ *
  * links: agent/port/linux/state.c agent/port/linux/netlink.c
  */
 #include <setjmp.h>
@@ -120,7 +121,7 @@ static void attributes_are_walked_and_a_cut_ends_the_walk(void **state)
 	assert_true(netlink_next(&at, &left, &a));
 	assert_int_equal(a.type, 9);
 	assert_int_equal(a.len, 3);
-	assert_int_equal(netlink_u32(&a), 0);	/* too short for a number */
+	assert_int_equal(netlink_u32(&a), 0); /* too short for a number */
 	assert_false(netlink_next(&at, &left, &a));
 	for (size_t cut = 1; cut < 8; cut++) {
 		at = request.bytes + whole;

@@ -1,8 +1,12 @@
 /*
- * The API on the kernel's sockets, over the loopback interface: one connection and a second one, TLS, joining when the kernel
- * says that the response has been acknowledged, half-closed and broken connections. And the configuration file.
+ * The API on the kernel's sockets, over the loopback interface: one connection and a second one, TLS, joining when the
+ * kernel says that the response has been acknowledged, half-closed and broken connections. And the configuration file.
  *
- * links: agent/port/linux/server.c agent/port/linux/tls_openssl.c agent/port/linux/config.c agent/core/api.c agent/core/endpoint.c agent/core/http.c agent/core/json.c agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/spake2plus.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c
+ * links: agent/port/linux/server.c agent/port/linux/tls_openssl.c agent/port/linux/config.c agent/core/api.c
+ * links: agent/core/endpoint.c agent/core/http.c agent/core/json.c agent/core/agent.c agent/core/session.c
+ * links: agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/core/store.c agent/core/csr.c
+ * links: agent/core/der.c agent/wire/spake2plus.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c
+ * links: agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,8 +50,9 @@ static int stall_make(void **state)
 	board_make(&s->board, 7, station_key, batch_key);
 	board_give_wifi(&s->board);
 	s->board.config.channel_count = 0;
-	s->board.config.ap = (struct mr_ap_config){ .method = MR_AP_WPA2, .ssid = "AC-", .passphrase = "as it was built",
-						    .freq_mhz = 2412 };
+	s->board.config.ap = (struct mr_ap_config){
+		.method = MR_AP_WPA2, .ssid = "AC-", .passphrase = "as it was built", .freq_mhz = 2412
+	};
 	assert_true(board_start(&s->board));
 	s->server.fd = s->server.listen_fd = s->fd = -1;
 	*state = s;
@@ -90,7 +95,9 @@ static void listen_at(struct stall *s, enum mr_link link)
 
 static int dial(const struct stall *s)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(s->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_port = htons(s->port),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
@@ -131,7 +138,10 @@ static size_t hear(struct stall *s, int fd, size_t want, unsigned turns)
 	return s->len;
 }
 
-static void say(int fd, const char *text) { assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text)); }
+static void say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
 
 static bool ended(struct stall *s, int fd, unsigned turns)
 {
@@ -233,7 +243,8 @@ static void a_device_joins_when_the_answer_has_been_acknowledged(void **state)
 	assert_true(hear(s, s->fd, sizeof(s->text), 1000) > 0);
 	assert_memory_equal(s->text, "HTTP/1.1 202 ", 13);
 	assert_true(s->board.ap_up);
-	for (int i = 0; i < 300 && !s->board.joins; i++)	/* a third of a second, far from the two that an unheard answer takes */
+	for (int i = 0; i < 300 && !s->board.joins;
+	     i++) /* a third of a second, far from the two that an unheard answer takes */
 		turn(s);
 	assert_true(s->board.joins);
 	linux_server_hang_up(&s->server);
@@ -263,7 +274,7 @@ static void silence_and_half_a_handshake_end(void **state)
 	assert_true(ended(s, s->fd, 1000));
 	close(s->fd);
 	s->fd = dial(s);
-	say(s->fd, get);		/* in clear: an alert or nothing, and the end */
+	say(s->fd, get); /* in clear: an alert or nothing, and the end */
 	assert_true(ended(s, s->fd, 1000));
 }
 
@@ -310,9 +321,13 @@ static void an_address_that_is_none_is_reported(void **state)
 
 /* ---- the configuration ---- */
 
-#define KEYS "station_key = 0101010101010101010101010101010101010101010101010101010101010101\n" \
-	     "batch_key=0202020202020202020202020202020202020202020202020202020202020202\n # secrets end\nproduct = AC-100\n"
-#define POINT "0404040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404"
+#define KEYS                                                                                                           \
+	"station_key = 0101010101010101010101010101010101010101010101010101010101010101\n"                             \
+	"batch_key=0202020202020202020202020202020202020202020202020202020202020202\n # secrets end\nproduct = "       \
+	"AC-100\n"
+#define POINT                                                                                                          \
+	"040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404" \
+	"0404040404040404040404"
 
 static bool reads(struct linux_config *config, const char *text)
 {
@@ -343,10 +358,13 @@ static void a_configuration_is_read_with_every_setting(void **state)
 	assert_int_equal(c.agent.roam_us, 250000);
 	assert_int_equal(c.agent.ap.method, MR_AP_NONE);
 	assert_null(c.agent.ap.pin);
-	assert_true(reads(&c, KEYS "access_point = ibss\nssid = one name\nchannel = 14\naddress = ::1\nport = 8080\njoin_s = 20\n"
-				   "grace_s = 5\npin_salt = 00112233445566778899aabbccddeeff\npin_iterations = 1000\n"
-				   "pin_w0 = 0303030303030303030303030303030303030303030303030303030303030303\npin_l = " POINT "\n"
-				   "wpa_supplicant = /run/wpa_supplicant/wlan0\nhostapd = /run/hostapd/ap0\npassphrase =  of eight # or \"more\" \n"));
+	assert_true(
+		reads(&c, KEYS
+		      "access_point = ibss\nssid = one name\nchannel = 14\naddress = ::1\nport = 8080\njoin_s = 20\n"
+		      "grace_s = 5\npin_salt = 00112233445566778899aabbccddeeff\npin_iterations = 1000\n"
+		      "pin_w0 = 0303030303030303030303030303030303030303030303030303030303030303\npin_l = " POINT "\n"
+		      "wpa_supplicant = /run/wpa_supplicant/wlan0\nhostapd = /run/hostapd/ap0\npassphrase =  of eight "
+		      "# or \"more\" \n"));
 	assert_int_equal(c.agent.ap.method, MR_AP_IBSS);
 	assert_true(c.agent.ap.ssid_is_whole && c.agent.ap.pin && c.agent.ap.freq_mhz == 2484 && c.port == 8080);
 	assert_string_equal(c.agent.ap.ssid, "one name");
@@ -360,14 +378,29 @@ static void a_configuration_is_read_with_every_setting(void **state)
 static void a_configuration_that_lacks_or_mistakes_something_is_refused(void **state)
 {
 	static const char *const bad[] = {
-		"", KEYS, "product = a\nchannels = 1\n", KEYS "channels = 0\n", KEYS "channels = 15\n", KEYS "channels = x\n",
-		KEYS "channels = 1\nroam_ms = -1\n", KEYS "channels = 1\nroam_ms = \n", KEYS "channels = 1\nnonsense = 1\n",
-		KEYS "access_point = wpa2\n", KEYS "access_point = wep\nchannel = 1\n", KEYS "access_point = pin\nchannel = 200\n",
-		KEYS "channels = 1\nport = 0\n", KEYS "channels = 1\nport = 65536\n", KEYS "channels = 1\nssid = \n",
-		KEYS "channels = 1\nssid = 123456789012345678901234567890123\n", KEYS "channels = 1\ndevice_id = 00\n",
-		KEYS "channels = 1\npin_salt = 00112233445566778899aabbccddeeff\n", KEYS "channels = 1\npin_iterations = 999\n",
-		KEYS "channels = 1\npin_salt = 0011\n", KEYS "channels = 1\nhostapd = /run/hostapd/ap0\n",
-		KEYS "channels = 1\nbatch_key = 02020202020202020202020202020202020202020202020202020202020202zz\n", "a line\n" KEYS "channels = 1\n",
+		"",
+		KEYS,
+		"product = a\nchannels = 1\n",
+		KEYS "channels = 0\n",
+		KEYS "channels = 15\n",
+		KEYS "channels = x\n",
+		KEYS "channels = 1\nroam_ms = -1\n",
+		KEYS "channels = 1\nroam_ms = \n",
+		KEYS "channels = 1\nnonsense = 1\n",
+		KEYS "access_point = wpa2\n",
+		KEYS "access_point = wep\nchannel = 1\n",
+		KEYS "access_point = pin\nchannel = 200\n",
+		KEYS "channels = 1\nport = 0\n",
+		KEYS "channels = 1\nport = 65536\n",
+		KEYS "channels = 1\nssid = \n",
+		KEYS "channels = 1\nssid = 123456789012345678901234567890123\n",
+		KEYS "channels = 1\ndevice_id = 00\n",
+		KEYS "channels = 1\npin_salt = 00112233445566778899aabbccddeeff\n",
+		KEYS "channels = 1\npin_iterations = 999\n",
+		KEYS "channels = 1\npin_salt = 0011\n",
+		KEYS "channels = 1\nhostapd = /run/hostapd/ap0\n",
+		KEYS "channels = 1\nbatch_key = 02020202020202020202020202020202020202020202020202020202020202zz\n",
+		"a line\n" KEYS "channels = 1\n",
 	};
 	static struct linux_config c;
 

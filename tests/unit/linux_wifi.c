@@ -1,6 +1,6 @@
 /*
- * The Linux device's WiFi against a wpa_supplicant and a hostapd that are threads here: they answer from a script and note what
- * they are asked. What their true selves make of it is the lab's to find out.
+ * The Linux device's WiFi against a wpa_supplicant and a hostapd that are threads here: they answer from a script and
+ * note what they are asked. What their true selves make of it is the lab's to find out.
  *
  * links: agent/port/linux/wifi.c agent/port/linux/control.c
  */
@@ -28,9 +28,9 @@ struct daemon {
 	char path[64];
 	int fd, stop[2];
 	pthread_t thread;
-	pthread_mutex_t lock;		/* of what follows: the test reads and changes it */
-	char heard[HEARD_MAX];		/* commands, one a line */
-	const char *status, *results, *refuses;	/* answers; a command that gets FAIL */
+	pthread_mutex_t lock;			/* of what follows: the test reads and changes it */
+	char heard[HEARD_MAX];			/* commands, one a line */
+	const char *status, *results, *refuses; /* answers; a command that gets FAIL */
 	struct sockaddr_un listener;
 	socklen_t listener_len;
 };
@@ -99,7 +99,8 @@ static void daemon_stop(struct daemon *d)
 
 static void event(struct daemon *d, const char *text)
 {
-	assert_int_equal(sendto(d->fd, text, strlen(text), 0, (struct sockaddr *)&d->listener, d->listener_len), strlen(text));
+	assert_int_equal(sendto(d->fd, text, strlen(text), 0, (struct sockaddr *)&d->listener, d->listener_len),
+			 strlen(text));
 }
 
 struct house {
@@ -162,8 +163,10 @@ static void programs_that_are_not_there_are_reported(void **state)
 	linux_wifi_close(&h->wifi);
 	assert_false(linux_wifi_open(&h->wifi, h->supplicant.path, "/tmp/millrace-nobody-here"));
 	linux_wifi_close(&h->wifi);
-	assert_false(linux_wifi_open(&h->wifi, "/tmp/a-name-that-is-longer-than-what-fits-into-an-address-of-a-unix-socket-which-"
-					       "is-one-hundred-and-eight-octets-long", ""));
+	assert_false(linux_wifi_open(&h->wifi,
+				     "/tmp/a-name-that-is-longer-than-what-fits-into-an-address-of-a-unix-socket-which-"
+				     "is-one-hundred-and-eight-octets-long",
+				     ""));
 }
 
 static void hostapd_stands_as_the_access_point(void **state)
@@ -173,12 +176,14 @@ static void hostapd_stands_as_the_access_point(void **state)
 
 	open_wifi(h, true);
 	assert_true(linux_wifi_up(&h->wifi, &wpa2_ap, 0));
-	assert_heard(&h->hostapd, "DISABLE\nSET start_disabled 0\nSET ssid2 41432dff2031\nSET hw_mode g\nSET channel 6\nSET wpa 2\n"
-				  "SET wpa_key_mgmt WPA-PSK\nSET rsn_pairwise CCMP\nSET wpa_passphrase say \"when\"\nENABLE\n");
+	assert_heard(&h->hostapd,
+		     "DISABLE\nSET start_disabled 0\nSET ssid2 41432dff2031\nSET hw_mode g\nSET channel 6\nSET wpa 2\n"
+		     "SET wpa_key_mgmt WPA-PSK\nSET rsn_pairwise CCMP\nSET wpa_passphrase say \"when\"\nENABLE\n");
 	linux_wifi_down(&h->wifi);
 	assert_heard(&h->hostapd, "DISABLE\n");
 	assert_true(linux_wifi_up(&h->wifi, &open_ap, 0));
-	assert_heard(&h->hostapd, "DISABLE\nSET start_disabled 0\nSET ssid2 41432d32\nSET hw_mode a\nSET channel 36\nSET wpa 0\nENABLE\n");
+	assert_heard(&h->hostapd, "DISABLE\nSET start_disabled 0\nSET ssid2 41432d32\nSET hw_mode a\nSET channel "
+				  "36\nSET wpa 0\nENABLE\n");
 	assert_heard(&h->supplicant, "");
 	h->hostapd.refuses = "ENABLE";
 	assert_false(linux_wifi_up(&h->wifi, &open_ap, 0));
@@ -193,20 +198,23 @@ static void without_hostapd_wpa_supplicant_does(void **state)
 
 	open_wifi(h, false);
 	assert_true(linux_wifi_up(&h->wifi, &wpa2_ap, 0));
-	assert_heard(&h->supplicant, "ADD_NETWORK\nSET_NETWORK 3 ssid 41432dff2031\nSET_NETWORK 3 mode 2\nSET_NETWORK 3 frequency 2437\n"
-				     "SET_NETWORK 3 key_mgmt WPA-PSK\nSET_NETWORK 3 proto RSN\nSET_NETWORK 3 pairwise CCMP\n"
-				     "SET_NETWORK 3 group CCMP\nSET_NETWORK 3 psk \"say \"when\"\"\nSELECT_NETWORK 3\n");
+	assert_heard(
+		&h->supplicant,
+		"ADD_NETWORK\nSET_NETWORK 3 ssid 41432dff2031\nSET_NETWORK 3 mode 2\nSET_NETWORK 3 frequency 2437\n"
+		"SET_NETWORK 3 key_mgmt WPA-PSK\nSET_NETWORK 3 proto RSN\nSET_NETWORK 3 pairwise CCMP\n"
+		"SET_NETWORK 3 group CCMP\nSET_NETWORK 3 psk \"say \"when\"\"\nSELECT_NETWORK 3\n");
 	linux_wifi_down(&h->wifi);
 	assert_heard(&h->supplicant, "REMOVE_NETWORK 3\n");
 	assert_true(linux_wifi_up(&h->wifi, &ibss, 0));
-	assert_heard(&h->supplicant, "ADD_NETWORK\nSET_NETWORK 3 ssid 41432d32\nSET_NETWORK 3 mode 1\nSET_NETWORK 3 frequency 2412\n"
-				     "SET_NETWORK 3 key_mgmt NONE\nSELECT_NETWORK 3\n");
+	assert_heard(&h->supplicant,
+		     "ADD_NETWORK\nSET_NETWORK 3 ssid 41432d32\nSET_NETWORK 3 mode 1\nSET_NETWORK 3 frequency 2412\n"
+		     "SET_NETWORK 3 key_mgmt NONE\nSELECT_NETWORK 3\n");
 	linux_wifi_down(&h->wifi);
 	h->supplicant.refuses = "SELECT_NETWORK";
 	assert_heard(&h->supplicant, "REMOVE_NETWORK 3\n");
 	assert_false(linux_wifi_up(&h->wifi, &ibss, 0));
 	pthread_mutex_lock(&h->supplicant.lock);
-	assert_non_null(strstr(h->supplicant.heard, "REMOVE_NETWORK 3\n"));	/* nothing half made is left behind */
+	assert_non_null(strstr(h->supplicant.heard, "REMOVE_NETWORK 3\n")); /* nothing half made is left behind */
 	pthread_mutex_unlock(&h->supplicant.lock);
 }
 
@@ -231,7 +239,7 @@ static void the_scan_list_is_read_strongest_first(void **state)
 	assert_true(linux_wifi_scan(&h->wifi, 0));
 	assert_true(linux_wifi_scanning(&h->wifi, 1));
 	assert_false(linux_wifi_network(&h->wifi, 0, &n));
-	assert_false(linux_wifi_up(&h->wifi, &wpa2_ap, 1));	/* the scan would be cut short */
+	assert_false(linux_wifi_up(&h->wifi, &wpa2_ap, 1)); /* the scan would be cut short */
 	event(&h->supplicant, "<3>CTRL-EVENT-SCAN-RESULTS ");
 	linux_wifi_work(&h->wifi);
 	assert_false(linux_wifi_scanning(&h->wifi, 2));
@@ -270,7 +278,8 @@ static void more_networks_than_there_is_room_leave_the_strongest(void **state)
 	struct mr_network n;
 
 	for (int i = 0; i < 60; i++)
-		snprintf(list + strlen(list), sizeof(list) - strlen(list), "02:00:00:00:00:%02x\t2412\t%d\t[ESS]\tn%d\n", i, -90 + i, i);
+		snprintf(list + strlen(list), sizeof(list) - strlen(list),
+			 "02:00:00:00:00:%02x\t2412\t%d\t[ESS]\tn%d\n", i, -90 + i, i);
 	open_wifi(h, false);
 	h->supplicant.results = list;
 	event(&h->supplicant, "<3>CTRL-EVENT-SCAN-RESULTS");
@@ -286,21 +295,25 @@ static void a_network_is_joined_and_left(void **state)
 {
 	static const uint8_t bssid[6] = { 2, 0, 0, 0, 0, 9 };
 	struct house *h = *state;
-	struct mr_network_choice wpa2 = { (const uint8_t *)"mill", 4, MR_SECURITY_WPA2, (const uint8_t *)"by the wheel", 12, bssid };
+	struct mr_network_choice wpa2 = { (const uint8_t *)"mill",	   4,  MR_SECURITY_WPA2,
+					  (const uint8_t *)"by the wheel", 12, bssid };
 	struct mr_join join;
 
 	open_wifi(h, true);
 	assert_true(linux_wifi_join(&h->wifi, &wpa2));
-	assert_heard(&h->supplicant, "PING\nADD_NETWORK\nSET_NETWORK 3 ssid 6d696c6c\nSET_NETWORK 3 scan_ssid 1\n"
-				     "SET_NETWORK 3 bssid 02:00:00:00:00:09\nSET_NETWORK 3 key_mgmt WPA-PSK WPA-PSK-SHA256\n"
-				     "SET_NETWORK 3 proto RSN\nSET_NETWORK 3 ieee80211w 1\nSET_NETWORK 3 psk \"by the wheel\"\nSELECT_NETWORK 3\n");
+	assert_heard(&h->supplicant,
+		     "PING\nADD_NETWORK\nSET_NETWORK 3 ssid 6d696c6c\nSET_NETWORK 3 scan_ssid 1\n"
+		     "SET_NETWORK 3 bssid 02:00:00:00:00:09\nSET_NETWORK 3 key_mgmt WPA-PSK WPA-PSK-SHA256\n"
+		     "SET_NETWORK 3 proto RSN\nSET_NETWORK 3 ieee80211w 1\nSET_NETWORK 3 psk \"by the "
+		     "wheel\"\nSELECT_NETWORK 3\n");
 	h->supplicant.status = "wpa_state=SCANNING\np2p_device_address=02:00:00:00:00:01\n";
 	linux_wifi_join_state(&h->wifi, &join);
 	assert_int_equal(join.state, MR_JOIN_JOINING);
 	h->supplicant.status = "bssid=02:00:00:00:00:08\nfreq=2412\nssid=another\nid=1\nwpa_state=COMPLETED\n";
 	linux_wifi_join_state(&h->wifi, &join);
-	assert_int_equal(join.state, MR_JOIN_JOINING);		/* of a network that it knew before */
-	h->supplicant.status = "bssid=02:00:00:00:00:09\nfreq=2437\nssid=mill\nid=3\nmode=station\nwpa_state=COMPLETED\n";
+	assert_int_equal(join.state, MR_JOIN_JOINING); /* of a network that it knew before */
+	h->supplicant.status =
+		"bssid=02:00:00:00:00:09\nfreq=2437\nssid=mill\nid=3\nmode=station\nwpa_state=COMPLETED\n";
 	linux_wifi_join_state(&h->wifi, &join);
 	assert_int_equal(join.state, MR_JOIN_JOINED);
 	assert_int_equal(join.freq_mhz, 2437);
@@ -315,18 +328,23 @@ static void every_security_has_its_settings(void **state)
 	static const char key[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 	struct house *h = *state;
 	struct mr_network_choice open = { (const uint8_t *)"m", 1, MR_SECURITY_OPEN, NULL, 0, NULL };
-	struct mr_network_choice wpa3 = { (const uint8_t *)"m", 1, MR_SECURITY_WPA3, (const uint8_t *)"by the wheel", 12, NULL };
+	struct mr_network_choice wpa3 = {
+		(const uint8_t *)"m", 1, MR_SECURITY_WPA3, (const uint8_t *)"by the wheel", 12, NULL
+	};
 	struct mr_network_choice psk = { (const uint8_t *)"m", 1, MR_SECURITY_WPA2, (const uint8_t *)key, 64, NULL };
 
 	open_wifi(h, false);
 	assert_true(linux_wifi_join(&h->wifi, &open));
-	assert_heard(&h->supplicant, "PING\nADD_NETWORK\nSET_NETWORK 3 ssid 6d\nSET_NETWORK 3 scan_ssid 1\nSET_NETWORK 3 key_mgmt NONE\nSELECT_NETWORK 3\n");
+	assert_heard(&h->supplicant, "PING\nADD_NETWORK\nSET_NETWORK 3 ssid 6d\nSET_NETWORK 3 scan_ssid 1\nSET_NETWORK "
+				     "3 key_mgmt NONE\nSELECT_NETWORK 3\n");
 	assert_true(linux_wifi_join(&h->wifi, &wpa3));
-	assert_heard(&h->supplicant, "PING\nADD_NETWORK\nSET_NETWORK 3 ssid 6d\nSET_NETWORK 3 scan_ssid 1\nSET_NETWORK 3 key_mgmt SAE\n"
-				     "SET_NETWORK 3 ieee80211w 2\nSET_NETWORK 3 sae_password \"by the wheel\"\nSELECT_NETWORK 3\n");
+	assert_heard(&h->supplicant,
+		     "PING\nADD_NETWORK\nSET_NETWORK 3 ssid 6d\nSET_NETWORK 3 scan_ssid 1\nSET_NETWORK 3 key_mgmt SAE\n"
+		     "SET_NETWORK 3 ieee80211w 2\nSET_NETWORK 3 sae_password \"by the wheel\"\nSELECT_NETWORK 3\n");
 	assert_true(linux_wifi_join(&h->wifi, &psk));
 	pthread_mutex_lock(&h->supplicant.lock);
-	assert_non_null(strstr(h->supplicant.heard, "SET_NETWORK 3 psk 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"));
+	assert_non_null(strstr(h->supplicant.heard,
+			       "SET_NETWORK 3 psk 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"));
 	pthread_mutex_unlock(&h->supplicant.lock);
 	h->supplicant.refuses = "SET_NETWORK 3 psk";
 	assert_false(linux_wifi_join(&h->wifi, &psk));
@@ -352,7 +370,8 @@ static void why_joining_fails_is_taken_from_the_events(void **state)
 	assert_int_equal(join.cause, MR_CAUSE_NETWORK_NOT_SEEN);
 	linux_wifi_leave(&h->wifi);
 	assert_true(linux_wifi_join(&h->wifi, &open));
-	event(&h->supplicant, "<3>CTRL-EVENT-SSID-TEMP-DISABLED id=3 ssid=\"m\" auth_failures=1 duration=10 reason=WRONG_KEY");
+	event(&h->supplicant,
+	      "<3>CTRL-EVENT-SSID-TEMP-DISABLED id=3 ssid=\"m\" auth_failures=1 duration=10 reason=WRONG_KEY");
 	linux_wifi_join_state(&h->wifi, &join);
 	assert_int_equal(join.state, MR_JOIN_FAILED);
 	assert_int_equal(join.cause, MR_CAUSE_JOIN_FAILED);

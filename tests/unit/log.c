@@ -1,5 +1,6 @@
 /*
  * Log lines to the octet: levels, time, and what becomes of octets from outside.
+ *
  * links: station/base/log.c
  */
 #include <setjmp.h>
@@ -13,10 +14,7 @@
 
 #include "station/base/log.h"
 
-static uint64_t clock_us(const void *clock)
-{
-	return *(const uint64_t *)clock;
-}
+static uint64_t clock_us(const void *clock) { return *(const uint64_t *)clock; }
 
 static void a_line_has_its_time_and_its_level(void **state)
 {
@@ -41,8 +39,7 @@ static void a_line_has_its_time_and_its_level(void **state)
 
 static void what_is_below_the_level_is_not_written(void **state)
 {
-	static const char *const want[] = { "error: 0\n", "error: 0\nwarn: 1\n",
-					    "error: 0\nwarn: 1\n2\n",
+	static const char *const want[] = { "error: 0\n", "error: 0\nwarn: 1\n", "error: 0\nwarn: 1\n2\n",
 					    "error: 0\nwarn: 1\n2\n3\n" };
 
 	(void)state;
@@ -83,11 +80,11 @@ static void an_escape_is_whole_or_absent(void **state)
 {
 	static const uint8_t bytes[] = { 'a', 0x01, 'b', 0x02, 'c' };
 	static const char whole[] = "a\\x01b\\x02c";
-	static const size_t fits[] = { 0, 0, 1, 1, 1, 1, 5, 6, 6, 6, 6, 10, 11 };	/* longest prefix for each room */
+	static const size_t fits[] = { 0, 0, 1, 1, 1, 1, 5, 6, 6, 6, 6, 10, 11 }; /* longest prefix for each room */
 
 	(void)state;
 	for (size_t cap = 0; cap < sizeof(fits) / sizeof(fits[0]); cap++) {
-		char *out = malloc(cap + 1);	/* exact: the sanitizer sees an octet too many */
+		char *out = malloc(cap + 1); /* exact: the sanitizer sees an octet too many */
 
 		memset(out, '#', cap + 1);
 		assert_ptr_equal(log_escape(out, cap, bytes, sizeof(bytes)), out);

@@ -25,7 +25,7 @@ struct note {
 	struct loop_timer timer;
 	struct loop *loop;
 	char name;
-	char **end;		/* of the list of names; NULL: none is kept */
+	char **end; /* of the list of names; NULL: none is kept */
 	uint64_t fired_us, again_us;
 	unsigned times, stop_after;
 	struct loop_timer *cancel;
@@ -50,7 +50,9 @@ static void on_note(void *ctx, uint64_t now_us)
 
 static struct note note(struct loop *loop, char name, char **end)
 {
-	return (struct note){ .timer = { .fn = on_note }, .loop = loop, .name = name, .end = end, .again_us = LOOP_NEVER };
+	return (struct note){
+		.timer = { .fn = on_note }, .loop = loop, .name = name, .end = end, .again_us = LOOP_NEVER
+	};
 }
 
 static void virtual_time_jumps_from_deadline_to_deadline(void **state)
@@ -90,7 +92,7 @@ static void equal_times_fire_in_the_order_of_arming(void **state)
 		n[i].timer.ctx = &n[i];
 		loop_at(loop, &n[i].timer, 50);
 	}
-	loop_at(loop, &n[3].timer, 50);	/* moved: it is the last one now */
+	loop_at(loop, &n[3].timer, 50); /* moved: it is the last one now */
 	for (size_t i = 0, k = 0; i < 26; i++)
 		if (i != 3)
 			want[k++] = (char)('a' + i);
@@ -130,12 +132,12 @@ static void the_heap_agrees_with_a_search(void **state)
 		uint64_t order;
 
 		for (size_t i = 0; i < COUNT; i++)
-			if (n[i].timer.slot && (!want || n[i].timer.at_us < want->timer.at_us ||
-						(n[i].timer.at_us == want->timer.at_us &&
-						 n[i].timer.order < want->timer.order)))
+			if (n[i].timer.slot &&
+			    (!want || n[i].timer.at_us < want->timer.at_us ||
+			     (n[i].timer.at_us == want->timer.at_us && n[i].timer.order < want->timer.order)))
 				want = &n[i];
 		order = want->timer.order;
-		loop_run(loop);		/* each one stops the loop */
+		loop_run(loop); /* each one stops the loop */
 		for (size_t i = 0; i < COUNT; i++)
 			if (n[i].times) {
 				got = &n[i];
@@ -146,7 +148,7 @@ static void the_heap_agrees_with_a_search(void **state)
 		last_us = got->fired_us;
 		last_order = order;
 	}
-	loop_run(loop);			/* nothing is left: it returns */
+	loop_run(loop); /* nothing is left: it returns */
 	free(n);
 	loop_destroy(loop);
 }
@@ -166,7 +168,7 @@ static void a_cancelled_timer_does_not_fire_even_when_it_is_due(void **state)
 	loop_at(loop, &b.timer, 10);
 	loop_at(loop, &never.timer, 10);
 	loop_at(loop, &never.timer, LOOP_NEVER);
-	loop_cancel(loop, &never.timer);	/* twice is harmless */
+	loop_cancel(loop, &never.timer); /* twice is harmless */
 	loop_run(loop);
 	assert_string_equal(list, "a");
 	assert_int_equal(b.timer.slot, 0);
@@ -200,7 +202,7 @@ static void one_that_arms_itself_for_the_past_does_not_starve_the_others(void **
 		greedy.timer.ctx = &greedy;
 		other.timer.ctx = &other;
 		greedy.again_us = 0;
-		greedy.stop_after = 100000;	/* a limit, or the test would not end */
+		greedy.stop_after = 100000; /* a limit, or the test would not end */
 		other.stop_after = 1;
 		loop_at(clocks[i], &greedy.timer, 1000);
 		loop_at(clocks[i], &other.timer, 1000);
@@ -226,7 +228,7 @@ static void a_timer_runs_on_the_side_that_armed_it(void **state)
 	assert_int_equal(a.timer.side, LOOP_WORLD);
 	assert_int_equal(b.timer.side, LOOP_STATION);
 	loop_run(loop);
-	assert_int_equal(loop_enter(loop, LOOP_STATION), LOOP_STATION);	/* the caller's side is back */
+	assert_int_equal(loop_enter(loop, LOOP_STATION), LOOP_STATION); /* the caller's side is back */
 	assert_int_equal(loop_cpu_ns(loop, LOOP_STATION), 0);		/* no meter, no charge */
 	loop_destroy(loop);
 }
@@ -248,7 +250,7 @@ static void signals_arrive_on_both_clocks(void **state)
 		struct note n = note(clocks[i], 's', NULL), idle = note(clocks[i], 'i', NULL);
 
 		idle.timer.ctx = &idle;
-		idle.again_us = 0;	/* the virtual clock runs only while a timer is armed */
+		idle.again_us = 0; /* the virtual clock runs only while a timer is armed */
 		idle.stop_after = 1000000;
 		loop_at(clocks[i], &idle.timer, 0);
 		assert_int_equal(loop_signals(clocks[i], on_signal, &n), 0);
@@ -315,7 +317,7 @@ static void a_descriptor_is_heard_until_it_is_unwatched(void **state)
 	assert_int_equal(pipe(ends), 0);
 	r.fd = ends[0];
 	assert_int_equal(loop_watch(loop, ends[0], EPOLLIN, on_readable, &r), 0);
-	assert_int_equal(loop_watch(loop, ends[0], EPOLLIN, on_readable, &r), 0);	/* again: changes, not doubles */
+	assert_int_equal(loop_watch(loop, ends[0], EPOLLIN, on_readable, &r), 0); /* again: changes, not doubles */
 	assert_int_equal(write(ends[1], "x", 1), 1);
 	loop_run(loop);
 	assert_int_equal(r.calls, 1);
@@ -327,7 +329,7 @@ static void a_descriptor_is_heard_until_it_is_unwatched(void **state)
 	loop_at(loop, &a.timer, loop_now_us(loop) + 1000);
 	loop_run(loop);
 	assert_int_equal(r.calls, 1);
-	assert_int_equal(loop_watch(loop, ends[0], EPOLLIN, on_readable, &r), 0);	/* and once more */
+	assert_int_equal(loop_watch(loop, ends[0], EPOLLIN, on_readable, &r), 0); /* and once more */
 	loop_run(loop);
 	assert_int_equal(r.last, 'y');
 	assert_int_equal(loop_watch(loop, -1, EPOLLIN, on_readable, &r), -1);
@@ -469,7 +471,7 @@ static void a_held_clock_stands_until_somebody_releases_it(void **state)
 	assert_int_equal(loop_attend(loop, ends[0], on_attended, &o), 0);
 	loop_at(loop, &a.timer, 5000000);
 	loop_hold(loop, true);
-	assert_int_equal(write(ends[1], "xx", 2), 2);	/* the first leaves it held, the second does not */
+	assert_int_equal(write(ends[1], "xx", 2), 2); /* the first leaves it held, the second does not */
 	o.release_at = 2;
 	loop_run(loop);
 	assert_int_equal(o.times, 2);
@@ -498,7 +500,7 @@ static void a_paced_clock_takes_its_time(void **state)
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	us = (int64_t)(to.tv_sec - from.tv_sec) * 1000000 + (to.tv_nsec - from.tv_nsec) / 1000;
 	assert_int_equal(a.fired_us, 200000);
-	assert_true(us >= 50000);		/* 200 ms of its own at four times the speed */
+	assert_true(us >= 50000); /* 200 ms of its own at four times the speed */
 	loop_destroy(loop);
 }
 

@@ -1,5 +1,6 @@
 /*
  * The map from 64-bit keys to pointers, against a plain array, and its order against itself.
+ *
  * links: station/base/map.c
  */
 #include <setjmp.h>
@@ -28,7 +29,7 @@ static void a_second_value_replaces_the_first(void **state)
 	int a, b;
 
 	(void)state;
-	assert_true(map_put(&map, 0, &a));	/* 0 and all ones are keys like others */
+	assert_true(map_put(&map, 0, &a)); /* 0 and all ones are keys like others */
 	assert_true(map_put(&map, UINT64_MAX, &b));
 	assert_ptr_equal(map_get(&map, 0), &a);
 	assert_true(map_put(&map, 0, &b));

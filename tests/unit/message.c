@@ -85,7 +85,7 @@ static void every_length_of_the_table_is_held_to(void **state)
 			mr_request_begin(&w, MR_OP_STATUS);
 			mr_wr_u8(&w, (uint8_t)table[i].id);
 			mr_wr_le16(&w, (uint16_t)len);
-			if (item)	/* its name must be printable */
+			if (item) /* its name must be printable */
 				memset(mr_wr_room(&w, len), ' ', len);
 			else
 				mr_wr_bytes(&w, zeros, len);
@@ -209,7 +209,7 @@ static void networks_keep_their_octets_and_there_are_sixteen_at_most(void **stat
 	network.ssid_len = MR_SSID_MAX;
 	for (int i = 1; i < MR_NETWORKS_MAX; i++)
 		mr_network_add(&w, &network);
-	assert_true(w.len <= MR_FRAGMENT_MAX);	/* the fullest list is one fragment */
+	assert_true(w.len <= MR_FRAGMENT_MAX); /* the fullest list is one fragment */
 	assert_true(mr_message_parse(mr_wr_written(&w), &m));
 	assert_int_equal(m.network_count, MR_NETWORKS_MAX);
 	assert_true(mr_network_read(m.networks[0], &back));

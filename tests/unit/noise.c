@@ -38,8 +38,7 @@ static const struct {
 	  "8a30a1372f81b2cb4d85f6" },
 	{ "462e20412e20486179656b", "0ed5fabce6ef0ded315c4f213c51ea1e89be89f86c5dc98e50d15d" },
 	{ "4361726c204d656e676572", "ba3cbc8800e6eb1b585269dca0f00fdc21f830eb1a497589215f7f" },
-	{ "4a65616e2d426170746973746520536179",
-	  "f1205cc05144bce5aad775bc12a7d569bfdd474337cdb03b09ae5478c0cd166eb4" },
+	{ "4a65616e2d426170746973746520536179", "f1205cc05144bce5aad775bc12a7d569bfdd474337cdb03b09ae5478c0cd166eb4" },
 	{ "457567656e2042f6686d20766f6e2042617765726b",
 	  "32b8e77e5be275d093618c2a1fef8b6c4c263b23a39d25cce751015d44a7b4003aa4f66512" },
 };
@@ -62,10 +61,7 @@ static void given_init(struct given *g)
 	assert_true(mr_noise_init(&g->station, g->prologue, g->prologue_len, g->resp_s_public));
 }
 
-static struct mr_rd rd_hex(const char *text, uint8_t *buf, size_t cap)
-{
-	return mr_rd_over(buf, hex(text, buf, cap));
-}
+static struct mr_rd rd_hex(const char *text, uint8_t *buf, size_t cap) { return mr_rd_over(buf, hex(text, buf, cap)); }
 
 static void assert_written(const struct mr_wr *w, const char *text)
 {

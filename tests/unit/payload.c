@@ -21,19 +21,19 @@
 
 static char out[PAYLOAD_MAX];
 
-#define assert_good(call, expected)                  \
-	do {                                         \
-		const char *wrong_ = (call);         \
-		if (wrong_)                          \
-			fail_msg("%s", wrong_);      \
-		assert_string_equal(out, expected);  \
+#define assert_good(call, expected)                                                                                    \
+	do {                                                                                                           \
+		const char *wrong_ = (call);                                                                           \
+		if (wrong_)                                                                                            \
+			fail_msg("%s", wrong_);                                                                        \
+		assert_string_equal(out, expected);                                                                    \
 	} while (0)
-#define assert_refused(call, words)                                                     \
-	do {                                                                            \
-		const char *wrong_ = (call);                                            \
-		if (!wrong_ || !strstr(wrong_, words))                                  \
-			fail_msg("\"%s\" does not say \"%s\"", wrong_ ? wrong_ : out, words); \
-		assert_string_equal(out, "");                                           \
+#define assert_refused(call, words)                                                                                    \
+	do {                                                                                                           \
+		const char *wrong_ = (call);                                                                           \
+		if (!wrong_ || !strstr(wrong_, words))                                                                 \
+			fail_msg("\"%s\" does not say \"%s\"", wrong_ ? wrong_ : out, words);                          \
+		assert_string_equal(out, "");                                                                          \
 	} while (0)
 
 /* --- WIFI: --- */
@@ -42,7 +42,8 @@ static void a_network_is_joined_as_zxing_writes_it(void **state)
 {
 	(void)state;
 	/* The examples of ZXing's page "Barcode Contents", and its escapes. */
-	assert_good(payload_wifi("mynetwork", "mypass12", false, out, sizeof(out)), "WIFI:T:WPA;S:mynetwork;P:mypass12;;");
+	assert_good(payload_wifi("mynetwork", "mypass12", false, out, sizeof(out)),
+		    "WIFI:T:WPA;S:mynetwork;P:mypass12;;");
 	assert_good(payload_wifi("\"foo;bar\\baz\"", NULL, false, out, sizeof(out)),
 		    "WIFI:T:nopass;S:\\\"foo\\;bar\\\\baz\\\";;");
 	/* Could be hexadecimal: in quotes. */
@@ -100,16 +101,19 @@ static void a_dpp_uri_is_the_one_of_the_specification(void **state)
 	/* Wi-Fi Easy Connect, examples of section 5.2.1: channels and key; information, address and key. */
 	point_of("MDkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDIgADM2206avxHJaHXgLMkq/24e0rsrfMP9K1Tm8gx+ovP0I=", point);
 	assert_good(payload_dpp("81/1,115/36", NULL, "", point, out, sizeof(out)),
-		    "DPP:C:81/1,115/36;K:MDkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDIgADM2206avxHJaHXgLMkq/24e0rsrfMP9K1Tm8gx+ovP0I=;;");
+		    "DPP:C:81/1,115/36;K:MDkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDIgADM2206avxHJaHXgLMkq/"
+		    "24e0rsrfMP9K1Tm8gx+ovP0I=;;");
 	point_of("MDkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDIgADURzxmttZoIRIPWGoQMV00XHWCAQIhXruVWOz0NjlkIA=", point);
 	assert_good(payload_dpp("", mac, "SN=4774LH2b4044", point, out, sizeof(out)),
-		    "DPP:I:SN=4774LH2b4044;M:010203040506;K:MDkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDIgADURzxmttZoIRIPWGoQMV00XHWCAQIhXruVWOz0Njl"
+		    "DPP:I:SN=4774LH2b4044;M:010203040506;K:"
+		    "MDkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDIgADURzxmttZoIRIPWGoQMV00XHWCAQIhXruVWOz0Njl"
 		    "kIA=;;");
 }
 
 static void a_dpp_uri_of_nonsense_is_refused(void **state)
 {
-	static const char *const channels[] = { "81", "81/", "/1", "81/1,", ",81/1", "81/1;115/36", "81/1,,81/2", "8111/1", "81/1x" };
+	static const char *const channels[] = { "81",	       "81/",	     "/1",     "81/1,", ",81/1",
+						"81/1;115/36", "81/1,,81/2", "8111/1", "81/1x" };
 	uint8_t point[65] = { 4 };
 
 	(void)state;
@@ -129,7 +133,8 @@ static void provisioning_json_is_espressifs(void **state)
 	(void)state;
 	/* As the application of esp-idf's example wifi_prov_mgr prints it. */
 	assert_good(payload_esp("PROV_F279F4", "wifiprov", "abcd1234", "softap", out, sizeof(out)),
-		    "{\"ver\":\"v1\",\"name\":\"PROV_F279F4\",\"username\":\"wifiprov\",\"pop\":\"abcd1234\",\"transport\":\"softap\"}");
+		    "{\"ver\":\"v1\",\"name\":\"PROV_F279F4\",\"username\":\"wifiprov\",\"pop\":\"abcd1234\","
+		    "\"transport\":\"softap\"}");
 	assert_good(payload_esp("PROV_1", "", "12345678", "ble", out, sizeof(out)),
 		    "{\"ver\":\"v1\",\"name\":\"PROV_1\",\"pop\":\"12345678\",\"transport\":\"ble\"}");
 	assert_null(payload_esp("a\"b\\c\n", "", "", "softap", out, sizeof(out)));
@@ -143,13 +148,18 @@ static void provisioning_json_is_espressifs(void **state)
 
 static void matter_payloads_are_those_of_the_reference_implementation(void **state)
 {
-	struct matter_setup setup = { .vendor = 0xfff1, .product = 0x8000, .discovery = MATTER_BLE, .discriminator = 3840,
+	struct matter_setup setup = { .vendor = 0xfff1,
+				      .product = 0x8000,
+				      .discovery = MATTER_BLE,
+				      .discriminator = 3840,
 				      .passcode = 20202021 };
 
 	(void)state;
 	assert_good(payload_matter(&setup, out, sizeof(out)), "MT:Y.K9042C00KA0648G00");
 	assert_good(payload_matter_manual(&setup, out, sizeof(out)), "34970112332");
-	setup = (struct matter_setup){ .vendor = 12, .product = 1, .discovery = MATTER_SOFTAP, .discriminator = 128, .passcode = 2048 };
+	setup = (struct matter_setup){
+		.vendor = 12, .product = 1, .discovery = MATTER_SOFTAP, .discriminator = 128, .passcode = 2048
+	};
 	assert_good(payload_matter(&setup, out, sizeof(out)), "MT:M5L90MP500K64J00000");
 	assert_good(payload_matter_manual(&setup, out, sizeof(out)), "00204800002");
 	setup = (struct matter_setup){ .vendor = 45367, .product = 14526, .discriminator = 2560, .passcode = 12345679 };
@@ -164,8 +174,8 @@ static void matter_payloads_are_those_of_the_reference_implementation(void **sta
 
 static void a_trivial_passcode_is_refused(void **state)
 {
-	static const uint32_t trivial[] = { 0, 11111111, 22222222, 33333333, 44444444, 55555555, 66666666, 77777777, 88888888, 99999999,
-					    12345678, 87654321, 100000000 };
+	static const uint32_t trivial[] = { 0,	      11111111, 22222222, 33333333, 44444444, 55555555, 66666666,
+					    77777777, 88888888, 99999999, 12345678, 87654321, 100000000 };
 	struct matter_setup setup = { .passcode = 1 };
 
 	(void)state;
@@ -211,8 +221,11 @@ static void verhoeff_finds_every_wrong_digit_and_swap(void **state)
 
 static void homekit_payloads_are_those_of_the_specification(void **state)
 {
-	/* HAP specification R13 section 4.3: an outlet with WAC and IP; the same over BLE. A bridge, as others print it. */
-	struct homekit_setup setup = { .category = 7, .flags = HOMEKIT_WAC | HOMEKIT_IP, .code = 51808582, .id = "7OSX" };
+	/* HAP specification R13 section 4.3: an outlet with WAC and IP; the same over BLE. A bridge, as others print
+	 * it. */
+	struct homekit_setup setup = {
+		.category = 7, .flags = HOMEKIT_WAC | HOMEKIT_IP, .code = 51808582, .id = "7OSX"
+	};
 
 	(void)state;
 	assert_good(payload_homekit(&setup, out, sizeof(out)), "X-HM://007JNU5AE7OSX");

@@ -46,9 +46,7 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 
 static void found(struct factory *factory, struct entropy *entropy)
 {
-	const struct ceremony plan = {
-		.dir = factory->dir, .root_days = 20, .issuing_days = 10, .utc_us = NOW_US
-	};
+	const struct ceremony plan = { .dir = factory->dir, .root_days = 20, .issuing_days = 10, .utc_us = NOW_US };
 	char error[300] = "";
 
 	(void)snprintf(factory->dir, sizeof(factory->dir), "/tmp/millrace-pin-XXXXXX");
@@ -152,7 +150,7 @@ static void the_wps_checksum_is_that_of_the_standard(void **state)
 	assert_int_equal(pin_wps_checksum("0000000"), '0');
 	assert_int_equal(pin_wps_checksum("1000000"), '7');
 	assert_int_equal(pin_wps_checksum("0100000"), '9');
-	assert_int_equal(pin_wps_checksum("9999999"), '5');	/* 4 * 27 + 3 * 9 = 135 */
+	assert_int_equal(pin_wps_checksum("9999999"), '5'); /* 4 * 27 + 3 * 9 = 135 */
 	for (unsigned n = 0; n < 1000; n++) {
 		char pin[IDENTITY_PIN_MAX];
 		unsigned sum = 0;
@@ -208,8 +206,7 @@ static void a_sealed_pin_opens_for_its_own_unit_only(void **state)
 	char pin[IDENTITY_PIN_MAX];
 	size_t len = 0;
 
-	assert_int_equal(
-		pin_seal(b->one.identity, b->entropy, "AC-100", "AC10000001", "48151623", sealed, &len), 0);
+	assert_int_equal(pin_seal(b->one.identity, b->entropy, "AC-100", "AC10000001", "48151623", sealed, &len), 0);
 	assert_int_equal(len, 12 + 8 + 16);
 	assert_null(memmem(sealed, len, "4815", 4));
 	assert_true(pin_open(b->one.identity, "AC-100", "AC10000002", sealed, len, pin) < 0);
@@ -228,8 +225,7 @@ static void two_factories_do_not_open_each_others_pins(void **state)
 	char pin[IDENTITY_PIN_MAX];
 	size_t len = 0;
 
-	assert_int_equal(
-		pin_seal(b->one.identity, b->entropy, "AC-100", "AC10000001", "48151623", sealed, &len), 0);
+	assert_int_equal(pin_seal(b->one.identity, b->entropy, "AC-100", "AC10000001", "48151623", sealed, &len), 0);
 	assert_true(pin_open(b->two.identity, "AC-100", "AC10000001", sealed, len, pin) < 0);
 	assert_string_equal(pin, "");
 	assert_int_equal(pin_lookup(b->one.identity, "AC-100", "48151623", mine), 0);
@@ -245,8 +241,7 @@ static void a_sealed_pin_altered_or_cut_anywhere_does_not_open(void **state)
 	char pin[IDENTITY_PIN_MAX];
 	size_t len = 0;
 
-	assert_int_equal(
-		pin_seal(b->one.identity, b->entropy, "AC-100", "A", "4815162342108150", sealed, &len), 0);
+	assert_int_equal(pin_seal(b->one.identity, b->entropy, "AC-100", "A", "4815162342108150", sealed, &len), 0);
 	for (size_t bit = 0; bit < 8 * len; bit++) {
 		sealed[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		assert_true(pin_open(b->one.identity, "AC-100", "A", sealed, len, pin) < 0);
@@ -320,11 +315,13 @@ static void the_verifier_is_that_of_rfc_9383(void **state)
 		{ "48151623", "AC10000001", "000102030405060708090a0b0c0d0e0f",
 		  "84fb3171dd40ee6a51415cb801c351f40c6dd74cdd14ef3d1b984b600a0d156e",
 		  "043e6a426eb3f137fee94189fa3009487dda6265b85edb5204370028051940e1f1"
-		  "33dca7b18b71681427da5655834fd5613e44927376f12ac07495f4ba1994dae6", 1000 },
+		  "33dca7b18b71681427da5655834fd5613e44927376f12ac07495f4ba1994dae6",
+		  1000 },
 		{ "999999", "A", "ffffffffffffffffffffffffffffffff",
 		  "cd3393cce66d15e4160c3b4c7dea906a46fee5ed5c7a42ea5dd089b1966875d7",
 		  "043b84bce82f4885749f9bf875aac91ea59c12e91339f15ac59646cc5b092669a8"
-		  "892f51aed51c3765bb6642f263b2fab2399e40d17fbbf0318f3a6fae56396077", 4321 },
+		  "892f51aed51c3765bb6642f263b2fab2399e40d17fbbf0318f3a6fae56396077",
+		  4321 },
 	};
 
 	(void)state;
@@ -334,25 +331,21 @@ static void the_verifier_is_that_of_rfc_9383(void **state)
 		hex(vectors[i].salt, salt, sizeof(salt));
 		hex(vectors[i].w0, expected_w0, sizeof(expected_w0));
 		hex(vectors[i].l, expected_l, sizeof(expected_l));
-		assert_int_equal(
-			pin_verifier(vectors[i].pin, vectors[i].serial, salt, vectors[i].iterations, w0, l),
-			0);
+		assert_int_equal(pin_verifier(vectors[i].pin, vectors[i].serial, salt, vectors[i].iterations, w0, l),
+				 0);
 		assert_memory_equal(w0, expected_w0, 32);
 		assert_memory_equal(l, expected_l, 65);
 		/* PIN, serial, salt and count all matter. */
-		assert_int_equal(
-			pin_verifier("48151624", vectors[i].serial, salt, vectors[i].iterations, w0, l), 0);
+		assert_int_equal(pin_verifier("48151624", vectors[i].serial, salt, vectors[i].iterations, w0, l), 0);
 		assert_memory_not_equal(w0, expected_w0, 32);
 		assert_int_equal(pin_verifier(vectors[i].pin, "B", salt, vectors[i].iterations, w0, l), 0);
 		assert_memory_not_equal(w0, expected_w0, 32);
-		assert_int_equal(pin_verifier(vectors[i].pin, vectors[i].serial, salt,
-					      vectors[i].iterations + 1, w0, l),
-				 0);
+		assert_int_equal(
+			pin_verifier(vectors[i].pin, vectors[i].serial, salt, vectors[i].iterations + 1, w0, l), 0);
 		assert_memory_not_equal(l, expected_l, 65);
 		salt[15] ^= 1;
-		assert_int_equal(
-			pin_verifier(vectors[i].pin, vectors[i].serial, salt, vectors[i].iterations, w0, l),
-			0);
+		assert_int_equal(pin_verifier(vectors[i].pin, vectors[i].serial, salt, vectors[i].iterations, w0, l),
+				 0);
 		assert_memory_not_equal(l, expected_l, 65);
 	}
 }
@@ -365,7 +358,8 @@ static void l_is_w1_times_the_generator_as_in_the_rfcs_vector(void **state)
 	(void)state;
 	hex("7e945f34d78785b8a3ef44d0df5a1a97d6b3b460409a345ca7830387a74b1dba", w1, sizeof(w1));
 	hex("04eb7c9db3d9a9eb1f8adab81b5794c1f13ae3e225efbe91ea487425854c7fc00f"
-	    "00bfedcbd09b2400142d40a14f2064ef31dfaa903b91d1faea7093d835966efd", expected, sizeof(expected));
+	    "00bfedcbd09b2400142d40a14f2064ef31dfaa903b91d1faea7093d835966efd",
+	    expected, sizeof(expected));
 	assert_true(mr_p256_public(w1, l));
 	assert_memory_equal(l, expected, 65);
 }

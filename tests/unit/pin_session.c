@@ -1,7 +1,14 @@
 /*
  * The PIN method from the station's end, against the device's own code: right and wrong PINs, lies, and what is sealed.
  *
- * links: station/link/pin_session.c station/identity/pin.c station/identity/identity.c station/identity/keyfile.c station/identity/ceremony.c station/identity/certificate.c station/identity/serial.c station/identity/signer_file.c agent/wire/cause.c station/base/entropy.c station/base/log.c station/base/loop.c agent/core/api.c agent/core/endpoint.c agent/core/http.c agent/core/json.c agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/spake2plus.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/browser.c tests/support/peer.c
+ * links: station/link/pin_session.c station/identity/pin.c station/identity/identity.c
+ * links: station/identity/keyfile.c station/identity/ceremony.c station/identity/certificate.c
+ * links: station/identity/serial.c station/identity/signer_file.c agent/wire/cause.c station/base/entropy.c
+ * links: station/base/log.c station/base/loop.c agent/core/api.c agent/core/endpoint.c agent/core/http.c
+ * links: agent/core/json.c agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c
+ * links: agent/core/pin.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/spake2plus.c
+ * links: agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c
+ * links: agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/browser.c tests/support/peer.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,7 +43,8 @@ static int desk_make(void **state)
 	assert_int_equal(pin_verifier(PIN, "", d->verifier.salt, 1000, d->verifier.w0, d->verifier.l), 0);
 	board_make(&d->board, 7, key, key);
 	board_give_wifi(&d->board);
-	d->board.config.ap = (struct mr_ap_config){ .method = MR_AP_PIN, .ssid = "AC-", .pin = &d->verifier, .freq_mhz = 2437 };
+	d->board.config.ap =
+		(struct mr_ap_config){ .method = MR_AP_PIN, .ssid = "AC-", .pin = &d->verifier, .freq_mhz = 2437 };
 	assert_true(board_start(&d->board));
 	browser_open(&d->browser, &d->board, MR_LINK_OPEN, NULL);
 	*state = d;
@@ -83,12 +91,14 @@ static int exchange(struct desk *d, const char *pin)
 static bool ask_status(struct desk *d, struct mr_message *out, uint8_t answer[static MR_MESSAGE_MAX])
 {
 	uint8_t room[64], sealed[128];
-	struct mr_wr w = mr_wr_over(room, sizeof(room)), s = mr_wr_over(sealed, sizeof(sealed)), m = mr_wr_over(answer, MR_MESSAGE_MAX);
+	struct mr_wr w = mr_wr_over(room, sizeof(room)), s = mr_wr_over(sealed, sizeof(sealed)),
+		     m = mr_wr_over(answer, MR_MESSAGE_MAX);
 
 	mr_request_begin(&w, MR_OP_STATUS);
 	if (!pin_session_seal(&d->pin, mr_wr_written(&w), &s))
 		return false;
-	if (!browser_post(&d->browser, "/v1/pin/operation", "application/octet-stream", sealed, s.len) || d->browser.status != 200)
+	if (!browser_post(&d->browser, "/v1/pin/operation", "application/octet-stream", sealed, s.len) ||
+	    d->browser.status != 200)
 		return false;
 	return pin_session_unseal(&d->pin, mr_rd_over(d->browser.body, d->browser.body_len), &m) &&
 	       mr_message_parse(mr_wr_written(&m), out);
@@ -147,16 +157,24 @@ static void sealed_octets_altered_or_played_again_do_not_open(void **state)
 	}
 	assert_true(ask_status(d, &m, answer));
 	w = mr_wr_over(answer, sizeof(answer));
-	assert_false(pin_session_unseal(&d->pin, mr_rd_over(again, len), &w));	/* the answer to the request before */
+	assert_false(pin_session_unseal(&d->pin, mr_rd_over(again, len), &w)); /* the answer to the request before */
 }
 
 static void what_a_device_says_is_refused_when_it_is_nonsense(void **state)
 {
-	static const struct { enum pin_session_step step; unsigned status; const char *body; } cases[] = {
-		{ PIN_SESSION_DEVICE, 200, "" }, { PIN_SESSION_DEVICE, 200, "{}" }, { PIN_SESSION_DEVICE, 200, "[1" },
-		{ PIN_SESSION_DEVICE, 200, "{\"device_id\":\"d0\"}" }, { PIN_SESSION_DEVICE, 200, "{\"device_id\":7}" },
+	static const struct {
+		enum pin_session_step step;
+		unsigned status;
+		const char *body;
+	} cases[] = {
+		{ PIN_SESSION_DEVICE, 200, "" },
+		{ PIN_SESSION_DEVICE, 200, "{}" },
+		{ PIN_SESSION_DEVICE, 200, "[1" },
+		{ PIN_SESSION_DEVICE, 200, "{\"device_id\":\"d0\"}" },
+		{ PIN_SESSION_DEVICE, 200, "{\"device_id\":7}" },
 		{ PIN_SESSION_DEVICE, 200, "{\"device_id\":\"00000000000000zz\"}" },
-		{ PIN_SESSION_DEVICE, 200, "{\"device_id\":\"0011223344556677\",\"serial\":"
+		{ PIN_SESSION_DEVICE, 200,
+		  "{\"device_id\":\"0011223344556677\",\"serial\":"
 		  "\"0123456789012345678901234567890123456789\"}" },
 		{ PIN_SESSION_DEVICE, 500, "{\"device_id\":\"0011223344556677\"}" },
 		{ PIN_SESSION_SALT, 200, "{\"salt\":\"00\",\"iterations\":1000}" },
@@ -171,8 +189,9 @@ static void what_a_device_says_is_refused_when_it_is_nonsense(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		pin_session_init(&d->pin, PIN, d->entropy);
 		d->pin.step = cases[i].step;
-		assert_int_equal(pin_session_take(&d->pin, cases[i].status, mr_rd_over(cases[i].body, strlen(cases[i].body))),
-				 -MR_CAUSE_BAD_RESPONSE);
+		assert_int_equal(
+			pin_session_take(&d->pin, cases[i].status, mr_rd_over(cases[i].body, strlen(cases[i].body))),
+			-MR_CAUSE_BAD_RESPONSE);
 	}
 }
 

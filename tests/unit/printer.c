@@ -1,6 +1,6 @@
 /*
- * The printer's protocol in virtual time, then over TCP against a printer of our own on the loopback: ready, out of paper, silent,
- * one that takes labels and never prints them, one that dies in the middle.
+ * The printer's protocol in virtual time, then over TCP against a printer of our own on the loopback: ready, out of
+ * paper, silent, one that takes labels and never prints them, one that dies in the middle.
  *
  * links: station/label/printer.c station/label/printer_tcp.c
  */
@@ -44,7 +44,11 @@ static void a_status_is_read_whole_or_not_at_all(void **state)
 static void what_is_no_status_is_refused(void **state)
 {
 	static const char *const cases[] = {
-		"030,0,0", "\002030,0,0\003\r\n", "\002hello\003", "\002030,-1,0,1245,000,0,0,0,000,0,0,0\003", "\00299999999999,0,0,0,0,0,0,0,0,0,0,0\003",
+		"030,0,0",
+		"\002030,0,0\003\r\n",
+		"\002hello\003",
+		"\002030,-1,0,1245,000,0,0,0,000,0,0,0\003",
+		"\00299999999999,0,0,0,0,0,0,0,0,0,0,0\003",
 		"\002030,0,0,1245,000,0,0,0,000,0,0,0\003\r\nX",
 	};
 	struct printer_status status;
@@ -84,7 +88,7 @@ static void send_all(struct printer *printer, uint64_t now_us, char *out, size_t
 
 static void answer(struct printer *printer, const char *octets, uint64_t now_us)
 {
-	for (; *octets; octets++)	/* one at a time, as slow as a line can be */
+	for (; *octets; octets++) /* one at a time, as slow as a line can be */
 		printer_receive(printer, octets, 1, now_us);
 }
 
@@ -221,7 +225,8 @@ static void noise_never_runs_over(void **state)
 
 /* --- over TCP --- */
 
-static enum printer_result put_on(struct fake *fake, enum behaviour behaviour, struct printer *printer, bool blind, bool asking)
+static enum printer_result put_on(struct fake *fake, enum behaviour behaviour, struct printer *printer, bool blind,
+				  bool asking)
 {
 	enum printer_result result;
 	char error[300] = "";
@@ -281,7 +286,10 @@ static void printers_of_every_kind_are_told_apart_over_tcp(void **state)
 static void an_address_that_is_none_is_said(void **state)
 {
 	static const char *const cases[][2] = {
-		{ "", "is no address" }, { "host:", "is no address" }, { "host:abc", "is no address" }, { "[::1", "is not found" },
+		{ "", "is no address" },
+		{ "host:", "is no address" },
+		{ "host:abc", "is no address" },
+		{ "[::1", "is not found" },
 		{ "127.0.0.1:1", "takes no connection" },
 	};
 	char error[300];

@@ -1,5 +1,6 @@
 /*
  * Pre-shared keys, off the loop and remembered.
+ *
  * links: station/wifi/psk.c station/base/loop.c station/base/map.c agent/port/linux/crypto_openssl.c
  */
 #include <setjmp.h>
@@ -13,8 +14,9 @@
 #include "station/wifi/psk.h"
 
 /* IEEE 802.11-2020 J.4.2, test case 1 and 3. */
-static const uint8_t ieee[32] = { 0xf4, 0x2c, 0x6f, 0xc5, 0x2d, 0xf0, 0xeb, 0xef, 0x9e, 0xbb, 0x4b, 0x90, 0xb3, 0x8a, 0x5f, 0x90,
-				  0x2e, 0x83, 0xfe, 0x1b, 0x13, 0x5a, 0x70, 0xe2, 0x3a, 0xed, 0x76, 0x2e, 0x97, 0x10, 0xa1, 0x2e };
+static const uint8_t ieee[32] = { 0xf4, 0x2c, 0x6f, 0xc5, 0x2d, 0xf0, 0xeb, 0xef, 0x9e, 0xbb, 0x4b,
+				  0x90, 0xb3, 0x8a, 0x5f, 0x90, 0x2e, 0x83, 0xfe, 0x1b, 0x13, 0x5a,
+				  0x70, 0xe2, 0x3a, 0xed, 0x76, 0x2e, 0x97, 0x10, 0xa1, 0x2e };
 
 struct asked {
 	struct psk_request request;
@@ -35,7 +37,8 @@ static void done(void *ctx, const uint8_t psk[static 32])
 		loop_stop(a->loop);
 }
 
-static void ask(struct psk_pool *pool, struct loop *loop, struct asked *a, unsigned *left, const char *ssid, const char *passphrase)
+static void ask(struct psk_pool *pool, struct loop *loop, struct asked *a, unsigned *left, const char *ssid,
+		const char *passphrase)
 {
 	*a = (struct asked){ .request = { .done = done, .ctx = a }, .loop = loop, .left = left };
 	psk_ask(pool, &a->request, (const uint8_t *)ssid, strlen(ssid), passphrase);
@@ -52,7 +55,7 @@ static void the_standards_vector_comes_out(struct loop *loop)
 	ask(pool, loop, &b, &left, "IEEF", "password");
 	ask(pool, loop, &c, &left, "IEEE", "password");
 	ask(pool, loop, &d, &left, "any", "f42c6fc52df0ebef9ebb4b90b38a5f902e83fe1b135a70e23aed762e9710A12E");
-	assert_int_equal(a.answers, 0);		/* never from inside */
+	assert_int_equal(a.answers, 0); /* never from inside */
 	loop_run(loop);
 	assert_memory_equal(a.psk, ieee, 32);
 	assert_memory_not_equal(b.psk, ieee, 32);

@@ -1,5 +1,6 @@
 /*
  * Radiotap headers as kernels write them, and ours as kernels read them. radiotap.org, fields by bit.
+ *
  * links: station/radio/radiotap.c
  */
 #include <setjmp.h>
@@ -13,8 +14,8 @@
 
 /* mac80211_hwsim, a frame heard: TSFT, flags, rate 6 Mb/s, channel 2437, -30 dBm, antenna; then 4 octets of frame. */
 static const uint8_t heard[] = {
-	0, 0, 0x18, 0, 0x2f, 0x08, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0x00, 12, 0x85, 0x09, 0xc0, 0x00, 0xe2, 0x00,
-	0xd0, 0x00, 0x3a, 0x01,
+	0, 0, 0x18, 0,	0x2f, 0x08, 0,	  0,	1,    2,    3,	  4,	5,    6,
+	7, 8, 0x00, 12, 0x85, 0x09, 0xc0, 0x00, 0xe2, 0x00, 0xd0, 0x00, 0x3a, 0x01,
 };
 /* mac80211, the status of an injected frame: rate, TX flags, data retries. */
 static const uint8_t status[] = { 0, 0, 0x0d, 0, 0x04, 0x80, 0x02, 0, 12, 0, 0x01, 0x00, 3, 0x48, 0x00 };

@@ -1,5 +1,6 @@
 /*
- * For tests of commands on a record with everything real on it: a factory's keys, certificates, receipts, sealed PINs, anchors.
+ * For tests of commands on a record with everything real on it: a factory's keys, certificates, receipts, sealed PINs,
+ * anchors.
  */
 #pragma once
 
@@ -18,7 +19,7 @@
 #define NOW_US (INT64_C(1790000000) * 1000000)
 
 struct factory {
-	struct place place;		/* first, so that its helpers take the whole */
+	struct place place; /* first, so that its helpers take the whole */
 	char keys[100], out_path[100], err_path[100];
 	char out[200000], err[4000];
 	struct identity *identity;
@@ -68,7 +69,8 @@ static inline void put_real_unit(struct factory *f, struct journal *journal, int
 	const struct identity_profile profile = { .organization = "Acme", .common_name = "AC-100" };
 	EVP_PKEY *key = EVP_EC_gen("P-256"), *other = EVP_EC_gen("P-256");
 	struct identity_csr csr;
-	uint8_t sealed[PIN_SEALED_MAX], salt[16] = { 1 }, receipt[73] = { 1, (uint8_t)unit }, challenge[32], signature[64], hash[32];
+	uint8_t sealed[PIN_SEALED_MAX], salt[16] = { 1 }, receipt[73] = { 1, (uint8_t)unit }, challenge[32],
+					signature[64], hash[32];
 	const struct mr_digest_field fields[] = { { challenge, 32 }, { receipt, sizeof(receipt) } };
 	struct journal_record r = { .kind = JOURNAL_IDENTITY };
 	char serial[24], pin[IDENTITY_PIN_MAX];
@@ -78,16 +80,28 @@ static inline void put_real_unit(struct factory *f, struct journal *journal, int
 	snprintf(pin, sizeof(pin), "9173%04lld", (long long)unit);
 	assert_int_equal(EVP_PKEY_get_octet_string_param(key, "encoded-pub-key", csr.public_key, 65, &len), 1);
 	spki_sha256(key, csr.spki_sha256);
-	assert_int_equal(identity_issue(f->identity, f->signer, f->entropy, &profile, &csr, serial, NOW_US, on_issued, f), 0);
+	assert_int_equal(
+		identity_issue(f->identity, f->signer, f->entropy, &profile, &csr, serial, NOW_US, on_issued, f), 0);
 	assert_int_equal(pin_seal(f->identity, f->entropy, "AC-100", serial, pin, sealed, &sealed_len), 0);
 	put(journal, unit_record(unit));
 	put(journal, attempt_record(unit, unit, 1));
 	put(journal, step_record(unit, 1, "identify", 1, 1500));
-	r.identity = (struct journal_identity){ .unit = unit, .attempt = unit, .serial = serial, .transaction = (uint64_t)(2 * unit),
-		.pin_sealed = { sealed, sealed_len }, .pin_kind = "digits", .kek_id = identity_kek_id(f->identity),
-		.pin_salt = { salt, 16 }, .pin_iterations = 1000, .certificate = { f->issued.der, f->issued.len },
-		.issuer = identity_issuer_name(f->identity), .serial_hex = f->issued.serial_hex, .subject = f->issued.subject,
-		.not_before_us = f->issued.not_before_us, .not_after_us = f->issued.not_after_us, .at_us = T0 };
+	r.identity = (struct journal_identity){ .unit = unit,
+						.attempt = unit,
+						.serial = serial,
+						.transaction = (uint64_t)(2 * unit),
+						.pin_sealed = { sealed, sealed_len },
+						.pin_kind = "digits",
+						.kek_id = identity_kek_id(f->identity),
+						.pin_salt = { salt, 16 },
+						.pin_iterations = 1000,
+						.certificate = { f->issued.der, f->issued.len },
+						.issuer = identity_issuer_name(f->identity),
+						.serial_hex = f->issued.serial_hex,
+						.subject = f->issued.subject,
+						.not_before_us = f->issued.not_before_us,
+						.not_after_us = f->issued.not_after_us,
+						.at_us = T0 };
 	assert_int_equal(pin_lookup(f->identity, "AC-100", pin, r.identity.pin_lookup), 0);
 	memcpy(r.identity.spki_sha256, csr.spki_sha256, 32);
 	put(journal, r);
@@ -96,9 +110,14 @@ static inline void put_real_unit(struct factory *f, struct journal *journal, int
 	memset(challenge, (int)unit, sizeof(challenge));
 	assert_true(mr_digest(hash, "millrace receipt", fields, 2));
 	sign_raw(wrong_receipt ? other : key, hash, signature);
-	put(journal, (struct journal_record){ .kind = JOURNAL_RECEIPT, .receipt = { .unit = unit, .attempt = unit,
-		.transaction = (uint64_t)(2 * unit + 1), .receipt = { receipt, sizeof(receipt) }, .challenge = { challenge, 32 },
-		.signature = { signature, 64 }, .at_us = T0 } });
+	put(journal, (struct journal_record){ .kind = JOURNAL_RECEIPT,
+					      .receipt = { .unit = unit,
+							   .attempt = unit,
+							   .transaction = (uint64_t)(2 * unit + 1),
+							   .receipt = { receipt, sizeof(receipt) },
+							   .challenge = { challenge, 32 },
+							   .signature = { signature, 64 },
+							   .at_us = T0 } });
 	put(journal, end_record(unit, OUTCOME_PASS, 0, NULL, NULL, NULL, 900000));
 	put(journal, state_record(unit, UNIT_PASSED, 0, NULL, NULL));
 	EVP_PKEY_free(key);
@@ -113,15 +132,20 @@ static inline void write_lot(struct factory *f, bool wrong_receipt)
 	f->place.sign = identity_sign_record;
 	f->place.sign_ctx = f->identity;
 	journal = NULL;
-	assert_int_equal(journal_open(&journal, &(struct journal_options){ .path = f->place.path, .simulated = true,
-				      .sign = identity_sign_record, .sign_ctx = f->identity,
-				      .sign_key_id = identity_record_key_id(f->identity), .anchor_every = 10 },
-				      f->place.error, sizeof(f->place.error)), 0);
+	assert_int_equal(journal_open(&journal,
+				      &(struct journal_options){ .path = f->place.path,
+								 .simulated = true,
+								 .sign = identity_sign_record,
+								 .sign_ctx = f->identity,
+								 .sign_key_id = identity_record_key_id(f->identity),
+								 .anchor_every = 10 },
+				      f->place.error, sizeof(f->place.error)),
+			 0);
 	assert_int_equal(begin_lot(journal, &f->place, "2611-A07", "job", &(struct journal_start){ 0 }, NULL, NULL), 0);
 	put_real_unit(f, journal, 1, false);
 	put_real_unit(f, journal, 2, wrong_receipt);
 	r = unit_record(3);
-	r.unit.firmware = "\033[2J\xff";	/* from outside */
+	r.unit.firmware = "\033[2J\xff"; /* from outside */
 	put(journal, r);
 	put(journal, attempt_record(3, 3, 1));
 	put(journal, end_record(3, OUTCOME_TIMEOUT, 1, "no-answer", "air", "selftest", 5));
@@ -133,7 +157,9 @@ static inline void write_lot(struct factory *f, bool wrong_receipt)
 static inline int set_up(void **state)
 {
 	struct factory *f = calloc(1, sizeof(*f));
-	struct ceremony plan = { .dir = f->keys, .organization = "Acme", .root_days = 7300, .issuing_days = 1825, .utc_us = NOW_US };
+	struct ceremony plan = {
+		.dir = f->keys, .organization = "Acme", .root_days = 7300, .issuing_days = 1825, .utc_us = NOW_US
+	};
 	char error[300] = "";
 
 	strcpy(f->place.dir, "/tmp/millrace-audit-XXXXXX");

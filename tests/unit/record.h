@@ -24,7 +24,7 @@
 
 #include "db/journal.h"
 
-#define T0 1790000000000000	/* 2026-09-21, microseconds */
+#define T0 1790000000000000 /* 2026-09-21, microseconds */
 #define S 1000000
 
 struct place {
@@ -66,8 +66,11 @@ static inline int place_tear_down(void **state)
 
 static inline int try_open(struct place *place, struct journal **journal)
 {
-	struct journal_options options = { .path = place->path, .simulated = !place->real, .sign = place->sign,
-					   .sign_ctx = place->sign_ctx, .sign_key_id = "test-key",
+	struct journal_options options = { .path = place->path,
+					   .simulated = !place->real,
+					   .sign = place->sign,
+					   .sign_ctx = place->sign_ctx,
+					   .sign_key_id = "test-key",
 					   .anchor_every = place->anchor_every };
 
 	*journal = NULL;
@@ -87,9 +90,20 @@ static inline int begin_lot(struct journal *journal, struct place *place, const 
 			    struct journal_start *start, journal_resume_fn *unit, void *ctx)
 {
 	struct journal_batch batch = {
-		.lot = lot, .product = "AC-100", .hw_rev = "C", .work_order = "WO-1", .quantity = 10,
-		.job = { job, strlen(job) }, .job_path = "job.yaml", .software = "test", .policy = "pex",
-		.operator = "0417", .seed = 7, .clock_ok = true, .test = true, .at_us = T0,
+		.lot = lot,
+		.product = "AC-100",
+		.hw_rev = "C",
+		.work_order = "WO-1",
+		.quantity = 10,
+		.job = { job, strlen(job) },
+		.job_path = "job.yaml",
+		.software = "test",
+		.policy = "pex",
+		.operator= "0417",
+		.seed = 7,
+		.clock_ok = true,
+		.test = true,
+		.at_us = T0,
 	};
 
 	SHA256((const uint8_t *)job, strlen(job), batch.job_sha256);
@@ -108,8 +122,10 @@ static inline struct journal *opened_lot(struct place *place, const char *lot)
 
 static inline struct journal_record unit_record(int64_t unit)
 {
-	struct journal_record r = { .kind = JOURNAL_UNIT, .unit = { .unit = unit, .product = "AC-100", .hw_rev = "C",
-				    .firmware = "1.0", .at_us = T0 + unit } };
+	struct journal_record r = {
+		.kind = JOURNAL_UNIT,
+		.unit = { .unit = unit, .product = "AC-100", .hw_rev = "C", .firmware = "1.0", .at_us = T0 + unit }
+	};
 
 	for (int i = 0; i < 4; i++) {
 		r.unit.device_id[i] = (uint8_t)(unit >> 8 * i);
@@ -122,31 +138,50 @@ static inline struct journal_record unit_record(int64_t unit)
 
 static inline struct journal_record attempt_record(int64_t attempt, int64_t unit, unsigned n)
 {
-	return (struct journal_record){ .kind = JOURNAL_ATTEMPT, .attempt = { .attempt = attempt, .unit = unit, .n = n,
-		.kind = n == 1 ? ATTEMPT_FIRST : ATTEMPT_AUTO_RETRY, .radio = "radio1", .freq_mhz = 2437, .rssi_dbm = -48,
-		.method = "direct", .at_us = T0 + S * attempt } };
+	return (struct journal_record){ .kind = JOURNAL_ATTEMPT,
+					.attempt = { .attempt = attempt,
+						     .unit = unit,
+						     .n = n,
+						     .kind = n == 1 ? ATTEMPT_FIRST : ATTEMPT_AUTO_RETRY,
+						     .radio = "radio1",
+						     .freq_mhz = 2437,
+						     .rssi_dbm = -48,
+						     .method = "direct",
+						     .at_us = T0 + S * attempt } };
 }
 
-static inline struct journal_record end_record(int64_t attempt, enum journal_outcome outcome, int cause, const char *name,
-					       const char *side, const char *step, uint32_t active_us)
+static inline struct journal_record end_record(int64_t attempt, enum journal_outcome outcome, int cause,
+					       const char *name, const char *side, const char *step, uint32_t active_us)
 {
-	return (struct journal_record){ .kind = JOURNAL_ATTEMPT_END, .attempt_end = { .attempt = attempt, .outcome = outcome,
-		.cause = { cause, name, side }, .step = step, .at_us = T0 + S * attempt + active_us,
-		.active_us = active_us } };
+	return (struct journal_record){ .kind = JOURNAL_ATTEMPT_END,
+					.attempt_end = { .attempt = attempt,
+							 .outcome = outcome,
+							 .cause = { cause, name, side },
+							 .step = step,
+							 .at_us = T0 + S * attempt + active_us,
+							 .active_us = active_us } };
 }
 
 static inline struct journal_record step_record(int64_t attempt, unsigned seq, const char *name, unsigned tries,
 						uint32_t duration_us)
 {
-	return (struct journal_record){ .kind = JOURNAL_STEP, .step = { .attempt = attempt, .seq = seq, .name = name,
-		.tries = tries, .at_us = T0 + S * attempt, .duration_us = duration_us, .outcome = OUTCOME_PASS } };
+	return (struct journal_record){ .kind = JOURNAL_STEP,
+					.step = { .attempt = attempt,
+						  .seq = seq,
+						  .name = name,
+						  .tries = tries,
+						  .at_us = T0 + S * attempt,
+						  .duration_us = duration_us,
+						  .outcome = OUTCOME_PASS } };
 }
 
-static inline struct journal_record state_record(int64_t unit, enum journal_unit_state state, int cause, const char *name,
-						 const char *side)
+static inline struct journal_record state_record(int64_t unit, enum journal_unit_state state, int cause,
+						 const char *name, const char *side)
 {
-	return (struct journal_record){ .kind = JOURNAL_UNIT_STATE, .unit_state = { .unit = unit, .state = state,
-		.cause = { cause, name, side }, .at_us = T0 + 100 * S } };
+	return (struct journal_record){
+		.kind = JOURNAL_UNIT_STATE,
+		.unit_state = { .unit = unit, .state = state, .cause = { cause, name, side }, .at_us = T0 + 100 * S }
+	};
 }
 
 /* Texts that an identity points to; each number gives other values throughout. */
@@ -155,7 +190,8 @@ struct identity_texts {
 	uint8_t der[64], sealed[32], salt[16];
 };
 
-static inline struct journal_record identity_record(struct identity_texts *texts, int64_t unit, int64_t attempt, int number)
+static inline struct journal_record identity_record(struct identity_texts *texts, int64_t unit, int64_t attempt,
+						    int number)
 {
 	struct journal_record r = { .kind = JOURNAL_IDENTITY };
 
@@ -164,12 +200,22 @@ static inline struct journal_record identity_record(struct identity_texts *texts
 	memset(texts->der, number, sizeof(texts->der));
 	memset(texts->sealed, number, sizeof(texts->sealed));
 	memset(texts->salt, number, sizeof(texts->salt));
-	r.identity = (struct journal_identity){ .unit = unit, .attempt = attempt, .serial = texts->serial,
-		.transaction = (uint64_t)(1000 + number), .pin_sealed = { texts->sealed, sizeof(texts->sealed) },
-		.pin_kind = "digits", .kek_id = "pin-1", .pin_salt = { texts->salt, sizeof(texts->salt) },
-		.pin_iterations = 1000, .certificate = { texts->der, sizeof(texts->der) }, .issuer = "Factory CA",
-		.serial_hex = texts->serial_hex, .subject = "CN=AC-100", .not_before_us = T0, .not_after_us = INT64_MAX,
-		.at_us = T0 + S * attempt };
+	r.identity = (struct journal_identity){ .unit = unit,
+						.attempt = attempt,
+						.serial = texts->serial,
+						.transaction = (uint64_t)(1000 + number),
+						.pin_sealed = { texts->sealed, sizeof(texts->sealed) },
+						.pin_kind = "digits",
+						.kek_id = "pin-1",
+						.pin_salt = { texts->salt, sizeof(texts->salt) },
+						.pin_iterations = 1000,
+						.certificate = { texts->der, sizeof(texts->der) },
+						.issuer = "Factory CA",
+						.serial_hex = texts->serial_hex,
+						.subject = "CN=AC-100",
+						.not_before_us = T0,
+						.not_after_us = INT64_MAX,
+						.at_us = T0 + S * attempt };
 	memset(r.identity.pin_lookup, number, 32);
 	memset(r.identity.spki_sha256, number, 32);
 	return r;
@@ -179,44 +225,88 @@ static inline struct journal_record receipt_record(int64_t unit, int64_t attempt
 {
 	static const uint8_t octets[100] = { 1, 2, 3 };
 
-	return (struct journal_record){ .kind = JOURNAL_RECEIPT, .receipt = { .unit = unit, .attempt = attempt,
-		.transaction = transaction, .receipt = { octets, 70 }, .challenge = { octets, 32 },
-		.signature = { octets, 64 }, .at_us = T0 + S * attempt } };
+	return (struct journal_record){ .kind = JOURNAL_RECEIPT,
+					.receipt = { .unit = unit,
+						     .attempt = attempt,
+						     .transaction = transaction,
+						     .receipt = { octets, 70 },
+						     .challenge = { octets, 32 },
+						     .signature = { octets, 64 },
+						     .at_us = T0 + S * attempt } };
 }
 
 static inline struct journal_record transaction_record(int64_t unit, int64_t attempt, uint64_t transaction,
 						       const char *operation, enum journal_phase phase)
 {
-	return (struct journal_record){ .kind = JOURNAL_TRANSACTION, .transaction = { .unit = unit, .attempt = attempt,
-		.transaction = transaction, .operation = operation, .phase = phase, .at_us = T0 + S * attempt } };
+	return (struct journal_record){ .kind = JOURNAL_TRANSACTION,
+					.transaction = { .unit = unit,
+							 .attempt = attempt,
+							 .transaction = transaction,
+							 .operation = operation,
+							 .phase = phase,
+							 .at_us = T0 + S * attempt } };
 }
 
 static inline struct journal_record cert_record(int64_t unit, enum journal_cert_state state)
 {
-	return (struct journal_record){ .kind = JOURNAL_CERT_STATE, .cert_state = { .unit = unit, .state = state,
-		.at_us = T0 + 50 * S } };
+	return (struct journal_record){ .kind = JOURNAL_CERT_STATE,
+					.cert_state = { .unit = unit, .state = state, .at_us = T0 + 50 * S } };
 }
 
 static inline struct journal_record link_record(int64_t attempt, int64_t unit, unsigned n)
 {
-	return (struct journal_record){ .kind = JOURNAL_LINK, .link = { .attempt = attempt, .unit = unit, .n = n, .method = "https",
-		.bssid = { 2, 0, 0, 0, 0, (uint8_t)unit }, .ssid = { "AC-1", 4 }, .freq_mhz = 2437, .security = "open",
-		.secret = "none", .cipher = "TLS_AES_128_GCM_SHA256", .has_certificate = true, .certificate_sha256 = { 7 },
-		.join_us = 4000, .address_us = 3000, .connect_us = 2000, .secure_us = 90000, .at_us = T0 + S * attempt } };
+	return (struct journal_record){ .kind = JOURNAL_LINK,
+					.link = { .attempt = attempt,
+						  .unit = unit,
+						  .n = n,
+						  .method = "https",
+						  .bssid = { 2, 0, 0, 0, 0, (uint8_t)unit },
+						  .ssid = { "AC-1", 4 },
+						  .freq_mhz = 2437,
+						  .security = "open",
+						  .secret = "none",
+						  .cipher = "TLS_AES_128_GCM_SHA256",
+						  .has_certificate = true,
+						  .certificate_sha256 = { 7 },
+						  .join_us = 4000,
+						  .address_us = 3000,
+						  .connect_us = 2000,
+						  .secure_us = 90000,
+						  .at_us = T0 + S * attempt } };
 }
 
 static inline struct journal_record network_record(int64_t attempt, int64_t unit)
 {
-	return (struct journal_record){ .kind = JOURNAL_NETWORK, .network = { .attempt = attempt, .unit = unit, .ssid = { "Hall", 4 },
-		.security = "wpa2", .heard = 9, .candidates = 2, .picked = true, .bssid = { 2, 0, 0, 0, 1, 1 }, .freq_mhz = 2412,
-		.rssi_dbm = -48, .reason = "strongest of 2", .joined = true, .joined_us = 850000,
-		.observed = OBSERVED_KEY_VERIFIED, .reported = true, .at_us = T0 + S * attempt } };
+	return (struct journal_record){ .kind = JOURNAL_NETWORK,
+					.network = { .attempt = attempt,
+						     .unit = unit,
+						     .ssid = { "Hall", 4 },
+						     .security = "wpa2",
+						     .heard = 9,
+						     .candidates = 2,
+						     .picked = true,
+						     .bssid = { 2, 0, 0, 0, 1, 1 },
+						     .freq_mhz = 2412,
+						     .rssi_dbm = -48,
+						     .reason = "strongest of 2",
+						     .joined = true,
+						     .joined_us = 850000,
+						     .observed = OBSERVED_KEY_VERIFIED,
+						     .reported = true,
+						     .at_us = T0 + S * attempt } };
 }
 
 static inline struct journal_record label_record(int64_t label, int64_t unit, unsigned copy, const char *reason)
 {
-	struct journal_record r = { .kind = JOURNAL_LABEL, .label = { .label = label, .unit = unit, .copy = copy, .kind = "file",
-		.template = "t", .reason = reason, .actor = "0417", .at_us = T0 + 110 * S } };
+	struct journal_record r = { .kind = JOURNAL_LABEL,
+				    .label = { .label = label,
+					       .unit = unit,
+					       .copy = copy,
+					       .kind = "file",
+					       .template = "t",
+					       .reason = reason,
+					       .actor = "0417",
+					       .at_us = T0 + 110 * S } };
 
 	memset(r.label.digest, (int)(16 * unit) + 1, sizeof(r.label.digest));
 	return r;
@@ -224,20 +314,35 @@ static inline struct journal_record label_record(int64_t label, int64_t unit, un
 
 static inline struct journal_record label_state_record(int64_t label, int64_t unit, enum journal_label_state state)
 {
-	return (struct journal_record){ .kind = JOURNAL_LABEL_STATE, .label_state = { .label = label, .unit = unit,
-		.state = state, .actor = "0417", .at_us = T0 + 111 * S + state } };
+	return (struct journal_record){ .kind = JOURNAL_LABEL_STATE,
+					.label_state = { .label = label,
+							 .unit = unit,
+							 .state = state,
+							 .actor = "0417",
+							 .at_us = T0 + 111 * S + state } };
 }
 
-static inline struct journal_record scan_record(int64_t scan, int64_t batch, int64_t unit, int64_t label, const char *verdict)
+static inline struct journal_record scan_record(int64_t scan, int64_t batch, int64_t unit, int64_t label,
+						const char *verdict)
 {
-	return (struct journal_record){ .kind = JOURNAL_LABEL_SCAN, .label_scan = { .scan = scan, .batch = batch, .unit = unit,
-		.label = label, .verdict = verdict, .actor = "0417", .at_us = T0 + 120 * S + scan } };
+	return (struct journal_record){ .kind = JOURNAL_LABEL_SCAN,
+					.label_scan = { .scan = scan,
+							.batch = batch,
+							.unit = unit,
+							.label = label,
+							.verdict = verdict,
+							.actor = "0417",
+							.at_us = T0 + 120 * S + scan } };
 }
 
 static inline struct journal_record batch_end_record(const char *state)
 {
-	return (struct journal_record){ .kind = JOURNAL_BATCH_END, .batch_end = { .state = state, .makespan_us = 12 * S,
-		.lower_bound_us = 10 * S, .policy = "pex", .at_us = T0 + 200 * S } };
+	return (struct journal_record){ .kind = JOURNAL_BATCH_END,
+					.batch_end = { .state = state,
+						       .makespan_us = 12 * S,
+						       .lower_bound_us = 10 * S,
+						       .policy = "pex",
+						       .at_us = T0 + 200 * S } };
 }
 
 static inline uint64_t put(struct journal *journal, struct journal_record record)
@@ -263,8 +368,14 @@ static inline void put_passing_unit(struct journal *journal, int64_t unit, int64
 	put(journal, unit_record(unit));
 	put(journal, attempt_record(attempt, unit, 1));
 	put(journal, step_record(attempt, 1, "identify", 1, 1000));
-	put(journal, (struct journal_record){ .kind = JOURNAL_MEASUREMENT, .measurement = { .attempt = attempt, .name = "rssi",
-		.value = -48, .unit = "dBm", .has_low = true, .low = -80, .passed = true } });
+	put(journal, (struct journal_record){ .kind = JOURNAL_MEASUREMENT,
+					      .measurement = { .attempt = attempt,
+							       .name = "rssi",
+							       .value = -48,
+							       .unit = "dBm",
+							       .has_low = true,
+							       .low = -80,
+							       .passed = true } });
 	put(journal, identity_record(&texts, unit, attempt, (int)unit));
 	put(journal, transaction_record(unit, attempt, (uint64_t)(1000 + unit), "identity", PHASE_COMMITTED));
 	put(journal, cert_record(unit, CERT_INSTALLED));
@@ -330,8 +441,8 @@ static inline const char *plain_row(const char *path, const char *sql, char *out
 	return out;
 }
 
-#define assert_row(path, sql, expected)                                                      \
-	do {                                                                                 \
-		char row_[2048];                                                             \
-		assert_string_equal(plain_row(path, sql, row_, sizeof(row_)), expected);     \
+#define assert_row(path, sql, expected)                                                                                \
+	do {                                                                                                           \
+		char row_[2048];                                                                                       \
+		assert_string_equal(plain_row(path, sql, row_, sizeof(row_)), expected);                               \
 	} while (0)

@@ -23,7 +23,7 @@
 #include "station/identity/identity.h"
 
 struct request {
-	uint8_t *der;	/* of malloc, exactly `len`: the sanitizer sees a read past its end */
+	uint8_t *der; /* of malloc, exactly `len`: the sanitizer sees a read past its end */
 	size_t len;
 };
 
@@ -40,7 +40,8 @@ static struct request make(EVP_PKEY *key, const char *subject, bool attributes, 
 	assert_int_equal(X509_REQ_set_pubkey(req, key), 1);
 	if (subject)
 		assert_int_equal(X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(req), "CN", MBSTRING_UTF8,
-							    (const unsigned char *)subject, -1, -1, 0), 1);
+							    (const unsigned char *)subject, -1, -1, 0),
+				 1);
 	if (attributes) {
 		extensions = sk_X509_EXTENSION_new_null();
 		wish = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "CA:TRUE");
@@ -63,10 +64,7 @@ static int check(struct request request, struct identity_csr *out)
 	return identity_csr_check(request.der, request.len, out ? out : &scratch);
 }
 
-static EVP_PKEY *p256(void **state)
-{
-	return *state;
-}
+static EVP_PKEY *p256(void **state) { return *state; }
 
 static int begin(void **state)
 {
@@ -118,8 +116,7 @@ static void a_request_without_the_empty_attributes_is_taken_when_it_is_signed_so
 {
 	/* Some encoders leave [0] out. Signed as it stands: SEQUENCE { 0, {}, SPKI }. */
 	uint8_t info[128] = { 0x30, 96, 0x02, 1, 0, 0x30, 0 }, der[256] = { 0x30 }, sig[80], *at = info + 7;
-	static const uint8_t algorithm[] = { 0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86,
-					     0x48, 0xce, 0x3d, 0x04, 0x03, 0x02 };
+	static const uint8_t algorithm[] = { 0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02 };
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	size_t sig_len = sizeof(sig), body;
 
@@ -236,8 +233,9 @@ static void compressed_points_other_curves_and_other_algorithms_are_refused(void
 		free(request.der);
 		EVP_PKEY_free(keys[i]);
 	}
-	assert_int_equal(EVP_PKEY_set_utf8_string_param(compressed, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
-							"compressed"), 1);
+	assert_int_equal(
+		EVP_PKEY_set_utf8_string_param(compressed, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "compressed"),
+		1);
 	request = make(compressed, "device", false, EVP_sha256());
 	assert_int_equal(check(request, NULL), -MR_CAUSE_BAD_RESPONSE);
 	free(request.der);
@@ -250,12 +248,14 @@ static void compressed_points_other_curves_and_other_algorithms_are_refused(void
 static void lengths_that_lie_are_refused(void **state)
 {
 	static const uint8_t lies[][8] = {
-		{ 0x30, 0x80, 0x00, 0x00 },	/* indefinite */
+		{ 0x30, 0x80, 0x00, 0x00 }, /* indefinite */
 		{ 0x30, 0x84, 0xff, 0xff, 0xff, 0xff },
 		{ 0x30, 0x82, 0xff, 0xff, 0x30, 0x00 },
-		{ 0x30, 0x81, 0x02, 0x30, 0x00 },	/* two octets where one is enough */
+		{ 0x30, 0x81, 0x02, 0x30, 0x00 }, /* two octets where one is enough */
 		{ 0x30, 0x82, 0x00, 0x02, 0x30, 0x00 },
-		{ 0x30, 0xff }, { 0x31, 0x00 }, { 0x30, 0x02, 0x30, 0x7f },
+		{ 0x30, 0xff },
+		{ 0x31, 0x00 },
+		{ 0x30, 0x02, 0x30, 0x7f },
 	};
 
 	(void)state;
@@ -269,8 +269,9 @@ static void lengths_that_lie_are_refused(void **state)
 		}
 }
 
-#define ORDER 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, \
-	      0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51
+#define ORDER                                                                                                          \
+	0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad,    \
+		0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51
 
 static void numbers_of_a_signature_out_of_range_are_refused(void **state)
 {
@@ -278,18 +279,18 @@ static void numbers_of_a_signature_out_of_range_are_refused(void **state)
 		int result;
 		uint8_t len, rs[72];
 	} bad[] = {
-		{ -MR_CAUSE_BAD_SIGNATURE, 8, { 0x30, 6, 2, 1, 1, 2, 1, 0 } },		/* s is 0 */
-		{ -MR_CAUSE_BAD_SIGNATURE, 8, { 0x30, 6, 2, 1, 0, 2, 1, 0 } },		/* both are */
+		{ -MR_CAUSE_BAD_SIGNATURE, 8, { 0x30, 6, 2, 1, 1, 2, 1, 0 } }, /* s is 0 */
+		{ -MR_CAUSE_BAD_SIGNATURE, 8, { 0x30, 6, 2, 1, 0, 2, 1, 0 } }, /* both are */
 		{ -MR_CAUSE_BAD_SIGNATURE, 72, { 0x30, 70, 2, 33, 0, ORDER, 2, 33, 0, ORDER } },
 		{ -MR_CAUSE_BAD_RESPONSE, 8, { 0x30, 6, 2, 1, 0x81, 2, 1, 1 } },	/* negative */
 		{ -MR_CAUSE_BAD_RESPONSE, 9, { 0x30, 7, 2, 2, 0, 1, 2, 1, 1 } },	/* a zero too many */
 		{ -MR_CAUSE_BAD_RESPONSE, 7, { 0x30, 5, 2, 0, 2, 1, 1 } },		/* no octet at all */
-		{ -MR_CAUSE_BAD_RESPONSE, 40, { 0x30, 38, 2, 33, 1, [37] = 2, 1, 1 } },	/* over 32 octets */
-		{ -MR_CAUSE_BAD_RESPONSE, 11, { 0x30, 9, 2, 1, 1, 2, 1, 1, 2, 1, 1 } },	/* a third number */
+		{ -MR_CAUSE_BAD_RESPONSE, 40, { 0x30, 38, 2, 33, 1, [37] = 2, 1, 1 } }, /* over 32 octets */
+		{ -MR_CAUSE_BAD_RESPONSE, 11, { 0x30, 9, 2, 1, 1, 2, 1, 1, 2, 1, 1 } }, /* a third number */
 		{ -MR_CAUSE_BAD_RESPONSE, 9, { 0x30, 6, 2, 1, 1, 2, 1, 1, 0 } },	/* an octet after it */
 	};
 	struct request request = make(p256(state), "device", false, EVP_sha256());
-	size_t frame;	/* where the signature's BIT STRING begins */
+	size_t frame; /* where the signature's BIT STRING begins */
 	uint8_t *bits = memmem(request.der, request.len, (const uint8_t[]){ 0x04, 0x03, 0x02, 0x03 }, 4);
 
 	assert_non_null(bits);

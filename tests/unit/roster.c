@@ -1,6 +1,8 @@
 /*
  * The list of labels and the SSID patterns.
- * links: station/roster/roster.c station/identity/serial.c station/base/secret_file.c station/base/map.c station/base/log.c station/base/loop.c agent/port/linux/crypto_openssl.c
+ *
+ * links: station/roster/roster.c station/identity/serial.c station/base/secret_file.c station/base/map.c
+ * links: station/base/log.c station/base/loop.c agent/port/linux/crypto_openssl.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +35,8 @@ static void bad(const char *text, const char *want)
 	struct roster *r;
 	char error[300] = "";
 
-	assert_int_equal(roster_parse(&r, "labels.csv", text, strlen(text), error, sizeof(error)), -MR_CAUSE_BAD_REQUEST);
+	assert_int_equal(roster_parse(&r, "labels.csv", text, strlen(text), error, sizeof(error)),
+			 -MR_CAUSE_BAD_REQUEST);
 	assert_null(r);
 	if (!strstr(error, want))
 		fail_msg("\"%s\" does not say \"%s\"", error, want);
@@ -167,7 +170,8 @@ static void a_bad_pattern_is_named(void **state)
 
 static void simulated_labels_repeat_with_the_seed(void **state)
 {
-	struct roster *a = roster_simulated("A", 7, 3), *b = roster_simulated("A", 7, 3), *c = roster_simulated("A", 8, 3);
+	struct roster *a = roster_simulated("A", 7, 3), *b = roster_simulated("A", 7, 3),
+		      *c = roster_simulated("A", 8, 3);
 	struct roster *d = roster_simulated("B", 7, 3), *e = roster_simulated("A", 7, 4);
 
 	(void)state;

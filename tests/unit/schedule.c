@@ -27,14 +27,20 @@ struct hand_made {
 /* Radio i sits on channel i; nothing to do anywhere. */
 static struct hand_made *quiet(struct hand_made *h, size_t radios, size_t channels)
 {
-	*h = (struct hand_made){ .v = { .now_us = NOW_US, .channels = h->c, .channel_count = channels, .radios = h->r,
+	*h = (struct hand_made){ .v = { .now_us = NOW_US,
+					.channels = h->c,
+					.channel_count = channels,
+					.radios = h->r,
 					.radio_count = radios } };
 	for (size_t i = 0; i < channels; i++)
 		h->c[i] = (struct schedule_channel){ .freq_mhz = (uint16_t)(5180 + 20 * i),
 						     .owner = i < radios ? i : SCHEDULE_NONE,
-						     .ready_since_us = SCHEDULE_NEVER, .next_due_us = SCHEDULE_NEVER };
+						     .ready_since_us = SCHEDULE_NEVER,
+						     .next_due_us = SCHEDULE_NEVER };
 	for (size_t i = 0; i < radios; i++)
-		h->r[i] = (struct schedule_radio){ .usable = true, .arrived_us = NOW_US - 1000000, .switch_us = SWITCH_US,
+		h->r[i] = (struct schedule_radio){ .usable = true,
+						   .arrived_us = NOW_US - 1000000,
+						   .switch_us = SWITCH_US,
 						   .freq_mhz = i < channels ? (uint16_t)(5180 + 20 * i) : 0,
 						   .channels = (1ull << channels) - 1 };
 	return h;
@@ -53,18 +59,18 @@ static struct schedule_decision pex(const struct hand_made *h, size_t radio)
 	return schedule_pex.decide(&h->v, radio);
 }
 
-#define assert_stays(d, why)                          \
-	do {                                          \
-		struct schedule_decision d_ = (d);    \
-		assert_true(d_.go == SCHEDULE_NONE);  \
-		assert_true(d_.look_again_us > NOW_US); \
-		assert_string_equal(d_.reason, why);  \
+#define assert_stays(d, why)                                                                                           \
+	do {                                                                                                           \
+		struct schedule_decision d_ = (d);                                                                     \
+		assert_true(d_.go == SCHEDULE_NONE);                                                                   \
+		assert_true(d_.look_again_us > NOW_US);                                                                \
+		assert_string_equal(d_.reason, why);                                                                   \
 	} while (0)
-#define assert_goes(d, where, why)                    \
-	do {                                          \
-		struct schedule_decision d_ = (d);    \
-		assert_int_equal(d_.go, where);       \
-		assert_string_equal(d_.reason, why);  \
+#define assert_goes(d, where, why)                                                                                     \
+	do {                                                                                                           \
+		struct schedule_decision d_ = (d);                                                                     \
+		assert_int_equal(d_.go, where);                                                                        \
+		assert_string_equal(d_.reason, why);                                                                   \
 	} while (0)
 
 static void policies_are_found_by_name(void **state)
@@ -104,7 +110,7 @@ static void a_spare_radio_stands_by_and_takes_the_place_of_a_lost_one(void **sta
 	h.c[1].owner = SCHEDULE_NONE;
 	assert_stays(pex(&h, 0), "pinned");
 	assert_goes(pex(&h, 2), 1, "first");
-	assert_stays(pex(&h, 1), "standby");	/* the lost one is not sent anywhere */
+	assert_stays(pex(&h, 1), "standby"); /* the lost one is not sent anywhere */
 }
 
 static void at_the_start_each_radio_takes_a_channel_of_its_own(void **state)
@@ -115,7 +121,7 @@ static void at_the_start_each_radio_takes_a_channel_of_its_own(void **state)
 	quiet(&h, 3, 3);
 	for (size_t i = 0; i < 3; i++)
 		h.c[i].owner = SCHEDULE_NONE;
-	h.r[0].channels = 4;			/* may send on the last one only */
+	h.r[0].channels = 4; /* may send on the last one only */
 	assert_goes(pex(&h, 0), 2, "first");
 	h.c[2].owner = 0;
 	assert_goes(pex(&h, 1), 0, "first");
@@ -138,8 +144,8 @@ static void with_too_few_radios_and_steering_one_scouts_and_the_others_stay(void
 	h.c[4].left_us = NOW_US - 900000;
 	assert_stays(pex(&h, 0), "pinned");
 	assert_stays(pex(&h, 1), "pinned");
-	assert_goes(pex(&h, 2), 4, "scout");	/* the longest unheard */
-	h.r[0].switch_us = SWITCH_US / 2;	/* the fastest is the scout */
+	assert_goes(pex(&h, 2), 4, "scout"); /* the longest unheard */
+	h.r[0].switch_us = SWITCH_US / 2;    /* the fastest is the scout */
 	assert_goes(pex(&h, 0), 4, "scout");
 	assert_stays(pex(&h, 2), "pinned");
 }
@@ -163,13 +169,13 @@ static void a_channel_whose_radio_went_away_is_adopted(void **state)
 	(void)state;
 	quiet(&h, 4, 5);
 	h.v.steer = true;
-	work(&h, 0);			/* radio 0 has work of its own and keeps to it */
+	work(&h, 0); /* radio 0 has work of its own and keeps to it */
 	work(&h, 1);
 	h.r[1].usable = false;
 	h.c[1].owner = SCHEDULE_NONE;
 	assert_stays(pex(&h, 0), "ready-work");
 	assert_goes(pex(&h, 2), 1, "work");
-	assert_goes(pex(&h, 3), 1, "work");	/* whoever is asked first */
+	assert_goes(pex(&h, 3), 1, "work"); /* whoever is asked first */
 	h.c[1].owner = 2;
 	assert_stays(pex(&h, 0), "pinned");
 }
@@ -190,7 +196,7 @@ static void nobody_leaves_an_open_handshake_or_a_window(void **state)
 	h.c[0].window_end_us = NOW_US + 7000;
 	assert_stays(pex(&h, 0), "window");
 	assert_int_equal(pex(&h, 0).look_again_us, NOW_US + 7000);
-	h.c[0].window_end_us = NOW_US;		/* over */
+	h.c[0].window_end_us = NOW_US; /* over */
 	assert_goes(pex(&h, 0), 1, "work");
 }
 
@@ -201,14 +207,14 @@ static void nobody_leaves_ready_work_or_an_answer_due_soon(void **state)
 	(void)state;
 	quiet(&h, 1, 2);
 	work(&h, 1);
-	h.c[1].remaining_us = 3600000000u;	/* however much there is elsewhere */
+	h.c[1].remaining_us = 3600000000u; /* however much there is elsewhere */
 	work(&h, 0);
 	assert_stays(pex(&h, 0), "ready-work");
 	h.c[0].ready = 0;
 	h.c[0].next_due_us = NOW_US + SWITCH_US / 2;
 	assert_stays(pex(&h, 0), "due-soon");
 	assert_int_equal(pex(&h, 0).look_again_us, NOW_US + SWITCH_US / 2);
-	h.c[0].next_due_us = NOW_US - 1;	/* overdue: any moment */
+	h.c[0].next_due_us = NOW_US - 1; /* overdue: any moment */
 	assert_stays(pex(&h, 0), "due-soon");
 	h.c[0].next_due_us = NOW_US + SWITCH_US / 2 + 1;
 	assert_goes(pex(&h, 0), 1, "work");
@@ -223,13 +229,13 @@ static void the_channel_with_the_most_to_gain_is_next(void **state)
 	assert_stays(pex(&h, 0), "nothing-better");
 	for (size_t i = 1; i < 4; i++)
 		work(&h, i);
-	h.c[2].remaining_us += 1;		/* the longest way to go */
+	h.c[2].remaining_us += 1; /* the longest way to go */
 	assert_goes(pex(&h, 0), 2, "work");
-	h.c[3].ready_air_us += 1;		/* counts tenfold */
+	h.c[3].ready_air_us += 1; /* counts tenfold */
 	assert_goes(pex(&h, 0), 3, "work");
-	h.c[1].ready_since_us -= 20;		/* the longest wait */
+	h.c[1].ready_since_us -= 20; /* the longest wait */
 	assert_goes(pex(&h, 0), 1, "work");
-	h.r[0].channels &= ~2ull;		/* but may not send there */
+	h.r[0].channels &= ~2ull; /* but may not send there */
 	assert_goes(pex(&h, 0), 3, "work");
 }
 
@@ -255,7 +261,7 @@ static void callers_are_spread_over_the_radios_that_stay(void **state)
 	size_t at[6] = { 0 };
 
 	(void)state;
-	quiet(&h, 4, 6);			/* radio 3 scouts; channels 4 and 5 have none */
+	quiet(&h, 4, 6); /* radio 3 scouts; channels 4 and 5 have none */
 	h.v.steer = true;
 	for (unsigned i = 0; i < 30; i++) {
 		size_t to = schedule_pex.place(&h.v, i % 6);
@@ -265,10 +271,10 @@ static void callers_are_spread_over_the_radios_that_stay(void **state)
 		h.c[to].sessions++;
 	}
 	assert_true(at[0] == 10 && at[1] == 10 && at[2] == 10);
-	assert_int_equal(schedule_pex.place(&h.v, 1), 1);	/* home wins a tie */
+	assert_int_equal(schedule_pex.place(&h.v, 1), 1); /* home wins a tie */
 	h.r[1].moving = true;
 	h.c[0].sessions = h.c[2].sessions = 50;
-	assert_int_equal(schedule_pex.place(&h.v, 5), 0);	/* nobody is sent where the radio is only on its way */
+	assert_int_equal(schedule_pex.place(&h.v, 5), 0); /* nobody is sent where the radio is only on its way */
 }
 
 static void callers_stay_at_home_where_steering_gains_nothing(void **state)
@@ -279,13 +285,13 @@ static void callers_stay_at_home_where_steering_gains_nothing(void **state)
 	quiet(&h, 2, 2);
 	h.v.steer = true;
 	h.c[0].sessions = 100;
-	assert_int_equal(schedule_pex.place(&h.v, 0), 0);	/* as many radios as channels */
+	assert_int_equal(schedule_pex.place(&h.v, 0), 0); /* as many radios as channels */
 	quiet(&h, 2, 4);
-	assert_int_equal(schedule_pex.place(&h.v, 3), 3);	/* steering is off */
+	assert_int_equal(schedule_pex.place(&h.v, 3), 3); /* steering is off */
 	h.v.steer = true;
 	h.r[0].usable = false;
 	h.c[0].owner = SCHEDULE_NONE;
-	assert_int_equal(schedule_pex.place(&h.v, 3), 3);	/* one radio left: no scout, so no place to be sent */
+	assert_int_equal(schedule_pex.place(&h.v, 3), 3); /* one radio left: no scout, so no place to be sent */
 	assert_int_equal(schedule_round_robin.place(&h.v, 3), 3);
 }
 
@@ -325,7 +331,7 @@ static void round_robin_stays_its_time_and_lets_a_handshake_end(void **state)
 	h.c[0].unsafe = true;
 	assert_stays(schedule_round_robin.decide(&h.v, 0), "dwell");
 	h.c[0].unsafe = false;
-	work(&h, 0);				/* looks at nothing else */
+	work(&h, 0); /* looks at nothing else */
 	assert_goes(schedule_round_robin.decide(&h.v, 0), 1, "hop");
 }
 
@@ -386,7 +392,7 @@ static void no_decision_breaks_what_every_schedule_has_to_keep(void **state)
 			c->window_end_us = NOW_US - 50000 + draw(&x, 100000);
 			c->left_us = draw(&x, NOW_US);
 			c->unheard = (double)draw(&x, 5);
-			if (c->owner != SCHEDULE_NONE && draw(&x, 8) == 0) {	/* lost, or nowhere yet */
+			if (c->owner != SCHEDULE_NONE && draw(&x, 8) == 0) { /* lost, or nowhere yet */
 				h.r[c->owner].usable = draw(&x, 2);
 				h.r[c->owner].freq_mhz = 0;
 				c->owner = SCHEDULE_NONE;
@@ -403,12 +409,12 @@ static void no_decision_breaks_what_every_schedule_has_to_keep(void **state)
 				size_t here = SCHEDULE_NONE;
 
 				if (!h.r[i].usable && p == 1)
-					continue;	/* a lost one is not asked */
+					continue; /* a lost one is not asked */
 				for (size_t k = 0; k < channels; k++)
 					if (h.c[k].owner == i)
 						here = k;
 				assert_true(d.reason && *d.reason);
-				assert_true(d.look_again_us > NOW_US);	/* or the loop would turn on the spot */
+				assert_true(d.look_again_us > NOW_US); /* or the loop would turn on the spot */
 				if (d.go == SCHEDULE_NONE)
 					continue;
 				moves++;

@@ -1,5 +1,6 @@
 /*
  * Serial numbers from a pattern and from a list: each once, in order, none of them twice after a resume.
+ *
  * links: station/identity/serial.c station/base/log.c
  */
 #include <setjmp.h>
@@ -121,9 +122,9 @@ static void what_is_marked_as_used_is_not_handed_out_again(void **state)
 	(void)state;
 	serial_pool_mark_used(pool, "A0010");
 	serial_pool_mark_used(pool, "A0012");
-	serial_pool_mark_used(pool, "A0012");		/* twice is once */
-	serial_pool_mark_used(pool, "A0003");		/* before the start */
-	serial_pool_mark_used(pool, "B0013");		/* of other batches */
+	serial_pool_mark_used(pool, "A0012"); /* twice is once */
+	serial_pool_mark_used(pool, "A0003"); /* before the start */
+	serial_pool_mark_used(pool, "B0013"); /* of other batches */
 	serial_pool_mark_used(pool, "A00130");
 	serial_pool_mark_used(pool, "A001");
 	serial_pool_mark_used(pool, "A00x3");
@@ -131,7 +132,7 @@ static void what_is_marked_as_used_is_not_handed_out_again(void **state)
 	assert_int_equal(serial_pool_left(pool), 10000 - 10 - 2);
 	assert_string_equal(serial_pool_take(pool), "A0011");
 	assert_string_equal(serial_pool_take(pool), "A0013");
-	serial_pool_mark_used(pool, "A0013");		/* taken already */
+	serial_pool_mark_used(pool, "A0013"); /* taken already */
 	serial_pool_mark_used(pool, "A9999");
 	assert_int_equal(serial_pool_left(pool), 10000 - 14 - 1);
 	serial_pool_destroy(pool);
@@ -207,8 +208,8 @@ static void a_list_is_handed_out_in_its_order(void **state)
 
 static void the_first_column_of_a_csv_counts(void **state)
 {
-	struct serial_pool *pool = text(
-		"\xef\xbb\xbf\"serial\",mac,note\r\nA1,02:00:5e:10:00:00,\"x, y\"\r\n\"A2\"\r\nA3,,\r\n");
+	struct serial_pool *pool =
+		text("\xef\xbb\xbf\"serial\",mac,note\r\nA1,02:00:5e:10:00:00,\"x, y\"\r\n\"A2\"\r\nA3,,\r\n");
 
 	(void)state;
 	assert_int_equal(serial_pool_left(pool), 3);
@@ -266,8 +267,7 @@ static void wrong_lists_are_refused_with_file_and_line(void **state)
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		char error[200] = "";
 
-		assert_null(serial_pool_text("list", wrong[i].lines, strlen(wrong[i].lines), error,
-					     sizeof(error)));
+		assert_null(serial_pool_text("list", wrong[i].lines, strlen(wrong[i].lines), error, sizeof(error)));
 		if (!strstr(error, wrong[i].says))
 			fail_msg("case %zu is said to be: %s", i, error);
 	}
@@ -321,13 +321,12 @@ static void a_list_of_a_million_stays_fast(void **state)
 	}
 	assert_int_equal(serial_pool_left(pool), lines / 2);
 	assert_string_equal(serial_pool_take(pool), "AC00007919");
-	assert_true((clock() - start) / CLOCKS_PER_SEC < 10);	/* a quadratic one would take hours */
+	assert_true((clock() - start) / CLOCKS_PER_SEC < 10); /* a quadratic one would take hours */
 	serial_pool_destroy(pool);
 	/* The last line repeats the first: still found. */
 	memcpy(bytes + (lines - 1) * width, bytes, width);
 	assert_null(serial_pool_text("list", bytes, lines * width, error, sizeof(error)));
-	assert_non_null(
-		strstr(error, "list:1000000: the serial number \"AC00000000\" stands in line 1 already"));
+	assert_non_null(strstr(error, "list:1000000: the serial number \"AC00000000\" stands in line 1 already"));
 	free(bytes);
 }
 

@@ -88,14 +88,14 @@ static int end(void **state)
 
 struct answer {
 	struct loop *loop;
-	unsigned *order;	/* counts answers; NULL: not counted */
+	unsigned *order; /* counts answers; NULL: not counted */
 	unsigned calls, place;
 	int result;
 	uint64_t at_us;
 	uint8_t sig[80];
 	size_t len;
-	struct signer *again;	/* asks again from its answer */
-	struct signer *closes;	/* closes from its answer */
+	struct signer *again;  /* asks again from its answer */
+	struct signer *closes; /* closes from its answer */
 	struct answer *next;
 };
 
@@ -111,8 +111,7 @@ static void on_signed(void *ctx, int result, const uint8_t *sig, size_t len)
 	if (result == 0)
 		memcpy(a->sig, sig, len);
 	if (a->again)
-		assert_int_equal(a->again->sign(a->again, (const uint8_t *)"again", 5, on_signed, a->next),
-				 0);
+		assert_int_equal(a->again->sign(a->again, (const uint8_t *)"again", 5, on_signed, a->next), 0);
 	if (a->closes)
 		a->closes->close(a->closes);
 }
@@ -159,11 +158,10 @@ static void the_slow_signer_takes_its_time_for_each_in_turn(void **state)
 		answers[i].loop = b->loop;
 		answers[i].order = &order;
 		(void)snprintf(tbs, sizeof(tbs), "request %u", i);
-		assert_int_equal(
-			signer->sign(signer, (const uint8_t *)tbs, strlen(tbs), on_signed, &answers[i]), 0);
+		assert_int_equal(signer->sign(signer, (const uint8_t *)tbs, strlen(tbs), on_signed, &answers[i]), 0);
 		assert_int_equal(answers[i].calls, 0);
 	}
-	memset(tbs, 'x', sizeof(tbs));	/* it has a copy */
+	memset(tbs, 'x', sizeof(tbs)); /* it has a copy */
 	loop_run(b->loop);
 	for (unsigned i = 0; i < 5; i++) {
 		assert_int_equal(answers[i].calls, 1);
@@ -179,8 +177,7 @@ static void a_request_made_while_one_is_answered_waits_a_whole_signature(void **
 {
 	struct bench *b = *state;
 	struct signer *signer = signer_create_slow(b->identity, b->loop, SIGNATURE_US);
-	struct answer second = { .loop = b->loop },
-		      first = { .loop = b->loop, .again = signer, .next = &second };
+	struct answer second = { .loop = b->loop }, first = { .loop = b->loop, .again = signer, .next = &second };
 	uint64_t start = loop_now_us(b->loop);
 
 	assert_int_equal(signer->sign(signer, (const uint8_t *)"first", 5, on_signed, &first), 0);
@@ -247,12 +244,11 @@ static void certificates_come_one_after_another_and_forgotten_ones_do_not_call_b
 	struct issued issued[3] = { 0 };
 
 	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(identity_issue(b->identity, signer, b->entropy, &profile, &b->csr, "A",
-						NOW_US, on_issued, &issued[i]),
+		assert_int_equal(identity_issue(b->identity, signer, b->entropy, &profile, &b->csr, "A", NOW_US,
+						on_issued, &issued[i]),
 				 0);
 	identity_issue_forget(b->identity, &issued[1]);
-	identity_issue_forget(b->identity,
-			      &issued); /* the same address as the first: it is forgotten as well */
+	identity_issue_forget(b->identity, &issued); /* the same address as the first: it is forgotten as well */
 	loop_run(b->loop);
 	assert_int_equal(issued[0].calls, 0);
 	assert_int_equal(issued[1].calls, 0);
@@ -267,9 +263,8 @@ static void a_stopped_signer_ends_certificates_under_way(void **state)
 	struct signer *signer = signer_create_slow(b->identity, b->loop, SIGNATURE_US);
 	struct issued issued = { 0 };
 
-	assert_int_equal(identity_issue(b->identity, signer, b->entropy, &profile, &b->csr, "A", NOW_US,
-					on_issued, &issued),
-			 0);
+	assert_int_equal(
+		identity_issue(b->identity, signer, b->entropy, &profile, &b->csr, "A", NOW_US, on_issued, &issued), 0);
 	signer->close(signer);
 	assert_int_equal(issued.calls, 1);
 	assert_int_equal(issued.result, -MR_CAUSE_STOPPED);
@@ -304,20 +299,19 @@ static void no_certificate_comes_of_a_signer_that_fails(void **state)
 	struct issued issued = { 0 };
 	struct signer bad = { .sign = refuses };
 
-	assert_int_equal(identity_issue(b->identity, &bad, b->entropy, &profile, &b->csr, "A", NOW_US,
-					on_issued, &issued),
-			 -MR_CAUSE_SIGNER_UNAVAILABLE);
+	assert_int_equal(
+		identity_issue(b->identity, &bad, b->entropy, &profile, &b->csr, "A", NOW_US, on_issued, &issued),
+		-MR_CAUSE_SIGNER_UNAVAILABLE);
 	assert_int_equal(issued.calls, 0);
 	bad.sign = fails;
-	assert_int_equal(identity_issue(b->identity, &bad, b->entropy, &profile, &b->csr, "A", NOW_US,
-					on_issued, &issued),
-			 0);
+	assert_int_equal(
+		identity_issue(b->identity, &bad, b->entropy, &profile, &b->csr, "A", NOW_US, on_issued, &issued), 0);
 	assert_int_equal(issued.calls, 1);
 	assert_int_equal(issued.result, -MR_CAUSE_SIGNER_UNAVAILABLE);
 	bad.sign = babbles;
 	for (unsigned i = 0; i < 2; i++) {
-		assert_int_equal(identity_issue(b->identity, &bad, b->entropy, &profile, &b->csr,
-						i ? "AB" : "A", NOW_US, on_issued, &issued),
+		assert_int_equal(identity_issue(b->identity, &bad, b->entropy, &profile, &b->csr, i ? "AB" : "A",
+						NOW_US, on_issued, &issued),
 				 0);
 		assert_int_equal(issued.calls, 2 + i);
 		assert_int_equal(issued.result, -MR_CAUSE_SIGNER_UNAVAILABLE);

@@ -1,9 +1,13 @@
 /*
- * The access point of simulated devices and networks, against a peer made of formats and the supplicant's handshake, and against
- * the station's own STA through a channel that loses frames and acknowledgements.
- * links: station/wifi/soft_ap.c station/wifi/soft_ap_sta.c station/wifi/soft_ap_data.c station/wifi/ieee80211.c
- * links: station/wifi/wpa.c station/wifi/wpa_ap.c station/wifi/wpa_sta.c station/wifi/eapol.c station/wifi/ccmp.c
- * links: station/wifi/aes.c station/radio/channel.c station/base/entropy.c station/base/map.c agent/wire/cause.c
+ * The access point of simulated devices and networks, against a peer made of formats and the supplicant's handshake,
+ * and against the station's own STA through a channel that loses frames and acknowledgements.
+ *
+ * links: station/wifi/soft_ap.c station/wifi/soft_ap_sta.c station/wifi/soft_ap_data.c
+ * links: station/wifi/ieee80211.c
+ * links: station/wifi/wpa.c station/wifi/wpa_ap.c station/wifi/wpa_sta.c station/wifi/eapol.c
+ * links: station/wifi/ccmp.c
+ * links: station/wifi/aes.c station/radio/channel.c station/base/entropy.c station/base/map.c
+ * links: agent/wire/cause.c
  * links: station/wifi/sta.c station/wifi/sta_send.c station/wifi/sta_receive.c station/wifi/defragment.c
  */
 #include <setjmp.h>
@@ -34,14 +38,15 @@ struct heard {
 	struct radio_tx tx;
 };
 
-struct bss {			/* an access point and all that came out of it */
+/* an access point and all that came out of it */
+struct bss {
 	struct soft_ap *ap;
 	struct entropy *entropy;
 	uint64_t now_us;
 	struct heard frames[FRAMES];
 	size_t count, taken;
-	bool deaf;			/* the radio takes nothing */
-	bool reports, acked;		/* frames are reported as they leave */
+	bool deaf;	     /* the radio takes nothing */
+	bool reports, acked; /* frames are reported as they leave */
 	unsigned msdus, joins, leaves;
 	int reason;
 	uint16_t ethertype;
@@ -99,7 +104,9 @@ static void on_left(void *ctx, const uint8_t *mac, int reason)
 
 static struct soft_ap_config config_of(uint8_t security)
 {
-	struct soft_ap_config c = { .ssid = "AC-1", .ssid_len = 4, .security = security, .freq_mhz = 2437, .stas_max = 4 };
+	struct soft_ap_config c = {
+		.ssid = "AC-1", .ssid_len = 4, .security = security, .freq_mhz = 2437, .stas_max = 4
+	};
 
 	memcpy(c.mac, ap_mac, 6);
 	memcpy(c.psk, psk, sizeof(psk));
@@ -165,8 +172,8 @@ struct peer {
 	uint64_t pn;
 	uint16_t sequence, aid;
 	bool keyed;
-	uint8_t flags;			/* of every frame: power management */
-	uint8_t last[RADIO_FRAME_MAX];	/* as it was given to the access point */
+	uint8_t flags;		       /* of every frame: power management */
+	uint8_t last[RADIO_FRAME_MAX]; /* as it was given to the access point */
 	size_t last_len;
 };
 
@@ -225,8 +232,10 @@ static uint16_t authenticate(struct peer *p)
 }
 
 static const struct ieee80211_rsn rsn_ccmp = {
-	.group = IEEE80211_CIPHER_CCMP, .group_management = IEEE80211_CIPHER_BIP_CMAC,
-	.pairwise = IEEE80211_BIT(IEEE80211_CIPHER_CCMP), .akm = IEEE80211_BIT(IEEE80211_AKM_PSK),
+	.group = IEEE80211_CIPHER_CCMP,
+	.group_management = IEEE80211_CIPHER_BIP_CMAC,
+	.pairwise = IEEE80211_BIT(IEEE80211_CIPHER_CCMP),
+	.akm = IEEE80211_BIT(IEEE80211_AKM_PSK),
 };
 
 static void ask_to_associate(struct peer *p, const char *ssid, const struct ieee80211_rsn *rsn)
@@ -234,8 +243,8 @@ static void ask_to_associate(struct peer *p, const char *ssid, const struct ieee
 	uint8_t buf[RADIO_FRAME_MAX];
 	struct mr_wr w = begin(p, buf, IEEE80211_ASSOCIATION_REQUEST, 0);
 
-	ieee80211_association_request_build(&w, &(struct ieee80211_association_request){ .capability = IEEE80211_ESS,
-											 .listen_interval = 10 });
+	ieee80211_association_request_build(
+		&w, &(struct ieee80211_association_request){ .capability = IEEE80211_ESS, .listen_interval = 10 });
 	ieee80211_put_ssid(&w, (const uint8_t *)ssid, strlen(ssid));
 	ieee80211_put_rates(&w, 2437);
 	if (rsn)
@@ -287,7 +296,8 @@ static struct mr_rd msdu_of(struct peer *p, struct heard *f, uint16_t *ethertype
 	assert_true(ieee80211_header_parse(&body, &h));
 	assert_int_equal(h.flags & (IEEE80211_TO_DS | IEEE80211_FROM_DS), IEEE80211_FROM_DS);
 	if (h.flags & IEEE80211_PROTECTED) {
-		assert_true(ccmp_open(ieee80211_is_group(h.address1) ? p->gtk : p->tk, mr_rd_over(f->bytes, f->len), buf, &len));
+		assert_true(ccmp_open(ieee80211_is_group(h.address1) ? p->gtk : p->tk, mr_rd_over(f->bytes, f->len),
+				      buf, &len));
 		body = mr_rd_over(buf, len);
 	}
 	assert_true(ieee80211_snap_parse(&body, ethertype));
@@ -321,7 +331,8 @@ static void shake_hands(struct peer *p)
 	}
 }
 
-static void prepare_wpa(struct peer *p, const uint8_t *key, const struct ieee80211_rsn *rsn, const struct ieee80211_rsn *aps)
+static void prepare_wpa(struct peer *p, const uint8_t *key, const struct ieee80211_rsn *rsn,
+			const struct ieee80211_rsn *aps)
 {
 	uint8_t rsne[64];
 	struct mr_wr w = mr_wr_over(rsne, sizeof(rsne));
@@ -369,8 +380,9 @@ static struct ieee80211_network network_of(const struct heard *f)
 
 static void beacons_keep_their_interval_and_say_what_the_network_is(void **state)
 {
-	static const uint8_t securities[] = { IEEE80211_OPEN, IEEE80211_WEP, IEEE80211_WPA, IEEE80211_WPA2_PSK,
-					      IEEE80211_WPA2_WPA3, IEEE80211_WPA3_SAE, IEEE80211_OWE, IEEE80211_ENTERPRISE };
+	static const uint8_t securities[] = { IEEE80211_OPEN,	  IEEE80211_WEP,       IEEE80211_WPA,
+					      IEEE80211_WPA2_PSK, IEEE80211_WPA2_WPA3, IEEE80211_WPA3_SAE,
+					      IEEE80211_OWE,	  IEEE80211_ENTERPRISE };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(securities); i++) {
@@ -407,12 +419,12 @@ static void a_beacon_that_still_waits_is_not_doubled(void **state)
 	struct bss *b = bss_make(&c);
 
 	(void)state;
-	run_until(b, b->now_us + SECOND_US);		/* nothing is reported: a busy channel */
+	run_until(b, b->now_us + SECOND_US); /* nothing is reported: a busy channel */
 	assert_int_equal(b->count, 1);
 	assert_in_range(soft_ap_counters(b->ap).skipped, 8, 9);
 	report_all(b, false);
 	b->deaf = true;
-	run_until(b, b->now_us + SECOND_US);		/* the radio is elsewhere */
+	run_until(b, b->now_us + SECOND_US); /* the radio is elsewhere */
 	b->deaf = false;
 	run_until(b, b->now_us + 102400);
 	assert_int_equal(b->count, 1);
@@ -549,13 +561,13 @@ static void wpa2_seals_both_ways_and_believes_nothing_else(void **state)
 	say_data(&p, 0x0800, "sealed", 6, true);
 	assert_int_equal(b->msdus, 1);
 	assert_memory_equal(b->payload, "sealed", 6);
-	say_again(&p);				/* without the Retry bit: a replay */
+	say_again(&p); /* without the Retry bit: a replay */
 	assert_int_equal(b->msdus, 1);
 	p.pn += 5;
 	say_data(&p, 0x0800, "gap", 3, true);
 	assert_int_equal(b->msdus, 2);
 	p.last[p.last_len - 1] ^= 1;
-	p.last[24] = (uint8_t)(p.last[24] + 1);	/* packet number */
+	p.last[24] = (uint8_t)(p.last[24] + 1); /* packet number */
 	say_again(&p);
 	assert_int_equal(b->msdus, 2);
 	assert_int_equal(soft_ap_counters(b->ap).discarded, 3);
@@ -651,7 +663,7 @@ static void who_asks_for_something_else_is_refused_with_the_reason(void **state)
 	assert_int_equal(authenticate(&p), IEEE80211_SUCCESS);
 	assert_int_equal(associate(&p, "AC-1", &rsn_ccmp), IEEE80211_REFUSED_PMF);
 	bss_end(b);
-	c.security = IEEE80211_WPA3_SAE;	/* described only */
+	c.security = IEEE80211_WPA3_SAE; /* described only */
 	b = bss_make(&c);
 	p = peer_of(b);
 	assert_int_equal(authenticate(&p), IEEE80211_SUCCESS);
@@ -876,7 +888,7 @@ static void group_frames_wait_for_the_dtim_while_somebody_sleeps(void **state)
 	(void)state;
 	join_open(&p);
 	say_null(&p, true);
-	while (beacons < 2) {	/* the next beacon is a DTIM's or the one after */
+	while (beacons < 2) { /* the next beacon is a DTIM's or the one after */
 		forget_frames(b);
 		assert_true(soft_ap_send(b->ap, ieee80211_broadcast, 0x0806, (const uint8_t *)"a", 1, b->now_us));
 		run_until(b, b->now_us + 102400);
@@ -894,8 +906,11 @@ static void group_frames_wait_for_the_dtim_while_somebody_sleeps(void **state)
 /* --- protected management frames --- */
 
 static const struct ieee80211_rsn rsn_pmf = {
-	.group = IEEE80211_CIPHER_CCMP, .group_management = IEEE80211_CIPHER_BIP_CMAC,
-	.pairwise = IEEE80211_BIT(IEEE80211_CIPHER_CCMP), .akm = IEEE80211_BIT(IEEE80211_AKM_PSK), .capabilities = IEEE80211_MFPC,
+	.group = IEEE80211_CIPHER_CCMP,
+	.group_management = IEEE80211_CIPHER_BIP_CMAC,
+	.pairwise = IEEE80211_BIT(IEEE80211_CIPHER_CCMP),
+	.akm = IEEE80211_BIT(IEEE80211_AKM_PSK),
+	.capabilities = IEEE80211_MFPC,
 };
 
 static void with_pmf_a_forged_end_ends_nothing(void **state)
@@ -918,7 +933,7 @@ static void with_pmf_a_forged_end_ends_nothing(void **state)
 	mr_wr_le16(&w, IEEE80211_LEAVING);
 	say(&p, &w);
 	assert_int_equal(b->leaves, 0);
-	assert_int_equal(authenticate(&p), IEEE80211_SUCCESS);	/* anybody can say so: the association stays */
+	assert_int_equal(authenticate(&p), IEEE80211_SUCCESS); /* anybody can say so: the association stays */
 	say_data(&p, 0x0800, "still", 5, true);
 	assert_int_equal(b->msdus, 1);
 	w = begin(&p, buf, IEEE80211_DEAUTHENTICATION, 0);
@@ -969,7 +984,7 @@ static void with_pmf_a_new_association_waits_for_the_old_one_to_be_silent(void *
 	assert_int_equal(associate(&p, "AC-1", &rsn_pmf), IEEE80211_TRY_AGAIN_LATER);
 	query = query_of(&p);
 	assert_int_not_equal(query, 0);
-	w = begin(&p, buf, IEEE80211_ACTION, 0);	/* the STA answers: it was somebody else */
+	w = begin(&p, buf, IEEE80211_ACTION, 0); /* the STA answers: it was somebody else */
 	mr_wr_u8(&w, 8);
 	mr_wr_u8(&w, 1);
 	mr_wr_le16(&w, query);
@@ -978,7 +993,7 @@ static void with_pmf_a_new_association_waits_for_the_old_one_to_be_silent(void *
 	say_data(&p, 0x0800, "still", 5, true);
 	assert_true(b->msdus == 1 && b->leaves == 0);
 	assert_int_equal(associate(&p, "AC-1", &rsn_pmf), IEEE80211_TRY_AGAIN_LATER);
-	run_until(b, b->now_us + SECOND_US);	/* now it has lost its keys */
+	run_until(b, b->now_us + SECOND_US); /* now it has lost its keys */
 	assert_int_equal(b->leaves, 1);
 	p = peer_of(b);
 	join_wpa2(&p, &rsn_pmf, &rsn_pmf);
@@ -1009,7 +1024,7 @@ static void an_ibss_talks_among_equals(void **state)
 	w = begin(&p, buf, IEEE80211_DATA, 0);
 	ieee80211_put_snap(&w, 0x0800);
 	mr_wr_bytes(&w, "hello", 5);
-	say(&p, &w);				/* of another BSSID */
+	say(&p, &w); /* of another BSSID */
 	assert_int_equal(b->msdus, 0);
 	memcpy(buf + 16, bssid, 6);
 	say(&p, &w);
@@ -1035,7 +1050,7 @@ struct pair {
 	struct bss *b;
 	struct sta *sta;
 	struct sta_out out;
-	unsigned loss;			/* per cent, of frames and of acknowledgements */
+	unsigned loss; /* per cent, of frames and of acknowledgements */
 	unsigned ups, downs, msdus;
 	int over;
 };
@@ -1051,7 +1066,8 @@ static void on_sta(struct pair *p, int result)
 	p->msdus += result >= 0 && p->out.event == STA_MSDU;
 }
 
-/* A frame tried up to eight times; `deliver` gets it each time that it arrives, with the Retry bit from the second try on. */
+/* A frame tried up to eight times; `deliver` gets it each time that it arrives, with the Retry bit from the second try
+ * on. */
 static bool carry(struct pair *p, uint8_t *frame, size_t len, void (*deliver)(struct pair *p, struct mr_rd frame))
 {
 	bool group = ieee80211_is_group(frame + 4);
@@ -1108,7 +1124,8 @@ static void live_until(struct pair *p, uint64_t until_us)
 
 	exchange(p);
 	for (;;) {
-		uint64_t ap_us = soft_ap_deadline_us(b->ap), sta_us = sta_deadline_us(p->sta), next_us = ap_us < sta_us ? ap_us : sta_us;
+		uint64_t ap_us = soft_ap_deadline_us(b->ap), sta_us = sta_deadline_us(p->sta),
+			 next_us = ap_us < sta_us ? ap_us : sta_us;
 
 		if (next_us > until_us || p->over)
 			break;
@@ -1129,7 +1146,10 @@ static void live_until(struct pair *p, uint64_t until_us)
 static void pair_with_sta(uint8_t security, bool pmf, unsigned loss)
 {
 	struct soft_ap_config c = config_of(security);
-	struct sta_config s = { .ssid = "AC-1", .ssid_len = 4, .freq_mhz = 2437, .secure = security == IEEE80211_WPA2_PSK,
+	struct sta_config s = { .ssid = "AC-1",
+				.ssid_len = 4,
+				.freq_mhz = 2437,
+				.secure = security == IEEE80211_WPA2_PSK,
 				.patience_us = 20 * SECOND_US };
 	struct pair p = { .loss = loss };
 	uint16_t sequence = 0;
@@ -1162,7 +1182,7 @@ static void pair_with_sta(uint8_t security, bool pmf, unsigned loss)
 	assert_true(p.msdus >= msdus + 4 && p.msdus <= msdus + 5 && !soft_ap_waits(p.b->ap));
 	soft_ap_dismiss(p.b->ap, NULL, IEEE80211_UNSPECIFIED, p.b->now_us);
 	live_until(&p, p.b->now_us + 20 * SECOND_US);
-	assert_true(p.over == 0 && p.downs == 1 && sta_up(p.sta));	/* it joins again by itself */
+	assert_true(p.over == 0 && p.downs == 1 && sta_up(p.sta)); /* it joins again by itself */
 	sta_destroy(p.sta);
 	bss_end(p.b);
 }

@@ -1,6 +1,6 @@
 /*
- * SPAKE2+ against the test vector of RFC 9383 appendix C for P256-SHA256-HKDF-SHA256-HMAC-SHA256, byte for byte and both
- * roles; then every share that is none. And the group operations it rests on.
+ * SPAKE2+ against the test vector of RFC 9383 appendix C for P256-SHA256-HKDF-SHA256-HMAC-SHA256, byte for byte and
+ * both roles; then every share that is none. And the group operations it rests on.
  *
  * links: agent/wire/spake2plus.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c
  */
@@ -28,18 +28,24 @@ struct vector {
 
 static int vector_read(void **state)
 {
-	static struct vector v;		/* read anew for every test */
+	static struct vector v; /* read anew for every test */
 
 	hex("bb8e1bbcf3c48f62c08db243652ae55d3e5586053fca77102994f23ad95491b3", v.w0, 32);
 	hex("7e945f34d78785b8a3ef44d0df5a1a97d6b3b460409a345ca7830387a74b1dba", v.w1, 32);
-	hex("04eb7c9db3d9a9eb1f8adab81b5794c1f13ae3e225efbe91ea487425854c7fc00f00bfedcbd09b2400142d40a14f2064ef31dfaa903b91d1"
-	    "faea7093d835966efd", v.l, 65);
+	hex("04eb7c9db3d9a9eb1f8adab81b5794c1f13ae3e225efbe91ea487425854c7fc00f00bfedcbd09b2400142d40a14f2064ef31dfaa90"
+	    "3b91d1"
+	    "faea7093d835966efd",
+	    v.l, 65);
 	hex("d1232c8e8693d02368976c174e2088851b8365d0d79a9eee709c6a05a2fad539", v.x, 32);
-	hex("04ef3bd051bf78a2234ec0df197f7828060fe9856503579bb1733009042c15c0c1de127727f418b5966afadfdd95a6e4591d171056b333da"
-	    "b97a79c7193e341727", v.share_p, 65);
+	hex("04ef3bd051bf78a2234ec0df197f7828060fe9856503579bb1733009042c15c0c1de127727f418b5966afadfdd95a6e4591d171056"
+	    "b333da"
+	    "b97a79c7193e341727",
+	    v.share_p, 65);
 	hex("717a72348a182085109c8d3917d6c43d59b224dc6a7fc4f0483232fa6516d8b3", v.y, 32);
-	hex("04c0f65da0d11927bdf5d560c69e1d7d939a05b0e88291887d679fcadea75810fb5cc1ca7494db39e82ff2f50665255d76173e09986ab467"
-	    "42c798a9a68437b048", v.share_v, 65);
+	hex("04c0f65da0d11927bdf5d560c69e1d7d939a05b0e88291887d679fcadea75810fb5cc1ca7494db39e82ff2f50665255d76173e0998"
+	    "6ab467"
+	    "42c798a9a68437b048",
+	    v.share_v, 65);
 	hex("926cc713504b9b4d76c9162ded04b5493e89109f6d89462cd33adc46fda27527", v.confirm_p, 32);
 	hex("9747bcc4f8fe9f63defee53ac9b07876d907d55047e6ff2def2e7529089d3e68", v.confirm_v, 32);
 	hex("0c5f8ccd1413423a54f6c1fb26ff01534a87f893779c6e68666d772bfd91f3e7", v.shared, 32);
@@ -120,13 +126,13 @@ static void a_share_that_is_no_point_is_refused(void **state)
 	const struct vector *v = *state;
 	uint8_t share[65];
 
-	for (unsigned first = 0; first < 256; first++) {	/* infinity, compressed, hybrid and unknown forms */
+	for (unsigned first = 0; first < 256; first++) { /* infinity, compressed, hybrid and unknown forms */
 		memcpy(share, v->share_p, 65);
 		share[0] = (uint8_t)first;
 		if (first != 4)
 			assert_no_share(v, share);
 	}
-	for (size_t i = 1; i < 65; i++) {			/* off the curve */
+	for (size_t i = 1; i < 65; i++) { /* off the curve */
 		memcpy(share, v->share_p, 65);
 		share[i] ^= 0x10;
 		assert_no_share(v, share);
@@ -134,7 +140,7 @@ static void a_share_that_is_no_point_is_refused(void **state)
 	memset(share, 0, 65);
 	share[0] = 4;
 	assert_no_share(v, share);
-	memset(share + 1, 0xff, 64);				/* coordinates beyond p */
+	memset(share + 1, 0xff, 64); /* coordinates beyond p */
 	assert_no_share(v, share);
 }
 

@@ -1,8 +1,11 @@
 /*
- * Our side of a device's BSS, against an access point in the same process (sta_ap.h): it joins, moves data, parks, loses what can
- * be lost, and believes nothing that it should not.
+ * Our side of a device's BSS, against an access point in the same process (sta_ap.h): it joins, moves data, parks,
+ * loses what can be lost, and believes nothing that it should not.
  *
- * links: station/wifi/sta.c station/wifi/sta_send.c station/wifi/sta_receive.c station/wifi/defragment.c station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/wpa_ap.c station/wifi/eapol.c station/wifi/ccmp.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c station/base/entropy.c
+ * links: station/wifi/sta.c station/wifi/sta_send.c station/wifi/sta_receive.c station/wifi/defragment.c
+ * links: station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/wpa_ap.c station/wifi/eapol.c
+ * links: station/wifi/ccmp.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c
+ * links: station/base/entropy.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,8 +18,14 @@
 
 #include "tests/unit/sta_ap.h"
 
-static const unsigned every_way[] = { OPEN, SECURE, SECURE | SHA256, SECURE | PMF, SECURE | SHA256 | PMF, SECURE | UNKNOWN,
-				      SECURE | HIDDEN | UNKNOWN, HIDDEN };
+static const unsigned every_way[] = { OPEN,
+				      SECURE,
+				      SECURE | SHA256,
+				      SECURE | PMF,
+				      SECURE | SHA256 | PMF,
+				      SECURE | UNKNOWN,
+				      SECURE | HIDDEN | UNKNOWN,
+				      HIDDEN };
 
 static void it_joins_and_data_goes_both_ways(void **state)
 {
@@ -35,7 +44,8 @@ static void it_joins_and_data_goes_both_ways(void **state)
 	}
 }
 
-/* A fifth of all frames and of all acknowledgements lost: everything arrives, once, in order, and no packet number is used twice. */
+/* A fifth of all frames and of all acknowledgements lost: everything arrives, once, in order, and no packet number is
+ * used twice. */
 static void it_joins_and_moves_data_through_loss(void **state)
 {
 	struct world w;
@@ -81,7 +91,7 @@ static void no_m1_is_a_handshake_timeout(void **state)
 	w.ap.no_eapol = true;
 	run(&w, w.now_us + 60000000);
 	assert_int_equal(w.over, -MR_CAUSE_HANDSHAKE_TIMEOUT);
-	assert_true(w.ap.associations > 1 && w.ups == 0);	/* it has tried from the beginning, too */
+	assert_true(w.ap.associations > 1 && w.ups == 0); /* it has tried from the beginning, too */
 	close_world(&w);
 }
 
@@ -163,10 +173,10 @@ static void what_goes_again_has_the_same_octets(void **state)
 	assert_int_equal(sta_send(w.sta, NULL, 0x0800, "x", 1), 0);
 	len = sta_pull(w.sta, first, false, &what, w.now_us);
 	assert_true(len > 0);
-	assert_int_equal(sta_pull(w.sta, again, false, &what, w.now_us), 0);	/* one at a time */
-	sta_sent(w.sta, (uint8_t)(what + 1), true, 1, w.now_us);		/* a report about something else */
+	assert_int_equal(sta_pull(w.sta, again, false, &what, w.now_us), 0); /* one at a time */
+	sta_sent(w.sta, (uint8_t)(what + 1), true, 1, w.now_us);	     /* a report about something else */
 	assert_int_equal(sta_queued(w.sta), 1);
-	sta_sent(w.sta, what, false, 0, w.now_us);				/* it did not even go out */
+	sta_sent(w.sta, what, false, 0, w.now_us); /* it did not even go out */
 	assert_false(sta_ready(w.sta));
 	w.now_us = sta_deadline_us(w.sta);
 	assert_int_equal(sta_expire(w.sta, w.now_us), STA_NOTHING);
@@ -207,13 +217,14 @@ static void thrown_out_it_comes_back(void **state)
 	(void)state;
 	for (int secure = 0; secure < 2; secure++) {
 		bring_up(&w, secure ? SECURE : OPEN);
-		ap_farewell(&w.ap, secure ? IEEE80211_DISASSOCIATION : IEEE80211_DEAUTHENTICATION, IEEE80211_INACTIVE, false);
+		ap_farewell(&w.ap, secure ? IEEE80211_DISASSOCIATION : IEEE80211_DEAUTHENTICATION, IEEE80211_INACTIVE,
+			    false);
 		ap_forget(&w.ap);
 		run(&w, w.now_us + 1000000);
 		assert_true(w.downs == 1 && w.ups == 2);
 		assert_int_equal(w.reason, IEEE80211_INACTIVE);
 		both_ways(&w);
-		ap_forget(&w.ap);		/* it restarts, and says nothing until it is asked */
+		ap_forget(&w.ap); /* it restarts, and says nothing until it is asked */
 		assert_int_equal(sta_send(w.sta, NULL, 0x0800, "x", 1), 0);
 		run(&w, w.now_us + 1000000);
 		assert_true(w.downs == 2 && w.ups == 3);
@@ -246,7 +257,7 @@ static void farewells_of_others_do_not_count(void **state)
 	bring_up(&w, OPEN);
 	ap_farewell(&w.ap, IEEE80211_DEAUTHENTICATION, IEEE80211_UNSPECIFIED, false);
 	len = w.ap.out[0].len;
-	for (size_t at = 4; at < 22; at++) {	/* to another, from another, of another BSS */
+	for (size_t at = 4; at < 22; at++) { /* to another, from another, of another BSS */
 		w.ap.out[0].bytes[at] ^= 0x10;
 		hear(&w, w.ap.out[0].bytes, len);
 		w.ap.out[0].bytes[at] ^= 0x10;
@@ -261,8 +272,8 @@ static void farewells_of_others_do_not_count(void **state)
 }
 
 /*
- * A slow access point has our first association request in its queue when the second one comes. It answers the first, agrees on
- * keys, then answers the second and throws the keys away.
+ * A slow access point has our first association request in its queue when the second one comes. It answers the first,
+ * agrees on keys, then answers the second and throws the keys away.
  */
 static void an_answer_to_a_request_given_up_begins_the_handshake_again(void **state)
 {
@@ -294,7 +305,7 @@ static void an_answer_to_a_request_given_up_begins_the_handshake_again(void **st
 	run(&w, w.now_us + 500000);
 	assert_true(w.downs == 1 && w.ups == 2);
 	both_ways(&w);
-	hear(&w, kept[0].bytes, kept[0].len);	/* once more is once too often: there was no third request */
+	hear(&w, kept[0].bytes, kept[0].len); /* once more is once too often: there was no third request */
 	assert_true(sta_up(w.sta));
 	close_world(&w);
 }
@@ -327,7 +338,7 @@ static void an_answer_under_way_does_not_outlive_its_handshake(void **state)
 		if (missed)
 			sta_sent(w.sta, what, false, 8, w.now_us);
 		ap_receive(&w.ap, second, second_len, w.now_us);
-		for (size_t i = 0; i < AIR_FRAMES; i++)		/* the association response alone */
+		for (size_t i = 0; i < AIR_FRAMES; i++) /* the association response alone */
 			if (w.ap.out[i].len > 0 && w.ap.out[i].bytes[0] == IEEE80211_ASSOCIATION_RESPONSE)
 				hear(&w, w.ap.out[i].bytes, w.ap.out[i].len);
 		w.now_us += 50000;
@@ -341,7 +352,10 @@ static void an_answer_under_way_does_not_outlive_its_handshake(void **state)
 
 static void refusals_are_told_apart(void **state)
 {
-	static const struct { uint16_t authentication, association, comeback_tu; int over; } cases[] = {
+	static const struct {
+		uint16_t authentication, association, comeback_tu;
+		int over;
+	} cases[] = {
 		{ IEEE80211_REFUSED, 0, 0, -MR_CAUSE_ASSOCIATION_REFUSED },
 		{ IEEE80211_UNKNOWN_ALGORITHM, 0, 0, -MR_CAUSE_UNSUPPORTED },
 		{ 0, IEEE80211_REFUSED, 0, -MR_CAUSE_ASSOCIATION_REFUSED },
@@ -358,7 +372,7 @@ static void refusals_are_told_apart(void **state)
 		w.ap.comeback_tu = cases[i].comeback_tu;
 		run(&w, w.now_us + 400000);
 		assert_int_equal(w.over, cases[i].over);
-		if (cases[i].over == 0) {	/* it has room later */
+		if (cases[i].over == 0) { /* it has room later */
 			assert_int_equal(w.ap.associations, 1);
 			w.ap.association_status = 0;
 			run(&w, w.now_us + 1000000);
@@ -366,7 +380,7 @@ static void refusals_are_told_apart(void **state)
 		}
 		close_world(&w);
 	}
-	open_world(&w, OPEN, 1);		/* and one that never has */
+	open_world(&w, OPEN, 1); /* and one that never has */
 	w.ap.association_status = IEEE80211_TOO_MANY_STAS;
 	run(&w, w.now_us + 60000000);
 	assert_int_equal(w.over, -MR_CAUSE_ASSOCIATION_REFUSED);
@@ -398,7 +412,7 @@ static void what_we_do_not_speak_is_said_at_once(void **state)
 		assert_int_equal(w.ap.authentications, 0);
 		close_world(&w);
 	}
-	open_world(&w, SECURE | UNKNOWN, 1);	/* a key is expected, the access point is open: no */
+	open_world(&w, SECURE | UNKNOWN, 1); /* a key is expected, the access point is open: no */
 	w.ap.secure = false;
 	run(&w, w.now_us + 1000000);
 	assert_int_equal(w.over, -MR_CAUSE_UNSUPPORTED);
@@ -442,7 +456,7 @@ static void a_radio_about_to_leave_gets_no_data(void **state)
 	assert_int_equal(sta_send(w.sta, NULL, 0x0800, "x", 1), 0);
 	assert_int_equal(sta_pull(w.sta, frame, true, &what, w.now_us), 0);
 	assert_true(sta_pull(w.sta, frame, false, &what, w.now_us) > 0);
-	sta_resume(w.sta, w.now_us);		/* the radio went away with it, and is back */
+	sta_resume(w.sta, w.now_us); /* the radio went away with it, and is back */
 	sta_sent(w.sta, what, true, 1, w.now_us);
 	assert_int_equal(sta_queued(w.sta), 1);
 	run(&w, w.now_us + 100000);
@@ -487,7 +501,7 @@ static void it_says_goodbye(void **state)
 	}
 	open_world(&w, OPEN, 1);
 	sta_leave(w.sta, w.now_us);
-	assert_false(sta_ready(w.sta));		/* nobody to take leave of */
+	assert_false(sta_ready(w.sta)); /* nobody to take leave of */
 	close_world(&w);
 }
 
@@ -529,7 +543,8 @@ static void ibss_hear(struct world *w, uint8_t kind, const uint8_t *to, const ui
 
 static void an_ibss_is_joined_by_its_beacon(void **state)
 {
-	static const uint8_t peer[6] = { 2, 0, 0, 0, 7, 7 }, merged[6] = { 0x62, 1, 2, 3, 4, 5 }, all[6] = { 255, 255, 255, 255, 255, 255 };
+	static const uint8_t peer[6] = { 2, 0, 0, 0, 7, 7 }, merged[6] = { 0x62, 1, 2, 3, 4, 5 },
+			     all[6] = { 255, 255, 255, 255, 255, 255 };
 	uint8_t frame[RADIO_FRAME_MAX], what, again[6];
 	struct ieee80211_header h;
 	struct mr_rd in;
@@ -544,11 +559,13 @@ static void an_ibss_is_joined_by_its_beacon(void **state)
 	w.sta = sta_create(&w.config, w.now_us);
 	len = sta_pull(w.sta, frame, false, &what, w.now_us);
 	in = mr_rd_over(frame, len);
-	assert_true(ieee80211_header_parse(&in, &h) && h.kind == IEEE80211_PROBE_REQUEST && ieee80211_is_group(h.address1));
+	assert_true(ieee80211_header_parse(&in, &h) && h.kind == IEEE80211_PROBE_REQUEST &&
+		    ieee80211_is_group(h.address1));
 	sta_sent(w.sta, what, false, 1, w.now_us);
 	ibss_hear(&w, IEEE80211_DATA, w.config.own, w.config.bssid);
 	assert_int_equal(w.msdus, 0);
-	ibss_hear(&w, IEEE80211_BEACON, all, merged);	/* the device has merged with another IBSS: its BSSID is that one's */
+	ibss_hear(&w, IEEE80211_BEACON, all,
+		  merged); /* the device has merged with another IBSS: its BSSID is that one's */
 	assert_int_equal(w.ups, 1);
 	assert_int_equal(sta_send(w.sta, NULL, 0x0800, "x", 1), 0);
 	len = sta_pull(w.sta, frame, false, &what, w.now_us);
@@ -561,9 +578,9 @@ static void an_ibss_is_joined_by_its_beacon(void **state)
 	assert_int_equal(sta_send(w.sta, all, 0x0806, "who", 3), 0);
 	len = sta_pull(w.sta, frame, false, &what, w.now_us);
 	assert_memory_equal(frame + 4, all, 6);
-	sta_sent(w.sta, what, false, 1, w.now_us);	/* nobody acknowledges that */
+	sta_sent(w.sta, what, false, 1, w.now_us); /* nobody acknowledges that */
 	assert_int_equal(sta_queued(w.sta), 0);
-	ibss_hear(&w, IEEE80211_DATA, w.config.own, w.config.bssid);	/* of the IBSS before */
+	ibss_hear(&w, IEEE80211_DATA, w.config.own, w.config.bssid); /* of the IBSS before */
 	assert_int_equal(w.msdus, 0);
 	ibss_hear(&w, IEEE80211_DATA, w.config.own, merged);
 	ibss_hear(&w, IEEE80211_DATA, all, merged);
@@ -571,7 +588,7 @@ static void an_ibss_is_joined_by_its_beacon(void **state)
 	assert_memory_equal(w.src, peer, 6);
 	memcpy(again, merged, 6);
 	again[5]++;
-	ibss_hear(&w, IEEE80211_BEACON, all, again);	/* it looked around, and made its network anew */
+	ibss_hear(&w, IEEE80211_BEACON, all, again); /* it looked around, and made its network anew */
 	assert_int_equal(w.ups, 1);
 	ibss_hear(&w, IEEE80211_DATA, w.config.own, merged);
 	assert_int_equal(w.msdus, 2);
@@ -584,7 +601,7 @@ static void an_ibss_is_joined_by_its_beacon(void **state)
 	sta_sent(w.sta, what, true, 1, w.now_us);
 	ap_farewell(&w.ap, IEEE80211_DEAUTHENTICATION, 3, false);
 	sta_park(w.sta, w.now_us);
-	assert_false(sta_ready(w.sta));			/* nobody keeps frames for us */
+	assert_false(sta_ready(w.sta)); /* nobody keeps frames for us */
 	sta_leave(w.sta, w.now_us);
 	assert_false(sta_ready(w.sta));
 	close_world(&w);

@@ -1,6 +1,6 @@
 /*
- * The other end for tests of the STA: one access point with one client, and the air between them, which loses frames and
- * acknowledgements from a seed. It is strict: what it does not expect, it counts or fails the test.
+ * The other end for tests of the STA: one access point with one client, and the air between them, which loses frames
+ * and acknowledgements from a seed. It is strict: what it does not expect, it counts or fails the test.
  */
 #pragma once
 
@@ -20,7 +20,7 @@ struct air_frame {
 
 struct test_ap {
 	uint8_t bssid[6], client[6], ssid[32], ssid_len, pmk[32];
-	bool secure, sha256, pmf, hidden, silent, deaf;	/* silent: answers nothing; deaf: acknowledges nothing */
+	bool secure, sha256, pmf, hidden, silent, deaf; /* silent: answers nothing; deaf: acknowledges nothing */
 	bool no_eapol;
 	uint16_t authentication_status, association_status, comeback_tu;
 
@@ -32,10 +32,11 @@ struct test_ap {
 	bool keyed;
 	uint16_t sequence, last_control;
 	bool last_valid;
-	struct air_frame out[AIR_FRAMES];	/* to the client, in order */
+	struct air_frame out[AIR_FRAMES]; /* to the client, in order */
 	size_t out_count;
 
-	unsigned authentications, associations, probes, msdus, nulls, sa_requests, sa_responses, leaves, plain_data, replays;
+	unsigned authentications, associations, probes, msdus, nulls, sa_requests, sa_responses, leaves, plain_data,
+		replays;
 	uint8_t msdu[STA_MSDU_MAX];
 	size_t msdu_len;
 	uint16_t ethertype;
@@ -78,7 +79,8 @@ static void ap_send_sealed(struct test_ap *ap, const struct mr_wr *w)
 
 static struct ieee80211_rsn ap_rsn(const struct test_ap *ap)
 {
-	return (struct ieee80211_rsn){ .group = IEEE80211_CIPHER_CCMP, .group_management = IEEE80211_CIPHER_BIP_CMAC,
+	return (struct ieee80211_rsn){ .group = IEEE80211_CIPHER_CCMP,
+				       .group_management = IEEE80211_CIPHER_BIP_CMAC,
 				       .pairwise = IEEE80211_BIT(IEEE80211_CIPHER_CCMP),
 				       .akm = IEEE80211_BIT(ap->sha256 ? IEEE80211_AKM_PSK_SHA256 : IEEE80211_AKM_PSK),
 				       .capabilities = ap->pmf ? IEEE80211_MFPC | IEEE80211_MFPR : 0 };
@@ -101,8 +103,8 @@ static void ap_beacon(struct test_ap *ap, uint8_t kind, const uint8_t *to)
 	ap_send(ap, &w);
 }
 
-static void ap_data(struct test_ap *ap, const uint8_t *to, const uint8_t *sa, uint16_t ethertype, const void *bytes, size_t len,
-		    bool sealed)
+static void ap_data(struct test_ap *ap, const uint8_t *to, const uint8_t *sa, uint16_t ethertype, const void *bytes,
+		    size_t len, bool sealed)
 {
 	struct mr_wr w = ap_room(ap);
 	struct ieee80211_header h = { .kind = IEEE80211_DATA, .flags = IEEE80211_FROM_DS, .sequence = ap->sequence };
@@ -211,7 +213,8 @@ static void ap_on_association(struct test_ap *ap, struct mr_rd body, uint64_t no
 	ap_eapol(ap, &m);
 }
 
-static void ap_on_msdu(struct test_ap *ap, const struct ieee80211_header *h, struct mr_rd body, bool sealed, uint64_t now_us)
+static void ap_on_msdu(struct test_ap *ap, const struct ieee80211_header *h, struct mr_rd body, bool sealed,
+		       uint64_t now_us)
 {
 	uint8_t answer[EAPOL_MAX];
 	struct mr_wr w = mr_wr_over(answer, sizeof(answer));
@@ -241,7 +244,8 @@ static void ap_on_msdu(struct test_ap *ap, const struct ieee80211_header *h, str
 }
 
 /* Decrypts; false: not with this key, or seen before. */
-static bool ap_unseal(struct test_ap *ap, const struct ieee80211_header *h, struct mr_rd mpdu, uint8_t *plain, struct mr_rd *body)
+static bool ap_unseal(struct test_ap *ap, const struct ieee80211_header *h, struct mr_rd mpdu, uint8_t *plain,
+		      struct mr_rd *body)
 {
 	uint64_t *last = ieee80211_is_data(h) ? &ap->rx_pn : &ap->rx_management_pn;
 	struct ccmp_info info;
@@ -307,9 +311,7 @@ static void ap_receive(struct test_ap *ap, const uint8_t *bytes, size_t frame_le
 		if (ap->authenticated)
 			ap_on_association(ap, body, now_us);
 		break;
-	case IEEE80211_NULL:
-		ap->nulls++;
-		break;
+	case IEEE80211_NULL: ap->nulls++; break;
 	case IEEE80211_DATA:
 		assert_int_equal(h.flags & 3, IEEE80211_TO_DS);
 		ap_on_msdu(ap, &h, body, sealed, now_us);
@@ -329,8 +331,7 @@ static void ap_receive(struct test_ap *ap, const uint8_t *bytes, size_t frame_le
 		ap->leaves++;
 		ap_forget(ap);
 		break;
-	default:
-		fail_msg("kind %02x", h.kind);
+	default: fail_msg("kind %02x", h.kind);
 	}
 }
 
@@ -344,9 +345,9 @@ struct world {
 	struct entropy *entropy;
 	uint16_t sequence;
 	uint64_t now_us;
-	unsigned loss_percent;		/* of frames and of acknowledgements, each */
+	unsigned loss_percent; /* of frames and of acknowledgements, each */
 	uint32_t dice;
-	int over;			/* what ended it */
+	int over; /* what ended it */
 	uint16_t reason;
 	unsigned ups, downs, msdus;
 	uint8_t msdu[RADIO_FRAME_MAX], src[6];
@@ -367,7 +368,10 @@ static void note(struct world *w, int result)
 	}
 	switch (w->out.event) {
 	case STA_UP: w->ups++; break;
-	case STA_DOWN: w->downs++; w->reason = w->out.reason; break;
+	case STA_DOWN:
+		w->downs++;
+		w->reason = w->out.reason;
+		break;
 	case STA_MSDU:
 		w->msdus++;
 		w->msdu_len = w->out.payload.left;
@@ -424,7 +428,8 @@ static void sta_to_air(struct world *w)
 	uint8_t frame[RADIO_FRAME_MAX], what;
 	size_t len;
 
-	while (w->over == 0 && w->ap.out_count < AIR_FRAMES / 2 && (len = sta_pull(w->sta, frame, false, &what, w->now_us)) > 0) {
+	while (w->over == 0 && w->ap.out_count < AIR_FRAMES / 2 &&
+	       (len = sta_pull(w->sta, frame, false, &what, w->now_us)) > 0) {
 		unsigned tries;
 		bool acked;
 
@@ -465,7 +470,9 @@ static void run(struct world *w, uint64_t until_us)
 
 			if (wpa_ap_expire(&w->ap.wpa, &m, w->now_us) < 0) {
 				ap_farewell(&w->ap, IEEE80211_DEAUTHENTICATION,
-					    w->ap.wpa.bad_mics ? IEEE80211_INVALID_AUTHENTICATION : IEEE80211_4WAY_TIMEOUT, false);
+					    w->ap.wpa.bad_mics ? IEEE80211_INVALID_AUTHENTICATION
+							       : IEEE80211_4WAY_TIMEOUT,
+					    false);
 				ap_forget(&w->ap);
 			}
 			ap_eapol(&w->ap, &m);
@@ -482,14 +489,28 @@ static void open_world(struct world *w, unsigned how, uint32_t seed)
 	w->dice = seed;
 	w->now_us = 1000000;
 	w->sequence = 0xff0;
-	w->ap = (struct test_ap){ .bssid = { 2, 0, 0, 0, 1, 0 }, .client = { 2, 0, 0, 0, 2, 0 }, .ssid = "device", .ssid_len = 6,
-				  .pmk = { 7 }, .secure = how & SECURE, .sha256 = how & SHA256, .pmf = how & PMF,
-				  .hidden = how & HIDDEN, .group = { { 0x61 }, { 0x62 }, 1, how & PMF ? 4 : 0, 500, 600 },
+	w->ap = (struct test_ap){ .bssid = { 2, 0, 0, 0, 1, 0 },
+				  .client = { 2, 0, 0, 0, 2, 0 },
+				  .ssid = "device",
+				  .ssid_len = 6,
+				  .pmk = { 7 },
+				  .secure = how & SECURE,
+				  .sha256 = how & SHA256,
+				  .pmf = how & PMF,
+				  .hidden = how & HIDDEN,
+				  .group = { { 0x61 }, { 0x62 }, 1, how & PMF ? 4 : 0, 500, 600 },
 				  .entropy = w->entropy };
 	w->ap.wpa.deadline_us = UINT64_MAX;
-	w->config = (struct sta_config){ .own = { 2, 0, 0, 0, 2, 0 }, .bssid = { 2, 0, 0, 0, 1, 0 }, .ssid = "device",
-					 .ssid_len = 6, .freq_mhz = 2437, .secure = how & SECURE, .pmk = { 7 },
-					 .patience_us = 20000000, .entropy = w->entropy, .sequence = &w->sequence };
+	w->config = (struct sta_config){ .own = { 2, 0, 0, 0, 2, 0 },
+					 .bssid = { 2, 0, 0, 0, 1, 0 },
+					 .ssid = "device",
+					 .ssid_len = 6,
+					 .freq_mhz = 2437,
+					 .secure = how & SECURE,
+					 .pmk = { 7 },
+					 .patience_us = 20000000,
+					 .entropy = w->entropy,
+					 .sequence = &w->sequence };
 	if ((how & SECURE) && !(how & UNKNOWN))
 		w->config.rsn = ap_rsn(&w->ap);
 	w->sta = sta_create(&w->config, w->now_us);

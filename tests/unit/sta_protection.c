@@ -1,8 +1,11 @@
 /*
- * What the STA may believe: replays, frames in the clear, keys installed again, changed keys, group frames, protected management,
- * fragments, and frames cut anywhere.
+ * What the STA may believe: replays, frames in the clear, keys installed again, changed keys, group frames, protected
+ * management, fragments, and frames cut anywhere.
  *
- * links: station/wifi/sta.c station/wifi/sta_send.c station/wifi/sta_receive.c station/wifi/defragment.c station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/wpa_ap.c station/wifi/eapol.c station/wifi/ccmp.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c station/base/entropy.c
+ * links: station/wifi/sta.c station/wifi/sta_send.c station/wifi/sta_receive.c station/wifi/defragment.c
+ * links: station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/wpa_ap.c station/wifi/eapol.c
+ * links: station/wifi/ccmp.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c
+ * links: station/base/entropy.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,13 +52,13 @@ static void a_frame_is_delivered_once(void **state)
 		f = taken(&w);
 		hear(&w, f.bytes, f.len);
 		assert_int_equal(w.msdus, before + 1);
-		f.bytes[1] |= IEEE80211_RETRY;		/* our acknowledgement was lost */
+		f.bytes[1] |= IEEE80211_RETRY; /* our acknowledgement was lost */
 		hear(&w, f.bytes, f.len);
 		assert_int_equal(w.msdus, before + 1);
 		assert_int_equal(sta_counts(w.sta)->duplicates, 1);
 		if (secure) {
 			f.bytes[1] &= (uint8_t)~IEEE80211_RETRY;
-			f.bytes[22] ^= 0x40;		/* somebody replays it, with another number */
+			f.bytes[22] ^= 0x40; /* somebody replays it, with another number */
 			hear(&w, f.bytes, f.len);
 			assert_int_equal(w.msdus, before + 1);
 			assert_int_equal(sta_counts(w.sta)->replays, 1);
@@ -95,9 +98,9 @@ static void changed_frames_do_not_count(void **state)
 	ap_data(&w.ap, w.ap.client, w.ap.bssid, 0x0800, "x", 1, true);
 	f = taken(&w);
 	for (size_t i = 24; i < f.len; i++) {
-		uint8_t bit = i == 27 ? 0x40 : 1;	/* the key id */
+		uint8_t bit = i == 27 ? 0x40 : 1; /* the key id */
 
-		if (i == 26)		/* reserved, and not covered */
+		if (i == 26) /* reserved, and not covered */
 			continue;
 		f.bytes[i] ^= bit;
 		hear(&w, f.bytes, f.len);
@@ -129,10 +132,10 @@ static void broadcasts_come_under_the_group_key_once(void **state)
 	assert_memory_equal(w.out.dst, everybody, 6);
 	hear(&w, f.bytes, f.len);
 	assert_int_equal(w.msdus, before + 1);
-	w.ap.group.pn = 499;		/* before what M3 said was the last one */
+	w.ap.group.pn = 499; /* before what M3 said was the last one */
 	ap_data(&w.ap, everybody, other, 0x0806, "old", 3, true);
 	ap_data(&w.ap, everybody, w.config.own, 0x0806, "our own, relayed", 16, true);
-	w.ap.group.gtk_id = 3;		/* a key that nobody gave us */
+	w.ap.group.gtk_id = 3; /* a key that nobody gave us */
 	ap_data(&w.ap, everybody, other, 0x0806, "x", 1, true);
 	run(&w, w.now_us + 100000);
 	assert_int_equal(w.msdus, before + 1);
@@ -160,7 +163,7 @@ static void a_repeated_m3_does_not_reset_counters(void **state)
 	hear(&w, g.bytes, g.len);
 	assert_int_equal(w.msdus, before + 2);
 	used = w.ap.rx_pn;
-	w.ap.wpa.state = WPA_AP_M3;		/* as if M4 had never come */
+	w.ap.wpa.state = WPA_AP_M3; /* as if M4 had never come */
 	w.ap.wpa.trial = w.ap.wpa.ptk;
 	w.ap.wpa.deadline_us = w.now_us;
 	w.ap.wpa.tries = 0;
@@ -173,9 +176,9 @@ static void a_repeated_m3_does_not_reset_counters(void **state)
 	hear(&w, f.bytes, f.len);
 	hear(&w, g.bytes, g.len);
 	assert_int_equal(w.msdus, before + 2);
-	w.ap.tx_pn = 100;	/* this access point has begun again with M4 */
+	w.ap.tx_pn = 100; /* this access point has begun again with M4 */
 	both_ways(&w);
-	assert_true(w.ap.rx_pn > used);		/* we have not */
+	assert_true(w.ap.rx_pn > used); /* we have not */
 	close_world(&w);
 }
 
@@ -251,9 +254,9 @@ static void unprotected_farewells_do_not_count_with_pmf(void **state)
 	ap_farewell(&w.ap, IEEE80211_DISASSOCIATION, IEEE80211_INACTIVE, false);
 	run(&w, w.now_us + 100000);
 	assert_true(sta_up(w.sta) && w.ap.sa_requests == 0);
-	ap_farewell(&w.ap, IEEE80211_DEAUTHENTICATION, IEEE80211_NOT_ASSOCIATED, false);	/* perhaps it restarted */
+	ap_farewell(&w.ap, IEEE80211_DEAUTHENTICATION, IEEE80211_NOT_ASSOCIATED, false); /* perhaps it restarted */
 	run(&w, w.now_us + 2000000);
-	assert_true(sta_up(w.sta) && w.ap.sa_requests == 1);	/* no: it answered */
+	assert_true(sta_up(w.sta) && w.ap.sa_requests == 1); /* no: it answered */
 	both_ways(&w);
 	assert_int_equal(w.downs, 0);
 	ap_farewell(&w.ap, IEEE80211_DEAUTHENTICATION, IEEE80211_LEAVING, true);
@@ -291,7 +294,7 @@ static void queries_are_answered_when_they_are_protected(void **state)
 	run(&w, w.now_us + 100000);
 	assert_int_equal(w.ap.sa_responses, 0);
 	ap_sa(&w.ap, 0, 0x1234, true);
-	ap_sa(&w.ap, 1, 0x1234, true);		/* an answer to nothing */
+	ap_sa(&w.ap, 1, 0x1234, true); /* an answer to nothing */
 	run(&w, w.now_us + 100000);
 	assert_int_equal(w.ap.sa_responses, 1);
 	both_ways(&w);
@@ -314,7 +317,7 @@ static void a_broadcast_farewell_needs_its_mic(void **state)
 			assert_true(bip_protect(igtk, (struct bip_info){ i == 1 ? 600 : 601, i == 2 ? 5 : 4 }, &f));
 		ap_send(&w.ap, &f);
 		ap_to_air(&w);
-		assert_int_equal(sta_up(w.sta), i < 3);	/* without; an old number; a key that we have not; true */
+		assert_int_equal(sta_up(w.sta), i < 3); /* without; an old number; a key that we have not; true */
 	}
 	close_world(&w);
 }
@@ -331,8 +334,9 @@ struct piece {
 
 static void send_piece(struct world *w, const struct piece *p)
 {
-	struct ieee80211_header h = { .kind = IEEE80211_DATA, .flags = IEEE80211_FROM_DS, .sequence = p->sequence,
-				      .fragment = p->fragment };
+	struct ieee80211_header h = {
+		.kind = IEEE80211_DATA, .flags = IEEE80211_FROM_DS, .sequence = p->sequence, .fragment = p->fragment
+	};
 	uint8_t plain[256], sealed[256];
 	struct mr_wr f = mr_wr_over(plain, sizeof(plain));
 
@@ -346,14 +350,17 @@ static void send_piece(struct world *w, const struct piece *p)
 		ieee80211_put_snap(&f, 0x0800);
 	mr_wr_bytes(&f, p->text, strlen(p->text));
 	if (p->sealed)
-		hear(w, sealed, ccmp_seal(w->ap.wpa.ptk.tk, (struct ccmp_info){ p->pn, 0 }, mr_wr_written(&f), sealed, sizeof(sealed)));
+		hear(w, sealed,
+		     ccmp_seal(w->ap.wpa.ptk.tk, (struct ccmp_info){ p->pn, 0 }, mr_wr_written(&f), sealed,
+			       sizeof(sealed)));
 	else
 		hear(w, plain, f.len);
 }
 
 static void fragments_become_one(void **state)
 {
-	static const struct piece pieces[] = { { "one, ", 0, true, true, 1001, 9 }, { "two, ", 1, true, true, 1002, 9 },
+	static const struct piece pieces[] = { { "one, ", 0, true, true, 1001, 9 },
+					       { "two, ", 1, true, true, 1002, 9 },
 					       { "three", 2, false, true, 1003, 9 } };
 	struct world w;
 	size_t before;
@@ -369,7 +376,7 @@ static void fragments_become_one(void **state)
 	assert_int_equal(w.msdu_len, 15);
 	assert_memory_equal(w.msdu, "one, two, three", 15);
 	assert_true(sta_memory(w.sta) - before == IEEE80211_MSDU_MAX);
-	send_piece(&w, &(struct piece){ "four", 3, false, true, 1004, 9 });	/* behind the last */
+	send_piece(&w, &(struct piece){ "four", 3, false, true, 1004, 9 }); /* behind the last */
 	assert_int_equal(w.msdus, 2);
 	assert_true(sta_memory(w.sta) == before);
 	close_world(&w);
@@ -379,10 +386,10 @@ static void fragments_that_do_not_belong_together_are_dropped(void **state)
 {
 	static const struct piece first = { "one, ", 0, true, true, 1001, 9 };
 	static const struct piece second[] = {
-		{ "two", 1, false, true, 1003, 9 },	/* a packet number left out */
-		{ "two", 1, false, true, 1002, 10 },	/* of another MSDU */
-		{ "two", 2, false, true, 1002, 9 },	/* one left out */
-		{ "two", 1, false, false, 0, 9 },	/* in the clear */
+		{ "two", 1, false, true, 1003, 9 },  /* a packet number left out */
+		{ "two", 1, false, true, 1002, 10 }, /* of another MSDU */
+		{ "two", 2, false, true, 1002, 9 },  /* one left out */
+		{ "two", 1, false, false, 0, 9 },    /* in the clear */
 	};
 	struct world w;
 
@@ -426,8 +433,9 @@ static void an_msdu_longer_than_any_is_dropped(void **state)
 /* --- hostile --- */
 
 /*
- * Every data frame of a join is heard cut at each length before it is heard whole, and management frames cut inside header and
- * fixed fields. (A management frame cut between two elements is another one, which is why nobody may do without the MICs.)
+ * Every data frame of a join is heard cut at each length before it is heard whole, and management frames cut inside
+ * header and fixed fields. (A management frame cut between two elements is another one, which is why nobody may do
+ * without the MICs.)
  */
 static void cut_frames_do_not_disturb_a_join(void **state)
 {

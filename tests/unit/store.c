@@ -19,7 +19,7 @@
 struct flash {
 	uint8_t slot[MR_STORE_SLOTS][MR_STORE_MAX];
 	unsigned writes, reads;
-	bool read_fails, write_fails, lies;	/* lies: a write reports success and does nothing */
+	bool read_fails, write_fails, lies; /* lies: a write reports success and does nothing */
 };
 
 static void port_work(void *ctx, enum mr_work kind, size_t n)
@@ -209,7 +209,7 @@ static void sections_come_and_go_without_harm_to_their_neighbours(void **state)
 	assert_section(&s, MR_SECTION_IDENTITY, "identity two");
 	assert_false(mr_store_has(&s, MR_SECTION_PREPARED_IDENTITY));
 	assert_section(&s, MR_SECTION_KEY, "key");
-	mr_store_rename(&s, MR_SECTION_PREPARED_IDENTITY, MR_SECTION_IDENTITY);	/* nothing to rename */
+	mr_store_rename(&s, MR_SECTION_PREPARED_IDENTITY, MR_SECTION_IDENTITY); /* nothing to rename */
 	assert_section(&s, MR_SECTION_IDENTITY, "identity two");
 	mr_store_drop(&s, MR_SECTION_KEY);
 	mr_store_drop(&s, MR_SECTION_KEY);

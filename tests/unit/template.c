@@ -1,9 +1,11 @@
 /*
- * The reader of label templates: what is wrong is said with its place, what is allowed and the nearest word; nothing secret goes
- * where it does not belong. Then fields, and the reference of docs/labels.md.
+ * The reader of label templates: what is wrong is said with its place, what is allowed and the nearest word; nothing
+ * secret goes where it does not belong. Then fields, and the reference of docs/labels.md.
  *
- * links: station/label/template.c station/label/say.c station/label/fields.c station/label/buffer.c station/label/payload.c station/label/matter.c
- * links: station/label/homekit.c station/yaml/tree.c station/yaml/complaint.c station/yaml/value.c station/yaml/words.c
+ * links: station/label/template.c station/label/say.c station/label/fields.c station/label/buffer.c
+ * links: station/label/payload.c station/label/matter.c
+ * links: station/label/homekit.c station/yaml/tree.c station/yaml/complaint.c station/yaml/value.c
+ * links: station/yaml/words.c
  * links: station/base/log.c
  */
 #include <setjmp.h>
@@ -24,10 +26,7 @@
 
 static struct job_errors errors;
 
-static struct label_template *parse(const char *text)
-{
-	return template_parse("t.yaml", text, strlen(text), &errors);
-}
+static struct label_template *parse(const char *text) { return template_parse("t.yaml", text, strlen(text), &errors); }
 
 static void every_mistake_is_said_with_its_place_and_remedy(void **state)
 {
@@ -41,47 +40,65 @@ static void every_mistake_is_said_with_its_place_and_remedy(void **state)
 		{ "format: 1\n" QR, "label is missing" },
 		{ HEAD, "items is missing; allowed: a list of 1 to 32" },
 		{ HEAD "items: []\n", "t.yaml:3:8: items is an empty list" },
-		{ HEAD "itms: []\n" QR, "t.yaml:3:1: a key is \"itms\"; allowed: format, label, payloads, items; did you mean \"items\"?" },
+		{ HEAD "itms: []\n" QR,
+		  "t.yaml:3:1: a key is \"itms\"; allowed: format, label, payloads, items; did you mean \"items\"?" },
 		{ "format: 1\nlabel: {name: t, width: 30, height: 20mm}\n" QR,
 		  "t.yaml:2:25: width is \"30\", a number without its unit; allowed: 5mm to 220mm" },
-		{ "format: 1\nlabel: {name: t, width: 900mm, height: 20mm}\n" QR, "t.yaml:2:25: width is \"900mm\"; allowed: 5mm to 220mm" },
+		{ "format: 1\nlabel: {name: t, width: 900mm, height: 20mm}\n" QR,
+		  "t.yaml:2:25: width is \"900mm\"; allowed: 5mm to 220mm" },
 		{ "format: 1\nlabel: {name: t, height: 20mm}\n" QR, "t.yaml:2:8: width is missing: across the web" },
 		{ "format: 1\nlabel: {name: t, width: 30mm, heigth: 20mm}\n" QR, "did you mean \"height\"?" },
 		{ "format: 1\nlabel: {name: t, width: 30mm, height: 20mm, resolution: 204dpi}\n" QR,
 		  "resolution is \"204dpi\"; allowed: 203dpi, 300dpi, 600dpi; did you mean \"203dpi\"?" },
-		{ HEAD "items:\n- {kind: code, x: 2mm, y: 2mm}\n", "t.yaml:4:10: kind is \"code\"; allowed: text, qr, code128, box" },
+		{ HEAD "items:\n- {kind: code, x: 2mm, y: 2mm}\n",
+		  "t.yaml:4:10: kind is \"code\"; allowed: text, qr, code128, box" },
 		{ HEAD "items:\n- {x: 2mm, y: 2mm}\n", "t.yaml:4:3: kind is missing; allowed: text, qr, code128, box" },
 		{ HEAD "items:\n- hello\n", "t.yaml:4:3: an item is a value" },
 		{ HEAD "items:\n- {kind: text, x: 2mm, y: 2mm, text: \"SN {serail}\"}\n",
 		  "t.yaml:4:42: text: there is no field \"serail\"; allowed: serial, mac" },
-		{ HEAD "items:\n- {kind: text, x: 2mm, y: 2mm, text: \"SN {serial\"}\n", "t.yaml:4:42: text: a brace opens and none closes it" },
-		{ HEAD "items:\n- {kind: text, x: 2mm, y: 2mm, text: \"SN }\"}\n", "t.yaml:4:42: text: a brace closes and none is open" },
-		{ HEAD "items:\n- {kind: text, x: 2mm, y: 2mm, text: \"{serial:x}\"}\n", "after the colon; allowed: {serial:-4}" },
+		{ HEAD "items:\n- {kind: text, x: 2mm, y: 2mm, text: \"SN {serial\"}\n",
+		  "t.yaml:4:42: text: a brace opens and none closes it" },
+		{ HEAD "items:\n- {kind: text, x: 2mm, y: 2mm, text: \"SN }\"}\n",
+		  "t.yaml:4:42: text: a brace closes and none is open" },
+		{ HEAD "items:\n- {kind: text, x: 2mm, y: 2mm, text: \"{serial:x}\"}\n",
+		  "after the colon; allowed: {serial:-4}" },
 		{ HEAD "items:\n- {kind: text, x: 2mm, y: 2mm, text: \"{serial:-0}\"}\n", "after the colon" },
 		{ HEAD "items:\n- {kind: text, x: 2mm, y: 2mm, text: \"{:4}\"}\n", "a field has a name" },
-		{ HEAD "items:\n- {kind: text, x: 2mm, y: 2mm, text: \"a\\x01b\"}\n", "text without control characters" },
+		{ HEAD "items:\n- {kind: text, x: 2mm, y: 2mm, text: \"a\\x01b\"}\n",
+		  "text without control characters" },
 		{ HEAD "items:\n- {kind: qr, x: 2mm, y: 2mm, payload: x, module: 0.3mm}\n",
 		  "t.yaml:4:3: module is 0.3mm, 2.4 dots of this printer; allowed: whole dots, 0.25mm or 0.375mm" },
-		{ HEAD "items:\n- {kind: qr, x: 2mm, y: 2mm, payload: x, scan: yes}\n", "scan is \"yes\"; allowed: true, false" },
-		{ HEAD "items:\n- {kind: qr, x: 2mm, y: 2mm, payload: x, scan: true}\n- {kind: qr, x: 2mm, y: 12mm, payload: x, scan: true}\n",
+		{ HEAD "items:\n- {kind: qr, x: 2mm, y: 2mm, payload: x, scan: yes}\n",
+		  "scan is \"yes\"; allowed: true, false" },
+		{ HEAD "items:\n- {kind: qr, x: 2mm, y: 2mm, payload: x, scan: true}\n- {kind: qr, x: 2mm, y: 12mm, "
+		       "payload: x, scan: true}\n",
 		  "t.yaml:5:3: scan is true in two items" },
-		{ HEAD "payloads: {p: {kind: wfi, ssid: x}}\n" QR, "t.yaml:3:22: kind is \"wfi\"; allowed: text, wifi, dpp, esp, matter, homekit; did "
+		{ HEAD "payloads: {p: {kind: wfi, ssid: x}}\n" QR,
+		  "t.yaml:3:22: kind is \"wfi\"; allowed: text, wifi, dpp, esp, matter, homekit; did "
 		  "you mean \"wifi\"?" },
-		{ HEAD "payloads: {serial: {kind: text, text: x}}\n" QR, "t.yaml:3:12: a payload is named as the field {serial}" },
+		{ HEAD "payloads: {serial: {kind: text, text: x}}\n" QR,
+		  "t.yaml:3:12: a payload is named as the field {serial}" },
 		{ HEAD "payloads: {p: {kind: wifi, ssid: x, passphrase: secret99}}\n" QR,
 		  "t.yaml:3:15: passphrase is the same on every device; allowed: one with {pin} in it" },
-		{ HEAD "payloads: {p: {kind: wifi, ssid: \"x{pin}\"}}\n" QR, "ssid has the PIN in it, and is sent through the air" },
+		{ HEAD "payloads: {p: {kind: wifi, ssid: \"x{pin}\"}}\n" QR,
+		  "ssid has the PIN in it, and is sent through the air" },
 		{ HEAD "payloads: {p: {kind: esp, name: \"x{pin}\"}}\n" QR, "name or username has the PIN in it" },
 		{ HEAD "payloads: {p: {kind: esp, name: x, pop: abcd1234}}\n" QR, "pop is the same on every device" },
-		{ HEAD "payloads: {p: {kind: homekit, category: 5, setup_id: \"{pin:-4}\"}}\n" QR, "setup_id has the PIN in it" },
+		{ HEAD "payloads: {p: {kind: homekit, category: 5, setup_id: \"{pin:-4}\"}}\n" QR,
+		  "setup_id has the PIN in it" },
 		{ HEAD "payloads: {p: {kind: dpp, information: \"{pin}\"}}\n" QR, "DPP needs no secret" },
-		{ HEAD "payloads: {p: {kind: matter, vendor: 0x10000, product: 1}}\n" QR, "vendor is \"0x10000\"; allowed: 1 to 65535, decimal or 0x" },
-		{ HEAD "payloads: {p: {kind: matter, vendor: 1, product: 1, discovery: []}}\n" QR, "discovery is an empty list; allowed: a list of "
+		{ HEAD "payloads: {p: {kind: matter, vendor: 0x10000, product: 1}}\n" QR,
+		  "vendor is \"0x10000\"; allowed: 1 to 65535, decimal or 0x" },
+		{ HEAD "payloads: {p: {kind: matter, vendor: 1, product: 1, discovery: []}}\n" QR,
+		  "discovery is an empty list; allowed: a list of "
 		  "softap, ble, ip" },
-		{ HEAD "payloads: {p: {kind: matter, vendor: 1, product: 1, discriminator: 4096}}\n" QR, "allowed: 0 to 4095 or serial" },
-		{ HEAD "payloads: {p: {kind: text, text: x}}\nitems:\n- {kind: text, x: 1mm, y: 1mm, text: \"{p.manual}\"}\n",
+		{ HEAD "payloads: {p: {kind: matter, vendor: 1, product: 1, discriminator: 4096}}\n" QR,
+		  "allowed: 0 to 4095 or serial" },
+		{ HEAD "payloads: {p: {kind: text, text: x}}\nitems:\n- {kind: text, x: 1mm, y: 1mm, text: "
+		       "\"{p.manual}\"}\n",
 		  "that payload has no such part" },
-		{ HEAD "payloads: {p: {kind: text, text: \"{q}\"}, q: {kind: text, text: x}}\n" QR, "there is no field \"q\"" },
+		{ HEAD "payloads: {p: {kind: text, text: \"{q}\"}, q: {kind: text, text: x}}\n" QR,
+		  "there is no field \"q\"" },
 		{ HEAD "items:\n- &a {kind: box}\n- *a\n", "anchor" },
 	};
 
@@ -107,12 +124,18 @@ static void a_template_is_secret_when_a_pin_is_on_it(void **state)
 		{ HEAD QR, false },
 		{ HEAD "items:\n- {kind: text, x: 1mm, y: 1mm, text: \"{pin}\"}\n", true },
 		{ HEAD "items:\n- {kind: text, x: 1mm, y: 1mm, text: \"{{pin}}\"}\n", false },
-		{ HEAD "payloads: {w: {kind: wifi, ssid: x, passphrase: \"{pin}\"}}\n" QR, false },	/* not used */
-		{ HEAD "payloads: {w: {kind: wifi, ssid: x, passphrase: \"{pin}\"}}\nitems:\n- {kind: qr, x: 1mm, y: 1mm, payload: w}\n", true },
-		{ HEAD "payloads: {w: {kind: wifi, ssid: x}}\nitems:\n- {kind: qr, x: 1mm, y: 1mm, payload: w}\n", false },
-		{ HEAD "payloads: {m: {kind: matter, vendor: 1, product: 1}}\nitems:\n- {kind: text, x: 1mm, y: 1mm, text: \"{m.manual:4}\"}\n",
+		{ HEAD "payloads: {w: {kind: wifi, ssid: x, passphrase: \"{pin}\"}}\n" QR, false }, /* not used */
+		{ HEAD "payloads: {w: {kind: wifi, ssid: x, passphrase: \"{pin}\"}}\nitems:\n- {kind: qr, x: 1mm, y: "
+		       "1mm, payload: w}\n",
 		  true },
-		{ HEAD "payloads: {t: {kind: text, text: \"a{pin}\"}}\nitems:\n- {kind: text, x: 1mm, y: 1mm, text: \"x {t}\"}\n", true },
+		{ HEAD "payloads: {w: {kind: wifi, ssid: x}}\nitems:\n- {kind: qr, x: 1mm, y: 1mm, payload: w}\n",
+		  false },
+		{ HEAD "payloads: {m: {kind: matter, vendor: 1, product: 1}}\nitems:\n- {kind: text, x: 1mm, y: 1mm, "
+		       "text: \"{m.manual:4}\"}\n",
+		  true },
+		{ HEAD "payloads: {t: {kind: text, text: \"a{pin}\"}}\nitems:\n- {kind: text, x: 1mm, y: 1mm, text: "
+		       "\"x {t}\"}\n",
+		  true },
 	};
 
 	(void)state;
@@ -129,9 +152,15 @@ static void a_template_is_secret_when_a_pin_is_on_it(void **state)
 
 static void expect_field(const char *text, const char *expected)
 {
-	struct label_unit unit = { .serial = "AC10000175", .lot = "L", .product = "W\xc3\xa4rme", .hw_rev = "C", .firmware = "1.0",
-				   .mac = { 2, 0x4d, 0x52, 0, 0, 0xc2 }, .device_id = { 1, 2, 3, 4, 5, 6, 7, 8 },
-				   .passed_us = 1790000000000000, .pin = "12345670" };
+	struct label_unit unit = { .serial = "AC10000175",
+				   .lot = "L",
+				   .product = "W\xc3\xa4rme",
+				   .hw_rev = "C",
+				   .firmware = "1.0",
+				   .mac = { 2, 0x4d, 0x52, 0, 0, 0xc2 },
+				   .device_id = { 1, 2, 3, 4, 5, 6, 7, 8 },
+				   .passed_us = 1790000000000000,
+				   .pin = "12345670" };
 	struct label_buffer out = { 0 };
 	struct fields_fault fault;
 

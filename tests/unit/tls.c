@@ -42,9 +42,12 @@ static int make_all(void **state)
 	expired = make((struct cert_wish){ "device", "SN-0001", NULL, &issuing, false, NOW_S - 10, NOW_S - 1, NULL });
 	unborn = make((struct cert_wish){ "device", "SN-0001", NULL, &issuing, false, NOW_S + 1, NOW_S + 10, NULL });
 	nameless = make((struct cert_wish){ "SN-0001", NULL, NULL, &issuing, false, NOW_S - 10, NOW_S + 10, NULL });
-	twice = make((struct cert_wish){ "device", "SN-0001", "SN-0002", &issuing, false, NOW_S - 10, NOW_S + 10, NULL });
-	client_only = make((struct cert_wish){ "device", "SN-0001", NULL, &issuing, false, NOW_S - 10, NOW_S + 10, "clientAuth" });
-	self = make((struct cert_wish){ "192.168.4.1", NULL, NULL, NULL, false, NOW_S - 2 * YEAR_S, NOW_S - YEAR_S, NULL });
+	twice = make(
+		(struct cert_wish){ "device", "SN-0001", "SN-0002", &issuing, false, NOW_S - 10, NOW_S + 10, NULL });
+	client_only = make(
+		(struct cert_wish){ "device", "SN-0001", NULL, &issuing, false, NOW_S - 10, NOW_S + 10, "clientAuth" });
+	self = make(
+		(struct cert_wish){ "192.168.4.1", NULL, NULL, NULL, false, NOW_S - 2 * YEAR_S, NOW_S - YEAR_S, NULL });
 	trust = trust_in(&root);
 	any = tls_trust_create(mr_rd_over("", 0));
 	return trust && any ? 0 : -1;
@@ -52,7 +55,8 @@ static int make_all(void **state)
 
 static int unmake_all(void **state)
 {
-	struct maker *all[] = { &root, &other_root, &issuing, &device, &expired, &unborn, &nameless, &twice, &client_only, &self };
+	struct maker *all[] = { &root,	 &other_root, &issuing, &device,      &expired,
+				&unborn, &nameless,   &twice,	&client_only, &self };
 
 	(void)state;
 	tls_trust_destroy(trust);
@@ -113,7 +117,8 @@ static int pump(size_t cut)
 	return result;
 }
 
-static int connect_to(struct tls_trust *t, struct tls_policy policy, const struct maker *m, const struct maker *more, int version)
+static int connect_to(struct tls_trust *t, struct tls_policy policy, const struct maker *m, const struct maker *more,
+		      int version)
 {
 	teardown(NULL);
 	server_open(&server, m, more, version);
@@ -184,7 +189,7 @@ static void the_issuing_ca_alone_ends_a_chain_and_pem_does_as_well(void **state)
 
 static void a_self_signed_certificate_is_accepted_and_can_be_held_to(void **state)
 {
-	struct tls_policy policy = { .utc_us = NOW_US };	/* long expired: its dates are not asked */
+	struct tls_policy policy = { .utc_us = NOW_US }; /* long expired: its dates are not asked */
 	uint8_t pin[32];
 
 	(void)state;
@@ -197,7 +202,7 @@ static void a_self_signed_certificate_is_accepted_and_can_be_held_to(void **stat
 		pin[31] ^= 1;
 		assert_int_equal(connect_to(any, policy, &self, NULL, versions[v]), -MR_CAUSE_CERTIFICATE_REFUSED);
 		assert_false(server.up);
-		assert_true(server.failed);	/* it was told by an alert */
+		assert_true(server.failed); /* it was told by an alert */
 		assert_words("not the one on record");
 	}
 }
@@ -211,7 +216,8 @@ static void both_ends_export_the_same_channel_binding(void **state)
 		assert_int_equal(connect_to(any, serial_policy(NULL), &self, NULL, versions[v]), TLS_UP);
 		assert_true(tls_channel_binding(tls, here));
 		assert_int_equal(SSL_export_keying_material(server.ssl, there, 32, "EXPORTER-Channel-Binding", 24,
-							    (const uint8_t *)"", 0, 1), 1);
+							    (const uint8_t *)"", 0, 1),
+				 1);
 		assert_memory_equal(here, there, 32);
 		assert_memory_not_equal(here, before, 32);
 		memcpy(before, here, 32);
@@ -251,7 +257,8 @@ static void wrong_certificates_are_refused_in_the_handshake(void **state)
 	(void)state;
 	for (size_t v = 0; v < 2; v++)
 		for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-			assert_int_equal(connect_to(trust, serial_policy(wrong[i].serial), wrong[i].cert, wrong[i].more, versions[v]),
+			assert_int_equal(connect_to(trust, serial_policy(wrong[i].serial), wrong[i].cert, wrong[i].more,
+						    versions[v]),
 					 -MR_CAUSE_CERTIFICATE_REFUSED);
 			assert_words(wrong[i].words);
 			assert_false(server.up);
@@ -267,7 +274,8 @@ static void another_ca_of_the_same_name_is_refused(void **state)
 
 	(void)state;
 	for (size_t v = 0; v < 2; v++)
-		assert_int_equal(connect_to(t, serial_policy("SN-0001"), &device, &issuing, versions[v]), -MR_CAUSE_CERTIFICATE_REFUSED);
+		assert_int_equal(connect_to(t, serial_policy("SN-0001"), &device, &issuing, versions[v]),
+				 -MR_CAUSE_CERTIFICATE_REFUSED);
 	teardown(NULL);
 	tls_trust_destroy(t);
 }
@@ -333,7 +341,7 @@ static void data_goes_both_ways_and_ends_in_order(void **state)
 		assert_int_equal(tls_write(tls, sent, 10, &taken), TLS_NOTHING);
 		assert_int_equal(taken, 0);
 		assert_int_equal(pump(100000), TLS_UP);
-		assert_int_equal(pump(100000), TLS_NOTHING);	/* UP is said once */
+		assert_int_equal(pump(100000), TLS_NOTHING); /* UP is said once */
 		for (size_t at = 0; at < sizeof(sent); at += taken) {
 			assert_int_equal(tls_write(tls, sent + at, sizeof(sent) - at, &taken), TLS_NOTHING);
 			assert_true(taken > 0 && (at > 0 || taken < sizeof(sent)));
@@ -412,10 +420,15 @@ static void a_spoiled_record_ends_the_connection(void **state)
 
 static void what_is_no_tls_is_refused(void **state)
 {
-	static const char *const wrong[] = { "HTTP/1.1 400 Bad Request\r\n\r\n", "\x15\x03\x03\x00\x02\x02\x28", "\x15\x03\x01\x00\x02\x02\x46",
-					     "\x16\x03\x03\xff\xff", "\x17\x03\x03\x00\x01x", "\x16\x03\x03\x00\x04\x0e\x00\x00\x00" };
+	static const char *const wrong[] = { "HTTP/1.1 400 Bad Request\r\n\r\n",
+					     "\x15\x03\x03\x00\x02\x02\x28",
+					     "\x15\x03\x01\x00\x02\x02\x46",
+					     "\x16\x03\x03\xff\xff",
+					     "\x17\x03\x03\x00\x01x",
+					     "\x16\x03\x03\x00\x04\x0e\x00\x00\x00" };
 	static const size_t lens[] = { 28, 7, 7, 5, 6, 9 };
-	static const char *const words[] = { "wrong version number", "handshake failure", "protocol version", "", "", "unexpected message" };
+	static const char *const words[] = { "wrong version number", "handshake failure", "protocol version", "", "",
+					     "unexpected message" };
 	struct tls_policy policy = serial_policy(NULL);
 
 	(void)state;
@@ -457,7 +470,7 @@ static void a_handshake_spoiled_anywhere_is_not_accepted(void **state)
 			server_receive(&server, bytes, tls_take(tls, bytes, sizeof(bytes)));
 			len = server_take(&server, bytes, sizeof(bytes));
 			if (at >= len)
-				break;	/* signatures differ in length */
+				break; /* signatures differ in length */
 			assert_true(tls_receive(tls, bytes, at) != TLS_UP);
 			bytes[at] ^= 0x55;
 			(void)tls_receive(tls, bytes + at, len - at);

@@ -1,4 +1,5 @@
-/* The device's end of a TLS connection, for tests: keys and certificates made on the spot, an OpenSSL server on memory BIOs. */
+/* The device's end of a TLS connection, for tests: keys and certificates made on the spot, an OpenSSL server on memory
+ * BIOs. */
 #pragma once
 
 #include <stdlib.h>
@@ -18,10 +19,10 @@ struct maker {
 
 struct cert_wish {
 	const char *name, *serial, *second_serial;
-	const struct maker *issuer;	/* NULL: self-signed */
+	const struct maker *issuer; /* NULL: self-signed */
 	bool ca;
-	long from_s, to_s;	/* since 1970 */
-	const char *eku;	/* NULL: none */
+	long from_s, to_s; /* since 1970 */
+	const char *eku;   /* NULL: none */
 };
 
 static inline struct maker make(struct cert_wish wish)
@@ -37,7 +38,8 @@ static inline struct maker make(struct cert_wish wish)
 	if (wish.serial)
 		X509_NAME_add_entry_by_txt(name, "serialNumber", MBSTRING_ASC, (const uint8_t *)wish.serial, -1, -1, 0);
 	if (wish.second_serial)
-		X509_NAME_add_entry_by_txt(name, "serialNumber", MBSTRING_ASC, (const uint8_t *)wish.second_serial, -1, -1, 0);
+		X509_NAME_add_entry_by_txt(name, "serialNumber", MBSTRING_ASC, (const uint8_t *)wish.second_serial, -1,
+					   -1, 0);
 	X509_set_issuer_name(m.cert, wish.issuer ? X509_get_subject_name(wish.issuer->cert) : name);
 	ASN1_TIME_set(X509_getm_notBefore(m.cert), wish.from_s);
 	ASN1_TIME_set(X509_getm_notAfter(m.cert), wish.to_s);
@@ -53,7 +55,9 @@ static inline struct maker make(struct cert_wish wish)
 			   { NID_ext_key_usage, wish.eku } };
 
 	for (size_t i = 0; i < 5; i++) {
-		X509_EXTENSION *e = extensions[i].value ? X509V3_EXT_conf_nid(NULL, &v3, extensions[i].nid, extensions[i].value) : NULL;
+		X509_EXTENSION *e = extensions[i].value
+					    ? X509V3_EXT_conf_nid(NULL, &v3, extensions[i].nid, extensions[i].value)
+					    : NULL;
 
 		if (e)
 			X509_add_ext(m.cert, e, -1);
@@ -69,10 +73,7 @@ static inline void unmake(struct maker *m)
 	X509_free(m->cert);
 }
 
-static inline size_t der_of(const struct maker *m, uint8_t *out)
-{
-	return (size_t)i2d_X509(m->cert, &out);
-}
+static inline size_t der_of(const struct maker *m, uint8_t *out) { return (size_t)i2d_X509(m->cert, &out); }
 
 struct tls_server {
 	SSL_CTX *ctx;

@@ -1,7 +1,11 @@
 /*
- * The device as an access point, joining a network and coming back; over action frames, for the API's tests have the rest.
+ * The device as an access point, joining a network and coming back; over action frames, for the API's tests have the
+ * rest.
  *
- * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/spake2plus.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/peer.c tests/support/factory.c
+ * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c
+ * links: agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/spake2plus.c agent/wire/frame.c
+ * links: agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c
+ * links: tests/support/board.c tests/support/peer.c tests/support/factory.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,8 +42,9 @@ static int yard_make(void **state)
 	board_make(&y->board, 0xc7, y->peer.s_pub, batch_key);
 	y->peer.board = &y->board;
 	board_give_wifi(&y->board);
-	y->board.config.ap = (struct mr_ap_config){ .method = MR_AP_WPA2, .ssid = "AC-", .passphrase = "as it was built",
-						    .freq_mhz = 2437 };
+	y->board.config.ap = (struct mr_ap_config){
+		.method = MR_AP_WPA2, .ssid = "AC-", .passphrase = "as it was built", .freq_mhz = 2437
+	};
 	*state = y;
 	return 0;
 }
@@ -61,10 +66,7 @@ static struct mr_wr begin(struct yard *y, enum mr_operation operation)
 	return w;
 }
 
-static int ask(struct yard *y, struct mr_wr w)
-{
-	return peer_asks(&y->peer, &w) ? y->peer.response.cause : -1;
-}
+static int ask(struct yard *y, struct mr_wr w) { return peer_asks(&y->peer, &w) ? y->peer.response.cause : -1; }
 
 static int ask_txn(struct yard *y, enum mr_operation operation, uint64_t txn)
 {
@@ -402,7 +404,7 @@ static void the_scan_list_is_made_after_the_answer_and_kept_for_ten_seconds(void
 	assert_int_equal(b->scans, 0);
 	(void)board_wait(b, 150000);
 	assert_int_equal(b->scans, 1);
-	for (int i = 0; i < 2; i++) {		/* one is on; then the list is fresh */
+	for (int i = 0; i < 2; i++) { /* one is on; then the list is fresh */
 		assert_int_equal(ask(y, begin(y, MR_OP_NETWORKS)), MR_CAUSE_OK);
 		(void)board_wait(b, 150000);
 		assert_int_equal(b->scans, 1);

@@ -1,8 +1,10 @@
 /*
- * Keys by published vectors; the handshakes with our two ends against each other, because one end's mistake is the other's
- * complaint; what repeats, lies or is old; and the witness with an M2 that others captured.
+ * Keys by published vectors; the handshakes with our two ends against each other, because one end's mistake is the
+ * other's complaint; what repeats, lies or is old; and the witness with an M2 that others captured.
  *
- * links: station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/wpa_ap.c station/wifi/wpa_witness.c station/wifi/eapol.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c station/base/entropy.c
+ * links: station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/wpa_ap.c station/wifi/wpa_witness.c
+ * links: station/wifi/eapol.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c
+ * links: station/base/entropy.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -93,9 +95,13 @@ static void shake(struct pair *p)
 
 static void passphrases_give_the_keys_of_annex_j(void **state)
 {
-	static const struct { const char *passphrase, *ssid, *psk; } vectors[] = {	/* J.4.2 */
+	static const struct {
+		const char *passphrase, *ssid, *psk;
+	} vectors[] = {
+		/* J.4.2 */
 		{ "password", "IEEE", "f42c6fc52df0ebef9ebb4b90b38a5f902e83fe1b135a70e23aed762e9710a12e" },
-		{ "ThisIsAPassword", "ThisIsASSID", "0dc0d6eb90555ed6419756b9a15ec3e3209b63df707dd508d14581f8982721af" },
+		{ "ThisIsAPassword", "ThisIsASSID",
+		  "0dc0d6eb90555ed6419756b9a15ec3e3209b63df707dd508d14581f8982721af" },
 		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "ZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZ",
 		  "becb93866bb8c3832cb777c2f559807c8c59afcb6eae734885001300a981cc62" },
 	};
@@ -104,11 +110,13 @@ static void passphrases_give_the_keys_of_annex_j(void **state)
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		hex(vectors[i].psk, expected, 32);
-		assert_true(wpa_psk(vectors[i].passphrase, (const uint8_t *)vectors[i].ssid, strlen(vectors[i].ssid), psk));
+		assert_true(
+			wpa_psk(vectors[i].passphrase, (const uint8_t *)vectors[i].ssid, strlen(vectors[i].ssid), psk));
 		assert_memory_equal(psk, expected, 32);
 	}
 	assert_false(wpa_psk("seven77", (const uint8_t *)"x", 1, psk));
-	assert_false(wpa_psk("0123456789012345678901234567890123456789012345678901234567890123", (const uint8_t *)"x", 1, psk));
+	assert_false(wpa_psk("0123456789012345678901234567890123456789012345678901234567890123", (const uint8_t *)"x",
+			     1, psk));
 }
 
 /* The PRF by J.3; the rest was computed with Python's hmac from the text of the clauses. */
@@ -128,10 +136,12 @@ static void functions_and_transient_keys_are_as_computed_elsewhere(void **state)
 		snonce[i] = (uint8_t)(0x40 + i);
 	}
 	assert_true(wpa_ptk(IEEE80211_AKM_PSK, pmk, aa, spa, anonce, snonce, &ptk));
-	hex("ce0a9216ac8d9c28681311acbbdd0a6fc56a519e755f043e4ac731c028a8164b8e812aeaf6c9eb593780fb8f5d50fde9", expected, 48);
+	hex("ce0a9216ac8d9c28681311acbbdd0a6fc56a519e755f043e4ac731c028a8164b8e812aeaf6c9eb593780fb8f5d50fde9",
+	    expected, 48);
 	assert_memory_equal(&ptk, expected, 48);
 	assert_true(wpa_ptk(IEEE80211_AKM_PSK_SHA256, pmk, aa, spa, anonce, snonce, &ptk));
-	hex("c7bfc5ff318e185aed39b0b4cb0c70e3d65a1256c0901ebce14f487f11f037517f933988aa54e14a162c16b1e27d43e5", expected, 48);
+	hex("c7bfc5ff318e185aed39b0b4cb0c70e3d65a1256c0901ebce14f487f11f037517f933988aa54e14a162c16b1e27d43e5",
+	    expected, 48);
 	assert_memory_equal(&ptk, expected, 48);
 }
 
@@ -170,7 +180,7 @@ static void a_repeated_m1_has_the_same_snonce_and_a_later_handshake_another(void
 	assert_int_equal(to_ap(&p), WPA_ANSWER);
 	assert_int_equal(to_sta(&p), WPA_ESTABLISHED);
 	assert_int_equal(to_ap(&p), WPA_ESTABLISHED);
-	shake(&p);			/* new keys */
+	shake(&p); /* new keys */
 	assert_memory_not_equal(p.sta.snonce, first, 32);
 	close_pair(&p);
 }
@@ -190,7 +200,7 @@ static void an_answer_to_an_earlier_m1_is_good(void **state)
 	memcpy(m2, p.bytes, m2_len);
 	assert_int_equal(wpa_ap_expire(&p.ap, fresh(&p), p.ap.deadline_us), WPA_ANSWER);
 	assert_int_equal(wpa_ap_receive(&p.ap, mr_rd_over(m2, m2_len), fresh(&p), 0), WPA_ANSWER);
-	assert_int_equal(wpa_ap_receive(&p.ap, mr_rd_over(m2, m2_len), fresh(&p), 0), WPA_NOTHING);	/* and only once */
+	assert_int_equal(wpa_ap_receive(&p.ap, mr_rd_over(m2, m2_len), fresh(&p), 0), WPA_NOTHING); /* and only once */
 	close_pair(&p);
 }
 
@@ -206,8 +216,8 @@ static void a_repeated_m3_is_answered_and_installs_nothing(void **state)
 	assert_int_equal(to_ap(&p), WPA_ANSWER);
 	assert_int_equal(to_sta(&p), WPA_ESTABLISHED);
 	ptk = p.sta.ptk;
-	p.sta.group.pn = 700;		/* heard since */
-	for (int i = 0; i < 2; i++) {	/* M4 is lost */
+	p.sta.group.pn = 700;	      /* heard since */
+	for (int i = 0; i < 2; i++) { /* M4 is lost */
 		assert_int_equal(wpa_ap_expire(&p.ap, fresh(&p), p.ap.deadline_us), WPA_ANSWER);
 		assert_int_equal(to_sta(&p), WPA_ANSWER);
 		assert_false(p.sta.new_gtk || p.sta.new_igtk);
@@ -243,8 +253,11 @@ static void forged_m1s_do_no_harm(void **state)
 	struct pair p;
 	uint8_t m3[EAPOL_MAX], forged[EAPOL_MAX];
 	struct mr_wr w = mr_wr_over(forged, sizeof(forged));
-	struct eapol_key key = { .protocol = 2, .info = EAPOL_HMAC_SHA1 | EAPOL_PAIRWISE | EAPOL_ACK, .key_len = 16,
-				 .replay = UINT64_MAX, .nonce = { 0xba, 0xd0 } };
+	struct eapol_key key = { .protocol = 2,
+				 .info = EAPOL_HMAC_SHA1 | EAPOL_PAIRWISE | EAPOL_ACK,
+				 .key_len = 16,
+				 .replay = UINT64_MAX,
+				 .nonce = { 0xba, 0xd0 } };
 	size_t m3_len;
 
 	(void)state;
@@ -289,7 +302,7 @@ static void a_message_changed_or_cut_anywhere_does_nothing(void **state)
 	for (size_t i = 0; i < len; i++) {
 		struct wpa_sta before = p.sta;
 
-		uint8_t bit = i == 5 ? 2 : 1;	/* without its "MIC" bit it is an M1, and answered as one */
+		uint8_t bit = i == 5 ? 2 : 1; /* without its "MIC" bit it is an M1, and answered as one */
 
 		w = mr_wr_over(p.bytes, sizeof(p.bytes));
 		m[i] ^= bit;
@@ -309,7 +322,7 @@ static void an_m3_that_contradicts_the_beacons_ends_it(void **state)
 
 	(void)state;
 	open_pair(&p, false);
-	p.sta.rsn.pairwise |= IEEE80211_BIT(IEEE80211_CIPHER_TKIP);	/* the beacon that we heard */
+	p.sta.rsn.pairwise |= IEEE80211_BIT(IEEE80211_CIPHER_TKIP); /* the beacon that we heard */
 	wpa_ap_start(&p.ap, fresh(&p), 0);
 	assert_int_equal(to_sta(&p), WPA_ANSWER);
 	assert_int_equal(to_ap(&p), WPA_ANSWER);
@@ -317,7 +330,7 @@ static void an_m3_that_contradicts_the_beacons_ends_it(void **state)
 	assert_false(p.sta.established);
 	close_pair(&p);
 	open_pair(&p, false);
-	p.ap.rsn.capabilities ^= IEEE80211_MFPC;			/* the association request that it heard */
+	p.ap.rsn.capabilities ^= IEEE80211_MFPC; /* the association request that it heard */
 	wpa_ap_start(&p.ap, fresh(&p), 0);
 	assert_int_equal(to_sta(&p), WPA_ANSWER);
 	assert_int_equal(to_ap(&p), -MR_CAUSE_ASSOCIATION_REFUSED);
@@ -374,7 +387,7 @@ static void group_keys_change(void **state)
 	(void)state;
 	open_pair(&p, true);
 	wpa_ap_regroup(&p.ap, fresh(&p), 0);
-	assert_int_equal(p.message.len, 0);	/* not before it is up */
+	assert_int_equal(p.message.len, 0); /* not before it is up */
 	shake(&p);
 	memset(p.group.gtk, 0x71, 16);
 	p.group.gtk_id = 2;
@@ -396,7 +409,7 @@ static void group_keys_change(void **state)
 	assert_true(p.sta.group.pn == 9);
 	assert_int_equal(to_ap(&p), WPA_GROUP);
 	assert_int_equal(p.ap.state, WPA_AP_UP);
-	assert_int_equal(wpa_sta_receive(&p.sta, mr_rd_over(old, old_len), fresh(&p)), WPA_NOTHING);	/* replayed */
+	assert_int_equal(wpa_sta_receive(&p.sta, mr_rd_over(old, old_len), fresh(&p)), WPA_NOTHING); /* replayed */
 	close_pair(&p);
 }
 
@@ -405,7 +418,8 @@ static void the_witness_judges_a_captured_m2(void **state)
 {
 	static const char m2_text[] =
 		"0103007502010a0000000000000000000148ce2ccba9c1fda130ff2fbbfb4fd3b063d1a93920b0f7df54a5cbf787b16171"
-		"00000000000000000000000000000000000000000000000000000000000000000" "24022795224bffca545276c3762686f"
+		"00000000000000000000000000000000000000000000000000000000000000000"
+		"24022795224bffca545276c3762686f"
 		"001630140100000fac040100000fac040100000fac028000";
 	uint8_t m2[160], m1[EAPOL_MAX], ap[6], sta[6], pmk[32];
 	struct mr_wr w = mr_wr_over(m1, sizeof(m1));
@@ -424,9 +438,11 @@ static void the_witness_judges_a_captured_m2(void **state)
 	assert_int_equal(wpa_witness_receive(&witness, false, mr_rd_over(m2, len)), WPA_WITNESS_WRONG);
 	assert_true(wpa_psk("hashcat!", (const uint8_t *)"TP-LINK_HASHCAT_TEST", 20, pmk));
 	wpa_witness_init(&witness, pmk, ap, sta);
-	assert_int_equal(wpa_witness_receive(&witness, false, mr_rd_over(m2, len)), WPA_WITNESS_NOTHING);	/* M1 not heard */
+	assert_int_equal(wpa_witness_receive(&witness, false, mr_rd_over(m2, len)),
+			 WPA_WITNESS_NOTHING); /* M1 not heard */
 	assert_int_equal(wpa_witness_receive(&witness, true, mr_wr_written(&w)), WPA_WITNESS_NOTHING);
-	assert_int_equal(wpa_witness_receive(&witness, false, mr_wr_written(&w)), WPA_WITNESS_NOTHING);	/* M1 from a STA */
+	assert_int_equal(wpa_witness_receive(&witness, false, mr_wr_written(&w)),
+			 WPA_WITNESS_NOTHING); /* M1 from a STA */
 	assert_int_equal(wpa_witness_receive(&witness, false, mr_rd_over(m2, len)), WPA_WITNESS_HOLDS);
 	for (size_t cut = 0; cut < len; cut++)
 		assert_int_equal(wpa_witness_receive(&witness, false, mr_rd_over(m2, cut)), WPA_WITNESS_NOTHING);
@@ -486,8 +502,9 @@ static void the_witness_proves_with_m2_and_one_of_m1_and_m3(void **state)
 
 			wpa_witness_init(&w, p.pmk, aa, spa);
 			for (unsigned i = 0; i < 4; i++) {
-				enum wpa_witness_event e = heard & 1u << i
-					? wpa_witness_receive(&w, i % 2 == 0, mr_rd_over(m[i], len[i])) : WPA_WITNESS_NOTHING;
+				enum wpa_witness_event e =
+					heard & 1u << i ? wpa_witness_receive(&w, i % 2 == 0, mr_rd_over(m[i], len[i]))
+							: WPA_WITNESS_NOTHING;
 
 				most = e > most ? e : most;
 			}

@@ -119,7 +119,8 @@ static bool take_grace(struct linux_config *c, const char *text) { return take_s
 static bool take_salt(struct linux_config *c, const char *text)
 {
 	c->pin.salt_len = strlen(text) / 2;
-	return c->pin.salt_len >= 16 && c->pin.salt_len <= sizeof(c->pin.salt) && from_hex(text, c->pin.salt, c->pin.salt_len);
+	return c->pin.salt_len >= 16 && c->pin.salt_len <= sizeof(c->pin.salt) &&
+	       from_hex(text, c->pin.salt, c->pin.salt_len);
 }
 
 static bool take_iterations(struct linux_config *c, const char *text)
@@ -141,14 +142,17 @@ static bool take_batch_key(struct linux_config *c, const char *text)
 	return c->has_batch = from_hex(text, c->batch_key, 32);
 }
 
-static bool take_id(struct linux_config *c, const char *text) { return c->has_id = from_hex(text, c->agent.device_id, 8); }
+static bool take_id(struct linux_config *c, const char *text)
+{
+	return c->has_id = from_hex(text, c->agent.device_id, 8);
+}
 static bool take_w0(struct linux_config *c, const char *text) { return c->has_w0 = from_hex(text, c->pin.w0, 32); }
 static bool take_l(struct linux_config *c, const char *text) { return c->has_l = from_hex(text, c->pin.l, 65); }
 
 #define TEXT(member, longest) .at = offsetof(struct linux_config, member), .most = longest
 static const struct {
 	const char *key;
-	bool (*take)(struct linux_config *c, const char *value);	/* NULL: a text */
+	bool (*take)(struct linux_config *c, const char *value); /* NULL: a text */
 	size_t at, most;
 } settings[] = {
 	{ "station_key", take_station_key, 0, 0 },
@@ -214,11 +218,12 @@ static bool read_lines(struct linux_config *c, FILE *from, const char *path)
 		if (*value)
 			*value++ = '\0';
 		key = trim(key);
-		if (*key == '\0' || *key == '#')	/* only at the beginning: passphrases may have one */
+		if (*key == '\0' || *key == '#') /* only at the beginning: passphrases may have one */
 			continue;
 		ok = take_setting(c, key, trim(value));
 		if (!ok)
-			fprintf(stderr, "millrace-agent: %s:%u: \"%s\" is unknown or its value does not fit\n", path, number, key);
+			fprintf(stderr, "millrace-agent: %s:%u: \"%s\" is unknown or its value does not fit\n", path,
+				number, key);
 	}
 	mr_wipe(line, sizeof(line));
 	return ok;

@@ -21,7 +21,8 @@ static bool dial(struct control *c)
 	control_close(c);
 	c->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	memcpy(theirs.sun_path, c->path, sizeof(theirs.sun_path));
-	/* Bound by the kernel to an abstract address (unix(7), "autobind"): they can answer, and no file is left behind. */
+	/* Bound by the kernel to an abstract address (unix(7), "autobind"): they can answer, and no file is left
+	 * behind. */
 	if (c->fd < 0 || bind(c->fd, (struct sockaddr *)&own, sizeof(own.sun_family)) < 0 ||
 	    connect(c->fd, (struct sockaddr *)&theirs, sizeof(theirs)) < 0) {
 		control_close(c);
@@ -107,10 +108,7 @@ bool control_do(struct control *c, const char *format, ...)
 	return ok;
 }
 
-bool control_revive(struct control *c)
-{
-	return (c->fd >= 0 && send(c->fd, "PING", 4, MSG_NOSIGNAL) >= 0) || dial(c);
-}
+bool control_revive(struct control *c) { return (c->fd >= 0 && send(c->fd, "PING", 4, MSG_NOSIGNAL) >= 0) || dial(c); }
 
 bool control_event(struct control *c, char *out, size_t cap)
 {

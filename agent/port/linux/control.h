@@ -1,6 +1,7 @@
 /*
- * The control socket of hostapd or wpa_supplicant: commands and answers as text, one datagram each. Waits up to two seconds
- * for an answer, which comes at once from a program that is alive. After a restart of theirs the next command finds it again.
+ * The control socket of hostapd or wpa_supplicant: commands and answers as text, one datagram each. Waits up to two
+ * seconds for an answer, which comes at once from a program that is alive. After a restart of theirs the next command
+ * finds it again.
  */
 #pragma once
 
@@ -8,7 +9,7 @@
 #include <stddef.h>
 
 #define CONTROL_PATH_MAX 108
-#define CONTROL_TEXT_MAX 512	/* of a command */
+#define CONTROL_TEXT_MAX 512 /* of a command */
 
 /* Layout is ours. */
 struct control {

@@ -19,15 +19,15 @@
 #include <openssl/objects.h>
 #include <openssl/params.h>
 
-#define LEN_MAX 0x7fffffffu	/* OpenSSL counts in int */
+#define LEN_MAX 0x7fffffffu /* OpenSSL counts in int */
 
 struct fetched {
 	EVP_MD *sha256;
 	EVP_CIPHER *aes_gcm;
-	EVP_MAC_CTX *hmac;	/* HMAC-SHA256 without a key, to be copied */
+	EVP_MAC_CTX *hmac; /* HMAC-SHA256 without a key, to be copied */
 	EC_GROUP *p256;
 	BIGNUM *p256_order;
-	EVP_PKEY *p256_key;	/* the curve without a key, to be copied */
+	EVP_PKEY *p256_key; /* the curve without a key, to be copied */
 	bool ok;
 };
 
@@ -58,7 +58,7 @@ static void fetch_all(void)
 	fetched.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	fetched.aes_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
 	fetched.hmac = mac ? EVP_MAC_CTX_new(mac) : NULL;
-	EVP_MAC_free(mac);	/* the context keeps it */
+	EVP_MAC_free(mac); /* the context keeps it */
 	fetched.p256 = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
 	fetched.p256_order = BN_new();
 	fetched.p256_key = key_from("EC", EVP_PKEY_KEY_PARAMETERS, group);
@@ -115,8 +115,8 @@ bool mr_hmac_sha256_2(const void *key, size_t key_len, const void *a, size_t a_l
 	ctx = f ? EVP_MAC_CTX_dup(f->hmac) : NULL;
 	/* An empty key is a key here; NULL would mean "the one from before". */
 	ok = ctx && EVP_MAC_init(ctx, key_len > 0 ? key : nothing, key_len, NULL) == 1 &&
-	     (a_len == 0 || EVP_MAC_update(ctx, a, a_len) == 1) &&
-	     (b_len == 0 || EVP_MAC_update(ctx, b, b_len) == 1) && EVP_MAC_final(ctx, out, NULL, 32) == 1;
+	     (a_len == 0 || EVP_MAC_update(ctx, a, a_len) == 1) && (b_len == 0 || EVP_MAC_update(ctx, b, b_len) == 1) &&
+	     EVP_MAC_final(ctx, out, NULL, 32) == 1;
 	EVP_MAC_CTX_free(ctx);
 	return finish(ok, out, 32);
 }
@@ -371,12 +371,12 @@ bool mr_p256_verify(const uint8_t pub[static 65], const uint8_t hash[static 32],
 	s = BN_bin2bn(sig + 32, 32, NULL);
 	rs = ECDSA_SIG_new();
 	if (r && s && rs && ECDSA_SIG_set0(rs, r, s) == 1) {
-		r = s = NULL;	/* rs owns them now */
+		r = s = NULL; /* rs owns them now */
 		len = i2d_ECDSA_SIG(rs, &der);
 	}
 	if (len > 0)
 		key = EVP_PKEY_dup(a->p256_key);
-	if (key && EVP_PKEY_set1_encoded_public_key(key, pub, 65) == 1)	/* refuses a point off the curve */
+	if (key && EVP_PKEY_set1_encoded_public_key(key, pub, 65) == 1) /* refuses a point off the curve */
 		ctx = EVP_PKEY_CTX_new(key, NULL);
 	ok = ctx && EVP_PKEY_verify_init(ctx) == 1 && EVP_PKEY_verify(ctx, der, (size_t)len, hash, 32) == 1;
 	EVP_PKEY_CTX_free(ctx);

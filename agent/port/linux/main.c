@@ -1,6 +1,7 @@
 /*
- * millrace-agent: the device agent as a daemon on a Linux device. It answers a station's action frames on a radio of its own, or
- * serves the API on an access point that hostapd or wpa_supplicant makes, or both, as the configuration says.
+ * millrace-agent: the device agent as a daemon on a Linux device. It answers a station's action frames on a radio of
+ * its own, or serves the API on an access point that hostapd or wpa_supplicant makes, or both, as the configuration
+ * says.
  */
 #include <errno.h>
 #include <poll.h>
@@ -25,9 +26,9 @@ enum { EXIT_DONE = 0, EXIT_NOT_PASSED = 1, EXIT_NO_START = 2 };
 
 struct board {
 	struct mr_agent agent;
-	struct linux_radio radio;	/* for action frames */
-	struct linux_wifi wifi;		/* for the access point, scans, joining */
-	struct linux_server server;	/* for the API */
+	struct linux_radio radio;   /* for action frames */
+	struct linux_wifi wifi;	    /* for the access point, scans, joining */
+	struct linux_server server; /* for the API */
 	struct state_folder state;
 	struct linux_config config;
 	bool has_radio, has_wifi;
@@ -104,7 +105,7 @@ static bool board_selftest(void *ctx, unsigned item, const char **name, int32_t 
 	struct statvfs disk;
 
 	switch (item) {
-	case 0:		/* of the last frame heard; on an access point alone none is */
+	case 0: /* of the last frame heard; on an access point alone none is */
 		*name = "rssi";
 		*value = board->rssi_dbm;
 		*passed = board->rssi_dbm < 0 || !board->has_radio;
@@ -117,8 +118,7 @@ static bool board_selftest(void *ctx, unsigned item, const char **name, int32_t 
 		*value = free_kib > INT32_MAX ? INT32_MAX : (int32_t)free_kib;
 		*passed = *passed && free_kib >= 64;
 		return true;
-	default:
-		return false;
+	default: return false;
 	}
 }
 
@@ -128,7 +128,8 @@ static void board_indicate(void *ctx, int verdict)
 	struct board *board = ctx;
 
 	board->verdict = verdict;
-	printf("verdict %s %s\n", verdict >= 0 && verdict < 5 ? names[verdict] : "unknown", mr_agent_serial(&board->agent));
+	printf("verdict %s %s\n", verdict >= 0 && verdict < 5 ? names[verdict] : "unknown",
+	       mr_agent_serial(&board->agent));
 	(void)fflush(stdout);
 }
 
@@ -180,7 +181,10 @@ static bool board_join(void *ctx, const struct mr_network_choice *network)
 	return linux_wifi_join(&((struct board *)ctx)->wifi, network);
 }
 
-static void board_join_state(void *ctx, struct mr_join *out) { linux_wifi_join_state(&((struct board *)ctx)->wifi, out); }
+static void board_join_state(void *ctx, struct mr_join *out)
+{
+	linux_wifi_join_state(&((struct board *)ctx)->wifi, out);
+}
 static void board_leave(void *ctx) { linux_wifi_leave(&((struct board *)ctx)->wifi); }
 
 static bool board_sta_address(void *ctx, uint8_t mac[static 6])
@@ -188,8 +192,8 @@ static bool board_sta_address(void *ctx, uint8_t mac[static 6])
 	return linux_wifi_sta_address(&((struct board *)ctx)->wifi, mac);
 }
 
-static const struct mr_wifi board_wifi = { board_up, board_down, board_scan, board_network, board_scanning, board_join,
-					   board_join_state, board_leave, board_sta_address };
+static const struct mr_wifi board_wifi = { board_up,   board_down,	 board_scan,  board_network,	board_scanning,
+					   board_join, board_join_state, board_leave, board_sta_address };
 
 /* --- the daemon --------------------------------------------------------------------------------------------------- */
 
@@ -222,7 +226,8 @@ static bool wait_for_work(struct board *board, int signals)
 {
 	struct pollfd fds[3 + LINUX_SERVER_FDS] = { { .fd = signals, .events = POLLIN },
 						    { .fd = board->radio.packet_fd, .events = POLLIN },
-						    { .fd = board->has_wifi ? linux_wifi_fd(&board->wifi) : -1, .events = POLLIN } };
+						    { .fd = board->has_wifi ? linux_wifi_fd(&board->wifi) : -1,
+						      .events = POLLIN } };
 	size_t count = 3 + linux_server_fds(&board->server, fds + 3);
 
 	if (poll(fds, (nfds_t)count, timeout_ms(board, board_now_us(board))) < 0 && errno != EINTR)
@@ -312,11 +317,11 @@ static bool open_wifi(struct board *board)
 		return true;
 	board->has_wifi = true;
 	if (linux_wifi_open(&board->wifi, config->supplicant, config->hostapd)) {
-		(void)linux_wifi_scan(&board->wifi, board_now_us(board));	/* so that the first who asks has an answer */
+		(void)linux_wifi_scan(&board->wifi, board_now_us(board)); /* so that the first who asks has an answer */
 		return true;
 	}
-	fprintf(stderr, "millrace-agent: %s%s%s: %s\n", config->supplicant, config->hostapd[0] ? " or " : "", config->hostapd,
-		strerror(errno));
+	fprintf(stderr, "millrace-agent: %s%s%s: %s\n", config->supplicant, config->hostapd[0] ? " or " : "",
+		config->hostapd, strerror(errno));
 	return false;
 }
 
@@ -336,9 +341,16 @@ static int start(struct board *board, const char *interface, bool once)
 {
 	struct mr_agent_config *config = &board->config.agent;
 	struct mr_port port = {
-		.ctx = board, .now_us = board_now_us, .work = board_work, .random = board_random, .send = board_send,
-		.tune = board_tune, .store_read = board_read, .store_write = board_write,
-		.selftest = board_selftest, .indicate = board_indicate,
+		.ctx = board,
+		.now_us = board_now_us,
+		.work = board_work,
+		.random = board_random,
+		.send = board_send,
+		.tune = board_tune,
+		.store_read = board_read,
+		.store_write = board_write,
+		.selftest = board_selftest,
+		.indicate = board_indicate,
 	};
 	int signals = take_signals();
 
@@ -353,7 +365,8 @@ static int start(struct board *board, const char *interface, bool once)
 	if (board->has_wifi)
 		port.wifi = &board_wifi;
 	if (!mr_agent_init(&board->agent, config, &port)) {
-		fprintf(stderr, "millrace-agent: the configuration is out of range, or the radio or the storage failed\n");
+		fprintf(stderr,
+			"millrace-agent: the configuration is out of range, or the radio or the storage failed\n");
 		return EXIT_NO_START;
 	}
 	return serve(board, signals, once);
@@ -362,7 +375,8 @@ static int start(struct board *board, const char *interface, bool once)
 static int usage(FILE *to, int status)
 {
 	fprintf(to, "usage: millrace-agent --interface NAME|PHY --config FILE --state FOLDER [--once]\n"
-		    "The device agent as a daemon, with a radio of its own, or an access point, or both. Needs CAP_NET_ADMIN\n"
+		    "The device agent as a daemon, with a radio of its own, or an access point, or both. Needs "
+		    "CAP_NET_ADMIN\n"
 		    "and CAP_NET_RAW for the radio, CAP_NET_BIND_SERVICE for the access point's port.\n\n"
 		    "  --interface NAME   the radio: an interface (wlan0) or, for action frames, a chip (phy0)\n"
 		    "  --config FILE      keys, product, channels, access point; see config/millrace-agent.conf\n"
@@ -400,7 +414,9 @@ int main(int argc, char **argv)
 		return EXIT_NO_START;
 	board->radio.packet_fd = board->radio.netlink_fd = board->state.fd = board->state.lock_fd = -1;
 	board->server.fd = board->server.listen_fd = -1;
-	board->wifi = (struct linux_wifi){ .supplicant.fd = -1, .events.fd = -1, .hostapd.fd = -1, .ap_id = -1, .join_id = -1 };
+	board->wifi = (struct linux_wifi){
+		.supplicant.fd = -1, .events.fd = -1, .hostapd.fd = -1, .ap_id = -1, .join_id = -1
+	};
 	board->state_path = state;
 	result = EXIT_NO_START;
 	if (linux_config_read(&board->config, config)) {

@@ -35,8 +35,7 @@ int netlink_open(void)
 
 void netlink_begin(struct netlink_request *request, uint16_t family, uint8_t command, uint16_t flags)
 {
-	struct nlmsghdr header = { .nlmsg_type = family,
-				   .nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags) };
+	struct nlmsghdr header = { .nlmsg_type = family, .nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags) };
 	struct genlmsghdr generic = { .cmd = command, .version = 1 };
 
 	request->bad = false;

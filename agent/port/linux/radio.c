@@ -19,15 +19,14 @@
 #include "agent/port/linux/netlink.h"
 #include "agent/wire/frame.h"
 
-#define REPORT_US 250000	/* after this long the kernel has dropped the frame silently */
+#define REPORT_US 250000 /* after this long the kernel has dropped the frame silently */
 #define RATE_6MBPS 12
 #define RETRIES 4
 #define RADIOTAP_LEN 14
 #define FRAME_ROOM 4096
 #define READS_MAX 64
 
-__attribute__((format(printf, 2, 3)))
-static bool fail(struct linux_radio *radio, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static bool fail(struct linux_radio *radio, const char *format, ...)
 {
 	va_list args;
 
@@ -134,7 +133,8 @@ static void take_down_others(struct linux_radio *radio)
 			continue;
 		(void)set_up(entry->d_name, false);
 		if (radio->other_count < LINUX_RADIO_OTHERS)
-			(void)snprintf(radio->others[radio->other_count++], sizeof(radio->others[0]), "%.15s", entry->d_name);
+			(void)snprintf(radio->others[radio->other_count++], sizeof(radio->others[0]), "%.15s",
+				       entry->d_name);
 	}
 	if (dir)
 		closedir(dir);
@@ -157,7 +157,7 @@ static int add_monitor(struct linux_radio *radio, const char *name, bool active,
 	netlink_put_u32(&request, NL80211_ATTR_WIPHY, radio->phy);
 	netlink_put(&request, NL80211_ATTR_IFNAME, name, strlen(name) + 1);
 	netlink_put_u32(&request, NL80211_ATTR_IFTYPE, NL80211_IFTYPE_MONITOR);
-	netlink_put(&request, NL80211_ATTR_MNTR_FLAGS | (1 << 15), flag, sizeof(flag));	/* a nest of one flag */
+	netlink_put(&request, NL80211_ATTR_MNTR_FLAGS | (1 << 15), flag, sizeof(flag)); /* a nest of one flag */
 	/* When this process ends, in whatever way, the kernel takes the interface away. */
 	netlink_put(&request, NL80211_ATTR_SOCKET_OWNER, NULL, 0);
 	error = call(radio, &request, NULL, NULL);
@@ -198,7 +198,8 @@ static void on_phy(void *ctx, uint8_t command, const uint8_t *at, size_t left)
 			continue;
 		while (netlink_next(&bands.value, &bands.len, &band))
 			while (netlink_next(&band.value, &band.len, &part))
-				while (part.type == NL80211_BAND_ATTR_FREQS && netlink_next(&part.value, &part.len, &channel))
+				while (part.type == NL80211_BAND_ATTR_FREQS &&
+				       netlink_next(&part.value, &part.len, &channel))
 					look_at_channel(ctx, channel.value, channel.len);
 	}
 }
@@ -249,21 +250,21 @@ static int set_filter(int fd, const uint8_t mac[static 6])
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 2),
 		BPF_STMT(BPF_ALU | BPF_OR | BPF_X, 0),
 		BPF_STMT(BPF_MISC | BPF_TAX, 0),
-		BPF_STMT(BPF_LD | BPF_W | BPF_IND, 4),		/* 6: address 1 */
+		BPF_STMT(BPF_LD | BPF_W | BPF_IND, 4), /* 6: address 1 */
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, high, 0, 2),
 		BPF_STMT(BPF_LD | BPF_H | BPF_IND, 8),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, low, 10, 0),
-		BPF_STMT(BPF_LD | BPF_W | BPF_IND, 4),		/* 10: to all? */
+		BPF_STMT(BPF_LD | BPF_W | BPF_IND, 4), /* 10: to all? */
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0xffffffff, 0, 4),
 		BPF_STMT(BPF_LD | BPF_H | BPF_IND, 8),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0xffff, 0, 2),
 		BPF_STMT(BPF_LD | BPF_B | BPF_IND, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0xd0, 4, 0),
-		BPF_STMT(BPF_LD | BPF_W | BPF_IND, 10),		/* 16: address 2 */
+		BPF_STMT(BPF_LD | BPF_W | BPF_IND, 10), /* 16: address 2 */
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, high, 0, 3),
 		BPF_STMT(BPF_LD | BPF_H | BPF_IND, 14),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, low, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, 0xffff),		/* 20 */
+		BPF_STMT(BPF_RET | BPF_K, 0xffff), /* 20 */
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
 	struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
@@ -273,7 +274,8 @@ static int set_filter(int fd, const uint8_t mac[static 6])
 
 static bool open_packets(struct linux_radio *radio)
 {
-	struct sockaddr_ll here = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
+	struct sockaddr_ll here = { .sll_family = AF_PACKET,
+				    .sll_protocol = htons(ETH_P_ALL),
 				    .sll_ifindex = radio->plain_index };
 	int on = 1;
 
@@ -322,7 +324,7 @@ void linux_radio_close(struct linux_radio *radio)
 	if (radio->packet_fd >= 0)
 		close(radio->packet_fd);
 	if (radio->netlink_fd >= 0)
-		close(radio->netlink_fd);	/* the monitors go with it */
+		close(radio->netlink_fd); /* the monitors go with it */
 	radio->packet_fd = radio->netlink_fd = -1;
 	for (size_t i = 0; i < radio->other_count; i++)
 		(void)set_up(radio->others[i], true);
@@ -354,7 +356,8 @@ bool linux_radio_tune(struct linux_radio *radio, uint16_t freq_mhz)
 bool linux_radio_send(struct linux_radio *radio, const uint8_t *frame, size_t len, uint32_t cookie, uint64_t now_us)
 {
 	/* Radiotap: rate, TX flags (the sequence number is ours), retries. */
-	static const uint8_t head[RADIOTAP_LEN] = { 0, 0, RADIOTAP_LEN, 0, 0x04, 0x80, 0x02, 0, RATE_6MBPS, 0, 0x10, 0, RETRIES };
+	static const uint8_t head[RADIOTAP_LEN] = { 0,		0, RADIOTAP_LEN, 0, 0x04,   0x80, 0x02, 0,
+						    RATE_6MBPS, 0, 0x10,	 0, RETRIES };
 	uint8_t bytes[RADIOTAP_LEN + MR_FRAME_MAX];
 	size_t free = 0;
 

@@ -2,7 +2,8 @@
  * The device's own radio under Linux: a passive and an active monitor on one chip (in that order: kernel defect K1 of
  * docs/hardware.md), nl80211 without a library, a packet socket with a filter in the kernel. One per process.
  *
- *	linux_radio_open -> { tune | send | wait for packet_fd or the deadline -> linux_radio_work } ... -> linux_radio_close
+ *	linux_radio_open -> { tune | send | wait for packet_fd or the deadline -> linux_radio_work } ... ->
+ *		linux_radio_close
  */
 #pragma once
 
@@ -12,8 +13,8 @@
 
 #include "agent/wire/cursor.h"
 
-#define LINUX_RADIO_PENDING 16	/* frames without a report yet */
-#define LINUX_RADIO_OTHERS 4	/* interfaces of the chip that were up before */
+#define LINUX_RADIO_PENDING 16 /* frames without a report yet */
+#define LINUX_RADIO_OTHERS 4   /* interfaces of the chip that were up before */
 
 struct linux_radio_events {
 	void *ctx;
@@ -31,9 +32,14 @@ struct linux_radio {
 	size_t other_count;
 	int plain_index, active_index;
 	uint8_t mac[6];
-	uint16_t freq_mhz;		/* 0: nowhere */
+	uint16_t freq_mhz; /* 0: nowhere */
 	bool band_known, band_5ghz, may_send;
-	struct { uint32_t cookie; uint64_t sent_us; uint8_t receiver[6], sequence[2]; bool used; } pending[LINUX_RADIO_PENDING];
+	struct {
+		uint32_t cookie;
+		uint64_t sent_us;
+		uint8_t receiver[6], sequence[2];
+		bool used;
+	} pending[LINUX_RADIO_PENDING];
 	struct linux_radio_events events;
 	char error[160];
 };

@@ -12,9 +12,9 @@
 
 #include <linux/sockios.h>
 
-#define LEAVE_US 2000000	/* for the peer to take the last octets and close */
-#define LOOK_US 10000		/* how often the kernel is asked what has been acknowledged */
-#define SHAKE_US 10000000	/* a TLS handshake takes at most this long */
+#define LEAVE_US 2000000  /* for the peer to take the last octets and close */
+#define LOOK_US 10000	  /* how often the kernel is asked what has been acknowledged */
+#define SHAKE_US 10000000 /* a TLS handshake takes at most this long */
 
 static bool fail(struct linux_server *s, const char *what, const char *address, const char *why)
 {
@@ -23,9 +23,11 @@ static bool fail(struct linux_server *s, const char *what, const char *address, 
 	return false;
 }
 
-bool linux_server_open(struct linux_server *s, struct mr_agent *agent, enum mr_link link, const char *address, uint16_t port)
+bool linux_server_open(struct linux_server *s, struct mr_agent *agent, enum mr_link link, const char *address,
+		       uint16_t port)
 {
-	struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
+	struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
+				  .ai_socktype = SOCK_STREAM };
 	struct addrinfo *found = NULL;
 	char service[8];
 	int yes = 1, error;
@@ -44,7 +46,8 @@ bool linux_server_open(struct linux_server *s, struct mr_agent *agent, enum mr_l
 		(void)setsockopt(s->listen_fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
 		(void)setsockopt(s->listen_fd, IPPROTO_IP, IP_FREEBIND, &yes, sizeof(yes));
 	}
-	error = s->listen_fd < 0 || bind(s->listen_fd, found->ai_addr, found->ai_addrlen) < 0 || listen(s->listen_fd, 4) < 0;
+	error = s->listen_fd < 0 || bind(s->listen_fd, found->ai_addr, found->ai_addrlen) < 0 ||
+		listen(s->listen_fd, 4) < 0;
 	freeaddrinfo(found);
 	return error ? fail(s, "can't listen at", address[0] ? address : "any address", strerror(errno)) : true;
 }
@@ -77,7 +80,8 @@ size_t linux_server_fds(const struct linux_server *s, struct pollfd fds[static L
 	bool room = s->in_at == s->in_len && !s->eof;
 
 	fds[0] = (struct pollfd){ .fd = s->listen_fd, .events = POLLIN };
-	fds[1] = (struct pollfd){ .fd = s->fd, .events = (short)((room ? POLLIN : 0) | (s->out_at < s->out_len ? POLLOUT : 0)) };
+	fds[1] = (struct pollfd){ .fd = s->fd,
+				  .events = (short)((room ? POLLIN : 0) | (s->out_at < s->out_len ? POLLOUT : 0)) };
 	return s->fd >= 0 ? 2 : 1;
 }
 
@@ -86,12 +90,12 @@ size_t linux_server_fds(const struct linux_server *s, struct pollfd fds[static L
 static void turn_away(struct linux_server *s, int fd)
 {
 	uint8_t text[512], heard[512];
-	size_t len = s->link == MR_LINK_TLS ? 0 : mr_api_busy(text, sizeof(text));	/* in clear it would be no answer */
+	size_t len = s->link == MR_LINK_TLS ? 0 : mr_api_busy(text, sizeof(text)); /* in clear it would be no answer */
 
 	if (len > 0)
 		(void)send(fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(fd, SHUT_WR);
-	while (recv(fd, heard, sizeof(heard), MSG_DONTWAIT) > 0)	/* unread octets would make the close a reset */
+	while (recv(fd, heard, sizeof(heard), MSG_DONTWAIT) > 0) /* unread octets would make the close a reset */
 		;
 	close(fd);
 }
@@ -102,7 +106,7 @@ static void begin(struct linux_server *s, int fd, uint64_t now_us)
 	struct mr_tls_identity identity;
 	int yes = 1;
 
-	if (!mr_agent_access_point(s->agent, &ap)) {	/* finished, or away */
+	if (!mr_agent_access_point(s->agent, &ap)) { /* finished, or away */
 		close(fd);
 		return;
 	}
@@ -183,7 +187,8 @@ static bool move_up(struct linux_server *s)
 
 static bool move_over(struct linux_server *s)
 {
-	size_t took = s->open && s->in_at < s->in_len ? mr_api_receive(&s->api, s->in + s->in_at, s->in_len - s->in_at) : 0;
+	size_t took = s->open && s->in_at < s->in_len ? mr_api_receive(&s->api, s->in + s->in_at, s->in_len - s->in_at)
+						      : 0;
 
 	s->in_at += took;
 	return took > 0;

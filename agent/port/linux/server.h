@@ -1,8 +1,10 @@
 /*
- * The device's API (agent/core/api.h) on the kernel's sockets: one listener, one connection, TLS where the access point asks
+ * The device's API (agent/core/api.h) on the kernel's sockets: one listener, one connection, TLS where the access
+ * point asks
  * for it. Not for an open port on the internet: the address it listens at is the access point's.
  *
- *	linux_server_open -> { wait for the descriptors or the deadline -> linux_server_work } ... -> linux_server_close
+ *	linux_server_open -> { wait for the descriptors or the deadline -> linux_server_work } ... ->
+ *		linux_server_close
  */
 #pragma once
 
@@ -19,9 +21,9 @@ struct linux_server {
 	int listen_fd, fd;
 	struct mr_tls *tls;
 	struct mr_api api;
-	bool open;			/* the API has the connection */
-	bool eof, leaving;		/* they have said all; we have */
-	bool unreported;		/* octets of a response have not been acknowledged yet */
+	bool open;	   /* the API has the connection */
+	bool eof, leaving; /* they have said all; we have */
+	bool unreported;   /* octets of a response have not been acknowledged yet */
 	uint64_t leave_us, look_us;
 	uint8_t in[2048], out[2048];
 	size_t in_at, in_len, out_at, out_len;

@@ -1,6 +1,6 @@
 /*
- * agent/port/tls.h on OpenSSL 3.0, over memory BIOs. No sessions are kept or handed out (a device serves a client or two
- * in its life), no renegotiation, ECDHE with ECDSA on P-256 and AEAD ciphers only.
+ * agent/port/tls.h on OpenSSL 3.0, over memory BIOs. No sessions are kept or handed out (a device serves a client or
+ * two in its life), no renegotiation, ECDHE with ECDSA on P-256 and AEAD ciphers only.
  */
 #include "agent/port/tls.h"
 
@@ -19,11 +19,13 @@
 
 #include "agent/port/crypto.h"
 
-#define CIPHERS_1_2 "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-CCM:ECDHE-ECDSA-CHACHA20-POLY1305"
+#define CIPHERS_1_2                                                                                                    \
+	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-CCM:ECDHE-ECDSA-CHACHA20-"     \
+	"POLY1305"
 
 struct mr_tls {
 	SSL_CTX *ctx;
-	SSL *ssl;		/* owns both BIOs */
+	SSL *ssl; /* owns both BIOs */
 	bool failed;
 };
 
@@ -76,7 +78,8 @@ static bool add_extension(X509 *x, int nid, const char *value)
 	return ok;
 }
 
-/* RFC 5280 4.1.2.5: 9999-12-31 is for what has no end; the beginning is that of the clock that the device does not have. */
+/* RFC 5280 4.1.2.5: 9999-12-31 is for what has no end; the beginning is that of the clock that the device does not
+ * have. */
 static bool fill(X509 *x, EVP_PKEY *key, const struct mr_tls_identity *identity)
 {
 	X509_NAME *name = X509_get_subject_name(x);

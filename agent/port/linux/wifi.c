@@ -6,9 +6,9 @@
 
 #include "agent/wire/cause.h"
 
-#define ANSWER_MAX 8192		/* wpa_supplicant answers with 4096 octets at most */
+#define ANSWER_MAX 8192 /* wpa_supplicant answers with 4096 octets at most */
 #define SCAN_US 15000000
-#define NOT_FOUND_MAX 3		/* scans for a network that was not in them */
+#define NOT_FOUND_MAX 3 /* scans for a network that was not in them */
 
 bool linux_wifi_open(struct linux_wifi *w, const char *supplicant, const char *hostapd)
 {
@@ -93,10 +93,11 @@ static bool up_by_hostapd(struct linux_wifi *w, const struct mr_access_point *ap
 	bool wpa2 = ap->security == MR_SECURITY_WPA2;
 
 	to_hex(ap->ssid, ap->ssid_len, hex);
-	(void)control_do(c, "DISABLE");		/* it may be down already */
+	(void)control_do(c, "DISABLE"); /* it may be down already */
 	/* A hostapd that waited for us was begun with start_disabled=1, and would stand without beacons. */
 	return control_do(c, "SET start_disabled 0") && control_do(c, "SET ssid2 %s", hex) &&
-	       control_do(c, "SET hw_mode %s", ap->freq_mhz < 3000 ? "g" : "a") && control_do(c, "SET channel %u", channel_of(ap->freq_mhz)) && control_do(c, "SET wpa %d", wpa2 ? 2 : 0) &&
+	       control_do(c, "SET hw_mode %s", ap->freq_mhz < 3000 ? "g" : "a") &&
+	       control_do(c, "SET channel %u", channel_of(ap->freq_mhz)) && control_do(c, "SET wpa %d", wpa2 ? 2 : 0) &&
 	       (!wpa2 || (control_do(c, "SET wpa_key_mgmt WPA-PSK") && control_do(c, "SET rsn_pairwise CCMP") &&
 			  control_do(c, "SET wpa_passphrase %s", ap->passphrase))) &&
 	       control_do(c, "ENABLE");
@@ -124,7 +125,7 @@ bool linux_wifi_up(struct linux_wifi *w, const struct mr_access_point *ap, uint6
 {
 	if (w->has_hostapd && !ap->ibss)
 		return up_by_hostapd(w, ap);
-	return !linux_wifi_scanning(w, now_us) && up_by_supplicant(w, ap);	/* a scan would be cut short */
+	return !linux_wifi_scanning(w, now_us) && up_by_supplicant(w, ap); /* a scan would be cut short */
 }
 
 void linux_wifi_down(struct linux_wifi *w)
@@ -203,8 +204,9 @@ static void take_network(struct linux_wifi *w, const char *line)
 	int level, used = 0;
 	size_t at;
 
-	if (sscanf(line, "%2x:%2x:%2x:%2x:%2x:%2x\t%u\t%d\t%199[^\t]\t%n", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5],
-		   &freq_mhz, &level, flags, &used) != 9 || used == 0 || freq_mhz > UINT16_MAX || strstr(flags, "[IBSS]"))
+	if (sscanf(line, "%2x:%2x:%2x:%2x:%2x:%2x\t%u\t%d\t%199[^\t]\t%n", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4],
+		   &mac[5], &freq_mhz, &level, flags, &used) != 9 ||
+	    used == 0 || freq_mhz > UINT16_MAX || strstr(flags, "[IBSS]"))
 		return;
 	for (size_t i = 0; i < 6; i++)
 		n.bssid[i] = (uint8_t)mac[i];
@@ -231,7 +233,7 @@ static void take_results(struct linux_wifi *w)
 	if (!control_ask(&w->supplicant, "SCAN_RESULTS", text, sizeof(text)))
 		return;
 	w->network_count = 0;
-	(void)strsep(&rest, "\n");		/* the names of the columns */
+	(void)strsep(&rest, "\n"); /* the names of the columns */
 	while ((line = strsep(&rest, "\n")))
 		if (*line)
 			take_network(w, line);
@@ -247,15 +249,16 @@ static bool choose(struct linux_wifi *w, int id, const struct mr_network_choice 
 
 	if (!set_ssid(w, id, n->ssid, n->ssid_len) || !set(w, id, "scan_ssid", "1"))
 		return false;
-	if (b && !control_do(&w->supplicant, "SET_NETWORK %d bssid %02x:%02x:%02x:%02x:%02x:%02x", id, b[0], b[1], b[2], b[3],
-			     b[4], b[5]))
+	if (b && !control_do(&w->supplicant, "SET_NETWORK %d bssid %02x:%02x:%02x:%02x:%02x:%02x", id, b[0], b[1], b[2],
+			     b[3], b[4], b[5]))
 		return false;
 	if (n->security == MR_SECURITY_OPEN)
 		return set(w, id, "key_mgmt", "NONE");
 	if (n->security == MR_SECURITY_WPA3)
 		return set(w, id, "key_mgmt", "SAE") && set(w, id, "ieee80211w", "2") &&
 		       set_quoted(w, id, "sae_password", n->passphrase, n->passphrase_len);
-	if (!set(w, id, "key_mgmt", "WPA-PSK WPA-PSK-SHA256") || !set(w, id, "proto", "RSN") || !set(w, id, "ieee80211w", "1"))
+	if (!set(w, id, "key_mgmt", "WPA-PSK WPA-PSK-SHA256") || !set(w, id, "proto", "RSN") ||
+	    !set(w, id, "ieee80211w", "1"))
 		return false;
 	if (!key)
 		return set_quoted(w, id, "psk", n->passphrase, n->passphrase_len);
@@ -272,7 +275,8 @@ bool linux_wifi_join(struct linux_wifi *w, const struct mr_network_choice *netwo
 	w->not_found = 0;
 	(void)control_revive(&w->events);
 	w->join_id = add_network(w);
-	if (w->join_id >= 0 && choose(w, w->join_id, network) && control_do(&w->supplicant, "SELECT_NETWORK %d", w->join_id))
+	if (w->join_id >= 0 && choose(w, w->join_id, network) &&
+	    control_do(&w->supplicant, "SELECT_NETWORK %d", w->join_id))
 		return true;
 	remove_network(w, &w->join_id);
 	return false;
@@ -315,7 +319,8 @@ bool linux_wifi_sta_address(struct linux_wifi *w, uint8_t mac[static 6])
 {
 	char status[ANSWER_MAX];
 
-	return control_ask(&w->supplicant, "STATUS", status, sizeof(status)) && read_mac_of(value_of(status, "address"), mac);
+	return control_ask(&w->supplicant, "STATUS", status, sizeof(status)) &&
+	       read_mac_of(value_of(status, "address"), mac);
 }
 
 void linux_wifi_join_state(struct linux_wifi *w, struct mr_join *out)
@@ -360,7 +365,7 @@ static void on_event(struct linux_wifi *w, const char *event)
 			return;
 		w->join.state = MR_JOIN_FAILED;
 		w->join.cause = MR_CAUSE_NETWORK_NOT_SEEN;
-	} else if (joining && begins(event, "CTRL-EVENT-SSID-TEMP-DISABLED")) {	/* wrong key, refused, given up on */
+	} else if (joining && begins(event, "CTRL-EVENT-SSID-TEMP-DISABLED")) { /* wrong key, refused, given up on */
 		w->join.state = MR_JOIN_FAILED;
 		w->join.cause = MR_CAUSE_JOIN_FAILED;
 	}

@@ -1,9 +1,12 @@
 /*
- * struct mr_wifi (agent/port/port.h) by programs that a Linux device runs anyway: wpa_supplicant looks around and joins; the
- * access point is hostapd's, or, without one, wpa_supplicant's own. They have been started by somebody else and are spoken
+ * struct mr_wifi (agent/port/port.h) by programs that a Linux device runs anyway: wpa_supplicant looks around and
+ * joins; the
+ * access point is hostapd's, or, without one, wpa_supplicant's own. They have been started by somebody else and are
+ * spoken
  * to through their control sockets. Networks that wpa_supplicant knows by itself are left alone.
  *
- *	linux_wifi_open -> { wait for linux_wifi_fd -> linux_wifi_work | the functions of mr_wifi } ... -> linux_wifi_close
+ *	linux_wifi_open -> { wait for linux_wifi_fd -> linux_wifi_work | the functions of mr_wifi } ... ->
+ *		linux_wifi_close
  */
 #pragma once
 
@@ -16,19 +19,19 @@
 struct linux_wifi {
 	struct control supplicant, events, hostapd;
 	bool has_hostapd;
-	int ap_id, join_id;		/* networks made in wpa_supplicant; -1: none */
+	int ap_id, join_id; /* networks made in wpa_supplicant; -1: none */
 	bool scanning;
-	uint64_t scan_end_us;		/* a scan whose end nobody tells is over then */
+	uint64_t scan_end_us; /* a scan whose end nobody tells is over then */
 	struct mr_network networks[LINUX_WIFI_NETWORKS];
 	size_t network_count;
 	struct mr_join join;
-	unsigned not_found;		/* times that the network was not there */
+	unsigned not_found; /* times that the network was not there */
 };
 
 /* `hostapd`: "" for none. false: a program is not there; errno says why. */
 bool linux_wifi_open(struct linux_wifi *w, const char *supplicant, const char *hostapd);
-void linux_wifi_close(struct linux_wifi *w);	/* takes back what it made */
-int linux_wifi_fd(const struct linux_wifi *w);	/* readable: there is work */
+void linux_wifi_close(struct linux_wifi *w);   /* takes back what it made */
+int linux_wifi_fd(const struct linux_wifi *w); /* readable: there is work */
 void linux_wifi_work(struct linux_wifi *w);
 
 bool linux_wifi_up(struct linux_wifi *w, const struct mr_access_point *ap, uint64_t now_us);

@@ -1,29 +1,47 @@
 #include "agent/port/sim/chip.h"
 
 /*
- * Cryptography: instruction counts of BearSSL's m31 code on Cortex-M3 as measured under QEMU (P-256 key 4.4 M, ECDH 6.3 M,
- * sign 5.6 M, verify 11.4 M; SHA-256 42 and AES-GCM about 360 per octet) times 1.77 cycles per instruction (a published
- * 145 ms for 8.2 M at 100 MHz) over the clock. X25519 is charged as the P-256 ECDH, its upper bound.
- * PBKDF2 of a WPA passphrase 37.5 M with BearSSL; a TLS server's handshake 18.9 M in all: key, ECDH, signature and 2.6 M.
+ * Cryptography: instruction counts of BearSSL's m31 code on Cortex-M3 as measured under QEMU (P-256 key 4.4 M, ECDH 6.3
+ * M, sign 5.6 M, verify 11.4 M; SHA-256 42 and AES-GCM about 360 per octet) times 1.77 cycles per instruction (a
+ * published 145 ms for 8.2 M at 100 MHz) over the clock. X25519 is charged as the P-256 ECDH, its upper bound. PBKDF2
+ * of a WPA passphrase 37.5 M with BearSSL; a TLS server's handshake 18.9 M in all: key, ECDH, signature and 2.6 M.
  * cortex-m3: the m15 code (8.2, 12.2, 10.8, 22.3 M), which does not count on a constant-time multiplier.
  * Storage: erase of one 4 KiB sector 45 ms and 0.7 ms per 256 octets for serial NOR (Winbond W25Q, typical), one page
  * 85 ms and 41 us per word on nRF52840-class internal flash. Boot: order of magnitude of vendors' start-up figures.
  */
-#define US(million, mhz) ((uint32_t)((million) * 1000000.0 * 1.77 / (mhz)))
-#define NS(per_octet, mhz) ((uint32_t)((per_octet) * 1000.0 * 1.77 / (mhz)))
-#define CORE(mhz, ecdh, key, sign, verify)                                                                              \
+#define US(million, mhz) ((uint32_t)((million)*1000000.0 * 1.77 / (mhz)))
+#define NS(per_octet, mhz) ((uint32_t)((per_octet)*1000.0 * 1.77 / (mhz)))
+#define CORE(mhz, ecdh, key, sign, verify)                                                                             \
 	.x25519_us = US(ecdh, mhz), .keygen_us = US(key, mhz), .sign_us = US(sign, mhz), .verify_us = US(verify, mhz), \
-	.aead_ns = NS(360, mhz), .hash_ns = NS(42, mhz), .pbkdf2_us = US(37.5, mhz), \
+	.aead_ns = NS(360, mhz), .hash_ns = NS(42, mhz), .pbkdf2_us = US(37.5, mhz),                                   \
 	.tls_us = US((ecdh) + (key) + (sign) + 2.6, mhz)
 #define NOR .erase_us = 45000, .write_ns = 2700, .read_ns = 50
 #define INTERNAL .erase_us = 85000, .write_ns = 10250, .read_ns = 16
 
 static const struct mr_chip_profile profiles[] = {
-	{ .name = "esp32", .boot_us = 300000, .tune_us = 3000, CORE(240, 6.3, 4.4, 5.6, 11.4), NOR, .selftest_us = 60000 },
-	{ .name = "esp32-c3", .boot_us = 300000, .tune_us = 3000, CORE(160, 6.3, 4.4, 5.6, 11.4), NOR, .selftest_us = 60000 },
-	{ .name = "cortex-m4", .boot_us = 120000, .tune_us = 3000, CORE(64, 6.3, 4.4, 5.6, 11.4), INTERNAL,
+	{ .name = "esp32",
+	  .boot_us = 300000,
+	  .tune_us = 3000,
+	  CORE(240, 6.3, 4.4, 5.6, 11.4),
+	  NOR,
+	  .selftest_us = 60000 },
+	{ .name = "esp32-c3",
+	  .boot_us = 300000,
+	  .tune_us = 3000,
+	  CORE(160, 6.3, 4.4, 5.6, 11.4),
+	  NOR,
+	  .selftest_us = 60000 },
+	{ .name = "cortex-m4",
+	  .boot_us = 120000,
+	  .tune_us = 3000,
+	  CORE(64, 6.3, 4.4, 5.6, 11.4),
+	  INTERNAL,
 	  .selftest_us = 80000 },
-	{ .name = "cortex-m3", .boot_us = 120000, .tune_us = 3000, CORE(80, 12.2, 8.2, 10.8, 22.3), INTERNAL,
+	{ .name = "cortex-m3",
+	  .boot_us = 120000,
+	  .tune_us = 3000,
+	  CORE(80, 12.2, 8.2, 10.8, 22.3),
+	  INTERNAL,
 	  .selftest_us = 80000 },
 	{ .name = "instant" },
 };
@@ -64,7 +82,7 @@ void mr_chip_erase(uint8_t flash[static MR_STORE_SLOTS][MR_STORE_MAX])
 {
 	for (size_t slot = 0; slot < MR_STORE_SLOTS; slot++)
 		for (size_t i = 0; i < MR_STORE_MAX; i++)
-			flash[slot][i] = 0xff;	/* erased NOR */
+			flash[slot][i] = 0xff; /* erased NOR */
 }
 
 static uint64_t instant(const struct mr_chip *chip) { return chip->began_us + chip->worked_ns / 1000; }
@@ -96,9 +114,9 @@ static uint64_t cost_ns(const struct mr_chip_profile *p, enum mr_work kind, size
 	case MR_WORK_AEAD: return (uint64_t)p->aead_ns * n;
 	case MR_WORK_HASH: return (uint64_t)p->hash_ns * n;
 	case MR_WORK_STORE_READ: return (uint64_t)p->read_ns * n;
-	case MR_WORK_STORE_WRITE: return 0;	/* charged where the octets are written, so that a cut tears them */
+	case MR_WORK_STORE_WRITE: return 0; /* charged where the octets are written, so that a cut tears them */
 	case MR_WORK_SELFTEST: return (uint64_t)p->selftest_us * 1000;
-	case MR_WORK_P256_MUL: return (uint64_t)p->x25519_us * 1000;	/* charged as the ECDH, above */
+	case MR_WORK_P256_MUL: return (uint64_t)p->x25519_us * 1000; /* charged as the ECDH, above */
 	case MR_WORK_PBKDF2: return (uint64_t)p->pbkdf2_us * 1000;
 	case MR_WORK_TLS: return (uint64_t)p->tls_us * 1000;
 	case MR_WORK_COUNT: break;
@@ -204,8 +222,7 @@ static bool port_selftest(void *ctx, unsigned item, const char **name, int32_t *
 		*value = 1;
 		*passed = true;
 		return true;
-	default:
-		return false;
+	default: return false;
 	}
 }
 
@@ -277,14 +294,28 @@ static void wifi_leave(void *ctx)
 		chip->wifi->leave(chip->sink.ctx);
 }
 
-static const struct mr_wifi wifi = { wifi_access_point_up, wifi_access_point_down, wifi_scan, wifi_network, wifi_scanning,
-				     wifi_join, wifi_join_state, wifi_leave, NULL };
+static const struct mr_wifi wifi = { wifi_access_point_up,
+				     wifi_access_point_down,
+				     wifi_scan,
+				     wifi_network,
+				     wifi_scanning,
+				     wifi_join,
+				     wifi_join_state,
+				     wifi_leave,
+				     NULL };
 
 void mr_chip_port(struct mr_chip *chip, struct mr_port *port)
 {
-	*port = (struct mr_port){ .ctx = chip, .now_us = port_now_us, .work = port_work, .random = port_random,
-				  .send = port_send, .tune = port_tune, .store_read = port_store_read,
-				  .store_write = port_store_write, .selftest = port_selftest,
-				  .indicate = port_indicate, .operation = port_operation,
+	*port = (struct mr_port){ .ctx = chip,
+				  .now_us = port_now_us,
+				  .work = port_work,
+				  .random = port_random,
+				  .send = port_send,
+				  .tune = port_tune,
+				  .store_read = port_store_read,
+				  .store_write = port_store_write,
+				  .selftest = port_selftest,
+				  .indicate = port_indicate,
+				  .operation = port_operation,
 				  .wifi = chip->wifi ? &wifi : NULL };
 }

@@ -1,6 +1,8 @@
 /*
- * A simulated microcontroller: the board that agent/core runs on where there is no board. One slow core, whose work is
- * charged from a profile; a flash of two slots that a power cut tears; self-test items. No heap, no clock: whoever owns
+ * A simulated microcontroller: the board that agent/core runs on where there is no board. One slow core, whose work
+ * is
+ * charged from a profile; a flash of two slots that a power cut tears; self-test items. No heap, no clock: whoever
+ * owns
  * the chip gives it the time and the flash's memory, and takes what it sends.
  *
  *	mr_chip_init -> mr_chip_port -> { mr_chip_begin -> mr_agent_* -> mr_chip_end } ...
@@ -14,13 +16,13 @@ struct mr_chip_profile {
 	const char *name;
 	uint32_t boot_us, tune_us;
 	uint32_t x25519_us, keygen_us, sign_us, verify_us;
-	uint32_t aead_ns, hash_ns;		/* per octet */
-	uint32_t erase_us, write_ns, read_ns;	/* per store write; per octet */
+	uint32_t aead_ns, hash_ns;	      /* per octet */
+	uint32_t erase_us, write_ns, read_ns; /* per store write; per octet */
 	uint32_t selftest_us;
 	uint32_t pbkdf2_us, tls_us;
 };
-const struct mr_chip_profile *mr_chip_profile(size_t i);	/* NULL ends the table */
-const struct mr_chip_profile *mr_chip_profile_named(const char *name);	/* NULL: none */
+const struct mr_chip_profile *mr_chip_profile(size_t i);	       /* NULL ends the table */
+const struct mr_chip_profile *mr_chip_profile_named(const char *name); /* NULL: none */
 
 /* What leaves the chip, with the instant at which the core came to it. */
 struct mr_chip_sink {
@@ -37,15 +39,16 @@ struct mr_chip {
 	struct mr_chip_sink sink;
 	uint64_t began_us, worked_ns;
 	uint64_t dead_us;		/* power goes at this instant; UINT64_MAX: it stays */
-	uint8_t (*flash)[MR_STORE_MAX];	/* MR_STORE_SLOTS of them, the owner's */
+	uint8_t (*flash)[MR_STORE_MAX]; /* MR_STORE_SLOTS of them, the owner's */
 	bool selftest_fails;
-	bool storage_fails;		/* writes fail during fault_operation */
-	bool cut;			/* power goes fault_delay_us after fault_operation begins */
+	bool storage_fails; /* writes fail during fault_operation */
+	bool cut;	    /* power goes fault_delay_us after fault_operation begins */
 	uint8_t operation, fault_operation;
 	uint64_t fault_delay_us;
 	int32_t vbat_mv, temperature_c;
-	const struct mr_wifi *wifi;	/* a radio that does more than action frames; its `ctx` is the sink's. NULL: none */
-	void (*began)(void *ctx, uint8_t operation, uint64_t at_us);	/* an operation; `ctx` is the sink's. NULL: not wanted */
+	const struct mr_wifi *wifi; /* a radio that does more than action frames; its `ctx` is the sink's. NULL: none */
+	void (*began)(void *ctx, uint8_t operation,
+		      uint64_t at_us); /* an operation; `ctx` is the sink's. NULL: not wanted */
 };
 
 /* `flash` outlives the chip and is taken as it is: mr_chip_erase makes it new. */
@@ -56,4 +59,4 @@ void mr_chip_port(struct mr_chip *chip, struct mr_port *port);
 /* The core turns to something at `now_us`; end: until when it is busy with it (not past the power cut). */
 void mr_chip_begin(struct mr_chip *chip, uint64_t now_us);
 uint64_t mr_chip_end(struct mr_chip *chip);
-uint64_t mr_chip_now_us(const struct mr_chip *chip);	/* how far the core is: what the agent is told */
+uint64_t mr_chip_now_us(const struct mr_chip *chip); /* how far the core is: what the agent is told */

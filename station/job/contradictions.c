@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "station/job/reading.h"
+#include "station/method/method.h"
 #include "station/radio/radio.h"
 
 /* The place in the file that is to blame: the key's value, or what lies nearest above it, or the start. */
@@ -62,10 +63,33 @@ static bool has_step(const struct job *job, enum job_step step)
 	return false;
 }
 
+/* A device that answers no requests can be given credentials and be seen to join; there is nothing else to do with it.
+ */
+static void check_foreign(const struct reading *r)
+{
+	const struct job *job = r->job;
+
+	if (job->recipe_len != 2 || job->recipe[0] != JOB_CREDENTIALS || job->recipe[1] != JOB_VERIFY)
+		CONTRADICTION(r, place_of(r, "recipe"),
+			      "recipe: devices of the method %s answer no requests; allowed: [credentials, verify]",
+			      job->method->name);
+	if (!*job->expect_file && usable(r, "admission.expect"))
+		CONTRADICTION(r, place_of(r, "credentials.method"),
+			      "admission.expect is missing, for devices of the method %s cannot say who they are; "
+			      "allowed: admission: {expect: FILE} with their addresses",
+			      job->method->name);
+	if (!job->join && usable(r, "credentials.join"))
+		CONTRADICTION(r, place_of(r, "credentials.join"),
+			      "credentials.join: the only proof of the method %s is that the device is seen to join; "
+			      "allowed: true, or nothing",
+			      job->method->name);
+}
+
 static void check_recipe(const struct reading *r)
 {
 	const struct job *job = r->job;
 	static const enum job_step signed_steps[] = { JOB_VERIFY, JOB_SEAL };
+	bool foreign = job->method && job->method->flags & METHOD_NO_REQUESTS;
 
 	if (!usable(r, "recipe"))
 		return;
@@ -78,6 +102,10 @@ static void check_recipe(const struct reading *r)
 			      job_step_name(job->recipe[i]),
 			      job->recipe[i] == job->recipe[i - 1] ? "again after" : "after",
 			      job_step_name(job->recipe[i - 1]));
+		return;
+	}
+	if (foreign && usable(r, "credentials.method")) {
+		check_foreign(r);
 		return;
 	}
 	if (job->recipe[0] != JOB_IDENTIFY)
@@ -97,6 +125,12 @@ static void check_credentials(const struct reading *r)
 	const struct job *job = r->job;
 	bool reference = *job->passphrase_file || *job->passphrase_env;
 
+	if (job->method && job->method->flags & METHOD_WEAK && !job->weak_ok && usable(r, "credentials.method") &&
+	    usable(r, "credentials.weak-ok"))
+		CONTRADICTION(r, place_of(r, "credentials.method"),
+			      "credentials.method: %s is weak: %s; allowed: weak-ok: true beside it, or a method that "
+			      "is not weak",
+			      job->method->name, job->method->listener);
 	if (usable(r, "recipe") && usable(r, "credentials")) {
 		if (has_step(job, JOB_CREDENTIALS) && !given(r, "credentials"))
 			CONTRADICTION(r, place_of(r, "recipe"),
@@ -133,20 +167,23 @@ static void check_access_point(const struct reading *r)
 {
 	const struct job *job = r->job;
 	const struct node *ssid = place_of(r, "credentials.access_point.ssid");
+	bool device_ap = job->method && job->method->flags & METHOD_DEVICE_AP;
 	const char *wrong;
+	char names[120];
 
-	if (!usable(r, "credentials.method") || !usable(r, "credentials.access_point"))
+	if (!job->method || !usable(r, "credentials.method") || !usable(r, "credentials.access_point"))
 		return;
-	if (job->method == ACCESS_DIRECT && given(r, "credentials.access_point"))
-		CONTRADICTION(r, place_of(r, "credentials.access_point")->key,
-			      "credentials.access_point: the method direct has "
-			      "none; allowed: method: micro-ap, pin or https, or no access_point");
-	if (job->method != ACCESS_DIRECT && given(r, "credentials") && !given(r, "credentials.access_point"))
+	if (!device_ap && given(r, "credentials.access_point"))
+		CONTRADICTION(
+			r, place_of(r, "credentials.access_point")->key,
+			"credentials.access_point: the method %s has none; allowed: method: %s, or no access_point",
+			job->method->name, method_names(METHOD_DEVICE_AP, names, sizeof(names)));
+	if (device_ap && given(r, "credentials") && !given(r, "credentials.access_point"))
 		CONTRADICTION(r, place_of(r, "credentials.method"),
 			      "credentials.access_point is missing, for %s goes through "
 			      "it; allowed: access_point: {ssid: ...}",
-			      access_method_name(job->method));
-	if (job->method == ACCESS_DIRECT || !given(r, "credentials.access_point"))
+			      job->method->name);
+	if (!device_ap || !given(r, "credentials.access_point"))
 		return;
 	if (given(r, "credentials.access_point.ssid") && usable(r, "credentials.access_point.ssid") &&
 	    (wrong = roster_ssid_valid(job->ap_ssid)))
@@ -297,6 +334,7 @@ static void check_faults(const struct reading *r)
 	static const char *const of_the_line[] = { "radio-lost", "garbage", "rogue-station", "replay", NULL };
 	const struct job *job = r->job;
 	uint64_t struck = 0;
+	char names[120];
 
 	if (!usable(r, "simulation.faults"))
 		return;
@@ -315,13 +353,12 @@ static void check_faults(const struct reading *r)
 				r, item,
 				"simulation.faults: storage without operation; allowed: key, identity, credentials, "
 				"commit, seal: the request whose write fails");
-		if (is_one_of(fault->kind, of_access_points) && job->method == ACCESS_DIRECT &&
-		    usable(r, "credentials.method"))
+		if (is_one_of(fault->kind, of_access_points) && job->method &&
+		    !(job->method->flags & METHOD_DEVICE_AP) && usable(r, "credentials.method"))
 			CONTRADICTION(r, item,
 				      "simulation.faults: %s needs an access point; allowed: with credentials.method "
-				      "micro-ap, "
-				      "pin, https",
-				      fault->kind);
+				      "%s",
+				      fault->kind, method_names(METHOD_DEVICE_AP, names, sizeof(names)));
 		if (tree_value(item, "off", 3) && !is_one_of(fault->kind, with_off))
 			CONTRADICTION(
 				r, item,

@@ -11,6 +11,7 @@
 
 #include "agent/port/crypto.h"
 #include "station/job/reading.h"
+#include "station/method/method.h"
 #include "station/yaml/tree.h"
 #include "station/yaml/words.h"
 
@@ -218,6 +219,7 @@ static void read_tree(struct reading *r)
 		if (job_keys[i].type == KEY_LIST && job_keys[i].fallback && !tree_find(r->root, job_keys[i].path))
 			set_list_default(r, &job_keys[i]);
 	resolve_paths(r);
+	job->method = method_find(job->method_word, strlen(job->method_word));
 	if (job->radios_simulated && !tree_find(r->root, "simulation.devices"))
 		job->sim_devices = job->quantity;
 	if (job->radios_simulated && !tree_find(r->root, "admission.quiet"))

@@ -68,14 +68,16 @@ struct job {
 	uint32_t signer_us; /* signer: slow; 0: the key file */
 
 	/* credentials */
-	enum access_method method;
+	char method_word[24]; /* as the job writes it */
+	const struct method *method;
+	bool weak_ok; /* the job knows that others may read or guess what its method delivers */
 	uint8_t ssid[32];
 	size_t ssid_len;
 	enum mr_security security;
 	char passphrase_file[256], passphrase_env[64]; /* a reference, never the secret */
-	bool join; /* the device joins the network before it passes; methods of access points */
+	bool join; /* the device joins the network before it passes; methods whose reach lets it go there */
 
-	/* the devices' own access points: methods other than direct */
+	/* the devices' own access points: methods with METHOD_DEVICE_AP */
 	char ap_ssid[41]; /* pattern, roster.h */
 	enum job_secrets ap_secrets;
 	char ap_labels[256]; /* CSV, roster.h; "": a simulated batch makes labels up */

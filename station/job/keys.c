@@ -8,6 +8,7 @@
 
 #include "station/air/air.h"
 #include "station/world/device.h"
+#include "station/method/method.h"
 #include "station/yaml/value.h"
 #include "station/yaml/words.h"
 #include "station/radio/radio.h"
@@ -16,8 +17,6 @@
  * The words of the table.
  */
 static const char *format_word(size_t i) { return i == 0 ? "1" : NULL; }
-
-static const char *method_word(size_t i) { return access_method_name((enum access_method)i); }
 
 static const char *secrets_word(size_t i) /* enum job_secrets */
 {
@@ -155,7 +154,7 @@ const struct key job_keys[] = {
 
 	{ "credentials", KEY_SECTION, .otherwise = "required by the step `credentials`",
 	  .sentence = "the network that the devices are to join" },
-	{ "credentials.method", KEY_ENUM, .fallback = "direct", .words = method_word, IN(method),
+	{ "credentials.method", KEY_WORD, .fallback = "direct", .words = method_name, IN(method_word),
 	  .sentence = "how they get there" },
 	{ "credentials.ssid", KEY_OCTETS, .required = true, .low = "1", .high = "32", IN(ssid),
 	  .count_at = offsetof(struct job, ssid_len), .sentence = "name of the network, any UTF-8" },
@@ -171,7 +170,9 @@ const struct key job_keys[] = {
 	{ "credentials.join", KEY_YESNO, .fallback = "true", IN(join),
 	  .sentence =
 		  "the device joins the network and is seen there before it passes; `direct` does not do that yet" },
-	{ "credentials.access_point", KEY_SECTION, .otherwise = "required by the methods micro-ap, pin and https",
+	{ "credentials.weak-ok", KEY_YESNO, .fallback = "false", IN(weak_ok),
+	  .sentence = "needed by methods with which others in reach can read or guess what is delivered" },
+	{ "credentials.access_point", KEY_SECTION, .otherwise = "required by methods of access points",
 	  .sentence = "the access points that the devices make themselves" },
 	{ "credentials.access_point.ssid", KEY_TEXT, .required = true, .low = "1", .high = "40", IN(ap_ssid),
 	  .sentence = "their names: `AC-{serial}`, `AC-{mac}` (last six digits of the BSSID), or one name for all" },

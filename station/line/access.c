@@ -110,17 +110,24 @@ static void give_issued_pin(struct line *line, const struct unit *u, struct link
 {
 	char pin[IDENTITY_PIN_MAX];
 
-	if (u->access->method == ACCESS_PIN && u->pin_sealed_len > 0 &&
+	if (u->access->method->needs & METHOD_NEEDS_PIN && u->pin_sealed_len > 0 &&
 	    pin_open(line->o.identity, line->job->product, u->serial, u->pin_sealed, u->pin_sealed_len, pin) == 0)
 		bss_issued(link, u->serial, pin);
 	OPENSSL_cleanse(pin, sizeof(pin));
+}
+
+static enum access_method protection_of(const struct method *method)
+{
+	return method->protection == METHOD_BY_WPA2  ? ACCESS_MICRO_AP
+	       : method->protection == METHOD_BY_PIN ? ACCESS_PIN
+						     : ACCESS_HTTPS;
 }
 
 struct session *access_session(struct line *line, struct unit *unit, struct channel *channel)
 {
 	const struct access *a = unit->access;
 	struct bss_config config = { .station = &line->bss,
-				     .method = a->method,
+				     .method = protection_of(a->method),
 				     .passphrase = a->passphrase,
 				     .pin = a->pin,
 				     .serial = unit->serial,
@@ -198,12 +205,12 @@ void access_opened(struct session *s)
 {
 	const struct access *a = s->unit->access;
 	const struct bss_evidence *e = bss_evidence(s->link);
-	bool secret = a->method != ACCESS_HTTPS;
+	bool secret = a->method->needs != 0;
 	struct journal_record r = { .kind = JOURNAL_LINK,
 				    .link = { .attempt = s->attempt,
 					      .unit = s->unit->id,
 					      .n = ++s->links,
-					      .method = access_method_name(a->method),
+					      .method = a->method->name,
 					      .ad_hoc = a->network.ibss,
 					      .ssid = { a->network.ssid, a->network.ssid_len },
 					      .freq_mhz = a->network.freq_mhz,

@@ -7,6 +7,7 @@
 #include "station/line/line.h"
 #include "station/link/action.h"
 #include "station/link/bss.h"
+#include "station/method/method.h"
 #include "station/wifi/psk.h"
 #include "station/wifi/wpa.h"
 
@@ -20,7 +21,7 @@ struct channel;
 struct access {
 	struct ieee80211_network network; /* as last heard */
 	uint8_t peer[6];		  /* the device's own address: the BSSID, but in an ad-hoc network */
-	enum access_method method;
+	const struct method *method;
 	char passphrase[65], pin[17];
 	bool from_record;	/* the secret; else from the label */
 	bool named, other_name; /* hidden: its label has the SSID; the SSID that was tried last was not it */

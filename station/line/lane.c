@@ -74,7 +74,7 @@ static void look(struct line *line, struct view *out, bool sessions)
 					 .channel_count = line->channel_count,
 					 .radios = out->radios,
 					 .radio_count = line->lane_count,
-					 .steer = line->job->steer && line->job->method == ACCESS_DIRECT };
+					 .steer = line->job->steer && line->job->method->flags & METHOD_STEERED };
 	for (size_t i = 0; i < line->channel_count; i++) {
 		const struct channel *c = &line->channels[i];
 
@@ -175,7 +175,7 @@ static bool call(struct lane *lane, bool present)
 	double unheard = admission_unheard(line, c);
 	bool inventory = present && unheard > 0 && admission_open(line) && now_us >= c->window_end_us;
 
-	if (line->job->method != ACCESS_DIRECT) {
+	if (line->job->method->flags & METHOD_DEVICE_AP) {
 		if (present && unheard > 0 && admission_open(line))
 			return probe(lane);
 		c->next_call_us = now_us + CALL_IDLE_US;
@@ -443,7 +443,7 @@ static void on_received(void *ctx, struct radio *radio, struct mr_rd in, const s
 	if (lane->state != LANE_HERE || rx->freq_mhz != lane->channel->freq_mhz || line->ended)
 		return;
 	if (!mr_frame_parse(in, &frame)) {
-		if (line->job->method != ACCESS_DIRECT)
+		if (line->job->method->flags & METHOD_DEVICE_AP)
 			on_other(line, lane, in, rx);
 		return;
 	}
@@ -575,7 +575,7 @@ int lanes_create(struct line *line, char *error, size_t error_len)
 		lane->index = lane->radio->index = i;
 		lane->state = LANE_UNTUNED;
 		lane->timer = (struct loop_timer){ .fn = on_timer, .ctx = lane, .at_us = LOOP_NEVER };
-		if (line->job->method != ACCESS_DIRECT)
+		if (line->job->method->flags & METHOD_DEVICE_AP)
 			(void)radio_hear(lane->radio, RADIO_HEAR_NETWORKS | RADIO_HEAR_JOINS | RADIO_HEAR_GROUP);
 		lane->radio->events = (struct radio_events){ line, on_received, on_status, on_tuned, on_gone, on_back };
 		allow(line, lane);

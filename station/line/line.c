@@ -568,7 +568,7 @@ int line_create(struct line **out, const struct line_options *options, char *err
 		result = expected_load(&line->expected, job->expect_file, error, error_len);
 	if (!result)
 		result = prepare_station(line, error, error_len);
-	if (!result && job->method != ACCESS_DIRECT)
+	if (!result && job->method->flags & METHOD_DEVICE_AP)
 		result = access_prepare(line, error, error_len);
 	if (!result)
 		result = lanes_create(line, error, error_len);

@@ -25,9 +25,9 @@ void networks_forget(struct unit *u)
 	u->access = NULL;
 }
 
-static bool security_fits(enum access_method method, const struct ieee80211_network *n)
+static bool security_fits(const struct method *method, const struct ieee80211_network *n)
 {
-	if (method == ACCESS_MICRO_AP)
+	if (method->protection == METHOD_BY_WPA2)
 		return n->security == IEEE80211_WPA2_PSK || n->security == IEEE80211_WPA2_WPA3;
 	return n->security == IEEE80211_OPEN;
 }
@@ -41,10 +41,10 @@ static const char *by_label(struct line *line, const uint8_t from[static 6], con
 
 	if (!row)
 		return "not-on-label-list";
-	out->method = row->has_method ? row->method : line->job->method;
-	if (out->method == ACCESS_MICRO_AP && !row->passphrase[0])
+	out->method = row->method ? row->method : line->job->method;
+	if (out->method->protection == METHOD_BY_WPA2 && !row->passphrase[0])
 		return "no-passphrase";
-	if (out->method == ACCESS_PIN && !row->pin[0])
+	if (out->method->needs & METHOD_NEEDS_PIN && !row->pin[0])
 		return "no-pin";
 	memcpy(out->passphrase, row->passphrase, sizeof(out->passphrase));
 	memcpy(out->pin, row->pin, sizeof(out->pin));
@@ -92,9 +92,9 @@ static const char *by_record(struct line *line, struct unit *u, struct access *o
 {
 	out->method = line->job->method;
 	out->from_record = true;
-	if (out->method == ACCESS_HTTPS)
+	if (out->method->needs == 0)
 		return NULL;
-	if (out->method == ACCESS_MICRO_AP || u->pin_sealed_len == 0)
+	if (out->method->protection == METHOD_BY_WPA2 || u->pin_sealed_len == 0)
 		return "no-secret-on-record";
 	if (pin_open(line->o.identity, line->job->product, u->serial, u->pin_sealed, u->pin_sealed_len, out->pin) != 0)
 		return "secret-does-not-open";

@@ -495,8 +495,7 @@ static void open_attempt(struct session *s, const struct mr_message *m)
 					       .radio = s->channel->lane ? s->channel->lane->radio->caps.name : "",
 					       .freq_mhz = s->channel->freq_mhz,
 					       .rssi_dbm = u->rssi_dbm,
-					       .method = access_method_name(u->access ? u->access->method
-										      : line->job->method),
+					       .method = (u->access ? u->access->method : line->job->method)->name,
 					       .at_us = line_utc_us(line) } });
 	session_event(s, (struct line_event){ .kind = LINE_ATTEMPT });
 	if (s->by_access)

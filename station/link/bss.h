@@ -14,7 +14,6 @@
 
 #include "station/base/entropy.h"
 #include "station/base/loop.h"
-#include "station/roster/roster.h"
 #include "station/wifi/ieee80211.h"
 #include "station/link/link.h"
 
@@ -39,6 +38,8 @@ struct bss_station {
 	uint16_t *sequence;	       /* 802.11 sequence number, per transmitter address */
 	struct tls_trust *trust, *any; /* TLS certificates of the factory's CA; of anybody */
 };
+
+enum access_method { ACCESS_DIRECT, ACCESS_MICRO_AP, ACCESS_PIN, ACCESS_HTTPS, ACCESS_METHOD_COUNT };
 
 struct bss_config {
 	const struct bss_station *station;

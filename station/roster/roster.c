@@ -11,9 +11,11 @@
 #include "station/base/map.h"
 #include "station/base/secret_file.h"
 #include "station/identity/identity.h"
+#include "station/method/method.h"
 
 #define SIZE_MAX_OCTETS (32u << 20)
 #define FIELD_MAX 80 /* octets of a field: the longest value has 64 */
+#define WHY_MAX 160
 
 enum column { COLUMN_SERIAL, COLUMN_MAC, COLUMN_SSID, COLUMN_METHOD, COLUMN_PASSPHRASE, COLUMN_PIN, COLUMN_COUNT };
 static const char *const column_names[COLUMN_COUNT] = { "serial", "mac", "ssid", "method", "passphrase", "pin" };
@@ -23,13 +25,6 @@ struct roster {
 	size_t count, room;
 	struct map by_mac, by_serial, by_ssid; /* texts by 64 bits of their SHA-256 */
 };
-
-const char *access_method_name(enum access_method method)
-{
-	static const char *const names[] = { "direct", "micro-ap", "pin", "https" };
-
-	return (size_t)method < sizeof(names) / sizeof(names[0]) ? names[method] : NULL;
-}
 
 /* --- SSIDs --- */
 
@@ -161,7 +156,19 @@ static bool mac_of(const char *text, size_t len, uint8_t mac[static 6])
 	return !(mac[0] & 1);
 }
 
-static const char *store_field(struct roster_row *row, enum column column, const char *text, size_t len)
+/* "not a method ...; allowed: micro-ap, pin, https" */
+static const char *no_method(char *room, size_t cap)
+{
+	char names[120];
+
+	snprintf(room, cap, "not a method of access points; allowed: %s",
+		 method_names(METHOD_DEVICE_AP, names, sizeof(names)));
+	return room;
+}
+
+/* NULL, or what is wrong: a text of its own, or one in `why`. */
+static const char *store_field(struct roster_row *row, enum column column, const char *text, size_t len,
+			       char why[static WHY_MAX])
 {
 	if (len == 0)
 		return NULL;
@@ -181,14 +188,8 @@ static const char *store_field(struct roster_row *row, enum column column, const
 		row->ssid_len = (uint8_t)len;
 		return NULL;
 	case COLUMN_METHOD:
-		for (int m = ACCESS_MICRO_AP; m < ACCESS_METHOD_COUNT; m++)
-			if (strlen(access_method_name((enum access_method)m)) == len &&
-			    strncmp(access_method_name((enum access_method)m), text, len) == 0) {
-				row->has_method = true;
-				row->method = (enum access_method)m;
-				return NULL;
-			}
-		return "not a method of access points; allowed: micro-ap, pin, https";
+		row->method = method_find(text, len);
+		return row->method && row->method->flags & METHOD_DEVICE_AP ? NULL : no_method(why, WHY_MAX);
 	case COLUMN_PASSPHRASE:
 		if (!roster_passphrase_valid(text, len))
 			return "not a passphrase; allowed: 8 to 63 printable ASCII characters, or 64 hexadecimal "
@@ -212,7 +213,8 @@ struct reader {
 	unsigned long line;
 	char field[FIELD_MAX];
 	size_t len;
-	bool last; /* of its line */
+	bool last;	   /* of its line */
+	char why[WHY_MAX]; /* room for what is wrong with it */
 };
 
 /* RFC 4180: a field, quoted or not. NULL, or what is wrong. */
@@ -339,7 +341,7 @@ static const char *read_row(struct reader *r, const enum column *columns, size_t
 		if (!wrong && i >= count)
 			wrong = "more fields than columns";
 		if (!wrong)
-			wrong = store_field(row, columns[i], r->field, r->len);
+			wrong = store_field(row, columns[i], r->field, r->len, r->why);
 		if (!wrong && r->last && i + 1 < count)
 			wrong = "fewer fields than columns";
 	}

@@ -6,7 +6,7 @@
  *   serial       of the label
  *   mac          02:4d:52:00:00:07, the address that the device's access point sends from (its BSSID)
  *   ssid         of its access point
- *   method       micro-ap, pin or https; empty: as the job says
+ *   method       one whose devices make access points (station/method); empty: as the job says
  *   passphrase   of its access point, 8 to 63 characters or 64 hexadecimal digits
  *   pin          4 to 16 digits
  *
@@ -21,17 +21,14 @@
 
 #define ROSTER_MAX 100000
 
-/* How the credentials reach a device. */
-enum access_method { ACCESS_DIRECT, ACCESS_MICRO_AP, ACCESS_PIN, ACCESS_HTTPS, ACCESS_METHOD_COUNT };
-const char *access_method_name(enum access_method method); /* "direct", "micro-ap", "pin", "https" */
+struct method;
 
 struct roster_row {
 	char serial[33]; /* "": not given */
 	bool has_mac;
 	uint8_t mac[6];
-	uint8_t ssid[32], ssid_len; /* 0: not given */
-	bool has_method;
-	enum access_method method;
+	uint8_t ssid[32], ssid_len;   /* 0: not given */
+	const struct method *method;  /* NULL: as the job says */
 	char passphrase[65], pin[17]; /* "": not given */
 };
 

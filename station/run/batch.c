@@ -16,6 +16,7 @@
 #include "station/control/control.h"
 #include "station/identity/ceremony.h"
 #include "station/ip/ip.h"
+#include "station/method/method.h"
 #include "station/radio/adapters.h"
 
 #define CLOCK_PLAUSIBLE_US 1704067200000000 /* 2024-01-01: a clock before that was never set */
@@ -226,7 +227,7 @@ static int open_access(struct batch *b, char *error, size_t error_len)
 	const struct job *job = b->o->job;
 	int result = 0;
 
-	if (job->method == ACCESS_DIRECT)
+	if (!(job->method->flags & METHOD_DEVICE_AP))
 		return 0;
 	if (job->ap_labels[0])
 		result = roster_load(&b->roster, job->ap_labels, error, error_len);

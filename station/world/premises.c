@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 
 #include "station/ip/ip.h"
+#include "station/method/method.h"
 #include "station/wifi/wpa.h"
 
 #define ITERATIONS                                                                                                     \
@@ -160,7 +161,7 @@ static void change(char *secret) { secret[0] = secret[0] == '1' ? '2' : '1'; }
 bool premises_configure(struct premises *a, size_t i, struct device_config *c, char *error, size_t error_len)
 {
 	const struct roster_row *row = roster_row(a->roster, i);
-	enum access_method method = row->has_method ? row->method : a->job->method;
+	const struct method *method = row->method ? row->method : a->job->method;
 	struct mr_ap_config *ap = &c->agent.ap;
 	struct label *label = &a->labels[i];
 	char pin[sizeof(row->pin)];
@@ -173,8 +174,8 @@ bool premises_configure(struct premises *a, size_t i, struct device_config *c, c
 	c->agent.channel_count = 0;
 	if (!name(a, row, c->agent.mac, label, &ap->ssid_is_whole))
 		return bad_label(i, "a simulated access point needs a name of printable ASCII", error, error_len);
-	switch (method) {
-	case ACCESS_MICRO_AP:
+	switch (method->protection) {
+	case METHOD_BY_WPA2:
 		if (strlen(row->passphrase) < 8 || strlen(row->passphrase) >= sizeof(label->passphrase))
 			return bad_label(i, "a simulated access point needs a passphrase of 8 to 63 characters", error,
 					 error_len);
@@ -184,7 +185,7 @@ bool premises_configure(struct premises *a, size_t i, struct device_config *c, c
 		ap->method = MR_AP_WPA2;
 		ap->passphrase = label->passphrase;
 		return true;
-	case ACCESS_PIN:
+	case METHOD_BY_PIN:
 		if (!row->pin[0])
 			return bad_label(i, "a simulated device of method pin needs a PIN", error, error_len);
 		memcpy(pin, row->pin, sizeof(pin));
@@ -195,9 +196,9 @@ bool premises_configure(struct premises *a, size_t i, struct device_config *c, c
 		ap->method = MR_AP_PIN;
 		ap->pin = &label->pin;
 		return true;
-	case ACCESS_HTTPS: ap->method = MR_AP_TLS; return true;
-	case ACCESS_DIRECT:
-	case ACCESS_METHOD_COUNT: break;
+	case METHOD_BY_TLS: ap->method = MR_AP_TLS; return true;
+	case METHOD_BY_FRAMES:
+	case METHOD_BY_NOTHING: break;
 	}
 	return bad_label(i, "no method of an access point", error, error_len);
 }

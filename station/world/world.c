@@ -8,6 +8,7 @@
 #include "station/world/premises.h"
 #include "station/world/flash.h"
 #include "station/base/map.h"
+#include "station/method/method.h"
 
 #define CELL_MAX 600 /* octets of an attacker's frame */
 #define REPLAYS 32
@@ -327,7 +328,7 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 		w->flash = flash_open(flash, w->id, job->sim_devices, error, error_len);
 		ok = w->flash != NULL;
 	}
-	if (ok && job->method != ACCESS_DIRECT) {
+	if (ok && job->method->flags & METHOD_DEVICE_AP) {
 		w->premises = premises_create(w->air, job, roster, ip, seed, error, error_len);
 		ok = w->premises != NULL;
 	}

@@ -1,6 +1,7 @@
 /*
  * Lists of labels: what is accepted is whole and valid in each row, and each row is found again by what names it.
  *
+ * links: station/method/method.c
  * links: station/roster/roster.c station/identity/serial.c station/base/secret_file.c station/base/map.c
  * links: station/base/log.c station/base/loop.c agent/port/linux/crypto_openssl.c
  */
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "station/roster/roster.h"
+#include "station/method/method.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

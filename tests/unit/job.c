@@ -1,6 +1,7 @@
 /*
  * Job files: what is refused and with which words, what is taken and with which defaults.
  *
+ * links: station/method/method.c
  * links: station/yaml/complaint.c station/job/contradictions.c station/job/job.c station/job/keys.c
  * links: station/job/passphrase.c station/yaml/tree.c station/yaml/value.c station/yaml/words.c
  * links: station/identity/serial.c station/radio/channel.c station/base/log.c station/base/loop.c
@@ -22,6 +23,7 @@
 #include "agent/port/crypto.h"
 #include "station/job/keys.h"
 #include "station/yaml/tree.h"
+#include "station/method/method.h"
 #include "tests/unit/job_doubles.h"
 
 #define FORMAT "format: 1\n"
@@ -223,7 +225,7 @@ static const struct malformed {
 	  "job.yaml:4:34: credentials.access_point is missing, for pin goes through it; allowed: access_point: "
 	  "{ssid: ...}" },
 	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, access_point: {ssid: A}}\n" RADIOS,
-	  "job.yaml:4:26: credentials.access_point: the method direct has none; allowed: method: micro-ap, pin or "
+	  "job.yaml:4:26: credentials.access_point: the method direct has none; allowed: method: micro-ap, pin, "
 	  "https, or no access_point" },
 	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, method: pin, access_point: {ssid: \"A-{pin}\"}}\n" RADIOS,
 	  "job.yaml:4:60: credentials.access_point.ssid: what stands in braces is neither serial nor mac; allowed: "
@@ -442,7 +444,7 @@ static void the_defaults_are_those_of_the_table(void **state)
 	assert_int_equal(job->pin.iterations, 2000);
 	assert_int_equal(job->validity_s, 0);
 	assert_int_equal(job->signer_us, 0);
-	assert_int_equal(job->method, ACCESS_DIRECT);
+	assert_int_equal(strcmp(job->method->name, "direct"), 0);
 	assert_int_equal(job->ssid_len, 3);
 	assert_memory_equal(job->ssid, "net", 3);
 	assert_int_equal(job->security, MR_SECURITY_WPA2);

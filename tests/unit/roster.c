@@ -1,6 +1,7 @@
 /*
  * The list of labels and the SSID patterns.
  *
+ * links: station/method/method.c
  * links: station/roster/roster.c station/identity/serial.c station/base/secret_file.c station/base/map.c
  * links: station/base/log.c station/base/loop.c agent/port/linux/crypto_openssl.c
  */
@@ -17,6 +18,7 @@
 
 #include "agent/wire/cause.h"
 #include "station/roster/roster.h"
+#include "station/method/method.h"
 
 static const uint8_t mac7[6] = { 2, 0x4d, 0x52, 0, 0, 7 }, mac8[6] = { 2, 0x4d, 0x52, 0, 0, 8 };
 
@@ -56,9 +58,9 @@ static void a_device_is_found_by_mac_ssid_or_serial(void **state)
 	row = roster_find(r, mac7, (const uint8_t *)"x", 1, "");
 	assert_non_null(row);
 	assert_string_equal(row->pin, "12345670");
-	assert_false(row->has_method);
+	assert_null(row->method);
 	row = roster_find(r, mac8, (const uint8_t *)"x", 1, "S-2");
-	assert_true(row && row->has_method && row->method == ACCESS_PIN);
+	assert_true(row && row->method && strcmp(row->method->name, "pin") == 0);
 	row = roster_find(r, mac8, (const uint8_t *)"a, \"b\"", 6, "");
 	assert_non_null(row);
 	assert_string_equal(row->passphrase, "with, comma");

@@ -1,0 +1,99 @@
+#include "station/method/method.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "station/radio/radio.h"
+
+/*
+ * Weak, so that a program that only reads jobs and labels (unit tests, fuzz targets) links no radio, no session and no
+ * TCP/IP: there the rows have names and no operations. line_create asserts that they have.
+ */
+extern const struct method_ops direct_ops __attribute__((weak));
+extern const struct method_ops access_point_ops __attribute__((weak));
+
+#define HEARS_NETWORKS (RADIO_HEAR_NETWORKS | RADIO_HEAR_JOINS | RADIO_HEAR_GROUP)
+
+static const struct method direct = {
+	.name = "direct",
+	.flags = METHOD_STEERED,
+	.protection = METHOD_BY_FRAMES,
+	.reach = "vendor action frames, no association; the device listens for our calls",
+	.device_to_station = "the batch key in the Noise handshake, then the device's own certificate",
+	.station_to_device = "the station's key, which the firmware knows",
+	.listener = "that devices are called",
+	.ops = &direct_ops,
+};
+
+static const struct method micro_ap = {
+	.name = "micro-ap",
+	.hears = HEARS_NETWORKS,
+	.flags = METHOD_DEVICE_AP,
+	.needs = METHOD_NEEDS_PASSPHRASE,
+	.protection = METHOD_BY_WPA2,
+	.reach = "the device's own WPA2 access point, DHCP, HTTP",
+	.device_to_station = "the device knows its passphrase",
+	.station_to_device = "the station knows the passphrase",
+	.listener = "the 4-way handshake, with which passphrases can be tried off-line",
+	.ops = &access_point_ops,
+};
+
+static const struct method pin = {
+	.name = "pin",
+	.hears = HEARS_NETWORKS,
+	.flags = METHOD_DEVICE_AP,
+	.needs = METHOD_NEEDS_PIN,
+	.protection = METHOD_BY_PIN,
+	.reach = "the device's open access point or ad-hoc network, SPAKE2+ from its PIN over HTTP",
+	.device_to_station = "the device has the verifier of its PIN",
+	.station_to_device = "the station knows the PIN",
+	.listener = "names of networks, and that an exchange took place; nothing to try PINs with",
+	.ops = &access_point_ops,
+};
+
+static const struct method https = {
+	.name = "https",
+	.hears = HEARS_NETWORKS,
+	.flags = METHOD_DEVICE_AP,
+	.protection = METHOD_BY_TLS,
+	.reach = "the device's open access point and its TLS server",
+	.device_to_station = "a certificate of the factory's CA; or, pinned, whichever it shows first",
+	.station_to_device = "nothing: whoever comes first may provision a device that is not sealed",
+	.listener = "sizes of what is sent",
+	.ops = &access_point_ops,
+};
+
+__attribute__((weak)) const struct method *const method_table[] = { &direct, &micro_ap, &pin, &https, NULL };
+
+const char *method_name(size_t i)
+{
+	for (size_t n = 0; n < i; n++)
+		if (!method_table[n])
+			return NULL;
+	return method_table[i] ? method_table[i]->name : NULL;
+}
+
+const struct method *method_find(const char *name, size_t len)
+{
+	for (size_t i = 0; method_table[i]; i++)
+		if (strlen(method_table[i]->name) == len && memcmp(method_table[i]->name, name, len) == 0)
+			return method_table[i];
+	return NULL;
+}
+
+bool method_shares_reach(const struct method *method, const struct method *other)
+{
+	return method == other || (method->ops == other->ops && method->flags == other->flags &&
+				   method->hears == other->hears && !method->delivery && !other->delivery);
+}
+
+const char *method_names(unsigned flags, char *out, size_t cap)
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; method_table[i] && n < cap; i++)
+		if (method_table[i]->flags & flags)
+			n += (size_t)snprintf(out + n, cap - n, "%s%s", n ? ", " : "", method_table[i]->name);
+	return out;
+}

@@ -46,6 +46,7 @@ _millrace() {
 		[[ $name == --format ]] && mapfile -t COMPREPLY < <(compgen -W "svg png zpl text ascii" -- "$current")
 		[[ $name == --template ]] && mapfile -t COMPREPLY < <(compgen -f -X '!*.yaml' -- "$current"; compgen -d -- "$current")
 		[[ $name == --palette ]] && mapfile -t COMPREPLY < <(compgen -W "default colour-blind mono" -- "$current")
+		[[ $name == --log-level ]] && mapfile -t COMPREPLY < <(compgen -W "error warn info debug trace list" -- "$current")
 		[[ $name == --policy ]] && mapfile -t COMPREPLY < <(compgen -W "pex round-robin" -- "$current")
 		compopt -o filenames 2>/dev/null
 		return

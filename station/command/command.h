@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "station/base/log.h"
+
 #define MILLRACE_VERSION "0.1.0"
 
 enum { EXIT_ALL_WELL = 0, EXIT_NOT_ALL_WELL = 1, EXIT_UNUSABLE = 2, EXIT_INTERRUPTED = 130 };
@@ -38,6 +40,31 @@ const char *command_person(char name[static PERSON_MAX]);
 bool command_colour(FILE *to);
 /* The nearest of a NULL-ended list by edit distance, or NULL when none is near. */
 const char *command_nearest(const char *word, const char *const *list);
+
+/*
+ * The log of a command that runs a station. `struct log_words` is what was typed, LOG_ROWS its rows among the options.
+ */
+struct log_words {
+	const char *path, *levels;
+	bool debug;
+};
+
+/* clang-format off */
+#define LOG_ROWS(words) \
+	{ "--log", "FILE", "append log lines to FILE; --log=-: to standard error", &(words)->path, NULL }, \
+	{ "--log-level", "LEVELS", \
+	  "error, warn, info (the default), debug or trace; by module: sta=debug,info; list: the modules", \
+	  &(words)->levels, NULL }, \
+	{ "--debug", NULL, "the same as --log-level debug", NULL, &(words)->debug }
+/* clang-format on */
+
+struct log_file {
+	struct log log; /* silent without --log; real time, counted from command_log */
+	uint64_t begun_us;
+};
+/* -1: go on, command_log_close at the end. Else the exit status: something was said. `out` must not move. */
+int command_log(const char *self, const struct log_words *words, struct log_file *out);
+void command_log_close(struct log_file *file);
 
 /* --pace, 0 to 1000; false: a sentence was said. */
 bool command_pace(const char *self, const char *text, double *out);

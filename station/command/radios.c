@@ -346,12 +346,13 @@ static int run_test(int argc, char **argv)
 	char error[400];
 	size_t name_count = 0;
 	int status = command_options(&test_command, rows, argc, argv, names, ADAPTERS_MAX, &name_count);
-	struct log log = { .to = stderr, .level = verbose ? LOG_INFO : LOG_WARN };
+	struct log log = { .to = stderr };
 	struct trial *t;
 	struct loop *loop;
 
 	if (status >= 0)
 		return status;
+	log_level_all(&log, verbose ? LOG_INFO : LOG_WARN);
 	t = calloc(1, sizeof(*t));
 	loop = loop_create_real();
 	status = EXIT_UNUSABLE;

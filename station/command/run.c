@@ -414,8 +414,7 @@ int command_control(const char *self, struct control **out, struct control_optio
 		return -1;
 	/* A run needs no socket; it needs one that was asked for. */
 	if (!wanted && !control && !o->metrics) {
-		if (o->log)
-			log_write(o->log, LOG_WARN, "%s", error);
+		log_write(LOG_STATION(o->log), LOG_CONTROL, LOG_WARN, "%s", error);
 		return -1;
 	}
 	fprintf(stderr, "millrace %s: %s\n", self, error);
@@ -428,10 +427,10 @@ int command_run(int argc, char **argv)
 	const char *db = "millrace.db", *seed = NULL, *radios = NULL, *policy = NULL, *pcap = NULL, *keys = NULL,
 		   *epoch = NULL;
 	char person[PERSON_MAX];
-	const char *operator= command_person(person), *log_path = NULL, *path = NULL;
+	const char *operator= command_person(person), *path = NULL;
 	const char *socket_path = NULL, *settings_path = NULL, *metrics = NULL, *pace = NULL;
-	bool json = false, plain = false, screen = false, no_compare = false, do_compare = false, debug = false,
-	     stay = false;
+	bool json = false, plain = false, screen = false, no_compare = false, do_compare = false, stay = false;
+	struct log_words log_words = { 0 };
 	const struct option_row rows[] = {
 		{ "--db", "FILE", "the record; made when it is not there (millrace.db)", &db, NULL },
 		{ "--seed", "N", "seed of a simulated run, instead of the job's", &seed, NULL },
@@ -454,8 +453,7 @@ int command_run(int argc, char **argv)
 			  NULL },
 			{ "--metrics", "PORT", "Prometheus metrics on this port of the machine itself, or ADDRESS:PORT",
 			  &metrics, NULL },
-			{ "--log", "FILE", "write log lines to FILE", &log_path, NULL },
-			{ "--debug", NULL, "log everything useful", NULL, &debug },
+			LOG_ROWS(&log_words),
 			{ "--json", NULL, "one JSON object per event, the summary last", NULL, &json },
 			{ "--plain", NULL, "lines instead of the dashboard", NULL, &plain },
 			{ "--dashboard", NULL,
@@ -471,7 +469,7 @@ int command_run(int argc, char **argv)
 	struct batch_options o = { 0 };
 	struct batch_result result;
 	uint64_t seed_n = 0, radios_n = 0, epoch_n = 0, round_robin_us = 0;
-	struct log log = { .level = LOG_INFO };
+	struct log_file log;
 	struct settings settings;
 	struct control_options control = { 0 };
 	double pace_n = 0;
@@ -490,31 +488,23 @@ int command_run(int argc, char **argv)
 	if (!number(seed, "--seed", INT64_MAX, &seed_n) || !number(radios, "--radios", 64, &radios_n) ||
 	    !number(epoch, "--epoch", 253402300799, &epoch_n) || !command_pace("run", pace, &pace_n))
 		return EXIT_UNUSABLE;
+	status = command_log("run", &log_words, &log);
+	if (status >= 0)
+		return status;
 	job = job_load(path, &errors);
 	if (!job) {
+		command_log_close(&log);
 		for (size_t i = 0; i < errors.count; i++)
 			fprintf(stderr, "%s\n", errors.text[i]);
 		return EXIT_UNUSABLE;
 	}
-	if (log_path) {
-		log.to = fopen(log_path, "a");
-		if (!log.to) {
-			fprintf(stderr, "millrace run: %s: cannot be written; name another file with --log\n",
-				log_path);
-			job_destroy(job);
-			return EXIT_UNUSABLE;
-		}
-		log.level = debug ? LOG_DEBUG : LOG_INFO;
-		setvbuf(log.to, NULL, _IOLBF, 0);
-	}
 	/* Whoever reads along, a script or a file's tail, has each event when it happens. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	control.metrics = metrics;
-	control.log = log.to ? &log : NULL;
+	control.log = &log.log;
 	status = command_control("run", &o.control, &control, socket_path, settings_path, &settings, false);
 	if (status >= 0) {
-		if (log.to)
-			fclose(log.to);
+		command_log_close(&log);
 		job_destroy(job);
 		return status;
 	}
@@ -530,7 +520,7 @@ int command_run(int argc, char **argv)
 				    .seed = seed_n,
 				    .utc_us = (int64_t)epoch_n * 1000000,
 				    .radios = (unsigned)radios_n,
-				    .log = log.to ? &log : NULL,
+				    .log = &log.log,
 				    .ctx = &r,
 				    .control = o.control,
 				    .pace = pace_n,
@@ -565,8 +555,7 @@ int command_run(int argc, char **argv)
 			 : result.summary.passed >= job->quantity    ? EXIT_ALL_WELL
 								     : EXIT_NOT_ALL_WELL;
 	}
-	if (log.to)
-		fclose(log.to);
+	command_log_close(&log);
 	job_destroy(job);
 	return status;
 }

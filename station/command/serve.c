@@ -299,8 +299,7 @@ int command_serve(int argc, char **argv)
 	static const struct command self = { "serve", "", "run jobs that are given over the control socket",
 					     command_serve };
 	const char *db = "millrace.db", *keys = NULL, *control = NULL, *settings = NULL, *metrics = NULL, *pace = NULL;
-	const char *log_path = NULL;
-	bool debug = false;
+	struct log_words log_words = { 0 };
 	const struct option_row rows[] = {
 		{ "--db", "FILE", "the record; made when it is not there (millrace.db)", &db, NULL },
 		{ "--keys", "DIR", "folder made by millrace ca init, instead of the jobs'", &keys, NULL },
@@ -310,13 +309,12 @@ int command_serve(int argc, char **argv)
 		  &metrics, NULL },
 		{ "--pace", "N", "simulated radios: N virtual seconds per second (1); 0: as fast as it goes", &pace,
 		  NULL },
-		{ "--log", "FILE", "write log lines to FILE", &log_path, NULL },
-		{ "--debug", NULL, "log everything useful", NULL, &debug },
+		LOG_ROWS(&log_words),
 		{ 0 },
 	};
 	struct serve *s = calloc(1, sizeof(*s));
 	struct control_options o = { .ctx = s, .run = queue_job, .cancel = cancel_job, .jobs = list_jobs };
-	struct log log = { .level = debug ? LOG_DEBUG : LOG_INFO };
+	struct log_file log;
 	size_t count = 0;
 	int status = command_options(&self, rows, argc, argv, NULL, 0, &count);
 
@@ -324,16 +322,16 @@ int command_serve(int argc, char **argv)
 		free(s);
 		return status >= 0 ? status : EXIT_UNUSABLE;
 	}
-	log.level = debug ? LOG_DEBUG : LOG_INFO;
 	*s = (struct serve){ .db = db, .keys = keys, .pace = 1 };
-	log.to = log_path ? fopen(log_path, "a") : NULL;
-	if (log_path && !log.to) {
-		fprintf(stderr, "millrace serve: %s: cannot be written; name another file with --log\n", log_path);
-		status = EXIT_UNUSABLE;
-	} else if (!command_pace("serve", pace, &s->pace)) {
+	status = command_log("serve", &log_words, &log);
+	if (status >= 0) {
+		free(s);
+		return status;
+	}
+	if (!command_pace("serve", pace, &s->pace)) {
 		status = EXIT_UNUSABLE;
 	} else {
-		s->log = o.log = log.to ? &log : NULL;
+		s->log = o.log = &log.log;
 		o.metrics = metrics;
 		status = command_control("serve", &s->control, &o, control, settings, &s->settings, true);
 	}
@@ -358,8 +356,7 @@ int command_serve(int argc, char **argv)
 	control_close(s->control, "stopped", "the station was stopped");
 	for (size_t i = 0; i < s->count; i++)
 		forget(&s->jobs[i]);
-	if (log.to)
-		fclose(log.to);
+	command_log_close(&log);
 	free(s);
 	return status;
 }

@@ -415,8 +415,8 @@ static void expire(struct client *client, uint64_t now_us)
 	if ((client->closing_us && now_us >= client->closing_us) || (client->eof_us && now_us >= client->eof_us)) {
 		drop(client);
 	} else if (client->blocked_us && now_us >= client->blocked_us + drop_us) {
-		log_write(client->control->o.log, LOG_WARN, "control: %s takes nothing any more and is dropped",
-			  client->actor);
+		log_write(LOG_STATION(client->control->log), LOG_CONTROL, LOG_WARN,
+			  "%s takes nothing any more and is dropped", client->actor);
 		drop(client); /* it would not take a goodbye either */
 	}
 }
@@ -540,6 +540,7 @@ int control_begin(struct control *c, const struct control_run *run)
 	if (new_model(c, &options) != 0)
 		return -1;
 	c->line = run->line;
+	c->log = run->log ? run->log : c->o.log;
 	c->posting = posting_open(c, run);
 	if (!c->posting)
 		return -1;
@@ -576,6 +577,7 @@ void control_ended(struct control *c)
 void control_end(struct control *c)
 {
 	c->line = NULL;
+	c->log = c->o.log;
 	posting_close(c->posting);
 	c->posting = NULL;
 	(void)new_model(c, &(struct model_options){ 0 });
@@ -631,6 +633,7 @@ int control_open(struct control **out, const struct control_options *options, ch
 		return -ENOMEM;
 	}
 	c->o = *options;
+	c->log = options->log;
 	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	c->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	c->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);

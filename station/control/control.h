@@ -54,6 +54,7 @@ struct control_run {
 	double pace;		     /* 0: as fast as it goes */
 	const char *record_path;     /* of the line's journal: labels are looked up there; copied. NULL: no labels */
 	const struct identity *pins; /* outlives the run; recognises labels that say a PIN */
+	const struct log *log;	     /* of the run, with its clock; NULL: that of control_options. Outlives it */
 };
 /* A run begins: subscribers get a full state. 0, or -1: no memory. */
 int control_begin(struct control *control, const struct control_run *run);

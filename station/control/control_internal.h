@@ -64,6 +64,7 @@ struct control {
 	uint64_t armed_us, sampled_us;
 	struct metrics *metrics;
 	struct posting *posting; /* of a run */
+	const struct log *log;	 /* of the run, else of the station */
 };
 
 /* control.c */

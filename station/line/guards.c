@@ -13,7 +13,7 @@ static void trip(struct line *line, const char *guard, const char *reason)
 {
 	line->guard = guard;
 	control_guard(line);
-	log_write(line->o.log, LOG_ERROR, "line: guard %s: %s", guard, reason);
+	log_write(LOG_STATION(line->o.log), LOG_LINE, LOG_ERROR, "guard %s: %s", guard, reason);
 	line_submit(line, &(struct journal_record){
 				  .kind = JOURNAL_GUARD,
 				  .guard = { .guard = guard, .detail = reason, .at_us = line_utc_us(line) } });

@@ -334,7 +334,8 @@ static void go(struct lane *lane, struct channel *to)
 	lane->state = LANE_TUNING;
 	result = radio_tune(lane->radio, to->freq_mhz);
 	if (result != 0) {
-		log_write(line->o.log, LOG_WARN, "%s: does not tune to %u MHz", lane->radio->caps.name, to->freq_mhz);
+		log_write(LOG_STATION(line->o.log), LOG_LANE, LOG_WARN, "%s: does not tune to %u MHz",
+			  lane->radio->caps.name, to->freq_mhz);
 		refused(lane, -result);
 	}
 }
@@ -376,7 +377,7 @@ static void decide(struct lane *lane)
 		lane->look_us = d.look_again_us;
 		return;
 	}
-	log_write(line->o.log, LOG_DEBUG, "%s ch%u lane: goes to ch%u (%s)", lane->radio->caps.name,
+	log_write(LOG_STATION(line->o.log), LOG_LANE, LOG_DEBUG, "%s ch%u: goes to ch%u (%s)", lane->radio->caps.name,
 		  lane->channel ? radio_channel_of_freq(lane->channel->freq_mhz) : 0,
 		  radio_channel_of_freq(line->channels[d.go].freq_mhz), d.reason);
 	if (lane->state == LANE_UNTUNED) {
@@ -521,7 +522,8 @@ static void on_gone(void *ctx, struct radio *radio)
 	lane->channel = lane->go = NULL;
 	lane->in_flight = 0;
 	lane->look_us = LOOP_NEVER;
-	log_write(line->o.log, LOG_WARN, "%s: gone; its devices move to other radios", radio->caps.name);
+	log_write(LOG_STATION(line->o.log), LOG_LANE, LOG_WARN, "%s: gone; its devices move to other radios",
+		  radio->caps.name);
 	line_event(line, &(struct line_event){ .kind = LINE_RADIO,
 					       .radio = radio->caps.name,
 					       .cause = MR_CAUSE_RADIO_GONE,

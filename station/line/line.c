@@ -46,7 +46,7 @@ void line_hold(struct line *line, int cause, const char *detail)
 	line->control.run_us = loop_now_us(line->loop);
 	line->control.hold_cause = cause;
 	snprintf(line->control.hold_detail, sizeof(line->control.hold_detail), "%s", detail);
-	log_write(line->o.log, LOG_ERROR, "line: %s: %s", mr_cause_name(cause), detail);
+	log_write(LOG_STATION(line->o.log), LOG_LINE, LOG_ERROR, "%s: %s", mr_cause_name(cause), detail);
 	line_event(line, &(struct line_event){ .kind = LINE_HOLD, .cause = cause, .detail = detail });
 	/* Without a record nothing goes on: the sessions end as if the power had gone, from outside their own calls. */
 	if (cause == MR_CAUSE_JOURNAL_UNAVAILABLE)

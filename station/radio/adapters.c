@@ -331,7 +331,8 @@ static int choose(struct adapter *list, size_t count, const char *const *names, 
 			return -1;
 		}
 		if (list[at].verdict != ADAPTER_GOOD)
-			log_write(log, LOG_WARN, "%s (%s): %s", names[n], list[at].where.driver, list[at].reason);
+			log_write(LOG_STATION(log), LOG_RADIO, LOG_WARN, "%s (%s): %s", names[n], list[at].where.driver,
+				  list[at].reason);
 		struct adapter swap = list[chosen];
 
 		list[chosen++] = list[at];
@@ -339,8 +340,8 @@ static int choose(struct adapter *list, size_t count, const char *const *names, 
 	}
 	for (size_t i = 0; any && i < count; i++) {
 		if (list[i].verdict > ADAPTER_LIMITED) {
-			log_write(log, LOG_INFO, "%s (%s) not taken: %s", list[i].where.name, list[i].where.driver,
-				  list[i].reason);
+			log_write(LOG_STATION(log), LOG_RADIO, LOG_INFO, "%s (%s) not taken: %s", list[i].where.name,
+				  list[i].where.driver, list[i].reason);
 			continue;
 		}
 		if (chosen != i)
@@ -390,7 +391,7 @@ static void tell_restored(void *ctx, const char *interface, int error)
 {
 	const struct log *log = ctx;
 
-	log_write(log, error < 0 ? LOG_WARN : LOG_INFO, "%s: %s", interface,
+	log_write(LOG_STATION(log), LOG_RADIO, error < 0 ? LOG_WARN : LOG_INFO, "%s: %s", interface,
 		  error < 0 ? strerror(-error) : "given back, taken by a station that was killed");
 }
 
@@ -402,8 +403,9 @@ static void tell_proofs(const struct log *log, struct radio *const *radios, cons
 	for (size_t i = 0; i < count; i++) {
 		const struct radio_caps *caps = &radios[i]->caps;
 
-		log_write(log, LOG_INFO, "%s: %s (%s), %s, %s%s, status %s, switch %u us", caps->name, caps->path,
-			  caps->driver, proofs[i].rung, caps->acknowledges ? "acknowledges" : "does not acknowledge",
+		log_write(LOG_STATION(log), LOG_RADIO, LOG_INFO, "%s: %s (%s), %s, %s%s, status %s, switch %u us",
+			  caps->name, caps->path, caps->driver, proofs[i].rung,
+			  caps->acknowledges ? "acknowledges" : "does not acknowledge",
 			  proofs[i].judged ? "" : " (untested: one adapter alone)",
 			  caps->truthful_status ? "truthful" : "not to be believed", caps->switch_us);
 	}
@@ -436,7 +438,8 @@ int adapters_open(struct loop *loop, const struct log *log, const char *const *n
 		if (out[opened])
 			opened++;
 		else if (any)
-			log_write(log, LOG_WARN, "%s (%s): %s", list[i].where.name, list[i].where.driver, error);
+			log_write(LOG_STATION(log), LOG_RADIO, LOG_WARN, "%s (%s): %s", list[i].where.name,
+				  list[i].where.driver, error);
 		else
 			fatal = true;
 	}

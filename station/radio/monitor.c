@@ -155,7 +155,7 @@ static void leave(struct monitor *m, const char *why)
 {
 	if (m->state == LEAVING || m->state == GONE)
 		return;
-	log_write(m->log, LOG_WARN, "%s gone: %s", m->radio.caps.name, why);
+	log_write(LOG_STATION(m->log), LOG_RADIO, LOG_WARN, "%s gone: %s", m->radio.caps.name, why);
 	m->state = LEAVING;
 	m->radio.freq_mhz = 0;
 	deliver_soon(m);
@@ -241,8 +241,8 @@ static void pump(struct monitor *m)
 		}
 		list_remove(queue, &queue->head);
 		if (error < 0) {
-			log_write(m->log, LOG_WARN, "%s can't send %zu octets: %s", m->radio.caps.name, slot->len,
-				  strerror(-error));
+			log_write(LOG_STATION(m->log), LOG_RADIO, LOG_WARN, "%s can't send %zu octets: %s",
+				  m->radio.caps.name, slot->len, strerror(-error));
 			finish(m, slot, false, 0);
 			continue;
 		}
@@ -433,7 +433,7 @@ static void on_watch(void *ctx, uint64_t now_us)
 	else if (m->packet) {
 		packet_count(m->packet, &counts);
 		if (counts.dropped > m->packet_dropped)
-			log_write(m->log, LOG_WARN,
+			log_write(LOG_STATION(m->log), LOG_RADIO, LOG_WARN,
 				  "%s: %llu frames heard but lost: this machine is too slow for the channel",
 				  m->radio.caps.name, (unsigned long long)(counts.dropped - m->packet_dropped));
 		m->health.dropped += counts.dropped - m->packet_dropped;
@@ -548,7 +548,7 @@ static void after_tune(struct monitor *m, const struct control_job *job)
 	m->asked_mhz = 0;
 	m->state = HERE;
 	if (job->result < 0) {
-		log_write(m->log, LOG_WARN, "%s %s", m->radio.caps.name, job->error);
+		log_write(LOG_STATION(m->log), LOG_RADIO, LOG_WARN, "%s %s", m->radio.caps.name, job->error);
 		cause = job->result == -EINVAL ? -MR_CAUSE_BAD_REQUEST : -MR_CAUSE_RADIO_GONE;
 		m->radio.freq_mhz = job->result == -EINVAL ? m->drain_mhz : 0;
 	} else {
@@ -570,8 +570,8 @@ static void after_refresh(struct monitor *m)
 	if (m->state != HERE && m->state != DRAINING)
 		return;
 	if (freq_mhz != 0 && !may_send(&m->radio, freq_mhz)) {
-		log_write(m->log, LOG_WARN, "%s: the rules no longer allow sending on %u MHz", m->radio.caps.name,
-			  freq_mhz);
+		log_write(LOG_STATION(m->log), LOG_RADIO, LOG_WARN, "%s: the rules no longer allow sending on %u MHz",
+			  m->radio.caps.name, freq_mhz);
 		drop_queue(m);
 	}
 	pump(m);
@@ -581,7 +581,8 @@ static void after_up(struct monitor *m, const struct control_job *job)
 {
 	if (job->result < 0) {
 		if (!m->told_missing && job->result != -ENODEV)
-			log_write(m->log, LOG_WARN, "%s stays away: %s", m->radio.caps.name, job->error);
+			log_write(LOG_STATION(m->log), LOG_RADIO, LOG_WARN, "%s stays away: %s", m->radio.caps.name,
+				  job->error);
 		m->told_missing = job->result != -ENODEV;
 		return;
 	}
@@ -593,7 +594,7 @@ static void after_up(struct monitor *m, const struct control_job *job)
 	m->told_missing = false;
 	m->silent = 0;
 	loop_at(m->loop, &m->watch, loop_now_us(m->loop) + HEALTH_US);
-	log_write(m->log, LOG_INFO, "%s back", m->radio.caps.name);
+	log_write(LOG_STATION(m->log), LOG_RADIO, LOG_INFO, "%s back", m->radio.caps.name);
 	if (m->radio.events.back)
 		m->radio.events.back(m->radio.events.ctx, &m->radio);
 }

@@ -97,7 +97,29 @@ static void on_signal(void *ctx, int signal)
 		b->o->interrupted(b->o->ctx, b->interrupts);
 }
 
-static uint64_t log_now_us(const void *clock) { return loop_now_us(clock); }
+static uint64_t log_now_us(const void *loop) { return loop_now_us(loop); }
+static uint64_t log_utc_us(const void *loop) { return loop_utc_us(loop); }
+
+/* The first line of a run says whose lines follow: a file may hold those of many runs. */
+static void say_begin(const struct batch *b)
+{
+	const struct job *job = b->o->job;
+
+	log_write(LOG_STATION(&b->log), LOG_RUN, LOG_INFO,
+		  "begins: millrace " MILLRACE_VERSION
+		  ", lot %s, %u devices of %s, method %s, policy %s, %s, seed %llu",
+		  job->lot, job->quantity, job->product, access_method_name(job->method),
+		  b->o->policy ? b->o->policy : job->policy, job->radios_simulated ? "simulated air" : "real radios",
+		  (unsigned long long)b->seed);
+}
+
+static void say_end(const struct batch *b, const struct line_summary *s)
+{
+	log_write(LOG_STATION(&b->log), LOG_RUN, s->failure ? LOG_ERROR : LOG_INFO,
+		  "ends: %u passed, %u failed, %u quarantined, %u held, %u unfinished, %u missing, %u strangers%s%s",
+		  s->passed, s->failed, s->quarantined, s->held, s->unfinished, s->missing, s->strangers,
+		  s->failure ? "; the record: " : "", s->failure ? s->failure : "");
+}
 
 static void on_ended(void *ctx) { loop_stop(((struct batch *)ctx)->loop); }
 
@@ -129,7 +151,8 @@ static int attach(struct batch *b, char *error, size_t error_len)
 				   .simulated = b->world != NULL,
 				   .pace = b->o->pace,
 				   .record_path = b->o->db,
-				   .pins = b->identity };
+				   .pins = b->identity,
+				   .log = &b->log };
 
 	loop_pace(b->loop, b->o->pace);
 	if (!b->o->control)
@@ -274,10 +297,13 @@ static int begin(struct batch *b, char *error, size_t error_len)
 		snprintf(error, error_len, "no memory or no file descriptors are left");
 		return -MR_CAUSE_NO_MEMORY;
 	}
-	if (o->log)
-		b->log = (struct log){
-			.to = o->log->to, .level = o->log->level, .now_us = log_now_us, .clock = b->loop
-		};
+	if (o->log) {
+		b->log = *o->log;
+		b->log.now_us = log_now_us;
+		b->log.utc_us = log_utc_us;
+		b->log.clock = b->loop;
+	}
+	say_begin(b);
 	/* Before the first thread, which inherits that they are blocked: else a signal to it would end the process. */
 	if (o->signals)
 		(void)loop_signals(b->loop, on_signal, b);
@@ -338,6 +364,7 @@ static void end(struct batch *b, struct batch_result *r)
 	if (b->line && b->journal && r) {
 		line_finish(b->line);
 		line_summarize(b->line, &r->summary);
+		say_end(b, &r->summary);
 		if (r->summary.failure)
 			snprintf(r->failure, sizeof(r->failure), "%s", r->summary.failure);
 		r->journal_cpu_us = journal_cpu_us(b->journal);

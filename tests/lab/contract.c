@@ -249,7 +249,8 @@ static int setup_stage(void **state)
 
 	stage->started_us = clock_us();
 	stage->loop = loop_create_real();
-	stage->log = (struct log){ .to = stderr, .level = LOG_WARN };
+	stage->log = (struct log){ .to = stderr };
+	log_level_all(&stage->log, LOG_WARN);
 	stage->timeout = (struct loop_timer){ .fn = on_timeout, .ctx = stage, .at_us = LOOP_NEVER };
 	open_side(stage, &stage->a, name_of("MILLRACE_LAB_A", "wlan0"), mac_a);
 	open_side(stage, &stage->b, name_of("MILLRACE_LAB_B", "wlan1"), mac_b);
@@ -642,13 +643,14 @@ static void a_radio_unplugged_is_gone_and_adopted_again(void **state)
 static void two_radios_of_one_station_prove_each_other(void **state)
 {
 	const char *names[2] = { name_of("MILLRACE_LAB_A", "wlan0"), name_of("MILLRACE_LAB_B", "wlan1") };
-	struct log log = { .to = stderr, .level = LOG_INFO };
+	struct log log = { .to = stderr };
 	struct loop *loop = loop_create_real();
 	struct radio *radios[2];
 	size_t count = 2;
 	char error[256];
 	(void)state;
 
+	log_level_all(&log, LOG_INFO);
 	assert_int_equal(adapters_open(loop, &log, names, 2, mac_a, radios, &count, error, sizeof(error)), 0);
 	assert_int_equal(count, 2);
 	for (size_t i = 0; i < 2; i++) {

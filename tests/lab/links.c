@@ -423,7 +423,7 @@ static bool parse(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct log log = { .to = stderr, .level = LOG_WARN };
+	struct log log = { .to = stderr };
 	char error[256] = "";
 	size_t count = 1;
 	const char *name = argc > 5 ? argv[1] : "";
@@ -433,6 +433,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: links INTERFACE FREQ SECONDS AWAY NAME=PASSPHRASE...\n");
 		return 2;
 	}
+	log_level_all(&log, LOG_WARN);
 	hall.freq_mhz = (uint16_t)strtoul(argv[2], NULL, 10);
 	hall.seconds = strtoul(argv[3], NULL, 10);
 	hall.away = strtoul(argv[4], NULL, 10);

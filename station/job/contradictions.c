@@ -55,14 +55,6 @@ static bool usable(const struct reading *r, const char *path)
 	return true;
 }
 
-static bool has_step(const struct job *job, enum job_step step)
-{
-	for (size_t i = 0; i < job->recipe_len; i++)
-		if (job->recipe[i] == step)
-			return true;
-	return false;
-}
-
 /* A device that answers no requests can be given credentials and be seen to join; there is nothing else to do with it.
  */
 static void check_foreign(const struct reading *r)
@@ -113,7 +105,7 @@ static void check_recipe(const struct reading *r)
 			      job_step_name(job->recipe[0]));
 	for (size_t i = 0; i < job->recipe_len; i++)
 		for (size_t s = 0; s < sizeof(signed_steps) / sizeof(signed_steps[0]); s++)
-			if (job->recipe[i] == signed_steps[s] && !has_step(job, JOB_IDENTITY))
+			if (job->recipe[i] == signed_steps[s] && !job_has_step(job, JOB_IDENTITY))
 				CONTRADICTION(r, item_of(r, "recipe", i),
 					      "recipe: %s without identity: the device has no key "
 					      "to sign it with; allowed: identity before it",
@@ -132,11 +124,11 @@ static void check_credentials(const struct reading *r)
 			      "is not weak",
 			      job->method->name, job->method->listener);
 	if (usable(r, "recipe") && usable(r, "credentials")) {
-		if (has_step(job, JOB_CREDENTIALS) && !given(r, "credentials"))
+		if (job_has_step(job, JOB_CREDENTIALS) && !given(r, "credentials"))
 			CONTRADICTION(r, place_of(r, "recipe"),
 				      "credentials is missing, for the recipe has that step; allowed: "
 				      "credentials: {ssid: ...}, or a recipe without it");
-		if (!has_step(job, JOB_CREDENTIALS) && given(r, "credentials"))
+		if (!job_has_step(job, JOB_CREDENTIALS) && given(r, "credentials"))
 			CONTRADICTION(r, place_of(r, "credentials")->key,
 				      "credentials: the recipe has no such step; allowed: "
 				      "the step in the recipe, or no credentials");
@@ -213,7 +205,7 @@ static void check_identity(const struct reading *r)
 			CONTRADICTION(r, place_of(r, "identity.serial.file"),
 				      "identity.serial: both pattern and file; allowed: "
 				      "one of the two");
-		else if (has_step(job, JOB_IDENTITY) && !*job->serial_pattern && !*job->serial_file)
+		else if (job_has_step(job, JOB_IDENTITY) && !*job->serial_pattern && !*job->serial_file)
 			CONTRADICTION(r, place_of(r, "identity.serial"),
 				      "identity.serial has neither pattern nor file; allowed: "
 				      "serial: {pattern: \"AC1{07}\"}, or serial: {file: serials.csv}");

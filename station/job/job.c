@@ -309,6 +309,14 @@ struct job *job_load(const char *path, struct job_errors *errors)
 	return job;
 }
 
+bool job_has_step(const struct job *job, enum job_step step)
+{
+	for (size_t i = 0; i < job->recipe_len; i++)
+		if (job->recipe[i] == step)
+			return true;
+	return false;
+}
+
 void job_destroy(struct job *job)
 {
 	if (!job)

@@ -136,6 +136,7 @@ struct job_errors {
  * are ready to open: those of the job are relative to its file. */
 struct job *job_load(const char *path, struct job_errors *errors);
 struct job *job_parse(const char *path, const char *bytes, size_t len, struct job_errors *errors);
+bool job_has_step(const struct job *job, enum job_step step); /* in its recipe */
 void job_destroy(struct job *job);
 
 /* Reads the passphrase through its reference into `out` (65 octets, NUL-terminated); wipe it after use. 0 or -(cause).

@@ -1,18 +1,27 @@
-/*
- * Guards stop admission when going on would only do harm: devices in flight finish, and the line goes on when a person
- * says so, or, where nobody attends to it, when the same job is run again. Each is told once, with its reason.
- */
+#include "station/line/guards.h"
+
 #include <stdio.h>
 #include <sys/statvfs.h>
 
-#include "station/line/internal.h"
+#include "station/line/events.h"
 
 #define DISK_US 1000000u /* the disk is looked at this often */
+
+/* Where somebody attends to the line it waits for a person, else it ends when the devices in hand have finished. */
+static void stop_admission(struct line *line)
+{
+	line->control.run_us = loop_now_us(line->loop);
+	line->control.by[0] = line->control.reason[0] = '\0';
+	if (line->o.attended && line->o.attended(line->o.ctx))
+		line->control.paused = true;
+	else
+		line->draining = true;
+}
 
 static void trip(struct line *line, const char *guard, const char *reason)
 {
 	line->guard = guard;
-	control_guard(line);
+	stop_admission(line);
 	log_write(LOG_STATION(line->o.log), LOG_LINE, LOG_ERROR, "guard %s: %s", guard, reason);
 	line_submit(line, &(struct journal_record){
 				  .kind = JOURNAL_GUARD,

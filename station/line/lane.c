@@ -1,28 +1,29 @@
-/*
- * One radio: where it is, what it sends next, when it calls, when it leaves. Devices are told to hold their answers
- * before a radio goes; what a session wants to send waits until a radio is on its channel again.
- */
+#include "station/line/lane.h"
+
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "station/line/internal.h"
+#include "station/line/events.h"
+#include "station/line/talk.h"
 
 #define RATE_6M 12u /* radiotap units of 500 kb/s */
 #define RATE_12M 24u
 #define RATE_24M 48u
-#define MAC_RETRIES 7u
-#define CALL_EVERY_US 100000u /* while somebody is still expected */
-#define CALL_IDLE_US 1000000u
-#define SLOT_US 400u	 /* one HELLO at 6 Mb/s with backoff, SIFS and ACK */
-#define ANSWER_US 25000u /* the slowest chip's time to check a call and make its HELLO */
-#define SLOTS_MIN 8u
-#define SLOTS_MAX 512u
-#define DRAIN_US 20000u
-#define PROBE_US 30000u /* access points answer a probe request within that */
-#define RATE_1M 2u
-#define GONE_US 100000u /* a radio that is going away tells so soon */
+#define LANE_QUEUE 2	   /* frames handed to a radio before its report: few, so that the choice stays ours */
+#define MAC_RETRIES 7u	   /* dot11ShortRetryLimit, IEEE 802.11-2020 annex C */
+#define DRAIN_US 20000u	   /* chosen: the queue was full when a voice's time came; a report comes before that */
+#define GONE_US 100000u	   /* a radio that is going away tells so soon */
+#define READY_AIR_US 1000u /* of a frame and its answer, for the policy */
 
-enum cookie_kind { COOKIE_SESSION, COOKIE_CALL, COOKIE_LEAVE };
+enum cookie_kind { COOKIE_LINK, COOKIE_DELIVERY, COOKIE_VOICE };
+
+const char *lane_state_name(enum lane_state state)
+{
+	static const char *const names[] = { "lost", "untuned", "tuning", "here", "leaving" };
+
+	return names[state];
+}
 
 struct channel *lane_channel(struct line *line, uint16_t freq_mhz)
 {
@@ -49,13 +50,13 @@ static void view_channel(const struct line *line, const struct channel *c, struc
 					  .next_due_us = SCHEDULE_NEVER,
 					  .window_end_us = c->window_end_us,
 					  .left_us = c->left_us,
-					  .unheard = admission_unheard(line, c) };
+					  .unheard = units_unheard(line, c) };
 	for (const struct session *s = c->sessions; s; s = s->next) {
-		uint64_t remaining_us = session_remaining_us(s), due_us = link_due_us(s->link);
+		uint64_t remaining_us = talk_remaining_us(s), due_us = link_due_us(s->link);
 
-		if (link_ready(s->link) || s->overdue) {
+		if (talk_ready(s) || s->overdue) {
 			out->ready++;
-			out->ready_air_us += 1000;
+			out->ready_air_us += READY_AIR_US;
 			if (s->ready_us < out->ready_since_us)
 				out->ready_since_us = s->ready_us;
 		} else if (due_us < out->next_due_us) {
@@ -134,84 +135,48 @@ static bool put(struct lane *lane, struct mr_rd frame, struct radio_tx *tx)
 	return true;
 }
 
-/* Networks answer at once, instead of with their next beacon. IEEE 802.11-2020 11.1.4.3. */
-static bool probe(struct lane *lane)
+/*
+ * The voices of the channel say what is due. false: none has put a frame on the air.
+ */
+static bool speak(struct lane *lane, enum method_occasion why)
 {
 	struct line *line = lane->line;
 	struct channel *c = lane->channel;
-	uint8_t buf[128];
-	struct mr_wr w = mr_wr_over(buf, sizeof(buf));
-	struct ieee80211_header header = { .kind = IEEE80211_PROBE_REQUEST, .sequence = line->station.sequence };
-	struct radio_tx tx = { .rate_500kbps = c->freq_mhz < 3000 ? RATE_1M : RATE_6M,
-			       .priority = RADIO_URGENT,
-			       .cookie = (uint64_t)COOKIE_CALL << 56 };
 	uint64_t now_us = loop_now_us(line->loop);
+	bool spoken = false;
 
-	memset(header.address1, 0xff, 6);
-	memcpy(header.address2, line->station.mac, 6);
-	memset(header.address3, 0xff, 6);
-	ieee80211_header_build(&w, &header);
-	ieee80211_put_ssid(&w, NULL, 0);
-	ieee80211_put_rates(&w, c->freq_mhz);
-	line->station.sequence = (line->station.sequence + 1) & 0xfff;
-	if (w.bad || !put(lane, mr_wr_written(&w), &tx))
-		return false;
-	c->window_end_us = now_us + PROBE_US;
-	c->next_call_us = now_us + CALL_IDLE_US;
-	return true;
+	for (size_t i = 0; i < line->voice_count; i++) {
+		const struct voice *v = &line->voices[i];
+		uint8_t frame[RADIO_FRAME_MAX];
+		struct mr_wr w = mr_wr_over(frame, sizeof(frame));
+		struct radio_tx tx = { .rate_500kbps = RATE_6M, .priority = RADIO_URGENT };
+
+		if (!v->ops->speak) {
+			c->speak_at_us[i] = LOOP_NEVER;
+			continue;
+		}
+		if (why == METHOD_PRESENT && (now_us < c->speak_at_us[i] || lane->in_flight >= LANE_QUEUE))
+			continue;
+		v->ops->speak(line, v->state, c, why, &w, &tx, &c->speak_at_us[i]);
+		tx.cookie = (uint64_t)COOKIE_VOICE << 56;
+		if (w.bad || w.len == 0)
+			continue;
+		if (put(lane, mr_wr_written(&w), &tx))
+			spoken = true;
+		else
+			c->speak_at_us[i] = now_us;
+	}
+	return spoken;
 }
 
-static bool call(struct lane *lane, bool present)
+static uint64_t voices_due_us(const struct lane *lane)
 {
-	struct line *line = lane->line;
-	struct channel *c = lane->channel;
-	struct mr_frame f = { .type = MR_CALL };
-	uint8_t buf[128];
-	struct mr_wr w = mr_wr_over(buf, sizeof(buf));
-	struct radio_tx tx = { .rate_500kbps = RATE_6M,
-			       .priority = RADIO_URGENT,
-			       .cookie = (uint64_t)(present ? COOKIE_CALL : COOKIE_LEAVE) << 56 };
-	uint64_t now_us = loop_now_us(line->loop);
-	double unheard = admission_unheard(line, c);
-	bool inventory = present && unheard > 0 && admission_open(line) && now_us >= c->window_end_us;
+	uint64_t at_us = LOOP_NEVER;
 
-	if (line->job->method->flags & METHOD_DEVICE_AP) {
-		if (present && unheard > 0 && admission_open(line))
-			return probe(lane);
-		c->next_call_us = now_us + CALL_IDLE_US;
-		return false;
-	}
-	memset(f.header.receiver, 0xff, 6);
-	memcpy(f.header.sender, line->station.mac, 6);
-	f.header.sequence = line->station.sequence;
-	line->station.sequence = (line->station.sequence + 1) & 0xfff;
-	memcpy(f.call.station_id, line->station.station_id, 8);
-	memcpy(f.call.batch_tag, line->station.batch_tag, 8);
-	f.call.counter = ++line->call_counter;
-	f.call.flags = (uint8_t)((present ? MR_CALL_PRESENT : 0) | (inventory ? MR_CALL_INVENTORY : 0));
-	if (inventory) {
-		/* Schoute's estimate, coarsely: many answers, more slots; few, fewer. */
-		if (c->slots == 0)
-			c->slots = unheard < SLOTS_MIN	 ? SLOTS_MIN
-				   : unheard > SLOTS_MAX ? SLOTS_MAX
-							 : (unsigned)unheard;
-		else if (c->window_answers * 2 >= c->slots && c->slots < SLOTS_MAX)
-			c->slots *= 2;
-		else if (c->window_answers * 8 < c->slots && c->slots > SLOTS_MIN)
-			c->slots /= 2;
-		f.call.slots = (uint16_t)c->slots;
-		f.call.slot_us = SLOT_US;
-	}
-	if (!mr_frame_build(&w, &f, line->station.call_key) || !put(lane, mr_wr_written(&w), &tx))
-		return false;
-	if (inventory) {
-		c->window_answers = 0;
-		c->window_end_us = now_us + (uint64_t)c->slots * SLOT_US + ANSWER_US;
-	}
-	c->next_call_us = now_us + (unheard > 0 ? CALL_EVERY_US : CALL_IDLE_US);
-	if (c->next_call_us < c->window_end_us)
-		c->next_call_us = c->window_end_us;
-	return true;
+	for (size_t i = 0; i < lane->line->voice_count; i++)
+		if (lane->channel->speak_at_us[i] < at_us)
+			at_us = lane->channel->speak_at_us[i];
+	return at_us;
 }
 
 /* Handshakes first; then who has the longest way to go: the makespan is the last one's. */
@@ -223,9 +188,9 @@ static struct session *next_session(const struct channel *c)
 	for (struct session *s = c->sessions; s; s = s->next) {
 		uint64_t us;
 
-		if (!link_ready(s->link))
+		if (!talk_ready(s))
 			continue;
-		us = !link_up(s->link) ? UINT64_MAX : session_remaining_us(s) + 1;
+		us = !link_up(s->link) ? UINT64_MAX : talk_remaining_us(s) + 1;
 		if (us > best_us) {
 			best = s;
 			best_us = us;
@@ -238,35 +203,35 @@ static struct session *next_session(const struct channel *c)
 static bool send_of(struct lane *lane, struct session *s, bool hold)
 {
 	struct radio_tx tx = { .retries = MAC_RETRIES, .priority = RADIO_NORMAL };
-	uint64_t now_us = loop_now_us(lane->line->loop);
+	uint64_t now_us = loop_now_us(lane->line->loop), kind_of;
 	uint8_t frame[RADIO_FRAME_MAX], what;
-	size_t len = link_pull(s->link, frame, hold, &what, now_us);
+	enum talk_kind kind;
+	size_t len;
 
-	if (len == 0)
-		return false;
 	tx.rate_500kbps = s->link->misses > 0 || !link_up(s->link) ? RATE_6M : rate_for(s->unit->rssi_dbm);
-	tx.cookie = (uint64_t)COOKIE_SESSION << 56 | (uint64_t)s->number << 8 | what;
+	kind = talk_pull(s, frame, &len, hold, &what, &tx);
+	if (kind == TALK_NONE)
+		return false;
+	if (kind == TALK_LINK) /* what was pulled may have changed that */
+		tx.rate_500kbps = s->link->misses > 0 || !link_up(s->link) ? RATE_6M : rate_for(s->unit->rssi_dbm);
+	kind_of = kind == TALK_LINK ? COOKIE_LINK : COOKIE_DELIVERY;
+	tx.cookie = kind_of << 56 | (uint64_t)s->number << 8 | what;
 	if (frame[4] & 1) /* to a group: nobody acknowledges it */
 		tx.retries = 0;
 	if (now_us > s->ready_us && s->ready_us)
 		s->wait_radio_us += (uint32_t)(now_us - s->ready_us);
 	if (put(lane, mr_rd_over(frame, len), &tx))
 		return true;
-	/* As if nobody had acknowledged it: the link sends it again. */
-	link_sent(s->link, what, false, 0, now_us);
-	session_rearm(s);
+	talk_not_sent(s, kind, what);
 	return false;
 }
 
-void lane_pump(struct lane *lane)
+/* What there is to be said, as far as the radio has room. */
+static void pump(struct lane *lane)
 {
-	struct line *line = lane->line;
-	uint64_t now_us = loop_now_us(line->loop);
-
 	if (lane->state != LANE_HERE)
 		return;
-	if (now_us >= lane->channel->next_call_us && lane->in_flight < LANE_QUEUE)
-		(void)call(lane, true);
+	(void)speak(lane, METHOD_PRESENT);
 	while (lane->in_flight < LANE_QUEUE) {
 		struct session *s = next_session(lane->channel);
 
@@ -275,7 +240,66 @@ void lane_pump(struct lane *lane)
 	}
 }
 
+/* --- sessions on a channel --- */
+
+void lane_join(struct session *s, struct channel *c)
+{
+	assert(!s->channel && !s->prev && !s->next);
+	s->channel = c;
+	s->next = c->sessions;
+	if (c->sessions)
+		c->sessions->prev = s;
+	c->sessions = s;
+	c->session_count++;
+}
+
+void lane_part(struct session *s)
+{
+	assert(s->channel && s->channel->session_count > 0);
+	if (s->prev)
+		s->prev->next = s->next;
+	else
+		s->channel->sessions = s->next;
+	if (s->next)
+		s->next->prev = s->prev;
+	s->channel->session_count--;
+	s->channel = NULL;
+	s->prev = s->next = NULL;
+}
+
+bool lane_move(struct session *s, struct channel *to)
+{
+	if (!to || to == s->channel)
+		return false;
+	lane_part(s);
+	lane_join(s, to);
+	return true;
+}
+
+void lane_touch(struct session *s)
+{
+	talk_touch(s);
+	if (s->channel->lane && talk_ready(s))
+		pump(s->channel->lane);
+}
+
 /* --- moving --- */
+
+/* The only writer of a lane's state. */
+static void enter(struct lane *lane, enum lane_state state, const char *why)
+{
+	assert(state != LANE_LEAVING || (lane->state == LANE_HERE && lane->go));
+	assert(lane->channel || (state != LANE_HERE && state != LANE_TUNING));
+	lane->place.channel = lane->channel ? radio_channel_of_freq(lane->channel->freq_mhz) : 0;
+	log_state(&lane->tag, LOG_LANE, lane_state_name(lane->state), lane_state_name(state), "%s", why);
+	if (state == LANE_HERE)
+		lane->channel->lane = lane;
+	else if (state != LANE_LEAVING && lane->channel && lane->channel->lane == lane)
+		lane->channel->lane = NULL;
+	if (lane->channel)
+		lane->channel->place.radio = lane->channel->lane ? lane->channel->lane->radio->caps.name : NULL;
+	lane->state = state;
+}
 
 /* What has to be said to devices before the radio goes: their access points keep what comes meanwhile. */
 static void park(struct lane *lane)
@@ -283,7 +307,7 @@ static void park(struct lane *lane)
 	struct session *s = lane->channel->sessions;
 
 	while (s && lane->in_flight < LANE_QUEUE) {
-		if (!s->by_access || !send_of(lane, s, true))
+		if (!(s->unit->method->flags & METHOD_DEVICE_AP) || !send_of(lane, s, true))
 			s = s->next;
 	}
 }
@@ -292,25 +316,25 @@ static void rearm(struct lane *lane)
 {
 	uint64_t at_us = lane->look_us;
 
-	if (lane->state == LANE_HERE && lane->channel->next_call_us < at_us)
-		at_us = lane->channel->next_call_us;
+	if (lane->state == LANE_HERE && voices_due_us(lane) < at_us)
+		at_us = voices_due_us(lane);
 	loop_at(lane->line->loop, &lane->timer, at_us);
 }
 
 static void arrive(struct lane *lane, uint64_t now_us)
 {
-	lane->state = LANE_HERE;
+	enter(lane, LANE_HERE, "tuned");
 	lane->arrived_us = now_us;
-	lane->channel->lane = lane;
-	lane->channel->next_call_us = now_us;
+	for (size_t i = 0; i < lane->line->voice_count; i++)
+		lane->channel->speak_at_us[i] = now_us;
 	lane->channel->window_end_us = 0;
 	for (struct session *s = lane->channel->sessions; s; s = s->next) {
 		link_resume(s->link, now_us);
 		s->overdue = false;
-		session_rearm(s);
+		talk_rearm(s);
 	}
-	lane_pump(lane);
-	admission_fill(lane->line);
+	pump(lane);
+	lane->line->room(lane->line);
 }
 
 /* A radio that went away says nothing about the channel: it may serve it when it is back. */
@@ -318,24 +342,23 @@ static void refused(struct lane *lane, int cause)
 {
 	if (cause != MR_CAUSE_RADIO_GONE)
 		lane->channels &= ~(1ull << lane->channel->index);
+	enter(lane, LANE_UNTUNED, mr_cause_name(cause));
 	lane->channel = NULL;
-	lane->state = LANE_UNTUNED;
 	lane->look_us = loop_now_us(lane->line->loop) + (cause == MR_CAUSE_RADIO_GONE ? GONE_US : 0);
 	rearm(lane);
 }
 
-static void go(struct lane *lane, struct channel *to)
+static void go(struct lane *lane, struct channel *to, const char *why)
 {
-	struct line *line = lane->line;
 	int result;
 
+	assert(!lane->channel || lane->state != LANE_HERE);
 	lane->channel = to;
 	lane->go = NULL;
-	lane->state = LANE_TUNING;
+	enter(lane, LANE_TUNING, why);
 	result = radio_tune(lane->radio, to->freq_mhz);
 	if (result != 0) {
-		log_write(LOG_STATION(line->o.log), LOG_LANE, LOG_WARN, "%s: does not tune to %u MHz",
-			  lane->radio->caps.name, to->freq_mhz);
+		log_write(&lane->tag, LOG_LANE, LOG_WARN, "does not tune to %u MHz", to->freq_mhz);
 		refused(lane, -result);
 	}
 }
@@ -350,16 +373,17 @@ static void leave(struct lane *lane)
 		lane->leave_said = true;
 		for (struct session *s = c->sessions; s; s = s->next)
 			link_park(s->link, now_us);
-		if (call(lane, false))
+		if (speak(lane, METHOD_LEAVING))
 			return;
 	}
 	park(lane);
 	if (lane->in_flight > 0)
 		return; /* asked again by every report */
-	c->lane = NULL;
 	c->left_us = loop_now_us(lane->line->loop);
 	lane->switches++;
-	go(lane, lane->go);
+	enter(lane, LANE_UNTUNED, "all that was under way is reported");
+	lane->channel = NULL;
+	go(lane, lane->go, "its way on");
 }
 
 static void decide(struct lane *lane)
@@ -377,16 +401,15 @@ static void decide(struct lane *lane)
 		lane->look_us = d.look_again_us;
 		return;
 	}
-	log_write(LOG_STATION(line->o.log), LOG_LANE, LOG_DEBUG, "%s ch%u: goes to ch%u (%s)", lane->radio->caps.name,
-		  lane->channel ? radio_channel_of_freq(lane->channel->freq_mhz) : 0,
+	log_write(&lane->tag, LOG_SCHEDULE, LOG_DEBUG, "goes to ch%u (%s)",
 		  radio_channel_of_freq(line->channels[d.go].freq_mhz), d.reason);
 	if (lane->state == LANE_UNTUNED) {
-		go(lane, &line->channels[d.go]);
+		go(lane, &line->channels[d.go], d.reason);
 		return;
 	}
 	lane->go = &line->channels[d.go];
-	lane->state = LANE_LEAVING;
 	lane->leave_said = false;
+	enter(lane, LANE_LEAVING, d.reason);
 	leave(lane);
 }
 
@@ -398,73 +421,50 @@ static void on_timer(void *ctx, uint64_t now_us)
 		return;
 	if (now_us >= lane->look_us)
 		decide(lane);
-	lane_pump(lane);
-	if (lane->state == LANE_HERE && lane->channel->next_call_us <= now_us)
-		lane->channel->next_call_us = now_us + DRAIN_US; /* the queue was full: the reports pump too */
+	pump(lane);
+	for (size_t i = 0; lane->state == LANE_HERE && i < lane->line->voice_count; i++)
+		if (lane->channel->speak_at_us[i] <= now_us) /* the queue was full: the reports pump too */
+			lane->channel->speak_at_us[i] = now_us + DRAIN_US;
 	rearm(lane);
 }
 
-void lane_kick(struct lane *lane)
+static void kick(struct lane *lane)
 {
 	lane->look_us = loop_now_us(lane->line->loop);
 	rearm(lane);
 }
 
-/* --- what the radio says --- */
-
-/* A frame of plain 802.11: of a device's BSS, of a network, or of a device that joins one. */
-static void on_other(struct line *line, struct lane *lane, struct mr_rd mpdu, const struct radio_rx *rx)
+void lanes_kick(struct line *line)
 {
-	struct mr_rd in = mpdu;
-	struct ieee80211_header header;
-	const struct unit *u;
-
-	if (!ieee80211_header_parse(&in, &header) || mr_equal(header.address2, line->station.mac, 6))
-		return;
-	if (header.kind == IEEE80211_BEACON || header.kind == IEEE80211_PROBE_RESPONSE)
-		networks_heard(line, lane, mpdu, rx);
-	u = map_get(&line->by_bssid, map_key_mac(header.address2));
-	if (u && u->alias)
-		u = u->alias;
-	if (u && u->session && u->session->by_access &&
-	    (header.kind != IEEE80211_BEACON || (u->access && u->access->network.ibss)) &&
-	    (mr_equal(header.address1, line->station.mac, 6) || ieee80211_is_group(header.address1)))
-		access_receive(u->session, mpdu, rx);
-	else if (!mr_equal(header.address1, line->station.mac, 6))
-		access_witness(line, mpdu, rx);
+	for (size_t i = 0; i < line->lane_count; i++)
+		kick(&line->lanes[i]);
 }
+
+/* --- what the radio says --- */
 
 static void on_received(void *ctx, struct radio *radio, struct mr_rd in, const struct radio_rx *rx)
 {
 	struct line *line = ctx;
 	struct lane *lane = &line->lanes[radio->index];
-	struct mr_frame frame;
-	struct session *s = NULL;
 
-	if (lane->state != LANE_HERE || rx->freq_mhz != lane->channel->freq_mhz || line->ended)
-		return;
-	if (!mr_frame_parse(in, &frame)) {
-		if (line->job->method->flags & METHOD_DEVICE_AP)
-			on_other(line, lane, in, rx);
-		return;
-	}
-	if (!mr_equal(frame.header.receiver, line->station.mac, 6))
-		return;
-	if (frame.type == MR_HELLO) {
-		admission_hello(line, lane, &frame, rx);
-		return;
-	}
-	if (frame.type == MR_HANDSHAKE_1) {
-		struct mr_rd id = mr_rd_over(frame.handshake.session_id, 8);
+	if (lane->state == LANE_HERE && rx->freq_mhz == lane->channel->freq_mhz && !line->ended)
+		line->heard(line, lane, in, rx);
+}
 
-		s = map_get(&line->by_session, mr_rd_le32(&id));
-	} else if (frame.type == MR_DATA) {
-		s = map_get(&line->by_session, frame.data.session);
-	} else if (frame.type == MR_PROGRESS) {
-		s = map_get(&line->by_session, frame.progress.session);
+/* The radio's report on a frame of a session, which may end by it. */
+static void report(struct session *s, enum cookie_kind kind, uint8_t what, bool acked, unsigned tries)
+{
+	const struct method_ops *ops = s->unit->method->ops;
+
+	if (kind == COOKIE_LINK && ops->sent) {
+		ops->sent(s, what, acked, tries);
+		return;
 	}
-	if (s && mr_equal(s->unit->mac, frame.header.sender, 6))
-		session_receive(s, &frame, rx);
+	if (kind == COOKIE_LINK)
+		link_sent(s->link, what, acked, tries, session_now(s));
+	else if (s->delivery.ops && s->delivery.ops->sent)
+		s->delivery.ops->sent(s, acked, tries);
+	lane_touch(s);
 }
 
 static void on_status(void *ctx, struct radio *radio, uint64_t cookie, bool acked, unsigned tries)
@@ -477,15 +477,15 @@ static void on_status(void *ctx, struct radio *radio, uint64_t cookie, bool acke
 		lane->in_flight--;
 	if (line->ended)
 		return;
-	if (cookie >> 56 == COOKIE_SESSION) {
+	if (cookie >> 56 != COOKIE_VOICE) {
 		s = map_get(&line->by_session, cookie >> 8 & 0xffffffffu);
 		if (s)
-			session_sent(s, (uint8_t)cookie, acked, tries);
+			report(s, (enum cookie_kind)(cookie >> 56), (uint8_t)cookie, acked, tries);
 	}
 	if (lane->state == LANE_LEAVING)
 		leave(lane);
 	else
-		lane_pump(lane);
+		pump(lane);
 }
 
 static void on_tuned(void *ctx, struct radio *radio, uint16_t freq_mhz, int cause)
@@ -514,22 +514,18 @@ static void on_gone(void *ctx, struct radio *radio)
 	struct line *line = ctx;
 	struct lane *lane = &line->lanes[radio->index];
 
-	if (lane->channel && lane->channel->lane == lane) {
-		lane->channel->lane = NULL;
+	if (lane->channel && lane->channel->lane == lane)
 		lane->channel->left_us = loop_now_us(line->loop);
-	}
-	lane->state = LANE_LOST;
+	enter(lane, LANE_LOST, "the radio is gone");
 	lane->channel = lane->go = NULL;
 	lane->in_flight = 0;
 	lane->look_us = LOOP_NEVER;
-	log_write(LOG_STATION(line->o.log), LOG_LANE, LOG_WARN, "%s: gone; its devices move to other radios",
-		  radio->caps.name);
+	log_write(&lane->tag, LOG_LANE, LOG_WARN, "the radio is gone; its devices move to other radios");
 	line_event(line, &(struct line_event){ .kind = LINE_RADIO,
 					       .radio = radio->caps.name,
 					       .cause = MR_CAUSE_RADIO_GONE,
 					       .detail = "gone" });
-	for (size_t i = 0; i < line->lane_count; i++)
-		lane_kick(&line->lanes[i]);
+	lanes_kick(line);
 }
 
 static void on_back(void *ctx, struct radio *radio)
@@ -537,9 +533,9 @@ static void on_back(void *ctx, struct radio *radio)
 	struct line *line = ctx;
 	struct lane *lane = &line->lanes[radio->index];
 
-	lane->state = LANE_UNTUNED;
+	enter(lane, LANE_UNTUNED, "the radio is back");
 	line_event(line, &(struct line_event){ .kind = LINE_RADIO, .radio = radio->caps.name, .detail = "back" });
-	lane_kick(lane);
+	kick(lane);
 }
 
 /* --- begin and end --- */
@@ -556,12 +552,14 @@ static void allow(struct line *line, struct lane *lane)
 
 int lanes_create(struct line *line, char *error, size_t error_len)
 {
+	unsigned hears = line->job->method->hears; /* those that a label may name in its place hear the same */
 	uint64_t served = 0;
 
 	line->channel_count = line->job->channel_count;
 	for (size_t i = 0; i < line->channel_count; i++) {
 		line->channels[i].index = i;
 		line->channels[i].freq_mhz = line->job->channels[i];
+		line->channels[i].place.channel = radio_channel_of_freq(line->job->channels[i]);
 	}
 	line->lanes = calloc(line->o.radio_count, sizeof(*line->lanes));
 	if (!line->lanes || line->o.radio_count == 0 || line->o.radio_count > RADIOS_MAX) {
@@ -576,9 +574,11 @@ int lanes_create(struct line *line, char *error, size_t error_len)
 		lane->radio = line->o.radios[i];
 		lane->index = lane->radio->index = i;
 		lane->state = LANE_UNTUNED;
+		lane->place.radio = lane->radio->caps.name;
+		lane->tag = (struct log_tag){ .log = line->o.log, .place = &lane->place };
 		lane->timer = (struct loop_timer){ .fn = on_timer, .ctx = lane, .at_us = LOOP_NEVER };
-		if (line->job->method->flags & METHOD_DEVICE_AP)
-			(void)radio_hear(lane->radio, RADIO_HEAR_NETWORKS | RADIO_HEAR_JOINS | RADIO_HEAR_GROUP);
+		if (hears)
+			(void)radio_hear(lane->radio, hears);
 		lane->radio->events = (struct radio_events){ line, on_received, on_status, on_tuned, on_gone, on_back };
 		allow(line, lane);
 		served |= lane->channels;
@@ -600,6 +600,15 @@ void lanes_start(struct line *line)
 		decide(&line->lanes[i]);
 		rearm(&line->lanes[i]);
 	}
+}
+
+void lanes_end(struct line *line)
+{
+	for (size_t i = 0; i < line->lane_count; i++)
+		loop_cancel(line->loop, &line->lanes[i].timer);
+	free(line->lanes);
+	line->lanes = NULL;
+	line->lane_count = 0;
 }
 
 void lanes_record(struct line *line)
@@ -627,23 +636,4 @@ void lanes_record(struct line *line)
 		memcpy(r.radio.mac, caps->mac, 6);
 		line_submit(line, &r);
 	}
-}
-
-size_t line_radios(const struct line *line, struct line_radio_view *out, size_t max)
-{
-	size_t n = line->lane_count < max ? line->lane_count : max;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct lane *l = &line->lanes[i];
-		struct radio_health h = { 0 };
-
-		radio_health(l->radio, &h);
-		out[i] = (struct line_radio_view){ .name = l->radio->caps.name,
-						   .freq_mhz = l->channel ? l->channel->freq_mhz : 0,
-						   .usable = l->state != LANE_LOST,
-						   .moving = l->state == LANE_TUNING,
-						   .sessions = l->channel ? l->channel->session_count : 0,
-						   .airtime_us = h.airtime_us };
-	}
-	return n;
 }

@@ -9,14 +9,19 @@
 
 #include <jansson.h>
 
-#include "station/line/internal.h"
+#include "station/line/admission.h"
+#include "station/line/ending.h"
+#include "station/line/events.h"
+#include "station/line/lane.h"
+#include "station/line/orders.h"
 
 #define RETURN_US 60000000u /* somebody walks to the device and switches it off and on */
 
 struct order {
 	struct line_order o;
 	char actor[LINE_ACTOR_MAX + 1], reason[LINE_REASON_MAX + 1];
-	uint64_t ticket;
+	struct line *line;
+	struct ticket ticket;
 	struct order *next;
 };
 
@@ -27,23 +32,6 @@ static const char *const actions[LINE_ORDER_COUNT] = {
 };
 
 const char *line_order_name(enum line_order_kind kind) { return actions[kind]; }
-
-bool control_may_end(const struct line *line)
-{
-	if (line->control.orders) /* each is answered, and then this is asked again */
-		return false;
-	return line->draining || !(line->control.paused || line->o.stay);
-}
-
-void control_guard(struct line *line)
-{
-	line->control.run_us = loop_now_us(line->loop);
-	line->control.by[0] = line->control.reason[0] = '\0';
-	if (line->o.attended && line->o.attended(line->o.ctx))
-		line->control.paused = true;
-	else
-		line->draining = true;
-}
 
 static struct unit *find(const struct line *line, int64_t id)
 {
@@ -157,15 +145,13 @@ static uint64_t note(struct line *line, const struct order *order, const char *a
 	else
 		snprintf(subject, sizeof(subject), "batch %lld", (long long)line->start.batch);
 	if (text)
-		ticket = journal_submit(line->o.journal,
-					&(struct journal_record){ .kind = JOURNAL_AUDIT,
-								  .audit = { .actor = order->actor,
-									     .action = action,
-									     .subject = subject,
-									     .body = text,
-									     .at_us = line_utc_us(line) } });
-	if (ticket)
-		line->ticket = ticket;
+		ticket = tickets_try(&line->tickets,
+				     &(struct journal_record){ .kind = JOURNAL_AUDIT,
+							       .audit = { .actor = order->actor,
+									  .action = action,
+									  .subject = subject,
+									  .body = text,
+									  .at_us = line_utc_us(line) } });
 	free(text);
 	json_decref(body);
 	return ticket;
@@ -178,10 +164,9 @@ static uint64_t put_records(struct line *line, const struct line_order *wanted)
 	uint64_t ticket = 0;
 
 	for (size_t i = 0; i < wanted->record_count; i++) {
-		ticket = journal_submit(line->o.journal, &wanted->records[i]);
+		ticket = tickets_try(&line->tickets, &wanted->records[i]);
 		if (!ticket)
 			return 0;
-		line->ticket = ticket;
 	}
 	return ticket;
 }
@@ -197,36 +182,23 @@ static void record_state(struct line *line, struct unit *u, enum journal_unit_st
 
 /* --- what it does --- */
 
-static void unsettle(struct line *line, struct unit *u)
-{
-	if (!u->settled)
-		return;
-	u->settled = false;
-	u->outcome_us = 0;
-	line->settled--;
-	line->passed -= u->state == UNIT_PASSED;
-	line->failed -= u->state == UNIT_FAILED;
-	line->quarantined -= u->state == UNIT_QUARANTINED;
-	line->held -= u->state == UNIT_HELD;
-}
-
 static void put_aside(struct line *line, struct unit *u)
 {
 	if (u->session)
 		session_abort(u->session);
-	unsettle(line, u);
-	line_returned(line, u);
+	unit_unsettle(line, u);
+	unit_returned(line, u);
 	record_state(line, u, UNIT_QUARANTINED, MR_CAUSE_PUT_ASIDE);
-	line_settle(line, u, UNIT_QUARANTINED, MR_CAUSE_PUT_ASIDE);
+	unit_settle(line, u, UNIT_QUARANTINED, MR_CAUSE_PUT_ASIDE);
 }
 
 /* One more attempt, as a resumed session would count it; a unit whose evidence is complete needs none. */
 static void give_back(struct line *line, struct unit *u)
 {
-	unsettle(line, u);
+	unit_unsettle(line, u);
 	if (u->has_receipt && u->seal_txn) {
 		record_state(line, u, UNIT_PASSED, 0);
-		line_settle(line, u, UNIT_PASSED, 0);
+		unit_settle(line, u, UNIT_PASSED, 0);
 		return;
 	}
 	u->state = UNIT_SEEN;
@@ -237,7 +209,7 @@ static void give_back(struct line *line, struct unit *u)
 	line->retries++;
 	line->last_new_us = loop_now_us(line->loop);
 	record_state(line, u, UNIT_SEEN, 0);
-	line_absent(line, u, loop_now_us(line->loop) + line->job->lease_us + RETURN_US);
+	unit_absent(line, u, loop_now_us(line->loop) + line->job->lease_us + RETURN_US);
 }
 
 static void set_run(struct line *line, const struct order *order, bool paused)
@@ -257,8 +229,7 @@ static void resume(struct line *line, const struct order *order)
 	line->guard = NULL;
 	/* Nobody could call meanwhile: the wait for those that are missing begins anew. */
 	line->last_new_us = loop_now_us(line->loop);
-	for (size_t i = 0; i < line->lane_count; i++)
-		lane_kick(&line->lanes[i]);
+	lanes_kick(line);
 	admission_fill(line);
 }
 
@@ -312,38 +283,41 @@ static void answer(struct order *order, int result)
 	free(order);
 }
 
-static struct order *next(struct line *line)
+/* Takes it out of the list; it is not waiting any more. */
+static void take_out(struct order *order)
 {
-	struct order *order = line->control.orders;
+	struct line *line = order->line;
+	struct order **at = &line->control.orders;
 
-	line->control.orders = order->next;
-	if (!line->control.orders)
-		line->control.orders_tail = NULL;
-	return order;
+	while (*at != order)
+		at = &(*at)->next;
+	*at = order->next;
+	tickets_forget(&line->tickets, &order->ticket);
 }
 
-void orders_durable(struct line *line, uint64_t durable)
+static void on_durable(void *ctx)
 {
-	while (line->control.orders && line->control.orders->ticket <= durable) {
-		struct order *order = next(line);
-		const char *why;
-		/* What a label is or was, is on record now, whatever has happened since. */
-		int result = order->o.kind == LINE_ORDER_LABEL ? LINE_DONE : line_order_check(line, &order->o, &why);
+	struct order *order = ctx;
+	struct line *line = order->line;
+	const char *why;
+	/* What a label is or was, is on record now, whatever has happened since. */
+	int result = order->o.kind == LINE_ORDER_LABEL ? LINE_DONE : line_order_check(line, &order->o, &why);
 
-		if (result == LINE_DONE)
-			take_effect(line, order);
-		else /* overtaken: the record says so too */
-			(void)note(line, order, actions[order->o.kind], why);
-		answer(order, result);
-		line_check_end(line);
-	}
+	take_out(order);
+	if (result == LINE_DONE)
+		take_effect(line, order);
+	else /* overtaken: the record says so too */
+		(void)note(line, order, actions[order->o.kind], why);
+	answer(order, result);
+	line_check_end(line);
 }
 
 void orders_fail(struct line *line, int result)
 {
 	while (line->control.orders) {
-		struct order *order = next(line);
+		struct order *order = line->control.orders;
 
+		take_out(order);
 		/* Ending needs no record that cannot be written. */
 		if (result == LINE_NO_RECORD &&
 		    (order->o.kind == LINE_ORDER_STOP || order->o.kind == LINE_ORDER_ABORT)) {
@@ -369,8 +343,9 @@ static void copy(char *out, size_t max, const char *text)
 
 int line_order(struct line *line, const struct line_order *wanted)
 {
-	struct order *order;
+	struct order *order, **at;
 	const char *why;
+	uint64_t ticket = 0;
 	int result = line_order_check(line, wanted, &why);
 
 	assert(wanted->actor && wanted->actor[0]);
@@ -382,26 +357,35 @@ int line_order(struct line *line, const struct line_order *wanted)
 	order->o = *wanted;
 	copy(order->actor, LINE_ACTOR_MAX, wanted->actor);
 	copy(order->reason, LINE_REASON_MAX, wanted->reason);
-	if (wanted->kind == LINE_ORDER_WAIT)
-		order->ticket = line->ticket;
-	else if (wanted->kind == LINE_ORDER_LABEL)
-		order->ticket = put_records(line, wanted);
-	else
-		order->ticket = note(line, order,
-				     line->guard && wanted->kind == LINE_ORDER_RESUME ? "guard-override"
-										      : actions[wanted->kind],
-				     NULL);
-	if (order->ticket == 0 && wanted->kind != LINE_ORDER_WAIT) {
+	if (wanted->kind == LINE_ORDER_LABEL)
+		ticket = put_records(line, wanted);
+	else if (wanted->kind != LINE_ORDER_WAIT)
+		ticket = note(line, order,
+			      line->guard && wanted->kind == LINE_ORDER_RESUME ? "guard-override"
+									       : actions[wanted->kind],
+			      NULL);
+	if (ticket == 0 && wanted->kind != LINE_ORDER_WAIT) {
 		free(order);
 		return LINE_NO_RECORD;
 	}
 	order->o.subject = NULL; /* the caller's; they have been written */
 	order->o.records = NULL;
-	if (line->control.orders_tail)
-		line->control.orders_tail->next = order;
-	else
-		line->control.orders = order;
-	line->control.orders_tail = order;
-	line_await_commit(line);
+	order->line = line;
+	for (at = &line->control.orders; *at; at = &(*at)->next)
+		;
+	*at = order;
+	tickets_wait(&line->tickets, &order->ticket, on_durable, order);
 	return LINE_DONE;
+}
+
+void line_stop(struct line *line, bool now)
+{
+	if (!line->stopping)
+		line->control.run_us = loop_now_us(line->loop);
+	line->stopping = line->draining = true;
+	if (now)
+		for (size_t i = 0; i < line->channel_count; i++)
+			while (line->channels[i].sessions)
+				session_abort(line->channels[i].sessions);
+	line_check_end(line);
 }

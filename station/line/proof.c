@@ -6,7 +6,7 @@
 
 #include <openssl/crypto.h>
 
-#include "station/line/internal.h"
+#include "station/line/proof.h"
 
 static uint8_t *txn_octets(uint64_t txn, uint8_t out[static 8])
 {
@@ -96,8 +96,8 @@ bool proof_recompute(struct session *s)
 	return ok;
 }
 
-int proof_signature(struct session *s, const struct mr_message *m, const char *label,
-		    const struct mr_digest_field *fields, size_t count)
+static int signature(struct session *s, const struct mr_message *m, const char *label,
+		     const struct mr_digest_field *fields, size_t count)
 {
 	uint8_t hash[32];
 
@@ -115,6 +115,13 @@ int proof_signature(struct session *s, const struct mr_message *m, const char *l
 	return 0;
 }
 
+int proof_status(struct session *s, const struct mr_message *m)
+{
+	const struct mr_digest_field binding[] = { { s->link->binding, 32 } };
+
+	return signature(s, m, "millrace status", binding, 1);
+}
+
 int proof_verify(struct session *s, const struct mr_message *m)
 {
 	uint8_t state[32];
@@ -124,7 +131,7 @@ int proof_verify(struct session *s, const struct mr_message *m)
 		return MR_CAUSE_BAD_RESPONSE;
 	if (!mr_equal_ct(state, m->value[MR_AT_DIGEST].at, 32))
 		return MR_CAUSE_DIGEST_MISMATCH;
-	return proof_signature(s, m, "millrace verify", fields, 3);
+	return signature(s, m, "millrace verify", fields, 3);
 }
 
 int proof_receipt(struct session *s, const struct mr_message *m)
@@ -151,7 +158,7 @@ int proof_receipt(struct session *s, const struct mr_message *m)
 	    serial.left != strlen(u->serial) || !mr_equal(serial.at, u->serial, serial.left) ||
 	    !mr_equal_ct(state, their_state, 32))
 		return MR_CAUSE_DIGEST_MISMATCH;
-	return proof_signature(s, m, "millrace receipt", fields, 2);
+	return signature(s, m, "millrace receipt", fields, 2);
 }
 
 int proof_digest(const struct mr_message *m, const uint8_t want[static 32])

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-#include "station/line/internal.h"
+#include "station/line/lane.h"
+#include "station/line/units.h"
 
 const char *line_run_name(enum line_run run)
 {
@@ -79,36 +80,6 @@ const struct unit *line_unit_at(const struct line *line, size_t i)
 
 int64_t line_unit_id(const struct unit *unit) { return unit->id; }
 
-static const char *phase_name(enum phase phase)
-{
-	static const char *const names[PHASE_COUNT] = {
-		[PHASE_INVITED] = "invited",
-		[PHASE_WELCOMED] = "handshake",
-		[PHASE_ASK_STATUS] = "status",
-		[PHASE_ASK_SELFTEST] = "selftest",
-		[PHASE_ASK_KEY] = "key",
-		[PHASE_SIGNING] = "signing",
-		[PHASE_RECORDING_IDENTITY] = "recording identity",
-		[PHASE_ASK_IDENTITY] = "identity",
-		[PHASE_COMMIT_IDENTITY] = "commit identity",
-		[PHASE_ASK_NETWORKS] = "networks",
-		[PHASE_RECORDING_CREDENTIALS] = "recording credentials",
-		[PHASE_ASK_CREDENTIALS] = "credentials",
-		[PHASE_COMMIT_CREDENTIALS] = "commit credentials",
-		[PHASE_ASK_VERIFY] = "verify",
-		[PHASE_ASK_JOIN] = "join",
-		[PHASE_JOINING] = "joining",
-		[PHASE_RETURNED] = "returned",
-		[PHASE_ASK_JOINED] = "joined",
-		[PHASE_RECORDING_SEAL] = "recording seal",
-		[PHASE_ASK_SEAL] = "seal",
-		[PHASE_RECORDING_OUTCOME] = "recording outcome",
-		[PHASE_ASK_FINISH] = "verdict",
-	};
-
-	return phase < PHASE_COUNT && names[phase] ? names[phase] : "";
-}
-
 static void look_at_session(const struct session *s, struct line_unit_view *out)
 {
 	const struct job *job = s->line->job;
@@ -157,7 +128,6 @@ size_t line_lane_count(const struct line *line) { return line->lane_count; }
 
 void line_lane_look(const struct line *line, size_t i, struct line_lane_view *out)
 {
-	static const char *const states[] = { "lost", "untuned", "tuning", "here", "leaving" };
 	const struct lane *l = &line->lanes[i];
 	const struct channel *c = l->state == LANE_LEAVING && l->go ? l->go : l->channel;
 
@@ -165,7 +135,7 @@ void line_lane_look(const struct line *line, size_t i, struct line_lane_view *ou
 		.radio = l->radio->caps.name,
 		.path = l->radio->caps.path,
 		.driver = l->radio->caps.driver,
-		.state = states[l->state],
+		.state = lane_state_name(l->state),
 		.freq_mhz = c ? c->freq_mhz : 0,
 		.here = l->state == LANE_HERE,
 		.lost = l->state == LANE_LOST,
@@ -186,5 +156,5 @@ void line_channel_look(const struct line *line, size_t i, struct line_channel_vi
 					   .radio = c->lane ? c->lane->radio->caps.name : NULL,
 					   .sessions = c->session_count,
 					   .waiting = c->waiting_count,
-					   .unheard = admission_unheard(line, c) };
+					   .unheard = units_unheard(line, c) };
 }

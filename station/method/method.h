@@ -85,6 +85,8 @@ struct method_ops {
 	void (*sent)(struct session *session, uint8_t what, bool acked, unsigned tries);
 	/* The device says in `message` that it goes to join its network now; the reach is gone until it is back. */
 	void (*away)(struct session *session, const struct mr_message *message);
+	/* It is back, and says in `message` what came of that. 0, or the cause that ends the attempt. */
+	int (*back)(struct session *session, const struct mr_message *message);
 	/* The link has given up with `cause`. 0: the session goes on all the same; else the cause that ends it. */
 	int (*expired)(struct session *session, int cause);
 	uint32_t verdict_us; /* patience with a device that is told its verdict */
@@ -104,8 +106,11 @@ struct delivery_ops {
 	int (*receive)(struct session *session, struct mr_rd mpdu, const struct radio_rx *rx);
 	int (*expire)(struct session *session, uint64_t now_us); /* at its deadline */
 	uint64_t (*deadline_us)(const struct session *session);	 /* UINT64_MAX: none */
-	/* The next frame for the radio, 0: none. NULL: it has nothing of its own to send (a broadcast speaks by its
-	 * voice). */
+	/*
+	 * The next frame for the radio (RADIO_FRAME_MAX octets are room), 0: none; is there one? NULL: it has nothing
+	 * of its own to send (a broadcast speaks by its voice).
+	 */
+	bool (*ready)(const struct session *session);
 	size_t (*pull)(struct session *session, uint8_t *frame, struct radio_tx *tx);
 	void (*sent)(struct session *session, bool acked, unsigned tries);
 	/* JSON for the record, docs/audit.md "Evidence of a delivery"; no secret. Returns its length, below `cap`. */

@@ -1,0 +1,144 @@
+#include "station/line/credentials_step.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "station/line/events.h"
+#include "station/line/proof.h"
+
+/* Its device is asked which networks it hears. */
+static bool scans(const struct session *s) { return s->unit->method->flags & METHOD_DEVICE_AP; }
+
+static int record_intent(struct session *s)
+{
+	struct unit *u = s->unit;
+
+	session_enter(s, PHASE_RECORDING_CREDENTIALS);
+	if (!u->credentials_txn) {
+		u->credentials_txn = s->line->next_txn++;
+		session_record_transaction(s, "credentials", u->credentials_txn, PHASE_INTENT);
+	}
+	session_await(s);
+	return RECIPE_WAITS;
+}
+
+int credentials_begin(struct session *s)
+{
+	const struct unit *u = s->unit;
+
+	if (s->intent_durable && !scans(s) && !u->method->delivery) {
+		s->intent_durable = false;
+		return RECIPE_ASK(PHASE_ASK_CREDENTIALS);
+	}
+	if ((s->stage & MR_STAGE_CREDENTIALS) && (u->credentials_txn || (s->stage & MR_STAGE_SEALED))) {
+		session_enter(s, PHASE_COMMIT_CREDENTIALS);
+		return RECIPE_DONE;
+	}
+	return scans(s) ? RECIPE_ASK(PHASE_ASK_NETWORKS) : record_intent(s);
+}
+
+int credentials_build_networks(struct session *s, struct mr_wr *w)
+{
+	mr_attribute_add(w, MR_AT_SSID, s->line->job->ssid, s->line->job->ssid_len);
+	return 0;
+}
+
+int credentials_on_networks(struct session *s, const struct mr_message *m)
+{
+	int cause = joining_pick(s, m);
+
+	if (cause)
+		return -cause;
+	return s->again_us ? RECIPE_WAITS : record_intent(s);
+}
+
+int credentials_recorded(struct session *s)
+{
+	if (!s->unit->method->delivery)
+		return RECIPE_ASK(PHASE_ASK_CREDENTIALS);
+	if (s->unit->method->flags & METHOD_EXCLUSIVE && s->line->exclusive) {
+		session_enter(s, PHASE_AWAITING_TURN);
+		return RECIPE_WAITS;
+	}
+	return credentials_turn(s);
+}
+
+/* --- by a request --- */
+
+int credentials_build(struct session *s, struct mr_wr *w)
+{
+	const struct job *job = s->line->job;
+
+	assert(s->unit->credentials_txn);
+	s->has_credentials_digest = proof_credentials_digest(s, s->credentials_digest);
+	mr_attribute_add_u64(w, MR_AT_TXN, s->unit->credentials_txn);
+	mr_attribute_add(w, MR_AT_SSID, job->ssid, job->ssid_len);
+	mr_attribute_add_u8(w, MR_AT_SECURITY, (uint8_t)job->security);
+	if (s->line->passphrase[0])
+		mr_attribute_add(w, MR_AT_PASSPHRASE, s->line->passphrase, strlen(s->line->passphrase));
+	return 0;
+}
+
+int credentials_on_stored(struct session *s, const struct mr_message *m)
+{
+	int cause = proof_digest(m, s->credentials_digest);
+
+	return cause ? -cause : RECIPE_ASK(PHASE_COMMIT_CREDENTIALS);
+}
+
+int credentials_build_commit(struct session *s, struct mr_wr *w)
+{
+	mr_attribute_add_u64(w, MR_AT_TXN, s->unit->credentials_txn);
+	return 0;
+}
+
+/* They are with the device for good. */
+static void record_commit(struct session *s)
+{
+	struct unit *u = s->unit;
+
+	s->stage |= MR_STAGE_CREDENTIALS;
+	session_record_transaction(s, "credentials", u->credentials_txn, PHASE_COMMITTED);
+	/* SEAL's intent is durable by the time that VERIFY is answered. */
+	if (job_has_step(s->line->job, JOB_SEAL) && !u->seal_txn) {
+		u->seal_txn = s->line->next_txn++;
+		session_record_transaction(s, "seal", u->seal_txn, PHASE_INTENT);
+	}
+}
+
+int credentials_on_committed(struct session *s, const struct mr_message *m)
+{
+	(void)m;
+	record_commit(s);
+	if (scans(s) && !(s->line->job->join && job_has_step(s->line->job, JOB_VERIFY)))
+		joining_record(s);
+	return RECIPE_DONE;
+}
+
+/* --- by the method's own delivery --- */
+
+int credentials_turn(struct session *s)
+{
+	const struct method *method = s->unit->method;
+	int result;
+
+	assert(method->delivery && !s->delivery.ops && !s->delivery.state);
+	if (method->flags & METHOD_EXCLUSIVE) {
+		assert(!s->line->exclusive);
+		s->line->exclusive = s;
+	}
+	session_enter(s, PHASE_DELIVERING);
+	s->delivery.ops = method->delivery;
+	result = method->delivery->begin(s);
+	if (result == DELIVERY_GOES_ON)
+		session_touch(s);
+	return result < 0 ? result : result == DELIVERY_DONE ? credentials_delivered(s) : RECIPE_WAITS;
+}
+
+int credentials_delivered(struct session *s)
+{
+	assert(s->phase == PHASE_DELIVERING && s->delivery.ops);
+	record_commit(s);
+	session_end_delivery(s);
+	return RECIPE_DONE;
+}

@@ -1,0 +1,281 @@
+#include "station/line/units.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "station/line/events.h"
+#include "station/line/guards.h"
+
+#define WATCH_US LINE_WATCH_US
+#define RETURNED UINT64_MAX /* unit.return_by_us: called again, not yet out of the list */
+
+struct unit *unit_of_id(const struct line *line, const uint8_t device_id[static 8])
+{
+	return map_get(&line->by_device, map_key_octets(device_id));
+}
+
+bool unit_id_valid(const uint8_t device_id[static 8], const uint8_t mac[static 6])
+{
+	static const uint8_t zeros[8], ones[8] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+	return !(mac[0] & 1) && !mr_equal(mac, zeros, 6) && !mr_equal(device_id, zeros, 8) &&
+	       !mr_equal(device_id, ones, 8);
+}
+
+struct unit *unit_new(struct line *line, const uint8_t device_id[static 8])
+{
+	struct unit *u;
+
+	if (line->unit_count == line->unit_room) {
+		size_t room = line->unit_room ? line->unit_room * 2 : 256;
+		struct unit **units = realloc(line->units, room * sizeof(struct unit *));
+
+		if (!units)
+			return NULL;
+		line->units = units;
+		line->unit_room = room;
+	}
+	assert(line->unit_count < line->unit_room);
+	u = calloc(1, sizeof(*u));
+	if (!u || !map_put(&line->by_device, map_key_octets(device_id), u)) {
+		free(u);
+		return NULL;
+	}
+	memcpy(u->device_id, device_id, 8);
+	u->method = line->job->method;
+	line->units[line->unit_count++] = u;
+	return u;
+}
+
+struct unit *unit_meet(struct line *line, const uint8_t device_id[static 8], const uint8_t mac[static 6])
+{
+	struct unit *u = unit_new(line, device_id);
+
+	if (!u)
+		return NULL;
+	u->id = line->next_unit++;
+	memcpy(u->mac, mac, 6);
+	(void)map_put(&line->by_mac, map_key_mac(mac), u);
+	return u;
+}
+
+bool unit_rename(struct line *line, struct unit *u, const uint8_t device_id[static 8])
+{
+	assert(!u->on_record);
+	map_remove(&line->by_device, map_key_octets(u->device_id));
+	memcpy(u->device_id, device_id, 8);
+	return map_put(&line->by_device, map_key_octets(device_id), u);
+}
+
+void unit_forget(struct unit *u)
+{
+	if (u->method->ops->forget)
+		u->method->ops->forget(u);
+	assert(!u->way);
+}
+
+void unit_free(struct unit *u)
+{
+	unit_forget(u);
+	free(u->certificate);
+	free(u);
+}
+
+void unit_greet(struct line *line, struct unit *u, const struct radio_rx *rx)
+{
+	uint64_t now_us = loop_now_us(line->loop);
+
+	u->first_heard_us = now_us;
+	u->release_us = line->o.release_us ? line->o.release_us(line->o.ctx, u->device_id) : now_us;
+	if (u->release_us == UINT64_MAX) /* by its provisional id: it will say who it is */
+		u->release_us = now_us;
+	if (u->same_batch)
+		return;
+	u->same_batch = true;
+	line->seen++;
+	line->last_new_us = now_us;
+	line_event(line,
+		   &(struct line_event){ .kind = LINE_UNIT_SEEN,
+					 .unit = u->id,
+					 .serial = u->serial,
+					 .mac = { u->mac[0], u->mac[1], u->mac[2], u->mac[3], u->mac[4], u->mac[5] },
+					 .freq_mhz = rx->freq_mhz,
+					 .rssi_dbm = rx->rssi_dbm });
+}
+
+/* --- who is awaited --- */
+
+static unsigned *absent_at(struct line *line, struct unit *u) { return u->home ? &u->home->absent : &line->homeless; }
+
+void unit_absent(struct line *line, struct unit *u, uint64_t by_us)
+{
+	assert(by_us != 0 && by_us != RETURNED);
+	if (u->return_by_us == RETURNED || u->return_by_us == 0)
+		++*absent_at(line, u);
+	if (u->return_by_us == 0) { /* else it is still in the list */
+		u->next_absent = line->absent;
+		line->absent = u;
+	}
+	u->return_by_us = by_us;
+}
+
+/* Its place in the list is cleared by the next look at the list. */
+void unit_returned(struct line *line, struct unit *u)
+{
+	if (u->return_by_us == 0 || u->return_by_us == RETURNED)
+		return;
+	assert(*absent_at(line, u) > 0);
+	u->return_by_us = RETURNED;
+	--*absent_at(line, u);
+}
+
+/* A unit that left in mid-recipe and did not call again in time. */
+static void give_up(struct line *line, struct unit *u)
+{
+	int cause = u->last_cause ? u->last_cause : MR_CAUSE_NO_ANSWER;
+
+	u->prescribed_us += line->job->lease_us;
+	unit_record_state(line, u, UNIT_FAILED, cause);
+	unit_settle(line, u, UNIT_FAILED, cause);
+}
+
+void units_look(struct line *line, uint64_t now_us)
+{
+	bool deaf = !line->draining && !units_admitted(line); /* full: nobody is called, so nobody can come in time */
+
+	for (struct unit **at = &line->absent; *at;) {
+		struct unit *u = *at;
+
+		if (deaf && u->return_by_us != RETURNED)
+			u->return_by_us += WATCH_US;
+		/* Called, but was never invited while others had their turn: that is no silence of its own. */
+		if (u->return_by_us != RETURNED && u->attempts == 0 && line->session_count > 0 &&
+		    now_us >= u->return_by_us)
+			u->return_by_us = now_us + LINE_RECALL_US;
+		if (u->return_by_us != RETURNED && now_us < u->return_by_us) {
+			at = &u->next_absent;
+			continue;
+		}
+		*at = u->next_absent;
+		u->next_absent = NULL;
+		if (u->return_by_us != RETURNED) {
+			unit_returned(line, u);
+			give_up(line, u);
+		}
+		u->return_by_us = 0;
+	}
+}
+
+/* --- what became of it --- */
+
+static void count(struct line *line, enum journal_unit_state state, int by)
+{
+	unsigned *of = state == UNIT_PASSED	   ? &line->passed
+		       : state == UNIT_FAILED	   ? &line->failed
+		       : state == UNIT_QUARANTINED ? &line->quarantined
+		       : state == UNIT_HELD	   ? &line->held
+						   : NULL;
+
+	assert(of && (by > 0 || (*of > 0 && line->settled > 0)));
+	*of += (unsigned)by;
+	line->settled += (unsigned)by;
+}
+
+void unit_settle(struct line *line, struct unit *u, enum journal_unit_state state, int cause)
+{
+	uint64_t now_us = loop_now_us(line->loop);
+	bool bad = state == UNIT_FAILED || state == UNIT_QUARANTINED;
+
+	assert(!u->settled && !u->alias);
+	u->settled = true;
+	u->state = state;
+	u->last_cause = cause;
+	u->outcome_us = now_us;
+	line->last_outcome_us = now_us;
+	unit_forget(u);
+	count(line, state, 1);
+	line_event(line,
+		   &(struct line_event){ .kind = LINE_UNIT_STATE,
+					 .unit = u->id,
+					 .serial = u->serial,
+					 .mac = { u->mac[0], u->mac[1], u->mac[2], u->mac[3], u->mac[4], u->mac[5] },
+					 .attempt = u->attempts,
+					 .state = state,
+					 .cause = cause,
+					 .rssi_dbm = u->rssi_dbm,
+					 .duration_us = now_us - u->first_heard_us });
+	if (mr_cause_class(cause) != MR_CLASS_OPERATOR) /* what a person puts aside says nothing about the line */
+		guard_outcome(line, bad);
+}
+
+void unit_unsettle(struct line *line, struct unit *u)
+{
+	if (!u->settled)
+		return;
+	u->settled = false;
+	u->outcome_us = 0;
+	count(line, u->state, -1);
+}
+
+static void copy_text(char *out, size_t cap, const struct mr_message *m, enum mr_attribute id)
+{
+	size_t len = m && m->has[id] ? m->value[id].left : 0;
+
+	(void)log_escape(out, cap, len ? m->value[id].at : NULL, len);
+}
+
+void unit_record(struct line *line, struct unit *u, const struct mr_message *m)
+{
+	char product[132], hw_rev[68], firmware[132];
+	struct journal_record r = { .kind = JOURNAL_UNIT };
+
+	if (u->on_record)
+		return;
+	copy_text(product, sizeof(product), m, MR_AT_PRODUCT);
+	copy_text(hw_rev, sizeof(hw_rev), m, MR_AT_HW_REV);
+	copy_text(firmware, sizeof(firmware), m, MR_AT_FIRMWARE);
+	r.unit = (struct journal_unit){
+		.unit = u->id, .product = product, .hw_rev = hw_rev, .firmware = firmware, .at_us = line_utc_us(line)
+	};
+	memcpy(r.unit.device_id, u->device_id, 8);
+	memcpy(r.unit.mac, u->mac, 6);
+	line_submit(line, &r);
+	u->on_record = true;
+	u->unnamed = false;
+}
+
+void unit_record_state(struct line *line, struct unit *u, enum journal_unit_state state, int cause)
+{
+	/* It has not said yet who it is: that it was there, and why it was refused, is all that is known. */
+	if (!u->on_record && u->unnamed) {
+		line_stranger(
+			line, u->mac,
+			&(struct radio_rx){ .freq_mhz = u->home ? u->home->freq_mhz : 0, .rssi_dbm = u->rssi_dbm },
+			mr_cause_name(cause));
+		return;
+	}
+	unit_record(line, u, NULL);
+	line_submit(line, &(struct journal_record){ .kind = JOURNAL_UNIT_STATE,
+						    .unit_state = { .unit = u->id,
+								    .state = state,
+								    .cause = line_cause(cause),
+								    .at_us = line_utc_us(line) } });
+}
+
+/* --- how many are expected --- */
+
+bool units_admitted(const struct line *line)
+{
+	return !line->ended && !line->draining && !line->control.paused &&
+	       line->session_count < line->job->max_in_flight;
+}
+
+double units_unheard(const struct line *line, const struct channel *channel)
+{
+	double fresh = line->job->quantity > line->seen ? (double)(line->job->quantity - line->seen) : 0;
+
+	if (line->draining || line->control.paused)
+		return 0;
+	return (fresh + line->homeless) / (double)line->channel_count + channel->absent + channel->waiting_count;
+}

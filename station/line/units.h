@@ -1,0 +1,76 @@
+/*
+ * Who is known to this run: units by device id and by address, who is awaited, what became of each. A unit is in one
+ * place at a time: settled, in a session, in the queue of its home channel, awaited, or (an access point that has said
+ * whose it is) the alias of another. line_check() (check.h) holds that.
+ */
+#pragma once
+
+#include "station/line/private.h"
+
+/* A device that is known to this run. Lives as long as the line. Layout is ours. */
+struct unit {
+	int64_t id;
+	const struct method *method; /* by which it is reached, and its credentials get there */
+	void *way;		     /* what the method knows of the way to it, secrets among it; its ops forget it */
+	uint8_t device_id[8], mac[6];
+	enum journal_unit_state state;
+	unsigned attempts, counted, device_faults;
+	char serial[IDENTITY_SERIAL_MAX + 1];
+	uint64_t identity_txn, credentials_txn, seal_txn;
+	bool on_record, same_batch, has_certificate, has_receipt, settled;
+	bool unnamed; /* known by its address only: it has not said yet who it is */
+	uint8_t spki_sha256[32];
+	uint8_t *certificate; /* of an earlier attempt */
+	uint16_t certificate_len;
+	uint8_t pin_sealed[PIN_SEALED_MAX], pin_salt[16];
+	uint8_t pin_sealed_len;
+	uint32_t pin_iterations;
+	int8_t rssi_dbm;
+	uint8_t hello_nonce[8]; /* of its last call */
+	uint64_t hello_us;	/* when it was last heard to want a session */
+	struct channel *home;
+	unsigned handshakes_failed, refusals;
+	struct unit *alias; /* this is an access point of that unit */
+	bool waiting;	    /* in the queue of its home channel */
+	struct unit *next_waiting;
+	struct session *session;
+	int last_cause;
+	enum journal_attempt_kind next_kind;
+	uint64_t return_by_us; /* it is to call again by then; 0: not awaited */
+	struct unit *next_absent;
+	/* for the lower bound */
+	uint64_t first_heard_us, release_us, air_us, device_us, prescribed_us, outcome_us;
+};
+
+/* NULL: no memory. The method is the job's; it has no number yet. */
+struct unit *unit_new(struct line *line, const uint8_t device_id[static 8]);
+/* The same with a number and the address, for a device that nobody has met. The caller has looked that there is none.
+ */
+struct unit *unit_meet(struct line *line, const uint8_t device_id[static 8], const uint8_t mac[static 6]);
+struct unit *unit_of_id(const struct line *line, const uint8_t device_id[static 8]);
+/* Would the record take this identity? (db/schema.sql: no group address, neither zeros nor ff.) */
+bool unit_id_valid(const uint8_t device_id[static 8], const uint8_t mac[static 6]);
+/* It says who it is: takes the id as its own. false: no memory. */
+bool unit_rename(struct line *line, struct unit *unit, const uint8_t device_id[static 8]);
+void unit_free(struct unit *unit);
+void unit_forget(struct unit *unit); /* what opens its device is wiped */
+
+/* First heard in this run. */
+void unit_greet(struct line *line, struct unit *unit, const struct radio_rx *rx);
+/* It is to announce itself again by `by_us`, else it fails. */
+void unit_absent(struct line *line, struct unit *unit, uint64_t by_us);
+/* It has announced itself, or is in hand: it is not awaited any more. */
+void unit_returned(struct line *line, struct unit *unit);
+/* One look at all that are awaited: those whose time has passed fail. */
+void units_look(struct line *line, uint64_t now_us);
+void unit_settle(struct line *line, struct unit *unit, enum journal_unit_state state, int cause);
+void unit_unsettle(struct line *line, struct unit *unit);
+
+/* On record, if it is not yet; `m` is what the device says of itself, NULL: nothing so far. */
+void unit_record(struct line *line, struct unit *unit, const struct mr_message *m);
+void unit_record_state(struct line *line, struct unit *unit, enum journal_unit_state state, int cause);
+
+/* May anybody get a session now? */
+bool units_admitted(const struct line *line);
+/* How many are expected to announce themselves on the channel. */
+double units_unheard(const struct line *line, const struct channel *channel);

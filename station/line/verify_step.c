@@ -1,0 +1,141 @@
+#include "station/line/verify_step.h"
+
+#include <assert.h>
+
+#include "station/line/events.h"
+#include "station/line/lane.h"
+#include "station/line/proof.h"
+
+#define JOIN_SEEN_US 20000000u /* chosen: a chip that boots, scans all channels and tries twice has joined by then */
+
+/* The device goes to its network from where it is, and comes back. */
+static bool joins(const struct session *s) { return s->unit->method->flags & METHOD_DEVICE_AP && s->line->job->join; }
+
+/* --- a device that answers no requests is seen to join: there is no other proof --- */
+
+static void foreign_first(struct session *s) { (void)s; }
+
+static void foreign_complete(struct session *s)
+{
+	s->again_us = 0;
+	joining_record(s);
+	s->line->program->next(s, RECIPE_DONE);
+}
+
+static const struct joining_events foreign_events = { foreign_first, foreign_complete };
+
+static int verify_foreign(struct session *s)
+{
+	struct channel *there = joining_channel(s);
+
+	session_enter(s, PHASE_JOINING);
+	s->joining.asked_us = session_now(s);
+	s->joining.reason = "the job names it";
+	joining_watch(s, s->unit->mac, &foreign_events);
+	if (!s->joining.watched)
+		return -MR_CAUSE_DUPLICATE_DEVICE;
+	if (lane_move(s, there))
+		lanes_kick(s->line);
+	s->again_us = session_now(s) + JOIN_SEEN_US;
+	session_touch(s);
+	return RECIPE_WAITS;
+}
+
+int verify_expired(struct session *s)
+{
+	assert(s->unit->method->flags & METHOD_NO_REQUESTS);
+	joining_record(s);
+	return -MR_CAUSE_JOIN_TIMEOUT;
+}
+
+/* --- VERIFY, JOIN --- */
+
+int verify_begin(struct session *s)
+{
+	if (s->unit->method->flags & METHOD_NO_REQUESTS)
+		return verify_foreign(s);
+	/* Nothing to sign with: it proves itself by joining. */
+	if (!s->device_has_key && !job_has_step(s->line->job, JOB_IDENTITY))
+		return RECIPE_ASK(PHASE_ASK_JOIN);
+	return proof_recompute(s) ? RECIPE_ASK(PHASE_ASK_VERIFY) : -MR_CAUSE_SIGNER_UNAVAILABLE;
+}
+
+int verify_build(struct session *s, struct mr_wr *w)
+{
+	entropy_fill(s->line->o.entropy, s->challenge, sizeof(s->challenge));
+	mr_attribute_add(w, MR_AT_CHALLENGE, s->challenge, sizeof(s->challenge));
+	if (s->phase == PHASE_ASK_SEAL)
+		mr_attribute_add_u64(w, MR_AT_TXN, s->unit->seal_txn);
+	return 0;
+}
+
+int verify_on_proof(struct session *s, const struct mr_message *m)
+{
+	int cause = proof_verify(s, m);
+
+	return cause ? -cause : joins(s) ? RECIPE_ASK(PHASE_ASK_JOIN) : RECIPE_DONE;
+}
+
+int verify_on_join(struct session *s, const struct mr_message *m)
+{
+	session_enter(s, PHASE_JOINING);
+	s->joining.asked_us = session_now(s);
+	s->unit->method->ops->away(s, m);
+	return RECIPE_WAITS;
+}
+
+/* It has been in its network, and is back. */
+int verify_on_joined(struct session *s, const struct mr_message *m)
+{
+	int cause = s->unit->has_certificate ? proof_status(s, m) : 0;
+
+	if (!cause)
+		cause = s->unit->method->ops->back(s, m);
+	if (cause)
+		return -cause;
+	joining_record(s);
+	return RECIPE_DONE;
+}
+
+/* --- SEAL --- */
+
+int seal_begin(struct session *s)
+{
+	struct unit *u = s->unit;
+
+	if (!proof_recompute(s))
+		return -MR_CAUSE_SIGNER_UNAVAILABLE;
+	if (!u->seal_txn) {
+		u->seal_txn = s->line->next_txn++;
+		session_record_transaction(s, "seal", u->seal_txn, PHASE_INTENT);
+	}
+	session_enter(s, PHASE_RECORDING_SEAL);
+	session_await(s);
+	return RECIPE_WAITS;
+}
+
+int seal_recorded(struct session *s)
+{
+	assert(s->unit->seal_txn && !s->ticket.waiting);
+	return RECIPE_ASK(PHASE_ASK_SEAL);
+}
+
+int seal_on_receipt(struct session *s, const struct mr_message *m)
+{
+	struct unit *u = s->unit;
+	int cause = proof_receipt(s, m);
+
+	if (cause)
+		return -cause;
+	line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_RECEIPT,
+						       .receipt = { .unit = u->id,
+								    .attempt = s->attempt,
+								    .transaction = u->seal_txn,
+								    .receipt = { m->value[MR_AT_RECEIPT].at,
+										 m->value[MR_AT_RECEIPT].left },
+								    .challenge = { s->challenge, 32 },
+								    .signature = { m->value[MR_AT_SIGNATURE].at, 64 },
+								    .at_us = line_utc_us(s->line) } });
+	s->recipe_at++;
+	return RECIPE_ENDS;
+}

@@ -1,0 +1,17 @@
+/*
+ * The steps `verify` and `seal`: the device proves that it holds its key and has stored what it was sent, joins its
+ * network and is seen to, locks itself and signs a receipt.
+ */
+#pragma once
+
+#include "station/line/session.h"
+
+int verify_begin(struct session *s);
+int verify_build(struct session *s, struct mr_wr *w); /* VERIFY and SEAL: a challenge */
+int verify_on_proof(struct session *s, const struct mr_message *m);
+int verify_on_join(struct session *s, const struct mr_message *m);
+int verify_on_joined(struct session *s, const struct mr_message *m);
+int verify_expired(struct session *s); /* a foreign device was not seen to join in time */
+int seal_begin(struct session *s);
+int seal_recorded(struct session *s);
+int seal_on_receipt(struct session *s, const struct mr_message *m);

@@ -1,0 +1,450 @@
+/*
+ * Devices that make an access point, or an ad-hoc network, of their own: which of the networks that are heard are ours,
+ * what opens them, and the link through them. micro-ap, pin and https differ only in what protects requests.
+ */
+#include "station/method/access_point.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "station/ip/tls.h"
+#include "station/line/admission.h"
+#include "station/line/events.h"
+#include "station/line/lane.h"
+#include "station/line/recipe.h"
+
+#define AGAIN_US 1000000u /* a device whose link failed is left alone for this time */
+#define PROBE_EVERY_US 1000000u
+#define PROBE_US 30000u	    /* access points answer a probe request within that */
+#define VERDICT_US 2000000u /* a segment may be lost, or the device has closed the connection */
+#define RATE_1M 2u
+#define RATE_6M 12u
+#define JOIN_US 1000000u /* from JOIN to being joined, until something is learned from what is seen and reported */
+#define AWAY_US 2000000u /* from JOIN to being an access point again; the same */
+
+/* --- begin and end --- */
+
+static int begin(struct line *line, void **state, char *error, size_t error_len)
+{
+	struct access_points *a = calloc(1, sizeof(*a));
+	size_t issuer_len;
+	const uint8_t *issuer = identity_issuer_der(line->o.identity, &issuer_len);
+
+	*state = a;
+	line->join_us = JOIN_US;
+	line->away_us = AWAY_US;
+	if (a) {
+		a->bss = (struct bss_station){ .loop = line->loop,
+					       .entropy = line->o.entropy,
+					       .ip = line->o.ip,
+					       .psk = line->target.pool,
+					       .sequence = &line->station.sequence,
+					       .trust = tls_trust_create(mr_rd_over(issuer, issuer_len)),
+					       .any = tls_trust_create(mr_rd_over(NULL, 0)) };
+		memcpy(a->bss.mac, line->station.mac, 6);
+	}
+	if (a && a->bss.psk && a->bss.ip && a->bss.trust && a->bss.any)
+		return 0;
+	snprintf(error, error_len, "no memory is left for links through access points");
+	return -MR_CAUSE_NO_MEMORY;
+}
+
+static void end(struct line *line, void *state)
+{
+	struct access_points *a = state;
+
+	(void)line;
+	if (!a)
+		return;
+	tls_trust_destroy(a->bss.trust);
+	tls_trust_destroy(a->bss.any);
+	map_free(&a->by_bssid);
+	free(a);
+}
+
+static void forget(struct unit *u)
+{
+	if (!u->way)
+		return;
+	OPENSSL_cleanse(u->way, sizeof(struct access));
+	free(u->way);
+	u->way = NULL;
+}
+
+/* --- which networks are ours --- */
+
+/* A network that may be a device's, while it is looked at. Secret. */
+struct candidate {
+	const struct method *method;
+	struct access access;
+};
+
+static bool security_fits(const struct method *method, const struct ieee80211_network *n)
+{
+	if (method->protection == METHOD_BY_WPA2)
+		return n->security == IEEE80211_WPA2_PSK || n->security == IEEE80211_WPA2_WPA3;
+	return n->security == IEEE80211_OPEN;
+}
+
+/* What opens this access point, by its label. NULL: it opens; else what is wrong, for the list of sightings. */
+static const char *by_label(struct line *line, const uint8_t from[static 6], const struct ieee80211_network *n,
+			    const char *serial, struct candidate *out, const char **label_serial)
+{
+	const struct roster_row *row = line->o.roster ? roster_find(line->o.roster, from, n->ssid, n->ssid_len, serial)
+						      : NULL;
+
+	if (!row)
+		return "not-on-label-list";
+	out->method = row->method ? row->method : line->job->method;
+	if (out->method->protection == METHOD_BY_WPA2 && !row->passphrase[0])
+		return "no-passphrase";
+	if (out->method->needs & METHOD_NEEDS_PIN && !row->pin[0])
+		return "no-pin";
+	memcpy(out->access.passphrase, row->passphrase, sizeof(out->access.passphrase));
+	memcpy(out->access.pin, row->pin, sizeof(out->access.pin));
+	*label_serial = row->serial;
+	if (n->hidden) {
+		out->access.network.ssid_len = row->ssid_len;
+		memcpy(out->access.network.ssid, row->ssid, row->ssid_len);
+		if (!row->ssid_len)
+			out->access.network.ssid_len = (uint8_t)roster_ssid_make(line->job->ap_ssid, row->serial, from,
+										 out->access.network.ssid);
+		out->access.named = row->ssid_len > 0;
+	}
+	return NULL;
+}
+
+/* The pattern of devices that bear the end of their address until they have a serial number. */
+static size_t name_by_serial(const char *pattern, const char *serial, uint8_t ssid[static 32])
+{
+	static const uint8_t none[6];
+	const char *place = strstr(pattern, "{mac}");
+	char text[64];
+
+	if (!place)
+		return 0;
+	snprintf(text, sizeof(text), "%.*s{serial}%s", (int)(place - pattern), pattern, place + strlen("{mac}"));
+	return roster_ssid_make(text, serial, none, ssid);
+}
+
+void access_point_name(struct line *line, struct unit *u)
+{
+	struct access *a = access_of(u);
+	bool serial = (u->serial[0] != '\0') != a->other_name;
+	size_t len;
+
+	if (!a->network.hidden || a->named)
+		return;
+	len = serial ? name_by_serial(line->job->ap_ssid, u->serial, a->network.ssid)
+		     : roster_ssid_make(line->job->ap_ssid, u->serial, a->peer, a->network.ssid);
+	if (len > 0)
+		a->network.ssid_len = (uint8_t)len;
+}
+
+/* What opens it, by what an earlier step has put on record under the serial number in its SSID. */
+static const char *by_record(struct line *line, struct unit *u, struct candidate *out)
+{
+	out->method = line->job->method;
+	out->access.from_record = true;
+	if (out->method->needs == 0)
+		return NULL;
+	if (out->method->protection == METHOD_BY_WPA2 || u->pin_sealed_len == 0)
+		return "no-secret-on-record";
+	if (pin_open(line->o.identity, line->job->product, u->serial, u->pin_sealed, u->pin_sealed_len,
+		     out->access.pin) != 0)
+		return "secret-does-not-open";
+	return NULL;
+}
+
+/* IEEE 802 EUI-64 of the BSSID: the id of a device until it says its own. */
+static void provisional_id(const uint8_t bssid[static 6], uint8_t id[static 8])
+{
+	memcpy(id, bssid, 3);
+	id[3] = 0xff;
+	id[4] = 0xfe;
+	memcpy(id + 5, bssid + 3, 3);
+}
+
+static struct unit *unit_of(struct line *line, const uint8_t bssid[static 6], const char *serial)
+{
+	struct unit *u = map_get(&line->by_mac, map_key_mac(bssid));
+	uint8_t id[8];
+
+	if (u)
+		return u;
+	for (size_t i = 0; serial[0] && i < line->unit_count; i++)
+		if (strcmp(line->units[i]->serial, serial) == 0)
+			return line->units[i];
+	provisional_id(bssid, id);
+	u = unit_meet(line, id, bssid);
+	if (u)
+		u->unnamed = true;
+	return u;
+}
+
+static const char nobody_s[] = ""; /* hidden, and not on the list: it is somebody's, and no sighting */
+
+/* What a network that is named like a device's needs to be one of ours; NULL, or what it lacks. */
+static const char *look_up(struct line *line, const uint8_t from[static 6], const struct ieee80211_network *n,
+			   const struct radio_rx *rx, const char *serial, struct candidate *c, struct unit **unit)
+{
+	const struct job *job = line->job;
+	bool record = job->ap_secrets == JOB_SECRETS_RECORD;
+	const char *wrong = NULL, *label_serial = "";
+
+	if (!record)
+		wrong = by_label(line, from, n, serial, c, &label_serial);
+	if (wrong && n->hidden)
+		return nobody_s;
+	if (!wrong && rx->rssi_dbm < job->min_rssi_dbm)
+		wrong = "weak";
+	if (!wrong && (*unit = unit_of(line, from, serial[0] ? serial : label_serial)) && record)
+		wrong = by_record(line, *unit, c);
+	if (!wrong && !security_fits(c->method, n))
+		wrong = "other-security";
+	if (!wrong && *unit && !(*unit)->same_batch && line->seen >= job->quantity)
+		wrong = "beyond-quantity";
+	return wrong;
+}
+
+/* A network that is named like a device's, heard for the first time. NULL: no device of ours. */
+static struct unit *newcomer(struct line *line, struct access_points *points, const uint8_t from[static 6],
+			     const struct ieee80211_network *n, const struct radio_rx *rx)
+{
+	const struct job *job = line->job;
+	struct candidate c = { .access.network = *n };
+	const char *wrong;
+	char serial[33] = "";
+	struct unit *u = NULL;
+
+	if (n->hidden ? job->ap_secrets == JOB_SECRETS_RECORD
+		      : !roster_ssid_match(job->ap_ssid, n->ssid, n->ssid_len, from, serial))
+		return NULL;
+	wrong = look_up(line, from, n, rx, serial, &c, &u);
+	if (!wrong && u && (u->way || (u->way = malloc(sizeof(c.access))))) {
+		u->method = c.method;
+		memcpy(u->way, &c.access, sizeof(c.access));
+		memcpy(access_of(u)->peer, from, 6);
+	}
+	OPENSSL_cleanse(&c, sizeof(c));
+	if (wrong && wrong != nobody_s)
+		line_stranger(line, from, rx, wrong);
+	if (wrong || !u || !u->way || !map_put(&points->by_bssid, map_key_mac(from), u))
+		return NULL;
+	return u;
+}
+
+static bool may_come(const struct line *line, const struct unit *u, uint64_t now_us)
+{
+	return !u->session && !u->settled && !u->waiting && u->way && now_us >= access_of(u)->again_us &&
+	       !line->draining;
+}
+
+/* Its access point is up, and nobody is at work with it: it is admitted like a device that calls. */
+static void announce(struct line *line, struct unit *u, struct channel *c, const struct ieee80211_network *n)
+{
+	struct access *a = access_of(u);
+	uint64_t now_us = loop_now_us(line->loop);
+
+	if (!n->hidden) {
+		a->network = *n;
+	} else {
+		a->other_name ^= u->last_cause == MR_CAUSE_ASSOCIATION_REFUSED;
+		access_point_name(line, u);
+	}
+	a->again_us = now_us + AGAIN_US;
+	u->hello_us = now_us;
+	unit_returned(line, u);
+	admission_enqueue(line, u, c);
+	admission_fill(line);
+}
+
+static void network(struct line *line, void *state, struct lane *lane, const uint8_t from[static 6],
+		    const struct ieee80211_network *n, const struct radio_rx *rx)
+{
+	struct access_points *points = state;
+	struct unit *u = map_get(&points->by_bssid, map_key_mac(from));
+
+	if (!u && !map_get(&line->stranger_map, map_key_mac(from)))
+		u = newcomer(line, points, from, n, rx);
+	if (!u)
+		return;
+	if (u->alias)
+		u = u->alias;
+	if (u->settled)
+		return;
+	u->rssi_dbm = rx->rssi_dbm;
+	if (u->first_heard_us == 0)
+		unit_greet(line, u, rx);
+	if (u->session)
+		access_point_beacon(u->session, n, rx);
+	else if (may_come(line, u, loop_now_us(line->loop)))
+		announce(line, u, lane->channel, n);
+}
+
+/* --- the voice: networks answer at once, instead of with their next beacon. IEEE 802.11-2020 11.1.4.3 --- */
+
+static void speak(struct line *line, void *state, struct channel *c, enum method_occasion why, struct mr_wr *out,
+		  struct radio_tx *tx, uint64_t *next_us)
+{
+	struct ieee80211_header header = { .kind = IEEE80211_PROBE_REQUEST, .sequence = line->station.sequence };
+	uint64_t now_us = loop_now_us(line->loop);
+
+	(void)state;
+	*next_us = now_us + PROBE_EVERY_US;
+	if (why != METHOD_PRESENT || !(units_unheard(line, c) > 0) || !units_admitted(line))
+		return;
+	tx->rate_500kbps = c->freq_mhz < 3000 ? RATE_1M : RATE_6M;
+	memset(header.address1, 0xff, 6);
+	memcpy(header.address2, line->station.mac, 6);
+	memset(header.address3, 0xff, 6);
+	ieee80211_header_build(out, &header);
+	ieee80211_put_ssid(out, NULL, 0);
+	ieee80211_put_rates(out, c->freq_mhz);
+	line->station.sequence = (line->station.sequence + 1) & 0xfff;
+	c->window_end_us = now_us + PROBE_US;
+}
+
+/* --- sessions --- */
+
+static void on_event(void *ctx, enum bss_event event, struct mr_rd message, int cause)
+{
+	struct session *s = ctx;
+
+	switch (event) {
+	case BSS_UP: recipe_linked(s); return;
+	case BSS_RESPONSE: session_answer(s, message); return;
+	case BSS_CHANGED: lane_touch(s); return;
+	case BSS_ENDED:
+		if (!access_point_not_yet_back(s))
+			session_end(s, cause);
+		return;
+	}
+}
+
+void access_point_give_pin(const struct session *s)
+{
+	const struct line *line = s->line;
+	const struct unit *u = s->unit;
+	char pin[IDENTITY_PIN_MAX];
+
+	if (u->method->needs & METHOD_NEEDS_PIN && u->pin_sealed_len > 0 &&
+	    pin_open(line->o.identity, line->job->product, u->serial, u->pin_sealed, u->pin_sealed_len, pin) == 0)
+		bss_issued(s->link, u->serial, pin);
+	OPENSSL_cleanse(pin, sizeof(pin));
+}
+
+static enum access_method protection_of(const struct method *method)
+{
+	return method->protection == METHOD_BY_WPA2  ? ACCESS_MICRO_AP
+	       : method->protection == METHOD_BY_PIN ? ACCESS_PIN
+						     : ACCESS_HTTPS;
+}
+
+static enum method_opened open(struct line *line, void *state, struct unit *u, struct channel *home)
+{
+	const struct access_points *points = state;
+	const struct access *a = access_of(u);
+	struct bss_config config = { .station = &points->bss,
+				     .method = protection_of(u->method),
+				     .passphrase = a->passphrase,
+				     .pin = a->pin,
+				     .serial = u->serial,
+				     .any_certificate = line->job->ap_certificate == JOB_CERTIFICATE_PINNED,
+				     .patience_us = line->job->patience_us,
+				     .event = on_event };
+	struct link *link = bss_create(&config);
+	uint8_t id[8];
+	struct session *s = link ? session_create(line, u, id) : NULL;
+	int result;
+
+	if (!s) {
+		if (link)
+			link_wipe(link);
+		return METHOD_NO_ROOM;
+	}
+	s->link = link;
+	bss_set_context(link, s);
+	session_go(s, home);
+	access_point_give_pin(s);
+	result = bss_start(link, &a->network, a->peer);
+	if (result != 0)
+		session_end(s, -result);
+	else
+		lane_touch(s);
+	return METHOD_OPENED;
+}
+
+/* Frames of the device to us or to a group; beacons too where an ad-hoc network is kept together by them. */
+static bool hear(struct line *line, void *state, struct lane *lane, struct mr_rd mpdu, const struct radio_rx *rx)
+{
+	const struct access_points *points = state;
+	struct mr_rd in = mpdu;
+	struct ieee80211_header header;
+	struct unit *u;
+	struct session *s;
+
+	(void)lane;
+	if (!ieee80211_header_parse(&in, &header))
+		return false;
+	u = map_get(&points->by_bssid, map_key_mac(header.address2));
+	if (u && u->alias)
+		u = u->alias;
+	s = u ? u->session : NULL;
+	if (!s || !(u->method->flags & METHOD_DEVICE_AP) ||
+	    (header.kind == IEEE80211_BEACON && !(u->way && access_of(u)->network.ibss)) ||
+	    !(mr_equal(header.address1, line->station.mac, 6) || ieee80211_is_group(header.address1)))
+		return false;
+	u->rssi_dbm = rx->rssi_dbm;
+	s->overdue = false;
+	bss_receive(s->link, mpdu, rx, session_now(s));
+	lane_touch(s);
+	return true;
+}
+
+static void opened(struct session *s)
+{
+	const struct access *a = access_of(s->unit);
+	const struct bss_evidence *e = bss_evidence(s->link);
+	bool secret = s->unit->method->needs != 0;
+	struct journal_record r = { .kind = JOURNAL_LINK,
+				    .link = { .attempt = s->attempt,
+					      .unit = s->unit->id,
+					      .n = ++s->links,
+					      .method = s->unit->method->name,
+					      .ad_hoc = a->network.ibss,
+					      .ssid = { a->network.ssid, a->network.ssid_len },
+					      .freq_mhz = a->network.freq_mhz,
+					      .security = e->security,
+					      .secret = !secret		 ? "none"
+							: a->from_record ? "record"
+									 : "label",
+					      .cipher = e->cipher,
+					      .has_certificate = e->has_certificate,
+					      .join_us = e->join_us,
+					      .address_us = e->address_us,
+					      .connect_us = e->connect_us,
+					      .secure_us = e->secure_us,
+					      .at_us = line_utc_us(s->line) } };
+
+	memcpy(r.link.bssid, a->network.bssid, 6);
+	memcpy(r.link.certificate_sha256, e->certificate_sha256, 32);
+	line_submit(s->line, &r);
+}
+
+const struct method_ops access_point_ops = {
+	.begin = begin,
+	.end = end,
+	.network = network,
+	.hear = hear,
+	.speak = speak,
+	.open = open,
+	.forget = forget,
+	.opened = opened,
+	.away = access_point_away,
+	.back = access_point_back,
+	.expired = access_point_expired,
+	.verdict_us = VERDICT_US,
+};

@@ -64,15 +64,6 @@ static void end(struct line *line, void *state)
 	free(a);
 }
 
-static void forget(struct unit *u)
-{
-	if (!u->way)
-		return;
-	OPENSSL_cleanse(u->way, sizeof(struct access));
-	free(u->way);
-	u->way = NULL;
-}
-
 /* --- which networks are ours --- */
 
 /* A network that may be a device's, while it is looked at. Secret. */
@@ -114,33 +105,6 @@ static const char *by_label(struct line *line, const uint8_t from[static 6], con
 		out->access.named = row->ssid_len > 0;
 	}
 	return NULL;
-}
-
-/* The pattern of devices that bear the end of their address until they have a serial number. */
-static size_t name_by_serial(const char *pattern, const char *serial, uint8_t ssid[static 32])
-{
-	static const uint8_t none[6];
-	const char *place = strstr(pattern, "{mac}");
-	char text[64];
-
-	if (!place)
-		return 0;
-	snprintf(text, sizeof(text), "%.*s{serial}%s", (int)(place - pattern), pattern, place + strlen("{mac}"));
-	return roster_ssid_make(text, serial, none, ssid);
-}
-
-void access_point_name(struct line *line, struct unit *u)
-{
-	struct access *a = access_of(u);
-	bool serial = (u->serial[0] != '\0') != a->other_name;
-	size_t len;
-
-	if (!a->network.hidden || a->named)
-		return;
-	len = serial ? name_by_serial(line->job->ap_ssid, u->serial, a->network.ssid)
-		     : roster_ssid_make(line->job->ap_ssid, u->serial, a->peer, a->network.ssid);
-	if (len > 0)
-		a->network.ssid_len = (uint8_t)len;
 }
 
 /* What opens it, by what an earlier step has put on record under the serial number in its SSID. */
@@ -324,18 +288,6 @@ static void on_event(void *ctx, enum bss_event event, struct mr_rd message, int 
 	}
 }
 
-void access_point_give_pin(const struct session *s)
-{
-	const struct line *line = s->line;
-	const struct unit *u = s->unit;
-	char pin[IDENTITY_PIN_MAX];
-
-	if (u->method->needs & METHOD_NEEDS_PIN && u->pin_sealed_len > 0 &&
-	    pin_open(line->o.identity, line->job->product, u->serial, u->pin_sealed, u->pin_sealed_len, pin) == 0)
-		bss_issued(s->link, u->serial, pin);
-	OPENSSL_cleanse(pin, sizeof(pin));
-}
-
 static enum access_method protection_of(const struct method *method)
 {
 	return method->protection == METHOD_BY_WPA2  ? ACCESS_MICRO_AP
@@ -441,7 +393,7 @@ const struct method_ops access_point_ops = {
 	.hear = hear,
 	.speak = speak,
 	.open = open,
-	.forget = forget,
+	.forget = access_point_forget,
 	.opened = opened,
 	.away = access_point_away,
 	.back = access_point_back,

@@ -24,6 +24,8 @@ struct access {
 
 static inline struct access *access_of(const struct unit *u) { return u->way; }
 
+/* access_point_way.c */
+void access_point_forget(struct unit *unit);
 /* What a hidden access point is called: it says nothing, and devices take their serial number into it when they have
  * one. */
 void access_point_name(struct line *line, struct unit *unit);

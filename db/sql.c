@@ -4,7 +4,10 @@
  */
 #include "db/sql.h"
 
+#include <assert.h>
 #include <string.h>
+
+#include <sqlite3.h>
 
 #define EMBED(symbol, file)                                                                                            \
 	__asm__(".pushsection .rodata.sql,\"a\",@progbits\n"                                                           \
@@ -17,9 +20,12 @@
 
 /* clang-format off */
 #define QUERIES(X) \
-	X(batch) X(batches) X(cadence) X(certs) X(cycle) X(device) X(evidence) X(failed) X(failures) X(guards) X(label_coverage) \
-	X(label_find) X(label_scans) X(label_units) X(life) X(orphans) X(overrides) X(pareto) X(passes) X(pauses) X(pin) \
-	X(pin_openings) X(radios) X(reprints) X(sessions) X(sightings) X(verify) X(yield)
+	X(anchors) X(batch) X(batches) X(cadence) X(certs) X(chain) X(chain_ends) X(cycle) X(device) X(evidence) \
+	X(failed) X(failures) X(file_references) X(file_whole) X(guards) X(kind) X(label_by_number) \
+	X(label_coverage) X(label_find) X(label_last) X(label_next) X(label_scans) X(label_units) X(last_time) \
+	X(life) X(lot_batch) X(lot_job) X(only_lot) X(open_lots) X(orphans) X(overrides) X(pareto) X(passes) \
+	X(pauses) X(pin) X(pin_openings) X(radios) X(report_head) X(report_yield) X(reprints) X(sessions) \
+	X(sightings) X(simulated) X(unit_by_serial) X(verify) X(view_names) X(yield)
 /* clang-format on */
 
 EMBED(sql_text_statements, "db/statements.sql")
@@ -81,4 +87,16 @@ const char *sql_query(const char *name)
 const char *sql_query_name(size_t index)
 {
 	return index < sizeof(queries) / sizeof(queries[0]) ? queries[index].name : NULL;
+}
+
+struct sqlite3_stmt *sql_prepare(struct sqlite3 *db, const char *query)
+{
+	const char *text = sql_query(query);
+	sqlite3_stmt *statement = NULL;
+
+	assert(text);
+	if (sqlite3_prepare_v2(db, text, -1, &statement, NULL) != SQLITE_OK)
+		return NULL;
+	assert(statement && sqlite3_stmt_readonly(statement));
+	return statement;
 }

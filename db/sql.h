@@ -5,6 +5,9 @@
 
 #include <stddef.h>
 
+struct sqlite3;
+struct sqlite3_stmt;
+
 struct sql_text {
 	const char *at; /* NULL: there is none of that name */
 	size_t len;
@@ -23,3 +26,6 @@ struct sql_text sql_statement(const char *name);
 /* db/queries/NAME.sql, or NULL; by index until NULL. */
 const char *sql_query(const char *name);
 const char *sql_query_name(size_t index);
+/* That query on a connection, ready for its parameters (by name); sqlite3_finalize it. NULL: sqlite3_errmsg(db) says
+ * why. Only for names that db/queries has. */
+struct sqlite3_stmt *sql_prepare(struct sqlite3 *db, const char *query);

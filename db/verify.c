@@ -12,14 +12,14 @@
 
 /* A connection that cannot write */
 
-static bool ask(sqlite3 *db, const char *sql, int64_t *out)
+/* The first row of one of db/queries, as numbers; false: an error, or no row. */
+static bool ask(sqlite3 *db, const char *query, int64_t out[], int columns)
 {
-	sqlite3_stmt *statement = NULL;
-	bool got = sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
-		   sqlite3_step(statement) == SQLITE_ROW;
+	sqlite3_stmt *statement = sql_prepare(db, query);
+	bool got = statement && sqlite3_step(statement) == SQLITE_ROW;
 
-	if (got)
-		*out = sqlite3_column_int64(statement, 0);
+	for (int i = 0; got && i < columns; i++)
+		out[i] = sqlite3_column_int64(statement, i);
 	return sqlite3_finalize(statement) == SQLITE_OK && got;
 }
 
@@ -75,21 +75,19 @@ static int say(char *error, size_t error_len, const char *format, ...)
 static int check_kind(sqlite3 **db, const char *path, char *error, size_t error_len)
 {
 	const struct sql_migration *migrations;
-	int64_t id = 0, version = 0, objects = 0;
+	int64_t kind[3] = { 0 }, version; /* application id, schema version, objects */
 	size_t count;
 
-	if (!ask(*db, "SELECT count(*) FROM sqlite_schema", &objects) &&
-	    (!lacks_index_file(*db) || open_immutable(db, path) != SQLITE_OK ||
-	     !ask(*db, "SELECT count(*) FROM sqlite_schema", &objects)))
+	if (!ask(*db, "kind", kind, 3) &&
+	    (!lacks_index_file(*db) || open_immutable(db, path) != SQLITE_OK || !ask(*db, "kind", kind, 3)))
 		return say(error, error_len, "%s cannot be read: %s; %s", path, sqlite3_errmsg(*db),
 			   (sqlite3_errcode(*db) & 0xff) == SQLITE_NOTADB ? "name the database with --db"
 									  : store_remedy(sqlite3_errcode(*db)));
-	if (!ask(*db, "PRAGMA application_id", &id) || !ask(*db, "PRAGMA user_version", &version))
-		return say(error, error_len, "%s cannot be read: %s", path, sqlite3_errmsg(*db));
-	if (id != STORE_APPLICATION_ID)
+	version = kind[1];
+	if (kind[0] != STORE_APPLICATION_ID)
 		return say(error, error_len,
 			   "%s is not a record of millrace (application id %lld); name the database with --db", path,
-			   (long long)id);
+			   (long long)kind[0]);
 	migrations = sql_migrations(&count);
 	if (version > migrations[count - 1].version)
 		return say(error, error_len,
@@ -125,6 +123,17 @@ int reader_open(sqlite3 **out, const char *path, char *error, size_t error_len)
 	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	*out = db;
 	return 0;
+}
+
+sqlite3_stmt *reader_view(sqlite3 *db, const char *view)
+{
+	sqlite3_stmt *statement = NULL;
+	char *sql = sqlite3_mprintf("SELECT * FROM \"%w\"", view);
+
+	if (sql && sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
+		statement = NULL;
+	sqlite3_free(sql);
+	return statement;
 }
 
 static int only_reads(void *ctx, int action, const char *first, const char *second, const char *schema,
@@ -311,14 +320,10 @@ static bool check_row(struct verify *verify, struct chain_sha *sha, sqlite3_stmt
 
 static int verify_chain(sqlite3 *db, struct verify *verify, struct chain_sha *sha, char *error, size_t error_len)
 {
-	sqlite3_stmt *row = NULL;
+	sqlite3_stmt *row = sql_prepare(db, "chain");
 	int rc;
 
-	if (sqlite3_prepare_v2(
-		    db,
-		    "SELECT seq, at_us, coalesce(session, 0), actor, action, subject, body, prev, hash FROM audit "
-		    "ORDER BY seq",
-		    -1, &row, NULL) != SQLITE_OK)
+	if (!row)
 		return failed(db, "the chain", error, error_len);
 	while ((rc = sqlite3_step(row)) == SQLITE_ROW)
 		if (!check_row(verify, sha, row)) {
@@ -358,26 +363,19 @@ static void check_anchor(struct verify *verify, sqlite3_stmt *row)
 
 static int verify_anchors(sqlite3 *db, struct verify *verify, char *error, size_t error_len)
 {
-	sqlite3_stmt *row = NULL;
-	int64_t clean = 0, last = 0;
+	sqlite3_stmt *row = sql_prepare(db, "anchors");
+	int64_t ends[2] = { 0 }, clean, last;
 	int rc;
 
-	if (sqlite3_prepare_v2(
-		    db,
-		    "SELECT n.seq, n.head, n.signature, n.key_id, a.hash FROM anchor AS n LEFT JOIN audit AS a "
-		    "ON a.seq = n.seq ORDER BY n.seq",
-		    -1, &row, NULL) != SQLITE_OK)
+	if (!row)
 		return failed(db, "the anchors", error, error_len);
 	while ((rc = sqlite3_step(row)) == SQLITE_ROW)
 		check_anchor(verify, row);
 	sqlite3_finalize(row);
-	if (rc != SQLITE_DONE ||
-	    !ask(db,
-		 "SELECT coalesce(max(a.seq), 0) FROM audit AS a JOIN session AS s ON s.session = a.session "
-		 "WHERE s.end_kind = 'clean'",
-		 &clean) ||
-	    !ask(db, "SELECT coalesce(max(seq), 0) FROM audit", &last))
+	if (rc != SQLITE_DONE || !ask(db, "chain_ends", ends, 2))
 		return failed(db, "the anchors", error, error_len);
+	clean = ends[0];
+	last = ends[1];
 	/* A session signs its last row before it ends, so a clean end without a signature was not written by a station.
 	 */
 	if (verify->signature && clean > (int64_t)verify->anchored)
@@ -394,10 +392,10 @@ static int verify_anchors(sqlite3 *db, struct verify *verify, char *error, size_
 }
 
 /* Rows of (kind, what). */
-static int verify_query(sqlite3 *db, struct verify *verify, const char *sql, char *error, size_t error_len)
+static int verify_query(sqlite3 *db, struct verify *verify, const char *query, char *error, size_t error_len)
 {
-	sqlite3_stmt *row = NULL;
-	int rc = sqlite3_prepare_v2(db, sql, -1, &row, NULL);
+	sqlite3_stmt *row = sql_prepare(db, query);
+	int rc = row ? SQLITE_OK : SQLITE_ERROR;
 
 	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
 		rc = sqlite3_step(row);
@@ -413,12 +411,8 @@ static int verify_query(sqlite3 *db, struct verify *verify, const char *sql, cha
 
 static int note_open_batches(sqlite3 *db, struct verify *verify, char *error, size_t error_len)
 {
-	sqlite3_stmt *row = NULL;
-	int rc = sqlite3_prepare_v2(
-		db,
-		"SELECT b.lot, b.state, (SELECT count(*) FROM v_orphan AS o WHERE o.lot = b.lot) FROM "
-		"batch AS b WHERE b.state <> 'done'",
-		-1, &row, NULL);
+	sqlite3_stmt *row = sql_prepare(db, "open_lots");
+	int rc = row ? SQLITE_OK : SQLITE_ERROR;
 
 	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
 		rc = sqlite3_step(row);
@@ -438,11 +432,6 @@ static int note_open_batches(sqlite3 *db, struct verify *verify, char *error, si
 
 int verify_record(sqlite3 *db, struct verify *verify, char *error, size_t error_len)
 {
-	static const char whole[] =
-		"SELECT 'file', integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'";
-	static const char links[] =
-		"SELECT 'file', printf('row %d of table %s refers to a row of %s that is not there', rowid, "
-		"\"table\", parent) FROM pragma_foreign_key_check";
 	struct functions functions = { 0 };
 	int rc = -1;
 
@@ -452,11 +441,11 @@ int verify_record(sqlite3 *db, struct verify *verify, char *error, size_t error_
 	/* One transaction: one state of the record, whatever a station writes meanwhile. */
 	if (!functions_init(&functions, db) || sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
 		failed(db, "the record", error, error_len);
-	else if (verify_query(db, verify, whole, error, error_len) == 0 &&
+	else if (verify_query(db, verify, "file_whole", error, error_len) == 0 &&
 		 verify_chain(db, verify, &functions.sha, error, error_len) == 0 &&
 		 verify_anchors(db, verify, error, error_len) == 0 &&
-		 verify_query(db, verify, sql_query("verify"), error, error_len) == 0 &&
-		 verify_query(db, verify, links, error, error_len) == 0)
+		 verify_query(db, verify, "verify", error, error_len) == 0 &&
+		 verify_query(db, verify, "file_references", error, error_len) == 0)
 		rc = note_open_batches(db, verify, error, error_len);
 	if (!sqlite3_get_autocommit(db))
 		sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);

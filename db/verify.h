@@ -11,6 +11,8 @@
 
 /* A connection that only reads, also while a station writes. 0, or -1 with a sentence in `error`. sqlite3_close it. */
 int reader_open(sqlite3 **out, const char *path, char *error, size_t error_len);
+/* All rows of one view of that name; sqlite3_finalize it. NULL: sqlite3_errmsg(db) says why. */
+sqlite3_stmt *reader_view(sqlite3 *db, const char *view);
 /* For statements of others: nothing but SELECT and functions without effect. The reason of a refusal is SQLite's. */
 int reader_restrict(sqlite3 *db);
 

@@ -47,18 +47,23 @@ static int missing(const char *what, const char *name, const char *remedy)
 	return EXIT_NOT_ALL_WELL;
 }
 
-static sqlite3_stmt *prepare(struct audit *audit, const char *sql)
+static void say_unprepared(struct audit *audit)
 {
-	sqlite3_stmt *statement = NULL;
-
-	if (sqlite3_prepare_v2(audit->db, sql, -1, &statement, NULL) == SQLITE_OK)
-		return statement;
 	fprintf(stderr, "millrace audit: %s%s\n", sqlite3_errmsg(audit->db),
 		strstr(sqlite3_errmsg(audit->db), ": v_")
 			? ": its views are of another version; run a job on it once, which brings them up to date"
 			: "");
 	audit->broken = true;
-	return NULL;
+}
+
+/* One of db/queries; NULL: said already. */
+static sqlite3_stmt *prepare(struct audit *audit, const char *query)
+{
+	sqlite3_stmt *statement = sql_prepare(audit->db, query);
+
+	if (!statement)
+		say_unprepared(audit);
+	return statement;
 }
 
 static void bind_text(sqlite3_stmt *statement, const char *name, const char *value)
@@ -110,7 +115,7 @@ static long show(struct audit *audit, sqlite3_stmt *statement, const char *title
 static long show_lot(struct audit *audit, const char *query, const char *lot, const char *title, enum shape shape,
 		     const char *nothing)
 {
-	sqlite3_stmt *statement = prepare(audit, sql_query(query));
+	sqlite3_stmt *statement = prepare(audit, query);
 
 	if (statement)
 		bind_text(statement, ":lot", lot);
@@ -119,7 +124,7 @@ static long show_lot(struct audit *audit, const char *query, const char *lot, co
 
 static bool lot_exists(struct audit *audit, const char *lot)
 {
-	sqlite3_stmt *statement = prepare(audit, "SELECT 1 FROM batch WHERE lot = :lot");
+	sqlite3_stmt *statement = prepare(audit, "lot_batch");
 	bool exists = false;
 
 	if (statement) {
@@ -137,16 +142,11 @@ static int finish(const struct audit *audit) { return audit->broken ? EXIT_UNUSA
 /* The only lot there is needs no name. */
 static char *only_lot(struct audit *audit)
 {
-	sqlite3_stmt *statement = prepare(audit, "SELECT lot FROM batch LIMIT 2");
+	sqlite3_stmt *statement = prepare(audit, "only_lot");
 	char *lot = NULL;
 
-	if (statement && sqlite3_step(statement) == SQLITE_ROW) {
+	if (statement && sqlite3_step(statement) == SQLITE_ROW)
 		lot = strdup((const char *)sqlite3_column_text(statement, 0));
-		if (sqlite3_step(statement) == SQLITE_ROW) {
-			free(lot);
-			lot = NULL;
-		}
-	}
 	sqlite3_finalize(statement);
 	return lot;
 }
@@ -157,7 +157,7 @@ static int run_batch(struct audit *audit)
 	const char *lot = audit->words ? audit->word[0] : only;
 
 	if (!lot) {
-		show(audit, prepare(audit, sql_query("batches")), "batches", AS_TABLE, "no batch is on record yet");
+		show(audit, prepare(audit, "batches"), "batches", AS_TABLE, "no batch is on record yet");
 		return finish(audit);
 	}
 	if (!lot_exists(audit, lot) && !audit->broken)
@@ -229,7 +229,7 @@ static int open_pin(const struct audit *audit, sqlite3_stmt *row, char pin[stati
 
 static int reveal(struct audit *audit, int64_t unit)
 {
-	sqlite3_stmt *row = prepare(audit, sql_query("pin"));
+	sqlite3_stmt *row = prepare(audit, "pin");
 	char pin[IDENTITY_PIN_MAX] = "", error[ERROR_MAX] = "", serial[IDENTITY_SERIAL_MAX + 1] = "";
 	int result = EXIT_UNUSABLE;
 
@@ -264,7 +264,7 @@ static int reveal(struct audit *audit, int64_t unit)
 
 static int find_unit(struct audit *audit, const char *what, int64_t *unit)
 {
-	sqlite3_stmt *statement = prepare(audit, sql_query("device"));
+	sqlite3_stmt *statement = prepare(audit, "device");
 	int found = 0;
 
 	if (!statement)
@@ -297,12 +297,12 @@ static int run_device(struct audit *audit)
 			       "millrace audit export --csv lists all");
 	if (found > 1 && audit->reveal)
 		return unusable(audit, "more than one device answers to that; give its serial number");
-	statement = prepare(audit, sql_query("device"));
+	statement = prepare(audit, "device");
 	if (statement)
 		bind_text(statement, ":what", audit->word[0]);
 	show(audit, statement, "device", AS_FIELDS, NULL);
 	if (found == 1) {
-		statement = prepare(audit, sql_query("life"));
+		statement = prepare(audit, "life");
 		if (statement)
 			sqlite3_bind_int64(statement, sqlite3_bind_parameter_index(statement, ":unit"), unit);
 		show(audit, statement, "life", AS_TABLE, NULL);
@@ -519,7 +519,7 @@ static int run_sql(struct audit *audit)
 /* The views that there are, NULL-ended; the strings belong to the caller. */
 static char **views(struct audit *audit)
 {
-	sqlite3_stmt *statement = prepare(audit, "SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY name");
+	sqlite3_stmt *statement = prepare(audit, "view_names");
 	char **names = calloc(64, sizeof(*names));
 	size_t count = 0;
 
@@ -552,7 +552,7 @@ static int run_export(struct audit *audit)
 {
 	const char *view = audit->words ? audit->word[0] : "v_unit";
 	char **names = views(audit);
-	char *sql;
+	sqlite3_stmt *rows;
 	bool there = false;
 
 	for (size_t i = 0; names && names[i]; i++)
@@ -570,11 +570,10 @@ static int run_export(struct audit *audit)
 	free(names);
 	/* CSV when nothing is said: that is what spreadsheets take. */
 	audit->csv = !audit->json;
-	sql = sqlite3_mprintf("SELECT * FROM \"%w\"", view);
-	if (!sql)
-		return unusable(audit, "no memory is left");
-	show(audit, prepare(audit, sql), view, AS_TABLE, NULL);
-	sqlite3_free(sql);
+	rows = reader_view(audit->db, view);
+	if (!rows)
+		say_unprepared(audit);
+	show(audit, rows, view, AS_TABLE, NULL);
 	return finish(audit);
 }
 

@@ -299,19 +299,51 @@ static void check_disk(const struct check_context *c)
 			  (unsigned long long)(free_octets >> 20), folder, (unsigned long long)(needed >> 20) + 1);
 }
 
-static bool ask(sqlite3 *db, const char *sql, const char *text, int64_t *out)
+/* The first row of one of db/queries, as numbers. 1: there is one; 0: there is none; -1: the file cannot be read. */
+static int ask(sqlite3 *db, const char *query, const struct job *job, int64_t out[], int columns)
 {
-	sqlite3_stmt *stmt = NULL;
-	bool row = false;
+	sqlite3_stmt *row = sql_prepare(db, query);
+	int rc = SQLITE_ERROR;
 
-	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK) {
-		if (text)
-			sqlite3_bind_text(stmt, 1, text, -1, SQLITE_STATIC);
-		row = sqlite3_step(stmt) == SQLITE_ROW;
-		*out = row ? sqlite3_column_int64(stmt, 0) : 0;
+	if (row && job) {
+		sqlite3_bind_text(row, sqlite3_bind_parameter_index(row, ":lot"), job->lot, -1, SQLITE_STATIC);
+		sqlite3_bind_blob(row, sqlite3_bind_parameter_index(row, ":job_sha256"), job->sha256, 32,
+				  SQLITE_STATIC);
 	}
-	sqlite3_finalize(stmt);
-	return row;
+	if (row)
+		rc = sqlite3_step(row);
+	for (int i = 0; rc == SQLITE_ROW && i < columns; i++)
+		out[i] = sqlite3_column_int64(row, i);
+	sqlite3_finalize(row);
+	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
+}
+
+/* A record of ours: is it for this job's radios, and does it have the lot? */
+static void look_at_lot(const struct check_context *c, sqlite3 *db)
+{
+	const char *path = c->db;
+	int64_t simulated = 0, lot[2] = { 0 }; /* the same job file, units that passed */
+	int found;
+
+	if (ask(db, "simulated", NULL, &simulated, 1) == 1 && (simulated != 0) != c->job->radios_simulated) {
+		check_add(c->report, "database", CHECK_FAIL, "choose another file with --db",
+			  "%s holds %s devices and this job's radios are %s; the two never share a record", path,
+			  simulated ? "simulated" : "real", c->job->radios_simulated ? "simulated" : "real");
+		return;
+	}
+	found = ask(db, "lot_job", c->job, lot, 2);
+	if (found < 0)
+		check_add(c->report, "database", CHECK_FAIL, "look at it with millrace audit verify", "%s: %s", path,
+			  sqlite3_errmsg(db));
+	else if (!found)
+		check_add(c->report, "database", CHECK_OK, NULL, "%s, lot %s begins", path, c->job->lot);
+	else if (!lot[0])
+		check_add(c->report, "database", CHECK_FAIL,
+			  "give the changed job a new lot, or run the job file as it was",
+			  "%s has lot %s with another job file", path, c->job->lot);
+	else
+		check_add(c->report, "database", CHECK_OK, NULL, "%s, lot %s continues: %lld of %u passed", path,
+			  c->job->lot, (long long)lot[1], c->job->quantity);
 }
 
 /* What the run will find there; the run itself looks closer, under its lock. */
@@ -319,50 +351,25 @@ static void look_at_record(const struct check_context *c, sqlite3 *db)
 {
 	const char *path = c->db;
 	size_t migrations = 0;
-	int newest = 0;
-	int64_t id = 0, version = 0, simulated = 0, same = 0, passed = 0, objects = 0;
-	char digest[65], sql[160];
 	const struct sql_migration *list = sql_migrations(&migrations);
+	int newest = migrations > 0 ? list[migrations - 1].version : 0;
+	int64_t kind[3] = { 0 }; /* application id, schema version, objects */
 
-	for (size_t i = 0; i < 32; i++)
-		snprintf(digest + 2 * i, 3, "%02x", c->job->sha256[i]);
-	snprintf(sql, sizeof(sql), "SELECT job_sha256 = x'%s' FROM batch WHERE lot = ?1", digest);
-	if (migrations > 0)
-		newest = list[migrations - 1].version;
-	if (!ask(db, "PRAGMA application_id", NULL, &id) || !ask(db, "PRAGMA user_version", NULL, &version) ||
-	    !ask(db, "SELECT count(*) FROM sqlite_schema", NULL, &objects))
+	if (ask(db, "kind", NULL, kind, 3) != 1)
 		check_add(c->report, "database", CHECK_FAIL, "choose another file with --db", "%s cannot be read: %s",
 			  path, sqlite3_errmsg(db));
-	else if (id == 0 && version == 0 && objects == 0)
+	else if (kind[0] == 0 && kind[1] == 0 && kind[2] == 0)
 		check_add(c->report, "database", CHECK_OK, NULL, "%s is empty and will be filled", path);
-	else if (id != APPLICATION_ID)
+	else if (kind[0] != APPLICATION_ID)
 		check_add(c->report, "database", CHECK_FAIL, "choose another file with --db",
-			  "%s is a database of another program (application id %lld)", path, (long long)id);
-	else if (version > newest)
+			  "%s is a database of another program (application id %lld)", path, (long long)kind[0]);
+	else if (kind[1] > newest)
 		check_add(c->report, "database", CHECK_FAIL,
 			  "use the newer millrace that wrote it, or another file with --db",
-			  "%s has schema version %lld and this program knows up to %d", path, (long long)version,
+			  "%s has schema version %lld and this program knows up to %d", path, (long long)kind[1],
 			  newest);
-	else if (ask(db, "SELECT simulated FROM record", NULL, &simulated) &&
-		 (simulated != 0) != c->job->radios_simulated)
-		check_add(c->report, "database", CHECK_FAIL, "choose another file with --db",
-			  "%s holds %s devices and this job's radios are %s; the two never share a record", path,
-			  simulated ? "simulated" : "real", c->job->radios_simulated ? "simulated" : "real");
-	else if (!ask(db, sql, c->job->lot, &same))
-		check_add(c->report, "database", CHECK_OK, NULL, "%s, lot %s begins", path, c->job->lot);
-	else if (!same)
-		check_add(c->report, "database", CHECK_FAIL,
-			  "give the changed job a new lot, or run the job file as it was",
-			  "%s has lot %s with another job file", path, c->job->lot);
-	else if (ask(db,
-		     "SELECT count(*) FROM unit WHERE state = 'passed' AND batch = (SELECT batch FROM batch WHERE lot "
-		     "= ?1)",
-		     c->job->lot, &passed))
-		check_add(c->report, "database", CHECK_OK, NULL, "%s, lot %s continues: %lld of %u passed", path,
-			  c->job->lot, (long long)passed, c->job->quantity);
 	else
-		check_add(c->report, "database", CHECK_FAIL, "look at it with millrace audit verify", "%s: %s", path,
-			  sqlite3_errmsg(db));
+		look_at_lot(c, db);
 }
 
 static void check_database(const struct check_context *c)

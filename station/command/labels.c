@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "db/sql.h"
 #include "db/verify.h"
 #include "station/base/log.h"
 #include "station/command/command.h"
@@ -139,11 +140,11 @@ static int missing_lot(const char *lot)
 
 static bool lot_exists(sqlite3 *db, const char *lot)
 {
-	sqlite3_stmt *statement = NULL;
+	sqlite3_stmt *statement = sql_prepare(db, "lot_batch");
 	bool exists = false;
 
-	if (sqlite3_prepare_v2(db, "SELECT 1 FROM batch WHERE lot = ?1", -1, &statement, NULL) == SQLITE_OK) {
-		sqlite3_bind_text(statement, 1, lot, -1, SQLITE_STATIC);
+	if (statement) {
+		sqlite3_bind_text(statement, sqlite3_bind_parameter_index(statement, ":lot"), lot, -1, SQLITE_STATIC);
 		exists = sqlite3_step(statement) == SQLITE_ROW;
 	}
 	sqlite3_finalize(statement);

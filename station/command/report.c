@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "db/sql.h"
 #include "db/verify.h"
 #include "station/base/log.h"
 #include "station/command/command.h"
@@ -76,12 +77,10 @@ static int verify_chain(sqlite3 *db, const char *keys, struct report_chain *chai
 /* The only lot there is needs no name. */
 static char *only_lot(sqlite3 *db)
 {
-	sqlite3_stmt *row = NULL;
+	sqlite3_stmt *row = sql_prepare(db, "only_lot");
 	char *lot = NULL;
 
-	if (sqlite3_prepare_v2(db, "SELECT lot, (SELECT count(*) FROM batch) FROM batch LIMIT 1", -1, &row, NULL) ==
-		    SQLITE_OK &&
-	    sqlite3_step(row) == SQLITE_ROW && sqlite3_column_int(row, 1) == 1)
+	if (row && sqlite3_step(row) == SQLITE_ROW)
 		lot = strdup((const char *)sqlite3_column_text(row, 0));
 	sqlite3_finalize(row);
 	return lot;

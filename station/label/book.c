@@ -16,22 +16,17 @@ static int fail(const struct book *book, char *error, size_t error_len)
 	return -1;
 }
 
-static sqlite3_stmt *prepare(const struct book *book, const char *sql)
-{
-	sqlite3_stmt *statement = NULL;
-
-	return sqlite3_prepare_v2(book->db, sql, -1, &statement, NULL) == SQLITE_OK ? statement : NULL;
-}
+static sqlite3_stmt *prepare(const struct book *book, const char *query) { return sql_prepare(book->db, query); }
 
 static void bind(sqlite3_stmt *statement, const char *name, const char *text)
 {
 	sqlite3_bind_text(statement, sqlite3_bind_parameter_index(statement, name), text, -1, SQLITE_STATIC);
 }
 
-/* A number by a text; 0: there is none. */
-static int64_t find(const struct book *book, const char *sql, const char *text)
+/* A number by a text, one of db/queries with one parameter. 0: there is none; -1: the record cannot be read. */
+static int64_t find(const struct book *book, const char *query, const char *text)
 {
-	sqlite3_stmt *statement = prepare(book, sql);
+	sqlite3_stmt *statement = prepare(book, query);
 	int64_t value = 0;
 
 	if (!statement)
@@ -44,9 +39,14 @@ static int64_t find(const struct book *book, const char *sql, const char *text)
 
 int book_init(struct book *book, char *error, size_t error_len)
 {
-	book->next_label = 1 + find(book, "SELECT max(label) FROM label", "");
-	book->next_scan = 1 + find(book, "SELECT max(scan) FROM label_scan", "");
-	return book->next_label > 0 && book->next_scan > 0 ? 0 : fail(book, error, error_len);
+	sqlite3_stmt *row = prepare(book, "label_next");
+	bool got = row && sqlite3_step(row) == SQLITE_ROW;
+
+	if (got) {
+		book->next_label = 1 + sqlite3_column_int64(row, 0);
+		book->next_scan = 1 + sqlite3_column_int64(row, 1);
+	}
+	return sqlite3_finalize(row) == SQLITE_OK && got ? 0 : fail(book, error, error_len);
 }
 
 static void take_text(char *out, size_t cap, sqlite3_stmt *row, int column)
@@ -100,8 +100,8 @@ void book_own_texts(struct book_unit *unit)
 long book_units(const struct book *book, const char *lot, const char *template, const char *serial,
 		bool (*each)(void *ctx, const struct book_unit *unit), void *ctx, char *error, size_t error_len)
 {
-	int64_t one = serial ? find(book, "SELECT unit FROM unit WHERE serial = ?1", serial) : 0;
-	sqlite3_stmt *row = one < 0 ? NULL : prepare(book, sql_query("label_units"));
+	int64_t one = serial ? find(book, "unit_by_serial", serial) : 0;
+	sqlite3_stmt *row = one < 0 ? NULL : prepare(book, "label_units");
 	bool more = true;
 	long count = 0;
 	int rc = SQLITE_DONE;
@@ -250,7 +250,7 @@ int book_went(struct book *book, const struct book_unit *unit, enum journal_labe
 
 int64_t book_label(const struct book *book, int64_t label, char state[static 12])
 {
-	sqlite3_stmt *row = prepare(book, "SELECT unit, state FROM label WHERE label = ?1");
+	sqlite3_stmt *row = prepare(book, "label_by_number");
 	int64_t unit = 0;
 
 	if (!row)
@@ -339,7 +339,7 @@ struct found {
 static int find_label(const struct book *book, const char *lot, const struct scan *scan, struct found *found,
 		      struct scan_answer *answer)
 {
-	sqlite3_stmt *row = prepare(book, sql_query("label_find"));
+	sqlite3_stmt *row = prepare(book, "label_find");
 	uint8_t plain[32], keyed[32] = { 0 };
 	int rc;
 
@@ -412,7 +412,7 @@ static void judge(const struct found *found, int64_t expected, const struct scan
 
 static void say_unknown(const struct book *book, const struct scan *scan, struct scan_answer *answer)
 {
-	if (find(book, "SELECT unit FROM unit WHERE serial = ?1", scan->text) > 0)
+	if (find(book, "unit_by_serial", scan->text) > 0)
 		say(answer, SCAN_UNKNOWN, "scan the other code",
 		    "a serial number on record, and not the code that is scanned back");
 	else if (!book->pins)
@@ -462,7 +462,7 @@ static int record_scan(struct book *book, int64_t batch, int64_t expected, const
 int book_scan(struct book *book, const char *lot, const struct scan *scan, int64_t at_us, struct scan_answer *answer,
 	      char *error, size_t error_len)
 {
-	int64_t batch = find(book, "SELECT batch FROM batch WHERE lot = ?1", lot), expected = 0;
+	int64_t batch = find(book, "lot_batch", lot), expected = 0;
 	struct found found;
 	int known;
 
@@ -472,7 +472,7 @@ int book_scan(struct book *book, const char *lot, const struct scan *scan, int64
 		return -1;
 	}
 	if (*scan->expected) {
-		expected = find(book, "SELECT unit FROM unit WHERE serial = ?1", scan->expected);
+		expected = find(book, "unit_by_serial", scan->expected);
 		if (expected == 0) {
 			snprintf(error, error_len, "the unit in hand, %s, is not on record", scan->expected);
 			return -1;
@@ -502,10 +502,7 @@ int book_awaits(const struct book *book, const char *lot, const struct scan *sca
 
 int book_has_labels(const struct book *book, const char *lot, char *error, size_t error_len)
 {
-	int64_t label = find(book,
-			     "SELECT l.label FROM label AS l JOIN unit AS u ON u.unit = l.unit "
-			     "JOIN batch AS b ON b.batch = u.batch WHERE b.lot = ?1 ORDER BY l.label DESC LIMIT 1",
-			     lot);
+	int64_t label = find(book, "label_last", lot);
 
 	return label < 0 ? fail(book, error, error_len) : label > 0;
 }

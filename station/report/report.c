@@ -43,11 +43,12 @@ static int fail(struct report *report)
 	return -1;
 }
 
-static sqlite3_stmt *prepare(struct report *report, const char *sql)
+/* One of db/queries, about this lot. */
+static sqlite3_stmt *prepare(struct report *report, const char *query)
 {
-	sqlite3_stmt *statement = NULL;
+	sqlite3_stmt *statement = sql_prepare(report->db, query);
 
-	if (sqlite3_prepare_v2(report->db, sql, -1, &statement, NULL) != SQLITE_OK)
+	if (!statement)
 		return NULL;
 	sqlite3_bind_text(statement, sqlite3_bind_parameter_index(statement, ":lot"), report->lot, -1, SQLITE_STATIC);
 	return statement;
@@ -69,11 +70,7 @@ static void take_text(char *out, size_t cap, sqlite3_stmt *row, int column)
 
 static int read_head(struct report *report)
 {
-	static const char sql[] = "SELECT product, state, quantity, units, coalesce(passed, 0), coalesce(failed, 0), "
-				  "coalesce(quarantined, 0), "
-				  "coalesce(unfinished, 0), simulated, test, makespan_us / 1e6, lower_bound_us / 1e6 "
-				  "FROM v_batch WHERE lot = :lot";
-	sqlite3_stmt *row = prepare(report, sql);
+	sqlite3_stmt *row = prepare(report, "report_head");
 	int rc = row ? sqlite3_step(row) : SQLITE_ERROR;
 
 	if (rc == SQLITE_ROW) {
@@ -95,10 +92,7 @@ static int read_head(struct report *report)
 
 static int read_yield(struct report *report)
 {
-	static const char sql[] =
-		"SELECT y.fpy, y.clean_pass, y.final_yield, y.report_yield, c.cadence_us / 1e6 FROM v_batch_yield AS y "
-		"LEFT JOIN v_cadence AS c ON c.lot = y.lot WHERE y.lot = :lot";
-	sqlite3_stmt *row = prepare(report, sql);
+	sqlite3_stmt *row = prepare(report, "report_yield");
 	int rc = row ? sqlite3_step(row) : SQLITE_ERROR;
 
 	if (rc == SQLITE_ROW) {
@@ -124,14 +118,13 @@ static void time_label(char *out, size_t cap, double us)
 
 static int read_pareto(struct report *report)
 {
-	sqlite3_stmt *row = prepare(
-		report,
-		"SELECT side, step, cause, attempts, units, cumulative FROM v_pareto WHERE lot = :lot LIMIT 10");
+	enum { CAUSES = 10 };
+	sqlite3_stmt *row = prepare(report, "pareto");
 	struct plot *plot = &report->pareto;
 	int rc = SQLITE_ERROR;
 
 	*plot = (struct plot){ .id = "pareto", .title = "Attempts that did not pass, by cause" };
-	while (row && (rc = sqlite3_step(row)) == SQLITE_ROW && plot->count < PLOT_BARS_MAX) {
+	while (row && (rc = sqlite3_step(row)) == SQLITE_ROW && plot->count < CAUSES) {
 		struct plot_bar *bar = &plot->bars[plot->count++];
 		char cause[40], step[20];
 
@@ -141,7 +134,7 @@ static int read_pareto(struct report *report)
 		bar->value = sqlite3_column_double(row, 3);
 		bar->second = (double)NAN;
 		snprintf(bar->label, sizeof(bar->label), "%.0f, %.0f %% so far", bar->value,
-			 100 * sqlite3_column_double(row, 5));
+			 100 * sqlite3_column_double(row, 6));
 	}
 	sqlite3_finalize(row);
 	if (plot->count)
@@ -154,7 +147,7 @@ static int read_pareto(struct report *report)
 
 static int read_cycle(struct report *report)
 {
-	sqlite3_stmt *row = prepare(report, "SELECT step, p50_us, p95_us FROM v_cycle WHERE lot = :lot");
+	sqlite3_stmt *row = prepare(report, "cycle");
 	struct plot *plot = &report->cycle;
 	int rc = SQLITE_ERROR;
 
@@ -167,10 +160,10 @@ static int read_cycle(struct report *report)
 		char half[24], most[24];
 
 		take_text(bar->name, sizeof(bar->name), row, 0);
-		bar->value = sqlite3_column_double(row, 1) / 1e3;
-		bar->second = sqlite3_column_double(row, 2) / 1e3;
-		time_label(half, sizeof(half), sqlite3_column_double(row, 1));
-		time_label(most, sizeof(most), sqlite3_column_double(row, 2));
+		bar->value = sqlite3_column_double(row, 2) / 1e3;
+		bar->second = sqlite3_column_double(row, 3) / 1e3;
+		time_label(half, sizeof(half), sqlite3_column_double(row, 2));
+		time_label(most, sizeof(most), sqlite3_column_double(row, 3));
 		snprintf(bar->label, sizeof(bar->label), "%s, %s", half, most);
 	}
 	sqlite3_finalize(row);
@@ -184,9 +177,7 @@ static int read_cycle(struct report *report)
 
 static int read_radios(struct report *report)
 {
-	sqlite3_stmt *row =
-		prepare(report, "SELECT radio, session, attempts, report_yield, airtime_us / 1e6 FROM v_radio_health "
-				"WHERE lot = :lot ORDER BY session, radio");
+	sqlite3_stmt *row = prepare(report, "radios");
 	struct plot *plot = &report->radios;
 	const struct plot_bar *lowest = NULL;
 	int rc = SQLITE_ERROR;
@@ -197,10 +188,10 @@ static int read_radios(struct report *report)
 		struct plot_bar *bar = &plot->bars[plot->count++];
 		char name[40];
 
-		take_text(name, sizeof(name), row, 0);
+		take_text(name, sizeof(name), row, 1);
 		snprintf(bar->name, sizeof(bar->name), "%s, session %lld", name,
-			 (long long)sqlite3_column_int64(row, 1));
-		bar->value = 100 * sqlite3_column_double(row, 3);
+			 (long long)sqlite3_column_int64(row, 0));
+		bar->value = 100 * sqlite3_column_double(row, 4);
 		bar->second = (double)NAN;
 		snprintf(bar->label, sizeof(bar->label), "%.1f %% of %lld", bar->value,
 			 (long long)sqlite3_column_int64(row, 2));
@@ -221,7 +212,7 @@ static int read_radios(struct report *report)
 static int read_cadence(struct report *report)
 {
 	enum { PARTS = 24 };
-	sqlite3_stmt *row = prepare(report, sql_query("passes"));
+	sqlite3_stmt *row = prepare(report, "passes");
 	struct plot *plot = &report->cadence;
 	double *times = NULL, last = 0, unit = 1e6, most = 0;
 	size_t count = 0, cap = 0;
@@ -306,7 +297,7 @@ static void print_chain(const struct report_chain *chain, FILE *to)
 
 static int print_section(struct report *report, const struct section *section, FILE *to, bool bold)
 {
-	sqlite3_stmt *statement = prepare(report, sql_query(section->query));
+	sqlite3_stmt *statement = prepare(report, section->query);
 	long rows = 0;
 	bool any;
 
@@ -364,7 +355,7 @@ int report_json(struct report *report, json_t *answer)
 	json_t *bins = json_array();
 
 	for (size_t i = 0; i < SECTION_COUNT; i++) {
-		sqlite3_stmt *statement = prepare(report, sql_query(sections[i].query));
+		sqlite3_stmt *statement = prepare(report, sections[i].query);
 		json_t *rows = statement ? sheet_json(statement) : NULL;
 
 		sqlite3_finalize(statement);
@@ -391,7 +382,7 @@ int report_json(struct report *report, json_t *answer)
 
 static int html_section(struct report *report, const struct section *section, FILE *to)
 {
-	sqlite3_stmt *statement = prepare(report, sql_query(section->query));
+	sqlite3_stmt *statement = prepare(report, section->query);
 	long rows = 0;
 	bool any;
 

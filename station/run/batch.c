@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 
 #include "agent/wire/cause.h"
+#include "db/sql.h"
 #include "station/world/world.h"
 #include "station/command/command.h"
 #include "station/control/control.h"
@@ -59,8 +60,7 @@ static int64_t last_utc_us(const char *path)
 	int64_t last = 0;
 
 	if (access(path, R_OK) == 0 && sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
-	    sqlite3_prepare_v2(db, "SELECT max(at_us) FROM audit", -1, &stmt, NULL) == SQLITE_OK &&
-	    sqlite3_step(stmt) == SQLITE_ROW)
+	    (stmt = sql_prepare(db, "last_time")) && sqlite3_step(stmt) == SQLITE_ROW)
 		last = sqlite3_column_int64(stmt, 0);
 	sqlite3_finalize(stmt);
 	sqlite3_close(db);

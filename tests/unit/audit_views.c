@@ -401,6 +401,12 @@ static void how_devices_were_reached_is_on_record(void **state)
 	journal_close(journal);
 }
 
+static void sha256_stub(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	(void)count, (void)values;
+	sqlite3_result_null(context);
+}
+
 /* The shell of the distribution, on the file of a running station. */
 static void the_plain_shell_answers_from_every_view(void **state)
 {
@@ -461,6 +467,31 @@ static void the_plain_shell_answers_from_every_view(void **state)
 	journal_close(journal);
 }
 
+/* Each statement of db/queries, as the programs prepare them. Those that want functions of `audit verify` are its own.
+ */
+static void every_query_is_one_statement_that_only_reads(void **state)
+{
+	struct place *place = *state;
+	sqlite3 *db;
+	size_t count = 0;
+
+	journal_close(lot_of_eight(place));
+	db = plain_open(place->path);
+	assert_int_equal(sqlite3_create_function(db, "sha256", 1, SQLITE_UTF8, NULL, sha256_stub, NULL, NULL), 0);
+	assert_int_equal(sqlite3_create_function(db, "evidence", 1, SQLITE_UTF8, NULL, sha256_stub, NULL, NULL), 0);
+	for (; sql_query_name(count); count++) {
+		sqlite3_stmt *statement = sql_prepare(db, sql_query_name(count));
+
+		if (!statement)
+			fail_msg("%s: %s", sql_query_name(count), sqlite3_errmsg(db));
+		assert_true(sqlite3_column_count(statement) > 0);
+		sqlite3_finalize(statement);
+	}
+	assert_true(count > 40);
+	assert_null(sql_query("no such query"));
+	sqlite3_close(db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -479,6 +510,7 @@ int main(void)
 		TEST(labels_reprints_and_scans_are_counted_by_hand),
 		TEST(passes_sessions_guards_and_openings_are_rows),
 		TEST(the_plain_shell_answers_from_every_view),
+		TEST(every_query_is_one_statement_that_only_reads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,2 @@
+-- When the last row of the chain was written: a simulated clock goes on from there.
+SELECT max(at_us) FROM audit;

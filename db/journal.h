@@ -43,6 +43,10 @@ enum journal_attempt_kind { ATTEMPT_FIRST, ATTEMPT_AUTO_RETRY, ATTEMPT_OPERATOR_
 /* Of a two-phase write to a device. INTENT is durable before anything is sent. */
 enum journal_phase { PHASE_INTENT, PHASE_PREPARED, PHASE_COMMITTED };
 
+#define JOURNAL_WORD_MAX 32 /* octets of a word of a method: its name, its kind of link, its security, its secret */
+#define JOURNAL_EVIDENCE_MAX 4096  /* octets of the evidence of a method */
+#define JOURNAL_NO_TIME UINT32_MAX /* of a stage: the method has none such */
+
 /* X(ENUM, struct name): one record kind each. Causes are numbers and names of agent/wire/cause.h, given as both. */
 #define JOURNAL_RECORDS(X)                                                                                             \
 	X(UNIT, unit)                                                                                                  \
@@ -59,6 +63,7 @@ enum journal_phase { PHASE_INTENT, PHASE_PREPARED, PHASE_COMMITTED };
 	X(RADIO, radio)                                                                                                \
 	X(GUARD, guard)                                                                                                \
 	X(LINK, link)                                                                                                  \
+	X(DELIVERY, delivery)                                                                                          \
 	X(NETWORK, network)                                                                                            \
 	X(LABEL, label)                                                                                                \
 	X(LABEL_STATE, label_state)                                                                                    \
@@ -75,8 +80,10 @@ struct journal_cause {
 /* a device is known for the first time */
 struct journal_unit {
 	int64_t unit;
-	uint8_t device_id[8], mac[6];
+	uint8_t device_id[8]; /* zeros: it has none, which only an agentless one may say */
+	uint8_t mac[6];
 	const char *product, *hw_rev, *firmware;
+	bool agentless; /* a foreign device: no agent of ours answers, so it has no key, certificate or receipt */
 	int64_t at_us;
 };
 struct journal_unit_state_change {
@@ -92,7 +99,7 @@ struct journal_attempt {
 	const char *radio; /* name */
 	uint16_t freq_mhz;
 	int rssi_dbm;
-	const char *method; /* of the credentials: "direct", ... */
+	const char *method; /* the device's own, a word of the table of methods: "direct", ... */
 	int64_t at_us;
 };
 /* a closed attempt never changes again */
@@ -183,21 +190,32 @@ struct journal_guard {
 	const char *guard, *detail;
 	int64_t at_us;
 };
-/* a link through a device's own access point has come up */
+/* a link to a device has come up, through its own BSS or one of ours */
 struct journal_link {
 	int64_t attempt, unit;
 	unsigned n;	    /* 1, 2, ... within the attempt */
-	const char *method; /* "micro-ap", "pin", "https" */
+	const char *method; /* "micro-ap", "pin", "https", ...: a word of the table of methods */
+	const char *kind;   /* NULL: "ad-hoc" or "infrastructure", as ad_hoc says; else a method's own word */
 	bool ad_hoc;
 	uint8_t bssid[6];
 	struct journal_blob ssid;
 	uint16_t freq_mhz;
-	const char *security; /* of the access point: "open", "wpa2", "wpa2+pmf" */
-	const char *secret;   /* "label", "record", "none": where it came from */
+	const char *security; /* of the BSS: "open", "wpa2", "wpa2+pmf", ... */
+	const char *secret;   /* "label", "record", "none", ...: where it came from */
 	const char *cipher;   /* what protects requests and responses */
 	bool has_certificate;
 	uint8_t certificate_sha256[32];
-	uint32_t join_us, address_us, connect_us, secure_us;
+	uint32_t join_us, address_us, connect_us, secure_us; /* JOURNAL_NO_TIME: no such stage */
+	const char *evidence; /* what else the method saw, as in journal_delivery; NULL: nothing */
+	int64_t at_us;
+};
+/* credentials have reached a device by a method of its own, not by our CREDENTIALS request */
+struct journal_delivery {
+	int64_t attempt, unit;
+	const char *method;
+	/* One object in JSON (RFC 8259, UTF-8), of the shape that docs/audit.md has for the method: what was proved,
+	 * and what the device only said. Never a secret, nor what one can be guessed from. */
+	const char *evidence;
 	int64_t at_us;
 };
 enum journal_observed { OBSERVED_NO, OBSERVED_SEEN, OBSERVED_KEY_VERIFIED };
@@ -279,6 +297,7 @@ struct journal_record {
 		struct journal_radio radio;
 		struct journal_guard guard;
 		struct journal_link link;
+		struct journal_delivery delivery;
 		struct journal_network network;
 		struct journal_label label;
 		struct journal_label_state_change label_state;
@@ -322,7 +341,9 @@ struct journal_batch {
 /* A unit as the record has it, to go on from. Texts live until the callback returns. */
 struct journal_resume {
 	int64_t unit;
-	uint8_t device_id[8], mac[6];
+	uint8_t device_id[8]; /* zeros: it has none */
+	uint8_t mac[6];
+	bool agentless; /* as in journal_unit */
 	enum journal_unit_state state;
 	unsigned attempts;  /* begun, this batch */
 	unsigned counted;   /* attempts that count against attempts.max (class air or device) */

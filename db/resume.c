@@ -326,9 +326,11 @@ static bool resume_from_row(sqlite3_stmt *row, struct journal_resume *unit)
 		.pin_salt = column_blob(row, 17),
 		.pin_iterations = (uint32_t)sqlite3_column_int64(row, 18),
 		.same_batch = sqlite3_column_int(row, 19) != 0,
+		.agentless = sqlite3_column_int(row, 20) != 0,
 	};
 	unit->has_certificate = unit->certificate.len > 0;
-	return column_octets(row, 1, unit->device_id, sizeof(unit->device_id)) &&
+	return ((unit->agentless && sqlite3_column_type(row, 1) == SQLITE_NULL) ||
+		column_octets(row, 1, unit->device_id, sizeof(unit->device_id))) &&
 	       column_octets(row, 2, unit->mac, sizeof(unit->mac)) &&
 	       (!unit->has_certificate || column_octets(row, 14, unit->spki_sha256, sizeof(unit->spki_sha256))) &&
 	       state_from_name((const char *)sqlite3_column_text(row, 3), &unit->state);

@@ -1,5 +1,5 @@
 -- The record as it is: the sum of db/migrations, with its explanation (tests/unit/journal.c compares the two).
--- application_id 0x4d494c4c ("MILL"), user_version 4, WAL, synchronous=FULL, foreign_keys. docs/audit.md is the manual.
+-- application_id 0x4d494c4c ("MILL"), user_version 5, WAL, synchronous=FULL, foreign_keys. docs/audit.md is the manual.
 --
 -- Times *_us are microseconds since 1970 in UTC, or durations. Causes are those of agent/wire/cause.h, as number, name and
 -- class ("side"). A row is written once; what may change, and how far, the triggers at the end say.
@@ -58,13 +58,14 @@ CREATE TABLE session (
 	lower_bound_us INTEGER
 ) STRICT;
 
--- A device, from the moment that it proved who it is.
+-- A device, from the moment that it proved who it is; or a foreign one, which no agent of ours answers for, from the moment
+-- that it was matched to the list that names it. What a foreign device says about itself is proved by nothing.
 CREATE TABLE unit (
 	unit       INTEGER PRIMARY KEY,
 	-- the batch that saw it first
 	batch      INTEGER NOT NULL REFERENCES batch,
-	device_id  BLOB NOT NULL UNIQUE CHECK (length(device_id) = 8 AND device_id <> zeroblob(8)
-		AND device_id <> x'ffffffffffffffff'),
+	-- NULL: a foreign device, which has none
+	device_id  BLOB UNIQUE CHECK (length(device_id) = 8 AND device_id <> zeroblob(8) AND device_id <> x'ffffffffffffffff'),
 	mac        BLOB NOT NULL UNIQUE CHECK (length(mac) = 6 AND mac <> zeroblob(6)
 		AND instr('13579BDF', substr(hex(mac), 2, 1)) = 0),
 	-- given with its first identity; then used for good
@@ -72,13 +73,16 @@ CREATE TABLE unit (
 	product    TEXT NOT NULL,
 	hw_rev     TEXT NOT NULL,
 	firmware   TEXT NOT NULL,
+	-- 1: a foreign device: no agent of ours, so no key, certificate or receipt is to be had (v_unit.not_proven)
+	agentless  INTEGER NOT NULL DEFAULT 0 CHECK (agentless IN (0, 1)),
 	state      TEXT NOT NULL CHECK (state IN ('expected', 'seen', 'active', 'passed', 'failed', 'quarantined', 'held')),
 	state_us   INTEGER NOT NULL,
 	-- of the present state; NULL: none
 	cause      INTEGER,
 	cause_name TEXT,
 	side       TEXT,
-	seen_us    INTEGER NOT NULL
+	seen_us    INTEGER NOT NULL,
+	CHECK (agentless = 1 OR device_id IS NOT NULL)
 ) STRICT;
 CREATE UNIQUE INDEX unit_serial ON unit (serial) WHERE serial IS NOT NULL;
 
@@ -95,7 +99,8 @@ CREATE TABLE attempt (
 	radio           TEXT NOT NULL,
 	freq_mhz        INTEGER NOT NULL,
 	rssi_dbm        INTEGER NOT NULL,
-	-- of the credentials: direct, ...
+	-- how it was reached: a word of the table of methods. Sessions of schema versions below 5 may bear the job's word
+	-- where a label named another for this device; v_attempt gives the device's own
 	method          TEXT NOT NULL,
 	started_us      INTEGER NOT NULL,
 	ended_us        INTEGER,
@@ -269,30 +274,50 @@ CREATE TABLE radio (
 	PRIMARY KEY (session, radio)
 ) STRICT, WITHOUT ROWID;
 
--- A link through a device's own access point (BSS), each time that it came up in an attempt. Durations are from one stage
--- to the next.
+-- A link to a device through a BSS, its own or ours, each time that it came up in an attempt. Durations are from one stage to
+-- the next; NULL: the method has no such stage. The words of a method are open lists: a new method needs no migration, and a
+-- test holds what is written to the table of methods.
 CREATE TABLE link (
 	attempt            INTEGER NOT NULL REFERENCES attempt,
 	n                  INTEGER NOT NULL CHECK (n > 0),
-	method             TEXT NOT NULL CHECK (method IN ('micro-ap', 'pin', 'https')),
-	kind               TEXT NOT NULL CHECK (kind IN ('infrastructure', 'ad-hoc')),
+	-- micro-ap, pin, https, ...
+	method             TEXT NOT NULL CHECK (length(method) BETWEEN 1 AND 32),
+	-- infrastructure, ad-hoc, ...
+	kind               TEXT NOT NULL CHECK (length(kind) BETWEEN 1 AND 32),
 	bssid              BLOB NOT NULL CHECK (length(bssid) = 6),
 	ssid               BLOB NOT NULL CHECK (length(ssid) <= 32),
 	freq_mhz           INTEGER NOT NULL,
-	-- of the access point: open, wpa2, wpa2+pmf
-	security           TEXT NOT NULL,
-	-- where its passphrase or PIN came from
-	secret             TEXT NOT NULL CHECK (secret IN ('label', 'record', 'none')),
+	-- of the BSS: open, wpa2, wpa2+pmf, ...
+	security           TEXT NOT NULL CHECK (length(security) BETWEEN 1 AND 32),
+	-- where its passphrase or PIN came from: label, record, none, ...
+	secret             TEXT NOT NULL CHECK (length(secret) BETWEEN 1 AND 32),
 	-- what protects requests and responses
 	cipher             TEXT NOT NULL,
 	-- of the device's TLS server; NULL: none was shown
 	certificate_sha256 BLOB CHECK (length(certificate_sha256) = 32),
 	-- authentication, association, 4-way handshake; then DHCP; then TCP; then TLS or SPAKE2+
-	join_us            INTEGER NOT NULL,
-	address_us         INTEGER NOT NULL,
-	connect_us         INTEGER NOT NULL,
-	secure_us          INTEGER NOT NULL,
+	join_us            INTEGER,
+	address_us         INTEGER,
+	connect_us         INTEGER,
+	secure_us          INTEGER,
+	-- what else the method saw: an object in JSON, of the shape that docs/audit.md has for it, without secrets; NULL: nothing.
+	-- Not json_valid(evidence): SQLite 3.40 counts that as unsafe in a schema that is not trusted, and would not open the
+	-- file. db/check.c reads every object before it is written, and `millrace audit verify` does so again.
+	evidence           TEXT CHECK (substr(evidence, 1, 1) = '{' AND substr(evidence, -1) = '}' AND length(evidence) <= 4096),
 	at_us              INTEGER NOT NULL,
+	PRIMARY KEY (attempt, n)
+) STRICT, WITHOUT ROWID;
+
+-- How credentials reached a device by a method of its own, beside our CREDENTIALS request: WPS, DPP, ... A row for each time in
+-- an attempt that the method says they are there.
+CREATE TABLE delivery (
+	attempt  INTEGER NOT NULL REFERENCES attempt,
+	n        INTEGER NOT NULL CHECK (n > 0),
+	-- as link.method
+	method   TEXT NOT NULL CHECK (length(method) BETWEEN 1 AND 32),
+	-- as link.evidence
+	evidence TEXT NOT NULL CHECK (substr(evidence, 1, 1) = '{' AND substr(evidence, -1) = '}' AND length(evidence) <= 4096),
+	at_us    INTEGER NOT NULL,
 	PRIMARY KEY (attempt, n)
 ) STRICT, WITHOUT ROWID;
 
@@ -427,7 +452,7 @@ BEGIN SELECT raise(ABORT, 'a session that has ended never changes'); END;
 CREATE TRIGGER session_keep BEFORE DELETE ON session
 BEGIN SELECT raise(ABORT, 'a session is never deleted'); END;
 
-CREATE TRIGGER unit_fixed BEFORE UPDATE OF unit, batch, device_id, mac, product, hw_rev, firmware, seen_us ON unit
+CREATE TRIGGER unit_fixed BEFORE UPDATE OF unit, batch, device_id, mac, product, hw_rev, firmware, agentless, seen_us ON unit
 BEGIN SELECT raise(ABORT, 'the identity of a unit never changes'); END;
 CREATE TRIGGER unit_serial_once BEFORE UPDATE OF serial ON unit
 WHEN OLD.serial IS NOT NULL AND OLD.serial IS NOT NEW.serial
@@ -492,10 +517,19 @@ BEGIN SELECT raise(ABORT, 'a receipt never changes'); END;
 CREATE TRIGGER receipt_keep BEFORE DELETE ON receipt
 BEGIN SELECT raise(ABORT, 'a receipt is never deleted'); END;
 
+CREATE TRIGGER link_once BEFORE INSERT ON link WHEN EXISTS (SELECT 1 FROM link WHERE attempt = NEW.attempt AND n = NEW.n)
+BEGIN SELECT raise(ABORT, 'a link is never replaced'); END;
 CREATE TRIGGER link_fixed BEFORE UPDATE ON link
 BEGIN SELECT raise(ABORT, 'a link on record never changes'); END;
 CREATE TRIGGER link_keep BEFORE DELETE ON link
 BEGIN SELECT raise(ABORT, 'a link is never deleted'); END;
+CREATE TRIGGER delivery_once BEFORE INSERT ON delivery
+WHEN EXISTS (SELECT 1 FROM delivery WHERE attempt = NEW.attempt AND n = NEW.n)
+BEGIN SELECT raise(ABORT, 'a delivery is never replaced'); END;
+CREATE TRIGGER delivery_fixed BEFORE UPDATE ON delivery
+BEGIN SELECT raise(ABORT, 'a delivery on record never changes'); END;
+CREATE TRIGGER delivery_keep BEFORE DELETE ON delivery
+BEGIN SELECT raise(ABORT, 'a delivery is never deleted'); END;
 CREATE TRIGGER network_fixed BEFORE UPDATE ON network
 BEGIN SELECT raise(ABORT, 'how a device joined its network never changes'); END;
 CREATE TRIGGER network_keep BEFORE DELETE ON network

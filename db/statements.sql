@@ -8,8 +8,8 @@ COMMIT;
 ROLLBACK;
 
 -- :unit
-INSERT INTO unit (unit, batch, device_id, mac, product, hw_rev, firmware, state, state_us, seen_us)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'seen', ?8, ?8);
+INSERT INTO unit (unit, batch, device_id, mac, product, hw_rev, firmware, agentless, state, state_us, seen_us)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'seen', ?9, ?9);
 
 -- :unit_state
 UPDATE unit SET state = ?2, cause = ?3, cause_name = ?4, side = ?5, state_us = ?6 WHERE unit = ?1;
@@ -107,8 +107,11 @@ INSERT INTO label_scan (scan, batch, expected, unit, label, verdict, actor, at_u
 VALUES (?1, ?2, nullif(?3, 0), nullif(?4, 0), nullif(?5, 0), ?6, ?7, ?8);
 -- :link
 INSERT INTO link (attempt, n, method, kind, bssid, ssid, freq_mhz, security, secret, cipher, certificate_sha256, join_us, address_us,
-	connect_us, secure_us, at_us)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16);
+	connect_us, secure_us, evidence, at_us)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17);
+-- :delivery
+INSERT INTO delivery (attempt, n, method, evidence, at_us)
+VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM delivery WHERE attempt = ?1), ?2, ?3, ?4) RETURNING n;
 -- :network
 INSERT INTO network (attempt, ssid, security, heard, candidates, bssid, freq_mhz, rssi_dbm, reason, joined_us, observed, reported, at_us)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13);
@@ -173,7 +176,7 @@ latest_pin AS (SELECT unit, max(pin) AS pin, sealed, salt, iterations FROM pin G
 sealed AS (SELECT DISTINCT unit FROM receipt)
 SELECT u.unit, u.device_id, u.mac, u.state, coalesce(t.begun, 0), coalesce(t.counted, 0), u.serial,
 	i.txn, i.phase, c.txn, c.phase, s.txn, s.phase, k.der, k.spki_sha256, r.unit IS NOT NULL,
-	p.sealed, p.salt, p.iterations, u.batch = ?1
+	p.sealed, p.salt, p.iterations, u.batch = ?1, u.agentless
 FROM unit AS u
 LEFT JOIN tries AS t ON t.unit = u.unit
 LEFT JOIN last AS i ON i.unit = u.unit AND i.operation = 'identity'

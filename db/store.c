@@ -232,7 +232,44 @@ static bool migrate_all(struct store *store, const struct sql_migration *migrati
 	return put_views(store, views);
 }
 
-/* All of it or nothing, in one transaction. */
+/* Rows whose reference leads nowhere: none, in a record that only stations wrote. */
+static bool count_broken(struct store *store, int64_t *out)
+{
+	return ask(store, "SELECT count(*) FROM pragma_foreign_key_check", out);
+}
+
+/*
+ * All of it or nothing, in one transaction. A table that others refer to is dropped and made anew with its rows, so
+ * nothing watches references meanwhile (sqlite.org/lang_altertable.html, section 7): they are counted before and after.
+ */
+static int migrate_in_one(struct store *store, const char *path, const struct sql_migration *migrations, size_t count,
+			  int64_t version, enum store_want want, const uint8_t views[static CHAIN_HASH_LEN],
+			  char *error, size_t error_len)
+{
+	static const char what[] = "its schema cannot be brought up to date";
+	bool behind = version < migrations[count - 1].version;
+	int64_t before = 0, after = 0;
+
+	if (exec(store, "BEGIN IMMEDIATE") != SQLITE_OK)
+		return refuse_sqlite(store, path, what, error, error_len);
+	if (!behind ? put_views(store, views)
+		    : count_broken(store, &before) && migrate_all(store, migrations, count, version, want, views) &&
+			      count_broken(store, &after)) {
+		if (after <= before && exec(store, "COMMIT") == SQLITE_OK)
+			return 0;
+		if (after > before) {
+			exec(store, "ROLLBACK");
+			return refuse(error, error_len,
+				      "%s: %s: rows would lose what they refer to; keep the file, and look at it "
+				      "with `audit verify` of the program that wrote it",
+				      path, what);
+		}
+	}
+	refuse_sqlite(store, path, what, error, error_len);
+	exec(store, "ROLLBACK");
+	return -STORE_UNAVAILABLE;
+}
+
 static int migrate(struct store *store, const char *path, const struct sql_migration *migrations, size_t count,
 		   int64_t version, enum store_want want, char *error, size_t error_len)
 {
@@ -248,15 +285,7 @@ static int migrate(struct store *store, const char *path, const struct sql_migra
 		return 0;
 	if (behind && !store->fresh && back_up(store, path, version, error, error_len) != 0)
 		return -STORE_UNAVAILABLE;
-	if (exec(store, "BEGIN IMMEDIATE") != SQLITE_OK)
-		return refuse_sqlite(store, path, "its schema cannot be brought up to date", error, error_len);
-	if (!(behind ? migrate_all(store, migrations, count, version, want, views) : put_views(store, views)) ||
-	    exec(store, "COMMIT") != SQLITE_OK) {
-		refuse_sqlite(store, path, "its schema cannot be brought up to date", error, error_len);
-		exec(store, "ROLLBACK");
-		return -STORE_UNAVAILABLE;
-	}
-	return 0;
+	return migrate_in_one(store, path, migrations, count, version, want, views, error, error_len);
 }
 
 /* After a crash the file is looked at as a whole; a clean end spares the time. */
@@ -275,15 +304,53 @@ static int look_over(struct store *store, const char *path, char *error, size_t 
 	return 0;
 }
 
+/* What there is at that path, before anything is written: one of ours, of a version that this program knows, or
+ * nothing. */
+static int look_at_file(struct store *store, const char *path, enum store_want want, int newest, int64_t *version,
+			char *error, size_t error_len)
+{
+	int64_t id = 0, objects = 0, simulated = 0;
+
+	if (!ask(store, "PRAGMA application_id", &id) || !ask(store, "PRAGMA user_version", version) ||
+	    !ask(store, "SELECT count(*) FROM sqlite_schema", &objects))
+		return refuse_sqlite(store, path, "cannot be read", error, error_len);
+	store->fresh = id == 0 && *version == 0 && objects == 0;
+	if (!store->fresh && id != STORE_APPLICATION_ID)
+		return refuse(error, error_len,
+			      "%s is a database of another program (application id %lld); choose another file "
+			      "with --db",
+			      path, (long long)id);
+	if (*version > newest)
+		return refuse(error, error_len,
+			      "%s has schema version %lld and this program knows up to %d: use the newer "
+			      "millrace that wrote it, or another file with --db",
+			      path, (long long)*version, newest);
+	if (store->fresh && want == STORE_WHICHEVER)
+		return refuse(error, error_len, "%s is empty; name the database with --db", path);
+	if (!store->fresh) {
+		if (look_over(store, path, error, error_len) != 0)
+			return -STORE_UNAVAILABLE;
+		if (!ask(store, "SELECT simulated FROM record", &simulated))
+			return refuse_sqlite(store, path, "cannot be read", error, error_len);
+		if (want != STORE_WHICHEVER && simulated != (want == STORE_SIMULATED))
+			return refuse(error, error_len,
+				      "%s holds %s devices and this job's radios are %s; the two never share a "
+				      "record: choose another file with --db",
+				      path, simulated ? "simulated" : "real", simulated ? "real" : "simulated");
+	}
+	store->simulated = store->fresh ? want == STORE_SIMULATED : simulated != 0;
+	return 0;
+}
+
 static int open_checked(struct store *store, const char *path, enum store_want want,
 			const struct sql_migration *migrations, size_t count, char *error, size_t error_len)
 {
+	/* References are watched from the end of the migration on. */
 	static const char settings[] =
-		"PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
+		"PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY;"
 		"PRAGMA cache_size = -32000; PRAGMA wal_autocheckpoint = 4000;"
 		"PRAGMA trusted_schema = OFF;";
-	int64_t id = 0, version = 0, objects = 0, simulated = 0;
-	int newest = migrations[count - 1].version;
+	int64_t version = 0, watched = 0;
 	char mode[16] = "";
 	struct stat there;
 	bool exists = stat(path, &there) == 0;
@@ -302,33 +369,8 @@ static int open_checked(struct store *store, const char *path, enum store_want w
 	    SQLITE_OK)
 		return refuse_sqlite(store, path, "cannot be opened", error, error_len);
 	sqlite3_busy_timeout(store->db, BUSY_MS);
-	if (!ask(store, "PRAGMA application_id", &id) || !ask(store, "PRAGMA user_version", &version) ||
-	    !ask(store, "SELECT count(*) FROM sqlite_schema", &objects))
-		return refuse_sqlite(store, path, "cannot be read", error, error_len);
-	store->fresh = id == 0 && version == 0 && objects == 0;
-	if (!store->fresh && id != STORE_APPLICATION_ID)
-		return refuse(error, error_len,
-			      "%s is a database of another program (application id %lld); choose another file "
-			      "with --db",
-			      path, (long long)id);
-	if (version > newest)
-		return refuse(error, error_len,
-			      "%s has schema version %lld and this program knows up to %d: use the newer "
-			      "millrace that wrote it, or another file with --db",
-			      path, (long long)version, newest);
-	if (store->fresh && want == STORE_WHICHEVER)
-		return refuse(error, error_len, "%s is empty; name the database with --db", path);
-	if (!store->fresh) {
-		if (look_over(store, path, error, error_len) != 0)
-			return -STORE_UNAVAILABLE;
-		if (!ask(store, "SELECT simulated FROM record", &simulated))
-			return refuse_sqlite(store, path, "cannot be read", error, error_len);
-		if (want != STORE_WHICHEVER && simulated != (want == STORE_SIMULATED))
-			return refuse(error, error_len,
-				      "%s holds %s devices and this job's radios are %s; the two never share a "
-				      "record: choose another file with --db",
-				      path, simulated ? "simulated" : "real", simulated ? "real" : "simulated");
-	}
+	if (look_at_file(store, path, want, migrations[count - 1].version, &version, error, error_len) != 0)
+		return -STORE_UNAVAILABLE;
 	if (exec(store, settings) != SQLITE_OK || !ask_text(store, "PRAGMA journal_mode = WAL", mode, sizeof(mode)))
 		return refuse_sqlite(store, path, "cannot be written", error, error_len);
 	if (strcmp(mode, "wal") != 0)
@@ -338,9 +380,11 @@ static int open_checked(struct store *store, const char *path, enum store_want w
 			      path);
 	if (migrate(store, path, migrations, count, version, want, error, error_len) != 0)
 		return -STORE_UNAVAILABLE;
+	if (exec(store, "PRAGMA foreign_keys = ON") != SQLITE_OK || !ask(store, "PRAGMA foreign_keys", &watched) ||
+	    watched != 1)
+		return refuse_sqlite(store, path, "cannot be written", error, error_len);
 	if (store->fresh && !sync_folder_of(path))
 		return refuse(error, error_len, "%s: its folder cannot be written to disk: %s", path, strerror(errno));
-	store->simulated = store->fresh ? want == STORE_SIMULATED : simulated != 0;
 	return 0;
 }
 

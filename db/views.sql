@@ -1,23 +1,35 @@
 -- The audit interface: views, not tables. docs/audit.md explains each with its columns and an example.
 -- Made anew whenever this file has changed. Times are UTC; a column *_us is microseconds.
 
--- Units, one row each.
+-- Units, one row each. `agentless`: a foreign device, which no agent of ours answers for; `not_proven`: what is therefore not
+-- known about it, from what is really absent. NULL: a unit that our agent answered for, whose columns say what there is.
 CREATE VIEW v_unit AS
 SELECT u.unit, b.lot, u.serial,
 	lower(printf('%s:%s:%s:%s:%s:%s', substr(hex(u.mac), 1, 2), substr(hex(u.mac), 3, 2), substr(hex(u.mac), 5, 2),
 		substr(hex(u.mac), 7, 2), substr(hex(u.mac), 9, 2), substr(hex(u.mac), 11, 2))) AS mac,
-	lower(hex(u.device_id)) AS device_id, u.product, u.hw_rev, u.firmware, u.state, u.cause_name AS cause, u.side,
+	nullif(lower(hex(u.device_id)), '') AS device_id, u.product, u.hw_rev, u.firmware, u.state, u.cause_name AS cause, u.side,
 	(SELECT count(*) FROM attempt AS a WHERE a.unit = u.unit) AS attempts,
 	k.serial_hex AS cert_serial, k.state AS cert_state,
 	EXISTS (SELECT 1 FROM receipt AS r WHERE r.unit = u.unit) AS sealed,
 	strftime('%Y-%m-%dT%H:%M:%fZ', u.seen_us / 1e6, 'unixepoch') AS seen,
-	strftime('%Y-%m-%dT%H:%M:%fZ', u.state_us / 1e6, 'unixepoch') AS state_since
+	strftime('%Y-%m-%dT%H:%M:%fZ', u.state_us / 1e6, 'unixepoch') AS state_since, u.agentless,
+	CASE WHEN u.agentless THEN nullif(substr(
+		CASE WHEN k.verified_us IS NULL AND NOT EXISTS (SELECT 1 FROM receipt AS r WHERE r.unit = u.unit) THEN ', no key'
+			ELSE '' END ||
+		CASE WHEN k.cert IS NULL THEN ', no certificate' ELSE '' END ||
+		CASE WHEN NOT EXISTS (SELECT 1 FROM receipt AS r WHERE r.unit = u.unit) THEN ', no receipt' ELSE '' END ||
+		CASE WHEN NOT EXISTS (SELECT 1 FROM network AS t JOIN attempt AS a ON a.attempt = t.attempt
+			WHERE a.unit = u.unit AND t.observed <> 'no') THEN ', not seen to join' ELSE '' END, 3), '') END AS not_proven
 FROM unit AS u JOIN batch AS b ON b.batch = u.batch
 LEFT JOIN cert AS k ON k.unit = u.unit AND k.void_us IS NULL AND k.revoked_us IS NULL;
 
--- Attempts, one row each: what happened each time that a unit was taken in hand.
+-- Attempts, one row each: what happened each time that a unit was taken in hand. `method` is the device's own: that of its
+-- links, else of its delivery, else the word of the row; `method_recorded` is that word, which older programs took from the job.
 CREATE VIEW v_attempt AS
-SELECT a.attempt, b.lot, a.unit, u.serial, u.mac, a.n, a.kind, a.session, a.radio, a.freq_mhz, a.rssi_dbm, a.method,
+SELECT a.attempt, b.lot, a.unit, u.serial, u.mac, a.n, a.kind, a.session, a.radio, a.freq_mhz, a.rssi_dbm,
+	coalesce((SELECT l.method FROM link AS l WHERE l.attempt = a.attempt ORDER BY l.n LIMIT 1),
+		(SELECT d.method FROM delivery AS d WHERE d.attempt = a.attempt ORDER BY d.n LIMIT 1), a.method) AS method,
+	a.method AS method_recorded,
 	strftime('%Y-%m-%dT%H:%M:%fZ', a.started_us / 1e6, 'unixepoch') AS started,
 	strftime('%Y-%m-%dT%H:%M:%fZ', a.ended_us / 1e6, 'unixepoch') AS ended,
 	a.outcome, a.cause_name AS cause, a.side, a.step, a.detail,
@@ -130,9 +142,10 @@ LEFT JOIN work AS w ON w.session = n.session AND w.radio = n.radio;
 -- All that is on record about one unit, in the order of time: WHERE serial = '...' ORDER BY at_us, step.
 CREATE VIEW v_unit_life AS
 WITH event (unit, at_us, place, event, detail) AS (
-	SELECT unit, seen_us, 0, 'seen', printf('%s rev %s firmware %s', product, hw_rev, firmware) FROM unit
-	UNION ALL SELECT unit, started_us, 1, 'attempt ' || n, printf('%s by %s, %s on %d MHz at %d dBm', kind, method, radio,
-		freq_mhz, rssi_dbm) FROM attempt
+	SELECT unit, seen_us, 0, 'seen', printf('%s rev %s firmware %s%s', product, hw_rev, firmware,
+		CASE WHEN agentless THEN ', no agent of ours answers' ELSE '' END) FROM unit
+	UNION ALL SELECT a.unit, a.started_us, 1, 'attempt ' || a.n, printf('%s by %s, %s on %d MHz at %d dBm', a.kind, v.method, a.radio,
+		a.freq_mhz, a.rssi_dbm) FROM attempt AS a JOIN v_attempt AS v ON v.attempt = a.attempt
 	UNION ALL SELECT a.unit, s.started_us + s.duration_us, 4, 'step ' || s.name, printf('%s%s, %.1f ms%s', s.outcome,
 		coalesce(' ' || s.cause_name, ''), s.duration_us / 1e3, CASE WHEN s.tries > 1 THEN ', ' || s.tries || ' tries'
 		ELSE '' END) FROM step AS s JOIN attempt AS a ON a.attempt = s.attempt
@@ -157,6 +170,8 @@ WITH event (unit, at_us, place, event, detail) AS (
 	UNION ALL SELECT a.unit, l.at_us, 2, 'link ' || l.n || ' up', printf('%s, %s, %s, BSSID %s on %d MHz%s', l.method, l.security,
 		l.cipher, lower(hex(l.bssid)), l.freq_mhz, coalesce(', certificate ' || nullif(lower(hex(l.certificate_sha256)), ''), ''))
 		FROM link AS l JOIN attempt AS a ON a.attempt = l.attempt
+	UNION ALL SELECT a.unit, d.at_us, 3, 'credentials delivered', printf('%s: %s', d.method, d.evidence)
+		FROM delivery AS d JOIN attempt AS a ON a.attempt = d.attempt
 	UNION ALL SELECT a.unit, t.at_us, 3, CASE WHEN t.joined_us IS NULL THEN 'network given' ELSE 'network joined' END,
 		printf('%s; on the air: %s; by its own signed word: %s', t.reason, t.observed,
 		CASE WHEN t.reported THEN 'yes' ELSE 'no' END) FROM network AS t JOIN attempt AS a ON a.attempt = t.attempt
@@ -171,8 +186,8 @@ WITH event (unit, at_us, place, event, detail) AS (
 	UNION ALL SELECT CAST(substr(subject, 6) AS INTEGER), at_us, 7, action,
 		CASE action WHEN 'outcome' THEN replace(replace(replace(body, '{"state":"', ''), '","cause":"', ', '), '"}', '')
 		ELSE body END || ' (chain ' || seq || ', ' || actor || ')'
-		FROM audit WHERE subject LIKE 'unit %' AND action NOT IN ('identity', 'attempt', 'receipt', 'certificate', 'link', 'network',
-			'label', 'label-state', 'label-scan'))
+		FROM audit WHERE subject LIKE 'unit %' AND action NOT IN ('unit', 'identity', 'attempt', 'receipt', 'certificate', 'link', 'delivery',
+			'network', 'label', 'label-state', 'label-scan'))
 SELECT e.unit, u.serial, u.mac, u.device_id, e.at_us, e.place AS step,
 	strftime('%Y-%m-%dT%H:%M:%fZ', e.at_us / 1e6, 'unixepoch') AS at, e.event, e.detail
 FROM event AS e JOIN v_unit AS u ON u.unit = e.unit;
@@ -253,6 +268,9 @@ WITH found (batch, unit, kind, what) AS (
 		AND u.unit NOT IN (SELECT unit FROM receipt)
 	UNION ALL SELECT u.batch, u.unit, 'passed-unproved', 'passed, and no attempt of it did'
 		FROM unit AS u WHERE u.state = 'passed' AND u.unit NOT IN (SELECT unit FROM attempt WHERE outcome = 'pass')
+	UNION ALL SELECT u.batch, u.unit, 'passed-unseen', 'passed without an agent of ours, and was not seen to join'
+		FROM unit AS u WHERE u.state = 'passed' AND u.agentless AND NOT EXISTS (SELECT 1 FROM network AS t
+			JOIN attempt AS a ON a.attempt = t.attempt WHERE a.unit = u.unit AND t.observed <> 'no')
 	UNION ALL SELECT u.batch, u.unit, 'sealed-unpassed', 'the device is sealed, and the unit is ' || u.state
 		FROM unit AS u WHERE u.state NOT IN ('passed', 'quarantined') AND u.unit IN (SELECT unit FROM receipt)
 	UNION ALL SELECT u.batch, u.unit, 'labelled-unpassed', 'it has the label ' || l.template || ', and the unit is ' || u.state
@@ -348,7 +366,8 @@ LEFT JOIN unit AS u ON u.batch = b.batch AND u.state = 'passed'
 LEFT JOIN label AS l ON l.unit = u.unit AND l.template = t.template AND l.void_us IS NULL
 GROUP BY b.batch, t.template;
 
--- How devices were reached through their own access points. Times in milliseconds, each from the stage before it.
+-- How devices were reached through a BSS, their own or ours. Times in milliseconds, each from the stage before it; NULL: the
+-- method has no such stage. `evidence`: what else the method saw, in JSON (docs/audit.md has the shapes).
 CREATE VIEW v_links AS
 SELECT b.lot, u.serial, a.n AS attempt_n, l.n, l.method, l.kind,
 	lower(printf('%s:%s:%s:%s:%s:%s', substr(hex(l.bssid), 1, 2), substr(hex(l.bssid), 3, 2), substr(hex(l.bssid), 5, 2),
@@ -356,8 +375,15 @@ SELECT b.lot, u.serial, a.n AS attempt_n, l.n, l.method, l.kind,
 	hex(l.ssid) AS ssid_hex, CAST(l.ssid AS TEXT) AS ssid, l.freq_mhz, l.security, l.secret, l.cipher,
 	nullif(lower(hex(l.certificate_sha256)), '') AS certificate_sha256, round(l.join_us / 1e3, 1) AS join_ms,
 	round(l.address_us / 1e3, 1) AS address_ms, round(l.connect_us / 1e3, 1) AS connect_ms,
-	round(l.secure_us / 1e3, 1) AS secure_ms, strftime('%Y-%m-%dT%H:%M:%fZ', l.at_us / 1e6, 'unixepoch') AS at, a.unit, l.attempt
+	round(l.secure_us / 1e3, 1) AS secure_ms, strftime('%Y-%m-%dT%H:%M:%fZ', l.at_us / 1e6, 'unixepoch') AS at, a.unit, l.attempt,
+	l.evidence
 FROM link AS l JOIN attempt AS a ON a.attempt = l.attempt JOIN batch AS b ON b.batch = a.batch JOIN v_unit AS u ON u.unit = a.unit;
+
+-- How credentials reached devices by methods of their own, beside our CREDENTIALS request.
+CREATE VIEW v_deliveries AS
+SELECT b.lot, u.serial, u.mac, a.n AS attempt_n, d.n, d.method, d.evidence,
+	strftime('%Y-%m-%dT%H:%M:%fZ', d.at_us / 1e6, 'unixepoch') AS at, a.unit, d.attempt
+FROM delivery AS d JOIN attempt AS a ON a.attempt = d.attempt JOIN batch AS b ON b.batch = a.batch JOIN v_unit AS u ON u.unit = a.unit;
 
 -- Which network each device was given, out of how many, why, and how it is known to have joined it.
 CREATE VIEW v_networks AS

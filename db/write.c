@@ -132,6 +132,14 @@ void bind_blob(struct write_bind *bind, const void *at, size_t len)
 	sqlite3_bind_blob64(bind->statement, bind->at++, len ? at : "", len, SQLITE_STATIC);
 }
 
+void bind_stage(struct write_bind *bind, uint32_t value_us)
+{
+	if (value_us == JOURNAL_NO_TIME)
+		bind_text(bind, NULL);
+	else
+		bind_int(bind, value_us);
+}
+
 static void bind_cause(struct write_bind *bind, const struct journal_cause *cause)
 {
 	if (cause->number) {
@@ -368,17 +376,33 @@ int writer_anchor(struct writer *writer, bool now)
 
 static int put_unit(struct writer *writer, const struct journal_unit *unit)
 {
+	static const uint8_t none[sizeof(unit->device_id)];
 	struct write_bind bind = write_bind(writer->statement[WRITE_unit]);
+	bool has_id = memcmp(unit->device_id, none, sizeof(none)) != 0;
 
 	bind_int(&bind, unit->unit);
 	bind_int(&bind, writer->batch);
-	bind_blob(&bind, unit->device_id, sizeof(unit->device_id));
+	if (has_id || !unit->agentless)
+		bind_blob(&bind, unit->device_id, sizeof(unit->device_id));
+	else
+		bind_text(&bind, NULL);
 	bind_blob(&bind, unit->mac, sizeof(unit->mac));
 	bind_words(&bind, unit->product);
 	bind_words(&bind, unit->hw_rev);
 	bind_words(&bind, unit->firmware);
+	bind_int(&bind, unit->agentless);
 	bind_int(&bind, unit->at_us);
-	return writer_run(writer, bind.statement, "a unit");
+	if (writer_run(writer, bind.statement, "a unit") != 0)
+		return -1;
+	if (!unit->agentless)
+		return 0;
+	/* That nothing is proved about it is itself held by the chain. Of units with an agent the identity says who. */
+	write_object(&writer->body);
+	write_number(&writer->body, "agentless", 1);
+	write_hex(&writer->body, "mac", unit->mac, sizeof(unit->mac));
+	if (has_id)
+		write_hex(&writer->body, "device_id", unit->device_id, sizeof(unit->device_id));
+	return audit_unit(writer, unit->at_us, "unit", unit->unit);
 }
 
 static int put_unit_state(struct writer *writer, const struct journal_unit_state_change *change)
@@ -618,6 +642,12 @@ static bool add_sha256(struct writer *writer, const char *key, const struct jour
 	return true;
 }
 
+/* Of a method, as octets; NULL: left out. */
+static bool add_evidence(struct writer *writer, const char *evidence)
+{
+	return !evidence || add_sha256(writer, "evidence", &(struct journal_blob){ evidence, strlen(evidence) });
+}
+
 static int put_receipt(struct writer *writer, const struct journal_receipt *receipt)
 {
 	struct write_bind bind = write_bind(writer->statement[WRITE_receipt]);
@@ -698,7 +728,7 @@ static int put_link(struct writer *writer, const struct journal_link *link)
 	bind_int(&bind, link->attempt);
 	bind_int(&bind, link->n);
 	bind_words(&bind, link->method);
-	bind_words(&bind, link->ad_hoc ? "ad-hoc" : "infrastructure");
+	bind_words(&bind, link->kind ? link->kind : link->ad_hoc ? "ad-hoc" : "infrastructure");
 	bind_blob(&bind, link->bssid, sizeof(link->bssid));
 	bind_blob(&bind, link->ssid.at, link->ssid.len);
 	bind_int(&bind, link->freq_mhz);
@@ -709,10 +739,11 @@ static int put_link(struct writer *writer, const struct journal_link *link)
 		bind_blob(&bind, link->certificate_sha256, sizeof(link->certificate_sha256));
 	else
 		bind_text(&bind, NULL);
-	bind_int(&bind, link->join_us);
-	bind_int(&bind, link->address_us);
-	bind_int(&bind, link->connect_us);
-	bind_int(&bind, link->secure_us);
+	bind_stage(&bind, link->join_us);
+	bind_stage(&bind, link->address_us);
+	bind_stage(&bind, link->connect_us);
+	bind_stage(&bind, link->secure_us);
+	bind_text(&bind, link->evidence);
 	bind_int(&bind, link->at_us);
 	if (writer_run(writer, bind.statement, "a link") != 0)
 		return -1;
@@ -724,7 +755,35 @@ static int put_link(struct writer *writer, const struct journal_link *link)
 	write_string(&writer->body, "cipher", link->cipher);
 	if (link->has_certificate)
 		write_hex(&writer->body, "certificate", link->certificate_sha256, sizeof(link->certificate_sha256));
+	if (!add_evidence(writer, link->evidence))
+		return fail_about(writer, "the link of unit", link->unit, "no memory is left");
 	return audit_unit(writer, link->at_us, "link", link->unit);
+}
+
+static int put_delivery(struct writer *writer, const struct journal_delivery *delivery)
+{
+	struct write_bind bind = write_bind(writer->statement[WRITE_delivery]);
+	int64_t n = 0;
+
+	bind_int(&bind, delivery->attempt);
+	bind_words(&bind, delivery->method);
+	bind_words(&bind, delivery->evidence);
+	bind_int(&bind, delivery->at_us);
+	if (sqlite3_step(bind.statement) == SQLITE_ROW)
+		n = sqlite3_column_int64(bind.statement, 0);
+	if (n == 0 || sqlite3_step(bind.statement) != SQLITE_DONE) {
+		fail(writer, "a delivery");
+		sqlite3_reset(bind.statement);
+		return -1;
+	}
+	sqlite3_reset(bind.statement);
+	write_object(&writer->body);
+	write_number(&writer->body, "attempt", delivery->attempt);
+	write_number(&writer->body, "n", n);
+	write_string(&writer->body, "method", delivery->method);
+	if (!add_evidence(writer, delivery->evidence))
+		return fail_about(writer, "the delivery of unit", delivery->unit, "no memory is left");
+	return audit_unit(writer, delivery->at_us, "delivery", delivery->unit);
 }
 
 static int put_network(struct writer *writer, const struct journal_network *network)
@@ -903,6 +962,7 @@ static int64_t record_at_us(const struct journal_record *record)
 	case JOURNAL_RADIO: return 0;
 	case JOURNAL_GUARD: return record->guard.at_us;
 	case JOURNAL_LINK: return record->link.at_us;
+	case JOURNAL_DELIVERY: return record->delivery.at_us;
 	case JOURNAL_NETWORK: return record->network.at_us;
 	case JOURNAL_LABEL: return record->label.at_us;
 	case JOURNAL_LABEL_STATE: return record->label_state.at_us;

@@ -20,7 +20,7 @@
 	X(cert_installed) X(cert_verified) X(cert_revoked) X(cert_void) X(txn_intent) X(txn_prepared)              \
 	X(txn_committed) X(receipt) X(sighting) X(radio) X(guard) X(batch_end) X(session_result) X(session_end)    \
 	X(label) X(label_sent) X(label_printed) X(label_scanned) X(label_void) X(label_scan)                       \
-	X(link) X(network)                                                                                         \
+	X(link) X(delivery) X(network)                                                                                         \
 	X(audit) X(anchor) X(head)
 /* clang-format on */
 
@@ -88,6 +88,7 @@ void bind_int(struct write_bind *bind, int64_t value);
 void bind_real(struct write_bind *bind, bool present, double value);
 void bind_text(struct write_bind *bind, const char *value);  /* NULL: NULL */
 void bind_words(struct write_bind *bind, const char *value); /* NULL: "" */
+void bind_stage(struct write_bind *bind, uint32_t value_us); /* JOURNAL_NO_TIME: NULL */
 void bind_blob(struct write_bind *bind, const void *at, size_t len);
 /* Steps to the end and resets. -1: `error` says what refused `what`. */
 int writer_run(struct writer *writer, sqlite3_stmt *statement, const char *what);

@@ -4,11 +4,15 @@ WITH link AS MATERIALIZED (
 	SELECT seq, session, action, subject, CAST(substr(subject, 6) AS INTEGER) AS unit,
 		CASE WHEN json_valid(body) THEN body ELSE '{}' END AS body
 	FROM audit WHERE session IS NOT NULL
-		AND action IN ('batch-begin', 'batch-resume', 'identity', 'attempt', 'receipt', 'outcome', 'certificate', 'link', 'network')),
+		AND action IN ('batch-begin', 'batch-resume', 'unit', 'identity', 'attempt', 'receipt', 'outcome', 'certificate', 'link',
+			'delivery', 'network')),
 opening AS MATERIALIZED (
 	SELECT seq, session, subject AS lot, json_extract(body, '$.batch') AS batch, json_extract(body, '$.job') AS job,
 		action = 'batch-begin' AS first
 	FROM link WHERE action IN ('batch-begin', 'batch-resume')),
+without_agent AS MATERIALIZED (
+	SELECT seq, unit, json_extract(body, '$.mac') AS mac, json_extract(body, '$.device_id') AS device_id
+	FROM link WHERE action = 'unit'),
 given AS MATERIALIZED (
 	SELECT seq, unit, json_extract(body, '$.serial') AS serial, json_extract(body, '$.certificate') AS certificate,
 		json_extract(body, '$.spki') AS spki, json_extract(body, '$.pin_lookup') AS pin_lookup
@@ -42,8 +46,13 @@ label_read AS MATERIALIZED (
 linked AS MATERIALIZED (
 	SELECT seq, unit, json_extract(body, '$.attempt') AS attempt, json_extract(body, '$.n') AS n,
 		json_extract(body, '$.method') AS method, json_extract(body, '$.bssid') AS bssid,
-		json_extract(body, '$.cipher') AS cipher, json_extract(body, '$.certificate') AS certificate
+		json_extract(body, '$.cipher') AS cipher, json_extract(body, '$.certificate') AS certificate,
+		json_extract(body, '$.evidence') AS evidence
 	FROM link WHERE action = 'link'),
+delivered AS MATERIALIZED (
+	SELECT l.seq, l.unit, json_extract(l.body, '$.attempt') AS attempt, json_extract(l.body, '$.n') AS n,
+		json_extract(l.body, '$.method') AS method, json_extract(l.body, '$.evidence') AS evidence, a.at_us
+	FROM link AS l JOIN audit AS a ON a.seq = l.seq WHERE l.action = 'delivery'),
 went_in AS MATERIALIZED (
 	SELECT seq, unit, json_extract(body, '$.attempt') AS attempt, json_extract(body, '$.ssid') AS ssid,
 		json_extract(body, '$.observed') AS observed, json_extract(body, '$.reported') AS reported
@@ -84,6 +93,14 @@ UNION ALL
 SELECT 'certificate', printf('chain row %d: the certificate of unit %d is %s, and the table does not say so', e.seq, e.unit, e.state)
 FROM ended AS e LEFT JOIN cert AS k ON k.unit = e.unit AND k.state IN ('revoked', 'void') AND k.state = e.state
 WHERE k.cert IS NULL
+UNION ALL
+SELECT 'unit', printf('unit %d is one without an agent, and the chain does not say so', u.unit)
+FROM unit AS u LEFT JOIN without_agent AS w ON w.unit = u.unit AND w.mac = lower(hex(u.mac))
+	AND w.device_id IS nullif(lower(hex(u.device_id)), '')
+WHERE u.agentless AND w.seq IS NULL
+UNION ALL
+SELECT 'unit', printf('chain row %d: unit %d is one without an agent, and the table does not say so', w.seq, w.unit)
+FROM without_agent AS w LEFT JOIN unit AS u ON u.unit = w.unit AND u.agentless WHERE u.unit IS NULL
 UNION ALL
 SELECT 'serial', printf('unit %d: the chain does not give it the serial number %s', u.unit, u.serial)
 FROM unit AS u LEFT JOIN given AS g ON g.unit = u.unit AND g.serial = u.serial
@@ -128,10 +145,30 @@ SELECT 'link', printf('link %d of attempt %d: the chain does not have it as it i
 FROM main.link AS l JOIN attempt AS a ON a.attempt = l.attempt
 LEFT JOIN linked AS c ON c.attempt = l.attempt AND c.n = l.n AND c.unit = a.unit AND c.method = l.method
 	AND c.bssid = lower(hex(l.bssid)) AND c.cipher = l.cipher AND ifnull(c.certificate, '') = lower(hex(l.certificate_sha256))
+	AND c.evidence IS CASE WHEN l.evidence IS NOT NULL THEN lower(hex(sha256(l.evidence))) END
 WHERE c.seq IS NULL
 UNION ALL
 SELECT 'link', printf('chain row %d: link %d of attempt %d is not in the table', c.seq, c.n, c.attempt)
 FROM linked AS c LEFT JOIN main.link AS l ON l.attempt = c.attempt AND l.n = c.n WHERE l.n IS NULL
+UNION ALL
+SELECT 'link', printf('link %d of attempt %d: its evidence is no object in JSON', n, attempt)
+FROM main.link WHERE evidence IS NOT NULL AND NOT (json_valid(evidence) AND json_type(evidence) = 'object')
+UNION ALL
+SELECT 'link', printf('attempt %d of unit %d says the method %s, and its link %d says %s', a.attempt, a.unit, a.method, l.n, l.method)
+FROM main.link AS l JOIN attempt AS a ON a.attempt = l.attempt JOIN session AS s ON s.session = a.session
+WHERE l.method <> a.method AND s.schema_version >= 5
+UNION ALL
+SELECT 'delivery', printf('delivery %d of attempt %d: the chain does not have it as it is stored', d.n, d.attempt)
+FROM delivery AS d JOIN attempt AS a ON a.attempt = d.attempt
+LEFT JOIN delivered AS c ON c.attempt = d.attempt AND c.n = d.n AND c.unit = a.unit AND c.method = d.method
+	AND c.evidence = lower(hex(sha256(d.evidence))) AND c.at_us = d.at_us
+WHERE c.seq IS NULL
+UNION ALL
+SELECT 'delivery', printf('chain row %d: delivery %d of attempt %d is not in the table', c.seq, c.n, c.attempt)
+FROM delivered AS c LEFT JOIN delivery AS d ON d.attempt = c.attempt AND d.n = c.n WHERE d.n IS NULL
+UNION ALL
+SELECT 'delivery', printf('delivery %d of attempt %d: its evidence is no object in JSON', n, attempt)
+FROM delivery WHERE NOT (json_valid(evidence) AND json_type(evidence) = 'object')
 UNION ALL
 SELECT 'network', printf('network of attempt %d: the chain does not have it as it is stored', t.attempt)
 FROM network AS t JOIN attempt AS a ON a.attempt = t.attempt
@@ -173,7 +210,7 @@ UNION ALL
 SELECT 'twice', printf('serial number %s: on %d units', serial, count(*)) FROM unit WHERE serial IS NOT NULL
 GROUP BY serial HAVING count(*) > 1
 UNION ALL
-SELECT 'twice', printf('device id %s: on %d units', lower(hex(device_id)), count(*)) FROM unit
+SELECT 'twice', printf('device id %s: on %d units', lower(hex(device_id)), count(*)) FROM unit WHERE device_id IS NOT NULL
 GROUP BY device_id HAVING count(*) > 1
 UNION ALL
 SELECT 'twice', printf('one PIN of product %s: on units %s', product, group_concat(unit, ', ')) FROM pin

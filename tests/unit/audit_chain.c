@@ -367,11 +367,33 @@ static void every_change_is_noticed_and_named(void **state)
 	EVP_PKEY_free(answer.key);
 }
 
+struct change {
+	const char *sql, *words;
+};
+
+/* On a lot that is whole: each change is found, and the first sentence says so. */
+static void assert_noticed(struct place *place, struct answer *answer, const struct change *changes, size_t count)
+{
+	char whole[120], wal[130];
+
+	assert_int_equal(verified(place, answer, true).findings, 0);
+	plain_exec(place->path, "PRAGMA wal_checkpoint(TRUNCATE)");
+	snprintf(whole, sizeof(whole), "%s/whole.db", place->dir);
+	snprintf(wal, sizeof(wal), "%s-wal", place->path);
+	copy_file(place->path, whole);
+	for (size_t i = 0; i < count; i++) {
+		unlink(wal);
+		copy_file(whole, place->path);
+		tamper(place, changes[i].sql);
+		assert_true(verified(place, answer, true).findings > 0);
+		if (!strstr(answer->first, changes[i].words))
+			fail_msg("%s: \"%s\" does not say \"%s\"", changes[i].sql, answer->first, changes[i].words);
+	}
+}
+
 static void a_label_that_the_chain_does_not_know_is_noticed(void **state)
 {
-	static const struct {
-		const char *sql, *words;
-	} cases[] = {
+	static const struct change changes[] = {
 		{ "UPDATE label SET digest = randomblob(32) WHERE label = 1",
 		  "label 1 of unit 1: the chain does not have it" },
 		{ "UPDATE label SET reason = 'none' WHERE label = 2", "label 2 of unit 1: the chain does not have it" },
@@ -395,13 +417,12 @@ static void a_label_that_the_chain_does_not_know_is_noticed(void **state)
 	};
 	struct place *place = *state;
 	struct answer answer = { .key = EVP_EC_gen("P-256") };
-	char whole[120];
 	struct journal *journal;
 
 	place->sign = sign_with_key;
 	place->sign_ctx = answer.key;
 	journal = opened_lot(place, "A");
-	put_passing_unit(journal, 1, 1);
+	put_passing_unit_by(journal, 1, 1, "https");
 	put_passing_unit(journal, 2, 2);
 	put(journal, link_record(1, 1, 1));
 	put(journal, network_record(1, 1));
@@ -413,22 +434,81 @@ static void a_label_that_the_chain_does_not_know_is_noticed(void **state)
 	put(journal, scan_record(1, 1, 1, 1, "void"));
 	put(journal, batch_end_record("done"));
 	journal_close(journal);
-	assert_int_equal(verified(place, &answer, true).findings, 0);
-	plain_exec(place->path, "PRAGMA wal_checkpoint(TRUNCATE)");
-	snprintf(whole, sizeof(whole), "%s/whole.db", place->dir);
-	copy_file(place->path, whole);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char wal[130];
-
-		snprintf(wal, sizeof(wal), "%s-wal", place->path);
-		unlink(wal);
-		copy_file(whole, place->path);
-		tamper(place, cases[i].sql);
-		assert_true(verified(place, &answer, true).findings > 0);
-		if (!strstr(answer.first, cases[i].words))
-			fail_msg("%s: \"%s\" does not say \"%s\"", cases[i].sql, answer.first, cases[i].words);
-	}
+	assert_noticed(place, &answer, changes, sizeof(changes) / sizeof(changes[0]));
 	EVP_PKEY_free(answer.key);
+}
+
+static void evidence_and_units_without_an_agent_are_held_by_the_chain(void **state)
+{
+	static const struct change changes[] = {
+		{ "UPDATE link SET evidence = '{}'",
+		  "link 1 of attempt 1: the chain does not have it as it is stored" },
+		{ "UPDATE link SET evidence = NULL WHERE attempt = 3",
+		  "link 1 of attempt 3: the chain does not have it" },
+		{ "UPDATE link SET evidence = '{x}' WHERE attempt = 3",
+		  "link 1 of attempt 3: the chain does not have it" },
+		{ "UPDATE delivery SET evidence = replace(evidence, 'address', 'serial')",
+		  "delivery 1 of attempt 4: the chain does not have it as it is stored" },
+		{ "UPDATE delivery SET at_us = at_us + 1", "delivery 1 of attempt 4: the chain does not have it" },
+		{ "UPDATE delivery SET method = 'wps'", "delivery 1 of attempt 4: the chain does not have it" },
+		{ "DELETE FROM delivery", "delivery 1 of attempt 4 is not in the table" },
+		{ "UPDATE unit SET agentless = 1 WHERE unit = 1",
+		  "unit 1 is one without an agent, and the chain does not say so" },
+		{ "UPDATE unit SET agentless = 0, device_id = x'0102030405060708' WHERE unit = 4",
+		  "unit 4 is one without an agent, and the table does not say so" },
+		{ "UPDATE unit SET device_id = x'0102030405060708' WHERE unit = 4",
+		  "unit 4 is one without an agent, and the chain does not say so" },
+		{ "UPDATE unit SET mac = x'020000000055' WHERE unit = 4",
+		  "unit 4 is one without an agent, and the chain does not say so" },
+		{ "DELETE FROM network WHERE attempt = 4", "the network of attempt 4 is not in the table" },
+	};
+	struct place *place = *state;
+	struct answer answer = { .key = EVP_EC_gen("P-256") };
+	struct journal *journal;
+
+	place->sign = sign_with_key;
+	place->sign_ctx = answer.key;
+	journal = opened_lot(place, "A");
+	put_passing_unit_by(journal, 1, 1, "https");
+	put(journal, link_record(1, 1, 1));
+	put_passing_unit(journal, 2, 2);
+	put_passing_unit_by(journal, 3, 3, "new-method");
+	put(journal, short_link_record(3, 3, 1));
+	put_foreign_unit(journal, 4, 4, OBSERVED_SEEN);
+	put_foreign_unit(journal, 5, 5, OBSERVED_KEY_VERIFIED); /* two of them have no device id: no id twice */
+	put(journal, batch_end_record("done"));
+	journal_close(journal);
+	assert_noticed(place, &answer, changes, sizeof(changes) / sizeof(changes[0]));
+	EVP_PKEY_free(answer.key);
+}
+
+/* The first lot of a program that does not keep to its own table of methods. */
+static void a_method_that_is_not_that_of_its_links_is_noticed(void **state)
+{
+	struct place *place = *state;
+	struct answer answer = { 0 };
+	struct journal *journal = opened_lot(place, "A");
+
+	put_passing_unit(journal, 1, 1);
+	put_durable(journal, link_record(1, 1, 1));
+	journal_close(journal);
+	assert_int_equal(verified(place, &answer, false).findings, 1);
+	assert_string_equal(answer.first, "attempt 1 of unit 1 says the method direct, and its link 1 says https");
+	assert_row(place->path, "SELECT method, method_recorded FROM v_attempt", "https|direct");
+}
+
+static void a_foreign_unit_that_nobody_saw_join_is_an_orphan(void **state)
+{
+	struct place *place = *state;
+	struct answer answer = { 0 };
+	struct journal *journal = opened_lot(place, "A");
+
+	put_foreign_unit(journal, 1, 1, OBSERVED_NO);
+	put_foreign_unit(journal, 2, 2, OBSERVED_SEEN);
+	put(journal, batch_end_record("done"));
+	journal_close(journal);
+	assert_int_equal(verified(place, &answer, false).findings, 1);
+	assert_string_equal(answer.first, "lot A, unit 1: passed without an agent of ours, and was not seen to join");
 }
 
 static void a_chain_written_anew_fails_at_its_anchors(void **state)
@@ -640,6 +720,9 @@ int main(void)
 		TEST(the_hash_is_the_documented_one),
 		TEST(every_change_is_noticed_and_named),
 		TEST(a_label_that_the_chain_does_not_know_is_noticed),
+		TEST(evidence_and_units_without_an_agent_are_held_by_the_chain),
+		TEST(a_method_that_is_not_that_of_its_links_is_noticed),
+		TEST(a_foreign_unit_that_nobody_saw_join_is_an_orphan),
 		TEST(a_chain_written_anew_fails_at_its_anchors),
 		TEST(a_chain_cut_back_to_an_anchor_contradicts_the_tables),
 		TEST(an_open_batch_is_a_note_and_no_fault),

@@ -401,6 +401,62 @@ static void how_devices_were_reached_is_on_record(void **state)
 	journal_close(journal);
 }
 
+/* A method that nobody has thought of yet: words of its own, stages that it does not have, evidence. No migration. */
+static void a_new_method_goes_on_record_as_it_is(void **state)
+{
+	struct place *place = *state;
+	struct journal *journal = opened_lot(place, "A");
+
+	put_passing_unit_by(journal, 1, 1, "new-method");
+	put(journal, short_link_record(1, 1, 1));
+	put(journal, delivery_record(1, 1));
+	put_durable(journal, delivery_record(1, 1));
+	journal_close(journal);
+	assert_row(
+		place->path,
+		"SELECT serial, method, kind, secret, join_ms, address_ms, connect_ms, secure_ms, certificate_sha256, "
+		"evidence FROM v_links",
+		"AC00001|new-method|own-bss|printed-code|4.0|||90.0||{\"proved\":\"code\",\"akm\":\"psk\"}");
+	assert_row(place->path,
+		   "SELECT count(*), max(n), serial, mac, method, json_extract(evidence, '$.claims.model'), at FROM "
+		   "v_deliveries",
+		   "2|2|AC00001|02:00:00:00:00:01|new-method|X|2026-09-21T14:13:21.000Z");
+	assert_row(place->path, "SELECT method, method_recorded FROM v_attempt", "new-method|new-method");
+	assert_row(place->path, "SELECT count(*), max(detail) FROM v_unit_life WHERE event = 'credentials delivered'",
+		   "2|new-method: {\"known_by\":\"address\",\"proved\":\"code\",\"claims\":{\"model\":\"X\"}}");
+}
+
+static void a_foreign_unit_says_what_was_not_proven(void **state)
+{
+	struct place *place = *state;
+	struct journal *journal = opened_lot(place, "A");
+
+	put_passing_unit(journal, 1, 1);
+	put_foreign_unit(journal, 2, 2, OBSERVED_SEEN);
+	put_durable(journal, foreign_record(3));
+	assert_row(
+		place->path,
+		"SELECT state, agentless, coalesce(device_id, 'none'), not_proven IS NULL FROM v_unit WHERE unit = 1",
+		"passed|0|0100000000000001|1");
+	assert_row(place->path,
+		   "SELECT state, agentless, coalesce(device_id, 'none'), not_proven FROM v_unit WHERE unit = 2",
+		   "passed|1|none|no key, no certificate, no receipt");
+	assert_row(place->path, "SELECT state, not_proven FROM v_unit WHERE unit = 3",
+		   "seen|no key, no certificate, no receipt, not seen to join");
+	/* One of a list of serial numbers: the number is known, and nothing else. */
+	put_durable(journal,
+		    (struct journal_record){ .kind = JOURNAL_IDENTITY,
+					     .identity = { .unit = 2, .attempt = 2, .serial = "G-77", .at_us = T0 } });
+	assert_row(place->path, "SELECT serial, cert_serial, not_proven FROM v_unit WHERE unit = 2",
+		   "G-77||no key, no certificate, no receipt");
+	assert_row(place->path, "SELECT detail FROM v_unit_life WHERE unit = 2 AND event = 'seen'",
+		   "AC-100 rev  firmware , no agent of ours answers");
+	assert_row(place->path, "SELECT count(*) FROM v_unit_life WHERE unit = 2 AND event IN ('unit', 'delivery')",
+		   "0");
+	journal_close(journal);
+	assert_row(place->path, "SELECT passed, fpy FROM v_batch_yield", "2|1.0");
+}
+
 static void sha256_stub(sqlite3_context *context, int count, sqlite3_value **values)
 {
 	(void)count, (void)values;
@@ -416,7 +472,7 @@ static void the_plain_shell_answers_from_every_view(void **state)
 					     "v_session",     "v_pass",		  "v_guard",	    "v_pin_openings",
 					     "v_labels",      "v_reprints",	  "v_links",	    "v_networks",
 					     "v_label_scans", "v_label_coverage", "v_cadence",	    "v_order",
-					     "v_override",    "v_pause",	  "v_sighting" };
+					     "v_override",    "v_pause",	  "v_sighting",	    "v_deliveries" };
 	struct place *place = *state;
 	struct journal *journal = lot_of_eight(place);
 	char command[300], line[100];
@@ -437,6 +493,7 @@ static void the_plain_shell_answers_from_every_view(void **state)
 						"{\"state\":\"passed\",\"reason\":\"scratched\"}", T0 + 132 * S } });
 	put(journal, link_record(20, 20, 1));
 	put(journal, network_record(20, 20));
+	put(journal, delivery_record(20, 20));
 	put(journal, label_record(1, 20, 1, NULL));
 	put(journal, label_state_record(1, 20, LABEL_VOID));
 	put(journal, label_record(2, 20, 2, "torn"));
@@ -507,6 +564,8 @@ int main(void)
 		TEST(a_good_lot_has_no_orphans_and_each_contradiction_is_one),
 		TEST(what_is_heard_again_adds_up),
 		TEST(how_devices_were_reached_is_on_record),
+		TEST(a_new_method_goes_on_record_as_it_is),
+		TEST(a_foreign_unit_says_what_was_not_proven),
 		TEST(labels_reprints_and_scans_are_counted_by_hand),
 		TEST(passes_sessions_guards_and_openings_are_rows),
 		TEST(the_plain_shell_answers_from_every_view),

@@ -520,14 +520,45 @@ static void an_older_database_is_backed_up_and_migrated(void **state)
 
 static char *schema_text(sqlite3 *db);
 
-/* What the first program of all left behind: today's record without what later migrations add. */
+/* The rows of one table of `now`, in the columns that the older one has. */
+static void copy_table(sqlite3 *then, const char *table)
+{
+	char sql[2000], columns[900];
+	sqlite3_stmt *statement = NULL;
+
+	snprintf(sql, sizeof(sql), "SELECT group_concat(name, ', ') FROM pragma_table_info('%s')", table);
+	assert_int_equal(sqlite3_prepare_v2(then, sql, -1, &statement, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	snprintf(columns, sizeof(columns), "%s", (const char *)sqlite3_column_text(statement, 0));
+	sqlite3_finalize(statement);
+	snprintf(sql, sizeof(sql), "INSERT INTO main.%s (%s) SELECT %s FROM now.%s ORDER BY 1", table, columns, columns,
+		 table);
+	if (sqlite3_exec(then, sql, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", sql, sqlite3_errmsg(then));
+}
+
+/* What the first program of all left behind: today's rows in the tables of that time. */
 static void make_first_version(struct place *place, const struct sql_migration *first)
 {
+	/* Steps before their attempts: a closed attempt takes none. */
+	static const char *const tables[] = { "record",	     "batch",	"session", "unit", "step",
+					      "measurement", "attempt", "txn",	   "pin",  "cert",
+					      "receipt",     "audit",	"anchor" };
 	sqlite3 *then = NULL, *now;
-	char *left, *right;
+	char *left, *right, older[120], attach[200];
 
-	plain_exec(place->path, "DROP TABLE network; DROP TABLE link; DROP TABLE label_scan; DROP TABLE label; "
-				"DROP INDEX pin_unit; PRAGMA user_version = 1;");
+	snprintf(older, sizeof(older), "%s/first.db", place->dir);
+	snprintf(attach, sizeof(attach), "ATTACH '%s' AS now", place->path);
+	assert_int_equal(sqlite3_open(older, &then), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(then, first->text, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(then, attach, NULL, NULL, NULL), SQLITE_OK);
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		copy_table(then, tables[i]);
+	assert_int_equal(sqlite3_exec(then, "PRAGMA main.application_id = 1296649292; PRAGMA main.user_version = 1;",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	sqlite3_close(then);
+	assert_int_equal(rename(older, place->path), 0);
 	assert_int_equal(sqlite3_open(":memory:", &then), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(then, first->text, NULL, NULL, NULL), SQLITE_OK);
 	now = plain_open(place->path);
@@ -579,10 +610,37 @@ static void a_migration_that_fails_changes_nothing(void **state)
 	journal_close(journal);
 	open_with(place, bad_migration, &store, -STORE_UNAVAILABLE);
 	assert_non_null(strstr(place->error, "no such table: nowhere"));
-	assert_row(place->path, "PRAGMA user_version", "4");
+	assert_row(place->path, "PRAGMA user_version", "5");
 	assert_row(place->path, "SELECT count(*) FROM sqlite_schema WHERE name = 'pallet'", "0");
 	journal = opened_lot(place, "A");
 	put(journal, unit_record(2));
+	journal_close(journal);
+}
+
+/* A table made anew without one of its rows, while attempts refer to it. */
+static const char losing_migration[] = "CREATE TABLE before AS SELECT * FROM unit; DROP TABLE unit; CREATE TABLE unit "
+				       "(unit INTEGER PRIMARY KEY, device_id BLOB, "
+				       "mac BLOB, state TEXT) STRICT; INSERT INTO unit SELECT unit, device_id, mac, "
+				       "state FROM before WHERE unit > 1; DROP TABLE "
+				       "before;";
+
+static void a_migration_that_loses_a_row_changes_nothing(void **state)
+{
+	struct place *place = *state;
+	struct journal *journal = opened_lot(place, "A");
+	struct store store;
+
+	put_passing_unit(journal, 1, 1);
+	put_passing_unit(journal, 2, 2);
+	journal_close(journal);
+	open_with(place, losing_migration, &store, -STORE_UNAVAILABLE);
+	assert_non_null(strstr(place->error, "rows would lose what they refer to"));
+	assert_row(place->path, "SELECT count(*), sum(agentless) FROM unit", "2|0");
+	assert_row(place->path, "SELECT count(*) FROM pragma_foreign_key_check", "0");
+	/* References are watched again. */
+	journal = opened_lot(place, "A");
+	assert_int_equal(journal_wait(journal, put(journal, attempt_record(9, 99, 1))), -1);
+	assert_non_null(strstr(journal_failed(journal), "FOREIGN KEY"));
 	journal_close(journal);
 }
 
@@ -654,84 +712,88 @@ static void every_table_is_strict_and_every_setting_holds(void **state)
 		   "strict",
 		   "0");
 	assert_row(place->path, "PRAGMA application_id", "1296649292");
-	assert_row(place->path, "PRAGMA user_version", "4");
+	assert_row(place->path, "PRAGMA user_version", "5");
 	assert_row(place->path, "SELECT count(*) FROM pragma_foreign_key_check", "0");
 }
 
+/* Changes that nobody may make, and the words of the trigger that says so. */
+static const struct {
+	const char *sql, *words;
+} forbidden[] = {
+	{ "UPDATE attempt SET outcome = 'fail' WHERE attempt = 1", "a closed attempt never changes" },
+	{ "UPDATE attempt SET detail = 'x' WHERE attempt = 1", "a closed attempt never changes" },
+	{ "UPDATE attempt SET unit = 2 WHERE attempt = 2", "an attempt may only be closed" },
+	{ "DELETE FROM attempt WHERE attempt = 2", "an attempt is never deleted" },
+	{ "INSERT OR REPLACE INTO attempt SELECT * FROM attempt WHERE attempt = 1", "an attempt is never replaced" },
+	{ "INSERT INTO step SELECT attempt, 99, name, tries, started_us, duration_us, device_us, outcome, "
+	  "cause, cause_name, "
+	  "side FROM step WHERE attempt = 1",
+	  "a closed attempt never changes" },
+	{ "INSERT INTO measurement VALUES (1, 'late', 1, 1.0, 'V', NULL, NULL, 1)", "a closed attempt never changes" },
+	{ "UPDATE step SET duration_us = 1", "a step never changes" },
+	{ "DELETE FROM step", "a step is never deleted" },
+	{ "UPDATE measurement SET value = 1", "a measurement never changes" },
+	{ "DELETE FROM measurement", "a measurement is never deleted" },
+	{ "UPDATE audit SET body = '' WHERE seq = 1", "the audit chain never changes" },
+	{ "DELETE FROM audit WHERE seq = 1", "the audit chain never shrinks" },
+	{ "INSERT INTO audit SELECT seq + 100, at_us, session, actor, action, subject, body, prev, hash FROM "
+	  "audit WHERE seq = 1",
+	  "the audit chain only grows at its end" },
+	{ "INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE seq = 1", "the audit chain only grows at its end" },
+	{ "UPDATE cert SET der = x'00'", "a certificate on record never changes" },
+	{ "UPDATE cert SET verified_us = NULL", "only goes forward" },
+	{ "DELETE FROM cert", "a certificate is never deleted" },
+	{ "UPDATE pin SET sealed = x'00'", "a PIN on record never changes" },
+	{ "DELETE FROM pin", "a PIN is never deleted" },
+	{ "UPDATE receipt SET receipt = x'00'", "a receipt never changes" },
+	{ "DELETE FROM receipt", "a receipt is never deleted" },
+	{ "UPDATE unit SET serial = 'AC99999' WHERE unit = 1", "the serial number of a unit never changes" },
+	{ "UPDATE unit SET mac = x'020000000099' WHERE unit = 1", "the identity of a unit never changes" },
+	{ "DELETE FROM unit", "a unit is never deleted" },
+	{ "UPDATE batch SET job = x'00'", "the job of a batch never changes" },
+	{ "DELETE FROM batch", "a batch is never deleted" },
+	{ "UPDATE session SET seed = 8", "a session that has ended never changes" },
+	{ "UPDATE txn SET committed_us = NULL WHERE txn = 1001", "only goes forward" },
+	{ "UPDATE txn SET operation = 'seal' WHERE txn = 1001", "keeps its unit and operation" },
+	{ "UPDATE link SET cipher = 'x'", "a link on record never changes" },
+	{ "DELETE FROM link", "a link is never deleted" },
+	{ "INSERT OR REPLACE INTO link SELECT * FROM link", "a link is never replaced" },
+	{ "UPDATE delivery SET method = 'x'", "a delivery on record never changes" },
+	{ "DELETE FROM delivery", "a delivery is never deleted" },
+	{ "INSERT OR REPLACE INTO delivery SELECT * FROM delivery", "a delivery is never replaced" },
+	{ "UPDATE unit SET agentless = 1 WHERE unit = 1", "the identity of a unit never changes" },
+	{ "UPDATE unit SET serial = 'AC99998' WHERE unit = 1", "the serial number of a unit never changes" },
+	{ "UPDATE network SET observed = 'seen'", "how a device joined its network never changes" },
+	{ "DELETE FROM network", "how a device joined its network is never deleted" },
+	{ "INSERT INTO label VALUES (9, 2, 1, 'file', 't', randomblob(32), NULL, NULL, 'me', 1, NULL, NULL, "
+	  "NULL, NULL)",
+	  "only a unit that passed gets a label" },
+	{ "UPDATE label SET digest = zeroblob(32)", "a label on record never changes" },
+	{ "UPDATE label SET sent_us = 99 WHERE label = 1", "only goes forward" },
+	{ "UPDATE label SET void_us = NULL WHERE label = 1", "only goes forward" },
+	{ "UPDATE label SET scanned_us = 99 WHERE label = 1", "only goes forward" },
+	{ "DELETE FROM label", "a label is never deleted" },
+	{ "INSERT OR REPLACE INTO label SELECT label, unit, copy, kind, template, digest, key_id, reason, "
+	  "actor, queued_us, "
+	  "sent_us, printed_us, scanned_us, void_us FROM label",
+	  "a label is never replaced" },
+	{ "INSERT INTO label VALUES (9, 1, 3, 'file', 't', randomblob(32), NULL, NULL, 'me', 1, NULL, NULL, "
+	  "NULL, NULL)",
+	  "CHECK constraint failed" },
+	{ "INSERT INTO label VALUES (9, 1, 3, 'file', 't', randomblob(32), NULL, 'torn', 'me', 1, NULL, NULL, "
+	  "NULL, NULL)",
+	  "UNIQUE constraint failed: label.unit, label.template" },
+	{ "UPDATE label_scan SET verdict = 'right'", "a scan never changes" },
+	{ "DELETE FROM label_scan", "a scan is never deleted" },
+	{ "INSERT OR REPLACE INTO label_scan SELECT * FROM label_scan", "a scan is never replaced" },
+	{ "UPDATE record SET simulated = 0", "stays simulated or real" },
+	{ "INSERT INTO session (batch, simulated, software, schema_version, job_path, policy, operator, seed, "
+	  "clock_ok, started_us) "
+	  "VALUES (1, 0, '', 1, '', '', '', 0, 1, 1)",
+	  "do not share a database" },
+};
 static void triggers_refuse_what_must_not_change(void **state)
 {
-	static const struct {
-		const char *sql, *words;
-	} cases[] = {
-		{ "UPDATE attempt SET outcome = 'fail' WHERE attempt = 1", "a closed attempt never changes" },
-		{ "UPDATE attempt SET detail = 'x' WHERE attempt = 1", "a closed attempt never changes" },
-		{ "UPDATE attempt SET unit = 2 WHERE attempt = 2", "an attempt may only be closed" },
-		{ "DELETE FROM attempt WHERE attempt = 2", "an attempt is never deleted" },
-		{ "INSERT OR REPLACE INTO attempt SELECT * FROM attempt WHERE attempt = 1",
-		  "an attempt is never replaced" },
-		{ "INSERT INTO step SELECT attempt, 99, name, tries, started_us, duration_us, device_us, outcome, "
-		  "cause, cause_name, "
-		  "side FROM step WHERE attempt = 1",
-		  "a closed attempt never changes" },
-		{ "INSERT INTO measurement VALUES (1, 'late', 1, 1.0, 'V', NULL, NULL, 1)",
-		  "a closed attempt never changes" },
-		{ "UPDATE step SET duration_us = 1", "a step never changes" },
-		{ "DELETE FROM step", "a step is never deleted" },
-		{ "UPDATE measurement SET value = 1", "a measurement never changes" },
-		{ "DELETE FROM measurement", "a measurement is never deleted" },
-		{ "UPDATE audit SET body = '' WHERE seq = 1", "the audit chain never changes" },
-		{ "DELETE FROM audit WHERE seq = 1", "the audit chain never shrinks" },
-		{ "INSERT INTO audit SELECT seq + 100, at_us, session, actor, action, subject, body, prev, hash FROM "
-		  "audit WHERE seq = 1",
-		  "the audit chain only grows at its end" },
-		{ "INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE seq = 1",
-		  "the audit chain only grows at its end" },
-		{ "UPDATE cert SET der = x'00'", "a certificate on record never changes" },
-		{ "UPDATE cert SET verified_us = NULL", "only goes forward" },
-		{ "DELETE FROM cert", "a certificate is never deleted" },
-		{ "UPDATE pin SET sealed = x'00'", "a PIN on record never changes" },
-		{ "DELETE FROM pin", "a PIN is never deleted" },
-		{ "UPDATE receipt SET receipt = x'00'", "a receipt never changes" },
-		{ "DELETE FROM receipt", "a receipt is never deleted" },
-		{ "UPDATE unit SET serial = 'AC99999' WHERE unit = 1", "the serial number of a unit never changes" },
-		{ "UPDATE unit SET mac = x'020000000099' WHERE unit = 1", "the identity of a unit never changes" },
-		{ "DELETE FROM unit", "a unit is never deleted" },
-		{ "UPDATE batch SET job = x'00'", "the job of a batch never changes" },
-		{ "DELETE FROM batch", "a batch is never deleted" },
-		{ "UPDATE session SET seed = 8", "a session that has ended never changes" },
-		{ "UPDATE txn SET committed_us = NULL WHERE txn = 1001", "only goes forward" },
-		{ "UPDATE txn SET operation = 'seal' WHERE txn = 1001", "keeps its unit and operation" },
-		{ "UPDATE link SET cipher = 'x'", "a link on record never changes" },
-		{ "DELETE FROM link", "a link is never deleted" },
-		{ "UPDATE network SET observed = 'seen'", "how a device joined its network never changes" },
-		{ "DELETE FROM network", "how a device joined its network is never deleted" },
-		{ "INSERT INTO label VALUES (9, 2, 1, 'file', 't', randomblob(32), NULL, NULL, 'me', 1, NULL, NULL, "
-		  "NULL, NULL)",
-		  "only a unit that passed gets a label" },
-		{ "UPDATE label SET digest = zeroblob(32)", "a label on record never changes" },
-		{ "UPDATE label SET sent_us = 99 WHERE label = 1", "only goes forward" },
-		{ "UPDATE label SET void_us = NULL WHERE label = 1", "only goes forward" },
-		{ "UPDATE label SET scanned_us = 99 WHERE label = 1", "only goes forward" },
-		{ "DELETE FROM label", "a label is never deleted" },
-		{ "INSERT OR REPLACE INTO label SELECT label, unit, copy, kind, template, digest, key_id, reason, "
-		  "actor, queued_us, "
-		  "sent_us, printed_us, scanned_us, void_us FROM label",
-		  "a label is never replaced" },
-		{ "INSERT INTO label VALUES (9, 1, 3, 'file', 't', randomblob(32), NULL, NULL, 'me', 1, NULL, NULL, "
-		  "NULL, NULL)",
-		  "CHECK constraint failed" },
-		{ "INSERT INTO label VALUES (9, 1, 3, 'file', 't', randomblob(32), NULL, 'torn', 'me', 1, NULL, NULL, "
-		  "NULL, NULL)",
-		  "UNIQUE constraint failed: label.unit, label.template" },
-		{ "UPDATE label_scan SET verdict = 'right'", "a scan never changes" },
-		{ "DELETE FROM label_scan", "a scan is never deleted" },
-		{ "INSERT OR REPLACE INTO label_scan SELECT * FROM label_scan", "a scan is never replaced" },
-		{ "UPDATE record SET simulated = 0", "stays simulated or real" },
-		{ "INSERT INTO session (batch, simulated, software, schema_version, job_path, policy, operator, seed, "
-		  "clock_ok, started_us) "
-		  "VALUES (1, 0, '', 1, '', '', '', 0, 1, 1)",
-		  "do not share a database" },
-	};
 	struct place *place = *state;
 	struct journal *journal = opened_lot(place, "A");
 	sqlite3 *db;
@@ -740,6 +802,7 @@ static void triggers_refuse_what_must_not_change(void **state)
 	put(journal, unit_record(2));
 	put(journal, attempt_record(2, 2, 1));
 	put(journal, link_record(1, 1, 1));
+	put(journal, delivery_record(1, 1));
 	put(journal, network_record(1, 1));
 	put(journal, label_record(1, 1, 1, NULL));
 	put(journal, label_state_record(1, 1, LABEL_SENT));
@@ -748,10 +811,11 @@ static void triggers_refuse_what_must_not_change(void **state)
 	put(journal, scan_record(1, 1, 1, 1, "void"));
 	journal_close(journal);
 	db = plain_open(place->path);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_not_equal(sqlite3_exec(db, cases[i].sql, NULL, NULL, NULL), SQLITE_OK);
-		if (!strstr(sqlite3_errmsg(db), cases[i].words))
-			fail_msg("%s: \"%s\" does not say \"%s\"", cases[i].sql, sqlite3_errmsg(db), cases[i].words);
+	for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
+		assert_int_not_equal(sqlite3_exec(db, forbidden[i].sql, NULL, NULL, NULL), SQLITE_OK);
+		if (!strstr(sqlite3_errmsg(db), forbidden[i].words))
+			fail_msg("%s: \"%s\" does not say \"%s\"", forbidden[i].sql, sqlite3_errmsg(db),
+				 forbidden[i].words);
 	}
 	sqlite3_close(db);
 }
@@ -1251,6 +1315,7 @@ int main(void)
 		TEST(an_older_database_is_backed_up_and_migrated),
 		TEST(a_record_of_the_first_version_with_data_gets_labels),
 		TEST(a_migration_that_fails_changes_nothing),
+		TEST(a_migration_that_loses_a_row_changes_nothing),
 		TEST(the_documented_schema_is_the_sum_of_the_migrations),
 		TEST(every_table_is_strict_and_every_setting_holds),
 		TEST(triggers_refuse_what_must_not_change),

@@ -275,6 +275,32 @@ static inline struct journal_record link_record(int64_t attempt, int64_t unit, u
 						  .at_us = T0 + S * attempt } };
 }
 
+/* A method that has no DHCP and no TCP of its own, and left evidence. */
+static inline struct journal_record short_link_record(int64_t attempt, int64_t unit, unsigned n)
+{
+	struct journal_record r = link_record(attempt, unit, n);
+
+	r.link.kind = "own-bss";
+	r.link.method = "new-method";
+	r.link.secret = "printed-code";
+	r.link.has_certificate = false;
+	r.link.address_us = r.link.connect_us = JOURNAL_NO_TIME;
+	r.link.evidence = "{\"proved\":\"code\",\"akm\":\"psk\"}";
+	return r;
+}
+
+static inline struct journal_record delivery_record(int64_t attempt, int64_t unit)
+{
+	return (struct journal_record){
+		.kind = JOURNAL_DELIVERY,
+		.delivery = { .attempt = attempt,
+			      .unit = unit,
+			      .method = "new-method",
+			      .evidence = "{\"known_by\":\"address\",\"proved\":\"code\",\"claims\":{\"model\":\"X\"}}",
+			      .at_us = T0 + S * attempt }
+	};
+}
+
 static inline struct journal_record network_record(int64_t attempt, int64_t unit)
 {
 	return (struct journal_record){ .kind = JOURNAL_NETWORK,
@@ -360,13 +386,15 @@ static inline void put_durable(struct journal *journal, struct journal_record re
 }
 
 /* The whole way of a unit that passes at once: identity `unit`, attempt `attempt`. */
-static inline void put_passing_unit(struct journal *journal, int64_t unit, int64_t attempt)
+static inline void put_passing_unit_by(struct journal *journal, int64_t unit, int64_t attempt, const char *method)
 {
+	struct journal_record begun = attempt_record(attempt, unit, 1);
 	struct identity_texts texts;
 	uint64_t seal = (uint64_t)(5000 + unit);
 
+	begun.attempt.method = method;
 	put(journal, unit_record(unit));
-	put(journal, attempt_record(attempt, unit, 1));
+	put(journal, begun);
 	put(journal, step_record(attempt, 1, "identify", 1, 1000));
 	put(journal, (struct journal_record){ .kind = JOURNAL_MEASUREMENT,
 					      .measurement = { .attempt = attempt,
@@ -382,6 +410,39 @@ static inline void put_passing_unit(struct journal *journal, int64_t unit, int64
 	put(journal, transaction_record(unit, attempt, seal, "seal", PHASE_INTENT));
 	put(journal, cert_record(unit, CERT_VERIFIED));
 	put(journal, receipt_record(unit, attempt, seal));
+	put(journal, end_record(attempt, OUTCOME_PASS, 0, NULL, NULL, NULL, 900000));
+	put(journal, state_record(unit, UNIT_PASSED, 0, NULL, NULL));
+}
+
+static inline void put_passing_unit(struct journal *journal, int64_t unit, int64_t attempt)
+{
+	put_passing_unit_by(journal, unit, attempt, "direct");
+}
+
+/* A device without an agent of ours: all that is known is its address and that it was seen to join. */
+static inline struct journal_record foreign_record(int64_t unit)
+{
+	struct journal_record r = unit_record(unit);
+
+	memset(r.unit.device_id, 0, sizeof(r.unit.device_id));
+	r.unit.agentless = true;
+	r.unit.hw_rev = r.unit.firmware = "";
+	return r;
+}
+
+static inline void put_foreign_unit(struct journal *journal, int64_t unit, int64_t attempt,
+				    enum journal_observed observed)
+{
+	struct journal_record begun = attempt_record(attempt, unit, 1), joined = network_record(attempt, unit);
+
+	begun.attempt.method = "new-method";
+	joined.network.observed = observed;
+	joined.network.reported = joined.network.joined = false;
+	put(journal, foreign_record(unit));
+	put(journal, begun);
+	put(journal, step_record(attempt, 1, "credentials", 1, 1000));
+	put(journal, delivery_record(attempt, unit));
+	put(journal, joined);
 	put(journal, end_record(attempt, OUTCOME_PASS, 0, NULL, NULL, NULL, 900000));
 	put(journal, state_record(unit, UNIT_PASSED, 0, NULL, NULL));
 }

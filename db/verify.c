@@ -430,6 +430,31 @@ static int note_open_batches(sqlite3 *db, struct verify *verify, char *error, si
 	return rc == SQLITE_DONE ? 0 : -1;
 }
 
+/* An error of programs before schema version 5, named instead of hidden: the rows are chained and stay as they are. */
+static int note_old_methods(sqlite3 *db, struct verify *verify, char *error, size_t error_len)
+{
+	sqlite3_stmt *row = sql_prepare(db, "old_methods");
+	int rc = row ? SQLITE_OK : SQLITE_ERROR;
+
+	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+		rc = sqlite3_step(row);
+		if (rc == SQLITE_ROW) {
+			long long attempts = sqlite3_column_int64(row, 2);
+
+			note(verify,
+			     "%lld attempt%s of lot %s bear%s the job's method, %s, where a label named another for "
+			     "the "
+			     "device: an older program wrote it so; v_attempt and v_links have the device's own",
+			     attempts, attempts == 1 ? "" : "s", (const char *)sqlite3_column_text(row, 0),
+			     attempts == 1 ? "s" : "", (const char *)sqlite3_column_text(row, 1));
+		}
+	}
+	if (rc != SQLITE_DONE)
+		failed(db, "the methods", error, error_len);
+	sqlite3_finalize(row);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
 int verify_record(sqlite3 *db, struct verify *verify, char *error, size_t error_len)
 {
 	struct functions functions = { 0 };
@@ -445,7 +470,8 @@ int verify_record(sqlite3 *db, struct verify *verify, char *error, size_t error_
 		 verify_chain(db, verify, &functions.sha, error, error_len) == 0 &&
 		 verify_anchors(db, verify, error, error_len) == 0 &&
 		 verify_query(db, verify, "verify", error, error_len) == 0 &&
-		 verify_query(db, verify, "file_references", error, error_len) == 0)
+		 verify_query(db, verify, "file_references", error, error_len) == 0 &&
+		 note_old_methods(db, verify, error, error_len) == 0)
 		rc = note_open_batches(db, verify, error, error_len);
 	if (!sqlite3_get_autocommit(db))
 		sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "db/check.h"
 #include "db/resume.h"
 #include "db/store.h"
 #include "db/write.h"
@@ -395,7 +396,7 @@ uint64_t journal_submit(struct journal *journal, const struct journal_record *re
 	uint64_t ticket = 0;
 	bool wake = false;
 
-	if (journal_failed(journal))
+	if (journal_failed(journal) || journal_check(record))
 		return 0;
 	pthread_mutex_lock(&journal->lock);
 	queue = &journal->queues[journal->filling];

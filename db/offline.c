@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "db/check.h"
 #include "db/sql.h"
 #include "db/store.h"
 #include "db/write.h"
@@ -50,9 +51,19 @@ static bool is_for_desks(enum journal_record_kind kind)
 int desk_put(struct desk *desk, const struct journal_record *records, size_t count, char *error, size_t error_len)
 {
 	struct writer *writer = &desk->writer;
-	int rc = writer_transaction(writer, WRITE_begin);
-	bool begun = rc == 0;
+	bool begun;
+	int rc;
 
+	for (size_t i = 0; i < count; i++) {
+		const char *refused = journal_check(&records[i]);
+
+		if (refused) {
+			snprintf(error, error_len, "the record is refused: %s", refused);
+			return -1;
+		}
+	}
+	rc = writer_transaction(writer, WRITE_begin);
+	begun = rc == 0;
 	for (size_t i = 0; rc == 0 && i < count; i++) {
 		assert(is_for_desks(records[i].kind));
 		rc = writer_put(writer, &records[i]);

@@ -2,7 +2,8 @@
 -- application_id 0x4d494c4c ("MILL"), user_version 5, WAL, synchronous=FULL, foreign_keys. docs/audit.md is the manual.
 --
 -- Times *_us are microseconds since 1970 in UTC, or durations. Causes are those of agent/wire/cause.h, as number, name and
--- class ("side"). A row is written once; what may change, and how far, the triggers at the end say.
+-- class ("side"). A row is written once; what may change, and how far, the triggers at the end say. Every CHECK has its twin in
+-- db/check.c, which refuses a record before it is queued (tests/unit/journal_check.c holds the two together).
 
 -- One row: what kind of database this is. Simulated runs and real ones never share one.
 CREATE TABLE record (

@@ -2,7 +2,7 @@
  * Does the record notice? A good one is taken, and changed as somebody with the file in his hands could: without the
  * station's key, but with every trigger out of the way.
  *
- * links: db/journal.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c db/verify.c
+ * links: db/journal.c db/check.c db/json_text.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c db/verify.c
  */
 #include "tests/unit/record.h"
 

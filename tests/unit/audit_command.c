@@ -10,7 +10,7 @@
  * links: station/identity/subject_key.c station/base/entropy.c station/base/log.c agent/wire/hkdf.c
  * links: agent/wire/cause.c
  * links: agent/wire/message.c agent/port/linux/crypto_openssl.c
- * links: db/journal.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c db/verify.c
+ * links: db/journal.c db/check.c db/json_text.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c db/verify.c
  */
 #include "tests/unit/real_lot.h"
 

@@ -1,7 +1,7 @@
 /*
  * The audit interface against figures worked out by hand, and in the hands of the plain sqlite3 shell.
  *
- * links: db/journal.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c
+ * links: db/journal.c db/check.c db/json_text.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c
  */
 #include "tests/unit/record.h"
 

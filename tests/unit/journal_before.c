@@ -2,7 +2,7 @@
  * A record that an older program made, whole and with its errors: it is migrated, keeps its rows, and still holds
  * together.
  *
- * links: db/journal.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c db/verify.c
+ * links: db/journal.c db/check.c db/json_text.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c db/verify.c
  */
 #include "tests/unit/record.h"
 

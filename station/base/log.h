@@ -56,7 +56,6 @@ enum log_level {
 	X(STA, "sta", "our side of a device's access point: authentication, association, power save")                  \
 	X(WPA, "wpa", "4-way and group key handshakes, and the witness of one")                                        \
 	X(AP, "ap", "an access point of ours, and its stations")                                                       \
-	X(PSK, "psk", "keys that are worked out of passphrases, on threads of their own")                              \
 	X(IP, "ip", "addresses: DHCP and ARP")                                                                         \
 	X(TCP, "tcp", "connections")                                                                                   \
 	X(TLS, "tls", "TLS with a device's server, and its certificate")                                               \

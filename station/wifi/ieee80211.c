@@ -512,3 +512,121 @@ const char *ieee80211_security_name(enum ieee80211_security security)
 	}
 	return "other";
 }
+
+/* --- words --- */
+
+struct words {
+	uint16_t number;
+	const char *text;
+};
+
+static const char *words_of(const struct words *list, size_t count, uint16_t number)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i].number == number)
+			return list[i].text;
+	return "unknown";
+}
+
+/* Table 9-49, as far as access points of today give them: not those of TDLS, mesh and QoS. */
+const char *ieee80211_reason_words(uint16_t reason)
+{
+	static const struct words list[] = {
+		{ 1, "unspecified" },
+		{ 2, "prior authentication not valid" },
+		{ 3, "the sender leaves the network" },
+		{ 4, "inactivity" },
+		{ 5, "too many STAs" },
+		{ 6, "class 2 frame from a STA that is not authenticated" },
+		{ 7, "class 3 frame from a STA that is not associated" },
+		{ 8, "the sender leaves the BSS" },
+		{ 9, "association without authentication" },
+		{ 10, "power capability" },
+		{ 11, "supported channels" },
+		{ 12, "BSS transition" },
+		{ 13, "invalid element" },
+		{ 14, "MIC failure" },
+		{ 15, "4-way handshake timeout" },
+		{ 16, "group key handshake timeout" },
+		{ 17, "an element of the handshake differs from that of the association" },
+		{ 18, "invalid group cipher" },
+		{ 19, "invalid pairwise cipher" },
+		{ 20, "invalid AKM" },
+		{ 21, "RSNE version" },
+		{ 22, "RSNE capabilities" },
+		{ 23, "802.1X authentication failed" },
+		{ 24, "cipher rejected by policy" },
+		{ 34, "too many frames without acknowledgement" },
+	};
+
+	return words_of(list, sizeof(list) / sizeof(list[0]), reason);
+}
+
+/* Table 9-50, likewise. */
+const char *ieee80211_status_words(uint16_t status)
+{
+	static const struct words list[] = {
+		{ 0, "success" },
+		{ 1, "refused" },
+		{ 10, "capabilities" },
+		{ 11, "no association to continue" },
+		{ 12, "refused for a reason outside the standard" },
+		{ 13, "authentication algorithm" },
+		{ 14, "authentication out of sequence" },
+		{ 15, "challenge failure" },
+		{ 16, "authentication timeout" },
+		{ 17, "too many STAs" },
+		{ 18, "basic rates" },
+		{ 19, "short preamble" },
+		{ 22, "spectrum management" },
+		{ 23, "power capability" },
+		{ 24, "supported channels" },
+		{ 25, "short slot time" },
+		{ 27, "HT" },
+		{ 30, "try again later" },
+		{ 31, "policy of protected management frames" },
+		{ 32, "unspecified, QoS" },
+		{ 33, "not enough bandwidth" },
+		{ 34, "poor channel" },
+		{ 35, "QoS" },
+		{ 37, "declined" },
+		{ 38, "invalid parameters" },
+		{ 40, "invalid element" },
+		{ 41, "invalid group cipher" },
+		{ 42, "invalid pairwise cipher" },
+		{ 43, "invalid AKM" },
+		{ 44, "RSNE version" },
+		{ 45, "RSNE capabilities" },
+		{ 46, "cipher rejected by policy" },
+		{ 51, "listen interval" },
+		{ 53, "invalid PMKID" },
+		{ 76, "anti-clogging token" },
+		{ 77, "finite cyclic group" },
+	};
+
+	return words_of(list, sizeof(list) / sizeof(list[0]), status);
+}
+
+const char *ieee80211_kind_name(uint8_t kind)
+{
+	static const struct words list[] = {
+		{ IEEE80211_ASSOCIATION_REQUEST, "association request" },
+		{ IEEE80211_ASSOCIATION_RESPONSE, "association response" },
+		{ IEEE80211_REASSOCIATION_REQUEST, "reassociation request" },
+		{ IEEE80211_REASSOCIATION_RESPONSE, "reassociation response" },
+		{ IEEE80211_PROBE_REQUEST, "probe request" },
+		{ IEEE80211_PROBE_RESPONSE, "probe response" },
+		{ IEEE80211_BEACON, "beacon" },
+		{ IEEE80211_DISASSOCIATION, "disassociation" },
+		{ IEEE80211_AUTHENTICATION, "authentication" },
+		{ IEEE80211_DEAUTHENTICATION, "deauthentication" },
+		{ IEEE80211_ACTION, "action" },
+		{ IEEE80211_PS_POLL, "PS-Poll" },
+		{ IEEE80211_DATA, "data" },
+		{ IEEE80211_NULL, "null" },
+		{ IEEE80211_QOS_DATA, "QoS data" },
+		{ IEEE80211_QOS_NULL, "QoS null" },
+	};
+
+	return words_of(list, sizeof(list) / sizeof(list[0]), kind);
+}

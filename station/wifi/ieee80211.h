@@ -122,6 +122,11 @@ enum ieee80211_reason {
 	IEEE80211_8021X_FAILED = 23, /* hostapd ends WPS with it */
 };
 
+/* What numbers mean, for people: "too many STAs", "deauthentication"; "unknown" when none of ours is known. */
+const char *ieee80211_reason_words(uint16_t reason); /* table 9-49 */
+const char *ieee80211_status_words(uint16_t status); /* table 9-50 */
+const char *ieee80211_kind_name(uint8_t kind);	     /* enum ieee80211_kind */
+
 enum ieee80211_algorithm { IEEE80211_OPEN_SYSTEM = 0, IEEE80211_SHARED_KEY = 1, IEEE80211_SAE = 3 }; /* 9.4.1.1 */
 
 /* Beacon 9.3.3.2 and Probe Response 9.3.3.10 */

@@ -60,6 +60,20 @@ static void take_out(struct psk_request **head, struct psk_request **tail, struc
 	}
 }
 
+/* The only writer of `state`, under `lock`. The thread writes no log: its owner tells what it waits for. */
+static void enter(struct psk_request *r, enum psk_state state)
+{
+	static const uint8_t follows[] = {
+		[PSK_IDLE] = 1u << PSK_IDLE | 1u << PSK_QUEUED | 1u << PSK_DONE,
+		[PSK_QUEUED] = 1u << PSK_WORKING | 1u << PSK_IDLE,
+		[PSK_WORKING] = 1u << PSK_DONE | 1u << PSK_IDLE,
+		[PSK_DONE] = 1u << PSK_IDLE,
+	};
+
+	assert(follows[r->state] & 1u << state);
+	r->state = state;
+}
+
 static int digit(char c) { return c <= '9' ? c - '0' : (c | 32) - 'a' + 10; }
 
 static void derive(const uint8_t *ssid, size_t ssid_len, const char *passphrase, uint8_t psk[static 32])
@@ -138,7 +152,7 @@ static void *work(void *ctx)
 			continue;
 		}
 		take_out(&pool->queue, &pool->queue_tail, r);
-		r->state = PSK_WORKING;
+		enter(r, PSK_WORKING);
 		pool->working = r;
 		ssid_len = r->ssid_len;
 		memcpy(ssid, r->ssid, sizeof(ssid));
@@ -148,7 +162,7 @@ static void *work(void *ctx)
 		pthread_mutex_lock(&pool->lock);
 		if (pool->working) {
 			memcpy(r->psk, psk, sizeof(psk));
-			r->state = PSK_DONE;
+			enter(r, PSK_DONE);
 			append(&pool->done, &pool->done_tail, r);
 			pool->working = NULL;
 			(void)!write(pool->done_fd, &one, sizeof(one));
@@ -168,8 +182,10 @@ static void deliver(struct psk_pool *pool)
 
 		pthread_mutex_lock(&pool->lock);
 		r = pool->done;
-		if (r)
+		if (r) {
 			take_out(&pool->done, &pool->done_tail, r);
+			enter(r, PSK_IDLE);
+		}
 		pthread_mutex_unlock(&pool->lock);
 		if (!r)
 			return;
@@ -177,7 +193,6 @@ static void deliver(struct psk_pool *pool)
 		memcpy(psk, r->psk, sizeof(psk));
 		OPENSSL_cleanse(r->psk, sizeof(r->psk));
 		OPENSSL_cleanse(r->passphrase, sizeof(r->passphrase));
-		r->state = PSK_IDLE;
 		r->done(r->ctx, psk); /* may ask again, or free the request */
 		OPENSSL_cleanse(psk, sizeof(psk));
 	}
@@ -257,14 +272,14 @@ void psk_ask(struct psk_pool *pool, struct psk_request *r, const uint8_t *ssid, 
 		if (!recall(pool, r))
 			derive(ssid, ssid_len, passphrase, r->psk);
 		pthread_mutex_lock(&pool->lock);
-		r->state = PSK_DONE;
+		enter(r, PSK_DONE);
 		append(&pool->done, &pool->done_tail, r);
 		pthread_mutex_unlock(&pool->lock);
 		loop_at(pool->loop, &pool->timer, loop_now_us(pool->loop));
 		return;
 	}
 	pthread_mutex_lock(&pool->lock);
-	r->state = PSK_QUEUED;
+	enter(r, PSK_QUEUED);
 	append(&pool->queue, &pool->queue_tail, r);
 	pthread_cond_signal(&pool->wake);
 	pthread_mutex_unlock(&pool->lock);
@@ -279,7 +294,7 @@ void psk_cancel(struct psk_pool *pool, struct psk_request *r)
 	case PSK_WORKING: pool->working = NULL; break;
 	case PSK_DONE: take_out(&pool->done, &pool->done_tail, r); break;
 	}
-	r->state = PSK_IDLE;
+	enter(r, PSK_IDLE);
 	pthread_mutex_unlock(&pool->lock);
 	OPENSSL_cleanse(r->psk, sizeof(r->psk));
 	OPENSSL_cleanse(r->passphrase, sizeof(r->passphrase));

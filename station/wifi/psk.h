@@ -1,8 +1,7 @@
 /*
- * Pre-shared keys of passphrases: PBKDF2 (IEEE 802.11-2020 J.4.1) takes milliseconds, so a thread of its own works it
- * out,
- * before the first frame, and what was worked out is remembered. On the virtual clock no thread is used: the answer
- * comes from a timer, at the same instant in every run.
+ * Pre-shared keys of passphrases: PBKDF2 (IEEE 802.11-2020 J.4.1) takes milliseconds, so a thread of its own computes
+ * a key before the first frame, and keys that were computed are remembered. On the virtual clock there is no thread:
+ * the answer comes from a timer, at the same instant in every run.
  *
  *	psk_create -> { psk_ask -> done() | psk_cancel } ... -> psk_destroy
  */
@@ -15,22 +14,24 @@
 
 struct psk_pool;
 
+enum psk_state { PSK_IDLE, PSK_QUEUED, PSK_WORKING, PSK_DONE };
+
 /* Placed by its owner; zero it, set done and ctx. Layout is ours. Contains secrets while it waits. */
 struct psk_request {
 	/* From the loop, never from inside psk_ask. */
 	void (*done)(void *ctx, const uint8_t psk[static 32]);
 	void *ctx;
 	struct psk_request *next;
-	enum { PSK_IDLE, PSK_QUEUED, PSK_WORKING, PSK_DONE } state;
+	enum psk_state state;
 	uint8_t ssid[32], psk[32];
 	size_t ssid_len;
 	char passphrase[65];
 };
 
 struct psk_pool *psk_create(struct loop *loop); /* NULL: no memory, or no thread */
-void psk_destroy(struct psk_pool *pool);	/* requests that still wait are forgotten; wipes what it remembers */
+void psk_destroy(struct psk_pool *pool);	/* forgets requests that still wait, wipes the keys that it remembers */
 /* `passphrase`: 8 to 63 characters, or the key itself as 64 hexadecimal digits. Copied. The request must be idle. */
 void psk_ask(struct psk_pool *pool, struct psk_request *request, const uint8_t *ssid, size_t ssid_len,
 	     const char *passphrase);
-/* It will not be answered any more, and may be freed. Idle: nothing happens. */
+/* The request will not be answered any more, and may be freed. Idle: nothing happens. */
 void psk_cancel(struct psk_pool *pool, struct psk_request *request);

@@ -1,13 +1,12 @@
 /*
  * An access point as a pure machine, for simulated devices and networks: beacons, probe responses, authentication,
  * association, WPA2-PSK with CCMP, protected management frames, power save. IEEE 802.11-2020 11.1, 11.2.3, 11.3,
- * 11.13,
- * 12.6, 12.7. It is also the one STA that an ad-hoc network (IBSS) begins with: beacons, probe responses, data among
- * equals.
+ * 11.13, 12.6, 12.7. It is also the one STA that an ad-hoc network (IBSS) begins with: beacons, probe responses, data
+ * among equals.
  *
- * Octets and time in; frames, MSDUs and news out through callbacks, which come from inside the functions here that
- * are given
- * the time. They may call soft_ap_send and what only asks. Frames are not relayed from STA to STA.
+ * Octets and time in; frames, MSDUs and news out through callbacks, which are called from inside the functions here
+ * that are given the time. A callback may call soft_ap_send and functions that only ask. Frames are not relayed from
+ * STA to STA.
  *
  *	soft_ap_create -> { soft_ap_receive | soft_ap_sent | soft_ap_send | soft_ap_expire } ... -> soft_ap_destroy
  */
@@ -18,6 +17,7 @@
 #include <stdint.h>
 
 #include "station/base/entropy.h"
+#include "station/base/log.h"
 #include "station/wifi/ieee80211.h"
 
 #define SOFT_AP_STAS_MAX 2007u /* AIDs, 9.4.1.8 */
@@ -30,7 +30,7 @@ struct soft_ap_config {
 	uint8_t mac[6];			  /* also the BSSID; an IBSS draws its BSSID (11.1.4) */
 	uint8_t ssid[IEEE80211_SSID_MAX]; /* any octets */
 	uint8_t ssid_len;
-	bool hidden; /* beacons with an empty SSID; answers those who know it */
+	bool hidden; /* beacons with an empty SSID; STAs that know the SSID are answered */
 	bool ibss;   /* then open */
 	/*
 	 * enum ieee80211_security, as the beacons say it. OPEN lets STAs in; WPA2_PSK and WPA2_WPA3 those with the PSK.
@@ -44,6 +44,8 @@ struct soft_ap_config {
 	uint8_t dtim_period;	/* 0: 2 */
 	uint16_t stas_max;	/* 0: none, every association is refused */
 	uint64_t inactivity_us; /* a silent STA is sent away; 0: 300 s, the default of hostapd and ESP-IDF */
+	/* Of the access point; lines about a STA have its address in their text. NULL: silent. Outlives it. */
+	const struct log_tag *tag;
 };
 
 struct soft_ap_events {

@@ -10,8 +10,8 @@
 
 #define SOFT_AP_FRAME_MAX (IEEE80211_HEADER_LEN + IEEE80211_SNAP_LEN + SOFT_AP_MSDU_MAX + CCMP_OVERHEAD)
 
-/* 11.3.1: the states of a STA; the standard's numbers. */
-enum peer_state { PEER_AUTHENTICATED = 2, PEER_ASSOCIATED = 3, PEER_JOINED = 4 };
+/* 11.3.1: the states of a STA; the standard's numbers, but for one that has authenticated for the first time. */
+enum peer_state { PEER_NEW = 0, PEER_AUTHENTICATED = 2, PEER_ASSOCIATED = 3, PEER_JOINED = 4 };
 
 /* A plain MPDU that waits for a sleeper. */
 struct waiting {

@@ -1,4 +1,5 @@
 /* One STA towards the access point: 802.11-2020 11.3 (authentication, association), 12.7 (keys), 11.13 (SA Query). */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,23 @@ static struct soft_ap_sta *admit(struct soft_ap *ap, const uint8_t mac[static 6]
 	return sta;
 }
 
+/* The only writer of `state`. */
+static void enter(struct soft_ap *ap, struct soft_ap_sta *sta, enum peer_state state, const char *why)
+{
+	static const char *const names[] = { [PEER_NEW] = "new",
+					     [PEER_AUTHENTICATED] = "authenticated",
+					     [PEER_ASSOCIATED] = "associated",
+					     [PEER_JOINED] = "joined" };
+	const uint8_t *m = sta->mac;
+
+	/* Whoever is thrown out is authenticated again; the way up has no short cut. */
+	assert(state == PEER_AUTHENTICATED || (state == PEER_ASSOCIATED && sta->state == PEER_AUTHENTICATED) ||
+	       (state == PEER_JOINED && sta->state == PEER_ASSOCIATED));
+	log_state(ap->config.tag, LOG_AP, names[sta->state], names[state],
+		  "STA %02x:%02x:%02x:%02x:%02x:%02x, aid %u: %s", m[0], m[1], m[2], m[3], m[4], m[5], sta->aid, why);
+	sta->state = state;
+}
+
 /* Back to "authenticated": keys, what waits and the news of having joined are gone. */
 static void reset(struct soft_ap *ap, struct soft_ap_sta *sta, int reason)
 {
@@ -66,7 +84,7 @@ static void reset(struct soft_ap *ap, struct soft_ap_sta *sta, int reason)
 	sta->tx_pn = sta->rx_pn = sta->rx_management_pn = 0;
 	sta->query_us = UINT64_MAX;
 	sta->failures = sta->successes = 0;
-	sta->state = PEER_AUTHENTICATED;
+	enter(ap, sta, PEER_AUTHENTICATED, ieee80211_reason_words((uint16_t)reason));
 	memcpy(mac, sta->mac, 6);
 	if (!had_joined)
 		return;
@@ -93,7 +111,7 @@ static void joined(struct soft_ap *ap, struct soft_ap_sta *sta)
 {
 	if (sta->state == PEER_JOINED)
 		return;
-	sta->state = PEER_JOINED;
+	enter(ap, sta, PEER_JOINED, sta->keyed ? "M4 is true" : "the network is open");
 	ap->joined++;
 	if (ap->events.joined)
 		ap->events.joined(ap->events.ctx, sta->mac);
@@ -244,6 +262,7 @@ static void begin_handshake(struct soft_ap *ap, struct soft_ap_sta *sta, const s
 	sta->pmf = (rsn->capabilities & ap->rsn.capabilities & IEEE80211_MFPC) != 0;
 	wpa_ap_init(&sta->wpa, IEEE80211_AKM_PSK, ap->config.psk, ap->config.mac, sta->mac,
 		    mr_rd_over(ap->rsne, ap->rsne_len), rsn, sta->pmf, &ap->group, ap->entropy);
+	sta->wpa.tag = ap->config.tag;
 	wpa_ap_start(&sta->wpa, &m1, now_us);
 	send_eapol(ap, sta, &m1);
 	soft_ap_due(ap, soft_ap_sta_deadline_us(ap, sta));
@@ -289,7 +308,7 @@ void soft_ap_on_association(struct soft_ap *ap, const struct ieee80211_header *h
 	if (status != IEEE80211_SUCCESS)
 		return;
 	reset(ap, sta, IEEE80211_UNSPECIFIED);
-	sta->state = PEER_ASSOCIATED;
+	enter(ap, sta, PEER_ASSOCIATED, "associated");
 	sta->active_us = now_us;
 	soft_ap_due(ap, soft_ap_sta_deadline_us(ap, sta));
 	if (ap->rsn.akm != 0)

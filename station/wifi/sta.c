@@ -1,5 +1,6 @@
 #include "station/wifi/sta_private.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include <openssl/crypto.h>
@@ -53,6 +54,96 @@ void sta_put_rsn(const struct sta *sta, struct mr_wr *w)
 	ieee80211_put_rsn(w, &rsn);
 }
 
+/* --- states --- */
+
+static const char *const names[] = {
+	[STA_NEW] = "new",
+	[STA_PROBING] = "probing",
+	[STA_AUTHENTICATING] = "authenticating",
+	[STA_ASSOCIATING] = "associating",
+	[STA_HANDSHAKING] = "handshaking",
+	[STA_AUTHORIZED] = "authorized",
+};
+
+/* What may follow a state. Thrown out, or unanswered, it authenticates again from wherever it was. */
+static const uint8_t follows[] = {
+	[STA_NEW] = BIT(STA_PROBING) | BIT(STA_AUTHENTICATING),
+	[STA_PROBING] = BIT(STA_AUTHENTICATING) | BIT(STA_AUTHORIZED),
+	[STA_AUTHENTICATING] = BIT(STA_ASSOCIATING),
+	[STA_ASSOCIATING] = BIT(STA_HANDSHAKING) | BIT(STA_AUTHORIZED) | BIT(STA_AUTHENTICATING),
+	[STA_HANDSHAKING] = BIT(STA_AUTHORIZED) | BIT(STA_HANDSHAKING) | BIT(STA_AUTHENTICATING),
+	[STA_AUTHORIZED] = BIT(STA_HANDSHAKING) | BIT(STA_AUTHENTICATING),
+};
+
+const char *sta_state_name(enum sta_state state) { return names[state]; }
+bool sta_up(const struct sta *sta) { return sta->state == STA_AUTHORIZED; }
+enum sta_state sta_state(const struct sta *sta) { return sta->state; }
+const struct sta_counts *sta_counts(const struct sta *sta) { return &sta->counts; }
+void sta_heard(struct sta *sta) { sta->silent_us = 0; }
+
+static enum sta_kind kind_of(enum sta_state state)
+{
+	switch (state) {
+	case STA_PROBING: return KIND_PROBE;
+	case STA_AUTHENTICATING: return KIND_AUTHENTICATION;
+	case STA_ASSOCIATING: return KIND_ASSOCIATION;
+	case STA_NEW:
+	case STA_HANDSHAKING:
+	case STA_AUTHORIZED: break;
+	}
+	return KIND_NONE;
+}
+
+/* The only writer of `state`. Where there is something to ask, the deadline is set when it has gone out (sta_sent). */
+static void enter(struct sta *sta, enum sta_state state, uint64_t now_us, const char *why, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static void enter(struct sta *sta, enum sta_state state, uint64_t now_us, const char *why, ...)
+{
+	const uint16_t asking = BIT(KIND_PROBE) | BIT(KIND_AUTHENTICATION) | BIT(KIND_ASSOCIATION);
+	va_list args;
+
+	assert(follows[sta->state] & BIT(state));
+	va_start(args, why);
+	log_vchange(sta->config.tag, LOG_STA, LOG_DEBUG, names[sta->state], names[state], why, args);
+	va_end(args);
+	sta->state = state;
+	sta->wait_us = state == STA_PROBING ? PROBE_WAIT_US : RESPONSE_WAIT_US;
+	sta->deadline_us = UINT64_MAX;
+	sta->refused = false;
+	sta->pending &= (uint16_t)~asking;
+	if (BIT(sta->flight.kind) & asking)
+		sta->flight.again = false; /* answered, though its acknowledgement was lost */
+	switch (state) {
+	case STA_NEW: break;
+	case STA_PROBING:
+	case STA_AUTHENTICATING:
+	case STA_ASSOCIATING:
+		sta->pending |= (uint16_t)BIT(kind_of(state));
+		sta->requests = sta->responses = 0;
+		break;
+	case STA_HANDSHAKING: sta->deadline_us = now_us + M1_WAIT_US; break;
+	case STA_AUTHORIZED:
+		sta->was_up = true;
+		sta->told = false;
+		sta->keepalive_us = sta->config.ibss ? UINT64_MAX : now_us + STA_KEEPALIVE_US;
+		break;
+	}
+}
+
+/* It is over: the result for the caller. The state stays what it was, for the caller destroys it. */
+static int over(const struct sta *sta, int cause, const char *why, ...) __attribute__((format(printf, 3, 4)));
+
+static int over(const struct sta *sta, int cause, const char *why, ...)
+{
+	va_list args;
+
+	va_start(args, why);
+	log_vchange(sta->config.tag, LOG_STA, LOG_INFO, names[sta->state], mr_cause_name(cause), why, args);
+	va_end(args);
+	return -cause;
+}
+
 /* --- life --- */
 
 struct sta *sta_create(const struct sta_config *config, uint64_t now_us)
@@ -66,7 +157,10 @@ struct sta *sta_create(const struct sta_config *config, uint64_t now_us)
 	sta->hold_us = sta->query_us = sta->keepalive_us = UINT64_MAX;
 	if (!config->ibss)
 		mr_copy(sta->config.peer, config->bssid, 6);
-	sta_enter(sta, config->ibss || (config->secure && !config->rsn.akm) ? STA_PROBING : STA_AUTHENTICATING, now_us);
+	if (config->ibss || (config->secure && !config->rsn.akm))
+		enter(sta, STA_PROBING, now_us, "is it there, and what does it demand");
+	else
+		enter(sta, STA_AUTHENTICATING, now_us, "its beacons have said what it demands");
 	sta->unsupported = sta->config.secure && sta->config.rsn.akm && !choose(sta);
 	if (sta->unsupported)
 		sta->deadline_us = now_us;
@@ -95,59 +189,13 @@ void sta_destroy(struct sta *sta)
 	free(sta);
 }
 
-bool sta_up(const struct sta *sta) { return sta->state == STA_AUTHORIZED; }
-enum sta_state sta_state(const struct sta *sta) { return sta->state; }
-const struct sta_counts *sta_counts(const struct sta *sta) { return &sta->counts; }
-void sta_heard(struct sta *sta) { sta->silent_us = 0; }
-
-/* --- states --- */
-
-static enum sta_kind kind_of(enum sta_state state)
-{
-	switch (state) {
-	case STA_PROBING: return KIND_PROBE;
-	case STA_AUTHENTICATING: return KIND_AUTHENTICATION;
-	case STA_ASSOCIATING: return KIND_ASSOCIATION;
-	case STA_HANDSHAKING:
-	case STA_AUTHORIZED: break;
-	}
-	return KIND_NONE;
-}
-
-/* The only writer of `state`. Where there is something to ask, the deadline is set when it has gone out (sta_sent). */
-void sta_enter(struct sta *sta, enum sta_state state, uint64_t now_us)
-{
-	const uint16_t asking = BIT(KIND_PROBE) | BIT(KIND_AUTHENTICATION) | BIT(KIND_ASSOCIATION);
-
-	sta->state = state;
-	sta->wait_us = state == STA_PROBING ? PROBE_WAIT_US : RESPONSE_WAIT_US;
-	sta->deadline_us = UINT64_MAX;
-	sta->refused = false;
-	sta->pending &= (uint16_t)~asking;
-	if (BIT(sta->flight.kind) & asking)
-		sta->flight.again = false; /* answered, though its acknowledgement was lost */
-	switch (state) {
-	case STA_PROBING:
-	case STA_AUTHENTICATING:
-	case STA_ASSOCIATING:
-		sta->pending |= (uint16_t)BIT(kind_of(state));
-		sta->requests = sta->responses = 0;
-		break;
-	case STA_HANDSHAKING: sta->deadline_us = now_us + M1_WAIT_US; break;
-	case STA_AUTHORIZED:
-		sta->was_up = true;
-		sta->told = false;
-		sta->keepalive_us = sta->config.ibss ? UINT64_MAX : now_us + STA_KEEPALIVE_US;
-		break;
-	}
-}
-
-int sta_restart(struct sta *sta, int cause, uint64_t now_us)
+/* From the beginning. enum sta_event, or -(cause) when it was tried often enough. */
+static int begin_again(struct sta *sta, int cause, uint64_t now_us, const char *why)
 {
 	bool up = sta_up(sta);
 
 	if (++sta->attempts > ATTEMPTS_MAX)
-		return -cause;
+		return over(sta, cause, "%s, %u times without having been of use", why, sta->attempts);
 	drop_keys(sta);
 	sta_drop_queue(sta);
 	sta->flight.again = sta->flight.busy = false; /* what is in the air is of the past */
@@ -155,15 +203,19 @@ int sta_restart(struct sta *sta, int cause, uint64_t now_us)
 	sta->m2_acked = sta->queries = 0;
 	sta->hold_us = sta->query_us = sta->keepalive_us = UINT64_MAX;
 	sta->seen_data.valid = sta->seen_management.valid = false;
-	sta_enter(sta, STA_AUTHENTICATING, now_us);
+	enter(sta, STA_AUTHENTICATING, now_us, "%s", why);
 	return up ? STA_DOWN : STA_NOTHING;
 }
 
-static int gave_up(const struct sta *sta) { return sta->was_up ? MR_CAUSE_LINK_LOST : MR_CAUSE_NO_ANSWER; }
-
-static int port_opens(struct sta *sta, struct sta_out *out, uint64_t now_us)
+static int gave_up(const struct sta *sta)
 {
-	sta_enter(sta, STA_AUTHORIZED, now_us);
+	return over(sta, sta->was_up ? MR_CAUSE_LINK_LOST : MR_CAUSE_NO_ANSWER, "silent for %llu ms",
+		    (unsigned long long)sta->silent_us / 1000);
+}
+
+static int port_opens(struct sta *sta, struct sta_out *out, uint64_t now_us, const char *why)
+{
+	enter(sta, STA_AUTHORIZED, now_us, "%s", why);
 	out->event = STA_UP;
 	return 0;
 }
@@ -179,7 +231,7 @@ static int as_event(int result, struct sta_out *out)
 /* --- management --- */
 
 /* Probe responses; beacons do as well. */
-static int on_beacon(struct sta *sta, struct mr_rd mpdu, const struct radio_rx *rx, struct sta_out *out,
+static int on_beacon(struct sta *sta, uint8_t kind, struct mr_rd mpdu, const struct radio_rx *rx, struct sta_out *out,
 		     uint64_t now_us)
 {
 	struct ieee80211_network n;
@@ -191,26 +243,29 @@ static int on_beacon(struct sta *sta, struct mr_rd mpdu, const struct radio_rx *
 	    (!n.hidden && (n.ssid_len != sta->config.ssid_len || !mr_equal(n.ssid, sta->config.ssid, n.ssid_len))))
 		return 0;
 	if (!joined)
-		sta_heard(sta); /* that it stands there is no answer */
+		sta_heard(sta); /* a beacon is no answer to one who has joined */
 	if (sta->config.ibss) {
 		if (n.privacy)
-			return -MR_CAUSE_UNSUPPORTED;
+			return over(sta, MR_CAUSE_UNSUPPORTED, "the ad-hoc network is encrypted");
 		mr_copy(sta->config.bssid, n.bssid, 6); /* IBSSs of one name merge, and change it, 11.1.4 */
-		return joined ? 0 : port_opens(sta, out, now_us);
+		return joined ? 0 : port_opens(sta, out, now_us, "a beacon of the ad-hoc network");
 	}
 	sta->config.rsn = n.rsn;
 	if (!choose(sta))
-		return -MR_CAUSE_UNSUPPORTED;
-	sta_enter(sta, STA_AUTHENTICATING, now_us);
+		return over(sta, MR_CAUSE_UNSUPPORTED, "its beacon demands %s",
+			    ieee80211_security_name((enum ieee80211_security)n.security));
+	enter(sta, STA_AUTHENTICATING, now_us, "its %s says what it demands", ieee80211_kind_name(kind));
 	return 0;
 }
 
 /* Refused: for good, or to be tried again after `wait_us` (0: for good). */
-static int refused(struct sta *sta, uint64_t wait_us, uint64_t now_us)
+static int refused(struct sta *sta, uint16_t status, uint64_t wait_us, uint64_t now_us)
 {
 	sta->silent_us += wait_us;
 	if (wait_us == 0 || sta->silent_us >= sta->config.patience_us)
-		return -MR_CAUSE_ASSOCIATION_REFUSED;
+		return over(sta, MR_CAUSE_ASSOCIATION_REFUSED, "status %u, %s", status, ieee80211_status_words(status));
+	log_write(sta->config.tag, LOG_STA, LOG_DEBUG, "%s: refused for %llu ms (status %u, %s)", names[sta->state],
+		  (unsigned long long)wait_us / 1000, status, ieee80211_status_words(status));
 	sta->pending &= (uint16_t)~BIT(kind_of(sta->state));
 	sta->refused = true;
 	sta->deadline_us = now_us + wait_us;
@@ -237,15 +292,16 @@ static int on_authentication(struct sta *sta, struct mr_rd body, uint64_t now_us
 	if (sta->state != STA_AUTHENTICATING || !ieee80211_authentication_parse(body, &a) || a.transaction != 2)
 		return 0;
 	if (a.status == IEEE80211_UNKNOWN_ALGORITHM || a.algorithm != IEEE80211_OPEN_SYSTEM)
-		return -MR_CAUSE_UNSUPPORTED;
+		return over(sta, MR_CAUSE_UNSUPPORTED, "open system authentication: algorithm %u, status %u, %s",
+			    a.algorithm, a.status, ieee80211_status_words(a.status));
 	if (a.status != IEEE80211_SUCCESS)
-		return refused(sta, comes_back_us(a.status, a.rest), now_us);
+		return refused(sta, a.status, comes_back_us(a.status, a.rest), now_us);
 	sta_heard(sta);
-	sta_enter(sta, STA_ASSOCIATING, now_us);
+	enter(sta, STA_ASSOCIATING, now_us, "authenticated");
 	return 0;
 }
 
-static int begin_handshake(struct sta *sta, uint64_t now_us)
+static int begin_handshake(struct sta *sta, uint64_t now_us, const char *why, unsigned aid)
 {
 	uint8_t rsne[WPA_RSNE_MAX];
 	struct mr_wr w = mr_wr_over(rsne, sizeof(rsne));
@@ -253,12 +309,13 @@ static int begin_handshake(struct sta *sta, uint64_t now_us)
 	sta_put_rsn(sta, &w);
 	wpa_sta_init(&sta->wpa, sta->akm, sta->config.pmk, sta->config.bssid, sta->config.own, &sta->config.rsn,
 		     mr_wr_written(&w), sta->pmf, sta->config.entropy);
-	sta_enter(sta, STA_HANDSHAKING, now_us);
+	sta->wpa.tag = sta->config.tag;
+	enter(sta, STA_HANDSHAKING, now_us, "%s, aid %u", why, aid);
 	return 0;
 }
 
 /* It has answered a request of ours that we had given up, and with that it has begun its handshake again. */
-static int associated_again(struct sta *sta, struct sta_out *out, uint64_t now_us)
+static int associated_again(struct sta *sta, unsigned aid, struct sta_out *out, uint64_t now_us)
 {
 	bool up = sta_up(sta);
 
@@ -269,7 +326,7 @@ static int associated_again(struct sta *sta, struct sta_out *out, uint64_t now_u
 	drop_keys(sta);
 	sta->flight.again = sta->flight.busy = false; /* an answer of the handshake before must not go any more */
 	sta->pending &= (uint16_t)~BIT(KIND_EAPOL);
-	return begin_handshake(sta, now_us);
+	return begin_handshake(sta, now_us, "a late response: it has associated us again", aid);
 }
 
 static int on_association(struct sta *sta, struct mr_rd body, struct sta_out *out, uint64_t now_us)
@@ -281,13 +338,14 @@ static int on_association(struct sta *sta, struct mr_rd body, struct sta_out *ou
 	if (sta->state > STA_ASSOCIATING)
 		return sta->config.secure && !sta->pmf && r.status == IEEE80211_SUCCESS &&
 				       sta->responses < sta->requests
-			       ? associated_again(sta, out, now_us)
+			       ? associated_again(sta, r.aid, out, now_us)
 			       : 0;
 	sta->responses++;
 	if (r.status != IEEE80211_SUCCESS)
-		return refused(sta, comes_back_us(r.status, r.elements), now_us);
+		return refused(sta, r.status, comes_back_us(r.status, r.elements), now_us);
 	sta_heard(sta);
-	return sta->config.secure ? begin_handshake(sta, now_us) : port_opens(sta, out, now_us);
+	return sta->config.secure ? begin_handshake(sta, now_us, "associated", r.aid)
+				  : port_opens(sta, out, now_us, "associated, the network is open");
 }
 
 static bool means_passphrase(uint16_t reason)
@@ -303,21 +361,28 @@ static bool forgot_us(uint16_t reason)
 
 /* Deauthentication and Disassociation, 11.3.4.5, 11.3.5.7. With PMF in use the unprotected ones only make us
  * ask, 11.13. */
-static int on_farewell(struct sta *sta, struct mr_rd body, bool sealed, struct sta_out *out, uint64_t now_us)
+static int on_farewell(struct sta *sta, uint8_t kind, struct mr_rd body, bool sealed, struct sta_out *out,
+		       uint64_t now_us)
 {
 	uint16_t reason;
+	char why[120] = "";
 
 	if (!ieee80211_reason_parse(body, &reason) || sta->state < STA_ASSOCIATING || sta->config.ibss)
 		return 0;
+	if (log_wants(sta->config.tag, LOG_STA, LOG_INFO))
+		snprintf(why, sizeof(why), "%s, reason %u, %s", ieee80211_kind_name(kind), reason,
+			 ieee80211_reason_words(reason));
 	if (sta->pmf && sta_up(sta) && !sealed) {
+		log_write(sta->config.tag, LOG_STA, LOG_DEBUG, "%s in the clear: not believed", why);
 		if (forgot_us(reason))
 			sta_query(sta, now_us);
 		return 0;
 	}
 	if (sta->state == STA_HANDSHAKING && sta->m2_acked > 0 && means_passphrase(reason))
-		return -MR_CAUSE_PASSPHRASE_REFUSED;
+		return over(sta, MR_CAUSE_PASSPHRASE_REFUSED, "%s, after it had our M2", why);
 	out->reason = reason;
-	return as_event(sta_restart(sta, sta->was_up ? MR_CAUSE_LINK_LOST : MR_CAUSE_ASSOCIATION_REFUSED, now_us), out);
+	return as_event(begin_again(sta, sta->was_up ? MR_CAUSE_LINK_LOST : MR_CAUSE_ASSOCIATION_REFUSED, now_us, why),
+			out);
 }
 
 #define CATEGORY_SA_QUERY 8 /* table 9-51 */
@@ -334,6 +399,7 @@ void sta_query(struct sta *sta, uint64_t now_us)
 	sta->queries = 1;
 	sta->query_us = now_us + QUERY_WAIT_US;
 	sta->pending |= BIT(KIND_SA_REQUEST);
+	log_write(sta->config.tag, LOG_STA, LOG_DEBUG, "SA query: does it still have our association");
 }
 
 static void on_action(struct sta *sta, struct mr_rd body, bool sealed)
@@ -350,6 +416,7 @@ static void on_action(struct sta *sta, struct mr_rd body, bool sealed)
 		sta->query_us = UINT64_MAX;
 		sta->pending &= (uint16_t)~BIT(KIND_SA_REQUEST);
 		sta_heard(sta);
+		log_write(sta->config.tag, LOG_STA, LOG_DEBUG, "SA query: it does");
 	}
 }
 
@@ -358,11 +425,11 @@ int sta_on_management(struct sta *sta, const struct ieee80211_header *h, struct 
 {
 	switch ((enum ieee80211_kind)h->kind) {
 	case IEEE80211_BEACON:
-	case IEEE80211_PROBE_RESPONSE: return on_beacon(sta, mpdu, rx, out, now_us);
+	case IEEE80211_PROBE_RESPONSE: return on_beacon(sta, h->kind, mpdu, rx, out, now_us);
 	case IEEE80211_AUTHENTICATION: return on_authentication(sta, body, now_us);
 	case IEEE80211_ASSOCIATION_RESPONSE: return on_association(sta, body, out, now_us);
 	case IEEE80211_DEAUTHENTICATION:
-	case IEEE80211_DISASSOCIATION: return on_farewell(sta, body, sealed, out, now_us);
+	case IEEE80211_DISASSOCIATION: return on_farewell(sta, h->kind, body, sealed, out, now_us);
 	case IEEE80211_ACTION: on_action(sta, body, sealed); return 0;
 	case IEEE80211_ASSOCIATION_REQUEST:
 	case IEEE80211_REASSOCIATION_REQUEST:
@@ -424,10 +491,13 @@ int sta_on_eapol(struct sta *sta, struct mr_rd pdu, bool sealed, struct sta_out 
 	struct mr_wr w = mr_wr_over(bytes, sizeof(bytes));
 	int event = wpa_sta_receive(&sta->wpa, pdu, &w), result;
 
-	if (event <= WPA_NOTHING)
-		return event;
+	if (event < 0)
+		return over(sta, -event, "the 4-way handshake");
+	if (event == WPA_NOTHING)
+		return 0;
 	if (!sta->wpa.established && sta->m2_acked >= REFUSED_M2_MAX)
-		return -MR_CAUSE_PASSPHRASE_REFUSED; /* M1 once more, and each time it had our M2 */
+		return over(sta, MR_CAUSE_PASSPHRASE_REFUSED, "M1 once more, and %u times it had our M2",
+			    sta->m2_acked);
 	sta_heard(sta);
 	if (event == WPA_ESTABLISHED) {
 		sta->next = (struct sta_pairwise){ .valid = true };
@@ -436,7 +506,7 @@ int sta_on_eapol(struct sta *sta, struct mr_rd pdu, bool sealed, struct sta_out 
 	install_group(sta);
 	result = answer(sta, &w, sealed, sta->next.valid && sta->wpa.established && !sta->wpa.wanted, now_us);
 	if (result == 0 && event == WPA_ESTABLISHED && sta->state == STA_HANDSHAKING)
-		return port_opens(sta, out, now_us);
+		return port_opens(sta, out, now_us, "M3 is true");
 	return result;
 }
 
@@ -463,12 +533,16 @@ bool sta_unsafe(const struct sta *sta)
 
 static int handshake_overdue(struct sta *sta, uint64_t now_us)
 {
+	const char *awaited = sta->wpa.m1 == 0 ? "M1 did not come" : "M3 did not come";
+
 	sta->silent_us += M1_WAIT_US;
 	if (sta->m2_acked > 0 && sta->wpa.m1 > 1)
-		return -MR_CAUSE_PASSPHRASE_REFUSED; /* it asked again after it had our answer, then gave up */
+		return over(sta, MR_CAUSE_PASSPHRASE_REFUSED,
+			    "it had our M2 %u times, asked again (%u M1s) and said no more", sta->m2_acked,
+			    sta->wpa.m1);
 	if (sta->silent_us >= sta->config.patience_us)
-		return -MR_CAUSE_HANDSHAKE_TIMEOUT;
-	return sta_restart(sta, MR_CAUSE_HANDSHAKE_TIMEOUT, now_us);
+		return over(sta, MR_CAUSE_HANDSHAKE_TIMEOUT, "%s", awaited);
+	return begin_again(sta, MR_CAUSE_HANDSHAKE_TIMEOUT, now_us, awaited);
 }
 
 static int state_overdue(struct sta *sta, uint64_t now_us)
@@ -480,7 +554,9 @@ static int state_overdue(struct sta *sta, uint64_t now_us)
 		return STA_NOTHING;
 	sta->silent_us += sta->refused ? 0 : sta->wait_us;
 	if (sta->silent_us >= sta->config.patience_us)
-		return -gave_up(sta);
+		return gave_up(sta);
+	log_write(sta->config.tag, LOG_STA, LOG_TRACE, "%s: no answer after %llu ms, asks again", names[sta->state],
+		  (unsigned long long)sta->wait_us / 1000);
 	sta->wait_us = least(2 * sta->wait_us, sta->state == STA_PROBING ? PROBE_WAIT_MAX_US : RESPONSE_WAIT_MAX_US);
 	sta->pending |= (uint16_t)BIT(kind_of(sta->state));
 	return STA_NOTHING;
@@ -489,7 +565,7 @@ static int state_overdue(struct sta *sta, uint64_t now_us)
 static int query_overdue(struct sta *sta, uint64_t now_us)
 {
 	if (sta->queries >= QUERIES_MAX)
-		return sta_restart(sta, MR_CAUSE_LINK_LOST, now_us);
+		return begin_again(sta, MR_CAUSE_LINK_LOST, now_us, "no answer to our SA queries");
 	sta->queries++;
 	sta->query_us = now_us + QUERY_WAIT_US;
 	sta->pending |= BIT(KIND_SA_REQUEST);
@@ -501,13 +577,13 @@ int sta_expire(struct sta *sta, uint64_t now_us)
 	if (sta->left)
 		return STA_NOTHING;
 	if (sta->unsupported)
-		return -MR_CAUSE_UNSUPPORTED;
+		return over(sta, MR_CAUSE_UNSUPPORTED, "its beacons demand what we do not speak");
 	if (sta->flight.again && now_us >= sta->flight.again_us)
 		sta->flight.ripe = true;
 	if (now_us >= sta->hold_us)
 		sta->hold_us = UINT64_MAX;
 	if (sta->silent_us >= sta->config.patience_us)
-		return -gave_up(sta);
+		return gave_up(sta);
 	if (now_us >= sta->keepalive_us && !sta->parked) {
 		sta->pending |= BIT(KIND_NULL);
 		sta->keepalive_us = now_us + STA_KEEPALIVE_US;

@@ -4,10 +4,8 @@
  * block acks. Many of these share one radio in monitor mode, which acknowledges frames to our address.
  *
  * Pulled, as action.h: whoever serves the channel asks for the next frame when the radio has room, so a STA costs
- * nothing
- * while its radio is away. One frame of a STA is under way at a time: what was not acknowledged goes again with the
- * same sequence and
- * packet number, so that the receiver can tell.
+ * nothing while its radio is away. One frame of a STA is under way at a time: a frame that was not acknowledged is sent
+ * again with the same sequence and packet number, so that the receiver can tell.
  *
  *	sta_create -> { sta_pull -> sta_sent | sta_receive | sta_expire } ... STA_UP ... { sta_send | STA_MSDU } ...
  *		-> sta_destroy
@@ -21,6 +19,7 @@
 
 #include "agent/wire/cursor.h"
 #include "station/base/entropy.h"
+#include "station/base/log.h"
 #include "station/wifi/ieee80211.h"
 #include "station/radio/radio.h"
 
@@ -39,9 +38,10 @@ struct sta_config {
 	bool secure;		  /* WPA2-PSK with `pmk`; else open, and a BSS that wants more is refused */
 	uint8_t pmk[32];	  /* copied, wiped in sta_destroy */
 	struct ieee80211_rsn rsn; /* by its beacons; zeros: not known, a probe finds out */
-	uint64_t patience_us;	  /* silence of the device, while we ask, that ends it */
+	uint64_t patience_us;	  /* silence of the device, while we ask, that ends the link */
 	struct entropy *entropy;
-	uint16_t *sequence; /* 802.11 sequence number, shared by all that send from `own` */
+	uint16_t *sequence;	   /* 802.11 sequence number, shared by all that send from `own` */
+	const struct log_tag *tag; /* of the device; NULL: silent. The owner's, and outlives the STA */
 };
 
 enum sta_event {
@@ -53,6 +53,7 @@ enum sta_event {
 
 /* 11.3.1, split by what is awaited */
 enum sta_state {
+	STA_NEW,     /* inside sta_create only */
 	STA_PROBING, /* is it there, what does it demand */
 	STA_AUTHENTICATING,
 	STA_ASSOCIATING,
@@ -91,7 +92,7 @@ void sta_sent(struct sta *sta, uint8_t what, bool acked, unsigned tries, uint64_
 
 /*
  * A frame heard on the channel whose transmitter is the device (address 2 is `bssid` or `peer`); others are ignored.
- * 0: act on out->event (STA_NOTHING too). Below zero: -(enum mr_cause), it is over, destroy it:
+ * 0: act on out->event (STA_NOTHING too). Below zero: -(enum mr_cause), the link is over, destroy the STA:
  *   NO_ANSWER             the device never answered
  *   ASSOCIATION_REFUSED   it said no, or its handshake contradicts its beacons
  *   UNSUPPORTED           it demands what we do not speak: WEP, TKIP, SAE, 802.1X; or is open where a key was
@@ -116,11 +117,12 @@ uint64_t sta_due_us(const struct sta *sta); /* when its next answer is due; UINT
 bool sta_unsafe(const struct sta *sta);	    /* a handshake is open: leaving the channel now would cost the link */
 bool sta_up(const struct sta *sta);
 enum sta_state sta_state(const struct sta *sta);
+const char *sta_state_name(enum sta_state state);
 
 /* Power save: the access point is told to keep frames for us (pulled next), data waits. IBSS and not yet up: data
  * waits. */
 void sta_park(struct sta *sta, uint64_t now_us);
-/* The radio is on the channel: the access point is told, and what is due is asked for at once. Nothing is in the air
+/* The radio is on the channel: the access point is told, and what is due is asked for at once. No frame is in the air
  * any more. */
 void sta_resume(struct sta *sta, uint64_t now_us);
 /* Deauthenticates, best effort: pull until !sta_ready, then destroy. */

@@ -101,9 +101,6 @@ struct sta {
 };
 
 /* sta.c */
-void sta_enter(struct sta *sta, enum sta_state state, uint64_t now_us);
-/* From the beginning. enum sta_event, or -(cause) when it was tried often enough. */
-int sta_restart(struct sta *sta, int cause, uint64_t now_us);
 int sta_on_management(struct sta *sta, const struct ieee80211_header *h, struct mr_rd mpdu, struct mr_rd body,
 		      bool sealed, const struct radio_rx *rx, struct sta_out *out, uint64_t now_us);
 int sta_on_eapol(struct sta *sta, struct mr_rd pdu, bool sealed, struct sta_out *out, uint64_t now_us);
@@ -112,6 +109,7 @@ void sta_query(struct sta *sta, uint64_t now_us);	  /* asks whether the associat
 void sta_heard(struct sta *sta);			  /* the device lives */
 
 /* sta_send.c */
+const char *sta_kind_name(enum sta_kind kind);
 struct sta_msdu *sta_msdu(uint16_t ethertype, const void *bytes, size_t len);
 void sta_msdu_free(struct sta_msdu *m);
 void sta_drop_queue(struct sta *sta);

@@ -194,6 +194,8 @@ int sta_receive(struct sta *sta, struct mr_rd mpdu, const struct radio_rx *rx, s
 		sta->counts.duplicates++;
 		return 0;
 	}
+	log_write(sta->config.tag, LOG_STA, LOG_TRACE, "receives %s, sequence %u, %zu octets, %d dBm",
+		  ieee80211_kind_name(h.kind), h.sequence, mpdu.left, rx->rssi_dbm);
 	return ieee80211_is_data(&h) ? on_data(sta, &h, mpdu, body, out, now_us)
 				     : on_management(sta, &h, mpdu, body, rx, out, now_us);
 }

@@ -100,6 +100,24 @@ void sta_promote(struct sta *sta)
 
 /* --- what is next --- */
 
+const char *sta_kind_name(enum sta_kind kind)
+{
+	static const char *const names[] = {
+		[KIND_LEAVE] = "deauthentication",
+		[KIND_EAPOL] = "EAPOL",
+		[KIND_SA_RESPONSE] = "SA query response",
+		[KIND_SA_REQUEST] = "SA query",
+		[KIND_NULL] = "null",
+		[KIND_PROBE] = "probe request",
+		[KIND_AUTHENTICATION] = "authentication",
+		[KIND_ASSOCIATION] = "association request",
+		[KIND_DATA] = "data",
+		[KIND_NONE] = "nothing",
+	};
+
+	return names[kind];
+}
+
 static bool data_may_go(const struct sta *sta, bool hold)
 {
 	return sta->queue && !hold && !sta->parked && sta->state == STA_AUTHORIZED && sta->hold_us == UINT64_MAX &&
@@ -325,6 +343,8 @@ size_t sta_pull(struct sta *sta, uint8_t frame[static RADIO_FRAME_MAX], bool hol
 	*what = ++f->what;
 	sta->counts.sent++;
 	sta->counts.octets += (uint32_t)len;
+	log_write(sta->config.tag, LOG_STA, LOG_TRACE, "sends %s, sequence %u, %zu octets%s", sta_kind_name(kind),
+		  f->sequence, len, f->tries > 0 ? ", again" : "");
 	return len;
 }
 
@@ -365,6 +385,9 @@ static void arrived(struct sta *sta, enum sta_kind kind, uint64_t now_us)
 		answer_arrived(sta, now_us);
 	if (kind == KIND_DATA && sta->queue)
 		pop(sta);
+	if (kind == KIND_NULL && sta->told != sta->parked)
+		log_write(sta->config.tag, LOG_STA, LOG_DEBUG, "power save: it knows that we %s",
+			  sta->parked ? "are away" : "are back");
 	if (kind == KIND_NULL)
 		sta->told = sta->parked;
 	if (kind == KIND_LEAVE)
@@ -384,6 +407,8 @@ static uint64_t pause_us(unsigned tries)
 
 static void given_up(struct sta *sta, enum sta_kind kind)
 {
+	log_write(sta->config.tag, LOG_STA, LOG_DEBUG, "%s given up, not acknowledged after %u tries",
+		  sta_kind_name(kind), sta->flight.tries);
 	if (kind == KIND_DATA && sta->queue) {
 		pop(sta);
 		sta->counts.lost++;
@@ -449,6 +474,12 @@ void sta_sent(struct sta *sta, uint8_t what, bool acked, unsigned tries, uint64_
 	if (!f->busy || f->what != what)
 		return;
 	f->busy = false;
+	log_write(sta->config.tag, LOG_STA, LOG_TRACE, "%s %s, %u tries", sta_kind_name(kind),
+		  tries == 0 ? "never went out"
+		  : f->group ? "went out"
+		  : acked    ? "acknowledged"
+			     : "not acknowledged",
+		  tries);
 	if (acked && !asks(kind))
 		sta_heard(sta);
 	if (acked && sta->keepalive_us != UINT64_MAX)

@@ -1,10 +1,8 @@
 /*
  * WPA2-PSK: key derivation, and the 4-way and group key handshakes from both ends and from the side. IEEE 802.11-2020
- * 12.7;
- * AKM 2 (PSK) and 6 (PSK-SHA256), CCMP-128. Pure machines over 802.1X PDUs: octets, time and an entropy source in,
- * at most one answer and what to install out. Whether a PDU travels in the clear, and how it is repeated until it is
- * acknowledged,
- * is the caller's.
+ * 12.7; AKM 2 (PSK) and 6 (PSK-SHA256), CCMP-128. Pure machines over 802.1X PDUs: octets, time and an entropy source
+ * in, at most one answer and what to install out. The caller decides whether a PDU travels in the clear, and repeats it
+ * until it is acknowledged.
  *
  *	wpa_sta_init -> { wpa_sta_receive } ... WPA_ESTABLISHED ... { WPA_GROUP } ... -> wpa_sta_wipe
  *	wpa_ap_init -> wpa_ap_start -> { wpa_ap_receive | wpa_ap_expire } ... WPA_ESTABLISHED ... -> wpa_ap_wipe
@@ -20,6 +18,7 @@
 
 #include "agent/wire/cursor.h"
 #include "station/base/entropy.h"
+#include "station/base/log.h"
 #include "station/wifi/eapol.h"
 #include "station/wifi/ieee80211.h"
 
@@ -62,7 +61,8 @@ enum wpa_event {
 #define WPA_RSNE_MAX 40
 
 struct wpa_sta {
-	const uint8_t *pmk; /* 32 octets, the caller's */
+	const struct log_tag *tag; /* the owner sets it after wpa_sta_init; NULL: silent */
+	const uint8_t *pmk;	   /* 32 octets, the caller's */
 	struct entropy *entropy;
 	uint8_t aa[6], spa[6], akm;
 	uint8_t rsne[WPA_RSNE_MAX], rsne_len; /* ours, as in the Association Request: goes into M2 */
@@ -99,6 +99,7 @@ int wpa_sta_receive(struct wpa_sta *w, struct mr_rd pdu, struct mr_wr *answer);
 enum wpa_ap_state { WPA_AP_IDLE, WPA_AP_M1, WPA_AP_M3, WPA_AP_UP, WPA_AP_GROUP };
 
 struct wpa_ap {
+	const struct log_tag *tag; /* the owner sets it after wpa_ap_init; NULL: silent */
 	const uint8_t *pmk;
 	const struct wpa_group *group; /* the BSS's, as it is when a message is built */
 	struct entropy *entropy;
@@ -145,6 +146,7 @@ enum wpa_witness_event {
 };
 
 struct wpa_witness {
+	const struct log_tag *tag; /* the owner sets it after wpa_witness_init; NULL: silent */
 	uint8_t pmk[32], aa[6], spa[6];
 	bool have_m1, have_m2, proven;
 	uint64_t m1_first, m1_last; /* replay counters of M1s with this ANonce */

@@ -1,6 +1,8 @@
 /* The authenticator, 12.7.6 and 12.7.7, as plain as one access point with one PSK needs it. */
 #include "station/wifi/wpa.h"
 
+#include <assert.h>
+
 #include <openssl/crypto.h>
 
 #include "agent/wire/cause.h"
@@ -68,8 +70,26 @@ static int send(struct wpa_ap *w, struct mr_wr *out, uint64_t now_us)
 	return sealed ? WPA_ANSWER : -MR_CAUSE_NO_MEMORY;
 }
 
-static int enter(struct wpa_ap *w, enum wpa_ap_state state, struct mr_wr *out, uint64_t now_us)
+static const char *const names[] = {
+	[WPA_AP_IDLE] = "idle", [WPA_AP_M1] = "M1", [WPA_AP_M3] = "M3", [WPA_AP_UP] = "up", [WPA_AP_GROUP] = "group 1",
+};
+
+#define BIT(state) (1u << (state))
+
+/* What may follow a state; M1 follows each: new keys may be wanted at any time. */
+static const uint8_t follows[] = {
+	[WPA_AP_IDLE] = BIT(WPA_AP_M1),
+	[WPA_AP_M1] = BIT(WPA_AP_M1) | BIT(WPA_AP_M3),
+	[WPA_AP_M3] = BIT(WPA_AP_M1) | BIT(WPA_AP_UP),
+	[WPA_AP_UP] = BIT(WPA_AP_M1) | BIT(WPA_AP_GROUP),
+	[WPA_AP_GROUP] = BIT(WPA_AP_M1) | BIT(WPA_AP_GROUP) | BIT(WPA_AP_UP),
+};
+
+/* The only writer of `state`: restarts the count of tries and sends the message of the state. */
+static int enter(struct wpa_ap *w, enum wpa_ap_state state, struct mr_wr *out, uint64_t now_us, const char *why)
 {
+	assert(follows[w->state] & BIT(state));
+	log_state(w->tag, LOG_WPA, names[w->state], names[state], "%s", why);
 	w->state = (uint8_t)state;
 	w->tries = 0;
 	w->replay_first = w->replay + 1;
@@ -81,13 +101,13 @@ void wpa_ap_start(struct wpa_ap *w, struct mr_wr *out, uint64_t now_us)
 {
 	entropy_fill(w->entropy, w->anonce, sizeof(w->anonce));
 	w->bad_mics = 0;
-	(void)enter(w, WPA_AP_M1, out, now_us);
+	(void)enter(w, WPA_AP_M1, out, now_us, w->keyed ? "new keys are wanted" : "associated");
 }
 
 void wpa_ap_regroup(struct wpa_ap *w, struct mr_wr *out, uint64_t now_us)
 {
 	if (w->state == WPA_AP_UP || w->state == WPA_AP_GROUP)
-		(void)enter(w, WPA_AP_GROUP, out, now_us);
+		(void)enter(w, WPA_AP_GROUP, out, now_us, "new group keys");
 }
 
 static bool same_as_asked(const struct ieee80211_rsn *asked, struct mr_rd key_data)
@@ -107,12 +127,16 @@ static int on_m2(struct wpa_ap *w, const struct eapol_key *key, struct mr_rd pdu
 		return -MR_CAUSE_NO_MEMORY;
 	if (!eapol_verify(w->trial.kck, pdu)) {
 		w->bad_mics = (uint8_t)(w->bad_mics + (w->bad_mics < UINT8_MAX));
+		log_write(w->tag, LOG_WPA, LOG_DEBUG, "M2 ignored: it is signed with another key, %u times so far",
+			  w->bad_mics);
 		return WPA_NOTHING;
 	}
-	if (!same_as_asked(&w->rsn, key->data))
+	if (!same_as_asked(&w->rsn, key->data)) {
+		log_write(w->tag, LOG_WPA, LOG_INFO, "M2 refused: its RSN element is not that of the association");
 		return -MR_CAUSE_ASSOCIATION_REFUSED;
+	}
 	w->bad_mics = 0;
-	return enter(w, WPA_AP_M3, out, now_us);
+	return enter(w, WPA_AP_M3, out, now_us, "M2 is true");
 }
 
 static int on_m4(struct wpa_ap *w, struct mr_rd pdu, struct mr_wr *out, uint64_t now_us)
@@ -121,7 +145,7 @@ static int on_m4(struct wpa_ap *w, struct mr_rd pdu, struct mr_wr *out, uint64_t
 		return WPA_NOTHING;
 	w->ptk = w->trial;
 	w->keyed = true;
-	(void)enter(w, WPA_AP_UP, out, now_us);
+	(void)enter(w, WPA_AP_UP, out, now_us, "M4 is true");
 	return WPA_ESTABLISHED;
 }
 
@@ -129,7 +153,7 @@ static int on_group_2(struct wpa_ap *w, struct mr_rd pdu, struct mr_wr *out, uin
 {
 	if (!eapol_verify(w->ptk.kck, pdu))
 		return WPA_NOTHING;
-	(void)enter(w, WPA_AP_UP, out, now_us);
+	(void)enter(w, WPA_AP_UP, out, now_us, "group 2 is true");
 	return WPA_GROUP;
 }
 
@@ -160,5 +184,7 @@ int wpa_ap_expire(struct wpa_ap *w, struct mr_wr *out, uint64_t now_us)
 		return WPA_NOTHING;
 	if (w->tries < TRIES_MAX)
 		return send(w, out, now_us);
+	log_write(w->tag, LOG_WPA, LOG_INFO, "%s given up after %u tries; M2s signed with another key: %u",
+		  names[w->state], w->tries, w->bad_mics);
 	return w->state == WPA_AP_M1 && w->bad_mics > 0 ? -MR_CAUSE_PASSPHRASE_REFUSED : -MR_CAUSE_HANDSHAKE_TIMEOUT;
 }

@@ -1,8 +1,8 @@
 /*
  * The supplicant. What defends against messages sent again or made up:
  * - M1 is not authenticated. It may choose our answer, but not our SNonce, and the PTK that counts is the one under
- * which M3
- *   verifies, derived from M3's own ANonce: forged M1s between M2 and M3 do no harm (12.7.6.2 leaves that open).
+ *   which M3 verifies, derived from M3's own ANonce: forged M1s between M2 and M3 do no harm (12.7.6.2 leaves that
+ * open).
  * - Keys are installed once (12.7.6.4): an M3 for the PTK in use is answered, because our M4 may have been lost, and
  *   changes nothing. A group key that is in use already is not installed again either.
  * - The replay counter moves only with a true MIC.
@@ -53,6 +53,8 @@ static int on_m1(struct wpa_sta *w, const struct eapol_key *key, struct mr_wr *a
 	w->tried = wpa_ptk(w->akm, w->pmk, w->aa, w->spa, w->anonce, w->snonce, &w->trial);
 	if (!w->tried)
 		return -MR_CAUSE_NO_MEMORY;
+	log_state(w->tag, LOG_WPA, "M1", "M2", "replay counter %llu, M1s of this association: %u",
+		  (unsigned long long)key->replay, w->m1);
 	return answer_with(w, &w->trial, (uint16_t)(EAPOL_PAIRWISE | (key->info & EAPOL_SECURE)), key, w->snonce,
 			   mr_rd_over(w->rsne, w->rsne_len), answer, WPA_ANSWER);
 }
@@ -85,8 +87,12 @@ static void take_group(struct wpa_sta *w, const struct eapol_data *data, const u
 
 static int repeated_m3(struct wpa_sta *w, const struct eapol_key *key, struct mr_rd pdu, struct mr_wr *answer)
 {
-	if (!w->established || !eapol_verify(w->ptk.kck, pdu))
+	if (!w->established || !eapol_verify(w->ptk.kck, pdu)) {
+		log_write(w->tag, LOG_WPA, LOG_DEBUG, "M3 ignored: its MIC is not true");
 		return WPA_NOTHING;
+	}
+	log_state(w->tag, LOG_WPA, "M3", "M4", "replay counter %llu, repeated: installs nothing",
+		  (unsigned long long)key->replay);
 	w->replay = key->replay;
 	return answer_with(w, &w->ptk, EAPOL_PAIRWISE | EAPOL_SECURE, key, NULL, mr_rd_over(NULL, 0), answer,
 			   WPA_ANSWER);
@@ -109,10 +115,14 @@ static int accept_m3(struct wpa_sta *w, const struct eapol_key *key, const struc
 	struct eapol_data data;
 	struct ieee80211_rsn rsn;
 
-	if (!eapol_data_parse(plain, &data) || !data.gtk.at || (w->pmf && !data.igtk.at))
+	if (!eapol_data_parse(plain, &data) || !data.gtk.at || (w->pmf && !data.igtk.at)) {
+		log_write(w->tag, LOG_WPA, LOG_DEBUG, "M3 ignored: it brings no group key");
 		return WPA_NOTHING;
-	if (!data.rsn.at || !ieee80211_rsn_parse(data.rsn, &rsn) || !same_rsn(&rsn, &w->rsn))
+	}
+	if (!data.rsn.at || !ieee80211_rsn_parse(data.rsn, &rsn) || !same_rsn(&rsn, &w->rsn)) {
+		log_write(w->tag, LOG_WPA, LOG_INFO, "M3 refused: its RSN element is not that of the beacons");
 		return -MR_CAUSE_ASSOCIATION_REFUSED; /* 12.7.6.4: the beacons lied, or somebody for them */
+	}
 	w->replay = key->replay;
 	w->heard = w->established = true;
 	w->wanted = w->tried = false;
@@ -120,6 +130,9 @@ static int accept_m3(struct wpa_sta *w, const struct eapol_key *key, const struc
 	OPENSSL_cleanse(&w->trial, sizeof(w->trial));
 	mr_copy(w->anonce, key->nonce, sizeof(w->anonce));
 	take_group(w, &data, key->rsc);
+	log_state(w->tag, LOG_WPA, "M3", "M4", "replay counter %llu, keys agreed, group key %u%s",
+		  (unsigned long long)key->replay, w->group.gtk_id,
+		  w->group.gtk_id ? "" : ": of a cipher that is not ours");
 	return WPA_ESTABLISHED;
 }
 
@@ -164,6 +177,9 @@ static int on_group(struct wpa_sta *w, const struct eapol_key *key, struct mr_rd
 	OPENSSL_cleanse(plain, sizeof(plain));
 	if (!good)
 		return WPA_NOTHING;
+	log_state(w->tag, LOG_WPA, "group 1", "group 2", "replay counter %llu, group key %u%s",
+		  (unsigned long long)key->replay, w->group.gtk_id,
+		  w->new_gtk || w->new_igtk ? "" : ", in use already: installs nothing");
 	return answer_with(w, &w->ptk, EAPOL_SECURE, key, NULL, mr_rd_over(NULL, 0), answer,
 			   w->new_gtk || w->new_igtk ? WPA_GROUP : WPA_ANSWER);
 }

@@ -69,7 +69,7 @@ static enum wpa_witness_event on_m3(struct wpa_witness *w, const struct eapol_ke
 	return WPA_WITNESS_AGREED;
 }
 
-enum wpa_witness_event wpa_witness_receive(struct wpa_witness *w, bool from_ap, struct mr_rd pdu)
+static enum wpa_witness_event hear(struct wpa_witness *w, bool from_ap, struct mr_rd pdu)
 {
 	struct eapol_key key;
 	uint16_t version;
@@ -87,4 +87,23 @@ enum wpa_witness_event wpa_witness_receive(struct wpa_witness *w, bool from_ap, 
 	if (key.data.left > 0)
 		return on_m2(w, &key, pdu);
 	return w->proven && eapol_verify(w->ptk.kck, pdu) ? WPA_WITNESS_JOINED : WPA_WITNESS_NOTHING;
+}
+
+enum wpa_witness_event wpa_witness_receive(struct wpa_witness *w, bool from_ap, struct mr_rd pdu)
+{
+	enum wpa_witness_event event = hear(w, from_ap, pdu);
+
+	switch (event) {
+	case WPA_WITNESS_NOTHING: break;
+	case WPA_WITNESS_WRONG:
+		log_write(w->tag, LOG_WPA, LOG_INFO,
+			  "witness: M2 is signed with another key, so the passphrase is another");
+		break;
+	case WPA_WITNESS_HOLDS:
+		log_write(w->tag, LOG_WPA, LOG_DEBUG, "witness: M2 is signed with the right key");
+		break;
+	case WPA_WITNESS_AGREED: log_write(w->tag, LOG_WPA, LOG_DEBUG, "witness: M3 accepts that M2"); break;
+	case WPA_WITNESS_JOINED: log_write(w->tag, LOG_WPA, LOG_DEBUG, "witness: M4 ends the handshake"); break;
+	}
+	return event;
 }

@@ -5,6 +5,7 @@
  *
  * links: station/link/action.c agent/wire/frame.c agent/wire/noise.c agent/wire/hkdf.c
  * links: agent/port/linux/crypto_openssl.c
+ * links: station/base/log.c agent/wire/cause.c
  */
 #include "agent/wire/cause.h"
 #include "tests/unit/action_device.h"

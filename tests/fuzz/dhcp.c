@@ -3,6 +3,7 @@
  * server.
  *
  * links: station/ip/dhcp.c agent/wire/cause.c
+ * links: station/base/log.c
  */
 #include <assert.h>
 #include <string.h>

@@ -2,6 +2,7 @@
  * Any octets as a response, whole and cut at the place that the first octet names: both must read the same.
  *
  * links: station/ip/http.c agent/wire/cause.c
+ * links: station/base/log.c
  */
 #include <assert.h>
 #include <string.h>

@@ -7,6 +7,7 @@
  * links: station/wifi/wpa.c station/wifi/wpa_ap.c station/wifi/eapol.c station/wifi/ccmp.c
  * links: station/wifi/aes.c station/radio/channel.c station/base/entropy.c station/base/map.c
  * links: agent/wire/cause.c
+ * links: station/base/log.c
  */
 #include <assert.h>
 #include <string.h>

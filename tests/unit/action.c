@@ -4,6 +4,7 @@
  *
  * links: station/link/action.c agent/wire/frame.c agent/wire/noise.c agent/wire/hkdf.c
  * links: agent/port/linux/crypto_openssl.c
+ * links: station/base/log.c agent/wire/cause.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,6 +2,7 @@
  * Who has which address on one link: questions, answers, patience, and what strangers cannot do.
  *
  * links: station/ip/arp.c
+ * links: station/base/log.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,6 +2,7 @@
  * DHCP messages, the client's states and patience, the small server; answers of servers that mean ill.
  *
  * links: station/ip/dhcp.c agent/wire/cause.c
+ * links: station/base/log.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,6 +2,7 @@
  * HTTP/1.1: requests as written, responses cut at every place, and servers that mean ill.
  *
  * links: station/ip/http.c agent/wire/cause.c
+ * links: station/base/log.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

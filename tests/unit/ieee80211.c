@@ -452,9 +452,21 @@ static void what_does_not_fit_is_marked(void **state)
 	assert_true(w.bad);
 }
 
+static void numbers_have_words(void **state)
+{
+	(void)state;
+	assert_string_equal(ieee80211_reason_words(IEEE80211_4WAY_TIMEOUT), "4-way handshake timeout");
+	assert_string_equal(ieee80211_reason_words(65535), "unknown");
+	assert_string_equal(ieee80211_status_words(IEEE80211_TRY_AGAIN_LATER), "try again later");
+	assert_string_equal(ieee80211_status_words(8), "unknown");
+	assert_string_equal(ieee80211_kind_name(IEEE80211_DISASSOCIATION), "disassociation");
+	assert_string_equal(ieee80211_kind_name(0xff), "unknown");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(numbers_have_words),
 		cmocka_unit_test(headers_read_as_they_are_written),
 		cmocka_unit_test(every_kind_of_header_has_its_length),
 		cmocka_unit_test(addresses_mean_what_the_ds_bits_say),

@@ -4,6 +4,7 @@
  *
  * links: station/ip/ip.c station/ip/ip_stream.c station/ip/arp.c station/ip/dhcp.c station/base/loop.c
  * links: station/base/entropy.c agent/wire/cause.c
+ * links: station/base/log.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,6 +9,7 @@
  * links: station/wifi/aes.c station/radio/channel.c station/base/entropy.c station/base/map.c
  * links: agent/wire/cause.c
  * links: station/wifi/sta.c station/wifi/sta_send.c station/wifi/sta_receive.c station/wifi/defragment.c
+ * links: station/base/log.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

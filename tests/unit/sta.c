@@ -6,6 +6,7 @@
  * links: station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/wpa_ap.c station/wifi/eapol.c
  * links: station/wifi/ccmp.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c
  * links: station/base/entropy.c
+ * links: station/base/log.c agent/wire/cause.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "tests/support/voice.h"
 #include "tests/unit/sta_ap.h"
 
 static const unsigned every_way[] = { OPEN,
@@ -80,6 +82,66 @@ static void a_wrong_passphrase_is_seen(void **state)
 	assert_int_equal(w.over, -MR_CAUSE_PASSPHRASE_REFUSED);
 	assert_int_equal(w.ups, 0);
 	close_world(&w);
+}
+
+/* One line for each change of state, with the reason; the 4-way handshake beside it. No key is in them. */
+static void the_log_tells_how_it_joined(void **state)
+{
+	struct voice v;
+	struct world w;
+
+	(void)state;
+	open_world_heard(&w, SECURE | UNKNOWN, 1, voice_open(&v, LOG_DEBUG));
+	run(&w, w.now_us + 300000);
+	assert_int_equal(w.ups, 1);
+	assert_string_equal(voice_text(&v), "sta: new -> probing (is it there, and what does it demand)\n"
+					    "sta: probing -> authenticating (its probe response says what it demands)\n"
+					    "sta: authenticating -> associating (authenticated)\n"
+					    "sta: associating -> handshaking (associated, aid 5)\n"
+					    "wpa: M1 -> M2 (replay counter 1, M1s of this association: 1)\n"
+					    "wpa: M3 -> M4 (replay counter 2, keys agreed, group key 1)\n"
+					    "sta: handshaking -> authorized (M3 is true)\n");
+	close_world(&w);
+	voice_close(&v);
+}
+
+static void the_log_tells_why_it_did_not_join(void **state)
+{
+	struct voice v;
+	struct world w;
+
+	(void)state;
+	open_world_heard(&w, SECURE, 1, voice_open(&v, LOG_INFO));
+	w.ap.pmk[0] = 8;
+	run(&w, w.now_us + 10000000);
+	assert_string_equal(voice_text(&v), "sta: handshaking -> passphrase-refused (deauthentication, reason 2, prior "
+					    "authentication not valid, after it had our M2)\n");
+	close_world(&w);
+	voice_close(&v);
+
+	open_world_heard(&w, OPEN, 1, voice_open(&v, LOG_DEBUG));
+	w.ap.association_status = 17;
+	w.ap.comeback_tu = 0;
+	run(&w, w.now_us + 60000000);
+	assert_int_equal(w.over, -MR_CAUSE_ASSOCIATION_REFUSED);
+	assert_true(voice_says(&v, "sta: associating: refused for 1000 ms (status 17, too many STAs)\n"));
+	assert_true(voice_says(&v, "sta: associating -> association-refused (status 17, too many STAs)\n"));
+	close_world(&w);
+	voice_close(&v);
+
+	open_world_heard(&w, SECURE, 1, voice_open(&v, LOG_DEBUG));
+	run(&w, w.now_us + 300000);
+	for (int i = 0; i < 5 && w.over == 0; i++) {
+		ap_farewell(&w.ap, IEEE80211_DEAUTHENTICATION, IEEE80211_NOT_ASSOCIATED, false);
+		run(&w, w.now_us + 300000);
+	}
+	assert_int_equal(w.over, -MR_CAUSE_LINK_LOST);
+	assert_true(voice_says(&v, "sta: authorized -> authenticating (deauthentication, reason 7, class 3 frame from "
+				   "a STA that is not associated)\n"));
+	assert_true(voice_says(&v, "sta: authorized -> link-lost (deauthentication, reason 7, class 3 frame from a STA "
+				   "that is not associated, 4 times without having been of use)\n"));
+	close_world(&w);
+	voice_close(&v);
 }
 
 static void no_m1_is_a_handshake_timeout(void **state)
@@ -613,6 +675,8 @@ int main(void)
 		cmocka_unit_test(it_joins_and_data_goes_both_ways),
 		cmocka_unit_test(it_joins_and_moves_data_through_loss),
 		cmocka_unit_test(a_wrong_passphrase_is_seen),
+		cmocka_unit_test(the_log_tells_how_it_joined),
+		cmocka_unit_test(the_log_tells_why_it_did_not_join),
 		cmocka_unit_test(no_m1_is_a_handshake_timeout),
 		cmocka_unit_test(silence_ends_it_after_patience),
 		cmocka_unit_test(a_device_that_vanishes_is_lost_after_patience),

@@ -482,7 +482,7 @@ static void run(struct world *w, uint64_t until_us)
 
 enum how { OPEN = 0, SECURE = 1, SHA256 = 2, PMF = 4, UNKNOWN = 8, HIDDEN = 16 };
 
-static void open_world(struct world *w, unsigned how, uint32_t seed)
+static void open_world_heard(struct world *w, unsigned how, uint32_t seed, const struct log_tag *tag)
 {
 	memset(w, 0, sizeof(*w));
 	w->entropy = entropy_create_seeded(seed, "sta");
@@ -510,12 +510,15 @@ static void open_world(struct world *w, unsigned how, uint32_t seed)
 					 .pmk = { 7 },
 					 .patience_us = 20000000,
 					 .entropy = w->entropy,
-					 .sequence = &w->sequence };
+					 .sequence = &w->sequence,
+					 .tag = tag };
 	if ((how & SECURE) && !(how & UNKNOWN))
 		w->config.rsn = ap_rsn(&w->ap);
 	w->sta = sta_create(&w->config, w->now_us);
 	assert_non_null(w->sta);
 }
+
+static void open_world(struct world *w, unsigned how, uint32_t seed) { open_world_heard(w, how, seed, NULL); }
 
 static void close_world(struct world *w)
 {

@@ -1,6 +1,9 @@
 #include "station/ip/arp.h"
 
+#include <assert.h>
 #include <string.h>
+
+#include "station/ip/dotted.h"
 
 #define RETRY_US 60000u
 
@@ -54,13 +57,28 @@ static struct arp_peer *place(struct arp *arp)
 	return asking ? asking : &arp->peer[0];
 }
 
+/* The only writer of a place, and of its state. Known again: only another `mac` is worth a line. */
+static void enter(const struct arp *arp, struct arp_peer *p, enum arp_state state, uint32_t address,
+		  const uint8_t mac[static 6], uint64_t deadline_us, const char *why)
+{
+	static const char *const names[] = { [ARP_FREE] = "free", [ARP_ASKING] = "asking", [ARP_KNOWN] = "known" };
+	enum arp_state from = p->address == address ? p->state : ARP_FREE;
+	bool news = from != state || !mr_equal(p->mac, mac, 6);
+
+	assert(state == ARP_FREE ? p->state == ARP_ASKING && p->tries == ARP_TRIES_MAX : address != 0);
+	if (news)
+		log_state(arp->tag, LOG_IP, names[from], names[state], "ARP: " DOTTED " %s", DOTTED_OF(address), why);
+	*p = (struct arp_peer){ .state = state, .address = address, .deadline_us = deadline_us };
+	memcpy(p->mac, mac, 6);
+}
+
 bool arp_find(struct arp *arp, uint32_t address, uint8_t mac[static 6], uint64_t now_us)
 {
 	struct arp_peer *p = find(arp, address);
 
 	if (!p) {
 		p = place(arp);
-		*p = (struct arp_peer){ .state = ARP_ASKING, .address = address, .deadline_us = now_us };
+		enter(arp, p, ARP_ASKING, address, nobody, now_us, "is asked for");
 	}
 	if (p->state != ARP_KNOWN)
 		return false;
@@ -77,8 +95,7 @@ static bool learn(struct arp *arp, uint32_t address, const uint8_t mac[static 6]
 		return false;
 	if (!p)
 		p = place(arp);
-	*p = (struct arp_peer){ .state = ARP_KNOWN, .address = address, .deadline_us = UINT64_MAX };
-	memcpy(p->mac, mac, 6);
+	enter(arp, p, ARP_KNOWN, address, mac, UINT64_MAX, asks_us ? "asked for us" : "has answered");
 	return true;
 }
 
@@ -132,7 +149,7 @@ struct arp_result arp_expire(struct arp *arp, uint64_t now_us, struct mr_wr *out
 		if (p->state != ARP_ASKING || p->deadline_us > now_us)
 			continue;
 		if (p->tries == ARP_TRIES_MAX) {
-			p->state = ARP_FREE;
+			enter(arp, p, ARP_FREE, p->address, nobody, UINT64_MAX, "does not answer");
 			r.event = ARP_ABSENT;
 			return r;
 		}

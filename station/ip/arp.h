@@ -10,6 +10,7 @@
 #pragma once
 
 #include "agent/wire/cursor.h"
+#include "station/base/log.h"
 
 #define ARP_LEN 28u /* octets of a packet, for Ethernet and IPv4 */
 #define ARP_PEERS 4u
@@ -27,6 +28,7 @@ struct arp_peer {
 };
 
 struct arp {
+	const struct log_tag *tag; /* the owner sets it after arp_init; NULL: silent */
 	uint8_t mac[6];
 	uint32_t address; /* own, host order; 0: none yet, nothing is answered */
 	struct arp_peer peer[ARP_PEERS];

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/wire/cause.h"
+#include "station/ip/dotted.h"
 
 #define COOKIE 0x63825363u /* RFC 2131 section 3 */
 #define BOOTREQUEST 1u
@@ -144,19 +145,53 @@ void dhcp_build(const struct dhcp_message *m, struct mr_wr *out)
 #define RETRY_MAX_US 2000000u
 #define MASK_DEFAULT 0xffffff00u /* RFC 2131 lets a server leave the mask out */
 
-static void enter(struct dhcp_client *c, enum dhcp_client_state state, uint64_t deadline_us)
+static const char *const names[] = { [DHCP_IDLE] = "idle",
+				     [DHCP_SELECTING] = "selecting",
+				     [DHCP_REQUESTING] = "requesting",
+				     [DHCP_LEASED] = "leased",
+				     [DHCP_RENEWING] = "renewing" };
+
+#define BIT(state) (1u << (state))
+
+/* What may follow a state, RFC 2131 figure 5. Each gives up into IDLE at its time. */
+static const uint8_t follows[] = {
+	[DHCP_IDLE] = BIT(DHCP_SELECTING),
+	[DHCP_SELECTING] = BIT(DHCP_REQUESTING) | BIT(DHCP_IDLE),
+	[DHCP_REQUESTING] = BIT(DHCP_LEASED) | BIT(DHCP_SELECTING) | BIT(DHCP_IDLE),
+	[DHCP_LEASED] = BIT(DHCP_RENEWING) | BIT(DHCP_IDLE),
+	[DHCP_RENEWING] = BIT(DHCP_LEASED) | BIT(DHCP_IDLE),
+};
+
+/* The only writer of `state`; `address`: what the change is about, 0: nothing. To give up is worth an operator's line.
+ */
+static void enter(struct dhcp_client *c, enum dhcp_client_state state, uint64_t deadline_us, uint32_t address,
+		  const char *why)
 {
+	enum log_level level = state == DHCP_IDLE ? LOG_INFO : LOG_DEBUG;
+
+	assert(follows[c->state] & BIT(state));
+	if (address)
+		log_state_at(c->tag, LOG_IP, level, names[c->state], names[state], "%s, " DOTTED, why,
+			     DOTTED_OF(address));
+	else
+		log_state_at(c->tag, LOG_IP, level, names[c->state], names[state], "%s", why);
 	c->state = state;
 	c->tries = 0;
 	c->deadline_us = deadline_us;
 }
 
-void dhcp_client_start(struct dhcp_client *c, const uint8_t mac[static 6], uint32_t xid, uint64_t give_up_us,
-		       uint64_t now_us)
+static int gives_up(struct dhcp_client *c, const char *why)
 {
-	*c = (struct dhcp_client){ .xid = xid, .give_up_us = give_up_us };
+	enter(c, DHCP_IDLE, UINT64_MAX, 0, why);
+	return -MR_CAUSE_ADDRESS_TIMEOUT;
+}
+
+void dhcp_client_start(struct dhcp_client *c, const uint8_t mac[static 6], uint32_t xid, uint64_t give_up_us,
+		       uint64_t now_us, const struct log_tag *tag)
+{
+	*c = (struct dhcp_client){ .xid = xid, .give_up_us = give_up_us, .tag = tag };
 	memcpy(c->mac, mac, 6);
-	enter(c, DHCP_SELECTING, now_us);
+	enter(c, DHCP_SELECTING, now_us, 0, "asks for an address");
 }
 
 /* An address that a host on a link of its own can have: no group, no loopback, not the ends of its subnet, not the
@@ -185,19 +220,17 @@ static int bound(struct dhcp_client *c, const struct dhcp_message *m, uint64_t n
 	uint64_t lease_us = (uint64_t)m->lease_s * 1000000u;
 
 	take_lease(c, m);
-	enter(c, DHCP_LEASED, m->lease_s == UINT32_MAX ? UINT64_MAX : now_us + lease_us / 2);
+	enter(c, DHCP_LEASED, m->lease_s == UINT32_MAX ? UINT64_MAX : now_us + lease_us / 2, m->yiaddr, "ACK");
 	c->give_up_us = m->lease_s == UINT32_MAX ? UINT64_MAX : now_us + lease_us;
 	return DHCP_BOUND;
 }
 
 static int refused(struct dhcp_client *c, uint64_t now_us)
 {
-	if (c->state == DHCP_RENEWING) {
-		enter(c, DHCP_IDLE, UINT64_MAX);
-		return -MR_CAUSE_ADDRESS_TIMEOUT;
-	}
-	enter(c, DHCP_SELECTING,
-	      now_us + RETRY_US); /* not at once: a server that always refuses must not be asked in a circle */
+	if (c->state == DHCP_RENEWING)
+		return gives_up(c, "NAK");
+	/* Not at once: a server that always refuses must not be asked in a circle. */
+	enter(c, DHCP_SELECTING, now_us + RETRY_US, 0, "NAK");
 	return DHCP_NOTHING;
 }
 
@@ -213,7 +246,7 @@ int dhcp_client_receive(struct dhcp_client *c, struct mr_rd in, uint64_t now_us)
 	case DHCP_SELECTING:
 		if (m.type == DHCP_OFFER && usable(&m)) {
 			take_lease(c, &m);
-			enter(c, DHCP_REQUESTING, now_us);
+			enter(c, DHCP_REQUESTING, now_us, m.yiaddr, "OFFER");
 		}
 		return DHCP_NOTHING;
 	case DHCP_REQUESTING:
@@ -251,15 +284,15 @@ int dhcp_client_expire(struct dhcp_client *c, uint64_t now_us, struct mr_wr *out
 
 	if (now_us < dhcp_client_deadline_us(c))
 		return DHCP_NOTHING;
-	if (now_us >= c->give_up_us) {
-		enter(c, DHCP_IDLE, UINT64_MAX);
-		return -MR_CAUSE_ADDRESS_TIMEOUT;
-	}
+	if (now_us >= c->give_up_us)
+		return gives_up(c, c->state == DHCP_SELECTING	 ? "no server has offered an address"
+				   : c->state == DHCP_REQUESTING ? "the server that offered an address does not answer"
+								 : "the lease has ended");
 	/* An offer that is not acknowledged after three requests is forgotten: its server may have left. */
 	if (c->state == DHCP_REQUESTING && c->tries == 3)
-		enter(c, DHCP_SELECTING, now_us);
+		enter(c, DHCP_SELECTING, now_us, 0, "three requests without an answer");
 	if (c->state == DHCP_LEASED)
-		enter(c, DHCP_RENEWING, now_us);
+		enter(c, DHCP_RENEWING, now_us, c->lease.address, "half of the lease is over");
 	memcpy(m.chaddr, c->mac, 6);
 	if (c->state == DHCP_SELECTING) {
 		m.type = DHCP_DISCOVER;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "agent/wire/cursor.h"
+#include "station/base/log.h"
 
 #define DHCP_SERVER_PORT 67u
 #define DHCP_CLIENT_PORT 68u
@@ -45,6 +46,7 @@ enum dhcp_client_state { DHCP_IDLE, DHCP_SELECTING, DHCP_REQUESTING, DHCP_LEASED
 /* Layout is ours. */
 struct dhcp_client {
 	enum dhcp_client_state state;
+	const struct log_tag *tag;
 	uint8_t mac[6];
 	uint32_t xid;
 	unsigned tries;
@@ -54,9 +56,9 @@ struct dhcp_client {
 
 enum { DHCP_NOTHING, DHCP_BOUND };
 
-/* `xid`: random. No lease by `give_up_us`: -MR_CAUSE_ADDRESS_TIMEOUT from dhcp_client_expire. */
+/* `xid`: random. No lease by `give_up_us`: -MR_CAUSE_ADDRESS_TIMEOUT from dhcp_client_expire. `tag` NULL: silent. */
 void dhcp_client_start(struct dhcp_client *c, const uint8_t mac[static 6], uint32_t xid, uint64_t give_up_us,
-		       uint64_t now_us);
+		       uint64_t now_us, const struct log_tag *tag);
 
 /* DHCP_BOUND: `lease` is valid from now on. Below zero: -(cause), the address must not be used any longer (a renewal
  * was refused). */

@@ -1,5 +1,6 @@
 #include "station/ip/http.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -76,6 +77,7 @@ bool http_request_write(const struct http_request *q, struct mr_wr *out)
 void http_response_init(struct http_response *r, uint8_t *body, size_t body_cap, bool without_body)
 {
 	r->state = HTTP_STATUS_LINE;
+	r->tag = NULL;
 	r->status = 0;
 	r->keep = false;
 	r->body = body;
@@ -88,9 +90,51 @@ void http_response_init(struct http_response *r, uint8_t *body, size_t body_cap,
 	r->fields = 0;
 }
 
-static int refuse(struct http_response *r)
+#define BIT(state) (1u << (state))
+
+/* What may follow a state; any of them may be refused. After an interim response comes another status line. */
+static const uint16_t follows[] = {
+	[HTTP_STATUS_LINE] = BIT(HTTP_FIELDS),
+	[HTTP_FIELDS] = BIT(HTTP_STATUS_LINE) | BIT(HTTP_BODY) | BIT(HTTP_BODY_TO_CLOSE) | BIT(HTTP_CHUNK_SIZE) |
+			BIT(HTTP_COMPLETE),
+	[HTTP_BODY] = BIT(HTTP_COMPLETE),
+	[HTTP_BODY_TO_CLOSE] = BIT(HTTP_COMPLETE),
+	[HTTP_CHUNK_SIZE] = BIT(HTTP_CHUNK) | BIT(HTTP_TRAILER),
+	[HTTP_CHUNK] = BIT(HTTP_CHUNK_END),
+	[HTTP_CHUNK_END] = BIT(HTTP_CHUNK_SIZE),
+	[HTTP_TRAILER] = BIT(HTTP_COMPLETE),
+	[HTTP_COMPLETE] = 0,
+	[HTTP_REFUSED] = 0,
+};
+
+/* The only writer of `state`, but for http_response_init. */
+static void enter(struct http_response *r, enum http_state state, const char *why)
 {
-	r->state = HTTP_REFUSED;
+	static const char *const names[] = {
+		[HTTP_STATUS_LINE] = "status line",
+		[HTTP_FIELDS] = "fields",
+		[HTTP_BODY] = "body",
+		[HTTP_BODY_TO_CLOSE] = "body to close",
+		[HTTP_CHUNK_SIZE] = "chunk size",
+		[HTTP_CHUNK] = "chunk",
+		[HTTP_CHUNK_END] = "chunk end",
+		[HTTP_TRAILER] = "trailer",
+		[HTTP_COMPLETE] = "complete",
+		[HTTP_REFUSED] = "refused",
+	};
+	enum log_level level = state == HTTP_REFUSED ? LOG_INFO : state == HTTP_COMPLETE ? LOG_DEBUG : LOG_TRACE;
+
+	assert(state == HTTP_REFUSED || (follows[r->state] & BIT(state)));
+	assert(r->body_len <= r->body_cap && r->head_len <= HTTP_HEAD_MAX);
+	log_state_at(r->tag, LOG_HTTP, level, names[r->state], names[state], "status %u, body of %zu octets so far%s%s",
+		     r->status, r->body_len, why ? ": " : "", why ? why : "");
+	r->state = state;
+}
+
+static int refuse(struct http_response *r, const char *why)
+{
+	if (r->state != HTTP_REFUSED)
+		enter(r, HTTP_REFUSED, why);
 	return -MR_CAUSE_BAD_RESPONSE;
 }
 
@@ -131,7 +175,7 @@ static bool on_status_line(struct http_response *r, struct mr_rd line)
 	r->minor_1 = at[7] == '1';
 	r->status = (unsigned)(at[9] - '0') * 100 + (unsigned)(at[10] - '0') * 10 + (unsigned)(at[11] - '0');
 	r->fields = 0;
-	r->state = HTTP_FIELDS;
+	enter(r, HTTP_FIELDS, NULL);
 	return r->status >= 100 && r->status <= 599;
 }
 
@@ -304,18 +348,18 @@ static bool on_head(struct http_response *r)
 	if (!read_framing(r))
 		return false;
 	if (r->status < 200) {
-		r->state = HTTP_STATUS_LINE;
+		enter(r, HTTP_STATUS_LINE, "interim");
 		return r->status != 101 && ++r->interim <= HTTP_INTERIM_MAX; /* nobody asked for an upgrade */
 	}
 	if (r->without_body || r->status == 204 || r->status == 304) {
-		r->state = HTTP_COMPLETE;
+		enter(r, HTTP_COMPLETE, NULL);
 	} else if (r->chunked) {
-		r->state = HTTP_CHUNK_SIZE;
+		enter(r, HTTP_CHUNK_SIZE, NULL);
 	} else if (r->has_length) {
-		r->state = r->left > 0 ? HTTP_BODY : HTTP_COMPLETE;
+		enter(r, r->left > 0 ? HTTP_BODY : HTTP_COMPLETE, NULL);
 		return r->left <= r->body_cap;
 	} else {
-		r->state = HTTP_BODY_TO_CLOSE;
+		enter(r, HTTP_BODY_TO_CLOSE, NULL);
 		r->keep = false;
 	}
 	return true;
@@ -343,7 +387,7 @@ static bool on_chunk_size(struct http_response *r, struct mr_rd line)
 	if (n == 0 || (n < line.left && line.at[n] != ';' && !is_space(line.at[n])) || size > r->body_cap - r->body_len)
 		return false;
 	r->left = size;
-	r->state = size > 0 ? HTTP_CHUNK : HTTP_TRAILER;
+	enter(r, size > 0 ? HTTP_CHUNK : HTTP_TRAILER, NULL);
 	return true;
 }
 
@@ -358,11 +402,11 @@ static bool on_line(struct http_response *r, struct mr_rd line)
 		r->head_len = r->line_at = (size_t)(line.at - r->head);
 		if (r->state == HTTP_CHUNK_SIZE)
 			return on_chunk_size(r, line);
-		r->state = HTTP_CHUNK_SIZE;
+		enter(r, HTTP_CHUNK_SIZE, NULL);
 		return line.left == 0;
 	case HTTP_TRAILER:
 		if (line.left == 0)
-			r->state = HTTP_COMPLETE;
+			enter(r, HTTP_COMPLETE, NULL);
 		return true;
 	case HTTP_BODY:
 	case HTTP_BODY_TO_CLOSE:
@@ -383,7 +427,7 @@ static bool take_body(struct http_response *r, struct mr_rd *in)
 	mr_rd_copy(in, r->body + r->body_len, n);
 	r->body_len += n;
 	if (counted && (r->left -= n) == 0)
-		r->state = r->state == HTTP_CHUNK ? HTTP_CHUNK_END : HTTP_COMPLETE;
+		enter(r, r->state == HTTP_CHUNK ? HTTP_CHUNK_END : HTTP_COMPLETE, NULL);
 	return true;
 }
 
@@ -393,17 +437,17 @@ int http_response_receive(struct http_response *r, struct mr_rd *in)
 
 	while (r->state != HTTP_COMPLETE) {
 		if (r->state == HTTP_REFUSED)
-			return refuse(r);
+			return refuse(r, NULL);
 		if (in->left == 0)
 			return HTTP_MORE;
 		if (r->state == HTTP_BODY || r->state == HTTP_BODY_TO_CLOSE || r->state == HTTP_CHUNK) {
 			if (!take_body(r, in))
-				return refuse(r);
+				return refuse(r, "the body is too long");
 		} else if (take_line(r, in, &line)) {
 			if (!on_line(r, line))
-				return refuse(r);
+				return refuse(r, "a line that is malformed, or announces too much");
 		} else if (in->left > 0 || r->head_len == HTTP_HEAD_MAX) {
-			return refuse(r);
+			return refuse(r, "the head is too long");
 		}
 	}
 	return HTTP_DONE;
@@ -412,10 +456,10 @@ int http_response_receive(struct http_response *r, struct mr_rd *in)
 int http_response_end(struct http_response *r)
 {
 	if (r->state == HTTP_BODY_TO_CLOSE)
-		r->state = HTTP_COMPLETE;
+		enter(r, HTTP_COMPLETE, "closed");
 	if (r->state == HTTP_COMPLETE)
 		return HTTP_DONE;
 	if (r->state == HTTP_STATUS_LINE && r->head_len == 0)
 		return -MR_CAUSE_LINK_LOST;
-	return refuse(r);
+	return refuse(r, "cut short");
 }

@@ -1,7 +1,6 @@
 /*
  * HTTP/1.1, the client's side: RFC 9110, RFC 9112. A request is written whole; a response is read from octets cut
- * anywhere.
- * No connection, no clock: a server that says nothing is the caller's to give up.
+ * anywhere. No connection, no clock: the caller gives up on a server that says nothing.
  *
  *	http_request_write -> (send) -> http_response_init -> { http_response_receive } -> HTTP_DONE |
  *		http_response_end
@@ -12,6 +11,7 @@
 #pragma once
 
 #include "agent/wire/cursor.h"
+#include "station/base/log.h"
 
 #define HTTP_HEAD_MAX 8192u /* octets: status line and fields, all interim responses, chunk trailers */
 #define HTTP_FIELDS_MAX 64u
@@ -27,11 +27,11 @@ struct http_request {
 	const char *target;		 /* "/path?query" */
 	const struct http_field *fields; /* further ones: Content-Type, Authorization ... */
 	size_t field_count;
-	struct mr_rd body; /* Content-Length is written when there is one, and for POST, PUT and PATCH */
-	bool close;	   /* the connection is not wanted for another request */
+	struct mr_rd body; /* Content-Length is written when there is a body, and for POST, PUT and PATCH */
+	bool close;	   /* no other request will go over this connection */
 };
 
-/* False: it does not fit, or a part has characters that would end its line or word (RFC 9112 11.1). */
+/* False: the request does not fit, or a part of it has characters that would end a line or a word (RFC 9112 11.1). */
 bool http_request_write(const struct http_request *request, struct mr_wr *out);
 
 enum http_state {
@@ -50,10 +50,11 @@ enum http_state {
 /* Layout is ours, but for the fields marked. About 9 KiB, placed by the owner. */
 struct http_response {
 	enum http_state state;
-	unsigned status; /* read it: 200 to 599, from HTTP_DONE on */
-	bool keep;	 /* read it: the connection takes another request */
-	uint8_t *body;	 /* read it: the caller's buffer */
-	size_t body_len; /* read it */
+	const struct log_tag *tag; /* the owner sets it after http_response_init; NULL: silent */
+	unsigned status;	   /* read it: 200 to 599, from HTTP_DONE on */
+	bool keep;		   /* read it: the connection takes another request */
+	uint8_t *body;		   /* read it: the caller's buffer */
+	size_t body_len;	   /* read it */
 	size_t body_cap;
 	bool without_body; /* the request was HEAD */
 	bool chunked, has_length, minor_1;
@@ -73,8 +74,8 @@ enum { HTTP_MORE, HTTP_DONE };
 void http_response_init(struct http_response *r, uint8_t *body, size_t body_cap, bool without_body);
 
 /*
- * Reads what the server sent. HTTP_MORE: all of `in` is used. HTTP_DONE: `in` is left at what comes after the response
- * (nothing, if the server keeps to what it was asked). Below zero: -MR_CAUSE_BAD_RESPONSE; end the connection.
+ * Reads what the server sent. HTTP_MORE: all of `in` is used. HTTP_DONE: `in` is left at what follows the response
+ * (nothing, if the server sends only what it was asked for). Below zero: -MR_CAUSE_BAD_RESPONSE; end the connection.
  */
 int http_response_receive(struct http_response *r, struct mr_rd *in);
 /* The server closed: HTTP_DONE, or -MR_CAUSE_LINK_LOST before the first octet, else -MR_CAUSE_BAD_RESPONSE: cut short.

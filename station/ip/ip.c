@@ -478,6 +478,12 @@ struct ip_if *ip_if_create(struct ip_stack *stack, const uint8_t mac[static 6], 
 	return net;
 }
 
+void ip_if_log(struct ip_if *net, const struct log_tag *tag)
+{
+	assert(net->used);
+	net->tag = net->arp.tag = tag;
+}
+
 void ip_if_destroy(struct ip_if *net)
 {
 	struct ip_stack *stack;
@@ -554,7 +560,7 @@ void ip_if_dhcp(struct ip_if *net, uint64_t give_up_us)
 	uint32_t xid = (uint32_t)entropy_below(net->stack->entropy, UINT64_C(1) << 32);
 
 	set_address(net, 0, 0, 0);
-	dhcp_client_start(&net->client, net->mac, xid, give_up_us, loop_now_us(net->stack->loop));
+	dhcp_client_start(&net->client, net->mac, xid, give_up_us, loop_now_us(net->stack->loop), net->tag);
 	ip_if_wake(net);
 }
 

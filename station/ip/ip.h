@@ -1,22 +1,18 @@
 /*
- * IPv4 over links of our own: each device sits behind its own 802.11 link, and all of them are 192.168.4.1. One
- * interface per
- * link, all of them lwIP's (Debian's liblwip, raw API), on the loop's clock; no network namespaces, no TUN. The
- * simulated
- * devices use the same interfaces from the other end, in the same process.
+ * IPv4 over links of our own: each device is behind an 802.11 link of its own, and all of them are 192.168.4.1. One
+ * interface per link, all of them lwIP's (Debian's liblwip, raw API), on the loop's clock; no network namespaces, no
+ * TUN. The simulated devices use the same interfaces from the other end, in the same process.
  *
  *	ip_stack_create -> ip_if_create -> ip_if_dhcp | ip_if_static -> (up) -> ip_stream.h ... -> ip_if_destroy ->
  *		ip_stack_destroy
  *
- * Nothing is called back from inside a call: frames to be sent and events come from a timer of the interface, at
- * once, in
- * the order in which they arose. Any function here may be called from a callback, ip_if_destroy included.
+ * Nothing is called back from inside a call: frames to be sent and events come from a timer of the interface, without
+ * delay, in the order in which they arose. Any function here may be called from a callback, ip_if_destroy included.
  *
- * What a device can send is sifted before lwIP sees it: IPv4 without options, whole (lwIP's reassembly knows no
- * interfaces), from another host of the subnet, to us, with sane TCP options; ARP. While lwIP works on a packet of
- * one
- * interface that one is the only interface it knows, so no packet is answered or forwarded on the link of another
- * device.
+ * Packets of a device are sifted before lwIP sees them: IPv4 without options, whole (lwIP's reassembly knows no
+ * interfaces), from another host of the subnet, to us, with sane TCP options; ARP. While lwIP works on a packet of one
+ * interface, that interface is the only one that lwIP knows, so no packet is answered or forwarded on the link of
+ * another device.
  *
  * Addresses are uint32_t in host order: 0xc0a80401 is 192.168.4.1.
  */
@@ -32,9 +28,8 @@
 
 #define IP_IFS_MAX 254u /* in a process: lwIP numbers interfaces with 8 bits */
 #define IP_MTU 1280u	/* octets: an encrypted MPDU of 1334, TCP segments of 1240 */
-#define IP_QUEUE_MAX                                                                                                   \
-	96u /* frames of one interface that wait for the link or for ARP; more are lost, as on any link                \
-	     */
+/* Frames of one interface that wait for the link or for ARP; more are lost, as on any link. */
+#define IP_QUEUE_MAX 96u
 
 #define IP_ETHERTYPE_IPV4 0x0800u
 #define IP_ETHERTYPE_ARP 0x0806u
@@ -43,7 +38,7 @@ struct ip_stack;
 struct ip_if;
 
 struct ip_if_events {
-	/* An MSDU to be sent to `dst` (own address: the interface's). `payload` lives until the function returns. */
+	/* An MSDU to be sent to `dst` from the interface's address. `payload` lives until the function returns. */
 	void (*output)(void *ctx, const uint8_t dst[static 6], uint16_t ethertype, const uint8_t *payload, size_t len);
 	/*
 	 * After ip_if_dhcp: result 0: the interface has the address of `lease`, again after each renewal.
@@ -71,6 +66,9 @@ struct ip_if *ip_if_create(struct ip_stack *stack, const uint8_t mac[static 6], 
 			   void *ctx);
 /* Its streams and listeners are gone with it, without an event: do not touch them any more. */
 void ip_if_destroy(struct ip_if *net);
+
+/* Whose interface it is, for the log: DHCP, ARP, connections. At once after ip_if_create; outlives it. */
+void ip_if_log(struct ip_if *net, const struct log_tag *tag);
 
 /* An MSDU that the link received. Frames for other stations are ignored. */
 void ip_if_input(struct ip_if *net, const uint8_t dst[static 6], uint16_t ethertype, const uint8_t *payload,

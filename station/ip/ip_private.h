@@ -30,6 +30,7 @@ struct ip_if {
 	void *ctx;
 	struct ip_if *next_free;
 	uint8_t mac[6];
+	const struct log_tag *tag;
 	bool used, serves;
 	uint8_t side; /* enum loop_side: whose it is */
 	struct arp arp;

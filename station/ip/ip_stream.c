@@ -8,13 +8,18 @@
 #include <lwip/priv/tcp_priv.h>
 
 #include "agent/wire/cause.h"
+#include "station/ip/dotted.h"
 #include "station/ip/ip_private.h"
 
 /* TCP's slow timer is 500 ms. RFC 6298 2.1 begins with 1 s; lwIP with 3, and its variance keeps that for many segments.
  */
 #define RTO_TICKS 2
 
+/* ENDED: the peer has sent all that it wanted to, and may still read. GONE: there is no pcb any more. */
+enum state { CONNECTING, OPEN, ENDED, GONE };
+
 struct ip_stream {
+	enum state state;
 	struct ip_if *net;
 	struct tcp_pcb *pcb; /* NULL: gone on the side of lwIP */
 	struct ip_stream *next;
@@ -22,7 +27,7 @@ struct ip_stream {
 	void *ctx;
 	struct ip_listener *accepted_by; /* not yet handed over */
 	struct pbuf *received;
-	bool established, tell_connected, tell_sent, tell_closed, closed, short_of_room;
+	bool tell_connected, tell_sent, tell_closed, short_of_room;
 	int cause;
 };
 
@@ -34,6 +39,24 @@ struct ip_listener {
 	void *ctx;
 };
 
+#define BIT(state) (1u << (state))
+
+/* The only writer of `state`. */
+static void enter(struct ip_stream *s, enum state state, const char *why)
+{
+	static const char *const names[] = {
+		[CONNECTING] = "connecting", [OPEN] = "open", [ENDED] = "ended", [GONE] = "gone"
+	};
+	static const uint8_t follows[] = { [CONNECTING] = BIT(OPEN) | BIT(ENDED) | BIT(GONE),
+					   [OPEN] = BIT(ENDED) | BIT(GONE),
+					   [ENDED] = 0,
+					   [GONE] = 0 };
+
+	assert(follows[s->state] & BIT(state));
+	log_state(s->net->tag, LOG_TCP, names[s->state], names[state], "%s", why);
+	s->state = state;
+}
+
 /* --- lwIP calls --- */
 
 static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
@@ -42,7 +65,8 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
 
 	(void)pcb;
 	(void)err;
-	s->established = s->tell_connected = true;
+	enter(s, OPEN, "connected");
+	s->tell_connected = true;
 	ip_if_wake(s->net);
 	return ERR_OK;
 }
@@ -53,11 +77,13 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 
 	(void)pcb;
 	(void)err;
-	if (!p)
-		s->tell_closed = s->closed = true;
-	else if (s->received)
+	if (!p && s->state < ENDED) {
+		enter(s, ENDED, "the peer has sent all");
+		s->tell_closed = true;
+	}
+	if (p && s->received)
 		pbuf_cat(s->received, p);
-	else
+	else if (p)
 		s->received = p;
 	ip_if_wake(s->net);
 	return ERR_OK;
@@ -82,15 +108,16 @@ static void on_error(void *arg, err_t err)
 	struct ip_stream *s = arg;
 
 	s->pcb = NULL;
-	if (s->closed)
+	if (s->state == ENDED)
 		return;
-	s->tell_closed = s->closed = true;
-	if (!s->established)
+	s->tell_closed = true;
+	if (s->state == CONNECTING)
 		s->cause = -MR_CAUSE_CONNECT_FAILED;
 	else if (err == ERR_RST)
 		s->cause = -MR_CAUSE_LINK_LOST;
 	else if (err != ERR_CLSD)
 		s->cause = -MR_CAUSE_NO_ANSWER;
+	enter(s, GONE, s->cause ? mr_cause_name(-s->cause) : "closed");
 	ip_if_wake(s->net);
 }
 
@@ -122,7 +149,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 	if (!s)
 		return ERR_MEM; /* lwIP resets the connection */
 	s->accepted_by = listener;
-	s->established = true;
+	enter(s, OPEN, "accepted");
 	ip_if_wake(s->net);
 	return ERR_OK;
 }
@@ -290,6 +317,7 @@ struct ip_stream *ip_connect(struct ip_if *net, uint32_t address, uint16_t port,
 		return NULL;
 	}
 	ip_set_option(pcb, SOF_REUSEADDR);
+	log_write(net->tag, LOG_TCP, LOG_DEBUG, "connects to " DOTTED ":%u", DOTTED_OF(address), port);
 	ip_if_wake(net);
 	return s;
 }
@@ -309,7 +337,7 @@ size_t ip_stream_write(struct ip_stream *s, const void *bytes, size_t len)
 		taken += n;
 	}
 	s->short_of_room = taken < len;
-	if (s->pcb && s->established)
+	if (s->pcb && s->state != CONNECTING)
 		(void)tcp_output(s->pcb);
 	ip_if_wake(s->net);
 	return taken;

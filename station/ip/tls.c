@@ -23,11 +23,16 @@ struct tls_trust {
 	bool anchored;
 };
 
+/* ENDED: the peer has said close_notify, and may still be written to. */
+enum state { HANDSHAKING, UP, ENDED, FAILED };
+
 struct tls {
+	enum state state;
+	const struct log_tag *tag;
 	SSL *ssl;
 	BIO *in, *out; /* `ssl` owns them */
-	bool anchored, up, told, ended;
-	int cause;
+	bool anchored, told;
+	int cause; /* of FAILED */
 	char serial[SERIAL_MAX + 1];
 	bool has_serial, has_pin, has_leaf;
 	uint8_t pin[32], sha256[32];
@@ -125,16 +130,42 @@ void tls_trust_destroy(struct tls_trust *trust)
 	free(trust);
 }
 
-/* --- the certificate --- */
+/* --- states --- */
 
+#define BIT(state) (1u << (state))
+
+/* The only writer of `state`. */
+static void enter(struct tls *tls, enum state state, const char *why)
+{
+	static const char *const names[] = {
+		[HANDSHAKING] = "handshaking", [UP] = "up", [ENDED] = "ended", [FAILED] = "failed"
+	};
+	static const uint8_t follows[] = { [HANDSHAKING] = BIT(UP) | BIT(FAILED),
+					   [UP] = BIT(ENDED) | BIT(FAILED),
+					   [ENDED] = BIT(FAILED),
+					   [FAILED] = 0 };
+
+	assert(follows[tls->state] & BIT(state));
+	log_state_at(tls->tag, LOG_TLS, state == FAILED ? LOG_INFO : LOG_DEBUG, names[tls->state], names[state],
+		     "%s%s%s", state == FAILED ? mr_cause_name(-tls->cause) : "", state == FAILED ? ": " : "", why);
+	tls->state = state;
+}
+
+static bool is_up(const struct tls *tls) { return tls->state == UP || tls->state == ENDED; }
+
+/* The first failure counts; what OpenSSL says after it is its consequence. */
 static int fail(struct tls *tls, int cause, const char *words)
 {
-	if (tls->cause == 0) {
-		tls->cause = cause;
-		(void)snprintf(tls->words, sizeof(tls->words), "%s", words);
-	}
+	assert(cause < 0);
+	if (tls->state == FAILED)
+		return tls->cause;
+	tls->cause = cause;
+	(void)snprintf(tls->words, sizeof(tls->words), "%s", words);
+	enter(tls, FAILED, tls->words);
 	return tls->cause;
 }
+
+/* --- the certificate --- */
 
 /* OpenSSL's last error, which is the nearest to what the peer did. */
 static int fail_openssl(struct tls *tls)
@@ -220,6 +251,11 @@ static int judge(X509_STORE_CTX *chain, void *arg)
 		X509_STORE_CTX_set_error(chain, X509_V_ERR_APPLICATION_VERIFICATION);
 	else if (good)
 		X509_STORE_CTX_set_error(chain, X509_V_OK);
+	if (tls->has_leaf)
+		log_write(tls->tag, LOG_TLS, LOG_DEBUG,
+			  "certificate with SHA-256 %02x%02x%02x%02x%02x%02x%02x%02x... %s", tls->sha256[0],
+			  tls->sha256[1], tls->sha256[2], tls->sha256[3], tls->sha256[4], tls->sha256[5],
+			  tls->sha256[6], tls->sha256[7], good ? "accepted" : "refused");
 	return good;
 }
 
@@ -240,8 +276,9 @@ static void advance(struct tls *tls)
 
 	ERR_clear_error();
 	result = SSL_do_handshake(tls->ssl);
-	tls->up = result == 1;
-	if (result != 1 && SSL_get_error(tls->ssl, result) != SSL_ERROR_WANT_READ)
+	if (result == 1 && tls->state == HANDSHAKING)
+		enter(tls, UP, SSL_get_cipher_name(tls->ssl));
+	else if (result != 1 && SSL_get_error(tls->ssl, result) != SSL_ERROR_WANT_READ)
 		(void)fail_openssl(tls);
 }
 
@@ -252,6 +289,7 @@ struct tls *tls_create(struct tls_trust *trust, const struct tls_policy *policy)
 	if (!tls)
 		return NULL;
 	assert(!policy->serial || (trust->anchored && strlen(policy->serial) <= SERIAL_MAX));
+	tls->tag = policy->tag;
 	tls->anchored = trust->anchored;
 	tls->has_serial = policy->serial;
 	if (policy->serial)
@@ -294,15 +332,15 @@ void tls_destroy(struct tls *tls)
 int tls_receive(struct tls *tls, const void *ciphertext, size_t len)
 {
 	assert(len <= INT_MAX);
-	if (tls->cause)
+	if (tls->state == FAILED)
 		return tls->cause;
 	if (len > 0 && BIO_write(tls->in, ciphertext, (int)len) != (int)len)
 		return fail(tls, -MR_CAUSE_TLS_FAILED, "no memory");
-	if (!tls->up)
+	if (tls->state == HANDSHAKING)
 		advance(tls);
-	if (tls->cause)
+	if (tls->state == FAILED)
 		return tls->cause;
-	if (!tls->up || tls->told)
+	if (!is_up(tls) || tls->told)
 		return TLS_NOTHING;
 	tls->told = true;
 	return TLS_UP;
@@ -320,12 +358,12 @@ int tls_read(struct tls *tls, uint8_t *out, size_t cap, size_t *len)
 	int result;
 
 	*len = 0;
-	if (tls->cause)
-		return tls->cause;
-	if (tls->ended)
-		return TLS_CLOSED;
-	if (!tls->up)
-		return TLS_NOTHING;
+	switch (tls->state) {
+	case FAILED: return tls->cause;
+	case ENDED: return TLS_CLOSED;
+	case HANDSHAKING: return TLS_NOTHING;
+	case UP: break;
+	}
 	ERR_clear_error();
 	result = SSL_read_ex(tls->ssl, out, cap, len);
 	if (result == 1)
@@ -334,7 +372,7 @@ int tls_read(struct tls *tls, uint8_t *out, size_t cap, size_t *len)
 	switch (SSL_get_error(tls->ssl, result)) {
 	case SSL_ERROR_WANT_READ:
 	case SSL_ERROR_WANT_WRITE: return TLS_NOTHING;
-	case SSL_ERROR_ZERO_RETURN: tls->ended = true; return TLS_CLOSED;
+	case SSL_ERROR_ZERO_RETURN: enter(tls, ENDED, "close_notify"); return TLS_CLOSED;
 	default: return fail_openssl(tls);
 	}
 }
@@ -342,9 +380,9 @@ int tls_read(struct tls *tls, uint8_t *out, size_t cap, size_t *len)
 int tls_write(struct tls *tls, const void *bytes, size_t len, size_t *taken)
 {
 	*taken = 0;
-	if (tls->cause)
+	if (tls->state == FAILED)
 		return tls->cause;
-	while (tls->up && *taken < len && BIO_ctrl_pending(tls->out) < OUT_WAITING_MAX) {
+	while (is_up(tls) && *taken < len && BIO_ctrl_pending(tls->out) < OUT_WAITING_MAX) {
 		size_t n = 0;
 		int result;
 
@@ -359,17 +397,17 @@ int tls_write(struct tls *tls, const void *bytes, size_t len, size_t *taken)
 
 int tls_end(struct tls *tls)
 {
-	if (tls->cause)
+	if (tls->state == FAILED)
 		return tls->cause;
-	if (tls->ended || (SSL_get_shutdown(tls->ssl) & SSL_RECEIVED_SHUTDOWN))
+	if (tls->state == ENDED || (SSL_get_shutdown(tls->ssl) & SSL_RECEIVED_SHUTDOWN))
 		return TLS_CLOSED;
 	return fail(tls, -MR_CAUSE_TLS_FAILED,
-		    tls->up ? "the connection ended without close_notify" : "the connection ended in the handshake");
+		    is_up(tls) ? "the connection ended without close_notify" : "the connection ended in the handshake");
 }
 
 void tls_close(struct tls *tls)
 {
-	if (tls->up && !tls->cause)
+	if (is_up(tls))
 		(void)SSL_shutdown(tls->ssl);
 	ERR_clear_error();
 }
@@ -384,7 +422,7 @@ bool tls_channel_binding(const struct tls *tls, uint8_t out[static TLS_BINDING_L
 {
 	static const char label[] = "EXPORTER-Channel-Binding";
 
-	if (!tls->up || (SSL_version(tls->ssl) == TLS1_2_VERSION && SSL_get_extms_support(tls->ssl) != 1))
+	if (!is_up(tls) || (SSL_version(tls->ssl) == TLS1_2_VERSION && SSL_get_extms_support(tls->ssl) != 1))
 		return false;
 	return SSL_export_keying_material(tls->ssl, out, TLS_BINDING_LEN, label, sizeof(label) - 1, (const uint8_t *)"",
 					  0, 1) == 1;

@@ -1,16 +1,13 @@
 /*
  * TLS 1.2 and 1.3, the client's side, on OpenSSL's memory BIOs: ciphertext in and out, plaintext in and out; no
- * connection,
- * no clock of its own. RFC 8446, RFC 5246; exported keys RFC 5705.
+ * connection, no clock of its own. RFC 8446, RFC 5246; exported keys RFC 5705.
  *
  *	tls_trust_create -> tls_create -> tls_take (the ClientHello) -> { tls_receive -> TLS_UP once -> tls_read,
- *		tls_write -> tls_take }
- *	-> tls_close -> tls_take -> tls_destroy
+ *		tls_write -> tls_take } -> tls_close -> tls_take -> tls_destroy
  *
  * Devices carry IDevIDs (IEEE 802.1AR-2018): the subject's serialNumber names them, no DNS name does, and no name is
- * sent (no
- * SNI). What a certificate must be is the caller's policy; it is decided inside the handshake, before a secret is
- * sent.
+ * sent (no SNI). The caller's policy says what a certificate must be; the certificate is judged inside the handshake,
+ * before a secret is sent.
  *
  * Random octets are OpenSSL's; simulated runs lend it theirs (entropy_lend_to_openssl) and repeat.
  */
@@ -21,6 +18,7 @@
 #include <stdint.h>
 
 #include "agent/wire/cursor.h"
+#include "station/base/log.h"
 
 #define TLS_WORDS_MAX 200u
 #define TLS_BINDING_LEN 32u
@@ -47,6 +45,7 @@ struct tls_policy {
 	/* RFC 6066 section 4: asks for records of at most 512 or 1024 octets, for devices with small buffers. 0: does
 	 * not ask. */
 	unsigned fragment_len;
+	const struct log_tag *tag; /* of the device; NULL: silent. Outlives the connection */
 };
 
 enum { TLS_NOTHING, TLS_UP, TLS_CLOSED };

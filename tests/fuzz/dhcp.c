@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		parse_and_build(in);
 		return 0;
 	}
-	dhcp_client_start(&client, mac, 7, 30000000, now_us);
+	dhcp_client_start(&client, mac, 7, 30000000, now_us, NULL);
 	dhcp_server_init(&server, 0xc0a80401, 0xffffff00, 0xc0a80402, 2, 60);
 	while (in.left > 0) {
 		struct mr_rd piece = mr_rd_sub(&in, mr_rd_u8(&in));

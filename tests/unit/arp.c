@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "station/ip/arp.h"
+#include "tests/support/voice.h"
 
 #define OWN 0xc0a80402u
 #define PEER 0xc0a80401u
@@ -145,9 +146,27 @@ static void strangers_do_not_drive_out_who_answers(void **state)
 	assert_true(arp_find(&arp, PEER, mac, 0));
 }
 
+static void the_log_tells_who_does_not_answer(void **state)
+{
+	struct voice v;
+	struct mr_wr out;
+
+	(void)state;
+	arp.tag = voice_open(&v, LOG_DEBUG);
+	assert_false(arp_find(&arp, PEER, mac, 0));
+	for (uint64_t us = 0; us < 10000000; us += 20000) {
+		out = fresh();
+		(void)arp_expire(&arp, us, &out);
+	}
+	assert_string_equal(voice_text(&v), "ip: free -> asking (ARP: 192.168.4.1 is asked for)\n"
+					    "ip: asking -> free (ARP: 192.168.4.1 does not answer)\n");
+	voice_close(&v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(the_log_tells_who_does_not_answer, setup),
 		cmocka_unit_test_setup(a_question_is_asked_after_0_60_180_420_900_and_1860_ms_and_then_given_up, setup),
 		cmocka_unit_test_setup(an_answer_ends_the_question, setup),
 		cmocka_unit_test_setup(an_answer_that_nobody_asked_for_is_ignored, setup),

@@ -12,6 +12,7 @@
 
 #include "agent/wire/cause.h"
 #include "station/ip/dhcp.h"
+#include "tests/support/voice.h"
 
 #define SERVER 0xc0a80401u
 #define ADDRESS 0xc0a80402u
@@ -39,7 +40,7 @@ static int setup(void **state)
 	memcpy(offer + 16, (uint8_t[]){ 192, 168, 4, 2 }, 4);
 	memcpy(offer + 28, mac, 6);
 	memcpy(offer + 236, options, sizeof(options));
-	dhcp_client_start(&client, mac, XID, GIVE_UP, 0);
+	dhcp_client_start(&client, mac, XID, GIVE_UP, 0, NULL);
 	return 0;
 }
 
@@ -359,9 +360,26 @@ static void the_server_gives_each_client_its_address(void **state)
 	assert_false(ask(DHCP_RELEASE, 0, 0, ADDRESS, SERVER, &a));
 }
 
+static void the_log_tells_how_the_address_came_and_went(void **state)
+{
+	struct voice v;
+
+	(void)state;
+	dhcp_client_start(&client, mac, XID, GIVE_UP, 0, voice_open(&v, LOG_DEBUG));
+	assert_int_equal(expire(0), DHCP_NOTHING);
+	assert_int_equal(receive(1000), DHCP_NOTHING);
+	assert_int_equal(expire(GIVE_UP), -MR_CAUSE_ADDRESS_TIMEOUT);
+	assert_string_equal(voice_text(&v),
+			    "ip: idle -> selecting (asks for an address)\n"
+			    "ip: selecting -> requesting (OFFER, 192.168.4.2)\n"
+			    "ip: requesting -> idle (the server that offered an address does not answer)\n");
+	voice_close(&v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(the_log_tells_how_the_address_came_and_went, setup),
 		cmocka_unit_test_setup(an_offer_is_read, setup),
 		cmocka_unit_test_setup(a_message_cut_before_its_end_option_is_refused, setup),
 		cmocka_unit_test_setup(options_of_wrong_length_are_refused, setup),

@@ -13,6 +13,7 @@
 
 #include "agent/wire/cause.h"
 #include "station/ip/http.h"
+#include "tests/support/voice.h"
 
 #define BODY 1000u
 
@@ -371,9 +372,29 @@ static void what_has_no_end_is_refused(void **state)
 			HTTP_HEAD_MAX);
 }
 
+static void the_log_tells_how_a_response_ended(void **state)
+{
+	struct voice v;
+
+	(void)state;
+	http_response_init(&r, body, BODY, false);
+	r.tag = voice_open(&v, LOG_DEBUG);
+	assert_int_equal(receive("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 41), HTTP_DONE);
+	http_response_init(&r, body, BODY, false);
+	r.tag = &v.tag;
+	assert_int_equal(receive("HTTP/1.1 204 None\r\n", 19), HTTP_MORE);
+	assert_int_equal(http_response_end(&r), -MR_CAUSE_BAD_RESPONSE);
+	assert_int_equal(http_response_end(&r), -MR_CAUSE_BAD_RESPONSE);
+	assert_string_equal(voice_text(&v),
+			    "http: body -> complete (status 200, body of 2 octets so far)\n"
+			    "http: fields -> refused (status 204, body of 0 octets so far: cut short)\n");
+	voice_close(&v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_log_tells_how_a_response_ended),
 		cmocka_unit_test(a_request_is_written_as_rfc_9112_has_it),
 		cmocka_unit_test(get_has_no_length_and_an_empty_post_has_one),
 		cmocka_unit_test(what_would_end_a_line_or_a_word_is_not_written),

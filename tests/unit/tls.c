@@ -13,6 +13,7 @@
 #include "agent/wire/cause.h"
 #include "station/base/entropy.h"
 #include "station/ip/tls.h"
+#include "tests/support/voice.h"
 #include "tests/unit/tls_server.h"
 
 #define NOW_S 1700000000L
@@ -234,6 +235,24 @@ static void both_ends_export_the_same_channel_binding(void **state)
 }
 
 /* --- certificates that are wrong --- */
+
+static void the_log_tells_what_was_wrong_with_it(void **state)
+{
+	struct tls_policy policy = serial_policy("SN-0002");
+	struct voice v;
+
+	(void)state;
+	policy.tag = voice_open(&v, LOG_DEBUG);
+	assert_int_equal(connect_to(trust, policy, &device, &issuing, TLS1_3_VERSION), -MR_CAUSE_CERTIFICATE_REFUSED);
+	assert_true(voice_says(&v, "tls: handshaking -> failed (certificate-refused: the certificate's serialNumber is "
+				   "SN-0001, not SN-0002)\n"));
+	assert_true(voice_says(&v, "... refused\n"));
+	policy.serial = "SN-0001";
+	assert_int_equal(connect_to(trust, policy, &device, &issuing, TLS1_3_VERSION), TLS_UP);
+	assert_true(voice_says(&v, "tls: handshaking -> up (TLS_"));
+	teardown(NULL);
+	voice_close(&v);
+}
 
 static void wrong_certificates_are_refused_in_the_handshake(void **state)
 {
@@ -528,6 +547,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
 	const struct CMUnitTest tests[] = {
+		TEST(the_log_tells_what_was_wrong_with_it),
 		TEST(a_device_with_its_chain_and_its_serial_is_accepted),
 		TEST(the_issuing_ca_alone_ends_a_chain_and_pem_does_as_well),
 		TEST(a_self_signed_certificate_is_accepted_and_can_be_held_to),

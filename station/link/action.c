@@ -31,6 +31,56 @@ static const struct link_ops ops;
 static struct action_link *of(struct link *base) { return (struct action_link *)base; }
 static const struct action_link *of_const(const struct link *base) { return (const struct action_link *)base; }
 
+/* --- states --- */
+
+#define BIT(state) (1u << (state))
+
+static const char *const names[] = {
+	[ACTION_INVITING] = "inviting", [ACTION_INVITED] = "invited", [ACTION_ANSWERING] = "answering",
+	[ACTION_IDLE] = "idle",		[ACTION_ASKING] = "asking",   [ACTION_WAITING] = "waiting"
+};
+
+/* What may follow a state. An answer may overtake the report on the frame that asked. */
+static const uint8_t follows[] = {
+	[ACTION_INVITING] = BIT(ACTION_INVITED) | BIT(ACTION_ANSWERING),
+	[ACTION_INVITED] = BIT(ACTION_ANSWERING),
+	[ACTION_ANSWERING] = BIT(ACTION_IDLE),
+	[ACTION_IDLE] = BIT(ACTION_ASKING),
+	[ACTION_ASKING] = BIT(ACTION_WAITING) | BIT(ACTION_IDLE),
+	[ACTION_WAITING] = BIT(ACTION_ASKING) | BIT(ACTION_IDLE),
+};
+
+static void enter(struct action_link *link, enum action_state state, uint64_t deadline_us, const char *why, ...)
+	__attribute__((format(printf, 4, 5)));
+static int over(const struct action_link *link, int cause, const char *why, ...) __attribute__((format(printf, 3, 4)));
+
+/* The only writer of `state`. */
+static void enter(struct action_link *link, enum action_state state, uint64_t deadline_us, const char *why, ...)
+{
+	va_list args;
+
+	assert(follows[link->state] & BIT(state));
+	assert(!link->poll || link->state == ACTION_WAITING || link->state == ACTION_ASKING);
+	va_start(args, why);
+	log_vchange(link->base.tag, LOG_ACTION, LOG_DEBUG, names[link->state], names[state], why, args);
+	va_end(args);
+	link->state = state;
+	link->deadline_us = deadline_us;
+}
+
+/* It is over: the result for the caller. The state stays what it was, for the caller ends the session. */
+static int over(const struct action_link *link, int cause, const char *why, ...)
+{
+	va_list args;
+
+	va_start(args, why);
+	log_vchange(link->base.tag, LOG_ACTION, LOG_INFO, names[link->state], mr_cause_name(cause), why, args);
+	va_end(args);
+	return -cause;
+}
+
+/* --- life --- */
+
 void action_init(struct action_link *link, struct action_station *station, const uint8_t peer[static 6],
 		 const uint8_t session_id[static 8], const uint8_t hello_nonce[static 8], uint16_t steer_mhz,
 		 uint64_t patience_us, uint64_t now_us)
@@ -93,6 +143,28 @@ uint32_t action_session(const struct action_link *link)
 	return mr_rd_le32(&id);
 }
 
+static const char *type_name(enum mr_frame_type type)
+{
+	switch (type) {
+	case MR_CALL: return "CALL";
+	case MR_HELLO: return "HELLO";
+	case MR_INVITE: return "INVITE";
+	case MR_HANDSHAKE_1: return "message 1";
+	case MR_HANDSHAKE_2: return "message 2";
+	case MR_DATA: return "DATA";
+	case MR_POLL: return "POLL";
+	case MR_PROGRESS: break;
+	}
+	return "PROGRESS";
+}
+
+/* Fragments are bits: all of a request, and what is queued, in the air or lost of it. */
+static uint8_t all_of(const struct action_link *link)
+{
+	assert(link->fragments <= MR_FRAGMENTS_MAX);
+	return (uint8_t)((1u << link->fragments) - 1);
+}
+
 static bool ready(const struct link *base)
 {
 	const struct action_link *link = of_const(base);
@@ -151,6 +223,9 @@ static size_t finish(struct action_link *link, struct mr_frame *frame, uint8_t *
 	s->sequence = (s->sequence + 1) & 0xfff;
 	if (!mr_frame_build(&w, frame, s->call_key))
 		return 0;
+	assert(w.len <= MR_FRAME_MAX);
+	log_write(link->base.tag, LOG_ACTION, LOG_TRACE, "sends %s %u, %zu octets", type_name(frame->type), link->seq,
+		  w.len);
 	link->base.frames_sent++;
 	link->base.octets += (uint32_t)w.len;
 	if (once)
@@ -221,9 +296,10 @@ static size_t pull(struct link *base, uint8_t frame[static RADIO_FRAME_MAX], boo
 
 static void wait_for_answer(struct action_link *link, uint64_t now_us)
 {
-	link->state = ACTION_WAITING;
+	enter(link, ACTION_WAITING, now_us + link->expect_us + link->expect_us / 2 + POLL_FIRST_US,
+	      "request %u is acknowledged, its work will take about %llu ms", link->seq,
+	      (unsigned long long)link->expect_us / 1000);
 	link->asked_us = now_us;
-	link->deadline_us = now_us + link->expect_us + link->expect_us / 2 + POLL_FIRST_US;
 }
 
 static void sent(struct link *base, uint8_t what, bool acked, unsigned tries, uint64_t now_us)
@@ -232,15 +308,16 @@ static void sent(struct link *base, uint8_t what, bool acked, unsigned tries, ui
 	uint8_t i = what & 0x0f;
 
 	link->base.retries += tries > 1 ? tries - 1 : 0;
+	if (!acked)
+		log_write(link->base.tag, LOG_ACTION, LOG_TRACE, "not acknowledged, %u tries", tries);
 	switch ((enum what)(what & 0xf0)) {
 	case WHAT_INVITE:
 		link->in_air = 0;
 		if (link->state != ACTION_INVITING)
 			return;
 		if (acked) {
-			link->state = ACTION_INVITED;
+			enter(link, ACTION_INVITED, now_us + HANDSHAKE_WAIT_US, "INVITE is acknowledged");
 			link->base.misses = link->to_send = 0;
-			link->deadline_us = now_us + HANDSHAKE_WAIT_US;
 		} else {
 			link->deadline_us = now_us + RESEND_US;
 		}
@@ -250,7 +327,8 @@ static void sent(struct link *base, uint8_t what, bool acked, unsigned tries, ui
 		if (link->state != ACTION_ANSWERING)
 			return;
 		if (acked) {
-			link->state = ACTION_IDLE; /* `out` stays: message 1 once more means message 2 once more */
+			/* `out` stays: message 1 once more means message 2 once more. */
+			enter(link, ACTION_IDLE, link->deadline_us, "message 2 is acknowledged: the session is up");
 			link->to_send = 0;
 		} else {
 			link->deadline_us = now_us + RESEND_US;
@@ -289,14 +367,16 @@ static int expire(struct link *base, uint64_t now_us)
 	switch (link->state) {
 	case ACTION_INVITING:
 		if (++link->base.misses > INVITE_TRIES)
-			return -MR_CAUSE_HANDSHAKE_TIMEOUT;
+			return over(link, MR_CAUSE_HANDSHAKE_TIMEOUT, "INVITE was not acknowledged");
 		link->to_send = 1;
 		link->deadline_us = now_us + HANDSHAKE_WAIT_US;
 		return ACTION_NOTHING;
-	case ACTION_INVITED: return -MR_CAUSE_HANDSHAKE_TIMEOUT;
+	case ACTION_INVITED:
+		return over(link, MR_CAUSE_HANDSHAKE_TIMEOUT, "it has INVITE, and no message 1 came in %u ms",
+			    HANDSHAKE_WAIT_US / 1000);
 	case ACTION_ANSWERING:
 		if (++link->base.misses > INVITE_TRIES)
-			return -MR_CAUSE_HANDSHAKE_TIMEOUT;
+			return over(link, MR_CAUSE_HANDSHAKE_TIMEOUT, "message 2 was not acknowledged");
 		link->to_send = 1;
 		link->deadline_us = now_us + HANDSHAKE_WAIT_US;
 		return ACTION_NOTHING;
@@ -305,12 +385,14 @@ static int expire(struct link *base, uint64_t now_us)
 		step_us = RESEND_US * (1u + (link->base.misses < 4 ? link->base.misses : 4));
 		link->silent_us += step_us;
 		if (link->silent_us >= link->base.patience_us)
-			return -MR_CAUSE_NO_ANSWER;
+			return over(link, MR_CAUSE_NO_ANSWER,
+				    "request %u is not acknowledged, silent for %llu ms, %u times", link->seq,
+				    (unsigned long long)link->silent_us / 1000, link->base.misses);
 		link->base.misses++;
-		/* What is neither queued nor reported as acknowledged goes again; repeats are harmless
+		/* Fragments that are neither queued nor reported as acknowledged are sent again; repeats are harmless
 		 * (docs/protocol.md). */
 		if (!link->in_air)
-			link->to_send = (uint8_t)(link->lost ? link->lost : (1u << link->fragments) - 1);
+			link->to_send = link->lost ? link->lost : all_of(link);
 		link->deadline_us = now_us + step_us;
 		return ACTION_NOTHING;
 	case ACTION_WAITING:
@@ -319,7 +401,8 @@ static int expire(struct link *base, uint64_t now_us)
 			step_us = POLL_MAX_US;
 		link->silent_us += step_us;
 		if (link->silent_us >= link->base.patience_us)
-			return -MR_CAUSE_NO_ANSWER;
+			return over(link, MR_CAUSE_NO_ANSWER, "no answer to request %u, silent for %llu ms, %u polls",
+				    link->seq, (unsigned long long)link->silent_us / 1000, link->polls);
 		link->base.misses++;
 		link->poll = true;
 		link->deadline_us = now_us + step_us;
@@ -349,6 +432,7 @@ static int on_handshake_1(struct action_link *link, const struct mr_frame *frame
 	/* It did not get message 2. Or somebody repeats what he heard: so the state must not change, a request may
 	 * follow. */
 	if (link->state == ACTION_IDLE && link->seq == 0 && link->out) {
+		log_write(link->base.tag, LOG_ACTION, LOG_DEBUG, "message 1 once more: message 2 goes once more");
 		link->to_send = 1;
 		return ACTION_NOTHING;
 	}
@@ -359,9 +443,12 @@ static int on_handshake_1(struct action_link *link, const struct mr_frame *frame
 		return -MR_CAUSE_NO_MEMORY;
 	if (!mr_noise_init(link->noise, prologue, sizeof(prologue), s->public_key) ||
 	    !mr_noise_read_1(link->noise, s->batch_key, s->private_key, frame->handshake.noise, message)) {
+		log_write(link->base.tag, LOG_ACTION, LOG_DEBUG,
+			  "message 1 does not decrypt: another batch's key, or another station's");
 		drop_noise(link);
 		return ACTION_NOTHING;
 	}
+	log_write(link->base.tag, LOG_ACTION, LOG_DEBUG, "message 1 decrypts, payload of %zu octets", message->len);
 	link->to_send = link->in_air = 0;
 	link->base.air_us_once += least_exchange_us(MR_PREFIX_LEN + 8 + frame->handshake.noise.left);
 	return ACTION_HANDSHAKE;
@@ -371,19 +458,19 @@ int action_accept(struct action_link *link, const uint8_t e[static 32], struct m
 {
 	struct mr_wr w;
 
-	assert(link->noise);
+	assert(link->noise && !link->out);
 	link->out = malloc(MR_FRAGMENT_MAX);
 	if (!link->out)
 		return -MR_CAUSE_NO_MEMORY;
 	w = mr_wr_over(link->out, MR_FRAGMENT_MAX);
 	if (!mr_noise_write_2(link->noise, e, payload, &w, &link->keys))
-		return -MR_CAUSE_BAD_SIGNATURE;
+		return over(link, MR_CAUSE_BAD_SIGNATURE, "message 2 cannot be built for this device's key");
 	drop_noise(link);
+	assert(w.len <= MR_FRAGMENT_MAX);
 	link->out_len[0] = (uint16_t)w.len;
-	link->state = ACTION_ANSWERING;
+	enter(link, ACTION_ANSWERING, now_us + HANDSHAKE_WAIT_US, "message 1 is accepted");
 	link->to_send = 1;
 	link->base.misses = 0;
-	link->deadline_us = now_us + HANDSHAKE_WAIT_US;
 	return 0;
 }
 
@@ -398,7 +485,7 @@ static int request(struct link *base, struct mr_rd message, uint64_t expect_us, 
 	drop_out(link);
 	link->fragments = (uint8_t)((message.left + MR_FRAGMENT_MAX - 1) / MR_FRAGMENT_MAX);
 	if (link->fragments < 1 || link->fragments > MR_FRAGMENTS_MAX || message.left > MR_MESSAGE_MAX)
-		return -MR_CAUSE_TOO_LONG;
+		return over(link, MR_CAUSE_TOO_LONG, "a request of %zu octets", message.left);
 	link->out = malloc((size_t)link->fragments * (MR_FRAGMENT_MAX + MR_TAG_LEN));
 	if (!link->out)
 		return -MR_CAUSE_NO_MEMORY;
@@ -415,13 +502,13 @@ static int request(struct link *base, struct mr_rd message, uint64_t expect_us, 
 			return -MR_CAUSE_NO_MEMORY;
 		link->out_len[i] = (uint16_t)(len + MR_TAG_LEN);
 	}
-	link->to_send = (uint8_t)((1u << link->fragments) - 1);
+	assert(message.left == 0);
+	link->to_send = all_of(link);
 	link->in_air = link->lost = 0;
-	link->state = ACTION_ASKING;
+	enter(link, ACTION_ASKING, now_us + RESEND_US, "request %u, %u fragments", link->seq, link->fragments);
 	link->base.misses = 0;
 	link->silent_us = 0;
 	link->expect_us = expect_us;
-	link->deadline_us = now_us + RESEND_US;
 	return 0;
 }
 
@@ -442,7 +529,8 @@ static int on_data(struct action_link *link, const struct mr_data *data, struct 
 		return ACTION_NOTHING;
 	/* From here on the fragment is authentic: the count in it is the device's own. */
 	if (link->in_fragments && link->in_fragments != data->fragments)
-		return -MR_CAUSE_BAD_RESPONSE;
+		return over(link, MR_CAUSE_BAD_RESPONSE, "its response has %u fragments, and had %u before",
+			    data->fragments, link->in_fragments);
 	link->in_fragments = data->fragments;
 	link->in_len[data->fragment] = (uint16_t)(data->sealed.left - MR_TAG_LEN);
 	link->have = (uint8_t)(link->have | bit);
@@ -454,12 +542,12 @@ static int on_data(struct action_link *link, const struct mr_data *data, struct 
 	for (uint8_t i = 0; i < link->in_fragments; i++)
 		mr_wr_bytes(message, link->in + (size_t)i * MR_FRAGMENT_MAX, link->in_len[i]);
 	if (message->bad)
-		return -MR_CAUSE_BAD_RESPONSE;
+		return over(link, MR_CAUSE_BAD_RESPONSE, "its response is too long");
 	drop_in(link);
 	drop_out(link);
-	link->state = ACTION_IDLE;
 	link->poll = false;
-	link->deadline_us = UINT64_MAX;
+	enter(link, ACTION_IDLE, UINT64_MAX, "response %u, %zu octets, %u polls so far", link->seq, message->len,
+	      link->polls);
 	return ACTION_RESPONSE;
 }
 
@@ -471,14 +559,14 @@ static int on_progress(struct action_link *link, const struct mr_progress *p, ui
 		return ACTION_NOTHING;
 	switch ((enum mr_progress_state)p->state) {
 	case MR_PROGRESS_INCOMPLETE: {
-		uint8_t missing = (uint8_t)(((1u << link->fragments) - 1) & ~p->have);
+		uint8_t missing = (uint8_t)(all_of(link) & ~p->have);
 
 		link->strange = 0;
 		link->lost = (uint8_t)(link->lost & missing);
 		link->to_send = (uint8_t)(link->to_send | (missing & ~link->in_air));
 		if (missing && link->state == ACTION_WAITING) {
-			link->state = ACTION_ASKING;
-			link->deadline_us = now_us + RESEND_US;
+			enter(link, ACTION_ASKING, now_us + RESEND_US, "it lacks fragments 0x%02x of request %u",
+			      missing, link->seq);
 		}
 		break;
 	}
@@ -493,8 +581,11 @@ static int on_progress(struct action_link *link, const struct mr_progress *p, ui
 		/* Anyone can say so: believed when said to two polls in a row. An authentic HELLO says it at once. */
 		if (link->strange == link->polls)
 			break;
-		if (link->strange != 0 && link->strange + 1 == link->polls)
+		if (link->strange != 0 && link->strange + 1 == link->polls) {
+			log_write(link->base.tag, LOG_ACTION, LOG_INFO,
+				  "it has said to two polls in a row that it does not know this session");
 			return ACTION_RESTARTED;
+		}
 		link->strange = link->polls;
 		link->deadline_us = now_us;
 		break;
@@ -505,6 +596,7 @@ static int on_progress(struct action_link *link, const struct mr_progress *p, ui
 int action_receive(struct action_link *link, const struct mr_frame *frame, struct mr_wr *message, uint64_t now_us)
 {
 	link->base.frames_received++;
+	log_write(link->base.tag, LOG_ACTION, LOG_TRACE, "receives %s", type_name(frame->type));
 	switch (frame->type) {
 	case MR_HANDSHAKE_1: return on_handshake_1(link, frame, message);
 	case MR_DATA:

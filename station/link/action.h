@@ -1,11 +1,9 @@
 /*
  * The link to one device over action frames: the Noise session, fragments, and what is sent again. docs/protocol.md.
- * The station asks, the device answers; one request at a time. The link is pulled: whoever serves the channel asks
- * for
- * the next frame when the radio has room, so a session costs nothing while its radio is away.
+ * The station asks, the device answers; one request at a time. The link is pulled, as link.h has it.
  *
- *	action_init -> action_pull (INVITE) -> action_handshake -> { action_request -> action_pull ... ACTION_RESPONSE
- *		} -> action_wipe
+ *	action_init -> link_pull (INVITE) -> ACTION_HANDSHAKE -> action_accept ->
+ *		{ link_request -> link_pull ... ACTION_RESPONSE } -> link_wipe
  *
  * Bytes and time in, frames and a deadline out.
  */
@@ -24,7 +22,7 @@ enum action_state {
 	ACTION_INVITING,  /* the device is to begin */
 	ACTION_INVITED,	  /* it has the INVITE and computes message 1 */
 	ACTION_ANSWERING, /* message 2 is to be sent */
-	ACTION_IDLE,	  /* session stands, nothing asked */
+	ACTION_IDLE,	  /* there is a session, nothing is asked */
 	ACTION_ASKING,	  /* request fragments to be sent */
 	ACTION_WAITING,	  /* the device works on it */
 };

@@ -1,7 +1,6 @@
 /*
- * What a session needs of the way to its device: requests down, responses up, over action frames (action.h) or
- * through the
- * device's own BSS (bss.h). A link is pulled: whoever serves the channel asks for the next frame when the radio has
+ * What a session needs of the way to its device: requests down, responses up, over action frames (action.h) or through
+ * the device's own BSS (bss.h). A link is pulled: whoever serves the channel asks for the next frame when the radio has
  * room, so a session costs nothing while its radio is away.
  *
  *	action_init | bss_create -> { link_pull -> link_sent } ... up -> { link_request -> ... response } ... ->
@@ -16,6 +15,7 @@
 #include <stdint.h>
 
 #include "agent/wire/cursor.h"
+#include "station/base/log.h"
 #include "station/radio/radio.h"
 
 struct link;
@@ -41,9 +41,10 @@ struct link_ops {
 /* Kinds embed this as their first member. */
 struct link {
 	const struct link_ops *ops;
-	const uint8_t *binding; /* 32 octets that only the two ends of this session share or know; once it is up */
-	uint64_t patience_us;	/* silence of the device that ends the session */
-	unsigned misses;	/* frames in a row that got no answer: send the next one slowly */
+	const struct log_tag *tag; /* of the device: the owner sets it as soon as the link is made. NULL: silent */
+	const uint8_t *binding;	   /* 32 octets that only the two ends of this session share or know; once it is up */
+	uint64_t patience_us;	   /* silence of the device that ends the session */
+	unsigned misses;	   /* frames in a row that got no answer: send the next one slowly */
 	uint32_t frames_sent, frames_received, retries, octets;
 	uint32_t air_us_once; /* each distinct frame once, without backoff: for the lower bound */
 };
@@ -68,8 +69,7 @@ static inline int link_request(struct link *l, struct mr_rd message, uint64_t ex
 {
 	return l->ops->request(l, message, expect_us, now_us);
 }
-/* The radio is about to leave the channel: the device is told by frames that are pulled next, where it has to be told.
- */
+/* The radio is about to leave the channel: a device that has to be told is told by the frames that are pulled next. */
 static inline void link_park(struct link *l, uint64_t now_us) { l->ops->park(l, now_us); }
 /* The radio is on the channel again: what is due is asked for at once. */
 static inline void link_resume(struct link *l, uint64_t now_us) { l->ops->resume(l, now_us); }
@@ -81,7 +81,7 @@ static inline uint64_t link_due_us(const struct link *l) { return l->ops->due_us
 /* Leaving the channel now would cost the session: a handshake is open. */
 static inline bool link_unsafe(const struct link *l) { return l->ops->unsafe(l); }
 static inline size_t link_memory(const struct link *l) { return l->ops->memory(l); } /* octets it holds now */
-/* The end: what it holds is wiped and freed. A link of zeros has nothing to wipe. */
+/* The end: all that the link holds is wiped and freed. A link of zeros has nothing to wipe. */
 static inline void link_wipe(struct link *l)
 {
 	if (l->ops)

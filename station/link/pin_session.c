@@ -1,5 +1,6 @@
 #include "station/link/pin_session.h"
 
+#include <assert.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +29,34 @@ void pin_session_issued(struct pin_session *p, const char *serial, const char *p
 }
 
 void pin_session_wipe(struct pin_session *p) { OPENSSL_cleanse(p, sizeof(*p)); }
+
+static const char *const steps[] = { [PIN_SESSION_DEVICE] = "device",
+				     [PIN_SESSION_SALT] = "salt",
+				     [PIN_SESSION_SHARE] = "share",
+				     [PIN_SESSION_CONFIRM] = "confirm",
+				     [PIN_SESSION_OPEN] = "open" };
+
+/* The only writer of `step`: an exchange goes forward only; another one begins with pin_session_init. */
+static void enter(struct pin_session *p, enum pin_session_step step, const char *why, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void enter(struct pin_session *p, enum pin_session_step step, const char *why, ...)
+{
+	va_list args;
+
+	assert(step == p->step + 1);
+	va_start(args, why);
+	log_vchange(p->tag, LOG_PIN, LOG_DEBUG, steps[p->step], steps[step], why, args);
+	va_end(args);
+	p->step = step;
+}
+
+/* It is over: the result for the caller. */
+static int over(const struct pin_session *p, int cause, const char *why)
+{
+	log_state_at(p->tag, LOG_PIN, LOG_INFO, steps[p->step], mr_cause_name(cause), "%s", why);
+	return -cause;
+}
 
 static void put_hex(struct mr_wr *w, const uint8_t *bytes, size_t len)
 {
@@ -87,7 +116,10 @@ static int take_device(struct pin_session *p, const json_t *json)
 	/* Nobody vouches for what it says here; a lie leads to a PIN that is not its own, and no further. */
 	if (p->issued_pin[0] && strcmp(p->serial, p->issued_serial) == 0)
 		memcpy(p->pin, p->issued_pin, sizeof(p->pin));
-	p->step = PIN_SESSION_SALT;
+	enter(p, PIN_SESSION_SALT, "device %s, %s; the PIN is %s", p->device_id,
+	      p->serial[0] ? "with a serial number" : "without a serial number",
+	      p->issued_pin[0] && strcmp(p->serial, p->issued_serial) == 0 ? "the one issued with that number"
+									   : "that of its label or record");
 	return 0;
 }
 
@@ -107,7 +139,7 @@ static int take_salt(struct pin_session *p, const json_t *json)
 	json_int_t iterations = json_integer_value(json_object_get(json, "iterations"));
 
 	if (json_is_true(json_object_get(json, "locked")))
-		return -MR_CAUSE_PIN_LOCKED;
+		return over(p, MR_CAUSE_PIN_LOCKED, "it says that it is locked");
 	p->salt_len = salt ? strlen(salt) / 2 : 0;
 	if (p->salt_len < 16 || p->salt_len > sizeof(p->salt) || !get_hex(salt, p->salt, p->salt_len) ||
 	    iterations < (json_int_t)IDENTITY_PIN_ITERATIONS_MIN ||
@@ -116,7 +148,7 @@ static int take_salt(struct pin_session *p, const json_t *json)
 	p->iterations = (uint32_t)iterations;
 	if (pin_prover(p->pin, p->serial, p->salt, p->salt_len, p->iterations, p->w0, p->w1) != 0 || !draw_share(p))
 		return -MR_CAUSE_BAD_RESPONSE;
-	p->step = PIN_SESSION_SHARE;
+	enter(p, PIN_SESSION_SHARE, "salt of %zu octets, %u iterations", p->salt_len, p->iterations);
 	return 0;
 }
 
@@ -148,11 +180,12 @@ static int take_share(struct pin_session *p, const json_t *json)
 		return -MR_CAUSE_BAD_RESPONSE;
 	/* The device shows first that it knows the PIN's verifier: here a wrong PIN, or a stranger, is found out. */
 	if (!mr_equal_ct(confirm, keys.theirs, sizeof(confirm)))
-		result = -MR_CAUSE_PIN_REFUSED;
+		result = over(p, MR_CAUSE_PIN_REFUSED, "its confirmation is of another PIN");
 	else if (!derive(p, keys.shared))
 		result = -MR_CAUSE_NO_MEMORY;
 	memcpy(p->confirm, keys.own, sizeof(p->confirm));
-	p->step = PIN_SESSION_CONFIRM;
+	if (result == 0)
+		enter(p, PIN_SESSION_CONFIRM, "it knows the PIN's verifier");
 	OPENSSL_cleanse(&keys, sizeof(keys));
 	OPENSSL_cleanse(p->w0, sizeof(p->w0));
 	OPENSSL_cleanse(p->w1, sizeof(p->w1));
@@ -197,10 +230,13 @@ int pin_session_take(struct pin_session *p, unsigned status, struct mr_rd body)
 	json_t *json;
 	int result = -MR_CAUSE_BAD_RESPONSE;
 
-	if (status < 200 || status > 299)
+	if (status < 200 || status > 299) {
+		log_state_at(p->tag, LOG_PIN, LOG_INFO, steps[p->step], mr_cause_name(-refused(status)),
+			     "HTTP status %u", status);
 		return refused(status);
+	}
 	if (p->step == PIN_SESSION_CONFIRM) {
-		p->step = PIN_SESSION_OPEN;
+		enter(p, PIN_SESSION_OPEN, "it has accepted our confirmation");
 		return 0;
 	}
 	json = json_loadb((const char *)body.at, body.left, JSON_REJECT_DUPLICATES, NULL);
@@ -211,6 +247,8 @@ int pin_session_take(struct pin_session *p, unsigned status, struct mr_rd body)
 	else if (json && p->step == PIN_SESSION_SHARE)
 		result = take_share(p, json);
 	json_decref(json);
+	if (result == -MR_CAUSE_BAD_RESPONSE)
+		(void)over(p, MR_CAUSE_BAD_RESPONSE, "its answer makes no sense here");
 	return result;
 }
 

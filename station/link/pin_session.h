@@ -1,8 +1,7 @@
 /*
  * The PIN method from the station's end, over HTTP (docs/protocol.md, "HTTP"): SPAKE2+ (RFC 9383) from the PIN, then
- * requests and responses sealed under its key. Who listens learns nothing to try PINs with; who stands in between has
- * one
- * guess for each exchange, and the device counts.
+ * requests and responses sealed under its key. A listener learns nothing that helps to guess the PIN; somebody between
+ * the two has one guess for each exchange, and the device counts guesses.
  *
  *	pin_session_init -> { pin_session_ask -> pin_session_take } ... PIN_SESSION_OPEN
  *	                 -> { pin_session_seal -> pin_session_open } ... -> pin_session_wipe
@@ -12,8 +11,10 @@
 #include "agent/wire/cursor.h"
 #include "agent/wire/spake2plus.h"
 #include "station/base/entropy.h"
+#include "station/base/log.h"
 #include "station/identity/identity.h"
 
+/* What is asked next. */
 enum pin_session_step {
 	PIN_SESSION_DEVICE,
 	PIN_SESSION_SALT,
@@ -25,6 +26,7 @@ enum pin_session_step {
 /* Layout is ours. Contains secrets. */
 struct pin_session {
 	enum pin_session_step step;
+	const struct log_tag *tag; /* the owner sets it after pin_session_init; NULL: silent */
 	struct entropy *entropy;
 	char pin[IDENTITY_PIN_MAX];
 	char issued_pin[IDENTITY_PIN_MAX], issued_serial[33]; /* "": none */

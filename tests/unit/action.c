@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "agent/wire/cause.h"
+#include "tests/support/voice.h"
 #include "tests/unit/action_device.h"
 
 static uint8_t fill[MR_MESSAGE_MAX + 1]; /* written in main, before the tests */
@@ -90,6 +91,40 @@ static void a_session_goes_from_invitation_to_answer(void **state)
 	assert_memory_equal(b->message, fill, 20);
 	assert_int_equal(link_due_us(&b->link.base), UINT64_MAX);
 	assert_int_equal(link_deadline_us(&b->link.base), UINT64_MAX);
+}
+
+/* One line for each change of state, with the reason; and the end with its cause. */
+static void the_log_tells_how_far_the_session_came(void **state)
+{
+	struct bench *b = *state;
+	struct voice v;
+
+	b->link.base.tag = voice_open(&v, LOG_DEBUG);
+	bench_to_waiting(b, fill, 10, 5000);
+	assert_int_equal(answer(b, 1, 20), ACTION_RESPONSE);
+	assert_string_equal(voice_text(&v),
+			    "action: inviting -> invited (INVITE is acknowledged)\n"
+			    "action: message 1 decrypts, payload of 19 octets\n"
+			    "action: invited -> answering (message 1 is accepted)\n"
+			    "action: answering -> idle (message 2 is acknowledged: the session is up)\n"
+			    "action: idle -> asking (request 1, 1 fragments)\n"
+			    "action: asking -> waiting (request 1 is acknowledged, its work will take about 5 ms)\n"
+			    "action: waiting -> idle (response 1, 20 octets, 0 polls so far)\n");
+	voice_close(&v);
+
+	b->link.base.tag = voice_open(&v, LOG_INFO);
+	bench_ask(b, fill, 10, 0);
+	while (bench_send(b, true, true))
+		;
+	for (int result = 0; result == 0;) {
+		result = expire(b);
+		while (bench_send(b, true, false))
+			;
+	}
+	assert_int_equal(
+		strncmp(voice_text(&v), "action: waiting -> no-answer (no answer to request 2, silent for 4", 66), 0);
+	voice_close(&v);
+	b->link.base.tag = NULL;
 }
 
 static void messages_of_every_length_around_a_fragment_arrive_whole(void **state)
@@ -744,6 +779,7 @@ int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_log_tells_how_far_the_session_came, setup, teardown),
 		T(a_session_goes_from_invitation_to_answer),
 		T(messages_of_every_length_around_a_fragment_arrive_whole),
 		T(a_message_too_long_or_empty_is_refused),

@@ -21,6 +21,7 @@
 #include "agent/wire/cause.h"
 #include "station/link/pin_session.h"
 #include "tests/support/browser.h"
+#include "tests/support/voice.h"
 
 #define PIN "48151623"
 
@@ -195,10 +196,34 @@ static void what_a_device_says_is_refused_when_it_is_nonsense(void **state)
 	}
 }
 
+/* Steps and ends are told; the PIN is not. */
+static void the_log_tells_how_far_the_exchange_came_and_no_pin(void **state)
+{
+	static const char *const pins[] = { PIN, "48151624" };
+	struct desk *d = *state;
+	struct voice v;
+
+	(void)voice_open(&v, LOG_TRACE);
+	for (size_t i = 0; i < 2; i++) {
+		int result = 0;
+
+		pin_session_init(&d->pin, pins[i], d->entropy);
+		d->pin.tag = &v.tag;
+		while (result == 0 && d->pin.step != PIN_SESSION_OPEN)
+			result = step(d);
+	}
+	assert_true(voice_says(&v, "pin: share -> confirm (it knows the PIN's verifier)\n"
+				   "pin: confirm -> open (it has accepted our confirmation)\n"));
+	assert_true(voice_says(&v, "pin: share -> pin-refused (its confirmation is of another PIN)\n"));
+	assert_false(voice_says(&v, PIN) || voice_says(&v, "48151624"));
+	voice_close(&v);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, desk_make, desk_wipe)
 	const struct CMUnitTest tests[] = {
+		TEST(the_log_tells_how_far_the_exchange_came_and_no_pin),
 		TEST(the_right_pin_opens_a_session_and_the_wrong_one_does_not),
 		TEST(wrong_pins_in_a_row_bring_a_pause_and_then_a_lock),
 		TEST(sealed_octets_altered_or_played_again_do_not_open),

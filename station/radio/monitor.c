@@ -54,7 +54,8 @@ struct list {
 struct monitor {
 	struct radio radio;
 	struct loop *loop;
-	const struct log *log;
+	struct log_place place; /* its name, and where it is */
+	struct log_tag tag;
 	unsigned quirks;
 	struct control control;
 	struct { /* of its setup, the loop's own copy */
@@ -151,13 +152,44 @@ static uint32_t airtime_us(size_t len, uint8_t rate_500kbps, uint16_t freq_mhz)
 
 static void deliver_soon(struct monitor *m) { loop_at(m->loop, &m->deliver, loop_now_us(m->loop)); }
 
+/* 0: nowhere, or under way. */
+static void set_freq(struct monitor *m, uint16_t freq_mhz)
+{
+	m->radio.freq_mhz = freq_mhz;
+	m->place.channel = radio_channel_of_freq(freq_mhz);
+}
+
+#define BIT(state) (1u << (state))
+
+static void enter(struct monitor *m, enum state state, enum log_level level, const char *why, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* The only writer of `state`. */
+static void enter(struct monitor *m, enum state state, enum log_level level, const char *why, ...)
+{
+	static const char *const names[] = {
+		[HERE] = "here", [DRAINING] = "draining", [MOVING] = "moving", [LEAVING] = "leaving", [GONE] = "gone"
+	};
+	static const uint8_t follows[] = { [HERE] = BIT(DRAINING) | BIT(LEAVING),
+					   [DRAINING] = BIT(MOVING) | BIT(LEAVING),
+					   [MOVING] = BIT(HERE) | BIT(LEAVING),
+					   [LEAVING] = BIT(GONE),
+					   [GONE] = BIT(HERE) };
+	va_list args;
+
+	assert(follows[m->state] & BIT(state));
+	va_start(args, why);
+	log_vchange(&m->tag, LOG_RADIO, level, names[m->state], names[state], why, args);
+	va_end(args);
+	m->state = state;
+}
+
 static void leave(struct monitor *m, const char *why)
 {
 	if (m->state == LEAVING || m->state == GONE)
 		return;
-	log_write(LOG_STATION(m->log), LOG_RADIO, LOG_WARN, "%s gone: %s", m->radio.caps.name, why);
-	m->state = LEAVING;
-	m->radio.freq_mhz = 0;
+	enter(m, LEAVING, LOG_WARN, "gone: %s", why);
+	set_freq(m, 0);
 	deliver_soon(m);
 }
 
@@ -197,7 +229,7 @@ static void start_tune(struct monitor *m)
 {
 	if (m->control.runs || m->in_flight.head || next_queue(m))
 		return;
-	m->state = MOVING;
+	enter(m, MOVING, LOG_DEBUG, "nothing is left to be sent before");
 	control_post(&m->control, CONTROL_TUNE, m->asked_mhz);
 }
 
@@ -206,7 +238,7 @@ static bool is_cck(uint8_t rate_500kbps)
 	return rate_500kbps == 2 || rate_500kbps == 4 || rate_500kbps == 11 || rate_500kbps == 22;
 }
 
-static bool interfaces_stand(const struct monitor *m)
+static bool interfaces_are_up(const struct monitor *m)
 {
 	return interface_is_up(m->at.plain) == 1 && (m->at.second_index == 0 || interface_is_up(m->at.second) == 1);
 }
@@ -231,7 +263,7 @@ static void pump(struct monitor *m)
 		error = packet_send(m->packet, mr_rd_over(slot->frame, slot->len), rate,
 				    is_group(slot) ? 0 : slot->tx.retries);
 		/* A tune that took the interfaces down and up again left an error on the socket; now it is told. */
-		if (error == -EAGAIN || error == -ENOBUFS || (error == -ENETDOWN && interfaces_stand(m))) {
+		if (error == -EAGAIN || error == -ENOBUFS || (error == -ENETDOWN && interfaces_are_up(m))) {
 			wait_us = RETRY_SEND_US;
 			break;
 		}
@@ -241,8 +273,8 @@ static void pump(struct monitor *m)
 		}
 		list_remove(queue, &queue->head);
 		if (error < 0) {
-			log_write(LOG_STATION(m->log), LOG_RADIO, LOG_WARN, "%s can't send %zu octets: %s",
-				  m->radio.caps.name, slot->len, strerror(-error));
+			log_write(&m->tag, LOG_RADIO, LOG_WARN, "cannot send %zu octets: %s", slot->len,
+				  strerror(-error));
 			finish(m, slot, false, 0);
 			continue;
 		}
@@ -293,8 +325,9 @@ static int monitor_tune(struct radio *radio, uint16_t freq_mhz)
 		return -MR_CAUSE_BAD_REQUEST;
 	m->asked_mhz = freq_mhz;
 	m->drain_mhz = radio->freq_mhz;
-	radio->freq_mhz = 0;
-	m->state = DRAINING;
+	enter(m, DRAINING, LOG_DEBUG, "to channel %u, %zu frames are with the driver", radio_channel_of_freq(freq_mhz),
+	      m->in_flight_count);
+	set_freq(m, 0);
 	start_tune(m);
 	return 0;
 }
@@ -400,7 +433,7 @@ static bool present(const struct monitor *m) { return m->state != LEAVING && m->
 /* A tune may take interfaces down and up again: what counts is how they stand when no job runs. */
 static void check_interfaces(struct monitor *m)
 {
-	if (!m->control.runs && present(m) && !interfaces_stand(m))
+	if (!m->control.runs && present(m) && !interfaces_are_up(m))
 		leave(m, "its interface went down");
 }
 
@@ -433,9 +466,9 @@ static void on_watch(void *ctx, uint64_t now_us)
 	else if (m->packet) {
 		packet_count(m->packet, &counts);
 		if (counts.dropped > m->packet_dropped)
-			log_write(LOG_STATION(m->log), LOG_RADIO, LOG_WARN,
-				  "%s: %llu frames heard but lost: this machine is too slow for the channel",
-				  m->radio.caps.name, (unsigned long long)(counts.dropped - m->packet_dropped));
+			log_write(&m->tag, LOG_RADIO, LOG_WARN,
+				  "%llu frames heard but lost: this machine is too slow for the channel",
+				  (unsigned long long)(counts.dropped - m->packet_dropped));
 		m->health.dropped += counts.dropped - m->packet_dropped;
 		m->health.garbage += counts.garbage - m->packet_garbage;
 		m->packet_dropped = counts.dropped;
@@ -474,7 +507,7 @@ static void tell_gone(struct monitor *m)
 	loop_cancel(m->loop, &m->deliver);
 	m->asked_mhz = 0;
 	m->hold = m->want_refresh = m->told_missing = false;
-	m->state = GONE;
+	enter(m, GONE, LOG_DEBUG, "what was pending is reported");
 	let_go_of_packet(m);
 	loop_at(m->loop, &m->watch, loop_now_us(m->loop) + SEEK_US);
 	if (asked_mhz != 0 && m->radio.events.tuned)
@@ -546,13 +579,13 @@ static void after_tune(struct monitor *m, const struct control_job *job)
 		return;
 	}
 	m->asked_mhz = 0;
-	m->state = HERE;
 	if (job->result < 0) {
-		log_write(LOG_STATION(m->log), LOG_RADIO, LOG_WARN, "%s %s", m->radio.caps.name, job->error);
 		cause = job->result == -EINVAL ? -MR_CAUSE_BAD_REQUEST : -MR_CAUSE_RADIO_GONE;
-		m->radio.freq_mhz = job->result == -EINVAL ? m->drain_mhz : 0;
+		set_freq(m, job->result == -EINVAL ? m->drain_mhz : 0);
+		enter(m, HERE, LOG_WARN, "%s", job->error);
 	} else {
-		m->radio.freq_mhz = freq_mhz;
+		set_freq(m, freq_mhz);
+		enter(m, HERE, LOG_DEBUG, "%u us", job->took_us);
 		m->radio.caps.switch_us = before_us ? (before_us * 7 + job->took_us) / 8 : job->took_us;
 		m->health.switches++;
 	}
@@ -570,8 +603,7 @@ static void after_refresh(struct monitor *m)
 	if (m->state != HERE && m->state != DRAINING)
 		return;
 	if (freq_mhz != 0 && !may_send(&m->radio, freq_mhz)) {
-		log_write(LOG_STATION(m->log), LOG_RADIO, LOG_WARN, "%s: the rules no longer allow sending on %u MHz",
-			  m->radio.caps.name, freq_mhz);
+		log_write(&m->tag, LOG_RADIO, LOG_WARN, "the rules no longer allow sending on %u MHz", freq_mhz);
 		drop_queue(m);
 	}
 	pump(m);
@@ -581,8 +613,7 @@ static void after_up(struct monitor *m, const struct control_job *job)
 {
 	if (job->result < 0) {
 		if (!m->told_missing && job->result != -ENODEV)
-			log_write(LOG_STATION(m->log), LOG_RADIO, LOG_WARN, "%s stays away: %s", m->radio.caps.name,
-				  job->error);
+			log_write(&m->tag, LOG_RADIO, LOG_WARN, "stays away: %s", job->error);
 		m->told_missing = job->result != -ENODEV;
 		return;
 	}
@@ -590,11 +621,10 @@ static void after_up(struct monitor *m, const struct control_job *job)
 		let_go_of_packet(m);
 		return;
 	}
-	m->state = HERE;
+	enter(m, HERE, LOG_INFO, "back");
 	m->told_missing = false;
 	m->silent = 0;
 	loop_at(m->loop, &m->watch, loop_now_us(m->loop) + HEALTH_US);
-	log_write(LOG_STATION(m->log), LOG_RADIO, LOG_INFO, "%s back", m->radio.caps.name);
 	if (m->radio.events.back)
 		m->radio.events.back(m->radio.events.ctx, &m->radio);
 }
@@ -770,10 +800,11 @@ static struct monitor *create(const struct monitor_options *options)
 	}
 	m->radio.ops = &ops;
 	m->loop = options->loop;
-	m->log = options->log;
+	m->tag = (struct log_tag){ .log = options->log, .place = &m->place };
 	m->quirks = options->quirks;
 	m->rfkill_fd = -1;
 	snprintf(m->radio.caps.name, sizeof(m->radio.caps.name), "%s", options->name);
+	m->place.radio = m->radio.caps.name;
 	snprintf(m->radio.caps.path, sizeof(m->radio.caps.path), "%s", options->where.path);
 	snprintf(m->radio.caps.driver, sizeof(m->radio.caps.driver), "%s", options->where.driver);
 	memcpy(m->radio.caps.mac, options->mac, 6);

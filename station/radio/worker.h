@@ -1,11 +1,10 @@
 /*
- * What blocks about an adapter, on a thread of its own: making it ready, tuning, reading the rules. One job at a
- * time;
- * when it is done control_fd becomes readable. While a job runs everything in here is the thread's, else the owner's.
+ * What blocks about an adapter, on a thread of its own: making it ready, tuning, reading the rules. One job at a time;
+ * when the job is done control_fd becomes readable. While a job runs everything in here is the thread's, else the
+ * owner's. The thread writes no log: job.error says what went wrong, and the owner tells it.
  *
  *	control_init -> control_do ... -> control_start -> { control_post -> control_fd -> control_take } ... ->
- *		control_stop
- *	-> control_wipe
+ *		control_stop -> control_wipe
  */
 #pragma once
 

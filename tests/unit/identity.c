@@ -439,7 +439,7 @@ static void keys_of_another_kind_or_pair_are_refused(void **state)
 static void another_roots_issuing_ca_is_refused(void **state)
 {
 	struct bench *b = *state;
-	char other[100], error[ERROR_MAX] = "", bytes[4096];
+	char other[100] = "", error[ERROR_MAX] = "", bytes[4096];
 	struct ceremony plan = plan_in(other);
 	struct bench second = { 0 };
 	size_t len;

@@ -70,7 +70,7 @@ uint32_t air_exchange_us(uint16_t freq_mhz, uint8_t rate_500kbps, size_t len)
 	       air_frame_us(freq_mhz, phy_ack_rate(rate), PHY_ACK_LEN);
 }
 
-struct air_frame *air_frame_get(struct air *air, size_t len)
+static struct air_frame *air_frame_get(struct air *air, size_t len)
 {
 	uint8_t class = 0;
 	struct air_frame *frame;
@@ -96,7 +96,7 @@ void air_frame_put(struct air *air, struct air_frame *frame)
 	air->free_frames[frame->size_class] = frame;
 }
 
-void queue_push(struct frame_queue *queue, struct air_frame *frame)
+static void queue_push(struct frame_queue *queue, struct air_frame *frame)
 {
 	frame->next = NULL;
 	*(queue->last ? &queue->last->next : &queue->first) = frame;

@@ -175,12 +175,10 @@ uint64_t air_draw(struct air *air);
 double air_draw_unit(struct air *air); /* [0, 1) */
 uint64_t air_draw_below(struct air *air, uint64_t bound);
 struct phy_options air_phy_options(const struct air *air);
-struct air_frame *air_frame_get(struct air *air, size_t len);
 void air_frame_put(struct air *air, struct air_frame *frame);
 /* Tunes away if that was asked for and nothing is left to send. */
 void air_try_switch(struct air_node *node);
 struct air_frame *queue_pop(struct frame_queue *queue);
-void queue_push(struct frame_queue *queue, struct air_frame *frame);
 
 /* medium.c */
 double medium_received_dbm(const struct channel *channel, const struct air_node *from, const struct air_node *to);
@@ -192,7 +190,6 @@ void medium_ack_timeout(struct air_node *node);
 /* dcf.c */
 void dcf_contend(struct air_node *node); /* has a frame, or a post-backoff to count down */
 void dcf_leave(struct air_node *node);
-void dcf_draw_backoff(struct air_node *node);
 void dcf_busy(struct channel *channel, const struct transmission *tx);
 void dcf_idle(struct channel *channel, const struct transmission *tx, uint32_t defer_us);
 void dcf_turn(void *channel, uint64_t now_us);

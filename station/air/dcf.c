@@ -44,7 +44,7 @@ static void set_times(struct air_node *node)
 }
 
 /* 10.3.3: uniform over [0, CW]. */
-void dcf_draw_backoff(struct air_node *node)
+static void dcf_draw_backoff(struct air_node *node)
 {
 	node->backing_off = true;
 	node->slots = (uint16_t)air_draw_below(node->air, (uint64_t)node->cw + 1);

@@ -28,7 +28,7 @@ void check_add(struct check_report *report, const char *name, enum check_state s
 	va_end(args);
 }
 
-bool check_failed(const struct check_report *report)
+static bool check_failed(const struct check_report *report)
 {
 	for (size_t i = 0; i < report->count; i++)
 		if (report->rows[i].state == CHECK_FAIL)

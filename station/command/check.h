@@ -36,7 +36,6 @@ struct check_context {
 /* Rows after the last are dropped, but a failure never is: it takes the last row's place. */
 void check_add(struct check_report *report, const char *name, enum check_state state, const char *remedy,
 	       const char *format, ...) __attribute__((format(printf, 5, 6)));
-bool check_failed(const struct check_report *report);
 
 /* check_surroundings.c: clock, keys, CA, serial numbers, passphrase, files, disk, database. */
 void check_surroundings(const struct check_context *context);

@@ -599,7 +599,6 @@ void control_jobs_changed(struct control *c)
 	changed(c);
 }
 
-size_t control_clients(const struct control *c) { return c->client_count; }
 const char *control_path(const struct control *c) { return c->place.path; }
 
 /* --- begin and end --- */

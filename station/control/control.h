@@ -70,4 +70,3 @@ void control_stand(struct control *control);
 bool control_attended(const struct control *control);
 /* The list of jobs has changed. */
 void control_jobs_changed(struct control *control);
-size_t control_clients(const struct control *control);

@@ -150,10 +150,7 @@ double model_cadence_us(const struct model *m, uint64_t now_us);
 
 /* rows.c: texts of rows and parts, new or as they were; NULL: no memory */
 json_t *row_object(const struct model *m, const struct row *row);
-const char *row_json(const struct model *m, struct row *row);
 char *lane_json(const struct model *m, size_t i);
 char *channel_json(const struct model *m, size_t i);
 json_t *header_object(const struct model *m);
-json_t *pareto_object(const struct model *m);
 json_t *banners_object(const struct model *m);
-const char *log_json(struct log_entry *entry);

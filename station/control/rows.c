@@ -94,7 +94,7 @@ json_t *row_object(const struct model *m, const struct row *row)
 	return o;
 }
 
-const char *row_json(const struct model *m, struct row *row)
+static const char *row_json(const struct model *m, struct row *row)
 {
 	if (!row->json || row->json_version != row->version) {
 		free(row->json);
@@ -328,7 +328,7 @@ static int by_attempts(const void *a, const void *b)
 	return x->cause != y->cause ? (x->cause > y->cause) - (x->cause < y->cause) : strcmp(x->step, y->step);
 }
 
-json_t *pareto_object(const struct model *m)
+static json_t *pareto_object(const struct model *m)
 {
 	struct pareto_row sorted[PARETO_MAX];
 	json_t *list = json_array();
@@ -396,7 +396,7 @@ json_t *banners_object(const struct model *m)
 	return list;
 }
 
-const char *log_json(struct log_entry *e)
+static const char *log_json(struct log_entry *e)
 {
 	json_t *o;
 

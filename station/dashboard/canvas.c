@@ -171,14 +171,6 @@ void canvas_mark(struct canvas *c, unsigned row, unsigned col, unsigned width, u
 		cell_at(c, row, col + i)->mark |= mark;
 }
 
-void canvas_paint(struct canvas *c, unsigned row, unsigned col, unsigned width, enum meaning meaning)
-{
-	unsigned left = room(c, row, col, width);
-
-	for (unsigned i = 0; i < left; i++)
-		cell_at(c, row, col + i)->meaning = (uint8_t)meaning;
-}
-
 void canvas_box(struct canvas *c, unsigned row, unsigned col, unsigned rows, unsigned cols, enum meaning meaning,
 		const char *title)
 {

@@ -62,7 +62,6 @@ void canvas_fill(struct canvas *canvas, unsigned row, unsigned col, unsigned wid
 		 const char *sign);
 /* Marks cells that are written already. */
 void canvas_mark(struct canvas *canvas, unsigned row, unsigned col, unsigned width, uint8_t mark);
-void canvas_paint(struct canvas *canvas, unsigned row, unsigned col, unsigned width, enum meaning meaning);
 /* A frame with a title around rows x cols, blank inside. */
 void canvas_box(struct canvas *canvas, unsigned row, unsigned col, unsigned rows, unsigned cols, enum meaning meaning,
 		const char *title);

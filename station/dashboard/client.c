@@ -25,7 +25,7 @@ struct client {
 	int fd;
 	struct octets in, out;
 	size_t looked; /* so much of `in` has no end of line */
-	uint64_t wait_us, received;
+	uint64_t wait_us;
 	unsigned generation; /* counts connections: a line may hang up under its reader */
 };
 
@@ -71,7 +71,6 @@ void client_hang_up(struct client *c, const char *why)
 void client_rest(struct client *c) { loop_cancel(c->o.loop, &c->timer); }
 
 void client_greeted(struct client *c) { c->wait_us = CLIENT_WAIT_FIRST_US; }
-uint64_t client_octets(const struct client *c) { return c->received; }
 
 /* One line without its end. False: the connection is gone. */
 static bool take_line(struct client *c, const char *line, size_t len)
@@ -134,7 +133,6 @@ static void receive(struct client *c)
 			return;
 		}
 		c->in.len += (size_t)n;
-		c->received += (uint64_t)n;
 		if (!take_lines(c))
 			return;
 	}

@@ -41,4 +41,3 @@ void client_hang_up(struct client *client, const char *why);
 void client_rest(struct client *client);
 /* The other end has said who it is: from now on a loss is tried again at once. */
 void client_greeted(struct client *client);
-uint64_t client_octets(const struct client *client); /* received since the start */

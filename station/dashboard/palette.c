@@ -142,8 +142,6 @@ bool palette_find(const char *name, enum palette *out)
 	return false;
 }
 
-const char *palette_name(enum palette palette) { return names[palette]; }
-
 const char *palette_sign(enum symbol sign, bool ascii)
 {
 	assert(sign < SIGNS);

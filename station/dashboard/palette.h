@@ -51,7 +51,6 @@ enum palette { PALETTE_DEFAULT, PALETTE_COLOUR_BLIND, PALETTE_MONO, PALETTES };
 const struct paint *palette_paint(enum palette palette, enum meaning meaning);
 /* "default", "colour-blind", "mono". False: no such palette. */
 bool palette_find(const char *name, enum palette *out);
-const char *palette_name(enum palette palette);
 
 enum symbol {
 	SIGN_SEEN,

@@ -35,5 +35,4 @@ int ceremony_issuing_ca(const char *dir, const char *root_key, unsigned days, in
 
 /* 1 to 32 of A-Z a-z 0-9 . _ -, first a letter or digit: it becomes a file name. */
 bool identity_key_name_is_valid(const char *name);
-bool identity_common_name(X509 *certificate, char name[static IDENTITY_NAME_MAX + 1]);
 int64_t identity_time_us(const ASN1_TIME *time); /* since 1970; 0: not a time */

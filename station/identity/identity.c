@@ -92,6 +92,14 @@ static int check_issuer(X509 *root, X509 *issuing, const EVP_PKEY *key, int64_t 
 	return -MR_CAUSE_SIGNER_UNAVAILABLE;
 }
 
+static bool common_name(X509 *certificate, char name[static IDENTITY_NAME_MAX + 1])
+{
+	int len = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name,
+					    IDENTITY_NAME_MAX + 1);
+
+	return len > 0 && len <= IDENTITY_NAME_MAX;
+}
+
 /* What every certificate repeats of its issuer, encoded once. */
 static bool cache_issuer(struct identity *identity, X509 *issuing, const struct keyfile_error *error)
 {
@@ -117,7 +125,7 @@ static bool cache_issuer(struct identity *identity, X509 *issuing, const struct 
 	identity->issuer_subject_len = (size_t)i2d_X509_NAME(X509_get_subject_name(issuing), &at);
 	identity->issuer_key_id_len = (size_t)ASN1_STRING_length(key_id);
 	mr_copy(identity->issuer_key_id, ASN1_STRING_get0_data(key_id), identity->issuer_key_id_len);
-	if (!identity_common_name(issuing, identity->issuer_name))
+	if (!common_name(issuing, identity->issuer_name))
 		return keyfile_complain(error,
 					"%s/issuing.crt: its subject has no common name; make the CA with "
 					"`millrace ca init`",
@@ -125,14 +133,6 @@ static bool cache_issuer(struct identity *identity, X509 *issuing, const struct 
 	identity->not_before_us = identity_time_us(X509_get0_notBefore(issuing));
 	identity->not_after_us = identity_time_us(X509_get0_notAfter(issuing));
 	return true;
-}
-
-bool identity_common_name(X509 *certificate, char name[static IDENTITY_NAME_MAX + 1])
-{
-	int len = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name,
-					    IDENTITY_NAME_MAX + 1);
-
-	return len > 0 && len <= IDENTITY_NAME_MAX;
 }
 
 static bool open_station_key(struct identity *identity, const char *dir, const struct keyfile_error *error)

@@ -403,8 +403,6 @@ void ip_stream_use(struct ip_stream *s, const struct ip_stream_events *events, v
 	s->ctx = ctx;
 }
 
-struct ip_if *ip_stream_if(const struct ip_stream *s) { return s->net; }
-
 struct ip_listener *ip_listen(struct ip_if *net, uint16_t port, void (*accepted)(void *ctx, struct ip_stream *s),
 			      void *ctx)
 {

@@ -56,4 +56,3 @@ struct ip_listener *ip_listen(struct ip_if *net, uint16_t port, void (*accepted)
 void ip_listener_close(struct ip_listener *listener); /* its streams go on */
 
 void ip_stream_use(struct ip_stream *s, const struct ip_stream_events *events, void *ctx);
-struct ip_if *ip_stream_if(const struct ip_stream *s);

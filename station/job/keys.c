@@ -41,7 +41,7 @@ static const char *security_word(size_t i) /* enum mr_security */
 
 static const char *step_word(size_t i) { return i < JOB_STEP_COUNT ? job_step_name((enum job_step)i) : NULL; }
 
-const char *job_policy(size_t i)
+static const char *policy_word(size_t i)
 {
 	static const char *const words[] = { "pex", "round-robin" };
 
@@ -59,7 +59,7 @@ static const char *operation_word(size_t i) /* enum mr_operation counts from 1 w
 	return i < sizeof(words) / sizeof(words[0]) ? words[i] : NULL;
 }
 
-const char *job_fault_kind(size_t i)
+static const char *fault_word(size_t i)
 {
 	static const char *const of_the_line[] = { "radio-lost", "garbage", "rogue-station", "replay" };
 	size_t of_devices = DEVICE_FAULT_COUNT - 1;
@@ -210,7 +210,7 @@ const struct key job_keys[] = {
 	  .sentence = "a channel of 2.4 or 5 GHz, without those of radar" },
 
 	{ "schedule", KEY_SECTION, .sentence = "which radio sits where, and for how long" },
-	{ "schedule.policy", KEY_WORD, .fallback = "pex", .words = job_policy, IN(policy),
+	{ "schedule.policy", KEY_WORD, .fallback = "pex", .words = policy_word, IN(policy),
 	  .sentence = "pex weighs expected useful work; round-robin is there to compare with" },
 	{ "schedule.steer", KEY_YESNO, .fallback = "true", IN(steer),
 	  .sentence = "devices may be called over to another channel" },
@@ -282,7 +282,7 @@ const struct key job_keys[] = {
 	{ "simulation.faults", KEY_LIST, .otherwise = "none", .low = "0", .high = "32",
 	  ITEMS(sim_faults, sim_fault_count), .sentence = "what goes wrong" },
 	{ "simulation.faults[]", KEY_SECTION, .sentence = "a fault" },
-	{ "simulation.faults[].kind", KEY_WORD, .required = true, .words = job_fault_kind, OF(job_fault, kind),
+	{ "simulation.faults[].kind", KEY_WORD, .required = true, .words = fault_word, OF(job_fault, kind),
 	  .sentence = "which" },
 	{ "simulation.faults[].count", KEY_COUNT, .fallback = "1", .low = "1", .high = "100000", OF(job_fault, count),
 	  .sentence = "how many devices it strikes; garbage and replay: frames, rogue-station: times twenty calls" },
@@ -350,9 +350,8 @@ const struct key *job_key(const char *path, enum node_kind kind)
 	return same_place;
 }
 
-const char *job_key_type_name(enum key_type type) { return types[type].name; }
-
-const char *job_key_units(enum key_type type)
+/* "us, ms, s, min, h"; "": none */
+static const char *units_of(enum key_type type)
 {
 	switch (type) {
 	case KEY_DURATION: return "us, ms, s, min, h";
@@ -503,7 +502,7 @@ static void complain_number(const struct storing *s, enum value_result result)
 	const struct key *key = s->key;
 	const struct node *node = s->node;
 	struct quoted q = quoted(node->text, node->len);
-	const char *units = job_key_units(key->type);
+	const char *units = units_of(key->type);
 	struct value_number n = { 0 }, like = { 0 };
 	const char *example = key->fallback && strcmp(key->fallback, key->none ? key->none : "") != 0 ? key->fallback
 												      : key->low;
@@ -761,15 +760,16 @@ static bool store(const struct storing *s)
 	return false;
 }
 
-bool job_node_is_empty(const struct node *node)
+static bool is_empty(const struct node *node)
 {
 	return node->kind == NODE_SCALAR && node->plain &&
 	       (node->len == 0 || strcmp(node->text, "~") == 0 || strcmp(node->text, "null") == 0);
 }
 
-const char *job_node_kind(const struct node *node)
+/* In words, "a list"; "nothing" for an empty plain scalar. */
+static const char *kind_of(const struct node *node)
 {
-	return job_node_is_empty(node)	 ? "nothing"
+	return is_empty(node)		 ? "nothing"
 	       : node->kind == NODE_LIST ? "a list"
 	       : node->kind == NODE_MAP	 ? "a map"
 					 : "a single value";
@@ -787,14 +787,14 @@ bool job_key_store(const struct key *key, const struct node *node, void *base, s
 			set_flag(key, base, key->flag_of_none);
 		return true;
 	}
-	if (node->kind == NODE_SCALAR && key->refusal && !job_node_is_empty(node)) {
+	if (node->kind == NODE_SCALAR && key->refusal && !is_empty(node)) {
 		complain(c, node->line, node->column, "%s: %s; allowed: %s", key->path, key->refusal,
 			 job_key_allowed(key).text);
 		return false;
 	}
-	if (node->kind != NODE_SCALAR || !scalar || job_node_is_empty(node)) {
-		complain(c, node->line, node->column, "%s: %s where %s belongs; allowed: %s", key->path,
-			 job_node_kind(node), types[key->type].name, job_key_allowed(key).text);
+	if (node->kind != NODE_SCALAR || !scalar || is_empty(node)) {
+		complain(c, node->line, node->column, "%s: %s where %s belongs; allowed: %s", key->path, kind_of(node),
+			 types[key->type].name, job_key_allowed(key).text);
 		return false;
 	}
 	if (!store(&s))

@@ -62,8 +62,6 @@ extern const size_t job_key_count;
 
 /* The row of a path, or NULL. Two shapes of one place are two rows: a list and something else. */
 const struct key *job_key(const char *path, enum node_kind kind);
-const char *job_key_type_name(enum key_type type); /* "duration" */
-const char *job_key_units(enum key_type type);	   /* "us, ms, s, min, h"; "": none */
 
 /* "1 to 32 characters", "10ms to 1h, or none", "direct". */
 struct key_text {
@@ -83,11 +81,3 @@ struct key_row job_key_reference(const struct key *key);
 bool job_key_store(const struct key *key, const struct node *node, void *base, struct complaints *c);
 /* The default of a row. true: there was one. Asserts that it is good. */
 bool job_key_default(const struct key *key, void *base);
-
-/* A node's kind in words, "a list"; "nothing" for an empty plain scalar. */
-const char *job_node_kind(const struct node *node);
-bool job_node_is_empty(const struct node *node);
-
-/* Words of the table that others need too. */
-const char *job_fault_kind(size_t i);
-const char *job_policy(size_t i);

@@ -42,7 +42,8 @@ static void base38(const uint8_t *octets, size_t len, char *out)
 	*out = '\0';
 }
 
-bool matter_passcode_is_good(uint32_t passcode)
+/* 1 to 99999998 without the twelve that everybody would guess (section 5.1.7.1). */
+static bool passcode_is_good(uint32_t passcode)
 {
 	return passcode >= 1 && passcode <= 99999998 && passcode % 11111111 != 0 && passcode != 12345678 &&
 	       passcode != 87654321;
@@ -50,7 +51,7 @@ bool matter_passcode_is_good(uint32_t passcode)
 
 static const char *setup_wrong(const struct matter_setup *setup)
 {
-	if (!matter_passcode_is_good(setup->passcode))
+	if (!passcode_is_good(setup->passcode))
 		return "the PIN is none that Matter allows (00000001 to 99999998, no trivial one)";
 	if (setup->discriminator > 0xfff)
 		return "a discriminator has 12 bits";

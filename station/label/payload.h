@@ -44,8 +44,6 @@ const char *payload_matter(const struct matter_setup *setup, char *out, size_t c
 /* 11 digits, or 21 with vendor and product when the flow is not the standard one; the last is Verhoeff's check digit.
  */
 const char *payload_matter_manual(const struct matter_setup *setup, char *out, size_t cap);
-/* 1 to 99999998 without the twelve that everybody would guess (section 5.1.7.1). */
-bool matter_passcode_is_good(uint32_t passcode);
 /* Verhoeff's check digit after `count` digits. */
 char verhoeff_digit(const char *digits, size_t count);
 

@@ -599,16 +599,6 @@ int interface_up(const char *name, bool up)
 	return with_interface(name, SIOCSIFFLAGS, &r);
 }
 
-int interface_mac(const char *name, uint8_t mac[static 6])
-{
-	struct ifreq r = { 0 };
-	int error = with_interface(name, SIOCGIFHWADDR, &r);
-
-	if (error == 0)
-		memcpy(mac, r.ifr_hwaddr.sa_data, 6);
-	return error;
-}
-
 int interface_set_mac(const char *name, const uint8_t mac[static 6])
 {
 	struct ifreq r = { 0 };

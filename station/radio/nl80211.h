@@ -75,7 +75,6 @@ int nl80211_anchor_stop(struct nl80211 *nl, int ifindex);
 int interface_index(const char *name);
 int interface_up(const char *name, bool up);
 int interface_is_up(const char *name); /* 1, 0, or -errno */
-int interface_mac(const char *name, uint8_t mac[static 6]);
 int interface_set_mac(const char *name, const uint8_t mac[static 6]);
 int interface_set_mtu(const char *name, int octets);
 

@@ -13,8 +13,8 @@
 #define SWITCHES_US 1000000 /* slow adapters are asked fewer times */
 #define HEADER_LEN 24
 
-/* Locally administered, from the range of this project's frames. */
-const uint8_t selftest_nobody[6] = { 0x02, 0x4d, 0x52, 0xff, 0xff, 0xfe };
+/* A receiver that nobody has: locally administered, from the range of this project's frames. */
+static const uint8_t nobody[6] = { 0x02, 0x4d, 0x52, 0xff, 0xff, 0xfe };
 
 static uint64_t clock_us(void)
 {
@@ -104,7 +104,8 @@ void selftest_send(struct radio *from, struct radio *to, const uint8_t receiver[
 		listen_both(&a, &b, 10);
 }
 
-uint32_t selftest_switch_us(struct radio *radio, uint16_t a_mhz, uint16_t b_mhz)
+/* Between two channels; 0: it can't switch. Ends on `a`. */
+static uint32_t mean_switch_us(struct radio *radio, uint16_t a_mhz, uint16_t b_mhz)
 {
 	uint64_t start_us = clock_us();
 	unsigned done = 0;
@@ -122,7 +123,7 @@ uint32_t selftest_switch_us(struct radio *radio, uint16_t a_mhz, uint16_t b_mhz)
 uint32_t selftest_settle_us(struct radio *from, struct radio *to, uint16_t here_mhz, uint16_t away_mhz)
 {
 	struct selftest_result result = { 0 };
-	struct end a = { from, selftest_nobody, true, 4095, &result }, b = { to, to->caps.mac, false, 4095, &result };
+	struct end a = { from, nobody, true, 4095, &result }, b = { to, to->caps.mac, false, 4095, &result };
 	uint64_t start_us;
 	unsigned sequence = 0;
 
@@ -174,10 +175,10 @@ static void prove_status(struct radio *radio, const uint16_t mhz[static 2], stru
 
 	if (setup_tune(monitor_setup(radio), mhz[0]) < 0)
 		return;
-	selftest_send(radio, NULL, selftest_nobody, TRIAL_FRAMES, &result);
+	selftest_send(radio, NULL, nobody, TRIAL_FRAMES, &result);
 	proof->reports = result.reported > 0;
 	radio->caps.truthful_status = result.reported > 0 && result.acked == 0;
-	radio->caps.switch_us = selftest_switch_us(radio, mhz[0], mhz[1]);
+	radio->caps.switch_us = mean_switch_us(radio, mhz[0], mhz[1]);
 	(void)setup_tune(monitor_setup(radio), mhz[1]);
 }
 

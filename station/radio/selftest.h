@@ -15,14 +15,9 @@ struct selftest_result {
 	unsigned received, wrong_rate, wrong_sequence, wrong_channel; /* by the listener */
 };
 
-/* A receiver that nobody has. */
-extern const uint8_t selftest_nobody[6];
-
 /* `from` sends `count` frames to `receiver`; `to` (NULL: nobody) listens. Both are tuned already. */
 void selftest_send(struct radio *from, struct radio *to, const uint8_t receiver[static 6], unsigned count,
 		   struct selftest_result *out);
-/* Mean time of a switch between two channels; 0: it can't switch. Ends on `a`. */
-uint32_t selftest_switch_us(struct radio *radio, uint16_t a_mhz, uint16_t b_mhz);
 /* How long after a switch to `to`'s channel the first of `from`'s frames is heard there; UINT32_MAX: none was. Both end
  * there. */
 uint32_t selftest_settle_us(struct radio *from, struct radio *to, uint16_t here_mhz, uint16_t away_mhz);

@@ -71,7 +71,6 @@ struct device {
 	uint64_t deauth_us;
 	uint16_t last_control; /* of the last frame heard: the MAC drops repeats (802.11-2020 10.3.2.14) */
 	uint8_t last_sender[6];
-	int verdict;
 };
 
 static void put(struct fifo *f, struct item *item)
@@ -137,7 +136,7 @@ static void sink_tune(void *ctx, uint16_t freq_mhz, uint64_t at_us)
 	put(&d->out, item);
 }
 
-static void sink_verdict(void *ctx, int verdict) { ((struct device *)ctx)->verdict = verdict; }
+static void sink_verdict(void *ctx, int verdict) { (void)ctx, (void)verdict; } /* nobody watches its LED */
 
 /*
  * SHA-256 in counter mode over the device's seed: reproducible, and ten thousand of them cost no memory. The day on
@@ -629,7 +628,6 @@ void device_destroy(struct device *d)
 
 const struct mr_agent *device_agent(const struct device *d) { return &d->agent; }
 uint64_t device_ready_us(const struct device *d) { return d->ready_us; }
-int device_verdict(const struct device *d) { return d->verdict; }
 const uint8_t *device_mac(const struct device *d) { return d->config.agent.mac; }
 bool device_powered(const struct device *d) { return d->on; }
 size_t device_size(void) { return sizeof(struct device) + sizeof(uint8_t[MR_STORE_SLOTS][MR_STORE_MAX]); }

@@ -60,7 +60,6 @@ uint64_t device_ready_us(const struct device *device);
 void device_restart(struct device *device);
 const uint8_t *device_mac(const struct device *device); /* 6 octets */
 bool device_powered(const struct device *device);
-int device_verdict(const struct device *device); /* enum mr_verdict that its LED shows */
 /* What it stored, as a flash dump: tests look for what must or must not be there. */
 const uint8_t *device_store(const struct device *device, unsigned slot, size_t *len);
 const char *device_chip_profile(size_t i); /* names of the chip profiles; NULL ends */

@@ -124,7 +124,6 @@ bool network_refuse(struct network *n, const uint8_t mac[static 6])
 }
 size_t network_stas(const struct network *n) { return soft_ap_stas(n->ap); }
 uint64_t network_joins(const struct network *n) { return n->joins; }
-struct soft_ap_counters network_counters(const struct network *n) { return soft_ap_counters(n->ap); }
 
 /* --- neighbours --- */
 

@@ -27,7 +27,6 @@ void network_destroy(struct network *network); /* NULL is fine */
 bool network_refuse(struct network *network, const uint8_t mac[static 6]);
 size_t network_stas(const struct network *network);    /* that are joined now */
 uint64_t network_joins(const struct network *network); /* since the beginning */
-struct soft_ap_counters network_counters(const struct network *network);
 
 /*
  * The `i`th of a town's networks, from a seed: every kind of security, hidden ones, ad-hoc ones, and names that only a

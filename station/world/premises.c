@@ -265,5 +265,3 @@ void premises_destroy(struct premises *a)
 	free(a->neighbours);
 	free(a);
 }
-
-struct network *premises_network(struct premises *a) { return a->network; }

@@ -30,5 +30,3 @@ bool premises_configure(struct premises *premises, size_t i, struct device_confi
 			size_t error_len);
 /* Those that cannot join are made known to the network. false: no memory. */
 bool premises_placed(struct premises *premises, const struct device_config *config);
-
-struct network *premises_network(struct premises *premises); /* that the devices join; NULL: the job names none */

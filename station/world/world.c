@@ -376,9 +376,6 @@ struct radio **world_radios(struct world *w, size_t *count)
 }
 
 struct air *world_air(struct world *w) { return w->air; }
-size_t world_device_count(const struct world *w) { return w->device_count; }
-struct device *world_device(struct world *w, size_t i) { return w->devices[i]; }
-struct network *world_network(struct world *w) { return w->premises ? premises_network(w->premises) : NULL; }
 
 uint64_t world_release_us(void *ctx, const uint8_t device_id[static 8])
 {

@@ -26,9 +26,6 @@ void world_destroy(struct world *world);
 
 struct radio **world_radios(struct world *world, size_t *count);
 struct air *world_air(struct world *world);
-size_t world_device_count(const struct world *world);
-struct device *world_device(struct world *world, size_t i);
-struct network *world_network(struct world *world); /* that the devices are to join; NULL: none */
 /* line_options.release_us: ctx is the world. UINT64_MAX: no such device. */
 uint64_t world_release_us(void *world, const uint8_t device_id[static 8]);
 /* Whoever stands at the line switches the device of this address off and on. */

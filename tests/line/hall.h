@@ -207,14 +207,14 @@ HALL bool hall_signature(void *ctx, const uint8_t head[static 32], const uint8_t
 HALL void hall_check(struct hall *hall, const struct run *run)
 {
 	static const char *const never[] = {
-		"SELECT count(*) FROM (SELECT serial FROM unit WHERE serial IS NOT NULL GROUP BY serial HAVING "
-		"count(*) > 1)",
+		("SELECT count(*) FROM (SELECT serial FROM unit WHERE serial IS NOT NULL GROUP BY serial "
+		 "HAVING count(*) > 1)"),
 		"SELECT count(*) FROM (SELECT lookup FROM pin GROUP BY lookup, product HAVING count(*) > 1)",
 		"SELECT count(*) FROM (SELECT salt FROM pin GROUP BY salt HAVING count(*) > 1)",
 		"SELECT count(*) FROM (SELECT spki_sha256 FROM cert GROUP BY spki_sha256 HAVING count(*) > 1)",
 		"SELECT count(*) FROM (SELECT serial_hex FROM cert GROUP BY serial_hex HAVING count(*) > 1)",
-		"SELECT count(*) FROM v_orphan WHERE kind <> 'labelled-unpassed'", /* a person's matter, until he takes
-										      it off */
+		/* The label of a unit that has not passed is a person's matter, until he takes it off. */
+		"SELECT count(*) FROM v_orphan WHERE kind <> 'labelled-unpassed'",
 		"SELECT count(*) FROM attempt WHERE outcome IS NULL",
 		"SELECT count(*) FROM unit WHERE state = 'passed' AND unit NOT IN (SELECT unit FROM receipt)",
 		"SELECT count(*) FROM unit WHERE state = 'passed' AND serial IS NULL",

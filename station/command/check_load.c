@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/port/sim/chip.h"
+#include "agent/port/sim/profile.h"
 #include "station/air/air.h"
 #include "station/radio/radio.h"
 

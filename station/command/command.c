@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "station/base/version.h"
 #include "station/yaml/words.h"
 
 #define WORDS_MAX 64

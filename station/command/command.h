@@ -10,8 +10,6 @@
 
 #include "station/base/log.h"
 
-#define MILLRACE_VERSION "0.1.0"
-
 enum { EXIT_ALL_WELL = 0, EXIT_NOT_ALL_WELL = 1, EXIT_UNUSABLE = 2, EXIT_INTERRUPTED = 130 };
 
 struct option_row {

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "agent/wire/cause.h"
+#include "station/base/version.h"
 #include "station/run/batch.h"
 #include "station/command/command.h"
 #include "station/command/screen.h"

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 #include "station/control/request.h"
-#include "station/job/job.h"
+#include "station/yaml/complaint.h"
 
 #define SETTINGS_PATH "/etc/millrace/station.yaml"
 #define SETTINGS_LIST_MAX 256

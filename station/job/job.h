@@ -12,6 +12,7 @@
 #include "agent/wire/message.h"
 #include "station/identity/identity.h"
 #include "station/roster/roster.h"
+#include "station/yaml/complaint.h"
 
 #define JOB_LIST_MAX 32
 
@@ -35,8 +36,8 @@ struct job_chip_share {
 };
 
 struct job_fault {
-	char kind[16];	   /* device_fault_name, or "radio-lost", "garbage", "rogue-station", "replay" */
-	unsigned count;	   /* devices; "radio-lost": 1 */
+	char kind[16];	/* device_fault_name (device_fault.h), or "radio-lost", "garbage", "rogue-station", "replay" */
+	unsigned count; /* devices; "radio-lost": 1 */
 	uint8_t operation; /* enum mr_operation; 0: not given, the clock decides */
 	uint64_t after_us, off_us;
 };
@@ -124,12 +125,6 @@ struct job {
 	size_t sim_fault_count;
 	uint16_t sim_network_mhz; /* where the network of the credentials is; 0: the first of `channels` */
 	unsigned sim_neighbours;  /* networks of others in the devices' scan lists */
-};
-
-/* Every error found (up to 20), a line each: `file:line:column: what; allowed: ...; did you mean "..."?` */
-struct job_errors {
-	size_t count;
-	char text[20][320];
 };
 
 /* NULL: see errors. Only the file itself is read; `millrace check` looks at what it names. Paths in the result

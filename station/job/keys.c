@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/port/sim/profile.h"
 #include "station/air/air.h"
-#include "station/world/device.h"
+#include "station/job/device_fault.h"
 #include "station/method/method.h"
 #include "station/yaml/value.h"
 #include "station/yaml/words.h"
@@ -57,6 +58,13 @@ static const char *operation_word(size_t i) /* enum mr_operation counts from 1 w
 	};
 
 	return i < sizeof(words) / sizeof(words[0]) ? words[i] : NULL;
+}
+
+static const char *chip_word(size_t i)
+{
+	const struct mr_chip_profile *profile = mr_chip_profile(i);
+
+	return profile ? profile->name : NULL;
 }
 
 static const char *fault_word(size_t i)
@@ -275,8 +283,8 @@ const struct key job_keys[] = {
 	{ "simulation.chips", KEY_LIST, .otherwise = "esp32 100%", .low = "1", .high = "8",
 	  ITEMS(sim_chips, sim_chip_count), .sentence = "the chips of the devices; shares add up to 100%" },
 	{ "simulation.chips[]", KEY_SECTION, .sentence = "a kind of chip" },
-	{ "simulation.chips[].profile", KEY_WORD, .required = true, .words = device_chip_profile,
-	  OF(job_chip_share, profile), .sentence = "decides how long the device computes" },
+	{ "simulation.chips[].profile", KEY_WORD, .required = true, .words = chip_word, OF(job_chip_share, profile),
+	  .sentence = "decides how long the device computes" },
 	{ "simulation.chips[].share", KEY_PERCENT, .required = true, .low = "1%", .high = "100%",
 	  OF(job_chip_share, percent), .sentence = "how many of the devices" },
 	{ "simulation.faults", KEY_LIST, .otherwise = "none", .low = "0", .high = "32",

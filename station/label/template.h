@@ -8,9 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "station/job/job.h"
 #include "station/label/code.h"
 #include "station/label/fields.h"
+#include "station/yaml/complaint.h"
 
 #define TEMPLATE_TEXT_MAX 200
 #define TEMPLATE_ITEMS_MAX 32

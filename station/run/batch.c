@@ -13,7 +13,7 @@
 #include "agent/wire/cause.h"
 #include "db/sql.h"
 #include "station/world/world.h"
-#include "station/command/command.h"
+#include "station/base/version.h"
 #include "station/control/control.h"
 #include "station/identity/ceremony.h"
 #include "station/ip/ip.h"

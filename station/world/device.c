@@ -17,22 +17,6 @@
 #define WEAK_DB 28.0
 #define RESTART_OFF_US 500000u /* between a hand's off and on */
 
-const char *device_fault_name(enum device_fault fault)
-{
-	static const char *const names[] = { "none",	  "selftest",	     "storage",	    "vanish",
-					     "power-cut", "wrong-batch-key", "weak-signal", "wrong-product",
-					     "clone",	  "wrong-secret",    "ap-deauth",   "no-join" };
-
-	return (size_t)fault < sizeof(names) / sizeof(names[0]) ? names[fault] : NULL;
-}
-
-const char *device_chip_profile(size_t i)
-{
-	const struct mr_chip_profile *p = mr_chip_profile(i);
-
-	return p ? p->name : NULL;
-}
-
 /* What waits for the core (frames heard, reports) and what waits for the instant when the core comes to it (frames,
  * tunes, what the radio is told to do), each in order. */
 enum item_kind { ITEM_FRAME, ITEM_SENT, ITEM_TUNE, ITEM_AP_UP, ITEM_AP_DOWN, ITEM_SCAN, ITEM_JOIN, ITEM_LEAVE };

@@ -7,24 +7,7 @@
 
 #include "agent/core/agent.h"
 #include "station/air/air.h"
-
-enum device_fault {
-	DEVICE_FAULT_NONE,
-	DEVICE_FAULT_SELFTEST,	/* a self-test item fails */
-	DEVICE_FAULT_STORAGE,	/* a storage write fails */
-	DEVICE_FAULT_VANISH,	/* power is lost for good during `step` */
-	DEVICE_FAULT_POWER_CUT, /* power is lost for off_us during `step`, storage torn if it was being written */
-	DEVICE_FAULT_WRONG_BATCH_KEY,
-	DEVICE_FAULT_WEAK_SIGNAL, /* extra path loss */
-	DEVICE_FAULT_WRONG_PRODUCT,
-	DEVICE_FAULT_CLONE,	   /* answers with the id of another device: the one who configures it gives it that */
-	DEVICE_FAULT_WRONG_SECRET, /* passphrase or PIN are not the label's: the one who configures it gives it others
-				    */
-	DEVICE_FAULT_AP_DEAUTH,	   /* its access point throws its STAs out, once, during `step` */
-	DEVICE_FAULT_NO_JOIN,	   /* the target network refuses it: the one who makes the network does that */
-	DEVICE_FAULT_COUNT
-};
-const char *device_fault_name(enum device_fault fault); /* "selftest", "storage", "vanish", ... as in job files */
+#include "station/job/device_fault.h"
 
 struct ip_stack;
 
@@ -62,5 +45,4 @@ const uint8_t *device_mac(const struct device *device); /* 6 octets */
 bool device_powered(const struct device *device);
 /* What it stored, as a flash dump: tests look for what must or must not be there. */
 const uint8_t *device_store(const struct device *device, unsigned slot, size_t *len);
-const char *device_chip_profile(size_t i); /* names of the chip profiles; NULL ends */
-size_t device_size(void);		   /* octets per device, the agent included */
+size_t device_size(void); /* octets per device, the agent included */

@@ -3,7 +3,14 @@
  */
 #pragma once
 
-#include "station/job/job.h"
+#include <stddef.h>
+#include <stdint.h>
+
+/* Every error found (up to 20), a line each: `file:line:column: what; allowed: ...; did you mean "..."?` */
+struct job_errors {
+	size_t count;
+	char text[20][320];
+};
 
 struct complaints {
 	const char *file;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "station/command/command.h"
+#include "station/base/version.h"
 #include "station/yaml/words.h"
 
 /* Stand-ins for the commands: each says on standard output that it ran, and with which words. */

@@ -1,7 +1,7 @@
 /*
  * Job files: what is refused and with which words, what is taken and with which defaults.
  *
- * links: station/method/method.c
+ * links: station/method/method.c station/job/device_fault.c agent/port/sim/profile.c
  * links: station/yaml/complaint.c station/job/contradictions.c station/job/job.c station/job/keys.c
  * links: station/job/passphrase.c station/yaml/tree.c station/yaml/value.c station/yaml/words.c
  * links: station/identity/serial.c station/radio/channel.c station/base/log.c station/base/loop.c

@@ -10,19 +10,7 @@
 #pragma once
 
 #include "agent/core/agent.h"
-
-/* What work costs. Sources in chip.c. */
-struct mr_chip_profile {
-	const char *name;
-	uint32_t boot_us, tune_us;
-	uint32_t x25519_us, keygen_us, sign_us, verify_us;
-	uint32_t aead_ns, hash_ns;	      /* per octet */
-	uint32_t erase_us, write_ns, read_ns; /* per store write; per octet */
-	uint32_t selftest_us;
-	uint32_t pbkdf2_us, tls_us;
-};
-const struct mr_chip_profile *mr_chip_profile(size_t i);	       /* NULL ends the table */
-const struct mr_chip_profile *mr_chip_profile_named(const char *name); /* NULL: none */
+#include "agent/port/sim/profile.h"
 
 /* What leaves the chip, with the instant at which the core came to it. */
 struct mr_chip_sink {

@@ -1,0 +1,12 @@
+#include "station/job/device_fault.h"
+
+#include <stddef.h>
+
+const char *device_fault_name(enum device_fault fault)
+{
+	static const char *const names[] = { "none",	  "selftest",	     "storage",	    "vanish",
+					     "power-cut", "wrong-batch-key", "weak-signal", "wrong-product",
+					     "clone",	  "wrong-secret",    "ap-deauth",   "no-join" };
+
+	return (size_t)fault < sizeof(names) / sizeof(names[0]) ? names[fault] : NULL;
+}

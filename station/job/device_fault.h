@@ -1,0 +1,22 @@
+/*
+ * What a job can have go wrong with simulated devices. station/world/device.c does it to them.
+ */
+#pragma once
+
+enum device_fault {
+	DEVICE_FAULT_NONE,
+	DEVICE_FAULT_SELFTEST,	/* a self-test item fails */
+	DEVICE_FAULT_STORAGE,	/* a storage write fails */
+	DEVICE_FAULT_VANISH,	/* power is lost for good during `step` */
+	DEVICE_FAULT_POWER_CUT, /* power is lost for off_us during `step`, storage torn if it was being written */
+	DEVICE_FAULT_WRONG_BATCH_KEY,
+	DEVICE_FAULT_WEAK_SIGNAL, /* extra path loss */
+	DEVICE_FAULT_WRONG_PRODUCT,
+	DEVICE_FAULT_CLONE,	   /* answers with the id of another device: the one who configures it gives it that */
+	DEVICE_FAULT_WRONG_SECRET, /* passphrase or PIN are not the label's: the one who configures it gives it others
+				    */
+	DEVICE_FAULT_AP_DEAUTH,	   /* its access point throws its STAs out, once, during `step` */
+	DEVICE_FAULT_NO_JOIN,	   /* the target network refuses it: the one who makes the network does that */
+	DEVICE_FAULT_COUNT
+};
+const char *device_fault_name(enum device_fault fault); /* "selftest", "storage", "vanish", ... as in job files */

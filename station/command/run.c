@@ -17,6 +17,8 @@
 #include "station/control/control.h"
 
 #define COMPARE_MAX 500u /* devices: larger simulated batches are compared on request only */
+/* 9999-12-31T23:59:59Z: the last instant that a certificate can name (RFC 5280 4.1.2.5). */
+#define EPOCH_MAX_S 253402300799
 
 enum show { SHOW_LIVE, SHOW_PLAIN, SHOW_JSON };
 
@@ -422,77 +424,143 @@ int command_control(const char *self, struct control **out, struct control_optio
 	return EXIT_UNUSABLE;
 }
 
-int command_run(int argc, char **argv)
+/* What the command line says. */
+struct run_options {
+	const char *job, *db, *seed, *radios, *policy, *pcap, *keys, *epoch, *person, *socket, *settings, *metrics,
+		*pace;
+	bool json, plain, screen, no_compare, do_compare, stay;
+	struct log_words log;
+	uint64_t seed_n, radios_n, epoch_s;
+	double pace_n;
+};
+
+/* -1: go on; else the exit status. */
+static int read_options(struct run_options *o, int argc, char **argv)
 {
 	static const struct command self = { "run", "JOB.yaml", "provision a batch", command_run };
-	const char *db = "millrace.db", *seed = NULL, *radios = NULL, *policy = NULL, *pcap = NULL, *keys = NULL,
-		   *epoch = NULL;
-	char person[PERSON_MAX];
-	const char *operator= command_person(person), *path = NULL;
-	const char *socket_path = NULL, *settings_path = NULL, *metrics = NULL, *pace = NULL;
-	bool json = false, plain = false, screen = false, no_compare = false, do_compare = false, stay = false;
-	struct log_words log_words = { 0 };
 	const struct option_row rows[] = {
-		{ "--db", "FILE", "the record; made when it is not there (millrace.db)", &db, NULL },
-		{ "--seed", "N", "seed of a simulated run, instead of the job's", &seed, NULL },
-		{ "--radios", "N", "number of simulated radios, instead of the job's", &radios, NULL },
-		{ "--policy", "NAME", "pex or round-robin, instead of the job's", &policy, NULL },
-		{ "--keys", "DIR", "folder made by millrace ca init, instead of the job's", &keys, NULL },
-		{
-			"--operator",
-			"NAME",
-			"who runs it, for the record (the user)",
-			&operator,
-			NULL },
-			{ "--pcap", "FILE", "write all channels of the simulated air, with radiotap", &pcap, NULL },
-			{ "--epoch", "SECONDS", "where the simulated clock starts, since 1970", &epoch, NULL },
-			{ "--pace", "N", "simulated radios: N virtual seconds per second (0, as fast as it goes)",
-			  &pace, NULL },
-			{ "--stay", NULL, "do not end when all have an outcome, but on stop", NULL, &stay },
-			{ "--control", "FILE", "the control socket, or none; docs/control.md", &socket_path, NULL },
-			{ "--settings", "FILE", "the station's settings (/etc/millrace/station.yaml)", &settings_path,
-			  NULL },
-			{ "--metrics", "PORT", "Prometheus metrics on this port of the machine itself, or ADDRESS:PORT",
-			  &metrics, NULL },
-			LOG_ROWS(&log_words),
-			{ "--json", NULL, "one JSON object per event, the summary last", NULL, &json },
-			{ "--plain", NULL, "lines instead of the dashboard", NULL, &plain },
-			{ "--dashboard", NULL,
-			  "the dashboard also where it would not be opened: simulated, as fast as it goes", NULL,
-			  &screen },
-			{ "--compare", NULL, "run the baseline policy too, however large the simulated batch", NULL,
-			  &do_compare },
-			{ "--no-compare", NULL, "do not run the baseline policy for the summary", NULL, &no_compare },
-			{ 0 },
-		};
-	struct run r = { .show = SHOW_PLAIN };
-	struct job_errors errors = { 0 };
-	struct batch_options o = { 0 };
-	struct batch_result result;
-	uint64_t seed_n = 0, radios_n = 0, epoch_n = 0, round_robin_us = 0;
-	struct log_file log;
-	struct settings settings;
-	struct control_options control = { 0 };
-	double pace_n = 0;
+		{ "--db", "FILE", "the record; made when it is not there (millrace.db)", &o->db, NULL },
+		{ "--seed", "N", "seed of a simulated run, instead of the job's", &o->seed, NULL },
+		{ "--radios", "N", "number of simulated radios, instead of the job's", &o->radios, NULL },
+		{ "--policy", "NAME", "pex or round-robin, instead of the job's", &o->policy, NULL },
+		{ "--keys", "DIR", "folder made by millrace ca init, instead of the job's", &o->keys, NULL },
+		{ "--operator", "NAME", "who runs it, for the record (the user)", &o->person, NULL },
+		{ "--pcap", "FILE", "write all channels of the simulated air, with radiotap", &o->pcap, NULL },
+		{ "--epoch", "SECONDS", "where the simulated clock starts, since 1970", &o->epoch, NULL },
+		{ "--pace", "N", "simulated radios: N virtual seconds per second (0, as fast as it goes)", &o->pace,
+		  NULL },
+		{ "--stay", NULL, "do not end when all have an outcome, but on stop", NULL, &o->stay },
+		{ "--control", "FILE", "the control socket, or none; docs/control.md", &o->socket, NULL },
+		{ "--settings", "FILE", "the station's settings (/etc/millrace/station.yaml)", &o->settings, NULL },
+		{ "--metrics", "PORT", "Prometheus metrics on this port of the machine itself, or ADDRESS:PORT",
+		  &o->metrics, NULL },
+		LOG_ROWS(&o->log),
+		{ "--json", NULL, "one JSON object per event, the summary last", NULL, &o->json },
+		{ "--plain", NULL, "lines instead of the dashboard", NULL, &o->plain },
+		{ "--dashboard", NULL, "the dashboard also where it would not be opened: simulated, as fast as it goes",
+		  NULL, &o->screen },
+		{ "--compare", NULL, "run the baseline policy too, however large the simulated batch", NULL,
+		  &o->do_compare },
+		{ "--no-compare", NULL, "do not run the baseline policy for the summary", NULL, &o->no_compare },
+		{ 0 },
+	};
 	size_t count = 0;
-	char error[512];
-	struct job *job;
-	int status;
+	int status = command_options(&self, rows, argc, argv, &o->job, 1, &count);
 
-	status = command_options(&self, rows, argc, argv, &path, 1, &count);
 	if (status >= 0)
 		return status;
 	if (count != 1) {
 		fprintf(stderr, "millrace run: name the job: millrace run JOB.yaml\n");
 		return EXIT_UNUSABLE;
 	}
-	if (!number(seed, "--seed", INT64_MAX, &seed_n) || !number(radios, "--radios", 64, &radios_n) ||
-	    !number(epoch, "--epoch", 253402300799, &epoch_n) || !command_pace("run", pace, &pace_n))
+	if (!number(o->seed, "--seed", INT64_MAX, &o->seed_n) || !number(o->radios, "--radios", 64, &o->radios_n) ||
+	    !number(o->epoch, "--epoch", EPOCH_MAX_S, &o->epoch_s) || !command_pace("run", o->pace, &o->pace_n))
 		return EXIT_UNUSABLE;
-	status = command_log("run", &log_words, &log);
+	return -1;
+}
+
+/* The summary, after the baseline policy where it can be compared; gives the exit status. */
+static int say_result(const struct run_options *o, const struct run *r, const struct batch_options *batch,
+		      const struct batch_result *result)
+{
+	const struct job *job = r->job;
+	uint64_t round_robin_us = 0;
+	char made[512];
+
+	snprintf(made, sizeof(made), "%s.simulated-keys", o->db);
+	if (result->simulated && !result->interrupted && !result->summary.resumed && !o->no_compare &&
+	    strcmp(result->summary.policy, "round-robin") != 0 && (o->do_compare || job->sim_devices <= COMPARE_MAX))
+		round_robin_us = compare(batch, o->keys ? o->keys : access(job->keys, F_OK) == 0 ? job->keys : made);
+	if (o->json)
+		json_summary(result, round_robin_us);
+	else
+		text_summary(r, result, round_robin_us, o->db);
+	return result->failure[0] || result->summary.held_up ? EXIT_UNUSABLE
+	       : result->interrupted			     ? EXIT_INTERRUPTED
+	       : result->summary.passed >= job->quantity     ? EXIT_ALL_WELL
+							     : EXIT_NOT_ALL_WELL;
+}
+
+/* With the control socket open, or without one: the batch and what is shown of it. Gives the exit status. */
+static int run_job(const struct run_options *o, const struct job *job, const struct log *log, struct control *control)
+{
+	struct run r = { .job = job,
+			 .show = o->json			      ? SHOW_JSON
+				 : o->plain || !isatty(STDOUT_FILENO) ? SHOW_PLAIN
+								      : SHOW_LIVE,
+			 .colour = !o->json && command_colour(stdout) };
+	struct batch_options batch = { .job = job,
+				       .db = o->db,
+				       .keys = o->keys,
+				       .policy = o->policy,
+				       .operator= o->person,
+				       .pcap = o->pcap,
+				       .seed = o->seed_n,
+				       .utc_us = (int64_t)o->epoch_s * 1000000,
+				       .radios = (unsigned)o->radios_n,
+				       .log = log,
+				       .ctx = &r,
+				       .control = control,
+				       .pace = o->pace_n,
+				       .stay = o->stay,
+				       .began = on_began,
+				       .event = on_event,
+				       .interrupted = on_interrupt,
+				       .signals = true };
+	struct batch_result result;
+	char error[512];
+	int status;
+
+	if (r.show == SHOW_LIVE && control && isatty(STDIN_FILENO) &&
+	    (o->screen || o->pace_n > 0 || !job->radios_simulated))
+		(void)screen_open(&r.screen, control_path(control));
+	status = batch_run(&batch, &result, error, sizeof(error));
+	control_close(control, "ended", "the run is over");
+	screen_wait(&r.screen, status != 0);
+	if (status != 0) {
+		fprintf(stderr, "millrace run: %s\n", error);
+		return EXIT_UNUSABLE;
+	}
+	return say_result(o, &r, &batch, &result);
+}
+
+int command_run(int argc, char **argv)
+{
+	char person[PERSON_MAX];
+	struct run_options o = { .db = "millrace.db", .person = command_person(person) };
+	struct job_errors errors = { 0 };
+	struct log_file log;
+	struct settings settings;
+	struct control_options options = { 0 };
+	struct control *control = NULL;
+	struct job *job;
+	int status = read_options(&o, argc, argv);
+
+	if (status < 0)
+		status = command_log("run", &o.log, &log);
 	if (status >= 0)
 		return status;
-	job = job_load(path, &errors);
+	job = job_load(o.job, &errors);
 	if (!job) {
 		command_log_close(&log);
 		for (size_t i = 0; i < errors.count; i++)
@@ -501,61 +569,11 @@ int command_run(int argc, char **argv)
 	}
 	/* Whoever reads along, a script or a file's tail, has each event when it happens. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	control.metrics = metrics;
-	control.log = &log.log;
-	status = command_control("run", &o.control, &control, socket_path, settings_path, &settings, false);
-	if (status >= 0) {
-		command_log_close(&log);
-		job_destroy(job);
-		return status;
-	}
-	r.job = job;
-	r.show = json ? SHOW_JSON : plain || !isatty(STDOUT_FILENO) ? SHOW_PLAIN : SHOW_LIVE;
-	r.colour = !json && command_colour(stdout);
-	o = (struct batch_options){ .job = job,
-				    .db = db,
-				    .keys = keys,
-				    .policy = policy,
-				    .operator= operator,
-				    .pcap = pcap,
-				    .seed = seed_n,
-				    .utc_us = (int64_t)epoch_n * 1000000,
-				    .radios = (unsigned)radios_n,
-				    .log = &log.log,
-				    .ctx = &r,
-				    .control = o.control,
-				    .pace = pace_n,
-				    .stay = stay,
-				    .began = on_began,
-				    .event = on_event,
-				    .interrupted = on_interrupt,
-				    .signals = true };
-	if (r.show == SHOW_LIVE && o.control && isatty(STDIN_FILENO) &&
-	    (screen || pace_n > 0 || !job->radios_simulated))
-		(void)screen_open(&r.screen, control_path(o.control));
-	status = batch_run(&o, &result, error, sizeof(error));
-	control_close(o.control, "ended", "the run is over");
-	screen_wait(&r.screen, status != 0);
-	if (status != 0) {
-		fprintf(stderr, "millrace run: %s\n", error);
-		status = EXIT_UNUSABLE;
-	} else {
-		char made[512];
-
-		snprintf(made, sizeof(made), "%s.simulated-keys", db);
-		if (result.simulated && !result.interrupted && !result.summary.resumed && !no_compare &&
-		    strcmp(result.summary.policy, "round-robin") != 0 &&
-		    (do_compare || job->sim_devices <= COMPARE_MAX))
-			round_robin_us = compare(&o, keys ? keys : access(job->keys, F_OK) == 0 ? job->keys : made);
-		if (json)
-			json_summary(&result, round_robin_us);
-		else
-			text_summary(&r, &result, round_robin_us, db);
-		status = result.failure[0] || result.summary.held_up ? EXIT_UNUSABLE
-			 : result.interrupted			     ? EXIT_INTERRUPTED
-			 : result.summary.passed >= job->quantity    ? EXIT_ALL_WELL
-								     : EXIT_NOT_ALL_WELL;
-	}
+	options.metrics = o.metrics;
+	options.log = &log.log;
+	status = command_control("run", &control, &options, o.socket, o.settings, &settings, false);
+	if (status < 0)
+		status = run_job(&o, job, options.log, control);
 	command_log_close(&log);
 	job_destroy(job);
 	return status;

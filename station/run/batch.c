@@ -20,6 +20,9 @@
 #include "station/method/method.h"
 #include "station/radio/adapters.h"
 
+#define ANCHOR_EVERY                                                                                                   \
+	1000 /* rows of the chain; chosen: a killed session leaves few unsigned, and a signature costs little beside   \
+		them */
 #define CLOCK_PLAUSIBLE_US 1704067200000000 /* 2024-01-01: a clock before that was never set */
 
 struct batch {
@@ -266,27 +269,18 @@ static int open_access(struct batch *b, char *error, size_t error_len)
 	return 0;
 }
 
-static int begin(struct batch *b, char *error, size_t error_len)
+/* Where the clock of this session starts, and what it draws: after all that the record has. */
+static int open_time(struct batch *b, char *error, size_t error_len)
 {
 	const struct batch_options *o = b->o;
 	const struct job *job = o->job;
-	struct journal_options journal = {
-		.path = o->db, .simulated = job->radios_simulated, .sign = identity_sign_record, .anchor_every = 1000
-	};
-	struct line_options line;
-	int64_t start_us, last_us = 0;
+	int64_t start_us = o->utc_us ? o->utc_us : first_utc_us(b->identity), last_us = 0;
 	char label[48] = "station";
-	int result;
 
-	result = open_keys(b, error, error_len);
-	if (result)
-		return result;
-	start_us = o->utc_us ? o->utc_us : first_utc_us(b->identity);
 	if (job->radios_simulated)
 		last_us = last_utc_us(o->db);
 	if (!o->utc_us && last_us >= start_us)
 		start_us = last_us + 1000000;
-	b->first = access(o->db, F_OK) != 0;
 	/* A batch that goes on draws other numbers than the session before it: nothing is drawn twice. */
 	if (last_us > 0)
 		snprintf(label, sizeof(label), "station, after %lld", (long long)last_us);
@@ -303,57 +297,94 @@ static int begin(struct batch *b, char *error, size_t error_len)
 		b->log.utc_us = log_utc_us;
 		b->log.clock = b->loop;
 	}
-	say_begin(b);
-	/* Before the first thread, which inherits that they are blocked: else a signal to it would end the process. */
-	if (o->signals)
-		(void)loop_signals(b->loop, on_signal, b);
-	if (job->radios_simulated)
-		entropy_lend_to_openssl(b->entropy);
+	return 0;
+}
+
+static int open_signer(struct batch *b, char *error, size_t error_len)
+{
+	const struct job *job = b->o->job;
+
 	b->signer = job->signer_us ? signer_create_slow(b->identity, b->loop, job->signer_us)
 				   : signer_create_file(b->identity);
-	if (!b->signer) {
-		snprintf(error, error_len, "the signer does not open");
-		return -MR_CAUSE_SIGNER_UNAVAILABLE;
-	}
-	journal.sign_ctx = b->identity;
-	journal.sign_key_id = identity_record_key_id(b->identity);
-	result = journal_open(&b->journal, &journal, error, error_len);
-	if (result)
-		return result;
-	result = open_access(b, error, error_len);
-	if (!result)
-		result = open_radios(b, error, error_len);
-	if (result)
-		return result;
-	line = (struct line_options){ .loop = b->loop,
-				      .log = &b->log,
-				      .job = job,
-				      .identity = b->identity,
-				      .signer = b->signer,
-				      .entropy = b->entropy,
-				      .journal = b->journal,
-				      .record_path = o->db,
-				      .operator= o->operator,
-				      .software = "millrace " MILLRACE_VERSION,
-				      .seed = job->radios_simulated ? b->seed : 0,
-				      .clock_ok = real_utc_us() > CLOCK_PLAUSIBLE_US,
-				      .radios = b->radios,
-				      .radio_count = b->radio_count,
-				      .roster = b->roster,
-				      .ip = b->ip,
-				      .policy = schedule_policy(o->policy ? o->policy : job->policy),
-				      .release_us = b->world ? release_us : NULL,
-				      .ctx = b,
-				      .event = on_event,
-				      .ended = on_ended,
-				      .attended = attended,
-				      .stay = o->stay };
+	if (b->signer)
+		return 0;
+	snprintf(error, error_len, "the signer does not open");
+	return -MR_CAUSE_SIGNER_UNAVAILABLE;
+}
+
+static int open_journal(struct batch *b, char *error, size_t error_len)
+{
+	struct journal_options journal = { .path = b->o->db,
+					   .simulated = b->o->job->radios_simulated,
+					   .sign = identity_sign_record,
+					   .sign_ctx = b->identity,
+					   .sign_key_id = identity_record_key_id(b->identity),
+					   .anchor_every = ANCHOR_EVERY };
+
+	return journal_open(&b->journal, &journal, error, error_len);
+}
+
+static int open_line(struct batch *b, char *error, size_t error_len)
+{
+	const struct batch_options *o = b->o;
+	const struct job *job = o->job;
+	struct line_options line = { .loop = b->loop,
+				     .log = &b->log,
+				     .job = job,
+				     .identity = b->identity,
+				     .signer = b->signer,
+				     .entropy = b->entropy,
+				     .journal = b->journal,
+				     .record_path = o->db,
+				     .operator= o->operator,
+				     .software = "millrace " MILLRACE_VERSION,
+				     .seed = job->radios_simulated ? b->seed : 0,
+				     .clock_ok = real_utc_us() > CLOCK_PLAUSIBLE_US,
+				     .radios = b->radios,
+				     .radio_count = b->radio_count,
+				     .roster = b->roster,
+				     .ip = b->ip,
+				     .policy = schedule_policy(o->policy ? o->policy : job->policy),
+				     .release_us = b->world ? release_us : NULL,
+				     .ctx = b,
+				     .event = on_event,
+				     .ended = on_ended,
+				     .attended = attended,
+				     .stay = o->stay };
+
 	if (!line.policy) {
 		snprintf(error, error_len, "no policy \"%s\"; allowed: pex, round-robin",
 			 o->policy ? o->policy : job->policy);
 		return -MR_CAUSE_BAD_REQUEST;
 	}
-	result = line_create(&b->line, &line, error, error_len);
+	return line_create(&b->line, &line, error, error_len);
+}
+
+static int begin(struct batch *b, char *error, size_t error_len)
+{
+	const struct batch_options *o = b->o;
+	int result = open_keys(b, error, error_len);
+
+	b->first = access(o->db, F_OK) != 0;
+	if (!result)
+		result = open_time(b, error, error_len);
+	if (result)
+		return result;
+	say_begin(b);
+	/* Before the first thread, which inherits that they are blocked: else a signal to it would end the process. */
+	if (o->signals)
+		(void)loop_signals(b->loop, on_signal, b);
+	if (o->job->radios_simulated)
+		entropy_lend_to_openssl(b->entropy);
+	result = open_signer(b, error, error_len);
+	if (!result)
+		result = open_journal(b, error, error_len);
+	if (!result)
+		result = open_access(b, error, error_len);
+	if (!result)
+		result = open_radios(b, error, error_len);
+	if (!result)
+		result = open_line(b, error, error_len);
 	return result ? result : attach(b, error, error_len);
 }
 

@@ -270,6 +270,31 @@ static bool place_device(struct world *w, struct identity *identity, size_t i, c
 	return map_put(&w->ready, map_key_octets(c.agent.device_id), w->devices[i]);
 }
 
+static bool open_radios(struct world *w, unsigned radios, char *error, size_t error_len)
+{
+	static const uint8_t mac[6] = { 0x02, 0x4d, 0x53, 0, 0, 1 }; /* one address serves all radios */
+	const struct job *job = w->job;
+	size_t count = radios ? radios : job->radio_count;
+
+	if (count < 1 || count > sizeof(w->radios) / sizeof(w->radios[0])) {
+		snprintf(error, error_len, "%zu simulated radios; 1 to 64 are possible", count);
+		return false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		char name[RADIO_NAME_MAX];
+
+		snprintf(name, sizeof(name), "radio%zu", i + 1);
+		w->radios[i] = radio_open_simulated(w->air, name, job->radio_profile, mac,
+						    job->sim_floor_m / 2 + 0.3 * (double)i, job->sim_floor_m / 2, NULL);
+		if (!w->radios[i]) {
+			snprintf(error, error_len, "no radio profile \"%s\"", job->radio_profile);
+			return false;
+		}
+		w->radio_count++;
+	}
+	return true;
+}
+
 struct world *world_create(struct loop *loop, const struct job *job, struct identity *identity, uint64_t seed,
 			   unsigned radios, const char *flash, const struct roster *roster, struct ip_stack *ip,
 			   char *error, size_t error_len)
@@ -297,25 +322,7 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 	w->attackers = calloc(job->sim_fault_count + 1, sizeof(*w->attackers));
 	ok = w->entropy && w->air && w->devices && w->plans && w->attackers &&
 	     roster_simulated_id(job->product, seed, job->sim_devices, w->id);
-	w->radio_count = radios ? radios : job->radio_count;
-	if (ok && (w->radio_count < 1 || w->radio_count > sizeof(w->radios) / sizeof(w->radios[0]))) {
-		snprintf(error, error_len, "%zu simulated radios; 1 to 64 are possible", w->radio_count);
-		ok = false;
-		w->radio_count = 0;
-	}
-	for (size_t i = 0; ok && i < w->radio_count; i++) {
-		static const uint8_t mac[6] = { 0x02, 0x4d, 0x53, 0, 0, 1 }; /* one address serves all radios */
-		char name[RADIO_NAME_MAX];
-
-		snprintf(name, sizeof(name), "radio%zu", i + 1);
-		w->radios[i] = radio_open_simulated(w->air, name, job->radio_profile, mac,
-						    job->sim_floor_m / 2 + 0.3 * (double)i, job->sim_floor_m / 2, NULL);
-		if (!w->radios[i]) {
-			snprintf(error, error_len, "no radio profile \"%s\"", job->radio_profile);
-			w->radio_count = i;
-			ok = false;
-		}
-	}
+	ok = ok && open_radios(w, radios, error, error_len);
 	for (size_t i = 0; ok && job->sim_bystander_share > 0 && i < job->channel_count; i++)
 		ok = air_add_bystander(w->air, job->channels[i], job->sim_bystander_share, 900, 48) == 0;
 	if (ok && !spread(w, of)) {

@@ -30,6 +30,98 @@ static char *request(const char *format, ...)
 	return text;
 }
 
+/* Nobody is admitted, the clock stands when nothing is in hand, and the run does not end. */
+static void pause_and_resume(struct screen *v)
+{
+	screen_refused(v, "{\"do\":\"resume\"}", "not-now");
+	screen_ok(v, "{\"do\":\"pause\",\"reason\":\"labels run out\"}");
+	screen_await_run(v, "paused");
+	screen_refused(v, "{\"do\":\"pause\",\"reason\":\"again\"}", "not-now");
+	assert_string_equal(json_string_value(json_object_get(json_object_get(v->header, "run"), "reason")),
+			    "labels run out");
+	assert_true(json_is_true(json_object_get(v->header, "simulated")));
+	screen_ok(v, "{\"do\":\"resume\"}");
+}
+
+/* A scratch is seen on one that has passed. */
+static void put_aside(struct screen *v, json_int_t chosen)
+{
+	screen_refused(v, request("{\"do\":\"quarantine\",\"unit\":%lld}", (long long)chosen), "no-reason");
+	screen_refused(v, "{\"do\":\"quarantine\",\"unit\":4711,\"reason\":\"scratched\"}", "no-unit");
+	screen_ok(v, request("{\"do\":\"quarantine\",\"unit\":%lld,\"reason\":\"scratched\"}", (long long)chosen));
+	screen_await(v, chosen, "quarantined", "put-aside");
+	screen_refused(v, request("{\"do\":\"quarantine\",\"unit\":%lld,\"reason\":\"twice\"}", (long long)chosen),
+		       "not-now");
+}
+
+/* One more try: what was away is back; what is sick is a lead's matter, and stays sick. */
+static void try_again(struct screen *v, json_int_t sick, json_int_t absent, json_int_t chosen)
+{
+	screen_refused(v, request("{\"do\":\"retry\",\"unit\":%lld}", (long long)sick), "not-now");
+	screen_refused(v, request("{\"do\":\"retry\",\"unit\":%lld}", (long long)chosen), "not-now");
+	screen_ok(v, request("{\"do\":\"retry\",\"unit\":%lld,\"reason\":\"moved closer\"}", (long long)absent));
+	screen_await(v, absent, "passed", NULL);
+}
+
+static void release_as_lead(struct screen *v, json_int_t sick, json_int_t chosen)
+{
+	json_t *answer;
+
+	screen_refused(v, request("{\"do\":\"release\",\"unit\":%lld,\"reason\":\"polished\"}", (long long)chosen),
+		       "role");
+	screen_refused(v, "{\"do\":\"badge\",\"badge\":\"0022\"}", "unknown-badge");
+	screen_ok(v, "{\"do\":\"badge\",\"badge\":\"0003\"}"); /* an observer's badge takes nothing away */
+	screen_ok(v, "{\"do\":\"badge\",\"badge\":\"0021\"}");
+	answer = screen_ask(v, request("{\"do\":\"release\",\"units\":[%lld,%lld,4711],\"reason\":\"polished\"}",
+				       (long long)chosen, (long long)sick));
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(answer, "result"), "done")), 2);
+	assert_int_equal(json_array_size(json_object_get(json_object_get(answer, "result"), "refused")), 1);
+	json_decref(answer);
+	screen_await(v, chosen, "passed", NULL);
+	screen_await(v, sick, "quarantined", "selftest-failed");
+	screen_ok(v, "{\"do\":\"badge\",\"badge\":\"\"}");
+	screen_refused(v, request("{\"do\":\"release\",\"unit\":%lld,\"reason\":\"x\"}", (long long)sick), "role");
+}
+
+/* Who, what, why, and what was before. */
+static void all_orders_are_on_record(const struct run *run)
+{
+	assert_int_equal(hall_ask(run, "SELECT count(*) FROM v_pause"), 1);
+	assert_int_equal(
+		hall_ask(run,
+			 "SELECT count(*) FROM v_pause WHERE reason = 'labels run out' AND ended_by = 'line-resume' "
+			 "AND until >= since"),
+		1);
+	assert_int_equal(hall_ask(run, "SELECT count(*) FROM v_override WHERE overtaken IS NULL"), 5);
+	assert_int_equal(
+		hall_ask(run,
+			 "SELECT count(*) FROM v_override WHERE action = 'unit-quarantine' AND reason = 'scratched' "
+			 "AND was = 'passed' AND serial IS NOT NULL"),
+		1);
+	assert_int_equal(hall_ask(run,
+				  "SELECT count(*) FROM v_override WHERE action = 'unit-retry' AND was = 'failed' AND "
+				  "cause = 'no-answer' AND reason = 'moved closer'"),
+			 1);
+	assert_int_equal(
+		hall_ask(run, "SELECT count(*) FROM v_override WHERE action = 'unit-release' AND actor = '0021 Rui' "
+			      "AND was = 'quarantined'"),
+		2);
+	assert_int_equal(
+		hall_ask(run, "SELECT count(*) FROM v_override WHERE action = 'line-stop' AND reason = 'end of shift'"),
+		1);
+	assert_int_equal(hall_ask(run, "SELECT count(*) FROM audit WHERE action = 'badge' AND actor = '0021 Rui'"), 1);
+	assert_int_equal(hall_ask(run, "SELECT count(*) FROM v_attempt WHERE kind = 'operator-retry'"), 2);
+	assert_int_equal(
+		hall_ask(run, "SELECT count(*) FROM v_attempt WHERE kind = 'operator-retry' AND outcome = 'pass'"), 1);
+	/* An order is on record before what it caused. */
+	assert_int_equal(
+		hall_ask(run,
+			 "SELECT count(*) FROM audit AS o WHERE o.action = 'outcome' AND o.body LIKE "
+			 "'%put-aside%' AND EXISTS (SELECT 1 FROM audit AS q WHERE q.action = 'unit-quarantine' AND "
+			 "q.subject = o.subject AND q.seq < o.seq)"),
+		1);
+}
+
 static void a_shift_is_driven_over_the_socket(void **state)
 {
 	struct hall *hall = *state;
@@ -37,7 +129,6 @@ static void a_shift_is_driven_over_the_socket(void **state)
 	struct run run;
 	struct screen v;
 	json_int_t sick, absent, chosen;
-	json_t *answer;
 
 	/* One fails its self-test; one is away for longer than the job is patient; the others are well. */
 	hall_job(hall, &run,
@@ -55,51 +146,17 @@ static void a_shift_is_driven_over_the_socket(void **state)
 	screen_ok(&v, "{\"do\":\"subscribe\",\"rate\":60}");
 	screen_await_count(&v, "passed", 1);
 
-	/* Paused: nobody is admitted, the clock stands when nothing is in hand, and the run does not end. */
-	screen_refused(&v, "{\"do\":\"resume\"}", "not-now");
-	screen_ok(&v, "{\"do\":\"pause\",\"reason\":\"labels run out\"}");
-	screen_await_run(&v, "paused");
-	screen_refused(&v, "{\"do\":\"pause\",\"reason\":\"again\"}", "not-now");
-	assert_string_equal(json_string_value(json_object_get(json_object_get(v.header, "run"), "reason")),
-			    "labels run out");
-	assert_true(json_is_true(json_object_get(v.header, "simulated")));
-	screen_ok(&v, "{\"do\":\"resume\"}");
-
+	pause_and_resume(&v);
 	sick = screen_await(&v, 0, "quarantined", "selftest-failed");
 	absent = screen_await(&v, 0, "failed", "no-answer");
 	while (screen_count(&v, "unfinished") > 0)
 		assert_true(screen_read(&v));
 	assert_int_equal(screen_count(&v, "passed"), DEVICES - 2);
 
-	/* A scratch is seen on one that has passed. */
 	chosen = screen_await(&v, 0, "passed", NULL);
-	screen_refused(&v, request("{\"do\":\"quarantine\",\"unit\":%lld}", (long long)chosen), "no-reason");
-	screen_refused(&v, "{\"do\":\"quarantine\",\"unit\":4711,\"reason\":\"scratched\"}", "no-unit");
-	screen_ok(&v, request("{\"do\":\"quarantine\",\"unit\":%lld,\"reason\":\"scratched\"}", (long long)chosen));
-	screen_await(&v, chosen, "quarantined", "put-aside");
-	screen_refused(&v, request("{\"do\":\"quarantine\",\"unit\":%lld,\"reason\":\"twice\"}", (long long)chosen),
-		       "not-now");
-
-	/* One more try: what was away is back; what is sick is a lead's matter, and stays sick. */
-	screen_refused(&v, request("{\"do\":\"retry\",\"unit\":%lld}", (long long)sick), "not-now");
-	screen_refused(&v, request("{\"do\":\"retry\",\"unit\":%lld}", (long long)chosen), "not-now");
-	screen_ok(&v, request("{\"do\":\"retry\",\"unit\":%lld,\"reason\":\"moved closer\"}", (long long)absent));
-	screen_await(&v, absent, "passed", NULL);
-
-	screen_refused(&v, request("{\"do\":\"release\",\"unit\":%lld,\"reason\":\"polished\"}", (long long)chosen),
-		       "role");
-	screen_refused(&v, "{\"do\":\"badge\",\"badge\":\"0022\"}", "unknown-badge");
-	screen_ok(&v, "{\"do\":\"badge\",\"badge\":\"0003\"}"); /* an observer's badge takes nothing away */
-	screen_ok(&v, "{\"do\":\"badge\",\"badge\":\"0021\"}");
-	answer = screen_ask(&v, request("{\"do\":\"release\",\"units\":[%lld,%lld,4711],\"reason\":\"polished\"}",
-					(long long)chosen, (long long)sick));
-	assert_int_equal(json_integer_value(json_object_get(json_object_get(answer, "result"), "done")), 2);
-	assert_int_equal(json_array_size(json_object_get(json_object_get(answer, "result"), "refused")), 1);
-	json_decref(answer);
-	screen_await(&v, chosen, "passed", NULL);
-	screen_await(&v, sick, "quarantined", "selftest-failed");
-	screen_ok(&v, "{\"do\":\"badge\",\"badge\":\"\"}");
-	screen_refused(&v, request("{\"do\":\"release\",\"unit\":%lld,\"reason\":\"x\"}", (long long)sick), "role");
+	put_aside(&v, chosen);
+	try_again(&v, sick, absent, chosen);
+	release_as_lead(&v, sick, chosen);
 
 	screen_ok(&v, "{\"do\":\"stop\",\"reason\":\"end of shift\"}");
 	while (screen_read(&v))
@@ -113,42 +170,7 @@ static void a_shift_is_driven_over_the_socket(void **state)
 	assert_int_equal(run.result.summary.failed, 0);
 	hall_check(hall, &run);
 
-	/* All of it is on record: who, what, why, and what was before. */
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_pause"), 1);
-	assert_int_equal(
-		hall_ask(&run,
-			 "SELECT count(*) FROM v_pause WHERE reason = 'labels run out' AND ended_by = 'line-resume' "
-			 "AND until >= since"),
-		1);
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_override WHERE overtaken IS NULL"), 5);
-	assert_int_equal(
-		hall_ask(&run,
-			 "SELECT count(*) FROM v_override WHERE action = 'unit-quarantine' AND reason = 'scratched' "
-			 "AND was = 'passed' AND serial IS NOT NULL"),
-		1);
-	assert_int_equal(hall_ask(&run,
-				  "SELECT count(*) FROM v_override WHERE action = 'unit-retry' AND was = 'failed' AND "
-				  "cause = 'no-answer' AND reason = 'moved closer'"),
-			 1);
-	assert_int_equal(
-		hall_ask(&run, "SELECT count(*) FROM v_override WHERE action = 'unit-release' AND actor = '0021 Rui' "
-			       "AND was = 'quarantined'"),
-		2);
-	assert_int_equal(
-		hall_ask(&run,
-			 "SELECT count(*) FROM v_override WHERE action = 'line-stop' AND reason = 'end of shift'"),
-		1);
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM audit WHERE action = 'badge' AND actor = '0021 Rui'"), 1);
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_attempt WHERE kind = 'operator-retry'"), 2);
-	assert_int_equal(
-		hall_ask(&run, "SELECT count(*) FROM v_attempt WHERE kind = 'operator-retry' AND outcome = 'pass'"), 1);
-	/* An order is on record before what it caused. */
-	assert_int_equal(
-		hall_ask(&run,
-			 "SELECT count(*) FROM audit AS o WHERE o.action = 'outcome' AND o.body LIKE "
-			 "'%put-aside%' AND EXISTS (SELECT 1 FROM audit AS q WHERE q.action = 'unit-quarantine' AND "
-			 "q.subject = o.subject AND q.seq < o.seq)"),
-		1);
+	all_orders_are_on_record(&run);
 	hall_done(&run);
 }
 

@@ -402,13 +402,24 @@ static void wait_at_least(const atomic_uint *number, unsigned least)
 	assert_true(atomic_load(number) >= least);
 }
 
+static void press_open(struct press *press, char address[static 40])
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t len = sizeof(at);
+
+	press->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(press->listener, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(press->listener, 1), 0);
+	assert_int_equal(getsockname(press->listener, (struct sockaddr *)&at, &len), 0);
+	assert_int_equal(pthread_create(&press->thread, NULL, press_main, press), 0);
+	snprintf(address, 40, "127.0.0.1:%u", ntohs(at.sin_port));
+}
+
 static void labels_follow_the_line_and_wait_for_paper(void **state)
 {
 	struct hall *hall = *state;
 	struct station s = { .batch.pace = 4 };
 	struct press press = { 0 };
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	socklen_t len = sizeof(at);
 	char *program = getenv("MILLRACE_BIN"), address[40], out[120], text[4000] = "", words[600], *rest;
 	char *argv[14] = { (char[]){ "millrace" } };
 	posix_spawn_file_actions_t actions;
@@ -417,12 +428,7 @@ static void labels_follow_the_line_and_wait_for_paper(void **state)
 	int status, fd, argc = 1;
 	pid_t child;
 
-	press.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(press.listener, (struct sockaddr *)&at, sizeof(at)), 0);
-	assert_int_equal(listen(press.listener, 1), 0);
-	assert_int_equal(getsockname(press.listener, (struct sockaddr *)&at, &len), 0);
-	assert_int_equal(pthread_create(&press.thread, NULL, press_main, &press), 0);
-	snprintf(address, sizeof(address), "127.0.0.1:%u", ntohs(at.sin_port));
+	press_open(&press, address);
 	snprintf(out, sizeof(out), "%s/follow.out", hall->dir);
 
 	s.batch.stay = true;

@@ -690,61 +690,87 @@ static void a_wiped_link_keeps_no_secret(void **state)
 
 /* --- a bad channel, from a seed --- */
 
+enum { KEPT = 8 }; /* frames */
+
+struct bad_channel {
+	uint64_t x;    /* the next random number */
+	unsigned loss; /* out of 256 */
+	uint8_t kept[KEPT][RADIO_FRAME_MAX];
+	size_t kept_len[KEPT];
+};
+
+/* The reply that the device has built already, or what it says while it is waited for. Gives its length, 0: nothing. */
+static size_t answer_of(struct bench *b, uint64_t x, size_t reply_len, uint8_t *reply)
+{
+	if (!reply_len && b->link.state == ACTION_WAITING && b->seq == b->link.seq &&
+	    b->have == (1u << b->fragments) - 1)
+		return device_response(b, b->seq, fill, b->seq * 600u, (unsigned)(x >> 16) & (b->seq > 2), reply);
+	if (!reply_len && b->link.state == ACTION_WAITING)
+		return device_progress(b, MR_PROGRESS_INCOMPLETE, b->link.seq, b->seq == b->link.seq ? b->have : 0, 0,
+				       reply);
+	return reply_len;
+}
+
+/* It is kept for later, lost, or something old comes in its place, perhaps with an octet changed. */
+static size_t through(struct bad_channel *c, uint8_t *reply, size_t reply_len)
+{
+	uint64_t x = c->x;
+
+	if (reply_len && c->kept_len[x >> 20 & (KEPT - 1)] == 0) {
+		memcpy(c->kept[x >> 20 & (KEPT - 1)], reply, reply_len);
+		c->kept_len[x >> 20 & (KEPT - 1)] = reply_len;
+	}
+	if ((x >> 24 & 7) == 0) {
+		unsigned k = x >> 28 & (KEPT - 1);
+
+		memcpy(reply, c->kept[k], c->kept_len[k]);
+		reply_len = c->kept_len[k];
+		if (reply_len && x >> 32 & 1)
+			reply[(x >> 33) % reply_len] ^= (uint8_t)(x >> 50);
+		c->kept_len[k] = 0;
+	} else if ((x >> 40 & 255) < c->loss) {
+		reply_len = 0;
+	}
+	return reply_len;
+}
+
+/* One step in time: a frame of the link, if it has one, and what comes back. Gives the event. */
+static int step(struct bench *b, struct bad_channel *c, int result)
+{
+	uint8_t frame[RADIO_FRAME_MAX], reply[RADIO_FRAME_MAX], what;
+	size_t len = link_pull(&b->link.base, frame, false, &what, b->now_us), reply_len = 0;
+	bool took = false;
+
+	c->x ^= c->x << 13, c->x ^= c->x >> 7, c->x ^= c->x << 17;
+	b->now_us += 500;
+	if (len && (c->x & 255) >= c->loss) {
+		took = device_takes(b, frame, len);
+		if (took && b->link.state == ACTION_INVITING)
+			reply_len = device_handshake_1(b, reply);
+	}
+	if (len)
+		link_sent(&b->link.base, what, took && (c->x >> 8 & 255) >= c->loss, 1, b->now_us);
+	reply_len = through(c, reply, answer_of(b, c->x, reply_len, reply));
+	return reply_len ? bench_air(b, reply, reply_len) : result;
+}
+
 /* Frames lost, reports lost, frames doubled, kept and played later, changed; each session ends with the right answers
  * or with a cause, and never with a wrong answer. */
 static void a_session_survives_a_bad_channel_or_ends_with_a_cause(void **state)
 {
-	enum { KEPT = 8 };
-	static uint8_t kept[KEPT][RADIO_FRAME_MAX];
-	size_t kept_len[KEPT] = { 0 };
+	static struct bad_channel channel = { .x = 0x5eed0011 };
 	unsigned whole = 0, ended = 0;
-	uint64_t x = 0x5eed0011;
 
 	(void)state;
 	for (unsigned run = 0; run < 60; run++) {
 		struct bench *b = bench_create();
-		unsigned answers = 0, loss = run % 12 * 8; /* out of 256 */
+		unsigned answers = 0;
 		int result = ACTION_NOTHING;
 
-		memset(kept_len, 0, sizeof(kept_len));
+		channel.loss = run % 12 * 8;
+		memset(channel.kept_len, 0, sizeof(channel.kept_len));
 		for (unsigned turn = 0; turn < 5000 && result >= 0 && answers < 5; turn++) {
-			uint8_t frame[RADIO_FRAME_MAX], reply[RADIO_FRAME_MAX], what;
-			size_t len = link_pull(&b->link.base, frame, false, &what, b->now_us), reply_len = 0;
-			bool took = false;
-
-			x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-			b->now_us += 500;
-			if (len && (x & 255) >= loss) {
-				took = device_takes(b, frame, len);
-				if (took && b->link.state == ACTION_INVITING)
-					reply_len = device_handshake_1(b, reply);
-			}
-			if (len)
-				link_sent(&b->link.base, what, took && (x >> 8 & 255) >= loss, 1, b->now_us);
-			if (!reply_len && b->link.state == ACTION_WAITING && b->seq == b->link.seq &&
-			    b->have == (1u << b->fragments) - 1)
-				reply_len = device_response(b, b->seq, fill, b->seq * 600u,
-							    (unsigned)(x >> 16) & (b->seq > 2), reply);
-			else if (!reply_len && b->link.state == ACTION_WAITING)
-				reply_len = device_progress(b, MR_PROGRESS_INCOMPLETE, b->link.seq,
-							    b->seq == b->link.seq ? b->have : 0, 0, reply);
-			if (reply_len && kept_len[x >> 20 & (KEPT - 1)] == 0) {
-				memcpy(kept[x >> 20 & (KEPT - 1)], reply, reply_len);
-				kept_len[x >> 20 & (KEPT - 1)] = reply_len;
-			}
-			if ((x >> 24 & 7) == 0) { /* something old, perhaps with an octet changed */
-				unsigned k = x >> 28 & (KEPT - 1);
-
-				memcpy(reply, kept[k], kept_len[k]);
-				reply_len = kept_len[k];
-				if (reply_len && x >> 32 & 1)
-					reply[(x >> 33) % reply_len] ^= (uint8_t)(x >> 50);
-				kept_len[k] = 0;
-			} else if ((x >> 40 & 255) < loss) {
-				reply_len = 0;
-			}
-			if (reply_len)
-				result = bench_air(b, reply, reply_len);
+			result = step(b, &channel, result);
 			if (result == ACTION_HANDSHAKE) {
 				assert_memory_equal(b->message, STATUS, sizeof(STATUS));
 				bench_accept(b);
@@ -767,7 +793,7 @@ static void a_session_survives_a_bad_channel_or_ends_with_a_cause(void **state)
 		}
 		whole += answers == 3;
 		ended += result < 0;
-		if (loss == 0)
+		if (channel.loss == 0)
 			assert_true(answers == 3);
 		bench_destroy(b);
 	}

@@ -262,12 +262,28 @@ static bool ap_unseal(struct test_ap *ap, const struct ieee80211_header *h, stru
 	return true;
 }
 
+static void ap_on_authentication(struct test_ap *ap, struct mr_rd body, uint16_t control)
+{
+	struct ieee80211_authentication a;
+	struct mr_wr w = ap_room(ap);
+
+	assert_true(ieee80211_authentication_parse(body, &a) && a.transaction == 1 && a.algorithm == 0);
+	ap->authentications++;
+	ap_forget(ap);
+	ap->last_control = control;
+	ap->last_valid = true;
+	ap->authenticated = ap->authentication_status == 0;
+	a = (struct ieee80211_authentication){ 0, 2, ap->authentication_status, { 0 } };
+	ap_header(ap, &w, IEEE80211_AUTHENTICATION, 0, ap->client);
+	ieee80211_authentication_build(&w, &a);
+	ap_send(ap, &w);
+}
+
 static void ap_receive(struct test_ap *ap, const uint8_t *bytes, size_t frame_len, uint64_t now_us)
 {
 	struct mr_rd mpdu = mr_rd_over(bytes, frame_len), body = mpdu;
 	uint8_t plain[RADIO_FRAME_MAX];
 	struct ieee80211_header h;
-	struct ieee80211_authentication a;
 	bool sealed;
 	uint16_t control;
 
@@ -292,21 +308,7 @@ static void ap_receive(struct test_ap *ap, const uint8_t *bytes, size_t frame_le
 		ap->probes++;
 		ap_beacon(ap, IEEE80211_PROBE_RESPONSE, ap->client);
 		break;
-	case IEEE80211_AUTHENTICATION: {
-		struct mr_wr w = ap_room(ap);
-
-		assert_true(ieee80211_authentication_parse(body, &a) && a.transaction == 1 && a.algorithm == 0);
-		ap->authentications++;
-		ap_forget(ap);
-		ap->last_control = control;
-		ap->last_valid = true;
-		ap->authenticated = ap->authentication_status == 0;
-		a = (struct ieee80211_authentication){ 0, 2, ap->authentication_status, { 0 } };
-		ap_header(ap, &w, IEEE80211_AUTHENTICATION, 0, ap->client);
-		ieee80211_authentication_build(&w, &a);
-		ap_send(ap, &w);
-		break;
-	}
+	case IEEE80211_AUTHENTICATION: ap_on_authentication(ap, body, control); break;
 	case IEEE80211_ASSOCIATION_REQUEST:
 		if (ap->authenticated)
 			ap_on_association(ap, body, now_us);

@@ -6,6 +6,7 @@
 #include "agent/core/wifi.h"
 #include "agent/port/crypto.h"
 #include "agent/wire/cause.h"
+#include "agent/wire/channel.h"
 
 #define RESPONSE_HEAD_LEN 7 /* of a response: operation, cause, busy */
 #define JSON "application/json"
@@ -149,13 +150,6 @@ static bool network_at(struct mr_api *api, size_t n, struct mr_network *out)
 	return false;
 }
 
-static uint16_t channel_of(uint16_t freq_mhz)
-{
-	if (freq_mhz == 2484)
-		return 14;
-	return (uint16_t)(freq_mhz < 2484 ? (freq_mhz - 2407) / 5 : (freq_mhz - 5000) / 5);
-}
-
 /* Part `n` of the body, behind the list; after the networks the end. Returns its length. */
 static size_t write_network(struct mr_api *api, size_t n)
 {
@@ -171,7 +165,7 @@ static size_t write_network(struct mr_api *api, size_t n)
 	mr_json_open(&j, NULL, '{');
 	json_ssid(&j, network.ssid, network.ssid_len);
 	mr_json_mac(&j, "bssid", network.bssid);
-	mr_json_number(&j, "channel", channel_of(network.freq_mhz));
+	mr_json_number(&j, "channel", mr_mhz_to_channel(network.freq_mhz));
 	mr_json_number(&j, "freq_mhz", network.freq_mhz);
 	mr_json_number(&j, "rssi_dbm", network.rssi_dbm);
 	mr_json_word(&j, "security", network.security < 3 ? securities[network.security] : "other");

@@ -7,7 +7,7 @@
  * links: agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/core/store.c
  * links: agent/core/csr.c agent/core/der.c agent/wire/spake2plus.c agent/wire/frame.c agent/wire/message.c
  * links: agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c
- * links: tests/support/browser.c tests/support/peer.c
+ * links: tests/support/browser.c tests/support/peer.c agent/wire/channel.c
  */
 #include <assert.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /*
  * Channel numbers and centre frequencies, IEEE 802.11-2020 annex E.
  *
- * links: station/radio/channel.c
+ * links: agent/wire/channel.c station/radio/channel.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "agent/wire/channel.h"
 #include "station/radio/radio.h"
 
 static void the_channels_of_annex_e_have_their_frequencies(void **state)
@@ -26,6 +27,8 @@ static void the_channels_of_annex_e_have_their_frequencies(void **state)
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		assert_int_equal(radio_freq_of_channel(known[i].channel), known[i].freq_mhz);
 		assert_int_equal(radio_channel_of_freq(known[i].freq_mhz), known[i].channel);
+		assert_int_equal(mr_channel_to_mhz(known[i].channel), known[i].freq_mhz);
+		assert_int_equal(mr_mhz_to_channel(known[i].freq_mhz), known[i].channel);
 	}
 }
 
@@ -38,9 +41,9 @@ static void what_is_no_channel_is_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++)
-		assert_int_equal(radio_freq_of_channel(channels[i]), 0);
+		assert_int_equal(radio_freq_of_channel(channels[i]) | mr_channel_to_mhz(channels[i]), 0);
 	for (size_t i = 0; i < sizeof(freqs) / sizeof(freqs[0]); i++)
-		assert_int_equal(radio_channel_of_freq(freqs[i]), 0);
+		assert_int_equal(radio_channel_of_freq(freqs[i]) | mr_mhz_to_channel(freqs[i]), 0);
 }
 
 static void every_channel_comes_back_from_its_frequency(void **state)
@@ -49,13 +52,25 @@ static void every_channel_comes_back_from_its_frequency(void **state)
 
 	(void)state;
 	for (unsigned freq = 0; freq <= UINT16_MAX; freq++) {
-		unsigned channel = radio_channel_of_freq((uint16_t)freq);
+		unsigned channel = mr_mhz_to_channel((uint16_t)freq);
 
 		found += channel != 0;
 		if (channel != 0)
-			assert_int_equal(radio_freq_of_channel(channel), freq);
+			assert_int_equal(mr_channel_to_mhz(channel), freq);
+		assert_int_equal(radio_channel_of_freq((uint16_t)freq), channel);
+		assert_int_equal(radio_freq_of_channel(channel), channel != 0 ? freq : 0);
 	}
 	assert_int_equal(found, 14 + 29 + 8);
+}
+
+static void a_channel_is_in_the_band_of_its_number(void **state)
+{
+	(void)state;
+	for (unsigned channel = 1; channel <= 177; channel++)
+		if (mr_channel_to_mhz(channel) != 0)
+			assert_int_equal(mr_band(mr_channel_to_mhz(channel)),
+					 channel <= 14 ? MR_BAND_2GHZ : MR_BAND_5GHZ);
+	assert_int_equal(mr_band(0), MR_BAND_2GHZ);
 }
 
 int main(void)
@@ -64,6 +79,7 @@ int main(void)
 		cmocka_unit_test(the_channels_of_annex_e_have_their_frequencies),
 		cmocka_unit_test(what_is_no_channel_is_refused),
 		cmocka_unit_test(every_channel_comes_back_from_its_frequency),
+		cmocka_unit_test(a_channel_is_in_the_band_of_its_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

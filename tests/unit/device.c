@@ -20,8 +20,7 @@
  * links: station/ip/arp.c
  * links: station/ip/dhcp.c station/base/map.c agent/core/api.c agent/core/endpoint.c agent/core/http.c
  * links: agent/core/json.c
- * links: agent/port/linux/tls_openssl.c
- * links: station/base/log.c
+ * links: agent/port/linux/tls_openssl.c station/base/log.c agent/wire/channel.c
  */
 #include <stdarg.h>
 #include <stddef.h>

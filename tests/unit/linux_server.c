@@ -6,7 +6,7 @@
  * links: agent/core/endpoint.c agent/core/http.c agent/core/json.c agent/core/agent.c agent/core/session.c
  * links: agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/core/store.c agent/core/csr.c
  * links: agent/core/der.c agent/wire/spake2plus.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c
- * links: agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c
+ * links: agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c agent/wire/channel.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

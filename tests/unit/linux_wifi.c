@@ -2,7 +2,7 @@
  * The Linux device's WiFi against a wpa_supplicant and a hostapd that are threads here: they answer from a script and
  * note what they are asked. What their true selves make of it is the lab's to find out.
  *
- * links: agent/port/linux/wifi.c agent/port/linux/control.c
+ * links: agent/port/linux/wifi.c agent/port/linux/control.c agent/wire/channel.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,6 +9,7 @@
  * links: agent/core/pin.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/spake2plus.c
  * links: agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c
  * links: agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/browser.c tests/support/peer.c
+ * links: agent/wire/channel.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

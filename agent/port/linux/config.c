@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/wire/channel.h"
+
 static bool from_hex(const char *text, uint8_t *out, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -21,17 +23,8 @@ static bool from_hex(const char *text, uint8_t *out, size_t len)
 	return text[2 * len] == '\0';
 }
 
-/* IEEE 802.11-2020 annex E. 0: no such channel. */
-static uint16_t freq_of(unsigned long channel)
-{
-	if (channel >= 1 && channel <= 13)
-		return (uint16_t)(2407 + 5 * channel);
-	if (channel == 14)
-		return 2484;
-	if (channel >= 36 && channel <= 177)
-		return (uint16_t)(5000 + 5 * channel);
-	return 0;
-}
+/* 0: there is no such channel. */
+static uint16_t freq_of(unsigned long channel) { return channel <= 177 ? mr_channel_to_mhz((unsigned)channel) : 0; }
 
 static bool take_channels(struct linux_config *c, const char *text)
 {

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "agent/port/linux/netlink.h"
+#include "agent/wire/channel.h"
 #include "agent/wire/frame.h"
 
 #define REPORT_US 250000 /* after this long the kernel has dropped the frame silently */
@@ -333,7 +334,7 @@ void linux_radio_close(struct linux_radio *radio)
 
 bool linux_radio_tune(struct linux_radio *radio, uint16_t freq_mhz)
 {
-	bool to_5ghz = freq_mhz > 5000;
+	bool to_5ghz = mr_band(freq_mhz) == MR_BAND_5GHZ;
 
 	radio->freq_mhz = 0;
 	radio->may_send = may_send_on(radio, freq_mhz);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/wire/cause.h"
+#include "agent/wire/channel.h"
 
 #define ANSWER_MAX 8192 /* wpa_supplicant answers with 4096 octets at most */
 #define SCAN_US 15000000
@@ -36,13 +37,6 @@ static void to_hex(const uint8_t *octets, size_t len, char *out)
 	for (size_t i = 0; i < len; i++)
 		(void)snprintf(out + 2 * i, 3, "%02x", octets[i]);
 	out[2 * len] = '\0';
-}
-
-static unsigned channel_of(uint16_t freq_mhz)
-{
-	if (freq_mhz == 2484)
-		return 14;
-	return freq_mhz < 2484 ? (freq_mhz - 2407u) / 5 : (freq_mhz - 5000u) / 5;
 }
 
 /* --- networks of our own in wpa_supplicant --- */
@@ -96,8 +90,9 @@ static bool up_by_hostapd(struct linux_wifi *w, const struct mr_access_point *ap
 	(void)control_do(c, "DISABLE"); /* it may be down already */
 	/* A hostapd that waited for us was begun with start_disabled=1, and would stand without beacons. */
 	return control_do(c, "SET start_disabled 0") && control_do(c, "SET ssid2 %s", hex) &&
-	       control_do(c, "SET hw_mode %s", ap->freq_mhz < 3000 ? "g" : "a") &&
-	       control_do(c, "SET channel %u", channel_of(ap->freq_mhz)) && control_do(c, "SET wpa %d", wpa2 ? 2 : 0) &&
+	       control_do(c, "SET hw_mode %s", mr_band(ap->freq_mhz) == MR_BAND_2GHZ ? "g" : "a") &&
+	       control_do(c, "SET channel %u", mr_mhz_to_channel(ap->freq_mhz)) &&
+	       control_do(c, "SET wpa %d", wpa2 ? 2 : 0) &&
 	       (!wpa2 || (control_do(c, "SET wpa_key_mgmt WPA-PSK") && control_do(c, "SET rsn_pairwise CCMP") &&
 			  control_do(c, "SET wpa_passphrase %s", ap->passphrase))) &&
 	       control_do(c, "ENABLE");

@@ -2,6 +2,7 @@
  * Nodes and channels: who is where, what they have queued, when they are on the way to another channel. The medium
  * itself is in medium.c, the contention for it in dcf.c, the arithmetic of the PHYs in phy.c.
  */
+#include "agent/wire/channel.h"
 #include "station/air/air_internal.h"
 
 #include <assert.h>
@@ -207,7 +208,7 @@ void air_destroy(struct air *air)
 
 static struct channel *channel_at(struct air *air, uint16_t freq_mhz)
 {
-	unsigned number = radio_channel_of_freq(freq_mhz);
+	unsigned number = mr_mhz_to_channel(freq_mhz);
 	struct channel *channel;
 
 	assert(number > 0 && number < 256);
@@ -349,7 +350,7 @@ int air_tune(struct air_node *node, uint16_t freq_mhz)
 {
 	if (!node->powered)
 		return -MR_CAUSE_RADIO_GONE;
-	if (node->tuning_mhz != 0 || radio_channel_of_freq(freq_mhz) == 0)
+	if (node->tuning_mhz != 0 || mr_mhz_to_channel(freq_mhz) == 0)
 		return -MR_CAUSE_BAD_REQUEST;
 	node->tuning_mhz = freq_mhz;
 	air_try_switch(node);

@@ -2,6 +2,7 @@
  * Somebody else's network: a station that sends CCMP-protected data frames to its access point, far enough from the
  * line to be only in the way. The frames are well-formed (802.11-2020 9.3.2.1, 12.5.3.2); what they carry is noise.
  */
+#include "agent/wire/channel.h"
 #include "station/air/air_internal.h"
 
 #include <math.h>
@@ -54,7 +55,7 @@ int air_add_bystander(struct air *air, uint16_t freq_mhz, double share, size_t f
 	struct bystander *b;
 	struct phy_times times;
 
-	if (radio_channel_of_freq(freq_mhz) == 0 || !(share > 0 && share <= 1) || frame_len < HEADER_LEN + CCMP_LEN ||
+	if (mr_mhz_to_channel(freq_mhz) == 0 || !(share > 0 && share <= 1) || frame_len < HEADER_LEN + CCMP_LEN ||
 	    frame_len > RADIO_FRAME_MAX)
 		return -MR_CAUSE_BAD_REQUEST;
 	b = calloc(1, sizeof(*b) + frame_len);

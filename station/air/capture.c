@@ -3,6 +3,7 @@
  * began. Fields by the radiotap registry (radiotap.org): TSFT 0, Flags 1, Rate 2, Channel 3, dBm antenna signal 5,
  * MCS 19. No FCS, and the Flags field says so.
  */
+#include "agent/wire/channel.h"
 #include "station/air/air_internal.h"
 
 #include <math.h>
@@ -53,7 +54,8 @@ void capture_destroy_all(struct air *air)
 
 static void radiotap(struct mr_wr *w, const struct transmission *tx, double signal_dbm, bool short_preamble)
 {
-	bool ht = tx->rate & PHY_HT, dsss = phy_is_dsss(tx->rate), five = phy_is_5ghz(tx->channel->freq_mhz);
+	bool ht = tx->rate & PHY_HT, dsss = phy_is_dsss(tx->rate),
+	     five = mr_band(tx->channel->freq_mhz) == MR_BAND_5GHZ;
 	uint8_t flags = dsss && tx->rate != 2 && short_preamble ? 0x02 : 0;
 
 	mr_wr_u8(w, 0); /* version, pad */

@@ -7,6 +7,7 @@
  * Not modelled: transmissions of overlapping neighbour channels as interference (only their blocking of radios on the
  * same table, see desensitised), propagation delay (below a microsecond on a floor), fading within a run.
  */
+#include "agent/wire/channel.h"
 #include "station/air/air_internal.h"
 
 #include <math.h>
@@ -182,7 +183,7 @@ static bool desensitised(const struct air_node *node, const struct transmission 
 		int gap_mhz = abs((int)other->tx_freq_mhz - (int)tx->channel->freq_mhz);
 
 		if (other == node || other->config.cluster != node->config.cluster || gap_mhz == 0 ||
-		    phy_is_5ghz(other->tx_freq_mhz) != phy_is_5ghz(tx->channel->freq_mhz) ||
+		    mr_band(other->tx_freq_mhz) != mr_band(tx->channel->freq_mhz) ||
 		    other->tx_until_us <= tx->start_us || other->tx_from_us >= tx->end_us ||
 		    hypot(other->config.x_m - node->config.x_m, other->config.y_m - node->config.y_m) > CLUSTER_M)
 			continue;

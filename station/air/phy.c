@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "agent/wire/channel.h"
+
 /*
  * One row per rate. sensitivity_dbm: receiver minimum input level at 10 % frame errors with 1000 octets (OFDM, HT:
  * tables 17-18 and 19-23) or 8 % with 1024 octets (2 Mb/s: 15.4.6.2 -80 dBm; 11 Mb/s: 16.3.8.2 -76 dBm; 1 and 5.5 Mb/s
@@ -53,8 +55,6 @@ static const struct rate *row_of(uint8_t rate_500kbps)
 	return NULL;
 }
 
-bool phy_is_5ghz(uint16_t freq_mhz) { return freq_mhz >= 4900; }
-
 bool phy_is_dsss(uint8_t rate_500kbps)
 {
 	return rate_500kbps == 2 || rate_500kbps == 4 || rate_500kbps == 11 || rate_500kbps == 22;
@@ -62,7 +62,7 @@ bool phy_is_dsss(uint8_t rate_500kbps)
 
 uint8_t phy_usable_rate(uint16_t freq_mhz, uint8_t rate_500kbps)
 {
-	bool five = phy_is_5ghz(freq_mhz);
+	bool five = mr_band(freq_mhz) == MR_BAND_5GHZ;
 
 	if (!row_of(rate_500kbps) || (five && phy_is_dsss(rate_500kbps)))
 		return five ? 12 : 2;
@@ -72,7 +72,7 @@ uint8_t phy_usable_rate(uint16_t freq_mhz, uint8_t rate_500kbps)
 uint32_t phy_frame_us(uint16_t freq_mhz, uint8_t rate_500kbps, size_t len, struct phy_options options)
 {
 	uint8_t rate = phy_usable_rate(freq_mhz, rate_500kbps);
-	uint32_t bits = 8 * (uint32_t)(len + PHY_FCS_LEN), extension_us = phy_is_5ghz(freq_mhz) ? 0 : 6;
+	uint32_t bits = 8 * (uint32_t)(len + PHY_FCS_LEN), extension_us = mr_band(freq_mhz) == MR_BAND_5GHZ ? 0 : 6;
 	uint32_t per_symbol = row_of(rate)->bits;
 
 	if (phy_is_dsss(rate)) {
@@ -99,7 +99,7 @@ uint8_t phy_ack_rate(uint8_t rate_500kbps)
 
 void phy_times(uint16_t freq_mhz, uint8_t rate_500kbps, struct phy_options options, struct phy_times *out)
 {
-	bool five = phy_is_5ghz(freq_mhz), dsss = phy_is_dsss(phy_usable_rate(freq_mhz, rate_500kbps));
+	bool five = mr_band(freq_mhz) == MR_BAND_5GHZ, dsss = phy_is_dsss(phy_usable_rate(freq_mhz, rate_500kbps));
 	uint8_t lowest = dsss ? 2 : 12;
 
 	out->slot_us = !five && (dsss || options.long_slot) ? 20 : 9;

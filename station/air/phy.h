@@ -26,7 +26,6 @@ struct phy_times {
 	uint16_t slot_us, sifs_us, difs_us, cw_min, cw_max, ack_timeout_us, eifs_us;
 };
 
-bool phy_is_5ghz(uint16_t freq_mhz);
 /* DSSS and CCK: slots of 20 us, their own basic rates. */
 bool phy_is_dsss(uint8_t rate_500kbps);
 /* The rate itself; for one that the band lacks the lowest of the band, which is what Linux drivers fall back to. */

@@ -2,6 +2,7 @@
  * A radio on the simulated air behind the radio seam. What real adapters do differently from one another is a row of
  * the table of profiles; what real kernels and drivers do wrong is switchable (struct air_faults).
  */
+#include "agent/wire/channel.h"
 #include "station/radio/radio.h"
 
 #include <errno.h>
@@ -228,7 +229,7 @@ static uint8_t rate_by_start(const struct simulated *s, uint8_t rate_500kbps)
 {
 	static const uint8_t rates[] = { 2, 4, 11, 22, 12, 18, 24, 36, 48, 72, 96, 108 }; /* 5 GHz: from 12 on */
 	size_t count = sizeof(rates), dsss = 4, place = 0;
-	bool start_5ghz = s->start_mhz > 5000, here_5ghz = s->radio.freq_mhz > 5000;
+	bool start_5ghz = mr_band(s->start_mhz) == MR_BAND_5GHZ, here_5ghz = mr_band(s->radio.freq_mhz) == MR_BAND_5GHZ;
 
 	if (start_5ghz == here_5ghz)
 		return rate_500kbps;
@@ -364,7 +365,7 @@ void radio_simulated_replug(struct radio *radio)
 static void fill_channels(struct radio_caps *caps, bool five_ghz)
 {
 	for (unsigned n = 1; n <= 177; n++) {
-		uint16_t freq_mhz = radio_freq_of_channel(n);
+		uint16_t freq_mhz = mr_channel_to_mhz(n);
 		uint8_t flags = 0;
 
 		if (freq_mhz == 0 || n == 32 || n > 165 || (n > 14 && !five_ghz))

@@ -97,7 +97,7 @@ bool log_levels_parse(struct log *log, const char *text, enum log_level others, 
 /* Where something happens. Written by whoever owns the channel or the radio; all that are there point to it. */
 struct log_place {
 	const char *radio; /* name; NULL: none is there */
-	unsigned channel;  /* its number (radio_channel_of_freq); 0: none */
+	unsigned channel;  /* its number (mr_mhz_to_channel); 0: none */
 };
 
 /* Of whom a line speaks. Placed and written by the owner of the subject. */

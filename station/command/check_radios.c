@@ -1,3 +1,4 @@
+#include "agent/wire/channel.h"
 #include "station/command/check.h"
 
 #include <stdio.h>
@@ -35,7 +36,7 @@ static void check_simulated(const struct check_context *c)
 		wrong++;
 		check_add(c->report, "radios", CHECK_FAIL, "take it out of channels, or choose another radios.profile",
 			  "a simulated %s does not speak on channel %u", job->radio_profile,
-			  radio_channel_of_freq(job->channels[i]));
+			  mr_mhz_to_channel(job->channels[i]));
 	}
 	if (!radio)
 		check_add(c->report, "radios", CHECK_FAIL, "choose another radios.profile",
@@ -123,7 +124,7 @@ static void check_channels(const struct check_context *c, const struct taken *t,
 			continue;
 		check_add(c->report, "channels", CHECK_FAIL,
 			  "take it out of channels, or set the country: iw reg set CC", "channel %u: %s (country %s)",
-			  radio_channel_of_freq(c->job->channels[i]),
+			  mr_mhz_to_channel(c->job->channels[i]),
 			  !best				 ? "no radio of this job has it"
 			  : best->flags & RADIO_DISABLED ? "not allowed here"
 			  : best->flags & RADIO_RADAR	 ? "a radar channel"

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "agent/wire/channel.h"
 #include "station/base/log.h"
 #include "station/base/loop.h"
 #include "station/command/command.h"
@@ -50,13 +51,13 @@ static void channels_text(char *out, size_t cap, const struct nl80211_phy *phy, 
 
 	out[0] = '\0';
 	for (size_t i = 0; i < phy->channel_count; i++) {
-		unsigned first = radio_channel_of_freq(phy->channels[i].freq_mhz), last = first;
+		unsigned first = mr_mhz_to_channel(phy->channels[i].freq_mhz), last = first;
 
 		if (first == 0 || (phy->channels[i].flags & RADIO_DISABLED) || (phy->channels[i].flags == 0) != sends)
 			continue;
 		while (first < 14 && i + 1 < phy->channel_count && !(phy->channels[i + 1].flags & RADIO_DISABLED) &&
 		       (phy->channels[i + 1].flags == 0) == sends &&
-		       radio_channel_of_freq(phy->channels[i + 1].freq_mhz) == last + 1) {
+		       mr_mhz_to_channel(phy->channels[i + 1].freq_mhz) == last + 1) {
 			last++;
 			i++;
 		}
@@ -131,7 +132,7 @@ static json_t *channels_json(const struct nl80211_phy *phy)
 
 		json_array_append_new(list,
 				      json_pack("{s:i s:i s:b s:b s:b s:i}", "channel",
-						(int)radio_channel_of_freq(c->freq_mhz), "freq_mhz", (int)c->freq_mhz,
+						(int)mr_mhz_to_channel(c->freq_mhz), "freq_mhz", (int)c->freq_mhz,
 						"disabled", c->flags & RADIO_DISABLED, "no_ir", c->flags & RADIO_NO_IR,
 						"radar", c->flags & RADIO_RADAR, "max_dbm", (int)c->max_dbm));
 	}
@@ -249,16 +250,16 @@ static void show_pair(struct trial *t, size_t a, size_t b, unsigned here, const 
 		json_array_append_new(t->pairs,
 				      json_pack("{s:s s:s s:i s:i s:i s:i s:i s:i s:i s:i s:i s:b}", "from",
 						t->radios[a]->caps.name, "to", t->radios[b]->caps.name, "channel",
-						(int)radio_channel_of_freq(t->mhz[here]), "sent", (int)r->sent,
-						"reported", (int)r->reported, "acked", (int)r->acked, "retries",
-						(int)r->retries, "received", (int)r->received, "wrong_rate",
-						(int)r->wrong_rate, "wrong_sequence", (int)r->wrong_sequence,
-						"wrong_channel", (int)r->wrong_channel, "well", well));
+						(int)mr_mhz_to_channel(t->mhz[here]), "sent", (int)r->sent, "reported",
+						(int)r->reported, "acked", (int)r->acked, "retries", (int)r->retries,
+						"received", (int)r->received, "wrong_rate", (int)r->wrong_rate,
+						"wrong_sequence", (int)r->wrong_sequence, "wrong_channel",
+						(int)r->wrong_channel, "well", well));
 		return;
 	}
 	printf("%s -> %s  channel %u: %u of %u heard, %u reported, %u acknowledged, %u retries%s%s%s\n",
-	       t->radios[a]->caps.name, t->radios[b]->caps.name, radio_channel_of_freq(t->mhz[here]), r->received,
-	       r->sent, r->reported, r->acked, r->retries, r->wrong_rate ? ", at another rate than asked" : "",
+	       t->radios[a]->caps.name, t->radios[b]->caps.name, mr_mhz_to_channel(t->mhz[here]), r->received, r->sent,
+	       r->reported, r->acked, r->retries, r->wrong_rate ? ", at another rate than asked" : "",
 	       r->wrong_sequence ? ", renumbered" : "", r->wrong_channel ? ", on another channel than asked" : "");
 }
 

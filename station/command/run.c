@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "agent/wire/cause.h"
+#include "agent/wire/channel.h"
 #include "station/base/version.h"
 #include "station/run/batch.h"
 #include "station/command/command.h"
@@ -88,7 +89,7 @@ static void json_event(const struct line_event *e)
 	if (e->radio)
 		json_object_set_new(o, "radio", json_string(e->radio));
 	if (e->freq_mhz)
-		json_object_set_new(o, "channel", json_integer((json_int_t)radio_channel_of_freq(e->freq_mhz)));
+		json_object_set_new(o, "channel", json_integer((json_int_t)mr_mhz_to_channel(e->freq_mhz)));
 	if (e->rssi_dbm)
 		json_object_set_new(o, "rssi_dbm", json_integer(e->rssi_dbm));
 	if (e->detail)

@@ -8,6 +8,7 @@
 #include <openssl/bn.h>
 #include <openssl/x509.h>
 
+#include "agent/wire/channel.h"
 #include "station/control/model_internal.h"
 
 #define FOUND_MAX 50
@@ -157,7 +158,7 @@ static json_t *moment_object(const struct moment *at)
 	if (at->radio)
 		(void)json_object_set_new(o, "radio", json_string(at->radio));
 	if (at->freq_mhz)
-		(void)json_object_set_new(o, "channel", json_integer(radio_channel_of_freq(at->freq_mhz)));
+		(void)json_object_set_new(o, "channel", json_integer(mr_mhz_to_channel(at->freq_mhz)));
 	if (at->rssi_dbm)
 		(void)json_object_set_new(o, "rssi", json_integer(at->rssi_dbm));
 	if (at->text)
@@ -185,7 +186,7 @@ json_t *model_device(struct model *m, const struct unit *unit)
 	(void)json_object_set_new(o, "unit", row_object(m, row));
 	(void)json_object_set_new(o, "device_id", json_string(id));
 	if (v.home_mhz)
-		(void)json_object_set_new(o, "home", json_integer(radio_channel_of_freq(v.home_mhz)));
+		(void)json_object_set_new(o, "home", json_integer(mr_mhz_to_channel(v.home_mhz)));
 	(void)json_object_set_new(o, "sealed", json_boolean(v.sealed));
 	(void)json_object_set_new(o, "timeline", timeline);
 	if (v.has_session)

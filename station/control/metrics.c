@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "agent/wire/channel.h"
 #include "station/control/control_internal.h"
 
 #define CALLERS_MAX 16
@@ -90,7 +91,7 @@ static void radio_row(struct text *t, const struct control *c, const char *name,
 }
 
 static double up(const struct line_lane_view *v) { return v->lost ? 0 : 1; }
-static double channel(const struct line_lane_view *v) { return v->freq_mhz ? radio_channel_of_freq(v->freq_mhz) : 0; }
+static double channel(const struct line_lane_view *v) { return v->freq_mhz ? mr_mhz_to_channel(v->freq_mhz) : 0; }
 static double sessions(const struct line_lane_view *v) { return (double)v->sessions; }
 static double sent(const struct line_lane_view *v) { return (double)v->health.sent; }
 static double unacked(const struct line_lane_view *v) { return (double)v->health.unacked; }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/wire/channel.h"
 #include "station/control/model_internal.h"
 
 static void put(json_t *o, const char *key, json_t *value) { (void)json_object_set_new_nocheck(o, key, value); }
@@ -36,7 +37,7 @@ static json_t *rounded(double value)
 static json_t *known(double value) { return value < 0 ? json_null() : rounded(value); }
 static json_t *whole(double value) { return value < 0 ? json_null() : json_integer((json_int_t)value); }
 
-static unsigned channel_of(uint16_t freq_mhz) { return freq_mhz ? radio_channel_of_freq(freq_mhz) : 0; }
+static unsigned channel_of(uint16_t freq_mhz) { return freq_mhz ? mr_mhz_to_channel(freq_mhz) : 0; }
 
 static char *dump(json_t *o)
 {

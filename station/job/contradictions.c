@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/wire/channel.h"
 #include "station/job/reading.h"
 #include "station/method/method.h"
 #include "station/radio/radio.h"
@@ -248,14 +249,14 @@ static void check_radios(const struct reading *r)
 
 	if (usable(r, "channels")) {
 		for (size_t i = 0; i < job->channel_count; i++) {
-			unsigned channel = radio_channel_of_freq(job->channels[i]);
+			unsigned channel = mr_mhz_to_channel(job->channels[i]);
 
 			for (size_t j = 0; j < i; j++)
 				if (job->channels[j] == job->channels[i])
 					CONTRADICTION(r, item_of(r, "channels", i),
 						      "channels: %u is here twice; allowed: once", channel);
-			if (job->radios_simulated && usable(r, "radios.profile") && job->channels[i] > 5000 &&
-			    !hears_5ghz(job->radio_profile))
+			if (job->radios_simulated && usable(r, "radios.profile") &&
+			    mr_band(job->channels[i]) == MR_BAND_5GHZ && !hears_5ghz(job->radio_profile))
 				CONTRADICTION(r, item_of(r, "channels", i),
 					      "channels: a %s has no 5 GHz and so no channel %u; "
 					      "allowed: 1 to 13",

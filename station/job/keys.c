@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/port/sim/profile.h"
+#include "agent/wire/channel.h"
 #include "station/air/air.h"
 #include "station/job/device_fault.h"
 #include "station/method/method.h"
@@ -603,7 +604,7 @@ static bool store_channel(const struct storing *s)
 	}
 	if (number < 0 || number > 200)
 		return complain_range(s);
-	freq_mhz = radio_freq_of_channel((unsigned)number);
+	freq_mhz = mr_channel_to_mhz((unsigned)number);
 	if (freq_mhz >= 5260 && freq_mhz <= 5720) {
 		complain(s->c, s->node->line, s->node->column,
 			 "%s: %u is a radar channel, on which a station may not call; "

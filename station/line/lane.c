@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/wire/channel.h"
 #include "station/line/events.h"
 #include "station/line/talk.h"
 
@@ -290,7 +291,7 @@ static void enter(struct lane *lane, enum lane_state state, const char *why)
 {
 	assert(state != LANE_LEAVING || (lane->state == LANE_HERE && lane->go));
 	assert(lane->channel || (state != LANE_HERE && state != LANE_TUNING));
-	lane->place.channel = lane->channel ? radio_channel_of_freq(lane->channel->freq_mhz) : 0;
+	lane->place.channel = lane->channel ? mr_mhz_to_channel(lane->channel->freq_mhz) : 0;
 	log_state(&lane->tag, LOG_LANE, lane_state_name(lane->state), lane_state_name(state), "%s", why);
 	if (state == LANE_HERE)
 		lane->channel->lane = lane;
@@ -402,7 +403,7 @@ static void decide(struct lane *lane)
 		return;
 	}
 	log_write(&lane->tag, LOG_SCHEDULE, LOG_DEBUG, "goes to ch%u (%s)",
-		  radio_channel_of_freq(line->channels[d.go].freq_mhz), d.reason);
+		  mr_mhz_to_channel(line->channels[d.go].freq_mhz), d.reason);
 	if (lane->state == LANE_UNTUNED) {
 		go(lane, &line->channels[d.go], d.reason);
 		return;
@@ -559,7 +560,7 @@ int lanes_create(struct line *line, char *error, size_t error_len)
 	for (size_t i = 0; i < line->channel_count; i++) {
 		line->channels[i].index = i;
 		line->channels[i].freq_mhz = line->job->channels[i];
-		line->channels[i].place.channel = radio_channel_of_freq(line->job->channels[i]);
+		line->channels[i].place.channel = mr_mhz_to_channel(line->job->channels[i]);
 	}
 	line->lanes = calloc(line->o.radio_count, sizeof(*line->lanes));
 	if (!line->lanes || line->o.radio_count == 0 || line->o.radio_count > RADIOS_MAX) {
@@ -588,7 +589,7 @@ int lanes_create(struct line *line, char *error, size_t error_len)
 			snprintf(error, error_len,
 				 "channel %u: no radio may transmit on it here (regulatory domain, radar or hardware); "
 				 "remove it from channels:",
-				 radio_channel_of_freq(line->channels[i].freq_mhz));
+				 mr_mhz_to_channel(line->channels[i].freq_mhz));
 			return -MR_CAUSE_RADIO_GONE;
 		}
 	return 0;

@@ -9,6 +9,7 @@
 
 #include <openssl/crypto.h>
 
+#include "agent/wire/channel.h"
 #include "station/ip/tls.h"
 #include "station/line/admission.h"
 #include "station/line/events.h"
@@ -260,7 +261,7 @@ static void speak(struct line *line, void *state, struct channel *c, enum method
 	*next_us = now_us + PROBE_EVERY_US;
 	if (why != METHOD_PRESENT || !(units_unheard(line, c) > 0) || !units_admitted(line))
 		return;
-	tx->rate_500kbps = c->freq_mhz < 3000 ? RATE_1M : RATE_6M;
+	tx->rate_500kbps = mr_band(c->freq_mhz) == MR_BAND_2GHZ ? RATE_1M : RATE_6M;
 	memset(header.address1, 0xff, 6);
 	memcpy(header.address2, line->station.mac, 6);
 	memset(header.address3, 0xff, 6);

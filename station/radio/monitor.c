@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/wire/cause.h"
+#include "agent/wire/channel.h"
 #include "station/base/log.h"
 #include "station/base/loop.h"
 #include "station/radio/worker.h"
@@ -147,7 +148,8 @@ static uint32_t airtime_us(size_t len, uint8_t rate_500kbps, uint16_t freq_mhz)
 		return 192 + (2 * bits + rate_500kbps - 1) / rate_500kbps;
 	if (rate_500kbps == 0)
 		return 0;
-	return 20 + 4 * ((22 + bits + 2u * rate_500kbps - 1) / (2u * rate_500kbps)) + (freq_mhz < 5000 ? 6 : 0);
+	return 20 + 4 * ((22 + bits + 2u * rate_500kbps - 1) / (2u * rate_500kbps)) +
+	       (mr_band(freq_mhz) == MR_BAND_2GHZ ? 6 : 0);
 }
 
 static void deliver_soon(struct monitor *m) { loop_at(m->loop, &m->deliver, loop_now_us(m->loop)); }
@@ -258,7 +260,7 @@ static void pump(struct monitor *m)
 		uint8_t rate = slot->tx.rate_500kbps;
 		int error;
 
-		if (freq_mhz > 5000 && is_cck(rate))
+		if (mr_band(freq_mhz) == MR_BAND_5GHZ && is_cck(rate))
 			rate = 12; /* 5 GHz has no DSSS: its lowest rate is 6 Mb/s */
 		error = packet_send(m->packet, mr_rd_over(slot->frame, slot->len), rate,
 				    is_group(slot) ? 0 : slot->tx.retries);

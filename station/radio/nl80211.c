@@ -17,6 +17,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "agent/wire/channel.h"
 #include "agent/wire/cursor.h"
 
 /* libnl's 32 KiB overflow when dozens of phys are dumped or come and go together. */
@@ -208,7 +209,7 @@ static bool has_type(struct nlattr *types, int type)
 /* 2.4 and 5 GHz, 802.11-2020 annex E; what else a band lists is no channel of ours. */
 static bool known_freq(uint32_t freq_mhz)
 {
-	return (freq_mhz >= 2412 && freq_mhz <= 2484) || (freq_mhz >= 5160 && freq_mhz <= 5885);
+	return freq_mhz <= UINT16_MAX && mr_mhz_to_channel((uint16_t)freq_mhz) != 0;
 }
 
 static void take_channel(struct nl80211_phy *phy, struct nlattr *nested)

@@ -132,7 +132,3 @@ static inline int radio_hear(struct radio *radio, unsigned hear) { return radio-
 
 static inline void radio_health(const struct radio *radio, struct radio_health *out) { radio->ops->health(radio, out); }
 static inline void radio_close(struct radio *radio) { radio->ops->close(radio); }
-
-/* Channel number <-> centre frequency, IEEE 802.11-2020 annex E: 2.4 GHz 1..14, 5 GHz 32..177. 0: no such channel. */
-uint16_t radio_freq_of_channel(unsigned channel);
-unsigned radio_channel_of_freq(uint16_t freq_mhz);

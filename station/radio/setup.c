@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/wire/channel.h"
 #include "station/radio/quirks.h"
 
 #define KERNEL_6_9 0x0609
@@ -54,7 +55,7 @@ __attribute__((format(printf, 3, 4))) static int fail(struct setup *setup, int e
 	return error;
 }
 
-static uint8_t band_of(uint16_t freq_mhz) { return freq_mhz < 5000 ? NL80211_2GHZ : NL80211_5GHZ; }
+static uint8_t band_of(uint16_t freq_mhz) { return mr_band(freq_mhz) == MR_BAND_2GHZ ? NL80211_2GHZ : NL80211_5GHZ; }
 
 /* The kernel refuses to tune a monitor while another interface of its phy is up (K4). */
 static int take_down_others(struct setup *setup)

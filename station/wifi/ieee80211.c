@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "agent/wire/channel.h"
+
 const uint8_t ieee80211_broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 static const uint8_t oui_80211[3] = { 0x00, 0x0f, 0xac };
@@ -285,8 +287,6 @@ void ieee80211_put_ssid(struct mr_wr *w, const uint8_t *ssid, size_t len)
 	ieee80211_put_element(w, IEEE80211_SSID, ssid, len);
 }
 
-#define BELOW_3_GHZ(freq_mhz) ((freq_mhz) < 3000)
-
 /* In 500 kb/s; bit 7: basic. What every 802.11g (or 802.11a) access point has as its basic rates. */
 void ieee80211_put_rates(struct mr_wr *w, uint16_t freq_mhz)
 {
@@ -294,16 +294,16 @@ void ieee80211_put_rates(struct mr_wr *w, uint16_t freq_mhz)
 	static const uint8_t g_more[4] = { 48, 72, 96, 108 };
 	static const uint8_t a[8] = { 0x8c, 18, 0x98, 36, 0xb0, 72, 96, 108 };
 
-	ieee80211_put_element(w, IEEE80211_RATES, BELOW_3_GHZ(freq_mhz) ? g : a, 8);
-	if (BELOW_3_GHZ(freq_mhz))
+	ieee80211_put_element(w, IEEE80211_RATES, mr_band(freq_mhz) == MR_BAND_2GHZ ? g : a, 8);
+	if (mr_band(freq_mhz) == MR_BAND_2GHZ)
 		ieee80211_put_element(w, IEEE80211_EXTENDED_RATES, g_more, sizeof(g_more));
 }
 
 void ieee80211_put_ds(struct mr_wr *w, uint16_t freq_mhz)
 {
-	uint8_t channel = (uint8_t)radio_channel_of_freq(freq_mhz);
+	uint8_t channel = (uint8_t)mr_mhz_to_channel(freq_mhz);
 
-	if (BELOW_3_GHZ(freq_mhz))
+	if (mr_band(freq_mhz) == MR_BAND_2GHZ)
 		ieee80211_put_element(w, IEEE80211_DS_PARAMETER, &channel, 1);
 }
 
@@ -465,9 +465,9 @@ static void keep_ssid(struct ieee80211_network *n, struct mr_rd ssid)
 static uint16_t own_freq(const struct ieee80211_elements *e, uint16_t heard_mhz)
 {
 	struct mr_rd ds = e->ds;
-	uint16_t freq = ds.at ? radio_freq_of_channel(mr_rd_u8(&ds)) : 0;
+	uint16_t freq = ds.at ? mr_channel_to_mhz(mr_rd_u8(&ds)) : 0;
 
-	return freq != 0 && BELOW_3_GHZ(heard_mhz) ? freq : heard_mhz;
+	return freq != 0 && mr_band(heard_mhz) == MR_BAND_2GHZ ? freq : heard_mhz;
 }
 
 bool ieee80211_network_of(struct mr_rd mpdu, const struct radio_rx *rx, struct ieee80211_network *out)

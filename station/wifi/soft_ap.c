@@ -1,4 +1,5 @@
 /* The BSS: what it says about itself, and who gets which frame. Its STAs are in soft_ap_sta.c and soft_ap_data.c. */
+#include "agent/wire/channel.h"
 #include "station/wifi/soft_ap_internal.h"
 
 #include <stdlib.h>
@@ -78,7 +79,7 @@ static void put_description(const struct soft_ap *ap, struct mr_wr *w, bool beac
 		ieee80211_put_element(w, IEEE80211_IBSS_PARAMETER, atim_window, sizeof(atim_window));
 	else if (beacon)
 		ieee80211_put_tim(w, ap->dtim_count, c->dtim_period, ap->group_waiting.first != NULL, ap->waiting);
-	if (c->freq_mhz < 3000)
+	if (mr_band(c->freq_mhz) == MR_BAND_2GHZ)
 		ieee80211_put_element(w, IEEE80211_ERP, &erp, 1);
 	mr_wr_bytes(w, ap->rsne, ap->rsne_len);
 	if (c->security == IEEE80211_WPA)
@@ -87,7 +88,10 @@ static void put_description(const struct soft_ap *ap, struct mr_wr *w, bool beac
 
 /* --- out --- */
 
-uint8_t soft_ap_basic_rate(const struct soft_ap *ap) { return ap->config.freq_mhz < 3000 ? 2 : SOFT_AP_RATE_6M; }
+uint8_t soft_ap_basic_rate(const struct soft_ap *ap)
+{
+	return mr_band(ap->config.freq_mhz) == MR_BAND_2GHZ ? 2 : SOFT_AP_RATE_6M;
+}
 
 struct mr_wr soft_ap_begin(struct soft_ap *ap, uint8_t *buf, enum ieee80211_kind kind, const uint8_t da[static 6])
 {

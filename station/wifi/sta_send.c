@@ -3,6 +3,7 @@
  * up, and is built (and sealed) anew each time it is pulled: the same numbers give the same octets, but for Retry and
  * Power Management.
  */
+#include "agent/wire/channel.h"
 #include "station/wifi/sta_private.h"
 
 #include <assert.h>
@@ -190,7 +191,7 @@ static void build_association(const struct sta *sta, struct mr_wr *w)
 
 	if (sta->config.secure)
 		r.capability |= IEEE80211_PRIVACY;
-	if (sta->config.freq_mhz < 3000)
+	if (mr_band(sta->config.freq_mhz) == MR_BAND_2GHZ)
 		r.capability |= IEEE80211_SHORT_PREAMBLE | IEEE80211_SHORT_SLOT;
 	ieee80211_header_build(w, &h);
 	ieee80211_association_request_build(w, &r);

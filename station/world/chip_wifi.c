@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 
 #include "agent/wire/cause.h"
+#include "agent/wire/channel.h"
 #include "station/world/chip_server.h"
 #include "station/world/found.h"
 #include "station/wifi/soft_ap.h"
@@ -326,7 +327,8 @@ static void probe(struct chip_wifi *w)
 	ieee80211_header_build(&f, &h);
 	ieee80211_put_ssid(&f, w->choice.ssid, w->mode == MODE_FINDING ? w->choice.ssid_len : 0);
 	ieee80211_put_rates(&f, w->freq_mhz);
-	(void)send(w, mr_wr_written(&f), w->freq_mhz < 3000 ? BASIC_RATE_24 : RATE_6M, 0, PROBE_COOKIE);
+	(void)send(w, mr_wr_written(&f), mr_band(w->freq_mhz) == MR_BAND_2GHZ ? BASIC_RATE_24 : RATE_6M, 0,
+		   PROBE_COOKIE);
 }
 
 static enum mr_security security_of(const struct ieee80211_network *n)

@@ -6,6 +6,7 @@
 
 #include <openssl/crypto.h>
 
+#include "agent/wire/channel.h"
 #include "station/ip/ip.h"
 #include "station/method/method.h"
 #include "station/wifi/wpa.h"
@@ -243,9 +244,9 @@ struct premises *premises_create(struct air *air, const struct job *job, const s
 	a->label_count = job->sim_devices;
 	a->labels = OPENSSL_zalloc((a->label_count + 1) * sizeof(*a->labels));
 	a->entropy = entropy_create_seeded(seed, "labels");
-	a->five_ghz = job->sim_network_mhz > 3000;
+	a->five_ghz = mr_band(job->sim_network_mhz) == MR_BAND_5GHZ;
 	for (size_t i = 0; i < job->channel_count; i++)
-		a->five_ghz = a->five_ghz || job->channels[i] > 3000;
+		a->five_ghz = a->five_ghz || mr_band(job->channels[i]) == MR_BAND_5GHZ;
 	if (a->labels && a->entropy && make_network(a, air, seed, error, error_len) && make_neighbours(a, air, seed))
 		return a;
 	premises_destroy(a);

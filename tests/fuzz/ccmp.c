@@ -1,7 +1,7 @@
 /*
  * Any octets as a protected MPDU: nothing opens without its key; what is sealed opens to what it was.
  *
- * links: station/wifi/ccmp.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c
+ * links: station/wifi/ccmp.c station/wifi/aes.c station/wifi/ieee80211.c agent/wire/channel.c
  */
 #include <assert.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * to the witness; key data by itself. What parses builds back; without the key nothing comes of it.
  *
  * links: station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/wpa_ap.c station/wifi/wpa_witness.c
- * links: station/wifi/eapol.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c
+ * links: station/wifi/eapol.c station/wifi/aes.c station/wifi/ieee80211.c agent/wire/channel.c
  * links: station/base/entropy.c
  * links: station/base/log.c agent/wire/cause.c
  */

@@ -1,7 +1,7 @@
 /*
  * Any octets as an MPDU: what parses builds back to the same octets; networks and TIMs are read without complaint.
  *
- * links: station/wifi/ieee80211.c station/radio/channel.c
+ * links: station/wifi/ieee80211.c agent/wire/channel.c
  */
 #include <assert.h>
 #include <string.h>

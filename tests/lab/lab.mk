@@ -1,7 +1,7 @@
 # The lab: tests on the kernel's own 802.11 stack, in a VM (tests/lab/vm). Included by the Makefile.
 # ONLY=contract runs the suites whose name begins so.
 LAB_RADIO_C := $(wildcard station/radio/*.c) station/base/loop.c station/base/log.c \
-	       agent/wire/cause.c
+	       agent/wire/cause.c agent/wire/channel.c
 LAB     := $(OUT)/tests/lab/contract $(OUT)/tests/lab/hwsim $(OUT)/tests/lab/flood $(OUT)/tests/lab/links
 
 $(OUT)/tests/lab/contract: $(call obj,tests/lab/contract.c $(LAB_RADIO_C))

@@ -3,7 +3,7 @@
  *
  * links: station/air/air.c station/air/medium.c station/air/dcf.c station/air/phy.c station/air/capture.c
  * links: station/air/bystander.c station/air/simulated.c station/radio/hearing.c
- * links: station/radio/channel.c station/base/loop.c
+ * links: agent/wire/channel.c station/base/loop.c
  * links: station/base/entropy.c
  */
 #include <setjmp.h>

@@ -2,7 +2,7 @@
  * CCMP and BIP: the vectors of IEEE 802.11-2020 annex J, RFC 3394 and RFC 4493; what may change on the way and what may
  * not; every cut.
  *
- * links: station/wifi/ccmp.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c
+ * links: station/wifi/ccmp.c station/wifi/aes.c station/wifi/ieee80211.c agent/wire/channel.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

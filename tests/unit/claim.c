@@ -1,7 +1,7 @@
 /*
  * Who holds an adapter, and what is given back when a holder dies. No radio needed.
  *
- * links: station/radio/claim.c station/radio/nl80211.c
+ * links: station/radio/claim.c station/radio/nl80211.c agent/wire/channel.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  * agent inside, a minimal station on the air outside.
  *
  * links: station/world/device.c station/air/air.c station/air/medium.c station/air/dcf.c station/air/phy.c
- * links: station/air/capture.c station/air/bystander.c station/radio/channel.c station/base/loop.c
+ * links: station/air/capture.c station/air/bystander.c station/base/loop.c
  * links: station/base/entropy.c agent/port/sim/chip.c agent/port/sim/profile.c
  * links: agent/port/linux/crypto_openssl.c station/job/device_fault.c
  * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c

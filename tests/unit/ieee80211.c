@@ -2,7 +2,7 @@
  * 802.11 frames: what hostapd and wpa_supplicant sent, read and built again; each cut; elements, RSN and TIM as the
  * clauses have them; networks of every kind of security.
  *
- * links: station/wifi/ieee80211.c station/radio/channel.c
+ * links: station/wifi/ieee80211.c agent/wire/channel.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
  * links: station/method/method.c station/job/device_fault.c agent/port/sim/profile.c
  * links: station/yaml/complaint.c station/job/contradictions.c station/job/job.c station/job/keys.c
  * links: station/job/passphrase.c station/yaml/tree.c station/yaml/value.c station/yaml/words.c
- * links: station/identity/serial.c station/radio/channel.c station/base/log.c station/base/loop.c
+ * links: station/identity/serial.c agent/wire/channel.c station/base/log.c station/base/loop.c
  * links: station/base/secret_file.c station/base/map.c station/roster/roster.c
  * links: agent/port/linux/crypto_openssl.c
  */

@@ -6,7 +6,7 @@
  * links: station/wifi/ieee80211.c
  * links: station/wifi/wpa.c station/wifi/wpa_ap.c station/wifi/wpa_sta.c station/wifi/eapol.c
  * links: station/wifi/ccmp.c
- * links: station/wifi/aes.c station/radio/channel.c station/base/entropy.c station/base/map.c
+ * links: station/wifi/aes.c agent/wire/channel.c station/base/entropy.c station/base/map.c
  * links: agent/wire/cause.c
  * links: station/wifi/sta.c station/wifi/sta_send.c station/wifi/sta_receive.c station/wifi/defragment.c
  * links: station/base/log.c

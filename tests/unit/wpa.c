@@ -3,7 +3,7 @@
  * other's complaint; what repeats, lies or is old; and the witness with an M2 that others captured.
  *
  * links: station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/wpa_ap.c station/wifi/wpa_witness.c
- * links: station/wifi/eapol.c station/wifi/aes.c station/wifi/ieee80211.c station/radio/channel.c
+ * links: station/wifi/eapol.c station/wifi/aes.c station/wifi/ieee80211.c agent/wire/channel.c
  * links: station/base/entropy.c
  * links: station/base/log.c agent/wire/cause.c
  */

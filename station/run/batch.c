@@ -111,9 +111,8 @@ static void say_begin(const struct batch *b)
 	log_write(LOG_STATION(&b->log), LOG_RUN, LOG_INFO,
 		  "begins: millrace " MILLRACE_VERSION
 		  ", lot %s, %u devices of %s, method %s, policy %s, %s, seed %llu",
-		  job->lot, job->quantity, job->product, job->method->name,
-		  b->o->policy ? b->o->policy : job->policy, job->radios_simulated ? "simulated air" : "real radios",
-		  (unsigned long long)b->seed);
+		  job->lot, job->quantity, job->product, job->method->name, b->o->policy ? b->o->policy : job->policy,
+		  job->radios_simulated ? "simulated air" : "real radios", (unsigned long long)b->seed);
 }
 
 static void say_end(const struct batch *b, const struct line_summary *s)

@@ -158,7 +158,7 @@ static void deliver_soon(struct monitor *m) { loop_at(m->loop, &m->deliver, loop
 static void set_freq(struct monitor *m, uint16_t freq_mhz)
 {
 	m->radio.freq_mhz = freq_mhz;
-	m->place.channel = radio_channel_of_freq(freq_mhz);
+	m->place.channel = mr_mhz_to_channel(freq_mhz);
 }
 
 #define BIT(state) (1u << (state))
@@ -327,7 +327,7 @@ static int monitor_tune(struct radio *radio, uint16_t freq_mhz)
 		return -MR_CAUSE_BAD_REQUEST;
 	m->asked_mhz = freq_mhz;
 	m->drain_mhz = radio->freq_mhz;
-	enter(m, DRAINING, LOG_DEBUG, "to channel %u, %zu frames are with the driver", radio_channel_of_freq(freq_mhz),
+	enter(m, DRAINING, LOG_DEBUG, "to channel %u, %zu frames are with the driver", mr_mhz_to_channel(freq_mhz),
 	      m->in_flight_count);
 	set_freq(m, 0);
 	start_tune(m);

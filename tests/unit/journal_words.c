@@ -2,15 +2,14 @@
  * The words of methods, which the schema leaves open: each method of the station's table goes on record as it is called
  * there, and docs/audit.md says what its evidence looks like.
  *
- * links: station/roster/roster.c station/identity/serial.c station/base/secret_file.c station/base/map.c
- * links: station/base/log.c station/base/loop.c agent/port/linux/crypto_openssl.c
+ * links: station/method/method.c
  * links: db/check.c db/json_text.c
  */
 #include "tests/unit/record.h"
 
 #include "db/check.h"
 #include "db/json_text.h"
-#include "station/roster/roster.h"
+#include "station/method/method.h"
 
 /* The section about evidence, and nothing behind it. */
 static int read_section(void **state)
@@ -42,7 +41,7 @@ static void every_method_goes_on_record_by_its_name(void **state)
 	const char *section = *state, *name;
 	unsigned methods = 0;
 
-	for (; (name = access_method_name((enum access_method)methods)); methods++) {
+	for (; (name = method_name(methods)); methods++) {
 		struct journal_record link = link_record(1, 1, 1), delivery = delivery_record(1, 1),
 				      attempt = attempt_record(1, 1, 1);
 		char row[60];

@@ -76,6 +76,8 @@ enum mr_cause_class {
 	  "check that the network's access point is on and in reach, then the unit's antenna")                         \
 	X(UNSUPPORTED, 52, "unsupported", DEVICE, "the device cannot do what the job asks of it",                      \
 	  "check firmware and job")                                                                                    \
+	X(RECORD_REFUSED, 53, "record-refused", DEVICE, "what the device says of itself does not go on record",        \
+	  "check its firmware: device id, names and measurements; docs/audit.md says what is taken")                   \
 	X(WRONG_PRODUCT, 60, "wrong-product", SECURITY, "the device is of another product than the job's",             \
 	  "put it in the red bin")                                                                                     \
 	X(DUPLICATE_KEY, 61, "duplicate-key", SECURITY,                                                                \

@@ -57,6 +57,28 @@ void admission_fill(struct line *line)
 		admission_fill_channel(line, &line->channels[i]);
 }
 
+void admission_listed(struct line *line, struct channel *home)
+{
+	const struct expected *e = &line->expected;
+	struct radio_rx unheard = { .freq_mhz = home->freq_mhz };
+	uint8_t id[8];
+
+	for (size_t i = 0; i < e->list_count && !line->draining; i++) {
+		struct unit *u = map_get(&line->by_mac, map_key_mac(e->list[i]));
+
+		unit_id_of_mac(e->list[i], id);
+		if (!u && !(u = admission_newcomer(line, id, e->list[i], &unheard)))
+			continue;
+		if (u->settled || u->session || u->waiting)
+			continue;
+		if (u->first_heard_us == 0)
+			unit_greet(line, u, &unheard);
+		unit_returned(line, u);
+		admission_enqueue(line, u, home);
+	}
+	admission_fill_channel(line, home);
+}
+
 struct unit *admission_newcomer(struct line *line, const uint8_t device_id[static 8], const uint8_t mac[static 6],
 				const struct radio_rx *rx)
 {
@@ -66,7 +88,7 @@ struct unit *admission_newcomer(struct line *line, const uint8_t device_id[stati
 	/* The record takes no such identity, and one address is that of one unit. */
 	if (!unit_id_valid(device_id, mac) || map_get(&line->by_mac, map_key_mac(mac)))
 		wrong = "bad-identity";
-	else if (rx->rssi_dbm < job->min_rssi_dbm)
+	else if (rx->rssi_dbm != 0 && rx->rssi_dbm < job->min_rssi_dbm) /* 0: it has not been heard */
 		wrong = "weak";
 	else if (job->expect_file[0] && !expected_has(&line->expected, device_id, mac))
 		wrong = "not-expected";

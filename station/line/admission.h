@@ -13,6 +13,11 @@ void admission_enqueue(struct line *line, struct unit *unit, struct channel *hom
 void admission_fill_channel(struct line *line, struct channel *home);
 void admission_fill(struct line *line);
 /*
+ * Devices that never announce themselves (they only listen): every one on the job's list that is neither settled nor in
+ * hand is queued on the channel. For the voice of a method with METHOD_NO_REQUESTS, about once a second.
+ */
+void admission_listed(struct line *line, struct channel *home);
+/*
  * A device that nobody has met, by the id that it gives: may it be a unit of this run? NULL: no, and a sighting says
  * why (a bad identity, too weak, not on the job's list, beyond the quantity), or there is no memory.
  */

@@ -135,10 +135,30 @@ int credentials_turn(struct session *s)
 	return result < 0 ? result : result == DELIVERY_DONE ? credentials_delivered(s) : RECIPE_WAITS;
 }
 
+/* What the method saw of it. */
+static void record_evidence(struct session *s)
+{
+	const struct delivery_ops *ops = s->delivery.ops;
+	char evidence[JOURNAL_EVIDENCE_MAX + 1] = "{}";
+
+	if (ops->evidence) {
+		size_t len = ops->evidence(s, evidence, sizeof(evidence));
+
+		assert(len < sizeof(evidence) && evidence[len] == '\0');
+	}
+	line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_DELIVERY,
+						       .delivery = { .attempt = s->attempt,
+								     .unit = s->unit->id,
+								     .method = s->unit->method->name,
+								     .evidence = evidence,
+								     .at_us = line_utc_us(s->line) } });
+}
+
 int credentials_delivered(struct session *s)
 {
 	assert(s->phase == PHASE_DELIVERING && s->delivery.ops);
 	record_commit(s);
+	record_evidence(s);
 	session_end_delivery(s);
 	return RECIPE_DONE;
 }

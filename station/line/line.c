@@ -29,6 +29,47 @@ static void on_record_failed(void *ctx, const char *why, bool inside)
 	line_hold(line, MR_CAUSE_JOURNAL_UNAVAILABLE, why);
 }
 
+/* Of the records that hold something which a device has said. */
+static bool is_of(const struct journal_record *r, const struct session *s)
+{
+	switch (r->kind) {
+	case JOURNAL_UNIT_STATE: return r->unit_state.unit == s->unit->id;
+	case JOURNAL_ATTEMPT: return r->attempt.attempt == s->attempt;
+	case JOURNAL_ATTEMPT_END: return r->attempt_end.attempt == s->attempt;
+	case JOURNAL_STEP: return r->step.attempt == s->attempt;
+	case JOURNAL_MEASUREMENT: return r->measurement.attempt == s->attempt;
+	case JOURNAL_IDENTITY: return r->identity.unit == s->unit->id;
+	case JOURNAL_CERT_STATE: return r->cert_state.unit == s->unit->id;
+	case JOURNAL_TRANSACTION: return r->transaction.unit == s->unit->id;
+	case JOURNAL_RECEIPT: return r->receipt.unit == s->unit->id;
+	case JOURNAL_LINK: return r->link.unit == s->unit->id;
+	case JOURNAL_DELIVERY: return r->delivery.unit == s->unit->id;
+	case JOURNAL_NETWORK: return r->network.unit == s->unit->id;
+	case JOURNAL_UNIT:
+	case JOURNAL_SIGHTING:
+	case JOURNAL_RADIO:
+	case JOURNAL_GUARD:
+	case JOURNAL_LABEL:
+	case JOURNAL_LABEL_STATE:
+	case JOURNAL_LABEL_SCAN:
+	case JOURNAL_AUDIT:
+	case JOURNAL_BATCH_END: break;
+	}
+	return false;
+}
+
+/* What the schema would refuse ends the unit whose it is, and not the journal. */
+static void on_record_refused(void *ctx, const struct journal_record *record, const char *why)
+{
+	struct line *line = ctx;
+
+	log_write(LOG_STATION(line->o.log), LOG_JOURNAL, LOG_ERROR, "a record is refused: %s", why);
+	for (size_t i = 0; i < line->channel_count; i++)
+		for (struct session *s = line->channels[i].sessions; s; s = s->next)
+			if (is_of(record, s))
+				session_refuse(s);
+}
+
 static void on_room(struct line *line)
 {
 	admission_fill(line);
@@ -123,8 +164,14 @@ static void take_state(struct line *line, struct unit *u)
 static void on_resume(void *ctx, const struct journal_resume *r)
 {
 	struct line *line = ctx;
-	struct unit *u = unit_new(line, r->device_id);
+	uint8_t id[8];
+	struct unit *u;
 
+	if (r->agentless)
+		unit_id_of_mac(r->mac, id);
+	else
+		memcpy(id, r->device_id, 8);
+	u = unit_new(line, id);
 	if (!u)
 		return;
 	u->id = r->unit;
@@ -240,7 +287,7 @@ static void wire(struct line *line)
 	line->room = on_room;
 	line->heard = on_heard;
 	line->program = &recipe_program;
-	tickets_init(&line->tickets, line->loop, line->o.journal, on_record_failed, line);
+	tickets_init(&line->tickets, line->loop, line->o.journal, on_record_failed, on_record_refused, line);
 }
 
 int line_create(struct line **out, const struct line_options *options, char *error, size_t error_len)

@@ -9,6 +9,7 @@
 #include "station/line/lane.h"
 #include "station/line/proof.h"
 #include "station/line/verify_step.h"
+#include "station/link/none.h"
 
 static void next(struct session *s, int result);
 
@@ -19,13 +20,15 @@ static bool text_is(struct mr_rd value, const char *text)
 	return value.left == strlen(text) && mr_equal(value.at, text, value.left);
 }
 
-static void open_attempt(struct session *s, const struct mr_message *m)
+/* false: the record does not take this device. */
+static bool open_attempt(struct session *s, const struct mr_message *m)
 {
 	struct line *line = s->line;
 	struct unit *u = s->unit;
 
 	assert(!s->open && !u->settled);
-	unit_record(line, u, m);
+	if (!unit_record(line, u, m))
+		return false;
 	s->attempt = line->next_attempt++;
 	s->open = true;
 	u->state = UNIT_ACTIVE;
@@ -43,6 +46,7 @@ static void open_attempt(struct session *s, const struct mr_message *m)
 	session_event(s, (struct line_event){ .kind = LINE_ATTEMPT });
 	if (u->method->ops->opened)
 		u->method->ops->opened(s);
+	return true;
 }
 
 static int check_limit(struct session *s, const char *name, double value, const char *unit, bool device_says)
@@ -101,7 +105,8 @@ static int examine(struct session *s, const struct mr_message *m)
 	u->handshakes_failed = 0;
 	if (u->settled && u->state == UNIT_PASSED)
 		return 0;
-	open_attempt(s, m);
+	if (!open_attempt(s, m))
+		return MR_CAUSE_RECORD_REFUSED;
 	if (!m->has[MR_AT_PRODUCT] || !text_is(m->value[MR_AT_PRODUCT], line->job->product))
 		return MR_CAUSE_WRONG_PRODUCT;
 	cause = compare_with_record(s);
@@ -409,8 +414,19 @@ void recipe_linked(struct session *s)
 	next(s, RECIPE_ASK(s->phase == PHASE_INVITED ? PHASE_ASK_STATUS : PHASE_ASK_JOINED));
 }
 
-void recipe_foreign(struct session *s)
+enum method_opened recipe_open_foreign(struct line *line, struct unit *u, struct channel *home)
 {
-	open_attempt(s, NULL);
-	next(s, begin_step(s));
+	uint8_t id[8];
+	struct session *s = session_create(line, u, id);
+
+	if (!s)
+		return METHOD_NO_ROOM;
+	link_none_init(&s->none);
+	s->link = &s->none;
+	session_go(s, home);
+	if (open_attempt(s, NULL))
+		next(s, begin_step(s));
+	else
+		session_end(s, MR_CAUSE_RECORD_REFUSED);
+	return METHOD_OPENED;
 }

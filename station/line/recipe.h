@@ -14,8 +14,9 @@ extern const struct session_program recipe_program;
 
 /* A handshake's first message, which says what the device is: opens the attempt, or ends the session. */
 void recipe_welcome(struct session *s, const struct mr_message *m);
-void recipe_stands(struct session *s);	/* the handshake is complete: it asks what is next */
-void recipe_linked(struct session *s);	/* a link without an introduction is up, for the first time or again */
-void recipe_foreign(struct session *s); /* of a device that answers no requests: begins at once */
+void recipe_stands(struct session *s); /* the handshake is complete: it asks what is next */
+void recipe_linked(struct session *s); /* a link without an introduction is up, for the first time or again */
+/* method_ops.open of devices that answer no requests: there is no link to wait for. */
+enum method_opened recipe_open_foreign(struct line *line, struct unit *unit, struct channel *home);
 /* Whoever waits longest for an exclusive delivery gets its turn, if nobody has it. */
 void recipe_turn(struct line *line);

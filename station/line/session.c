@@ -46,6 +46,10 @@ static void on_timer(void *ctx, uint64_t now_us)
 	const struct method_ops *ops = s->unit->method->ops;
 	int result;
 
+	if (s->refused) {
+		session_end(s, MR_CAUSE_RECORD_REFUSED);
+		return;
+	}
 	if (s->again_us && now_us >= s->again_us) {
 		s->again_us = 0;
 		s->line->program->again(s);
@@ -195,6 +199,8 @@ void session_destroy(struct session *s)
 void session_await(struct session *s)
 {
 	s->wait_us = session_now(s);
+	if (s->refused) /* nothing that is permanent follows */
+		return;
 	tickets_wait(&s->line->tickets, &s->ticket, s->line->program->durable, s);
 }
 
@@ -383,6 +389,12 @@ void session_end(struct session *s, int cause)
 		session_destroy(s);
 	else
 		session_say_verdict(s, verdict);
+}
+
+void session_refuse(struct session *s)
+{
+	s->refused = true;
+	talk_rearm(s);
 }
 
 void session_abort(struct session *s)

@@ -65,6 +65,7 @@ struct session {
 	bool intent_durable; /* that of the credentials: it went with the identity's record */
 	char pin[IDENTITY_PIN_MAX];
 	uint8_t verdict;
+	bool refused; /* the record would not take what is to be written of it: it ends at once */
 	bool signing; /* the signer has it: wait for its answer before it is freed */
 	bool dead;
 };
@@ -98,6 +99,7 @@ void session_end_delivery(struct session *s); /* wiped; whoever waits for an exc
 void session_note_memory(struct session *s, size_t extra);
 
 void session_end(struct session *s, int cause); /* the attempt is over */
+void session_refuse(struct session *s);		/* the same, from the loop: its record was refused */
 void session_abort(struct session *s);		/* the run is stopped now */
 void session_say_verdict(struct session *s, uint8_t verdict);
 

@@ -38,7 +38,9 @@ void talk_rearm(struct session *s)
 		at_us = s->again_us;
 	if (s->delivery.ops && s->delivery.ops->deadline_us && (its_us = s->delivery.ops->deadline_us(s)) < at_us)
 		at_us = its_us;
-	loop_at(s->line->loop, &s->timer, s->overdue ? LOOP_NEVER : at_us);
+	if (s->refused)
+		at_us = session_now(s);
+	loop_at(s->line->loop, &s->timer, s->overdue && !s->refused ? LOOP_NEVER : at_us);
 }
 
 void talk_touch(struct session *s)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "agent/wire/cause.h"
+#include "db/check.h"
 
 /* Chosen: virtual clock, a group commit every so often; a disk's fsync takes 2 to 20 ms. */
 #define COMMIT_US 5000u
@@ -57,9 +58,10 @@ static void on_journal(void *ctx, uint32_t events)
 }
 
 void tickets_init(struct tickets *t, struct loop *loop, struct journal *journal,
-		  void (*failed)(void *ctx, const char *why, bool inside), void *ctx)
+		  void (*failed)(void *ctx, const char *why, bool inside),
+		  void (*refused)(void *ctx, const struct journal_record *record, const char *why), void *ctx)
 {
-	*t = (struct tickets){ .loop = loop, .journal = journal, .failed = failed, .ctx = ctx };
+	*t = (struct tickets){ .loop = loop, .journal = journal, .failed = failed, .refused = refused, .ctx = ctx };
 	t->timer = (struct loop_timer){ .fn = on_timer, .ctx = t, .at_us = LOOP_NEVER };
 }
 
@@ -94,6 +96,11 @@ uint64_t tickets_submit(struct tickets *t, const struct journal_record *record)
 
 	if (ticket)
 		return ticket;
+	why = journal_failed(t->journal) ? NULL : journal_check(record);
+	if (why) {
+		t->refused(t->ctx, record, why);
+		return 0;
+	}
 	why = journal_failed(t->journal);
 	t->failed(t->ctx, why ? why : mr_cause_remedy(MR_CAUSE_JOURNAL_UNAVAILABLE), true);
 	return 0;

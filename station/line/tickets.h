@@ -27,14 +27,17 @@ struct tickets {
 	/* The journal has failed, in words. `inside`: it is noticed inside tickets_submit, by somebody who is at work.
 	 */
 	void (*failed)(void *ctx, const char *why, bool inside);
+	/* The schema would refuse this record, in words: nothing was queued, and the journal goes on. */
+	void (*refused)(void *ctx, const struct journal_record *record, const char *why);
 	void *ctx;
 };
 
 void tickets_init(struct tickets *t, struct loop *loop, struct journal *journal,
-		  void (*failed)(void *ctx, const char *why, bool inside), void *ctx);
+		  void (*failed)(void *ctx, const char *why, bool inside),
+		  void (*refused)(void *ctx, const struct journal_record *record, const char *why), void *ctx);
 void tickets_watch(struct tickets *t); /* on real clocks: the journal tells when it has written */
 void tickets_end(struct tickets *t);
-/* Its ticket; 0: the journal does not take it, and failed() has been called. */
+/* Its ticket; 0: the journal does not take it, and refused() or failed() has been called. */
 uint64_t tickets_submit(struct tickets *t, const struct journal_record *record);
 /* Without a word to anybody when it fails: 0. */
 uint64_t tickets_try(struct tickets *t, const struct journal_record *record);

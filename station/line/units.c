@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/check.h"
 #include "station/line/events.h"
 #include "station/line/guards.h"
 
@@ -21,6 +22,15 @@ bool unit_id_valid(const uint8_t device_id[static 8], const uint8_t mac[static 6
 
 	return !(mac[0] & 1) && !mr_equal(mac, zeros, 6) && !mr_equal(device_id, zeros, 8) &&
 	       !mr_equal(device_id, ones, 8);
+}
+
+/* IEEE 802 EUI-64 of the address: what a device goes by that does not say its own id, or not yet. */
+void unit_id_of_mac(const uint8_t mac[static 6], uint8_t id[static 8])
+{
+	memcpy(id, mac, 3);
+	id[3] = 0xff;
+	id[4] = 0xfe;
+	memcpy(id + 5, mac + 3, 3);
 }
 
 struct unit *unit_new(struct line *line, const uint8_t device_id[static 8])
@@ -225,37 +235,44 @@ static void copy_text(char *out, size_t cap, const struct mr_message *m, enum mr
 	(void)log_escape(out, cap, len ? m->value[id].at : NULL, len);
 }
 
-void unit_record(struct line *line, struct unit *u, const struct mr_message *m)
+bool unit_record(struct line *line, struct unit *u, const struct mr_message *m)
 {
 	char product[132], hw_rev[68], firmware[132];
 	struct journal_record r = { .kind = JOURNAL_UNIT };
 
 	if (u->on_record)
-		return;
+		return true;
 	copy_text(product, sizeof(product), m, MR_AT_PRODUCT);
 	copy_text(hw_rev, sizeof(hw_rev), m, MR_AT_HW_REV);
 	copy_text(firmware, sizeof(firmware), m, MR_AT_FIRMWARE);
 	r.unit = (struct journal_unit){
 		.unit = u->id, .product = product, .hw_rev = hw_rev, .firmware = firmware, .at_us = line_utc_us(line)
 	};
-	memcpy(r.unit.device_id, u->device_id, 8);
+	r.unit.agentless = u->method->flags & METHOD_NO_REQUESTS;
+	if (!r.unit.agentless)
+		memcpy(r.unit.device_id, u->device_id, 8);
 	memcpy(r.unit.mac, u->mac, 6);
+	if (journal_check(&r)) {
+		log_write(LOG_STATION(line->o.log), LOG_JOURNAL, LOG_ERROR, "a device is refused: %s",
+			  journal_check(&r));
+		return false;
+	}
 	line_submit(line, &r);
 	u->on_record = true;
 	u->unnamed = false;
+	return true;
 }
 
 void unit_record_state(struct line *line, struct unit *u, enum journal_unit_state state, int cause)
 {
 	/* It has not said yet who it is: that it was there, and why it was refused, is all that is known. */
-	if (!u->on_record && u->unnamed) {
+	if (!u->on_record && (u->unnamed || !unit_record(line, u, NULL))) {
 		line_stranger(
 			line, u->mac,
 			&(struct radio_rx){ .freq_mhz = u->home ? u->home->freq_mhz : 0, .rssi_dbm = u->rssi_dbm },
 			mr_cause_name(cause));
 		return;
 	}
-	unit_record(line, u, NULL);
 	line_submit(line, &(struct journal_record){ .kind = JOURNAL_UNIT_STATE,
 						    .unit_state = { .unit = u->id,
 								    .state = state,

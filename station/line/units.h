@@ -48,6 +48,7 @@ struct unit *unit_new(struct line *line, const uint8_t device_id[static 8]);
  */
 struct unit *unit_meet(struct line *line, const uint8_t device_id[static 8], const uint8_t mac[static 6]);
 struct unit *unit_of_id(const struct line *line, const uint8_t device_id[static 8]);
+void unit_id_of_mac(const uint8_t mac[static 6], uint8_t id[static 8]);
 /* Would the record take this identity? (db/schema.sql: no group address, neither zeros nor ff.) */
 bool unit_id_valid(const uint8_t device_id[static 8], const uint8_t mac[static 6]);
 /* It says who it is: takes the id as its own. false: no memory. */
@@ -66,8 +67,11 @@ void units_look(struct line *line, uint64_t now_us);
 void unit_settle(struct line *line, struct unit *unit, enum journal_unit_state state, int cause);
 void unit_unsettle(struct line *line, struct unit *unit);
 
-/* On record, if it is not yet; `m` is what the device says of itself, NULL: nothing so far. */
-void unit_record(struct line *line, struct unit *unit, const struct mr_message *m);
+/*
+ * On record, if it is not yet; `m` is what the device says of itself, NULL: nothing so far. false: the record does not
+ * take it (an id of zeros, say): no other record may name this unit.
+ */
+bool unit_record(struct line *line, struct unit *unit, const struct mr_message *m);
 void unit_record_state(struct line *line, struct unit *unit, enum journal_unit_state state, int cause);
 
 /* May anybody get a session now? */

@@ -123,15 +123,6 @@ static const char *by_record(struct line *line, struct unit *u, struct candidate
 	return NULL;
 }
 
-/* IEEE 802 EUI-64 of the BSSID: the id of a device until it says its own. */
-static void provisional_id(const uint8_t bssid[static 6], uint8_t id[static 8])
-{
-	memcpy(id, bssid, 3);
-	id[3] = 0xff;
-	id[4] = 0xfe;
-	memcpy(id + 5, bssid + 3, 3);
-}
-
 static struct unit *unit_of(struct line *line, const uint8_t bssid[static 6], const char *serial)
 {
 	struct unit *u = map_get(&line->by_mac, map_key_mac(bssid));
@@ -142,7 +133,7 @@ static struct unit *unit_of(struct line *line, const uint8_t bssid[static 6], co
 	for (size_t i = 0; serial[0] && i < line->unit_count; i++)
 		if (strcmp(line->units[i]->serial, serial) == 0)
 			return line->units[i];
-	provisional_id(bssid, id);
+	unit_id_of_mac(bssid, id);
 	u = unit_meet(line, id, bssid);
 	if (u)
 		u->unnamed = true;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/wire/cause.h"
@@ -32,6 +33,21 @@ static bool octets(const char *text, char between, uint8_t *out, size_t count)
 	return *text == '\0';
 }
 
+static bool keep(struct expected *e, const uint8_t mac[static 6])
+{
+	if (e->list_count == e->list_room) {
+		size_t room = e->list_room ? 2 * e->list_room : 64;
+		uint8_t(*list)[6] = realloc(e->list, room * sizeof(*list));
+
+		if (!list)
+			return false;
+		e->list = list;
+		e->list_room = room;
+	}
+	memcpy(e->list[e->list_count++], mac, 6);
+	return true;
+}
+
 static bool add(struct expected *e, const char *text, bool *memory)
 {
 	uint8_t value[8];
@@ -39,7 +55,8 @@ static bool add(struct expected *e, const char *text, bool *memory)
 	if (octets(text, 0, value, 8))
 		*memory = map_put(&e->ids, map_key_octets(value), e);
 	else if (octets(text, ':', value, 6))
-		*memory = map_put(&e->macs, map_key_mac(value), e);
+		*memory = map_get(&e->macs, map_key_mac(value)) ||
+			  (keep(e, value) && map_put(&e->macs, map_key_mac(value), e));
 	else
 		return false;
 	return *memory;
@@ -90,4 +107,7 @@ void expected_free(struct expected *e)
 {
 	map_free(&e->ids);
 	map_free(&e->macs);
+	free(e->list);
+	e->list = NULL;
+	e->list_count = e->list_room = 0;
 }

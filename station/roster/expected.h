@@ -9,6 +9,8 @@
 /* zero it to begin; layout is ours */
 struct expected {
 	struct map ids, macs;
+	uint8_t (*list)[6]; /* the MACs in the order of the file */
+	size_t list_count, list_room;
 };
 
 /* 0, or -(enum mr_cause): `error` names file, line and what is allowed. Free it in any case. */

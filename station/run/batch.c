@@ -218,6 +218,12 @@ static int open_radios(struct batch *b, char *error, size_t error_len)
 					error, error_len);
 		if (!b->world)
 			return -MR_CAUSE_NO_MEMORY;
+		if (b->o->populate) {
+			enum loop_side side = loop_enter(b->loop, LOOP_WORLD);
+
+			b->o->populate(b->o->ctx, world_air(b->world));
+			(void)loop_enter(b->loop, side);
+		}
 		radios = world_radios(b->world, &b->radio_count);
 		memcpy(b->radios, radios, b->radio_count * sizeof(radios[0]));
 		if (b->o->pcap) {

@@ -6,6 +6,7 @@
 
 #include "station/line/line.h"
 
+struct air;
 struct control;
 struct world;
 
@@ -23,6 +24,8 @@ struct batch_options {
 	void *ctx;
 	void (*began)(void *ctx, struct line *line, bool simulated, uint64_t seed);
 	void (*event)(void *ctx, const struct line_event *event);
+	/* More of the simulated world, on its air, before the line begins. */
+	void (*populate)(void *ctx, struct air *air);
 	/* After line_stop was asked for by a signal; `times` counts. */
 	void (*interrupted)(void *ctx, unsigned times);
 	bool signals;		 /* SIGINT and SIGTERM stop the run */

@@ -232,7 +232,7 @@ struct premises *premises_create(struct air *air, const struct job *job, const s
 {
 	struct premises *a;
 
-	if (!has_room(job, roster, error, error_len))
+	if (roster && !has_room(job, roster, error, error_len))
 		return NULL;
 	snprintf(error, error_len, "no memory for the networks of a simulation");
 	a = calloc(1, sizeof(*a));
@@ -241,7 +241,7 @@ struct premises *premises_create(struct air *air, const struct job *job, const s
 	a->job = job;
 	a->roster = roster;
 	a->ip = ip;
-	a->label_count = job->sim_devices;
+	a->label_count = roster ? job->sim_devices : 0;
 	a->labels = OPENSSL_zalloc((a->label_count + 1) * sizeof(*a->labels));
 	a->entropy = entropy_create_seeded(seed, "labels");
 	a->five_ghz = mr_band(job->sim_network_mhz) == MR_BAND_5GHZ;

@@ -17,9 +17,9 @@
 struct premises;
 
 /*
- * `roster`: one row for each device, in their order; the job, the roster and `ip` outlive it. NULL with a sentence in
- * `error`: no memory, too few labels, more links at once than there are interfaces, or no passphrase of the network to
- * join.
+ * `roster`: one row for each device, in their order, NULL: the devices are somebody else's, and there are only
+ * networks; the job, the roster and `ip` outlive it. NULL with a sentence in `error`: no memory, too few labels, more
+ * links at once than there are interfaces, or no passphrase of the network to join.
  */
 struct premises *premises_create(struct air *air, const struct job *job, const struct roster *roster,
 				 struct ip_stack *ip, uint64_t seed, char *error, size_t error_len);

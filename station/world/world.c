@@ -335,11 +335,12 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 		w->flash = flash_open(flash, w->id, job->sim_devices, error, error_len);
 		ok = w->flash != NULL;
 	}
-	if (ok && job->method->flags & METHOD_DEVICE_AP) {
+	if (ok && job->method->hears & RADIO_HEAR_JOINS) {
 		w->premises = premises_create(w->air, job, roster, ip, seed, error, error_len);
 		ok = w->premises != NULL;
 	}
-	for (size_t i = 0; ok && i < job->sim_devices; i++)
+	/* Devices that carry no agent of ours are for those to place who have some: batch_options.populate. */
+	for (size_t i = 0; ok && !(job->method->flags & METHOD_NO_REQUESTS) && i < job->sim_devices; i++)
 		ok = place_device(w, identity, i, of[i], seed, error, error_len);
 	for (size_t i = 0; ok && i < job->sim_fault_count; i++)
 		if (is_attack(job->sim_faults[i].kind))

@@ -74,7 +74,7 @@ $(OUT)/db/sql.o: $(wildcard db/*.sql db/*/*.sql)
 $(OUT)/station/label/built_in.o: config/labels/serial.yaml
 
 # Each unit test names the files it links in a comment: ` * links: agent/wire/noise.c ...`.
-# Tests of whole batches (tests/line) and benchmarks link everything but main.c.
+# Tests of whole batches (tests/line) and benchmarks link everything but main.c, and what such a line names.
 UNIT_C  := $(wildcard tests/unit/*.c)
 LINE_C  := $(wildcard tests/line/*.c)
 BENCH_C := $(wildcard tests/bench/*.c)
@@ -92,7 +92,7 @@ $(UNIT): $(OUT)/tests/%: $(OUT)/tests/%.o $$(call links,$$*)
 $(FUZZ): $(OUT)/tests/%: $(OUT)/tests/%.o $$(call links,$$*)
 	@mkdir -p $(@D); echo "  LINK    $@"
 	$(Q)$(CC) -fsanitize=fuzzer $(LDALL) -o $@ $^ $(LIBS)
-$(LINE) $(BENCH): $(OUT)/tests/%: $(OUT)/tests/%.o $(MILLRACE_O)
+$(LINE) $(BENCH): $(OUT)/tests/%: $(OUT)/tests/%.o $$(call links,$$*) $(MILLRACE_O)
 	@mkdir -p $(@D); echo "  LINK    $@"
 	$(Q)$(CC) $(LDALL) -o $@ $^ $(LIBS) -lcmocka
 

@@ -5,6 +5,7 @@
 
 #include "station/line/events.h"
 #include "station/line/proof.h"
+#include "station/line/verify_step.h"
 
 /* Its device is asked which networks it hears. */
 static bool scans(const struct session *s) { return s->unit->method->flags & METHOD_DEVICE_AP; }
@@ -129,7 +130,9 @@ int credentials_turn(struct session *s)
 	}
 	session_enter(s, PHASE_DELIVERING);
 	s->delivery.ops = method->delivery;
-	result = method->delivery->begin(s);
+	result = verify_watch(s);
+	if (result == 0)
+		result = method->delivery->begin(s);
 	if (result == DELIVERY_GOES_ON)
 		session_touch(s);
 	return result < 0 ? result : result == DELIVERY_DONE ? credentials_delivered(s) : RECIPE_WAITS;

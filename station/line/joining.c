@@ -135,6 +135,21 @@ static bool of_the_job(const struct session *s, const struct ieee80211_header *h
 	       mr_equal(target->bssid, from_ap ? header->address2 : header->address1, 6);
 }
 
+/* It has no word of its own to be asked for. */
+static bool foreign(const struct session *s) { return s->unit->method->flags & METHOD_NO_REQUESTS; }
+
+/*
+ * Message 4: the access point has taken message 2, else there was no message 3 to be answered. Seen, not verified: the
+ * witness may have missed message 2, and without its nonce no MIC can be checked.
+ */
+static bool is_message_4(struct mr_rd pdu)
+{
+	struct eapol_key key;
+
+	return eapol_type(&pdu) == EAPOL_KEY && eapol_key_parse(pdu, &key) && (key.info & EAPOL_PAIRWISE) &&
+	       (key.info & EAPOL_MIC) && (key.info & EAPOL_SECURE) && !(key.info & EAPOL_ACK);
+}
+
 /* Frames that only an admitted device sends, and the handshake itself. */
 static void look_at(struct session *s, const struct ieee80211_header *header, struct mr_rd body, bool from_ap)
 {
@@ -148,9 +163,12 @@ static void look_at(struct session *s, const struct ieee80211_header *header, st
 	if (header->kind == IEEE80211_DATA && (header->flags & IEEE80211_PROTECTED) && !from_ap)
 		seen(s, OBSERVED_SEEN); /* it has a key to encrypt with: the handshake is behind it */
 	if (header->kind == IEEE80211_DATA && !(header->flags & IEEE80211_PROTECTED) &&
-	    ieee80211_snap_parse(&body, &ethertype) && ethertype == 0x888e)
+	    ieee80211_snap_parse(&body, &ethertype) && ethertype == EAPOL_ETHERTYPE) {
+		if (foreign(s) && !from_ap && is_message_4(body))
+			seen(s, OBSERVED_SEEN);
 		hear_key(s, from_ap ? header->address2 : header->address1,
 			 from_ap ? header->address1 : header->address2, from_ap, body);
+	}
 }
 
 void joining_hear(struct line *line, struct mr_rd mpdu)
@@ -167,12 +185,13 @@ void joining_hear(struct line *line, struct mr_rd mpdu)
 		from_ap = false;
 		s = map_get(&line->by_witness, map_key_mac(header.address2));
 	}
-	if (!s || s->phase != PHASE_JOINING || !of_the_job(s, &header, from_ap))
+	if (!s || (s->phase != PHASE_JOINING && s->phase != PHASE_DELIVERING) || !of_the_job(s, &header, from_ap))
 		return;
 	look_at(s, &header, mpdu, from_ap);
 	if (s->joining.observed == OBSERVED_KEY_VERIFIED ||
 	    (s->joining.observed == OBSERVED_SEEN && !line->target.has_psk)) {
 		joining_unwatch(s);
+		s->joining.complete = true;
 		s->joining.events->complete(s);
 	}
 }
@@ -261,7 +280,7 @@ void joining_record(struct session *s)
 						 .freq_mhz = j->network.freq_mhz,
 						 .rssi_dbm = j->network.rssi_dbm,
 						 .reason = j->reason ? j->reason : "the job names it",
-						 .joined = j->reported,
+						 .joined = j->reported || (foreign(s) && j->observed != OBSERVED_NO),
 						 .joined_us = j->report.took_ms * 1000u,
 						 .observed = j->observed,
 						 .reported = j->reported,

@@ -28,6 +28,7 @@ struct joining {
 	struct wpa_witness *witness; /* NULL: no pre-shared key to be checked */
 	const struct joining_events *events;
 	enum journal_observed observed;
+	bool complete;	/* nothing more is to be seen of it */
 	bool returning; /* nothing more is to be seen: it is awaited where it was */
 	bool reported, recorded;
 	struct mr_join report;
@@ -43,7 +44,7 @@ void joining_watch(struct session *s, const uint8_t address[static 6], const str
 void joining_unwatch(struct session *s);
 /* A beacon or probe response of an infrastructure network: that of the job is remembered. */
 void joining_network(struct line *line, const struct ieee80211_network *network);
-/* A frame between others, for whoever is watched. */
+/* A frame between others, for whoever is watched and on its way: from the delivery on, where that is not a request. */
 void joining_hear(struct line *line, struct mr_rd mpdu);
 /* The channel where it will join, if that is known and served by this job; NULL. */
 struct channel *joining_channel(const struct session *s);

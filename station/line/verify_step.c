@@ -6,6 +6,7 @@
 #include "station/line/lane.h"
 #include "station/line/proof.h"
 
+#define VERIFIED_US 500000u    /* chosen: a 4-way handshake is over by then, with its repeats */
 #define JOIN_SEEN_US 20000000u /* chosen: a chip that boots, scans all channels and tries twice has joined by then */
 
 /* The device goes to its network from where it is, and comes back. */
@@ -13,10 +14,19 @@ static bool joins(const struct session *s) { return s->unit->method->flags & MET
 
 /* --- a device that answers no requests is seen to join: there is no other proof --- */
 
-static void foreign_first(struct session *s) { (void)s; }
+/* Seen to be let in: what would verify its key comes with it, or was missed. */
+static void foreign_first(struct session *s)
+{
+	if (s->phase == PHASE_JOINING) {
+		s->again_us = session_now(s) + VERIFIED_US;
+		session_touch(s);
+	}
+}
 
 static void foreign_complete(struct session *s)
 {
+	if (s->phase != PHASE_JOINING) /* it has joined while the delivery is still at work */
+		return;
 	s->again_us = 0;
 	joining_record(s);
 	s->line->program->next(s, RECIPE_DONE);
@@ -24,19 +34,33 @@ static void foreign_complete(struct session *s)
 
 static const struct joining_events foreign_events = { foreign_first, foreign_complete };
 
+int verify_watch(struct session *s)
+{
+	if (!(s->unit->method->flags & METHOD_NO_REQUESTS))
+		return 0;
+	s->joining.asked_us = session_now(s);
+	joining_watch(s, s->unit->mac, &foreign_events);
+	return s->joining.watched ? 0 : -MR_CAUSE_DUPLICATE_DEVICE;
+}
+
 static int verify_foreign(struct session *s)
 {
 	struct channel *there = joining_channel(s);
 
 	session_enter(s, PHASE_JOINING);
-	s->joining.asked_us = session_now(s);
-	s->joining.reason = "the job names it";
-	joining_watch(s, s->unit->mac, &foreign_events);
-	if (!s->joining.watched)
-		return -MR_CAUSE_DUPLICATE_DEVICE;
+	if (s->joining.complete) {
+		joining_record(s);
+		return RECIPE_DONE;
+	}
+	if (!s->joining.watched) { /* a resumed unit: its credentials were delivered in an earlier attempt */
+		int result = verify_watch(s);
+
+		if (result)
+			return result;
+	}
 	if (lane_move(s, there))
 		lanes_kick(s->line);
-	s->again_us = session_now(s) + JOIN_SEEN_US;
+	s->again_us = session_now(s) + (s->joining.observed == OBSERVED_NO ? JOIN_SEEN_US : VERIFIED_US);
 	session_touch(s);
 	return RECIPE_WAITS;
 }
@@ -45,7 +69,7 @@ int verify_expired(struct session *s)
 {
 	assert(s->unit->method->flags & METHOD_NO_REQUESTS);
 	joining_record(s);
-	return -MR_CAUSE_JOIN_TIMEOUT;
+	return s->joining.observed == OBSERVED_NO ? -MR_CAUSE_JOIN_TIMEOUT : RECIPE_DONE;
 }
 
 /* --- VERIFY, JOIN --- */

@@ -14,7 +14,7 @@ extern const struct method_ops access_point_ops __attribute__((weak));
 
 #define HEARS_NETWORKS (RADIO_HEAR_NETWORKS | RADIO_HEAR_JOINS | RADIO_HEAR_GROUP)
 
-static const struct method direct = {
+const struct method method_direct = {
 	.name = "direct",
 	.flags = METHOD_STEERED,
 	.protection = METHOD_BY_FRAMES,
@@ -63,7 +63,7 @@ static const struct method https = {
 	.ops = &access_point_ops,
 };
 
-__attribute__((weak)) const struct method *const method_table[] = { &direct, &micro_ap, &pin, &https, NULL };
+__attribute__((weak)) const struct method *const method_table[] = { &method_direct, &micro_ap, &pin, &https, NULL };
 
 const char *method_name(size_t i)
 {

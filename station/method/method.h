@@ -130,8 +130,9 @@ struct method {
 	const struct delivery_ops *delivery; /* NULL: the CREDENTIALS request over its link */
 };
 
-/* NULL-terminated; the first row is the default of jobs. Weak: a test puts a table of its own in its place. */
+/* NULL-terminated. Weak: a test puts a table of its own in its place. */
 extern const struct method *const method_table[];
+extern const struct method method_direct; /* the default of jobs: every table has it */
 
 /* The i-th name, NULL behind the last: the words of a key. */
 const char *method_name(size_t i);

@@ -43,6 +43,7 @@ struct shape {
 	const char *credentials; /* the section, in braces; "~": none */
 	const char *simulation;	 /* more keys of it, with their indent */
 	const char *faults;	 /* lines of the list, with their indent */
+	const char *admission;	 /* ", expect: ..." */
 	const char *extra;	 /* more lines at the end: top-level sections */
 };
 
@@ -100,9 +101,8 @@ HALL int hall_close(void **state)
 	return 0;
 }
 
-HALL void hall_job(struct hall *hall, struct run *run, const struct shape *shape, uint64_t seed)
+HALL void hall_write_job(struct hall *hall, struct run *run, const struct shape *shape, uint64_t seed)
 {
-	struct job_errors errors = { 0 };
 	unsigned n = ++hall->batches;
 	FILE *f;
 
@@ -119,7 +119,7 @@ HALL void hall_job(struct hall *hall, struct run *run, const struct shape *shape
 		"%s%s\n"
 		"recipe: [%s]\n"
 		"radios: {simulated: %u, profile: %s}\nchannels: [%s]\nschedule: {policy: pex, steer: %s}\n"
-		"admission: {max_in_flight: 96, min_rssi: -82dBm, lease: 5s}\n"
+		"admission: {max_in_flight: 96, min_rssi: -82dBm, lease: 5s%s}\n"
 		"attempts: {max: %s, patience: %s}\n"
 		"guards: {consecutive_fail: off, disk_free: 1MiB}\n"
 		"%s"
@@ -129,14 +129,22 @@ HALL void hall_job(struct hall *hall, struct run *run, const struct shape *shape
 		shape->recipe ? shape->recipe : "identify, selftest, identity, credentials, verify, seal",
 		shape->radios ? shape->radios : 1, shape->profile ? shape->profile : "ideal",
 		shape->channels ? shape->channels : "6", shape->no_steer ? "false" : "true",
-		shape->attempts ? shape->attempts : "3", shape->patience ? shape->patience : "4s",
-		shape->extra ? shape->extra : "", shape->devices, (unsigned long long)seed,
-		shape->arrival ? shape->arrival : "together", shape->loss ? shape->loss : "0%");
+		shape->admission ? shape->admission : "", shape->attempts ? shape->attempts : "3",
+		shape->patience ? shape->patience : "4s", shape->extra ? shape->extra : "", shape->devices,
+		(unsigned long long)seed, shape->arrival ? shape->arrival : "together",
+		shape->loss ? shape->loss : "0%");
 	if (shape->simulation)
 		fputs(shape->simulation, f);
 	if (shape->faults)
 		fprintf(f, "  faults:\n%s", shape->faults);
 	assert_int_equal(fclose(f), 0);
+}
+
+HALL void hall_job(struct hall *hall, struct run *run, const struct shape *shape, uint64_t seed)
+{
+	struct job_errors errors = { 0 };
+
+	hall_write_job(hall, run, shape, seed);
 	run->job = job_load(run->path, &errors);
 	if (!run->job)
 		fail_msg("%s", errors.text[0]);

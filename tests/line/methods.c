@@ -1,0 +1,373 @@
+/*
+ * Methods that exist in this file only: production code has no line about them. docs/adding-a-method.md walks along it.
+ *
+ *   test-cast  no reach, a voice of its own that broadcasts the credentials to whoever listens, proof by the witness
+ *
+ * links: tests/support/joiner.c
+ */
+#include "tests/line/hall.h"
+
+#include "station/line/admission.h"
+#include "station/line/recipe.h"
+#include "station/method/method.h"
+#include "tests/support/joiner.h"
+
+#define JOINERS_MAX 24
+#define CAST_EVERY_US 20000u
+#define LIST_EVERY_US 1000000u
+#define CAST_ROUNDS 3u /* whoever has listened to so many has heard one */
+
+static const uint8_t cast_group[6] = { 0x03, 'c', 'a', 's', 't', 0 };
+
+/* --- test-cast: the station's side --- */
+
+struct cast {
+	uint64_t rounds, list_us;
+};
+
+static const struct method_ops cast_ops;
+
+static int cast_begin(struct line *line, void **state, char *error, size_t error_len)
+{
+	(void)line, (void)error, (void)error_len;
+	*state = calloc(1, sizeof(struct cast));
+	return *state ? 0 : -MR_CAUSE_NO_MEMORY;
+}
+
+static void cast_end(struct line *line, void *state)
+{
+	(void)line;
+	free(state);
+}
+
+static bool somebody_listens(const struct channel *c)
+{
+	for (const struct session *s = c->sessions; s; s = s->next)
+		if (s->phase == PHASE_DELIVERING)
+			return true;
+	return false;
+}
+
+static void put_text(struct mr_wr *w, const void *text, size_t len)
+{
+	mr_wr_u8(w, (uint8_t)len);
+	mr_wr_bytes(w, text, len);
+}
+
+static void cast_speak(struct line *line, void *state, struct channel *c, enum method_occasion why, struct mr_wr *out,
+		       struct radio_tx *tx, uint64_t *next_us)
+{
+	struct cast *cast = state;
+	uint64_t now_us = loop_now_us(line->loop);
+	struct ieee80211_header header = { .kind = IEEE80211_DATA,
+					   .flags = IEEE80211_FROM_DS,
+					   .sequence = line->station.sequence };
+
+	*next_us = now_us + CAST_EVERY_US;
+	if (why != METHOD_PRESENT)
+		return;
+	if (now_us >= cast->list_us) {
+		cast->list_us = now_us + LIST_EVERY_US;
+		admission_listed(line, c);
+	}
+	if (!somebody_listens(c))
+		return;
+	memcpy(header.address1, cast_group, 6);
+	memcpy(header.address2, line->station.mac, 6);
+	memcpy(header.address3, line->station.mac, 6);
+	line->station.sequence = (line->station.sequence + 1) & 0xfff;
+	ieee80211_header_build(out, &header);
+	put_text(out, line->job->ssid, line->job->ssid_len);
+	put_text(out, line->passphrase, strlen(line->passphrase));
+	tx->rate_500kbps = 12;
+	cast->rounds++;
+}
+
+static enum method_opened cast_open(struct line *line, void *state, struct unit *u, struct channel *home)
+{
+	(void)state;
+	return recipe_open_foreign(line, u, home);
+}
+
+static const struct method_ops cast_ops = {
+	.begin = cast_begin, .end = cast_end, .speak = cast_speak, .open = cast_open
+};
+
+struct listening {
+	uint64_t since, next_us;
+};
+
+static uint64_t rounds(const struct session *s)
+{
+	return ((const struct cast *)line_state(s->line, &cast_ops))->rounds;
+}
+
+static int cast_deliver(struct session *s)
+{
+	struct listening *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return -MR_CAUSE_NO_MEMORY;
+	s->delivery.state = l;
+	l->since = rounds(s);
+	l->next_us = session_now(s) + CAST_EVERY_US;
+	return DELIVERY_GOES_ON;
+}
+
+static uint64_t cast_deadline_us(const struct session *s)
+{
+	return ((const struct listening *)s->delivery.state)->next_us;
+}
+
+static int cast_expire(struct session *s, uint64_t now_us)
+{
+	struct listening *l = s->delivery.state;
+
+	l->next_us = now_us + CAST_EVERY_US;
+	return rounds(s) >= l->since + CAST_ROUNDS ? DELIVERY_DONE : DELIVERY_GOES_ON;
+}
+
+static size_t cast_evidence(const struct session *s, char *out, size_t cap)
+{
+	const struct listening *l = s->delivery.state;
+
+	return (size_t)snprintf(out, cap, "{\"rounds\":%llu}", (unsigned long long)(rounds(s) - l->since));
+}
+
+static void cast_ends(struct session *s)
+{
+	free(s->delivery.state);
+	s->delivery.state = NULL;
+}
+
+static const struct delivery_ops cast_delivery = { .begin = cast_deliver,
+						   .expire = cast_expire,
+						   .deadline_us = cast_deadline_us,
+						   .evidence = cast_evidence,
+						   .end = cast_ends };
+
+static const struct method test_cast = {
+	.name = "test-cast",
+	.hears = RADIO_HEAR_NETWORKS | RADIO_HEAR_JOINS,
+	.flags = METHOD_BROADCAST | METHOD_NO_REQUESTS | METHOD_WEAK,
+	.protection = METHOD_BY_NOTHING,
+	.reach = "none",
+	.device_to_station = "nothing",
+	.station_to_device = "nothing",
+	.listener = "everything",
+	.ops = &cast_ops,
+	.delivery = &cast_delivery,
+};
+
+/* In the place of the program's own table, which is weak. */
+const struct method *const method_table[] = { &method_direct, &test_cast, NULL };
+
+/* --- the devices --- */
+
+struct floor {
+	struct joiner joiners[JOINERS_MAX];
+	size_t count;
+	unsigned deaf; /* the first so many hear nothing */
+};
+
+static bool text(struct mr_rd *in, char *out, size_t cap)
+{
+	struct mr_rd value = mr_rd_sub(in, mr_rd_u8(in));
+
+	if (in->bad || value.left >= cap)
+		return false;
+	memcpy(out, value.at, value.left);
+	out[value.left] = '\0';
+	return true;
+}
+
+static void on_cast(struct joiner *j, struct mr_rd mpdu, const struct radio_rx *rx)
+{
+	struct ieee80211_header header;
+	char ssid[33], passphrase[65];
+
+	(void)rx;
+	if (ieee80211_header_parse(&mpdu, &header) && mr_equal(header.address1, cast_group, 6) &&
+	    text(&mpdu, ssid, sizeof(ssid)) && text(&mpdu, passphrase, sizeof(passphrase)))
+		joiner_join(j, ssid, passphrase);
+}
+
+static void address(size_t i, uint8_t mac[static 6])
+{
+	const uint8_t of[6] = { 0x02, 0xfe, 0, 0, 0, (uint8_t)(i + 1) };
+
+	memcpy(mac, of, 6);
+}
+
+static void populate(void *ctx, struct air *air)
+{
+	struct floor *floor = ctx;
+	uint8_t mac[6];
+
+	for (size_t i = 0; i < floor->count; i++) {
+		floor->joiners[i].heard = i < floor->deaf ? NULL : on_cast;
+		address(i, mac);
+		joiner_create(&floor->joiners[i], air, mac, 2437, i);
+	}
+}
+
+static void write_list(const struct hall *hall, const char *name, size_t count)
+{
+	char path[160];
+	uint8_t mac[6];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", hall->dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	for (size_t i = 0; i < count; i++) {
+		address(i, mac);
+		fprintf(f, "%02x:%02x:%02x:%02x:%02x:%02x\n", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	}
+	assert_int_equal(fclose(f), 0);
+}
+
+#define CAST "{method: test-cast, weak-ok: true, ssid: \"hall\", security: wpa2}"
+#define FOREIGN .recipe = "credentials, verify", .channels = "6", .admission = ", expect: \"list.txt\""
+
+static void run_floor(struct hall *hall, struct run *run, const struct shape *shape, struct floor *floor, uint64_t seed)
+{
+	struct batch_options o;
+
+	write_list(hall, "list.txt", shape->devices);
+	hall_job(hall, run, shape, seed);
+	o = hall_options(hall, run);
+	o.ctx = floor;
+	o.populate = populate;
+	if (batch_run(&o, &run->result, run->error, sizeof(run->error)) != 0)
+		fail_msg("%s", run->error);
+}
+
+/* What is on record of foreign devices that passed, and what is not. */
+static void passed_as_foreign(struct hall *hall, const struct run *run, unsigned devices, const char *method)
+{
+	struct verify verify = { .found = hall_found, .noted = hall_noted, .signature = hall_signature, .ctx = hall };
+	char error[512], sql[300];
+	sqlite3 *db;
+
+	assert_int_equal(run->result.summary.passed, devices);
+	assert_int_equal(hall_ask(run, "SELECT count(*) FROM unit WHERE state = 'passed' AND agentless = 1"), devices);
+	assert_int_equal(hall_ask(run, "SELECT count(*) FROM unit WHERE device_id IS NOT NULL OR serial IS NOT NULL"),
+			 0);
+	assert_int_equal(hall_ask(run, "SELECT count(*) FROM receipt"), 0);
+	assert_int_equal(hall_ask(run, "SELECT count(*) FROM cert"), 0);
+	assert_int_equal(hall_ask(run, "SELECT count(DISTINCT unit) FROM v_networks WHERE observed <> 'no'"), devices);
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM v_attempt WHERE outcome = 'pass' AND method = '%s'", method);
+	assert_int_equal(hall_ask(run, sql), devices);
+	assert_int_equal(hall_ask(run, "SELECT count(*) FROM v_unit WHERE not_proven LIKE '%key%' AND not_proven LIKE "
+				       "'%certificate%' AND not_proven LIKE '%receipt%'"),
+			 devices);
+	assert_int_equal(hall_ask(run, "SELECT count(*) FROM unit WHERE unit NOT IN (SELECT unit FROM delivery)"), 0);
+	if (reader_open(&db, run->db, error, sizeof(error)) != 0)
+		fail_msg("%s", error);
+	assert_int_equal(verify_record(db, &verify, error, sizeof(error)), 0);
+	assert_int_equal(verify.findings, 0);
+	sqlite3_close(db);
+}
+
+static void one_broadcast_provisions_every_listener(void **state)
+{
+	struct floor floor = { .count = 12 };
+	struct run run;
+
+	run_floor(*state, &run, &(struct shape){ .devices = 12, .credentials = CAST, FOREIGN }, &floor, hall_seed(100));
+	passed_as_foreign(*state, &run, 12, "test-cast");
+	for (size_t i = 0; i < floor.count; i++)
+		assert_true(floor.joiners[i].joined);
+	/* One transmission is for all: far fewer frames than devices times rounds would take one by one. */
+	assert_true(run.result.summary.frames < 12 * CAST_ROUNDS);
+	hall_done(&run);
+}
+
+static void a_deaf_listener_fails_and_says_why(void **state)
+{
+	struct floor floor = { .count = 5, .deaf = 2 };
+	struct run run;
+
+	run_floor(*state, &run, &(struct shape){ .devices = 5, .credentials = CAST, FOREIGN, .attempts = "2" }, &floor,
+		  hall_seed(200));
+	assert_int_equal(run.result.summary.passed, 3);
+	assert_int_equal(hall_count(&run, "failed", "join-timeout"), 2);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM attempt WHERE cause_name = 'join-timeout'"), 4);
+	hall_done(&run);
+}
+
+static void a_lossy_air_costs_time_and_no_listener(void **state)
+{
+	struct floor floor = { .count = 8 };
+	struct run run;
+
+	run_floor(*state, &run, &(struct shape){ .devices = 8, .credentials = CAST, FOREIGN, .loss = "15%" }, &floor,
+		  hall_seed(300));
+	passed_as_foreign(*state, &run, 8, "test-cast");
+	hall_done(&run);
+}
+
+/* A foreign lot that goes on: who has passed is not asked again. */
+static void a_foreign_lot_goes_on_where_its_record_says(void **state)
+{
+	struct floor first = { .count = 4, .deaf = 4 }, second = { .count = 4 };
+	struct hall *hall = *state;
+	struct run run;
+	struct batch_options o;
+
+	run_floor(hall, &run, &(struct shape){ .devices = 4, .credentials = CAST, FOREIGN, .attempts = "1" }, &first,
+		  hall_seed(400));
+	assert_int_equal(run.result.summary.failed, 4);
+	o = hall_options(hall, &run);
+	o.ctx = &second;
+	o.populate = populate;
+	if (batch_run(&o, &run.result, run.error, sizeof(run.error)) != 0)
+		fail_msg("%s", run.error);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM unit"), 4);
+	assert_int_equal(run.result.summary.failed, 4); /* outcomes are a person's to change */
+	hall_done(&run);
+}
+
+static void a_job_of_foreign_devices_says_that_it_knows(void **state)
+{
+	static const struct {
+		const char *credentials, *recipe, *admission, *words;
+	} wrong[] = {
+		{ "{method: test-cast, ssid: \"hall\"}", "credentials, verify", ", expect: \"list.txt\"",
+		  "is weak: everything" },
+		{ CAST, "identify, credentials, verify", ", expect: \"list.txt\"", "allowed: [credentials, verify]" },
+		{ CAST, "credentials, verify", "", "admission.expect is missing" },
+		{ "{method: test-cast, weak-ok: true, ssid: \"hall\", join: false}", "credentials, verify",
+		  ", expect: \"list.txt\"", "credentials.join" },
+		{ "{method: test-kast, ssid: \"hall\"}", "credentials, verify", "", "did you mean \"test-cast\"" },
+	};
+	struct hall *hall = *state;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct shape shape = { .devices = 2,
+				       .credentials = wrong[i].credentials,
+				       .recipe = wrong[i].recipe,
+				       .admission = wrong[i].admission };
+		struct job_errors errors = { 0 };
+		struct run run;
+
+		hall_write_job(hall, &run, &shape, 1);
+		assert_null(job_load(run.path, &errors));
+		if (!strstr(errors.text[0], wrong[i].words))
+			fail_msg("%s", errors.text[0]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_broadcast_provisions_every_listener),
+		cmocka_unit_test(a_deaf_listener_fails_and_says_why),
+		cmocka_unit_test(a_lossy_air_costs_time_and_no_listener),
+		cmocka_unit_test(a_foreign_lot_goes_on_where_its_record_says),
+		cmocka_unit_test(a_job_of_foreign_devices_says_that_it_knows),
+	};
+
+	return cmocka_run_group_tests(tests, hall_open, hall_close);
+}

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdlib.h>
 
 #include "station/schedule/schedule.h"
@@ -27,6 +28,7 @@ struct schedule_bound schedule_lower_bound(struct schedule_bound_unit *units, si
 		if (lanes > 0 && units[i].release_us + air_us / lanes > b.air_us)
 			b.air_us = units[i].release_us + air_us / lanes;
 	}
+	assert(count < 2 || units[0].release_us >= units[count - 1].release_us);
 	b.bound_us = b.chain_us > b.air_us ? b.chain_us : b.air_us;
 	return b;
 }

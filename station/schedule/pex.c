@@ -1,34 +1,27 @@
 /*
  * Patient, parking, exhaustive, by index.
  *
- *   1 pin       as many radios as channels: one each, never switch; spare radios stand by for a lost one
- *   2 call over with more channels than radios and devices that can be steered, all radios but one stay put and one
- *     scouts:
- *               it calls on the channels without a radio and sends the callers to those with one
- *   3 hold      nobody leaves while a handshake is open or callers may still answer
- *   4 exhaust   nobody leaves ready work
- *   5 patience  an answer due within half a switch time is waited for
- *   6 index     else: the channel with the longest critical path, the most ready airtime, the oldest wait, the most
- *               devices unheard and the longest time since the last visit
- * Parking itself (telling devices to hold their answers) is the line's, on every departure.
+ *   1 exclusive nobody leaves an exclusive step
+ *   2 attend    a channel that must be attended gets a radio in time, whatever the rules below say but for an open
+ *               handshake
+ *   3 pin       as many radios as channels: one each, never switch; spare radios stand by for a lost one
+ *   4 call over with more channels than radios and devices that can be steered, all radios but one stay put and one
+ *               scouts: it calls on the channels without a radio and sends the callers to those with one
+ *   5 hold      nobody leaves while a handshake is open or callers may still answer
+ *   6 exhaust   nobody leaves ready work
+ *   7 patience  an answer due within half a switch time is waited for
+ *   8 index     else: the channel with the longest critical path, the most ready airtime, the oldest wait, these as
+ *               many times as the ready work serves devices; the most devices unheard and the longest time since the
+ *               last visit
+ * Rules 1 and 2 are every policy's, in attend.c. Parking itself (telling devices to hold their answers) is the line's,
+ * on every departure.
  */
-#include "station/schedule/schedule.h"
+#include <assert.h>
+
+#include "station/schedule/attend.h"
 
 #define LOOK_AGAIN_US 50000u
 #define HANDSHAKE_GRACE_US 10000u
-
-static bool may(const struct schedule_view *view, size_t radio, size_t channel)
-{
-	return view->radios[radio].usable && (view->radios[radio].channels & 1ull << channel);
-}
-
-static size_t place_of(const struct schedule_view *view, size_t radio)
-{
-	for (size_t i = 0; i < view->channel_count; i++)
-		if (view->channels[i].owner == radio)
-			return i;
-	return SCHEDULE_NONE;
-}
 
 static size_t usable_radios(const struct schedule_view *view)
 {
@@ -66,9 +59,12 @@ static double value(const struct schedule_view *view, size_t channel, uint32_t s
 		if (c->ready_since_us != SCHEDULE_NEVER)
 			v += (double)(view->now_us - c->ready_since_us);
 		v += 1;
+		if (c->serves > 1)
+			v *= c->serves;
 	}
 	if (c->unheard > 0)
 		v += c->unheard * (double)(there_us - c->left_us);
+	assert(v >= 0);
 	return v;
 }
 
@@ -80,7 +76,7 @@ static size_t best_free(const struct schedule_view *view, size_t radio)
 	for (size_t i = 0; i < view->channel_count; i++) {
 		double v;
 
-		if (view->channels[i].owner != SCHEDULE_NONE || !may(view, radio, i))
+		if (view->channels[i].owner != SCHEDULE_NONE || !schedule_may(view, radio, i))
 			continue;
 		v = value(view, i, view->radios[radio].switch_us);
 		if (v > best_value) {
@@ -94,7 +90,7 @@ static size_t best_free(const struct schedule_view *view, size_t radio)
 static size_t first_free(const struct schedule_view *view, size_t radio)
 {
 	for (size_t i = 0; i < view->channel_count; i++)
-		if (view->channels[i].owner == SCHEDULE_NONE && may(view, radio, i))
+		if (view->channels[i].owner == SCHEDULE_NONE && schedule_may(view, radio, i))
 			return i;
 	return SCHEDULE_NONE;
 }
@@ -113,10 +109,11 @@ static bool orphans(const struct schedule_view *view)
 	return false;
 }
 
-static struct schedule_decision decide(const struct schedule_view *view, size_t radio)
+/* Rules 3 to 8. */
+static struct schedule_decision wish(const struct schedule_view *view, size_t radio)
 {
 	const struct schedule_radio *r = &view->radios[radio];
-	size_t here = place_of(view, radio), go;
+	size_t here = schedule_place_of(view, radio), go;
 	const struct schedule_channel *c;
 
 	if (here == SCHEDULE_NONE) {
@@ -147,11 +144,17 @@ static struct schedule_decision decide(const struct schedule_view *view, size_t 
 					   view->channels[go].sessions > 0 ? "work" : "scout" };
 }
 
+static struct schedule_decision decide(const struct schedule_view *view, size_t radio)
+{
+	return schedule_attend(view, radio, wish(view, radio));
+}
+
 /* Among the channels whose radio stays: the one with the fewest sessions; home itself wins a tie. */
 static size_t place(const struct schedule_view *view, size_t home)
 {
 	size_t s = scout(view), best = home;
 
+	assert(home < view->channel_count);
 	if (s == SCHEDULE_NONE || !view->steer)
 		return home;
 	if (view->channels[home].owner == s || view->channels[home].owner == SCHEDULE_NONE)
@@ -159,6 +162,7 @@ static size_t place(const struct schedule_view *view, size_t home)
 	for (size_t i = 0; i < view->channel_count; i++) {
 		const struct schedule_channel *c = &view->channels[i];
 
+		assert(c->owner == SCHEDULE_NONE || c->owner < view->radio_count);
 		if (c->owner == SCHEDULE_NONE || c->owner == s || view->radios[c->owner].moving)
 			continue;
 		if (best == SCHEDULE_NONE || c->sessions < view->channels[best].sessions)

@@ -1,8 +1,11 @@
 /*
  * The baseline: every radio walks its own share of the channel list and stays a fixed time on each, as Kismet does
- * (five hops a second). It looks at nothing else, except that it lets an open handshake end.
+ * (five hops a second). It looks at nothing else, except that it lets an open handshake end, and does what every policy
+ * owes the view (attend.c). It weighs no work, so how many devices a broadcast serves makes no difference to it.
  */
-#include "station/schedule/schedule.h"
+#include <assert.h>
+
+#include "station/schedule/attend.h"
 
 #define DWELL_US 200000u
 #define GRACE_US 20000u
@@ -17,11 +20,12 @@ static bool mine(const struct schedule_view *view, size_t radio, size_t channel)
 			rank = usable;
 		usable += view->radios[i].usable;
 	}
+	assert(rank <= radio && usable <= view->radio_count);
 	return usable > 0 && channel % usable == rank && (view->radios[radio].channels & 1ull << channel) &&
 	       (view->channels[channel].owner == SCHEDULE_NONE || view->channels[channel].owner == radio);
 }
 
-static struct schedule_decision decide(const struct schedule_view *view, size_t radio)
+static struct schedule_decision wish(const struct schedule_view *view, size_t radio)
 {
 	const struct schedule_radio *r = &view->radios[radio];
 	struct schedule_decision d = { .go = SCHEDULE_NONE,
@@ -50,6 +54,11 @@ static struct schedule_decision decide(const struct schedule_view *view, size_t 
 		}
 	}
 	return d;
+}
+
+static struct schedule_decision decide(const struct schedule_view *view, size_t radio)
+{
+	return schedule_attend(view, radio, wish(view, radio));
 }
 
 static size_t place(const struct schedule_view *view, size_t home)

@@ -2,7 +2,11 @@
  * Which radio sits on which channel, and for how long: a decision from a view of the line, without memory of its own,
  * so that the planner, the simulated air and real radios all ask the same code.
  *
- * The view is the line's; a policy reads it and answers. Rules 1 to 6 of docs/architecture.md, "Scheduling".
+ * The view is the line's; a policy reads it and answers. Rules 1 to 8 of docs/architecture.md, "Scheduling".
+ *
+ * A view changes between two decisions. The line asks again at `look_again_us` at the latest, and at once when a radio
+ * is gone or back, when a step becomes exclusive or ends, and when `attend_by_us` is set to an earlier instant: a
+ * radio that is pinned to its channel looks again only when it is asked.
  */
 #pragma once
 
@@ -26,6 +30,23 @@ struct schedule_channel {
 	uint64_t window_end_us;	 /* devices may still answer the last call until then */
 	uint64_t left_us;	 /* when a radio last left; 0: never visited */
 	double unheard;		 /* devices expected to call here */
+	/*
+	 * A radio must be on this channel by then at the latest: a parked device gives up, a beacon is due, a walk time
+	 * ends. Loop time; 0 or SCHEDULE_NEVER: none. The line sets the next instant, or none, when a radio has been
+	 * here and has done what was due. An instant that is past asks for a radio only while none is here.
+	 */
+	uint64_t attend_by_us;
+	/*
+	 * A step is under way here that no radio may leave and that no second one of its kind may disturb, on whatever
+	 * channel: a push button. Begun after schedule_may_begin_exclusive; the line bounds it in time and clears this.
+	 */
+	bool exclusive;
+	/*
+	 * How many devices the ready work serves at once: one broadcast, all its listeners. The broadcast counts as one
+	 * in `ready` and once in `ready_air_us`, and the index counts this channel's ready work so many times. 0 and 1
+	 * alike: ready work is for one device each.
+	 */
+	unsigned serves;
 };
 
 struct schedule_radio {
@@ -59,18 +80,27 @@ struct schedule_policy {
 	size_t (*place)(const struct schedule_view *view, size_t home);
 };
 
-/* "pex": patient, parking, exhaustive, by index. "round-robin": fixed dwell over each radio's own share of the list,
- * the baseline. NULL: no such policy. */
+/*
+ * "pex": patient, parking, exhaustive, by index. "round-robin": fixed dwell over each radio's own share of the list,
+ * the baseline. Both keep to deadlines and to exclusive steps. NULL: no such policy.
+ */
 const struct schedule_policy *schedule_policy(const char *name);
 extern const struct schedule_policy schedule_pex, schedule_round_robin;
+
+/*
+ * Whether an exclusive step may begin on a channel (index) and last until `until_us`; SCHEDULE_NEVER: no end is known.
+ * true: set `exclusive` of that channel in the same turn of the loop. false: ask again when a step has ended, a radio
+ * has arrived or a deadline has been met. It begins only where a radio is, only while no other one is under way on any
+ * channel, and only when every channel that must be attended before its end has a radio or another one to send.
+ */
+bool schedule_may_begin_exclusive(const struct schedule_view *view, size_t channel, uint64_t until_us);
 
 /*
  * A makespan that no schedule can beat (docs/architecture.md, "The lower bound"):
  *   L1  the longest of: release + airtime + the device's own work + waits that the job prescribes
  *   L2  the latest of: release t + airtime of all devices released at or after t, spread evenly over the channels
- *       that can
- *       be served at once
- * Backoff, collisions, losses, retries, discovery, channel switches and commits count nothing here.
+ *       that can be served at once
+ * Backoff, collisions, losses, retries, discovery, channel switches and commits are left out.
  */
 struct schedule_bound_unit {
 	uint64_t release_us, chain_us, air_us; /* chain: airtime, work and prescribed waits one after another */

@@ -1,8 +1,10 @@
 /*
  * Both policies on hand-made views, rule by rule, and random views in which no decision may break what every schedule
- * has to keep: nobody goes where another radio is, where he may not send, or away from an open handshake.
+ * has to keep: nobody goes where another radio is, where it may not send, or away from an open handshake or an
+ * exclusive step.
  *
- * links: station/schedule/pex.c station/schedule/round_robin.c station/schedule/policy.c
+ * links: station/schedule/pex.c station/schedule/round_robin.c station/schedule/policy.c station/schedule/attend.c
+ * links: station/schedule/exclusive.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +19,7 @@
 
 #define NOW_US 10000000u
 #define SWITCH_US 50000u
+#define TRAVEL_US (SWITCH_US + 30000u) /* to another channel, what a radio has to send before it leaves included */
 
 struct hand_made {
 	struct schedule_view v;
@@ -356,6 +359,272 @@ static void round_robin_shares_the_channels_of_a_lost_radio(void **state)
 	assert_true(seen[0] && seen[1] && seen[2] && seen[3]);
 }
 
+/* --- deadlines, exclusive steps, work that serves many: both policies --- */
+
+static const struct schedule_policy *const policies[] = { &schedule_pex, &schedule_round_robin };
+
+static void a_channel_that_must_be_attended_gets_a_radio_just_in_time(void **state)
+{
+	struct hand_made h;
+
+	(void)state;
+	for (size_t p = 0; p < 2; p++) {
+		quiet(&h, 1, 2);
+		h.r[0].arrived_us = NOW_US - 1; /* of its dwell */
+		work(&h, 0);
+		h.c[0].window_end_us = NOW_US + 500000;
+		h.c[1].attend_by_us = NOW_US + TRAVEL_US + 1;
+		assert_stays(policies[p]->decide(&h.v, 0), p == 0 ? "window" : "dwell");
+		assert_int_equal(policies[p]->decide(&h.v, 0).look_again_us, NOW_US + 1);
+		h.c[1].attend_by_us--;
+		assert_goes(policies[p]->decide(&h.v, 0), 1, "attend");
+		h.c[1].attend_by_us = 1; /* long past: nobody has been there */
+		assert_goes(policies[p]->decide(&h.v, 0), 1, "attend");
+		h.r[0].channels = 1; /* it may not send there */
+		assert_stays(policies[p]->decide(&h.v, 0), p == 0 ? "window" : "dwell");
+	}
+}
+
+static void no_deadline_is_said_in_two_ways(void **state)
+{
+	struct hand_made h;
+
+	(void)state;
+	for (size_t p = 0; p < 2; p++) {
+		quiet(&h, 2, 3);
+		work(&h, 0);
+		h.r[0].arrived_us = NOW_US - 1;
+		for (size_t i = 0; i < 3; i++)
+			h.c[i].attend_by_us = i % 2 ? SCHEDULE_NEVER : 0;
+		assert_stays(policies[p]->decide(&h.v, 0), p == 0 ? "ready-work" : "dwell");
+		h.c[2].attend_by_us = SCHEDULE_NEVER;
+		assert_stays(policies[p]->decide(&h.v, 0), p == 0 ? "ready-work" : "dwell");
+		h.c[2].attend_by_us = 1;
+		h.c[1].unsafe = true;
+		assert_goes(policies[p]->decide(&h.v, 0), 2, "attend");
+	}
+}
+
+static void a_deadline_waits_for_an_open_handshake_and_no_longer(void **state)
+{
+	struct hand_made h;
+
+	(void)state;
+	quiet(&h, 1, 2);
+	h.c[0].unsafe = true;
+	h.c[1].attend_by_us = NOW_US;
+	for (size_t p = 0; p < 2; p++) {
+		struct schedule_decision d = policies[p]->decide(&h.v, 0);
+
+		assert_stays(d, p == 0 ? "handshake" : "dwell");
+		assert_int_equal(d.look_again_us, NOW_US + 10000);
+	}
+	h.c[0].unsafe = false;
+	for (size_t p = 0; p < 2; p++)
+		assert_goes(policies[p]->decide(&h.v, 0), 1, "attend");
+}
+
+static void who_has_the_least_to_lose_is_sent(void **state)
+{
+	struct hand_made h;
+
+	(void)state;
+	quiet(&h, 4, 5);
+	h.c[3].owner = SCHEDULE_NONE; /* radio 3 is nowhere; channel 3 is nobody's */
+	h.c[4].attend_by_us = NOW_US;
+	for (size_t i = 0; i < 3; i++)
+		assert_true(pex(&h, i).go != 4);
+	assert_goes(pex(&h, 3), 4, "attend");
+	h.r[3].usable = false;
+	assert_goes(pex(&h, 2), 4, "attend"); /* the last one among equals */
+	h.r[2].moving = true;
+	assert_goes(pex(&h, 1), 4, "attend");
+	h.r[0].switch_us--;
+	assert_goes(pex(&h, 0), 4, "attend"); /* the fastest */
+	assert_true(pex(&h, 1).go != 4);
+	work(&h, 0); /* but it has something to do */
+	assert_goes(pex(&h, 1), 4, "attend");
+	assert_true(pex(&h, 0).go != 4);
+}
+
+static void of_two_deadlines_the_earlier_is_first_and_each_has_a_radio(void **state)
+{
+	struct hand_made h;
+
+	(void)state;
+	quiet(&h, 1, 3);
+	h.c[1].attend_by_us = NOW_US + 2;
+	h.c[2].attend_by_us = NOW_US + 1;
+	assert_goes(pex(&h, 0), 2, "attend");
+	h.c[2].attend_by_us = NOW_US + 3;
+	assert_goes(pex(&h, 0), 1, "attend");
+	quiet(&h, 2, 4);
+	h.c[2].attend_by_us = NOW_US + 2;
+	h.c[3].attend_by_us = NOW_US + 1;
+	assert_goes(pex(&h, 1), 3, "attend");
+	assert_goes(pex(&h, 0), 2, "attend");
+}
+
+static void radios_that_are_pinned_keep_deadlines_too(void **state)
+{
+	struct hand_made h;
+
+	(void)state;
+	quiet(&h, 3, 3);
+	h.c[2].owner = SCHEDULE_NONE;
+	h.r[2].channels = 1; /* a spare radio that is of no use on the channel without one */
+	h.c[2].attend_by_us = NOW_US + TRAVEL_US + 1;
+	assert_stays(pex(&h, 1), "pinned");
+	assert_int_equal(pex(&h, 1).look_again_us, NOW_US + 1);
+	h.c[2].attend_by_us--;
+	assert_goes(pex(&h, 1), 2, "attend");
+	assert_stays(pex(&h, 0), "pinned");
+}
+
+static void who_could_not_go_elsewhere_first_goes_at_once(void **state)
+{
+	struct hand_made h;
+
+	(void)state;
+	quiet(&h, 1, 3);
+	work(&h, 1);
+	h.c[2].attend_by_us = NOW_US + 2 * TRAVEL_US + 1;
+	assert_goes(pex(&h, 0), 1, "work");
+	h.c[2].attend_by_us--;
+	assert_goes(pex(&h, 0), 2, "attend");
+	quiet(&h, 1, 3);
+	h.c[2].attend_by_us = NOW_US + 2 * TRAVEL_US; /* but with nothing to do elsewhere it stays */
+	assert_stays(pex(&h, 0), "nothing-better");
+	assert_int_equal(pex(&h, 0).look_again_us, NOW_US + 50000);
+}
+
+static void a_radio_that_could_not_be_back_in_time_stays(void **state)
+{
+	struct hand_made h;
+
+	(void)state;
+	for (size_t p = 0; p < 2; p++) {
+		quiet(&h, 1, 2);
+		work(&h, 1);
+		h.c[0].attend_by_us = NOW_US + 2 * TRAVEL_US;
+		assert_stays(policies[p]->decide(&h.v, 0), "attended");
+		h.c[0].attend_by_us++;
+		assert_goes(policies[p]->decide(&h.v, 0), 1, p == 0 ? "work" : "hop");
+		h.c[0].attend_by_us = NOW_US + 1;
+		assert_stays(policies[p]->decide(&h.v, 0), "attended");
+		assert_int_equal(policies[p]->decide(&h.v, 0).look_again_us, NOW_US + 1);
+		h.c[0].attend_by_us = NOW_US; /* it was there */
+		assert_goes(policies[p]->decide(&h.v, 0), 1, p == 0 ? "work" : "hop");
+		/* Another channel's earlier deadline comes first, a later one does not. */
+		h.c[0].attend_by_us = NOW_US + 20;
+		h.c[1].attend_by_us = NOW_US + 20;
+		assert_stays(policies[p]->decide(&h.v, 0), "attended");
+		h.c[1].attend_by_us = NOW_US + 19;
+		assert_goes(policies[p]->decide(&h.v, 0), 1, "attend");
+	}
+}
+
+static void nobody_leaves_an_exclusive_step(void **state)
+{
+	struct hand_made h;
+
+	(void)state;
+	for (size_t p = 0; p < 2; p++) {
+		quiet(&h, 1, 2);
+		work(&h, 1);
+		assert_goes(policies[p]->decide(&h.v, 0), 1, p == 0 ? "work" : "hop");
+		h.c[0].exclusive = true;
+		assert_stays(policies[p]->decide(&h.v, 0), "exclusive");
+		h.c[1].attend_by_us = 1; /* whoever may be lost meanwhile */
+		assert_stays(policies[p]->decide(&h.v, 0), "exclusive");
+	}
+}
+
+static void an_exclusive_step_that_lost_its_radio_gets_another_at_once(void **state)
+{
+	struct hand_made h;
+
+	(void)state;
+	for (size_t p = 0; p < 2; p++) {
+		quiet(&h, 2, 3);
+		h.c[2].exclusive = true;
+		h.c[2].attend_by_us = SCHEDULE_NEVER;
+		h.r[1].arrived_us = NOW_US - 1;
+		assert_goes(policies[p]->decide(&h.v, 1), 2, "attend");
+		h.c[2].owner = 0;
+		h.c[0].owner = SCHEDULE_NONE;
+		assert_true(policies[p]->decide(&h.v, 1).go != 2);
+	}
+}
+
+static void one_exclusive_step_at_a_time_and_only_where_a_radio_is(void **state)
+{
+	struct hand_made h;
+
+	(void)state;
+	quiet(&h, 2, 3);
+	assert_true(schedule_may_begin_exclusive(&h.v, 0, SCHEDULE_NEVER));
+	assert_true(schedule_may_begin_exclusive(&h.v, 1, SCHEDULE_NEVER));
+	assert_false(schedule_may_begin_exclusive(&h.v, 2, SCHEDULE_NEVER)); /* nobody is there */
+	for (size_t i = 0; i < 3; i++) {
+		h.c[i].exclusive = true; /* on whatever channel, its own too */
+		assert_false(schedule_may_begin_exclusive(&h.v, 0, SCHEDULE_NEVER));
+		assert_false(schedule_may_begin_exclusive(&h.v, 1, SCHEDULE_NEVER));
+		h.c[i].exclusive = false;
+	}
+	h.r[0].moving = true; /* on its way, or about to leave */
+	assert_false(schedule_may_begin_exclusive(&h.v, 0, SCHEDULE_NEVER));
+	h.r[0].moving = false;
+	h.r[0].usable = false;
+	assert_false(schedule_may_begin_exclusive(&h.v, 0, SCHEDULE_NEVER));
+}
+
+static void an_exclusive_step_waits_for_deadlines_that_only_its_radio_could_keep(void **state)
+{
+	struct hand_made h;
+
+	(void)state;
+	quiet(&h, 1, 2);
+	h.c[1].attend_by_us = NOW_US + 1000000;
+	assert_true(schedule_may_begin_exclusive(&h.v, 0, NOW_US + 1000000));
+	assert_false(schedule_may_begin_exclusive(&h.v, 0, NOW_US + 1000001));
+	assert_false(schedule_may_begin_exclusive(&h.v, 0, SCHEDULE_NEVER));
+	h.c[0].attend_by_us = h.c[1].attend_by_us; /* its own is kept */
+	h.c[1].attend_by_us = 0;
+	assert_true(schedule_may_begin_exclusive(&h.v, 0, SCHEDULE_NEVER));
+	quiet(&h, 2, 3);
+	h.c[2].attend_by_us = NOW_US + 1000000;
+	assert_true(schedule_may_begin_exclusive(&h.v, 0, SCHEDULE_NEVER)); /* radio 1 can go */
+	h.r[1].channels = 2;
+	assert_false(schedule_may_begin_exclusive(&h.v, 0, SCHEDULE_NEVER));
+	assert_true(schedule_may_begin_exclusive(&h.v, 1, SCHEDULE_NEVER)); /* radio 0 can */
+}
+
+static void work_that_serves_many_weighs_so_many_times(void **state)
+{
+	struct hand_made h;
+
+	(void)state;
+	quiet(&h, 1, 3);
+	work(&h, 1);
+	work(&h, 2);
+	h.c[1].remaining_us = h.c[2].remaining_us = 0;
+	h.c[1].ready_air_us = h.c[2].ready_air_us = 0;
+	h.c[1].ready_since_us = NOW_US - 99; /* with one for being ready at all: 100 */
+	h.c[2].ready_since_us = NOW_US - 299;
+	assert_goes(pex(&h, 0), 2, "work");
+	h.c[1].serves = 1; /* as none */
+	assert_goes(pex(&h, 0), 2, "work");
+	h.c[1].serves = 3; /* as much as channel 2: the first one wins a tie */
+	assert_goes(pex(&h, 0), 1, "work");
+	h.c[2].ready_since_us--;
+	assert_goes(pex(&h, 0), 2, "work");
+	h.c[1].serves = 4;
+	assert_goes(pex(&h, 0), 1, "work");
+	h.c[1].ready = 0; /* nothing ready, nothing to weigh */
+	assert_goes(pex(&h, 0), 2, "work");
+}
+
 /* --- any view --- */
 
 static uint64_t draw(uint64_t *x, uint64_t below)
@@ -366,9 +635,8 @@ static uint64_t draw(uint64_t *x, uint64_t below)
 
 static void no_decision_breaks_what_every_schedule_has_to_keep(void **state)
 {
-	static const struct schedule_policy *const policies[] = { &schedule_pex, &schedule_round_robin };
 	uint64_t x = 0x5eed0021;
-	unsigned moves = 0;
+	unsigned moves = 0, attended = 0;
 
 	(void)state;
 	for (unsigned run = 0; run < 20000; run++) {
@@ -392,6 +660,10 @@ static void no_decision_breaks_what_every_schedule_has_to_keep(void **state)
 			c->window_end_us = NOW_US - 50000 + draw(&x, 100000);
 			c->left_us = draw(&x, NOW_US);
 			c->unheard = (double)draw(&x, 5);
+			if (draw(&x, 4) == 0)
+				c->attend_by_us = NOW_US - 100000 + draw(&x, 1000000);
+			c->exclusive = draw(&x, 16) == 0;
+			c->serves = (unsigned)draw(&x, 40);
 			if (c->owner != SCHEDULE_NONE && draw(&x, 8) == 0) { /* lost, or nowhere yet */
 				h.r[c->owner].usable = draw(&x, 2);
 				h.r[c->owner].freq_mhz = 0;
@@ -423,7 +695,11 @@ static void no_decision_breaks_what_every_schedule_has_to_keep(void **state)
 				assert_true(h.r[i].channels & 1ull << d.go);
 				assert_true(h.c[d.go].owner == SCHEDULE_NONE);
 				assert_false(here != SCHEDULE_NONE && h.c[here].unsafe);
-				if (p == 0 && here != SCHEDULE_NONE)
+				assert_false(here != SCHEDULE_NONE && h.c[here].exclusive);
+				if (strcmp(d.reason, "attend") == 0) {
+					attended++;
+					assert_true(h.c[d.go].attend_by_us > 0 || h.c[d.go].exclusive);
+				} else if (p == 0 && here != SCHEDULE_NONE)
 					assert_true(h.c[here].ready == 0 && h.c[here].window_end_us <= NOW_US);
 			}
 		for (size_t home = 0; home < channels; home++) {
@@ -432,7 +708,7 @@ static void no_decision_breaks_what_every_schedule_has_to_keep(void **state)
 			assert_true(to == home || (to < channels && h.v.steer && h.c[to].owner != SCHEDULE_NONE));
 		}
 	}
-	assert_true(moves > 5000);
+	assert_true(moves > 5000 && attended > 1000);
 }
 
 int main(void)
@@ -454,6 +730,19 @@ int main(void)
 		cmocka_unit_test(round_robin_walks_its_own_share_in_turn),
 		cmocka_unit_test(round_robin_stays_its_time_and_lets_a_handshake_end),
 		cmocka_unit_test(round_robin_shares_the_channels_of_a_lost_radio),
+		cmocka_unit_test(a_channel_that_must_be_attended_gets_a_radio_just_in_time),
+		cmocka_unit_test(no_deadline_is_said_in_two_ways),
+		cmocka_unit_test(a_deadline_waits_for_an_open_handshake_and_no_longer),
+		cmocka_unit_test(who_has_the_least_to_lose_is_sent),
+		cmocka_unit_test(of_two_deadlines_the_earlier_is_first_and_each_has_a_radio),
+		cmocka_unit_test(radios_that_are_pinned_keep_deadlines_too),
+		cmocka_unit_test(who_could_not_go_elsewhere_first_goes_at_once),
+		cmocka_unit_test(a_radio_that_could_not_be_back_in_time_stays),
+		cmocka_unit_test(nobody_leaves_an_exclusive_step),
+		cmocka_unit_test(an_exclusive_step_that_lost_its_radio_gets_another_at_once),
+		cmocka_unit_test(one_exclusive_step_at_a_time_and_only_where_a_radio_is),
+		cmocka_unit_test(an_exclusive_step_waits_for_deadlines_that_only_its_radio_could_keep),
+		cmocka_unit_test(work_that_serves_many_weighs_so_many_times),
 		cmocka_unit_test(no_decision_breaks_what_every_schedule_has_to_keep),
 	};
 

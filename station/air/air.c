@@ -221,7 +221,7 @@ static struct channel *channel_at(struct air *air, uint16_t freq_mhz)
 	channel->freq_mhz = freq_mhz;
 	channel->loss_at_1m_db = 20 * log10(freq_mhz) - 27.55; /* free space, 1 m */
 	link_init(&channel->nodes);
-	link_init(&channel->promiscuous);
+	link_init(&channel->attentive);
 	link_init(&channel->contenders);
 	link_init(&channel->heard);
 	link_init(&channel->acks_due);
@@ -229,6 +229,19 @@ static struct channel *channel_at(struct air *air, uint16_t freq_mhz)
 	channel->timer.ctx = channel;
 	air->channels[number] = channel;
 	return channel;
+}
+
+static bool is_attentive(const struct air_node *node) { return node->config.promiscuous || node->own.count > 1; }
+
+void air_acknowledge(struct air_node *node, const uint8_t (*addresses)[6], size_t count)
+{
+	radio_addresses_set(&node->own, node->config.mac, addresses, count);
+	if (node->channel && is_attentive(node) != link_in(&node->attentive)) {
+		if (is_attentive(node))
+			link_add(&node->channel->attentive, &node->attentive);
+		else
+			link_remove(&node->attentive);
+	}
 }
 
 static void arrive(struct air_node *node, uint64_t now_us)
@@ -241,8 +254,9 @@ static void arrive(struct air_node *node, uint64_t now_us)
 	node->tuned_since_us = now_us;
 	node->health.switches++;
 	link_add(&node->channel->nodes, &node->on_channel);
-	if (node->config.promiscuous)
-		link_add(&node->channel->promiscuous, &node->promiscuous);
+	assert(!link_in(&node->attentive));
+	if (is_attentive(node))
+		link_add(&node->channel->attentive, &node->attentive);
 	if (node->config.tuned)
 		node->config.tuned(node->config.ctx, freq_mhz);
 }
@@ -251,7 +265,7 @@ static void leave_channel(struct air_node *node)
 {
 	dcf_leave(node);
 	link_remove(&node->on_channel);
-	link_remove(&node->promiscuous);
+	link_remove(&node->attentive);
 	node->channel = NULL;
 	node->backing_off = false;
 	node->slots = 0;
@@ -329,6 +343,7 @@ struct air_node *air_add_node(struct air *air, const struct air_node_config *con
 	node->air = air;
 	node->config = *config;
 	node->config.name[RADIO_NAME_MAX - 1] = '\0';
+	radio_addresses_set(&node->own, config->mac, NULL, 0);
 	if (node->config.tx_queue_max == 0)
 		node->config.tx_queue_max = TX_QUEUE_MAX;
 	node->id = (uint32_t)air->node_count;

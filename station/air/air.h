@@ -43,7 +43,7 @@ struct air_node_config {
 	double tx_dbm;
 	double extra_loss_db; /* both ways: a bad antenna, a metal box */
 	uint8_t cluster;      /* not 0: shares a table with those of the same number within a metre */
-	bool promiscuous;     /* hears frames to others too (monitor mode, no ACKs); ACKs its own address only */
+	bool promiscuous;     /* hears frames to others too (monitor mode); ACKs those to its own addresses only */
 	bool acknowledges;
 	bool lies_about_status; /* reports every frame as acked (mt7601u) */
 	uint8_t cw_min;		/* 0: of the standard; 7: the Ralink chips' */
@@ -67,6 +67,11 @@ int air_tune(struct air_node *node, uint16_t freq_mhz);
 /* As radio_send. The node fills in the Duration field of a unicast frame, and sets Retry when it tries again. A rate
  * that the band lacks becomes its lowest. Rates: see phy.h (HT by 0x80 | MCS index). */
 int air_send(struct air_node *node, struct mr_rd frame, const struct radio_tx *tx);
+/*
+ * Further addresses, beside that of its config, to which it answers as to that one: the whole list, at most
+ * RADIO_ADDRESSES_MAX - 1; copied. Also while it is off.
+ */
+void air_acknowledge(struct air_node *node, const uint8_t (*addresses)[6], size_t count);
 /* Off: hears nothing, a frame on the air breaks off, the queue is forgotten (each frame is reported: those never sent
  * with 0 tries), a tune under way is forgotten without report. On again: untuned. */
 void air_power(struct air_node *node, bool on);

@@ -61,10 +61,11 @@ struct air_node {
 
 	struct channel *channel; /* NULL: untuned or on the way */
 	uint64_t tuned_since_us;
-	uint16_t tuning_mhz; /* not 0: a tune is accepted */
-	bool switching;	     /* has left its channel */
-	struct link on_channel, promiscuous;
-	struct air_node *same_hash; /* by MAC */
+	uint16_t tuning_mhz;		   /* not 0: a tune is accepted */
+	bool switching;			   /* has left its channel */
+	struct link on_channel, attentive; /* attentive: asked about every frame */
+	struct air_node *same_hash;	   /* by the MAC of its config */
+	struct radio_addresses own;
 
 	struct frame_queue queue[3];  /* by enum radio_priority */
 	size_t queued;		      /* in the queues and `current` */
@@ -115,9 +116,10 @@ struct channel {
 	struct air *air;
 	uint16_t freq_mhz;
 	double loss_at_1m_db;
-	struct link nodes, promiscuous, contenders;
-	struct link heard;    /* transmissions on the air, and ended ones that overlapped those */
-	struct link acks_due; /* waiting for their SIFS */
+	struct link nodes, contenders;
+	struct link attentive; /* of the nodes: promiscuous ones, and those of several addresses */
+	struct link heard;     /* transmissions on the air, and ended ones that overlapped those */
+	struct link acks_due;  /* waiting for their SIFS */
 	unsigned on_air;
 	struct ended ended[ENDED_MAX];
 	unsigned ended_next;

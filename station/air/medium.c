@@ -266,7 +266,7 @@ static enum outcome receive(struct air_node *node, const struct transmission *tx
 
 static bool is_addressee(const struct air_node *node, const uint8_t *bytes, size_t len)
 {
-	return len >= 10 && memcmp(node->config.mac, bytes + 4, 6) == 0;
+	return len >= 10 && radio_addresses_have(&node->own, bytes + 4);
 }
 
 static void on_ack_turn(void *ctx, uint64_t now_us)
@@ -349,15 +349,19 @@ static size_t hear(const struct transmission *tx)
 		}
 		return n;
 	}
-	LINK_EACH(at, &channel->promiscuous)
+	LINK_EACH(at, &channel->attentive)
 	{
-		node = LINK_OF(at, struct air_node, promiscuous);
-		n = hear_at(node, tx, is_addressee(node, bytes, len), n);
+		bool mine;
+
+		node = LINK_OF(at, struct air_node, attentive);
+		mine = is_addressee(node, bytes, len);
+		if (mine || node->config.promiscuous)
+			n = hear_at(node, tx, mine, n);
 	}
 	if (len < 10)
 		return n;
 	for (node = channel->air->by_mac[(bytes[8] << 8 | bytes[9]) % MAC_BUCKETS]; node; node = node->same_hash)
-		if (node->channel == channel && !node->config.promiscuous && is_addressee(node, bytes, len))
+		if (node->channel == channel && !link_in(&node->attentive) && is_addressee(node, bytes, len))
 			n = hear_at(node, tx, true, n);
 	return n;
 }

@@ -5,6 +5,7 @@
 #include "agent/wire/channel.h"
 #include "station/radio/radio.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,28 +17,31 @@
 
 /* Kernels report no status for a frame that they dropped silently; a driver for libpcap gives up after this long. */
 #define SILENT_DROP_US 200000
-#define SILENT_MAX 64 /* such frames at once */
+#define SILENT_MAX 64	     /* such frames at once */
+#define ACKNOWLEDGE_US 10000 /* an interface made and brought up over USB: expected, unmeasured */
 #define TX_DBM 17.0
 #define CLUSTER 1 /* the adapters of one station stand on one table */
 
 /*
  * switch_us: what one channel change costs.
  *   mt7612u    430 to 580 ms measured by users, because the driver calibrates at every change (morrownr/USB-WiFi
- *              #376);
- *              mt7610u runs the same driver core
+ *              #376); mt7610u runs the same driver core
  *   rt2800usb  about 90 register accesses over USB and the oscillator's settling: 15 to 40 ms expected, unmeasured
  *   ath9k_htc  drain, full chip reset and six firmware round trips: 20 to 60 ms expected, unmeasured
  *   mt7601u    no figure found: as ath9k_htc
- * acknowledges: active monitor mode (Linux: mt76, mt7601u). mt7601u then delivers own and group frames only, and its
- * status is "acknowledged" for whatever left. rt2800usb's backoff is drawn from 0..7 in monitor mode (Guenther et
- * al.).
+ * addresses: how many it acknowledges in active monitor mode (Linux: mt76, mt7601u), its own included; 0: it has no
+ * such mode. The figures are the drivers' (address.c), for an own address that is locally administered, as those of
+ * simulated radios are.
+ * own_bits_only: it answers to no other addresses than those of radio_address, whatever interface is made.
+ * mt7601u delivers own and group frames only, and its status is "acknowledged" for whatever left. rt2800usb's backoff
+ * is drawn from 0..7 in monitor mode (Guenther et al.).
  * retries: the hardware's own limit where the driver ignores the caller's; -1: the caller's counts.
  * ath9k_htc ignores the caller's rate and reports one try always.
  */
 struct profile {
 	const char *name;
-	bool five_ghz, acknowledges, promiscuous, lies, one_try, lowest_rate;
-	uint8_t cw_min;
+	bool five_ghz, promiscuous, lies, one_try, lowest_rate, own_bits_only;
+	uint8_t addresses, cw_min;
 	int8_t retries;
 	uint32_t switch_us;
 };
@@ -45,23 +49,25 @@ struct profile {
 static const struct profile profiles[] = {
 	{ .name = "ideal",
 	  .five_ghz = true,
-	  .acknowledges = true,
+	  .addresses = RADIO_ADDRESSES_MAX,
 	  .promiscuous = true,
 	  .retries = -1,
 	  .switch_us = 1000 },
 	{ .name = "mt7612u",
 	  .five_ghz = true,
-	  .acknowledges = true,
+	  .addresses = 7,
+	  .own_bits_only = true,
 	  .promiscuous = true,
 	  .retries = 7,
 	  .switch_us = 450000 },
 	{ .name = "mt7610u",
 	  .five_ghz = true,
-	  .acknowledges = true,
+	  .addresses = 7,
+	  .own_bits_only = true,
 	  .promiscuous = true,
 	  .retries = 7,
 	  .switch_us = 450000 },
-	{ .name = "mt7601u", .acknowledges = true, .lies = true, .retries = 7, .switch_us = 60000 },
+	{ .name = "mt7601u", .addresses = 1, .lies = true, .retries = 7, .switch_us = 60000 },
 	{ .name = "rt2800usb", .promiscuous = true, .cw_min = 7, .retries = 7, .switch_us = 20000 },
 	{ .name = "ath9k_htc",
 	  .promiscuous = true,
@@ -82,12 +88,15 @@ struct simulated {
 	uint16_t start_mhz;	      /* of the first tune since it came up */
 	bool tune_fails;	      /* K4: the one under way */
 	unsigned hear;		      /* enum radio_hear */
+	struct radio_addresses own;
 	bool plugged, gone_due, back_due;
 	struct {
 		uint64_t cookie, due_us;
 	} silent[SILENT_MAX]; /* frames dropped silently, oldest first */
 	size_t silent_count;
 	struct loop_timer plug_timer, silent_timer;
+	struct loop_timer own_timer; /* the list of addresses comes into force */
+	bool own_due;
 };
 
 static struct simulated *of(struct radio *radio) { return (struct simulated *)(void *)radio; }
@@ -105,7 +114,7 @@ static void on_received(void *ctx, struct mr_rd frame, const struct radio_rx *rx
 	enum loop_side side = loop_enter(loop, LOOP_STATION);
 	bool nowhere = s->radio.freq_mhz == 0 && s->asked_mhz == 0;
 
-	if (s->radio.events.received && !nowhere && hearing_wants(s->radio.caps.mac, s->hear, frame))
+	if (s->radio.events.received && !nowhere && hearing_wants(&s->own, s->hear, frame))
 		s->radio.events.received(s->radio.events.ctx, &s->radio, frame, rx);
 	(void)loop_enter(loop, side);
 }
@@ -274,6 +283,65 @@ static int simulated_hear(struct radio *radio, unsigned hear)
 	return 0;
 }
 
+/* Whether the adapter answers to a further address that it was given an interface for. */
+static bool can_answer(const struct simulated *s, const uint8_t address[static 6])
+{
+	uint8_t possible[6];
+
+	for (size_t n = 1; n < RADIO_ADDRESSES_MAX; n++) {
+		radio_address(s->radio.caps.mac, n, possible);
+		if (memcmp(possible, address, 6) == 0)
+			return true;
+	}
+	return !s->profile->own_bits_only;
+}
+
+static void tell_acknowledging(struct simulated *s, int cause)
+{
+	struct loop *loop = s->loop;
+	enum loop_side side = loop_enter(loop, LOOP_STATION);
+
+	assert(s->own_due);
+	s->own_due = false;
+	loop_cancel(loop, &s->own_timer);
+	if (s->radio.events.acknowledging)
+		s->radio.events.acknowledging(s->radio.events.ctx, &s->radio, cause);
+	(void)loop_enter(loop, side);
+}
+
+static void on_own(void *ctx, uint64_t now_us)
+{
+	struct simulated *s = ctx;
+	uint8_t answered[RADIO_ADDRESSES_MAX][6];
+	size_t count = 0;
+
+	(void)now_us;
+	for (size_t i = 1; i < s->own.count; i++)
+		if (can_answer(s, s->own.at[i]))
+			memcpy(answered[count++], s->own.at[i], 6);
+	air_acknowledge(s->node, answered, count);
+	tell_acknowledging(s, 0);
+}
+
+static void acknowledge_soon(struct simulated *s)
+{
+	s->own_due = true;
+	loop_at(s->loop, &s->own_timer, loop_now_us(s->loop) + ACKNOWLEDGE_US);
+}
+
+static int simulated_acknowledge(struct radio *radio, const uint8_t (*addresses)[6], size_t count)
+{
+	struct simulated *s = of(radio);
+
+	if (!s->plugged)
+		return -MR_CAUSE_RADIO_GONE;
+	if (count > 0 && count >= radio->caps.acknowledged_max)
+		return -MR_CAUSE_UNSUPPORTED;
+	radio_addresses_set(&s->own, radio->caps.mac, addresses, count);
+	acknowledge_soon(s);
+	return 0;
+}
+
 static void simulated_health(const struct radio *radio, struct radio_health *out)
 {
 	air_node_health(((const struct simulated *)(const void *)radio)->node, out);
@@ -289,11 +357,12 @@ static void simulated_close(struct radio *radio)
 		air_node_detach(s->ear);
 	loop_cancel(s->loop, &s->plug_timer);
 	loop_cancel(s->loop, &s->silent_timer);
+	loop_cancel(s->loop, &s->own_timer);
 	free(s);
 }
 
-static const struct radio_ops ops = { simulated_tune, simulated_send, simulated_hear, simulated_health,
-				      simulated_close };
+static const struct radio_ops ops = { simulated_tune,	     simulated_send,   simulated_hear,
+				      simulated_acknowledge, simulated_health, simulated_close };
 
 static void tell(struct simulated *s, void (*event)(void *ctx, struct radio *radio))
 {
@@ -318,6 +387,9 @@ static void on_plug(void *ctx, uint64_t now_us)
 		on_silent(s, now_us);
 		if (s->asked_mhz != 0)
 			tell_tuned(s, -MR_CAUSE_RADIO_GONE);
+		if (s->own_due)
+			tell_acknowledging(s, -MR_CAUSE_RADIO_GONE);
+		air_acknowledge(s->node, NULL, 0);
 		s->radio.freq_mhz = 0;
 		if (s->back_due)
 			loop_at(s->loop, &s->plug_timer, now_us);
@@ -329,6 +401,8 @@ static void on_plug(void *ctx, uint64_t now_us)
 		air_power(s->node, true);
 		if (s->ear)
 			air_power(s->ear, true);
+		if (s->own.count > 1)
+			acknowledge_soon(s);
 		tell(s, s->radio.events.back);
 	}
 }
@@ -403,7 +477,7 @@ struct radio *radio_open_simulated(struct air *air, const char *name, const char
 	snprintf(config.name, sizeof(config.name), "%s", name);
 	memcpy(config.mac, mac, 6);
 	config.promiscuous = p->promiscuous;
-	config.acknowledges = p->acknowledges;
+	config.acknowledges = p->addresses > 0;
 	config.lies_about_status = p->lies;
 	config.cw_min = p->cw_min;
 	config.switch_us = p->switch_us;
@@ -434,6 +508,8 @@ struct radio *radio_open_simulated(struct air *air, const char *name, const char
 		s->faults = *faults;
 	s->plug_timer = (struct loop_timer){ .fn = on_plug, .ctx = s };
 	s->silent_timer = (struct loop_timer){ .fn = on_silent, .ctx = s };
+	s->own_timer = (struct loop_timer){ .fn = on_own, .ctx = s };
+	radio_addresses_set(&s->own, mac, NULL, 0);
 
 	struct radio_caps *caps = &s->radio.caps;
 
@@ -442,7 +518,8 @@ struct radio *radio_open_simulated(struct air *air, const char *name, const char
 	snprintf(caps->driver, sizeof(caps->driver), "%s", p->name);
 	memcpy(caps->mac, mac, 6);
 	caps->simulated = true;
-	caps->acknowledges = p->acknowledges;
+	caps->acknowledges = p->addresses > 0;
+	caps->acknowledged_max = p->addresses;
 	caps->truthful_status = !p->lies;
 	caps->hears_others = p->promiscuous;
 	caps->switch_us = p->switch_us;

@@ -580,7 +580,7 @@ int lanes_create(struct line *line, char *error, size_t error_len)
 		lane->timer = (struct loop_timer){ .fn = on_timer, .ctx = lane, .at_us = LOOP_NEVER };
 		if (hears)
 			(void)radio_hear(lane->radio, hears);
-		lane->radio->events = (struct radio_events){ line, on_received, on_status, on_tuned, on_gone, on_back };
+		lane->radio->events = (struct radio_events){ line, on_received, on_status, on_tuned, on_gone, on_back, NULL };
 		allow(line, lane);
 		served |= lane->channels;
 	}

@@ -5,9 +5,8 @@
  */
 #include "station/radio/hearing.h"
 
+#include <assert.h>
 #include <stdio.h>
-
-#include "station/radio/radio.h"
 
 enum {
 	ASSOCIATION_REQUEST = 0x00,
@@ -41,13 +40,15 @@ static bool is_eapol(struct mr_rd frame)
 	       mr_equal(frame.at + head_len, eapol, sizeof(eapol));
 }
 
-bool hearing_wants(const uint8_t mac[static 6], unsigned hear, struct mr_rd frame)
+bool hearing_wants(const struct radio_addresses *own, unsigned hear, struct mr_rd frame)
 {
 	bool group;
 
-	if (frame.left < HEAD_LEN || (frame.at[0] & TYPE_MASK) == TYPE_CONTROL || mr_equal(frame.at + 10, mac, 6))
+	assert(own->count >= 1 && own->count <= RADIO_ADDRESSES_MAX);
+	if (frame.left < HEAD_LEN || (frame.at[0] & TYPE_MASK) == TYPE_CONTROL ||
+	    radio_addresses_have(own, frame.at + 10))
 		return false;
-	if (mr_equal(frame.at + 4, mac, 6))
+	if (radio_addresses_have(own, frame.at + 4))
 		return true;
 	group = frame.at[4] & 1;
 	switch (frame.at[0]) {
@@ -68,23 +69,30 @@ bool hearing_wants(const uint8_t mac[static 6], unsigned hear, struct mr_rd fram
 	}
 }
 
-/* libpcap has words for most of this, but not for action frames, and its words for addresses are looked up per type. */
-void hearing_filter(char *out, size_t out_len, const uint8_t mac[static 6], unsigned hear)
+/* libpcap has words for most of this, but not for action frames; and for each type it looks up where addresses are. */
+void hearing_filter(char *out, size_t out_len, const struct radio_addresses *own, unsigned hear)
 {
-	char name[18];
+	size_t used;
 
-	snprintf(name, sizeof(name), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
-	snprintf(out, out_len,
-		 "wlan[0] & 0x0c != 0x04 and (wlan addr1 %s or wlan addr2 %s or "
-		 "(wlan[0] = 0xd0 and wlan addr1 ff:ff:ff:ff:ff:ff)%s%s%s)",
-		 name, name,
-		 hear & RADIO_HEAR_NETWORKS
-			 ? " or wlan[0] = 0x80 or wlan[0] = 0x50 or (wlan[0] = 0x40 and wlan[4] & 1 = 1)"
-			 : "",
-		 hear & RADIO_HEAR_GROUP ? " or (wlan[0] & 0x0c = 0x08 and wlan[4] & 1 = 1)" : "",
-		 hear & RADIO_HEAR_JOINS
-			 ? " or wlan[0] = 0xb0 or wlan[0] & 0xcf = 0x00 or wlan[0] = 0xa0 or wlan[0] = 0xc0"
-			   " or (wlan[0] = 0x08 and wlan[24:4] = 0xaaaa0300 and wlan[28:4] = 0x0000888e)"
-			   " or (wlan[0] = 0x88 and wlan[26:4] = 0xaaaa0300 and wlan[30:4] = 0x0000888e)"
-			 : "");
+	assert(own->count >= 1 && own->count <= RADIO_ADDRESSES_MAX && out_len >= HEARING_FILTER_MAX);
+	used = (size_t)snprintf(out, out_len, "wlan[0] & 0x0c != 0x04 and (");
+	for (size_t i = 0; i < own->count; i++) {
+		const uint8_t *m = own->at[i];
+		char name[18];
+
+		snprintf(name, sizeof(name), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+		used += (size_t)snprintf(out + used, out_len - used, "wlan addr1 %s or wlan addr2 %s or ", name, name);
+	}
+	used += (size_t)snprintf(
+		out + used, out_len - used, "(wlan[0] = 0xd0 and wlan addr1 ff:ff:ff:ff:ff:ff)%s%s%s)",
+		hear & RADIO_HEAR_NETWORKS
+			? " or wlan[0] = 0x80 or wlan[0] = 0x50 or (wlan[0] = 0x40 and wlan[4] & 1 = 1)"
+			: "",
+		hear & RADIO_HEAR_GROUP ? " or (wlan[0] & 0x0c = 0x08 and wlan[4] & 1 = 1)" : "",
+		hear & RADIO_HEAR_JOINS
+			? " or wlan[0] = 0xb0 or wlan[0] & 0xcf = 0x00 or wlan[0] = 0xa0 or wlan[0] = 0xc0"
+			  " or (wlan[0] = 0x08 and wlan[24:4] = 0xaaaa0300 and wlan[28:4] = 0x0000888e)"
+			  " or (wlan[0] = 0x88 and wlan[26:4] = 0xaaaa0300 and wlan[30:4] = 0x0000888e)"
+			: "");
+	assert(used < out_len);
 }

@@ -9,14 +9,15 @@
 #include <stdint.h>
 
 #include "agent/wire/cursor.h"
+#include "station/radio/radio.h"
 
 /* Room for the longest expression, its end included. */
-#define HEARING_FILTER_MAX 1024
+#define HEARING_FILTER_MAX 2048
 
 /*
- * `mac`: the radio's own; `hear`: enum radio_hear. `frame`: 802.11 header first, any length. false also for what came
- * from `mac`: the radios of a station have one address, and overhear each other.
+ * `own`: the radio's addresses; `hear`: enum radio_hear. `frame`: 802.11 header first, any length. false also for what
+ * came from one of its own addresses: the radios of a station share them, and overhear each other.
  */
-bool hearing_wants(const uint8_t mac[static 6], unsigned hear, struct mr_rd frame);
-/* Lets pass the same, and whatever `mac` itself sent: that is how a monitor interface reports on it. */
-void hearing_filter(char *out, size_t out_len, const uint8_t mac[static 6], unsigned hear);
+bool hearing_wants(const struct radio_addresses *own, unsigned hear, struct mr_rd frame);
+/* Lets the same pass, and whatever was sent from its own addresses: a monitor interface reports in that form. */
+void hearing_filter(char *out, size_t out_len, const struct radio_addresses *own, unsigned hear);

@@ -59,11 +59,7 @@ struct monitor {
 	struct log_tag tag;
 	unsigned quirks;
 	struct control control;
-	struct { /* of its setup, the loop's own copy */
-		uint32_t phy;
-		char plain[16], second[16];
-		int plain_index, second_index;
-	} at;
+	struct setup at; /* the loop's own copy of its setup, as the last job left it */
 	struct packet *packet;
 	struct nl80211_events *events;
 	int rfkill_fd;
@@ -75,7 +71,9 @@ struct monitor {
 	struct list queue[3], in_flight, done, free;
 	size_t in_flight_count;
 	unsigned hear; /* enum radio_hear */
-	bool reports;  /* has ever given a status */
+	struct radio_addresses own;
+	bool own_due, own_changed; /* `acknowledging` is to be told; no job has been asked for this list yet */
+	bool reports;		   /* has ever given a status */
 	unsigned silent;
 	struct radio_health health;
 	uint64_t packet_dropped, packet_garbage; /* of the present packet, already in health */
@@ -240,11 +238,6 @@ static bool is_cck(uint8_t rate_500kbps)
 	return rate_500kbps == 2 || rate_500kbps == 4 || rate_500kbps == 11 || rate_500kbps == 22;
 }
 
-static bool interfaces_are_up(const struct monitor *m)
-{
-	return interface_is_up(m->at.plain) == 1 && (m->at.second_index == 0 || interface_is_up(m->at.second) == 1);
-}
-
 /* Gives the driver what it may have; no events from here. */
 static void pump(struct monitor *m)
 {
@@ -265,7 +258,7 @@ static void pump(struct monitor *m)
 		error = packet_send(m->packet, mr_rd_over(slot->frame, slot->len), rate,
 				    is_group(slot) ? 0 : slot->tx.retries);
 		/* A tune that took the interfaces down and up again left an error on the socket; now it is told. */
-		if (error == -EAGAIN || error == -ENOBUFS || (error == -ENETDOWN && interfaces_are_up(m))) {
+		if (error == -EAGAIN || error == -ENOBUFS || (error == -ENETDOWN && !setup_has_fallen(&m->at))) {
 			wait_us = RETRY_SEND_US;
 			break;
 		}
@@ -339,9 +332,38 @@ static int monitor_hear(struct radio *radio, unsigned hear)
 	struct monitor *m = of(radio);
 
 	/* One that is gone hears when it is back. */
-	if (m->packet && packet_hear(m->packet, radio->caps.mac, hear) < 0)
+	if (m->packet && packet_hear(m->packet, &m->own, hear) < 0)
 		return -MR_CAUSE_NO_MEMORY;
 	m->hear = hear;
+	return 0;
+}
+
+/* Has the control thread see to the list of addresses, as soon as it is free. */
+static void acknowledge_soon(struct monitor *m)
+{
+	if (!m->own_changed || m->control.runs)
+		return;
+	m->own_changed = false;
+	m->control.own = m->own;
+	control_post(&m->control, CONTROL_ACKNOWLEDGE, 0);
+}
+
+static int monitor_acknowledge(struct radio *radio, const uint8_t (*addresses)[6], size_t count)
+{
+	struct monitor *m = of(radio);
+	struct radio_addresses own;
+
+	if (m->state == LEAVING || m->state == GONE)
+		return -MR_CAUSE_RADIO_GONE;
+	assert(m->packet);
+	if (count > 0 && count >= radio->caps.acknowledged_max)
+		return -MR_CAUSE_UNSUPPORTED;
+	radio_addresses_set(&own, radio->caps.mac, addresses, count);
+	if (packet_hear(m->packet, &own, m->hear) < 0)
+		return -MR_CAUSE_NO_MEMORY;
+	m->own = own;
+	m->own_due = m->own_changed = true;
+	acknowledge_soon(m);
 	return 0;
 }
 
@@ -353,7 +375,7 @@ static struct slot **match(struct monitor *m, const uint8_t *frame)
 	struct slot **oldest = NULL;
 
 	for (struct slot **at = &m->in_flight.head; *at; at = &(*at)->next) {
-		if ((*at)->frame[0] != frame[0] || !mr_equal((*at)->frame + 4, frame + 4, 6))
+		if ((*at)->frame[0] != frame[0] || !mr_equal((*at)->frame + 4, frame + 4, 12))
 			continue;
 		if (mr_equal((*at)->frame + 22, frame + 22, 2))
 			return at;
@@ -386,7 +408,7 @@ static void on_frame(void *ctx, const struct radiotap *about, struct mr_rd frame
 		m->health.garbage++;
 		return;
 	}
-	if (mr_equal(frame.at + 10, m->radio.caps.mac, 6)) {
+	if (radio_addresses_have(&m->own, frame.at + 10)) {
 		if (about->status)
 			on_status_frame(m, about, frame.at);
 		return; /* or another of our radios, overheard */
@@ -394,7 +416,7 @@ static void on_frame(void *ctx, const struct radiotap *about, struct mr_rd frame
 	if (about->status || m->state == LEAVING || m->state == GONE)
 		return;
 	/* Frames from before the filter was set. */
-	if (!hearing_wants(m->radio.caps.mac, m->hear, frame))
+	if (!hearing_wants(&m->own, m->hear, frame))
 		return;
 	/* Before 6.9 the kernel also hands over what was heard on the channel of the start (K3). */
 	rx.freq_mhz = about->freq_mhz ? about->freq_mhz : here_mhz;
@@ -417,10 +439,16 @@ static void on_tick(void *ctx, uint64_t loop_us)
 	if (m->packet && !m->control.runs)
 		(void)packet_read(m->packet, READ_MAX, on_frame, m);
 	while (m->in_flight.head && m->in_flight.head->sent_us + STATUS_TIMEOUT_US <= now_us) {
+		struct slot *slot = list_take(&m->in_flight);
+		/* The kernel is silent about frames that new rules forbid; the filter about those from an old address.
+		 */
+		bool expected = !m->hold && may_send(&m->radio, m->radio.freq_mhz) &&
+				radio_addresses_have(&m->own, slot->frame + 10);
+
+		assert(m->in_flight_count > 0);
 		m->in_flight_count--;
-		finish(m, list_take(&m->in_flight), false, 0);
-		/* The kernel is silent about frames that new rules forbid. */
-		m->silent = m->hold || !may_send(&m->radio, m->radio.freq_mhz) ? 0 : m->silent + 1;
+		finish(m, slot, false, 0);
+		m->silent = expected ? m->silent + 1 : 0;
 	}
 	if (m->reports && m->silent >= SILENT_MAX) {
 		m->silent = 0;
@@ -432,10 +460,10 @@ static void on_tick(void *ctx, uint64_t loop_us)
 
 static bool present(const struct monitor *m) { return m->state != LEAVING && m->state != GONE; }
 
-/* A tune may take interfaces down and up again: what counts is how they stand when no job runs. */
+/* A tune may take interfaces down and up again: what counts is how they are when no job runs. */
 static void check_interfaces(struct monitor *m)
 {
-	if (!m->control.runs && present(m) && !interfaces_are_up(m))
+	if (!m->control.runs && present(m) && setup_has_fallen(&m->at))
 		leave(m, "its interface went down");
 }
 
@@ -489,11 +517,20 @@ static void let_go_of_packet(struct monitor *m)
 	m->packet = NULL;
 }
 
+static void tell_acknowledging(struct monitor *m, int cause)
+{
+	assert(m->own_due);
+	m->own_due = m->own_changed = false;
+	if (m->radio.events.acknowledging)
+		m->radio.events.acknowledging(m->radio.events.ctx, &m->radio, cause);
+}
+
 static void tell_gone(struct monitor *m)
 {
 	struct slot *slot;
 	uint16_t asked_mhz = m->asked_mhz;
 
+	assert(m->state == LEAVING);
 	while ((slot = list_take(&m->in_flight)))
 		finish(m, slot, false, 0);
 	m->in_flight_count = 0;
@@ -514,6 +551,8 @@ static void tell_gone(struct monitor *m)
 	loop_at(m->loop, &m->watch, loop_now_us(m->loop) + SEEK_US);
 	if (asked_mhz != 0 && m->radio.events.tuned)
 		m->radio.events.tuned(m->radio.events.ctx, &m->radio, asked_mhz, -MR_CAUSE_RADIO_GONE);
+	if (m->own_due)
+		tell_acknowledging(m, -MR_CAUSE_RADIO_GONE);
 	/* The user may close the radio in this call. */
 	if (m->radio.events.gone)
 		m->radio.events.gone(m->radio.events.ctx, &m->radio);
@@ -551,23 +590,19 @@ static void adopt_channels(struct monitor *m)
 	memcpy(m->radio.caps.channels, phy->channels, sizeof(m->radio.caps.channels));
 }
 
-/* After CONTROL_UP: its packet object, and where things are. */
+/* After CONTROL_UP: its packet object, and what its interfaces are. */
 static int adopt_packet(struct monitor *m, struct packet *packet)
 {
 	int error;
 
-	m->at.phy = m->control.setup.phy;
-	m->at.plain_index = m->control.setup.plain_index;
-	m->at.second_index = m->control.setup.second_index;
-	memcpy(m->at.plain, m->control.setup.plain, sizeof(m->at.plain));
-	memcpy(m->at.second, m->control.setup.second, sizeof(m->at.second));
+	m->at = m->control.setup;
 	m->packet = packet;
 	m->packet_dropped = m->packet_garbage = 0;
-	error = m->hear ? packet_hear(packet, m->radio.caps.mac, m->hear) : 0;
+	error = m->hear || m->own.count > 1 ? packet_hear(packet, &m->own, m->hear) : 0;
 	return error < 0 ? error : loop_watch(m->loop, packet_fd(packet), EPOLLIN, on_packets, m);
 }
 
-/* The user may close the radio in `back`, so that comes last; not in `tuned`. */
+/* The user may close the radio in `back`, so that comes last; not in `tuned` or `acknowledging`. */
 static void after_tune(struct monitor *m, const struct control_job *job)
 {
 	uint16_t freq_mhz = m->asked_mhz;
@@ -611,6 +646,25 @@ static void after_refresh(struct monitor *m)
 	pump(m);
 }
 
+static void after_acknowledge(struct monitor *m, const struct control_job *job)
+{
+	if (!present(m))
+		return; /* and told */
+	if (job->result == -ENODEV || job->result == -ENETDOWN || job->result == -ENOENT) {
+		leave(m, job->error);
+		return;
+	}
+	/* Meanwhile another list may have been asked for: then that one's answer counts. */
+	if (!m->own_changed && job->result < 0) {
+		log_write(m->log, LOG_WARN, "%s: %s", m->radio.caps.name, job->error);
+		m->own.count = 1;
+		(void)packet_hear(m->packet, &m->own, m->hear);
+	}
+	if (!m->own_changed)
+		tell_acknowledging(m, job->result < 0 ? -MR_CAUSE_UNSUPPORTED : 0);
+	pump(m);
+}
+
 static void after_up(struct monitor *m, const struct control_job *job)
 {
 	if (job->result < 0) {
@@ -627,6 +681,8 @@ static void after_up(struct monitor *m, const struct control_job *job)
 	m->told_missing = false;
 	m->silent = 0;
 	loop_at(m->loop, &m->watch, loop_now_us(m->loop) + HEALTH_US);
+	m->own_due = m->own_changed = m->own.count > 1;
+	acknowledge_soon(m); /* before anybody tunes */
 	if (m->radio.events.back)
 		m->radio.events.back(m->radio.events.ctx, &m->radio);
 }
@@ -652,15 +708,19 @@ static void on_wake(void *ctx, uint32_t epoll_events)
 		return;
 	if ((job.kind == CONTROL_REFRESH || job.kind == CONTROL_UP) && job.result == 0)
 		adopt_channels(m);
+	m->at = m->control.setup;
 	check_interfaces(m);
 	if (m->want_refresh)
 		refresh(m);
 	switch (job.kind) {
 	case CONTROL_TUNE: after_tune(m, &job); break;
+	case CONTROL_ACKNOWLEDGE: after_acknowledge(m, &job); break;
 	case CONTROL_REFRESH: after_refresh(m); break;
-	case CONTROL_UP: after_up(m, &job); break;
-	case CONTROL_QUIT: break;
+	case CONTROL_UP: after_up(m, &job); return; /* the radio may be closed */
+	case CONTROL_QUIT: return;
 	}
+	if (present(m))
+		acknowledge_soon(m);
 }
 
 static void on_event(void *ctx, const struct nl80211_event *event)
@@ -675,8 +735,7 @@ static void on_event(void *ctx, const struct nl80211_event *event)
 		break;
 	case NL80211_INTERFACE_GONE:
 	case NL80211_INTERFACE_DOWN:
-		if (event->ifindex != 0 &&
-		    (event->ifindex == m->at.plain_index || event->ifindex == m->at.second_index))
+		if (event->ifindex != 0 && setup_has(&m->at, event->ifindex))
 			check_interfaces(m);
 		break;
 	case NL80211_REGULATORY:
@@ -738,7 +797,8 @@ static void monitor_close(struct radio *radio)
 	free(m);
 }
 
-static const struct radio_ops ops = { monitor_tune, monitor_send, monitor_hear, monitor_health, monitor_close };
+static const struct radio_ops ops = { monitor_tune,	   monitor_send,   monitor_hear,
+				      monitor_acknowledge, monitor_health, monitor_close };
 
 /* In the caller's thread, while the control thread has nothing to do. */
 static int come_up(struct monitor *m, char *error, size_t error_len)
@@ -751,6 +811,7 @@ static int come_up(struct monitor *m, char *error, size_t error_len)
 	}
 	adopt_channels(m);
 	m->radio.caps.acknowledges = m->control.rung != SETUP_PLAIN;
+	m->radio.caps.acknowledged_max = m->radio.caps.acknowledges ? 1 : 0;
 	return adopt_packet(m, job->packet);
 }
 
@@ -810,6 +871,7 @@ static struct monitor *create(const struct monitor_options *options)
 	snprintf(m->radio.caps.path, sizeof(m->radio.caps.path), "%s", options->where.path);
 	snprintf(m->radio.caps.driver, sizeof(m->radio.caps.driver), "%s", options->where.driver);
 	memcpy(m->radio.caps.mac, options->mac, 6);
+	radio_addresses_set(&m->own, options->mac, NULL, 0);
 	m->radio.caps.truthful_status = !(options->quirks & QUIRK_STATUS_LIES);
 	m->radio.caps.hears_others = true;
 	for (size_t i = 0; i < 3; i++)

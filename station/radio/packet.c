@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 
 #include "station/radio/hearing.h"
-#include "station/radio/radio.h"
 
 /* libpcap gives each slot of its ring room for a whole snap length: the default of 256 KiB leaves 8 slots. */
 #define SNAP_LEN 4096
@@ -26,14 +25,14 @@ struct packet {
 };
 
 /* Not pcap_setfilter: that shuts the socket for a moment, and a status that comes just then would be missed. */
-int packet_hear(struct packet *packet, const uint8_t mac[static 6], unsigned hear)
+int packet_hear(struct packet *packet, const struct radio_addresses *own, unsigned hear)
 {
 	struct bpf_program program;
 	struct sock_fprog kernel;
 	char text[HEARING_FILTER_MAX];
 	int error = 0;
 
-	hearing_filter(text, sizeof(text), mac, hear);
+	hearing_filter(text, sizeof(text), own, hear);
 	if (pcap_compile(packet->pcap, &program, text, 1, PCAP_NETMASK_UNKNOWN) < 0)
 		return -EINVAL;
 	kernel = (struct sock_fprog){ .len = (unsigned short)program.bf_len, .filter = (void *)program.bf_insns };
@@ -54,6 +53,7 @@ int packet_open(struct packet **out, const char *interface, const uint8_t *mac, 
 {
 	struct packet *packet = calloc(1, sizeof(*packet));
 	char text[PCAP_ERRBUF_SIZE] = "";
+	struct radio_addresses own;
 	int on = 1, bytes = SEND_BYTES, status;
 
 	if (!packet)
@@ -73,7 +73,9 @@ int packet_open(struct packet **out, const char *interface, const uint8_t *mac, 
 		return fail(packet, -ENOTSUP, "the interface gives no radiotap header", error, error_len);
 	if (pcap_setnonblock(packet->pcap, 1, text) < 0)
 		return fail(packet, -EIO, text, error, error_len);
-	status = mac ? packet_hear(packet, mac, 0) : 0;
+	if (mac)
+		radio_addresses_set(&own, mac, NULL, 0);
+	status = mac ? packet_hear(packet, &own, 0) : 0;
 	if (status < 0)
 		return fail(packet, status, "the kernel takes no filter", error, error_len);
 	/* Our own frames as they leave are of no use: their status comes back by itself. */

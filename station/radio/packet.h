@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "agent/wire/cursor.h"
+#include "station/radio/radio.h"
 #include "station/radio/radiotap.h"
 
 struct packet;
@@ -22,7 +23,7 @@ typedef void packet_fn(void *ctx, const struct radiotap *about, struct mr_rd fra
  */
 int packet_open(struct packet **out, const char *interface, const uint8_t *mac, char *error, size_t error_len);
 /* `hear`: enum radio_hear. From one frame to the next: no status is missed. 0, or -errno and all is as before. */
-int packet_hear(struct packet *packet, const uint8_t mac[static 6], unsigned hear);
+int packet_hear(struct packet *packet, const struct radio_addresses *own, unsigned hear);
 void packet_close(struct packet *packet);
 int packet_fd(const struct packet *packet);
 

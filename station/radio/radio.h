@@ -19,6 +19,7 @@
 #define RADIO_NAME_MAX 32
 #define RADIO_CHANNELS_MAX 64
 #define RADIO_FRAME_MAX 2304
+#define RADIO_ADDRESSES_MAX 8 /* that a radio acknowledges, its own included: what the best of the adapters can do */
 
 enum radio_channel_flags {
 	RADIO_NO_IR = 1, /* may not transmit first (nl80211 NO_IR) */
@@ -38,7 +39,12 @@ struct radio_caps {
 	char driver[RADIO_NAME_MAX];
 	uint8_t mac[6];
 	bool simulated;
-	bool acknowledges;    /* answers frames to `mac` with an ACK */
+	bool acknowledges; /* answers frames to `mac` with an ACK */
+	/*
+	 * To how many addresses in all it answers so, `mac` among them: what was measured, up to RADIO_ADDRESSES_MAX.
+	 * 1: `mac` alone, or nothing was measured. 0: to none (`acknowledges` is false).
+	 */
+	unsigned acknowledged_max;
 	bool truthful_status; /* `acked` means that the peer acknowledged */
 	bool hears_others;    /* frames between others reach it, where they are asked for (radio_hear) */
 	uint32_t switch_us;   /* channel switch time as last measured */
@@ -53,8 +59,14 @@ struct radio_rx {
 	uint64_t time_us;     /* end of the frame, loop time */
 };
 
+/* The addresses of a radio: at[0] is caps.mac, then those of radio_acknowledge. */
+struct radio_addresses {
+	size_t count; /* 1 to RADIO_ADDRESSES_MAX */
+	uint8_t at[RADIO_ADDRESSES_MAX][6];
+};
+
 /*
- * What a radio hands over beside frames to its own address and action frames to all, which it always does. Nothing
+ * What a radio hands over beside frames to its own addresses and action frames to all, which it always does. Nothing
  * else is received, whatever is on the channel: on a real adapter the kernel drops it. Control frames never are.
  */
 enum radio_hear {
@@ -87,15 +99,24 @@ struct radio_events {
 	void (*status)(void *ctx, struct radio *radio, uint64_t cookie, bool acked, unsigned tries);
 	/* Exactly one per accepted radio_tune. cause 0, or -(enum mr_cause). */
 	void (*tuned)(void *ctx, struct radio *radio, uint16_t freq_mhz, int cause);
-	void (*gone)(void *ctx,
-		     struct radio *radio); /* unplugged, wedged, rfkill: everything pending is reported first */
+	/* Unplugged, wedged, blocked by rfkill. Everything pending is reported first. */
+	void (*gone)(void *ctx, struct radio *radio);
 	void (*back)(void *ctx, struct radio *radio); /* usable again; untuned */
+	/*
+	 * After an accepted radio_acknowledge, once for the list that was asked for last; and once more after each
+	 * `back` when that list is not empty.
+	 *   0                      the list is in force
+	 *   -MR_CAUSE_UNSUPPORTED  the adapter refused an address: caps.mac is acknowledged alone, the list is empty
+	 *   -MR_CAUSE_RADIO_GONE   it went away meanwhile; the list is kept
+	 */
+	void (*acknowledging)(void *ctx, struct radio *radio, int cause);
 };
 
 struct radio_ops {
 	int (*tune)(struct radio *radio, uint16_t freq_mhz);
 	int (*send)(struct radio *radio, struct mr_rd frame, const struct radio_tx *tx);
 	int (*hear)(struct radio *radio, unsigned hear);
+	int (*acknowledge)(struct radio *radio, const uint8_t (*addresses)[6], size_t count);
 	void (*health)(const struct radio *radio, struct radio_health *out);
 	void (*close)(struct radio *radio);
 };
@@ -130,5 +151,32 @@ static inline int radio_send(struct radio *radio, struct mr_rd frame, const stru
  */
 static inline int radio_hear(struct radio *radio, unsigned hear) { return radio->ops->hear(radio, hear); }
 
+/*
+ * Sets the whole list of addresses, beside caps.mac, that the radio answers to: it acknowledges unicast frames to
+ * them and hands these over, and reports on frames that are sent from them. An access point of ours has such an
+ * address. `addresses`: copied; each of one receiver, none of them caps.mac, none twice; radio_address gives those
+ * that adapters can acknowledge.
+ *   0                      handed over from now on, acknowledged when `acknowledging` says so: wait for it before a
+ *                          device is asked to answer. Kept when the radio is gone and back, until the next call.
+ *                          Frames queued from an address that is no longer listed may be reported as not sent
+ *   -MR_CAUSE_UNSUPPORTED  caps.mac and these are more than caps.acknowledged_max; as before. Serve fewer networks
+ *   -MR_CAUSE_RADIO_GONE   as before; ask again after `back`
+ *   -MR_CAUSE_NO_MEMORY    as before
+ */
+static inline int radio_acknowledge(struct radio *radio, const uint8_t (*addresses)[6], size_t count)
+{
+	return radio->ops->acknowledge(radio, addresses, count);
+}
+
 static inline void radio_health(const struct radio *radio, struct radio_health *out) { radio->ops->health(radio, out); }
 static inline void radio_close(struct radio *radio) { radio->ops->close(radio); }
+
+/*
+ * The n-th address (1 to RADIO_ADDRESSES_MAX - 1) beside `mac` of those that adapters can acknowledge together with it:
+ * `mac` but for bits of its first octet, locally administered (IEEE 802-2014, clause 8). The sources are in address.c.
+ */
+void radio_address(const uint8_t mac[static 6], size_t n, uint8_t out[static 6]);
+/* Sets `own` to `mac` and the further addresses: RADIO_ADDRESSES_MAX in all at most, each once, none of a group. */
+void radio_addresses_set(struct radio_addresses *own, const uint8_t mac[static 6], const uint8_t (*addresses)[6],
+			 size_t count);
+bool radio_addresses_have(const struct radio_addresses *own, const uint8_t address[static 6]);

@@ -1,9 +1,9 @@
 /*
  * One adapter made ready: its interfaces taken down and noted, monitor interfaces added, tuned. Blocking; one thread
- * at a time. The rungs of the ladder are ways to have frames to our address acknowledged; which of them a driver
+ * at a time. The rungs of the ladder are ways to have frames to our addresses acknowledged; which of them a driver
  * honours shows only in a test (selftest.h), for the failing ones return no error.
  *
- *	setup_up -> { setup_tune } ... -> setup_down
+ *	setup_up -> { setup_tune | setup_acknowledge } ... -> setup_down
  */
 #pragma once
 
@@ -21,17 +21,25 @@ enum setup_rung {
 	SETUP_RUNGS
 };
 
+struct setup_interface {
+	char name[16];
+	int index; /* 0: not there */
+};
+
 struct setup {
 	struct nl80211 *nl; /* its end takes the interfaces with it */
 	struct claim *claim;
 	uint32_t phy;
 	enum setup_rung rung;
-	uint8_t mac[6];		       /* acknowledged, by all rungs but the last */
-	char plain[16], second[16];    /* interface names; `plain` is where frames come and go */
-	int plain_index, second_index; /* 0: not there */
+	struct setup_interface plain; /* where frames come and go */
+	/* One for each address that is acknowledged, the station's first; none on the last rung. */
+	struct {
+		struct setup_interface at;
+		uint8_t mac[6];
+		bool anchored; /* its access point has started */
+	} answering[RADIO_ADDRESSES_MAX];
 	uint16_t freq_mhz;
 	uint8_t band_up; /* band in which the interfaces came up */
-	bool anchored;
 	unsigned kernel;
 	char error[160];
 };
@@ -44,5 +52,13 @@ bool setup_rung_possible(enum setup_rung rung, const struct nl80211_phy *phy, un
 int setup_up(struct setup *setup, uint32_t phy, enum setup_rung rung, const uint8_t mac[static 6], struct claim *claim);
 /* 0; -EINVAL: not a channel of this radio; -ENODEV, -ENETDOWN: gone. */
 int setup_tune(struct setup *setup, uint16_t freq_mhz);
+/*
+ * Has the addresses acknowledged, the station's first and always, and no others: an interface each. 0, or -errno with
+ * the reason in `error`: the addresses up to the one that the adapter refused are acknowledged.
+ */
+int setup_acknowledge(struct setup *setup, const struct radio_addresses *own);
+bool setup_has(const struct setup *setup, int index); /* an interface of ours */
+/* Whether an interface of ours that should be up is not. */
+bool setup_has_fallen(const struct setup *setup);
 /* Removes our interfaces; what was taken is given back with the claim. */
 void setup_down(struct setup *setup);

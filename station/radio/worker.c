@@ -33,22 +33,37 @@ static int bring_up(struct control *control, struct control_job *job)
 	int result;
 
 	setup_down(setup);
+	assert(control->own.count >= 1);
 	if (!sysfs_find(control->where.path, control->where.mac, &where))
 		return fail(job, -ENODEV, "not plugged in");
 	if (where.rfkill_hard)
 		return fail(job, -ERFKILL, "blocked by rfkill (switch)");
 	if (where.rfkill_soft)
 		return fail(job, -ERFKILL, "blocked by rfkill (software)");
-	result = setup_up(setup, where.index, control->rung, control->mac, &control->claim);
+	result = setup_up(setup, where.index, control->rung, control->own.at[0], &control->claim);
 	if (result < 0)
 		return fail(job, result, setup->error);
 	result = nl80211_phys(setup->nl, where.index, control->phy, 1);
 	if (result == 1)
-		result = packet_open(&job->packet, setup->plain, control->mac, job->error, sizeof(job->error));
+		result = packet_open(&job->packet, setup->plain.name, control->own.at[0], job->error,
+				     sizeof(job->error));
 	else if (result >= 0)
 		result = -ENODEV;
 	if (result < 0)
 		setup_down(setup);
+	return result;
+}
+
+static int acknowledge(struct control *control, struct control_job *job)
+{
+	struct setup *setup = &control->setup;
+	int result = setup_acknowledge(setup, &control->own);
+
+	if (result < 0) {
+		fail(job, result, setup->error);
+		control->own.count = 1;
+		(void)setup_acknowledge(setup, &control->own);
+	}
 	return result;
 }
 
@@ -71,6 +86,7 @@ static void do_job(struct control *control, struct control_job *job)
 		if (job->result < 0)
 			fail(job, job->result, control->setup.error);
 		break;
+	case CONTROL_ACKNOWLEDGE: job->result = acknowledge(control, job); break;
 	case CONTROL_REFRESH: job->result = refresh(control); break;
 	case CONTROL_UP: job->result = bring_up(control, job); break;
 	case CONTROL_QUIT: job->result = 0; break;
@@ -184,7 +200,7 @@ int control_init(struct control *control, const struct sysfs_phy *where, enum se
 		 const uint8_t mac[static 6])
 {
 	*control = (struct control){ .where = *where, .rung = rung, .claim.fd = -1 };
-	memcpy(control->mac, mac, 6);
+	radio_addresses_set(&control->own, mac, NULL, 0);
 	pthread_mutex_init(&control->mutex, NULL);
 	pthread_cond_init(&control->cond, NULL);
 	control->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

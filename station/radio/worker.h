@@ -1,10 +1,11 @@
 /*
- * What blocks about an adapter, on a thread of its own: making it ready, tuning, reading the rules. One job at a time;
- * when the job is done control_fd becomes readable. While a job runs everything in here is the thread's, else the
- * owner's. The thread writes no log: job.error says what went wrong, and the owner tells it.
+ * What blocks about an adapter, on a thread of its own: making it ready, tuning, interfaces for further addresses,
+ * reading the rules. One job at a time; when it is done control_fd becomes readable. While a job runs everything in
+ * here is the thread's, else the owner's. The thread writes no log: job.error says what went wrong, and the owner
+ * tells it.
  *
- *	control_init -> control_do ... -> control_start -> { control_post -> control_fd -> control_take } ... ->
- *		control_stop -> control_wipe
+ *	control_init -> control_do ... -> control_start -> { control_post -> control_fd -> control_take } ...
+ *		-> control_stop -> control_wipe
  */
 #pragma once
 
@@ -16,9 +17,10 @@
 #include "station/radio/sysfs.h"
 
 enum control_kind {
-	CONTROL_TUNE,	 /* to freq_mhz */
-	CONTROL_REFRESH, /* read channels and rules again */
-	CONTROL_UP,	 /* find the adapter, set it up, open its frames */
+	CONTROL_TUNE,	     /* to freq_mhz */
+	CONTROL_ACKNOWLEDGE, /* frames to control.own; when one is refused, to the first of them alone */
+	CONTROL_REFRESH,     /* read channels and rules again */
+	CONTROL_UP,	     /* find the adapter, set it up for the first of control.own, open its frames */
 	CONTROL_QUIT,
 };
 
@@ -35,7 +37,7 @@ struct control_job {
 struct control {
 	struct sysfs_phy where;
 	enum setup_rung rung;
-	uint8_t mac[6];
+	struct radio_addresses own; /* set by the owner before a job that reads it */
 	struct claim claim;
 	struct setup setup;
 	struct nl80211_phy *phy; /* as read by CONTROL_UP and CONTROL_REFRESH */

@@ -185,7 +185,7 @@ static void open_side(struct stage *stage, struct side *side, const char *name, 
 	assert_int_equal(result, 0);
 	assert_int_equal(count, 1);
 	side->loop = stage->loop;
-	side->radio->events = (struct radio_events){ side, on_received, on_status, on_tuned, on_gone, on_back };
+	side->radio->events = (struct radio_events){ side, on_received, on_status, on_tuned, on_gone, on_back, NULL };
 }
 
 static void tune(struct stage *stage, struct side *side, uint16_t freq_mhz)
@@ -390,7 +390,7 @@ static void of_others_it_hears_what_it_was_asked_to_hear(void **state)
 	hears(stage, RADIO_HEAR_GROUP, "DAd");
 	hears(stage, RADIO_HEAR_NETWORKS | RADIO_HEAR_JOINS | RADIO_HEAR_GROUP, "bpraeDAd");
 	/* It stays asked for when the radio has been away. */
-	snprintf(take, sizeof(take), "ip link set %s down", monitor_setup(stage->a.radio)->plain);
+	snprintf(take, sizeof(take), "ip link set %s down", monitor_setup(stage->a.radio)->plain.name);
 	assert_int_equal(radio_hear(stage->a.radio, RADIO_HEAR_NETWORKS), 0);
 	assert_int_equal(system(take), 0);
 	stage->a.stop_at_back = 1;
@@ -618,7 +618,7 @@ static void an_interface_taken_down_is_gone_and_comes_back(void **state)
 	struct stage *stage = *state;
 	char take[64];
 
-	snprintf(take, sizeof(take), "ip link set %s down", monitor_setup(stage->a.radio)->plain);
+	snprintf(take, sizeof(take), "ip link set %s down", monitor_setup(stage->a.radio)->plain.name);
 	leave_and_return(stage, take, "true");
 }
 

@@ -40,7 +40,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "flood: %s\n", setup.error);
 		return 1;
 	}
-	if (packet_open(&packet, setup.plain, strangers[0], error, sizeof(error)) < 0) {
+	if (packet_open(&packet, setup.plain.name, strangers[0], error, sizeof(error)) < 0) {
 		fprintf(stderr, "flood: %s\n", error);
 		return 1;
 	}

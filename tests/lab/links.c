@@ -443,7 +443,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "links: %s\n", error);
 		return 1;
 	}
-	hall.radio->events = (struct radio_events){ NULL, on_received, on_status, on_tuned, on_gone, on_back };
+	hall.radio->events = (struct radio_events){ NULL, on_received, on_status, on_tuned, on_gone, on_back, NULL };
 	hall.phase_us = UINT64_MAX;
 	hall.timer = (struct loop_timer){ .fn = on_tick, .at_us = LOOP_NEVER };
 	(void)radio_tune(hall.radio, hall.freq_mhz);

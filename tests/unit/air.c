@@ -2,7 +2,7 @@
  * The simulated air against the standard's numbers, and the radio seam on top of it.
  *
  * links: station/air/air.c station/air/medium.c station/air/dcf.c station/air/phy.c station/air/capture.c
- * links: station/air/bystander.c station/air/simulated.c station/radio/hearing.c
+ * links: station/air/bystander.c station/air/simulated.c station/radio/hearing.c station/radio/address.c
  * links: agent/wire/channel.c station/base/loop.c
  * links: station/base/entropy.c
  */
@@ -1010,7 +1010,8 @@ static void tshark_finds_no_malformed_frame(void **state)
 struct user {
 	struct floor *floor;
 	struct radio *radio;
-	char log[256]; /* s: status, S: acked, r: received, t: tuned, T: tuned with a cause, g: gone, b: back */
+	/* s: status, S: acked, r: received, t: tuned, g: gone, b: back, a: acknowledging; T, A: with a cause */
+	char log[256];
 	uint64_t cookie[64];
 	unsigned tries[64];
 	size_t statuses;
@@ -1065,6 +1066,12 @@ static void radio_back(void *ctx, struct radio *radio)
 	note(ctx, 'b');
 }
 
+static void radio_acknowledging(void *ctx, struct radio *radio, int cause)
+{
+	(void)radio;
+	note(ctx, cause ? 'A' : 'a');
+}
+
 static const uint8_t radio_mac[6] = { 0x02, 0x4d, 0x53, 0, 0, 1 };
 
 static struct user open_radio(struct floor *floor, const char *profile, const struct air_faults *faults)
@@ -1083,7 +1090,8 @@ static void attend(struct user *u)
 						  .status = radio_status,
 						  .tuned = radio_tuned,
 						  .gone = radio_gone,
-						  .back = radio_back };
+						  .back = radio_back,
+						  .acknowledging = radio_acknowledging };
 }
 
 static int tune(struct user *u, uint16_t freq_mhz)
@@ -1237,6 +1245,265 @@ static void a_radio_that_hears_only_its_own_is_not_made_to_hear_others(void **st
 	run_until(floor, 300000);
 	assert_string_equal(u.log, "trrr"); /* all but the data frame */
 	radio_close(u.radio);
+	floor_destroy(floor);
+}
+
+/* The radio is to answer to so many further addresses of radio_address, from the n-th on. */
+static int acknowledge(struct user *u, size_t n, size_t count)
+{
+	uint8_t addresses[RADIO_ADDRESSES_MAX][6];
+	int r;
+
+	for (size_t i = 0; i < count && n + i < RADIO_ADDRESSES_MAX; i++)
+		radio_address(radio_mac, n + i, addresses[i]);
+	u->inside = true;
+	r = radio_acknowledge(u->radio, (const uint8_t(*)[6])addresses, count);
+	u->inside = false;
+	return r;
+}
+
+/* A data frame of a device to one address. What the radio's user and the device are told: "rS" is all well. */
+static const char *exchange(struct user *u, struct station *device, const uint8_t to[6], uint64_t *now_us)
+{
+	size_t told = device->told_count;
+
+	memset(u->log, 0, sizeof(u->log));
+	prepare(device, 0, 100, 12, 0);
+	device->frame[0] = 0x08;
+	memcpy(device->frame + 4, to, 6);
+	assert_int_equal(send_frame(device), 0);
+	device->frame_len = 0;
+	run_until(u->floor, *now_us += 5000);
+	assert_int_equal(device->told_count, told + 1);
+	strcat(u->log, device->told[told % LOG_MAX].acked ? "S" : "s");
+	return u->log;
+}
+
+static const char *exchange_nth(struct user *u, struct station *device, size_t n, uint64_t *now_us)
+{
+	uint8_t to[6];
+
+	radio_address(radio_mac, n, to);
+	return exchange(u, device, to, now_us);
+}
+
+static void a_radio_answers_to_every_address_on_its_list_and_to_no_other(void **state)
+{
+	struct floor *floor = floor_create(1, NULL);
+	struct user u = open_radio(floor, "ideal", NULL);
+	struct station *device = plain(floor, 3);
+	uint64_t now_us = 10000;
+
+	(void)state;
+	attend(&u);
+	assert_int_equal(u.radio->caps.acknowledged_max, RADIO_ADDRESSES_MAX);
+	assert_int_equal(tune(&u, 2412), 0);
+	assert_int_equal(air_tune(device->node, 2412), 0);
+	run_until(floor, now_us);
+	assert_string_equal(exchange_nth(&u, device, 1, &now_us), "s");
+	assert_int_equal(acknowledge(&u, 1, 2), 0);
+	/* Handed over at once, acknowledged when it is told. */
+	assert_string_equal(exchange_nth(&u, device, 1, &now_us), "rs");
+	memset(u.log, 0, sizeof(u.log));
+	run_until(floor, now_us += 20000);
+	assert_string_equal(u.log, "a");
+	assert_string_equal(exchange_nth(&u, device, 1, &now_us), "rS");
+	assert_string_equal(exchange_nth(&u, device, 2, &now_us), "rS");
+	assert_string_equal(exchange(&u, device, radio_mac, &now_us), "rS");
+	assert_string_equal(exchange_nth(&u, device, 3, &now_us), "s");
+	/* The whole list anew, twice in a row: the last one counts, and is told once. */
+	memset(u.log, 0, sizeof(u.log));
+	assert_int_equal(acknowledge(&u, 3, 1), 0);
+	assert_int_equal(acknowledge(&u, 2, 1), 0);
+	run_until(floor, now_us += 20000);
+	assert_string_equal(u.log, "a");
+	assert_string_equal(exchange_nth(&u, device, 1, &now_us), "s");
+	assert_string_equal(exchange_nth(&u, device, 2, &now_us), "rS");
+	assert_string_equal(exchange_nth(&u, device, 3, &now_us), "s");
+	/* On another channel too. */
+	assert_int_equal(tune(&u, 2437), 0);
+	assert_int_equal(air_tune(device->node, 2437), 0);
+	run_until(floor, now_us += 20000);
+	assert_string_equal(exchange_nth(&u, device, 2, &now_us), "rS");
+	assert_int_equal(acknowledge(&u, 1, 0), 0);
+	run_until(floor, now_us += 20000);
+	assert_string_equal(exchange_nth(&u, device, 2, &now_us), "s");
+	assert_string_equal(exchange(&u, device, radio_mac, &now_us), "rS");
+	radio_close(u.radio);
+	floor_destroy(floor);
+}
+
+static void it_sends_from_each_of_them_and_is_told(void **state)
+{
+	struct floor *floor = floor_create(1, NULL);
+	struct user u = open_radio(floor, "ideal", NULL);
+	struct station *device = plain(floor, 3);
+	uint8_t frame[60] = { 0xd0, 0, 0, 0, 0x02, 0, 0, 0, 0, 1 };
+	const struct radio_tx tx = { .rate_500kbps = 12, .retries = 3, .priority = RADIO_NORMAL, .cookie = 5 };
+
+	(void)state;
+	attend(&u);
+	assert_int_equal(tune(&u, 2412), 0);
+	assert_int_equal(air_tune(device->node, 2412), 0);
+	assert_int_equal(acknowledge(&u, 4, 1), 0);
+	run_until(floor, 20000);
+	radio_address(radio_mac, 4, frame + 10);
+	assert_int_equal(radio_send(u.radio, mr_rd_over(frame, sizeof(frame)), &tx), 0);
+	run_until(floor, 40000);
+	assert_string_equal(u.log, "taS");
+	assert_int_equal(u.cookie[0], 5);
+	assert_memory_equal(device->heard[0].head + 10, frame + 10, 6);
+	radio_close(u.radio);
+	floor_destroy(floor);
+}
+
+static void more_addresses_than_an_adapter_has_are_refused_and_change_nothing(void **state)
+{
+	(void)state;
+	for (size_t i = 0; radio_simulated_profile(i); i++) {
+		const char *name = radio_simulated_profile(i);
+		struct floor *floor = floor_create(1, NULL);
+		struct user u = open_radio(floor, name, NULL);
+		struct station *device = plain(floor, 3);
+		unsigned max = u.radio->caps.acknowledged_max;
+		uint64_t now_us = 1000000;
+
+		attend(&u);
+		assert_int_equal(u.radio->caps.acknowledges, max > 0);
+		assert_int_equal(max, strcmp(name, "ideal") == 0				     ? 8
+				      : strcmp(name, "mt7612u") == 0 || strcmp(name, "mt7610u") == 0 ? 7
+				      : strcmp(name, "mt7601u") == 0				     ? 1
+												     : 0);
+		assert_int_equal(tune(&u, 2412), 0);
+		assert_int_equal(air_tune(device->node, 2412), 0);
+		run_until(floor, now_us);
+		if (max > 1) {
+			assert_int_equal(acknowledge(&u, 1, max - 1), 0);
+			run_until(floor, now_us += 20000);
+			for (size_t n = 1; n < max; n++)
+				assert_string_equal(exchange_nth(&u, device, n, &now_us), "rS");
+		}
+		assert_int_equal(acknowledge(&u, 1, max > 0 ? max : 1), -MR_CAUSE_UNSUPPORTED);
+		assert_int_equal(acknowledge(&u, 1, SIZE_MAX), -MR_CAUSE_UNSUPPORTED);
+		memset(u.log, 0, sizeof(u.log));
+		run_until(floor, now_us += 100000);
+		assert_string_equal(u.log, "");
+		for (size_t n = 1; n < RADIO_ADDRESSES_MAX; n++)
+			assert_string_equal(exchange_nth(&u, device, n, &now_us), n < max ? "rS" : "s");
+		assert_string_equal(exchange(&u, device, radio_mac, &now_us), max > 0 ? "rS" : "rs");
+		radio_close(u.radio);
+		floor_destroy(floor);
+	}
+}
+
+static void a_list_outlives_the_radios_absence(void **state)
+{
+	struct floor *floor = floor_create(1, NULL);
+	struct user u = open_radio(floor, "ideal", NULL);
+	struct station *device = plain(floor, 3);
+	uint64_t now_us = 30000;
+
+	(void)state;
+	attend(&u);
+	assert_int_equal(acknowledge(&u, 1, 2), 0);
+	assert_int_equal(tune(&u, 2412), 0);
+	assert_int_equal(air_tune(device->node, 2412), 0);
+	run_until(floor, now_us);
+	radio_simulated_unplug(u.radio);
+	assert_int_equal(acknowledge(&u, 3, 1), -MR_CAUSE_RADIO_GONE);
+	run_until(floor, now_us += 30000);
+	radio_simulated_replug(u.radio);
+	run_until(floor, now_us += 30000);
+	assert_string_equal(u.log, "tagba");
+	assert_int_equal(tune(&u, 2412), 0);
+	run_until(floor, now_us += 30000);
+	assert_string_equal(exchange_nth(&u, device, 1, &now_us), "rS");
+	assert_string_equal(exchange_nth(&u, device, 2, &now_us), "rS");
+	assert_string_equal(exchange_nth(&u, device, 3, &now_us), "s");
+	/* Asked for and not yet in force: that is told before it is gone, and the list is kept. */
+	memset(u.log, 0, sizeof(u.log));
+	assert_int_equal(acknowledge(&u, 3, 1), 0);
+	radio_simulated_unplug(u.radio);
+	run_until(floor, now_us += 30000);
+	assert_string_equal(u.log, "Ag");
+	radio_simulated_replug(u.radio);
+	assert_int_equal(acknowledge(&u, 1, 1), -MR_CAUSE_RADIO_GONE); /* not back before that is told */
+	run_until(floor, now_us += 30000);
+	assert_string_equal(u.log, "Agba");
+	assert_int_equal(tune(&u, 2412), 0);
+	run_until(floor, now_us += 30000);
+	assert_string_equal(exchange_nth(&u, device, 1, &now_us), "s");
+	assert_string_equal(exchange_nth(&u, device, 3, &now_us), "rS");
+	/* An empty list has nothing to be told of. */
+	assert_int_equal(acknowledge(&u, 1, 0), 0);
+	run_until(floor, now_us += 30000);
+	memset(u.log, 0, sizeof(u.log));
+	radio_simulated_unplug(u.radio);
+	radio_simulated_replug(u.radio);
+	run_until(floor, now_us += 30000);
+	assert_string_equal(u.log, "gb");
+	radio_close(u.radio);
+	floor_destroy(floor);
+}
+
+/* What mt76 does with an interface whose address it cannot match: no error, no acknowledgement. */
+static void an_address_of_another_kind_is_taken_and_not_acknowledged_by_mt76(void **state)
+{
+	static const uint8_t other[1][6] = { { 0x02, 0x4d, 0x53, 0, 0, 2 } };
+	static const char *const profiles[] = { "mt7612u", "ideal" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct floor *floor = floor_create(1, NULL);
+		struct user u = open_radio(floor, profiles[i], NULL);
+		struct station *device = plain(floor, 3);
+		uint64_t now_us = 1000000;
+
+		attend(&u);
+		assert_int_equal(tune(&u, 2412), 0);
+		assert_int_equal(air_tune(device->node, 2412), 0);
+		assert_int_equal(radio_acknowledge(u.radio, other, 1), 0);
+		run_until(floor, now_us);
+		assert_string_equal(exchange(&u, device, other[0], &now_us), i == 0 ? "rs" : "rS");
+		radio_close(u.radio);
+		floor_destroy(floor);
+	}
+}
+
+/* Below the seam: a chip that is not promiscuous and has two addresses, as devices' have. */
+static void a_node_of_several_addresses_hears_a_frame_to_each_once(void **state)
+{
+	struct floor *floor = floor_create(3, NULL);
+	struct station *a = plain(floor, 0), *b = plain(floor, 5), *c = plain(floor, 6);
+	static const uint8_t further[2][6] = { { 0x02, 0, 0, 0, 0, 77 }, { 0x06, 0, 0, 0, 0, 2 } };
+
+	(void)state;
+	air_acknowledge(b->node, further, 2); /* before it is on a channel */
+	tune_all(floor, 2412);
+	run_until(floor, 1000);
+	for (unsigned i = 0; i < 3; i++) {
+		prepare(a, i == 0 ? 2 : 77, 34, 12, 7);
+		if (i == 2)
+			memcpy(a->frame + 4, further[1], 6);
+		assert_int_equal(send_frame(a), 0);
+		a->frame_len = 0;
+		run_until(floor, 10000 * (i + 1));
+		assert_int_equal(b->heard_count, i + 1);
+		assert_true(a->told[i].acked && a->told[i].tries == 1);
+	}
+	send_once(a, 3, 34, 12, 7);
+	run_until(floor, 50000);
+	assert_true(b->heard_count == 3 && c->heard_count == 1);
+	air_acknowledge(b->node, NULL, 0); /* while it is there */
+	send_once(a, 77, 34, 12, 0);
+	send_once(a, 2, 34, 12, 0);
+	run_until(floor, 60000);
+	assert_int_equal(b->heard_count, 4);
+	assert_true(!a->told[4].acked && a->told[5].acked);
+	air_acknowledge(b->node, further, 1);
+	send_once(a, 77, 34, 12, 0);
+	run_until(floor, 70000);
+	assert_true(b->heard_count == 5 && a->told[6].acked);
 	floor_destroy(floor);
 }
 
@@ -1556,6 +1823,12 @@ int main(void)
 		cmocka_unit_test(the_radio_keeps_its_contract),
 		cmocka_unit_test(a_radio_hears_of_others_what_it_was_asked_to_hear),
 		cmocka_unit_test(a_radio_that_hears_only_its_own_is_not_made_to_hear_others),
+		cmocka_unit_test(a_radio_answers_to_every_address_on_its_list_and_to_no_other),
+		cmocka_unit_test(it_sends_from_each_of_them_and_is_told),
+		cmocka_unit_test(more_addresses_than_an_adapter_has_are_refused_and_change_nothing),
+		cmocka_unit_test(a_list_outlives_the_radios_absence),
+		cmocka_unit_test(an_address_of_another_kind_is_taken_and_not_acknowledged_by_mt76),
+		cmocka_unit_test(a_node_of_several_addresses_hears_a_frame_to_each_once),
 		cmocka_unit_test(an_unplugged_radio_reports_everything_then_says_gone),
 		cmocka_unit_test(each_profile_has_its_habits),
 		cmocka_unit_test(a_stuck_radio_says_it_moved_and_hears_its_old_channel),

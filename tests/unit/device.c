@@ -2,6 +2,7 @@
  * The simulated chip and the simulated device: think times, the short receive queue, torn storage, faults; the real
  * agent inside, a minimal station on the air outside.
  *
+ * links: station/radio/address.c
  * links: station/world/device.c station/air/air.c station/air/medium.c station/air/dcf.c station/air/phy.c
  * links: station/air/capture.c station/air/bystander.c station/base/loop.c
  * links: station/base/entropy.c agent/port/sim/chip.c agent/port/sim/profile.c

@@ -114,6 +114,8 @@ static void print_adapter(const struct adapter *a, bool colour)
 	printf("  monitor       %s, active %s, injection %s\n", a->phy.monitor ? "yes" : "no", active_text(a),
 	       a->phy.inject ? "yes" : "no");
 	printf("  combinations  %s\n", a->phy.combinations[0] ? a->phy.combinations : "not said");
+	printf("  addresses     %u claimed; millrace radios test counts those that it acknowledges\n",
+	       a->phy.addresses);
 	printf("  rfkill        %s\n", rfkill_text(a));
 	for (size_t i = 0; i < a->interface_count; i++)
 		printf("  interface     %s, %s, %s\n", a->interfaces[i].about.name,
@@ -160,16 +162,16 @@ static json_t *adapter_json(const struct adapter *a)
 						a->interfaces[i].up));
 	for (const struct quirk *q = NULL; (q = quirk_next(q, a->where.driver, kernel_version()));)
 		json_array_append_new(notes, json_pack("{s:s s:s}", "sentence", q->sentence, "seen", q->seen));
-	return json_pack("{s:o s:s s:s s:o s:o s:i s:i s:b s:b s:b s:b s:s s:s s:o s:o s:o s:i s:s s:o s:o s:o s:s}",
-			 "path", outside_text(a->where.path), "phy", a->where.name, "mac", mac, "driver",
-			 outside_text(a->where.driver), "chipset", outside_text(a->where.chipset), "usb_vendor",
-			 (int)a->where.usb_vendor, "usb_product", (int)a->where.usb_product, "monitor", a->phy.monitor,
-			 "active_monitor", a->phy.active_monitor, "injection", a->phy.inject, "recommended",
-			 quirk_recommended(a->where.driver), "bands", bands_text(a->phy.bands), "combinations",
-			 a->phy.combinations, "channels", channels_json(&a->phy), "interfaces", interfaces, "users",
-			 outside_text(a->users), "holder_pid", a->holder, "verdict", adapter_verdict_name(a->verdict),
-			 "reason", outside_text(a->reason), "remedy", outside_text(a->remedy), "notes", notes, "rfkill",
-			 rfkill_text(a));
+	return json_pack(
+		"{s:o s:s s:s s:o s:o s:i s:i s:b s:b s:b s:b s:s s:s s:i s:o s:o s:o s:i s:s s:o s:o s:o s:s}", "path",
+		outside_text(a->where.path), "phy", a->where.name, "mac", mac, "driver", outside_text(a->where.driver),
+		"chipset", outside_text(a->where.chipset), "usb_vendor", (int)a->where.usb_vendor, "usb_product",
+		(int)a->where.usb_product, "monitor", a->phy.monitor, "active_monitor", a->phy.active_monitor,
+		"injection", a->phy.inject, "recommended", quirk_recommended(a->where.driver), "bands",
+		bands_text(a->phy.bands), "combinations", a->phy.combinations, "addresses_claimed",
+		(int)a->phy.addresses, "channels", channels_json(&a->phy), "interfaces", interfaces, "users",
+		outside_text(a->users), "holder_pid", a->holder, "verdict", adapter_verdict_name(a->verdict), "reason",
+		outside_text(a->reason), "remedy", outside_text(a->remedy), "notes", notes, "rfkill", rfkill_text(a));
 }
 
 static int print_json(json_t *object)
@@ -279,9 +281,18 @@ static void try_pairs(struct trial *t)
 			}
 }
 
+static void acknowledged_text(char *out, size_t cap, const struct radio_caps *caps)
+{
+	if (caps->acknowledged_max == 0)
+		snprintf(out, cap, "nothing");
+	else
+		snprintf(out, cap, "%u address%s", caps->acknowledged_max, caps->acknowledged_max == 1 ? "" : "es");
+}
+
 static json_t *show_radio(struct trial *t, size_t i)
 {
 	const struct radio_caps *caps = &t->radios[i]->caps;
+	char text[TEXT_MAX];
 	uint32_t settle_us = UINT32_MAX;
 	size_t other = i == 0 ? 1 : 0;
 
@@ -291,14 +302,15 @@ static json_t *show_radio(struct trial *t, size_t i)
 	}
 	t->all_well &= caps->acknowledges && caps->truthful_status && caps->switch_us > 0;
 	if (t->json)
-		return json_pack("{s:s s:o s:o s:s s:b s:b s:b s:i s:i}", "name", caps->name, "path",
+		return json_pack("{s:s s:o s:o s:s s:b s:i s:b s:b s:i s:i}", "name", caps->name, "path",
 				 outside_text(caps->path), "driver", outside_text(caps->driver), "set_up",
 				 setup_rung_name(monitor_setup(t->radios[i])->rung), "acknowledges", caps->acknowledges,
-				 "proved", t->count > 1, "truthful_status", caps->truthful_status, "switch_us",
-				 (int)caps->switch_us, "settle_us", settle_us == UINT32_MAX ? -1 : (int)settle_us);
-	printf("%s  %s (%s)  %s: %s%s, reports %s, channel change %.2f ms", caps->name, caps->path, caps->driver,
-	       setup_rung_name(monitor_setup(t->radios[i])->rung),
-	       caps->acknowledges ? "acknowledges" : "acknowledges nothing",
+				 "acknowledged_addresses", (int)caps->acknowledged_max, "proved", t->count > 1,
+				 "truthful_status", caps->truthful_status, "switch_us", (int)caps->switch_us,
+				 "settle_us", settle_us == UINT32_MAX ? -1 : (int)settle_us);
+	acknowledged_text(text, sizeof(text), caps);
+	printf("%s  %s (%s)  %s: acknowledges %s%s, reports %s, channel change %.2f ms", caps->name, caps->path,
+	       caps->driver, setup_rung_name(monitor_setup(t->radios[i])->rung), text,
 	       t->count > 1 ? "" : " (not proved: one adapter alone)",
 	       caps->truthful_status ? "truthfully" : "what is not so", caps->switch_us / 1000.0);
 	if (settle_us != UINT32_MAX)
@@ -358,10 +370,13 @@ static int run_test(int argc, char **argv)
 	loop = loop_create_real();
 	status = EXIT_UNUSABLE;
 	if (t && loop) {
+		const struct adapters_wanted wanted = { .names = names,
+							.name_count = name_count,
+							.addresses = RADIO_ADDRESSES_MAX };
+
 		t->json = json;
 		t->count = ADAPTERS_MAX;
-		if (adapters_open(loop, &log, name_count > 0 ? names : NULL, name_count, NULL, t->radios, &t->count,
-				  error, sizeof(error)) == 0)
+		if (adapters_open(loop, &log, &wanted, t->radios, &t->count, error, sizeof(error)) == 0)
 			status = try_all(t);
 		else
 			fprintf(stderr, "millrace radios test: %s\n", error);

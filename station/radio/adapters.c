@@ -403,17 +403,19 @@ static void tell_proofs(const struct log *log, struct radio *const *radios, cons
 	for (size_t i = 0; i < count; i++) {
 		const struct radio_caps *caps = &radios[i]->caps;
 
-		log_write(LOG_STATION(log), LOG_RADIO, LOG_INFO, "%s: %s (%s), %s, %s%s, status %s, switch %u us",
-			  caps->name, caps->path, caps->driver, proofs[i].rung,
-			  caps->acknowledges ? "acknowledges" : "does not acknowledge",
+		log_write(LOG_STATION(log), LOG_RADIO, LOG_INFO, "%s: %s (%s), %s, acknowledges %u address%s%s, status %s, switch %u us",
+			  caps->name, caps->path, caps->driver, proofs[i].rung, caps->acknowledged_max,
+			  caps->acknowledged_max == 1 ? "" : "es",
 			  proofs[i].judged ? "" : " (untested: one adapter alone)",
 			  caps->truthful_status ? "truthful" : "not to be believed", caps->switch_us);
 	}
 }
 
-int adapters_open(struct loop *loop, const struct log *log, const char *const *names, size_t name_count,
-		  const uint8_t mac[6], struct radio **out, size_t *count, char *error, size_t error_len)
+int adapters_open(struct loop *loop, const struct log *log, const struct adapters_wanted *wanted, struct radio **out,
+		  size_t *count, char *error, size_t error_len)
 {
+	const char *const *names = wanted->names;
+	size_t name_count = wanted->name_count;
 	struct adapter *list = calloc(ADAPTERS_MAX, sizeof(*list));
 	struct selftest_proof proofs[ADAPTERS_MAX];
 	unsigned rungs[ADAPTERS_MAX], kernel = kernel_version();
@@ -433,8 +435,8 @@ int adapters_open(struct loop *loop, const struct log *log, const char *const *n
 	}
 	for (int i = 0; i < chosen && opened < *count && !fatal; i++) {
 		rungs[opened] = rungs_of(&list[i], kernel);
-		out[opened] = open_one(loop, log, &list[i], rungs[opened], mac ? mac : list[0].where.mac, opened + 1,
-				       error, error_len);
+		out[opened] = open_one(loop, log, &list[i], rungs[opened],
+				       wanted->mac ? wanted->mac : list[0].where.mac, opened + 1, error, error_len);
 		if (out[opened])
 			opened++;
 		else if (any)
@@ -450,7 +452,7 @@ int adapters_open(struct loop *loop, const struct log *log, const char *const *n
 	*count = opened;
 	if (opened == 0)
 		return -MR_CAUSE_RADIO_GONE;
-	selftest_prove(out, rungs, opened, proofs);
+	selftest_prove(out, rungs, opened, wanted->addresses, proofs);
 	tell_proofs(log, out, proofs, opened);
 	return 0;
 }

@@ -53,14 +53,26 @@ int adapters_list(struct adapter *out, size_t max, char country[static 3], char 
 /* false: the process may not drive radios; `error` says what to do. */
 bool adapters_permitted(char *error, size_t error_len);
 
+struct adapters_wanted {
+	/* Each an interface name (wlan1), a MAC (aa:bb:cc:dd:ee:ff), a phy (phy3) or a USB path (1-1.2); "auto" alone,
+	 * or none: every adapter that passes. */
+	const char *const *names;
+	size_t name_count;
+	const uint8_t *mac; /* the address that all of them answer to; NULL: that of the first adapter */
+	/*
+	 * To how many addresses, that one included, a radio is to answer (radio_acknowledge). So many are counted, no
+	 * more: each takes an interface and some time, and some drivers do not bear a second one. 0 or 1: nothing is
+	 * counted.
+	 */
+	unsigned addresses;
+};
+
 /*
- * Opens adapters as radios on the loop (real clock). `names`: "auto" alone (or name_count 0) takes every adapter that
- * passes; else each is an interface name (wlan1), a MAC (aa:bb:cc:dd:ee:ff), a phy (phy3) or a USB path (1-1.2).
- * `mac`: the address that all of them answer to; NULL: that of the first adapter. `count`: room in `out` before,
- * radios after. 0, or -MR_CAUSE_RADIO_GONE with a sentence and its remedy in `error`; nothing is left open then.
+ * Opens adapters as radios on the loop (real clock). `count`: room in `out` before, radios after. 0, or
+ * -MR_CAUSE_RADIO_GONE with a sentence and its remedy in `error`; nothing is left open then.
  */
-int adapters_open(struct loop *loop, const struct log *log, const char *const *names, size_t name_count,
-		  const uint8_t mac[6], struct radio **out, size_t *count, char *error, size_t error_len);
+int adapters_open(struct loop *loop, const struct log *log, const struct adapters_wanted *wanted, struct radio **out,
+		  size_t *count, char *error, size_t error_len);
 
 /* Gives interfaces back what a killed station took from them (from the state file); returns how many. Needs no loop. */
 int adapters_restore(const struct log *log);

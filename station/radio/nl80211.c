@@ -193,7 +193,7 @@ static struct nl80211_phy *phy_of(struct phy_list *list, uint32_t index)
 			return &list->out[i];
 	if (list->count == list->max)
 		return NULL;
-	list->out[list->count] = (struct nl80211_phy){ .index = index };
+	list->out[list->count] = (struct nl80211_phy){ .index = index, .addresses = 1 };
 	return &list->out[list->count++];
 }
 
@@ -327,6 +327,27 @@ static void take_combinations(struct nl80211_phy *phy, struct nlattr *combinatio
 	phy->combinations[sizeof(phy->combinations) - 1] = '\0';
 }
 
+/* A list, or a mask of the bits in which addresses may differ from the burnt-in one (addr_mask of struct wiphy). */
+static void take_addresses(struct nl80211_phy *phy, struct nlattr *list, struct nlattr *mask)
+{
+	struct nlattr *at;
+	unsigned listed = 0, bits = 0;
+	int left;
+
+	if (list)
+		nla_for_each_nested(at, list, left) listed += nla_len(at) == 6;
+	for (size_t i = 0; mask && nla_len(mask) == 6 && i < 6; i++)
+		bits += (unsigned)__builtin_popcount(((const uint8_t *)nla_data(mask))[i]);
+	for (unsigned of_mask = 1; bits > 0 && of_mask < RADIO_ADDRESSES_MAX; bits--)
+		if (listed < (of_mask *= 2))
+			listed = of_mask;
+	/* More than we ever ask for is as much. */
+	if (listed > RADIO_ADDRESSES_MAX)
+		listed = RADIO_ADDRESSES_MAX;
+	if (listed > phy->addresses)
+		phy->addresses = listed;
+}
+
 static int on_phy(struct nl_msg *msg, void *ctx)
 {
 	struct genlmsghdr *header = nlmsg_data(nlmsg_hdr(msg));
@@ -362,6 +383,7 @@ static int on_phy(struct nl_msg *msg, void *ctx)
 		take_bands(phy, tb[NL80211_ATTR_WIPHY_BANDS]);
 	if (tb[NL80211_ATTR_INTERFACE_COMBINATIONS])
 		take_combinations(phy, tb[NL80211_ATTR_INTERFACE_COMBINATIONS]);
+	take_addresses(phy, tb[NL80211_ATTR_MAC_ADDRS], tb[NL80211_ATTR_MAC_MASK]);
 	return NL_OK;
 }
 

@@ -29,6 +29,8 @@ struct nl80211_phy {
 	bool monitor, access_point, active_monitor, inject, mac_on_create, set_channel;
 	uint8_t bands;		       /* enum nl80211_bands */
 	unsigned combination_channels; /* most channels at once by its interface combinations; 0: not said */
+	/* How many addresses its driver claims for interfaces at once, by list or by mask; at least 1. */
+	unsigned addresses;
 	char combinations[NL80211_COMBINATION_MAX]; /* "2x{managed,AP} 1 channel; ..." */
 	size_t channel_count;
 	struct radio_channel channels[RADIO_CHANNELS_MAX];

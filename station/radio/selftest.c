@@ -1,5 +1,6 @@
 #include "station/radio/selftest.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <string.h>
 #include <time.h>
@@ -168,7 +169,7 @@ bool selftest_channels(struct radio *const *radios, size_t count, uint16_t out_m
 	return found == 2;
 }
 
-/* Only who says "not acknowledged" when nobody was there is believed when it says the contrary. */
+/* An adapter that says "not acknowledged" of a frame to nobody is believed when it says the contrary. */
 static void prove_status(struct radio *radio, const uint16_t mhz[static 2], struct selftest_proof *proof)
 {
 	struct selftest_result result;
@@ -182,16 +183,23 @@ static void prove_status(struct radio *radio, const uint16_t mhz[static 2], stru
 	(void)setup_tune(monitor_setup(radio), mhz[1]);
 }
 
-static bool proves_acks(struct radio *judge, struct radio *radio, const uint16_t mhz[static 2])
+static bool answers_to(struct radio *judge, const uint8_t address[static 6])
 {
 	struct selftest_result result = { 0 };
 
-	if (setup_tune(monitor_setup(radio), mhz[0]) == 0 && setup_tune(monitor_setup(judge), mhz[0]) == 0)
-		selftest_send(judge, NULL, radio->caps.mac, TRIAL_FRAMES, &result);
-	(void)setup_tune(monitor_setup(judge), mhz[1]);
-	(void)setup_tune(monitor_setup(radio), mhz[1]);
+	selftest_send(judge, NULL, address, TRIAL_FRAMES, &result);
 	/* One frame may be lost on a real floor. */
 	return result.acked + 1 >= TRIAL_FRAMES;
+}
+
+static bool proves_acks(struct radio *judge, struct radio *radio, const uint16_t mhz[static 2])
+{
+	bool proved = setup_tune(monitor_setup(radio), mhz[0]) == 0 && setup_tune(monitor_setup(judge), mhz[0]) == 0 &&
+		      answers_to(judge, radio->caps.mac);
+
+	(void)setup_tune(monitor_setup(judge), mhz[1]);
+	(void)setup_tune(monitor_setup(radio), mhz[1]);
+	return proved;
 }
 
 static void prove_acks(struct radio *judge, struct radio *radio, unsigned rungs, const uint16_t mhz[static 2])
@@ -206,7 +214,48 @@ static void prove_acks(struct radio *judge, struct radio *radio, unsigned rungs,
 	}
 }
 
-void selftest_prove(struct radio *const *radios, const unsigned *rungs, size_t count, struct selftest_proof *proofs)
+/*
+ * To how many addresses it answers, up to `max` and its own included: interfaces as long as the adapter takes them,
+ * then frames to each address in turn. So an adapter is found out that takes an interface and does not answer for it.
+ */
+static unsigned count_addresses(struct radio *judge, struct radio *radio, unsigned max, const uint16_t mhz[static 2])
+{
+	struct setup *setup = monitor_setup(radio);
+	struct radio_addresses own;
+	unsigned count = 1;
+
+	radio_addresses_set(&own, radio->caps.mac, NULL, 0);
+	if (setup_tune(setup, mhz[0]) == 0 && setup_tune(monitor_setup(judge), mhz[0]) == 0) {
+		bool taken = true;
+
+		while (taken && own.count < max) {
+			radio_address(radio->caps.mac, own.count, own.at[own.count]);
+			own.count++;
+			taken = setup_acknowledge(setup, &own) == 0;
+		}
+		own.count -= !taken;
+		while (count < own.count && answers_to(judge, own.at[count]))
+			count++;
+	}
+	own.count = 1;
+	(void)setup_acknowledge(setup, &own);
+	(void)setup_tune(monitor_setup(judge), mhz[1]);
+	(void)setup_tune(setup, mhz[1]);
+	return count;
+}
+
+static void prove_addresses(struct radio *judge, struct radio *radio, unsigned max, const uint16_t mhz[static 2])
+{
+	struct radio_caps *caps = &radio->caps;
+
+	if (max > RADIO_ADDRESSES_MAX)
+		max = RADIO_ADDRESSES_MAX;
+	caps->acknowledged_max = !caps->acknowledges ? 0 : max > 1 ? count_addresses(judge, radio, max, mhz) : 1;
+	assert(caps->acknowledged_max <= RADIO_ADDRESSES_MAX);
+}
+
+void selftest_prove(struct radio *const *radios, const unsigned *rungs, size_t count, unsigned addresses,
+		    struct selftest_proof *proofs)
 {
 	uint16_t mhz[2];
 
@@ -223,8 +272,10 @@ void selftest_prove(struct radio *const *radios, const unsigned *rungs, size_t c
 				if (k != i && radios[k]->caps.truthful_status)
 					judge = radios[k];
 			proofs[i].judged = judge != NULL;
-			if (judge)
+			if (judge) {
 				prove_acks(judge, radios[i], rungs[i], mhz);
+				prove_addresses(judge, radios[i], addresses, mhz);
+			}
 		}
 	}
 	for (size_t i = 0; i < count; i++)

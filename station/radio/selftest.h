@@ -1,6 +1,7 @@
 /*
  * What an adapter really does, found out by sending: flags and return values of the kernel prove nothing. Blocking;
- * while the loop does not run. Frames are Null frames from and to the station's own address, or to nobody's.
+ * while the loop does not run. Frames are Null frames from the station's own address to one of its addresses, or to
+ * nobody's.
  */
 #pragma once
 
@@ -31,7 +32,10 @@ struct selftest_proof {
 };
 
 /*
- * Decides on each radio's rung and fills its caps: acknowledges, truthful_status, switch_us. `rungs[i]`: bits of
- * enum setup_rung worth a try. They end parked on `out_mhz[1]` of selftest_channels, or where they were without one.
+ * Decides on each radio's rung and fills its caps: acknowledges, acknowledged_max, truthful_status, switch_us.
+ * `rungs[i]`: bits of enum setup_rung worth a try. `addresses`: how many are counted at most. Without another radio
+ * that can be believed nobody judges: then `acknowledges` is the driver's word, and acknowledged_max 1. They end parked
+ * on `out_mhz[1]` of selftest_channels, or where they were when there are no such channels.
  */
-void selftest_prove(struct radio *const *radios, const unsigned *rungs, size_t count, struct selftest_proof *proofs);
+void selftest_prove(struct radio *const *radios, const unsigned *rungs, size_t count, unsigned addresses,
+		    struct selftest_proof *proofs);

@@ -245,8 +245,10 @@ static int open_radios(struct batch *b, char *error, size_t error_len)
 		names[i] = job->radio_names[i];
 	(void)adapters_restore(&b->log);
 	b->adapters = true;
-	result = adapters_open(b->loop, &b->log, names, job->radios_auto ? 0 : job->radio_name_count, NULL, b->radios,
-			       &count, error, error_len);
+	result = adapters_open(
+		b->loop, &b->log,
+		&(struct adapters_wanted){ .names = names, .name_count = job->radios_auto ? 0 : job->radio_name_count },
+		b->radios, &count, error, error_len);
 	if (result == 0)
 		b->radio_count = count;
 	return result;

@@ -8,13 +8,13 @@ says() { # FILE WORD...
 	for word in "$@"; do grep -qF -- "$word" "$file" || { echo "no \"$word\" in"; cat "$file"; return 1; }; done
 }
 up() { ip link show "$1" | grep -q '[<,]UP[,>]'; }
-no_monitors() { ! ip link | grep -qE ' mr[0-9]+[pa]:'; }
+no_monitors() { ! ip link | grep -qE ' mr[0-9]+(p|a[0-9]*):'; }
 
 "$M" radios > /tmp/list
 is "the list has every adapter with its verdict" says /tmp/list "hwsim0  wlan0" "hwsim7  wlan7" "good" "8 of 8 can be used"
 is "it tells where an adapter may send under the rules in force" says /tmp/list "may send      1-11" "Rules in force: 00"
 "$M" radios --json > /tmp/list.json
-is "the list for programs has the same" says /tmp/list.json '"country": "00"' '"driver": "mac80211_hwsim"' '"verdict": "good"' '"no_ir": true'
+is "the list for programs has the same" says /tmp/list.json '"country": "00"' '"addresses_claimed": 2' '"driver": "mac80211_hwsim"' '"verdict": "good"' '"no_ir": true'
 
 rfkill block "$(cat /sys/class/ieee80211/phy7/rfkill*/index 2> /dev/null || basename /sys/class/ieee80211/phy7/rfkill* | tr -dc 0-9)"
 "$M" radios > /tmp/list
@@ -31,9 +31,9 @@ within 10 up wlan6
 is "an adapter in the hands of wpa_supplicant is in use" says /tmp/list "used by       wpa_supplicant on wlan6"
 
 "$M" radios test wlan0 wlan1 wlan2 > /tmp/test
-is "three adapters prove one another" says /tmp/test "radio1 -> radio2" "radio3 -> radio1" "20 of 20 heard" "All is well."
+is "three adapters prove one another" says /tmp/test "radio1 -> radio2" "radio3 -> radio1" "20 of 20 heard" "acknowledges 8 addresses" "All is well."
 "$M" radios test --json wlan0 wlan1 > /tmp/test.json
-is "the test for programs says the same" says /tmp/test.json '"well": true' '"acknowledges": true' '"proved": true'
+is "the test for programs says the same" says /tmp/test.json '"well": true' '"acknowledges": true' '"acknowledged_addresses": 8' '"proved": true'
 "$M" radios test --verbose > /tmp/auto 2>&1
 is "automatic choice leaves the busy one alone" says /tmp/auto "phy6 (mac80211_hwsim) not taken" "radio7"
 is "a test leaves nothing behind" no_monitors

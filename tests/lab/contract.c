@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "station/base/loop.h"
 #include "station/radio/adapters.h"
 #include "station/radio/monitor.h"
+#include "station/radio/selftest.h"
 
 #define STATUSES_MAX 1024
 
@@ -29,6 +31,8 @@ struct side {
 	struct loop *loop;
 	unsigned tuned, gone, back, statuses, acked, received;
 	int tuned_cause;
+	unsigned acknowledging;
+	int acknowledging_cause;
 	unsigned gone_after_statuses;
 	uint64_t cookies[STATUSES_MAX];
 	unsigned tries[STATUSES_MAX];
@@ -38,7 +42,7 @@ struct side {
 	char kinds[64]; /* of what was received, a letter each */
 	size_t kind_count;
 	unsigned stop_at_statuses; /* the loop ends by what is waited for; the time-out is a failure's */
-	unsigned stop_at_received, stop_at_tuned, stop_at_gone, stop_at_back;
+	unsigned stop_at_received, stop_at_tuned, stop_at_gone, stop_at_back, stop_at_acknowledging;
 };
 
 struct stage {
@@ -55,7 +59,8 @@ static void look(struct side *s)
 	if ((s->stop_at_statuses && s->statuses >= s->stop_at_statuses) ||
 	    (s->stop_at_received && s->received >= s->stop_at_received) ||
 	    (s->stop_at_tuned && s->tuned >= s->stop_at_tuned) || (s->stop_at_gone && s->gone >= s->stop_at_gone) ||
-	    (s->stop_at_back && s->back >= s->stop_at_back))
+	    (s->stop_at_back && s->back >= s->stop_at_back) ||
+	    (s->stop_at_acknowledging && s->acknowledging >= s->stop_at_acknowledging))
 		loop_stop(s->loop);
 }
 
@@ -136,6 +141,16 @@ static void on_back(void *ctx, struct radio *radio)
 	look(s);
 }
 
+static void on_acknowledging(void *ctx, struct radio *radio, int cause)
+{
+	struct side *s = ctx;
+
+	(void)radio;
+	s->acknowledging++;
+	s->acknowledging_cause = cause;
+	look(s);
+}
+
 static void on_timeout(void *ctx, uint64_t now_us)
 {
 	struct stage *stage = ctx;
@@ -163,7 +178,7 @@ static bool run(struct stage *stage, unsigned ms)
 	loop_cancel(stage->loop, &stage->timeout);
 	stage->a.stop_at_statuses = stage->a.stop_at_received = stage->a.stop_at_tuned = 0;
 	stage->b.stop_at_statuses = stage->a.stop_at_gone = stage->a.stop_at_back = stage->b.stop_at_received =
-		stage->b.stop_at_tuned = 0;
+		stage->b.stop_at_tuned = stage->a.stop_at_acknowledging = 0;
 	return !stage->timed_out;
 }
 
@@ -176,16 +191,18 @@ static const char *name_of(const char *variable, const char *otherwise)
 
 static void open_side(struct stage *stage, struct side *side, const char *name, const uint8_t mac[6])
 {
+	const struct adapters_wanted wanted = { .names = &name, .name_count = 1, .mac = mac, .addresses = 2 };
 	char error[256];
 	size_t count = 1;
-	int result = adapters_open(stage->loop, &stage->log, &name, 1, mac, &side->radio, &count, error, sizeof(error));
+	int result = adapters_open(stage->loop, &stage->log, &wanted, &side->radio, &count, error, sizeof(error));
 
 	if (result != 0)
 		print_error("%s: %s\n", name, error);
 	assert_int_equal(result, 0);
 	assert_int_equal(count, 1);
 	side->loop = stage->loop;
-	side->radio->events = (struct radio_events){ side, on_received, on_status, on_tuned, on_gone, on_back, NULL };
+	side->radio->events = (struct radio_events){ side,    on_received, on_status,	    on_tuned,
+						     on_gone, on_back,	   on_acknowledging };
 }
 
 static void tune(struct stage *stage, struct side *side, uint16_t freq_mhz)
@@ -643,6 +660,7 @@ static void a_radio_unplugged_is_gone_and_adopted_again(void **state)
 static void two_radios_of_one_station_prove_each_other(void **state)
 {
 	const char *names[2] = { name_of("MILLRACE_LAB_A", "wlan0"), name_of("MILLRACE_LAB_B", "wlan1") };
+	const struct adapters_wanted wanted = { .names = names, .name_count = 2, .mac = mac_a, .addresses = 3 };
 	struct log log = { .to = stderr };
 	struct loop *loop = loop_create_real();
 	struct radio *radios[2];
@@ -651,16 +669,44 @@ static void two_radios_of_one_station_prove_each_other(void **state)
 	(void)state;
 
 	log_level_all(&log, LOG_INFO);
-	assert_int_equal(adapters_open(loop, &log, names, 2, mac_a, radios, &count, error, sizeof(error)), 0);
+	assert_int_equal(adapters_open(loop, &log, &wanted, radios, &count, error, sizeof(error)), 0);
 	assert_int_equal(count, 2);
 	for (size_t i = 0; i < 2; i++) {
 		assert_true(radios[i]->caps.acknowledges);
+		assert_int_equal(radios[i]->caps.acknowledged_max, 3); /* as many as were wanted */
 		assert_true(radios[i]->caps.truthful_status);
 		assert_true(radios[i]->caps.switch_us > 0);
 		assert_memory_equal(radios[i]->caps.mac, mac_a, 6);
 		radio_close(radios[i]);
 	}
 	loop_destroy(loop);
+}
+
+/* A further address, which a managed companion and a plain monitor can't have. */
+static void answers_as_rung(struct stage *stage, enum setup_rung rung)
+{
+	struct setup *setup = monitor_setup(stage->a.radio);
+	bool can = rung == SETUP_ACTIVE || rung == SETUP_ANCHOR;
+	unsigned acked = stage->b.acked, statuses = stage->b.statuses;
+	struct radio_addresses own;
+	uint8_t further[1][6];
+	int result;
+
+	radio_address(mac_a, 1, further[0]);
+	radio_addresses_set(&own, mac_a, (const uint8_t(*)[6])further, 1);
+	result = setup_acknowledge(setup, &own);
+	if (result < 0)
+		print_message("# %s\n", setup->error);
+	assert_int_equal(result, can ? 0 : -EOPNOTSUPP);
+	if (!can)
+		return;
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(send_frame(&stage->b, further[0], i, RADIO_NORMAL, i), 0);
+	stage->b.stop_at_statuses = statuses + 5;
+	assert_true(run(stage, 3000));
+	assert_int_equal(stage->b.acked - acked, 5);
+	own.count = 1;
+	assert_int_equal(setup_acknowledge(setup, &own), 0);
 }
 
 /* Which rungs work on this kernel with so many channel contexts: MILLRACE_LAB_RUNGS, "active anchor companion". */
@@ -684,7 +730,173 @@ static void each_rung_of_the_ladder_acknowledges_as_the_table_says(void **state)
 		print_message("# %s: %u of 5 acknowledged\n", setup_rung_name((enum setup_rung)rung),
 			      stage->b.acked - acked);
 		assert_int_equal(stage->b.acked - acked, strstr(works, words[rung]) ? 5 : 0);
+		answers_as_rung(stage, (enum setup_rung)rung);
 	}
+}
+
+/* --- several addresses --- */
+
+/* What an adapter alone can't know, the two sides judge of each other here; they end where the stage had them. */
+static void prove(struct stage *stage)
+{
+	struct radio *const radios[2] = { stage->a.radio, stage->b.radio };
+	static const unsigned rungs[2] = { 1u << SETUP_ACTIVE, 1u << SETUP_ACTIVE };
+	struct selftest_proof proofs[2];
+
+	selftest_prove(radios, rungs, 2, RADIO_ADDRESSES_MAX, proofs);
+	assert_true(proofs[0].judged && proofs[1].judged);
+	tune(stage, &stage->a, 2437);
+	tune(stage, &stage->b, 2437);
+	assert_false(run(stage, 200)); /* what the tests have left in the rings */
+}
+
+/* A frame of the second side to an address of the first: was it acknowledged, was it handed over? */
+static bool is_answered(struct stage *stage, const uint8_t to[6], bool *handed_over)
+{
+	unsigned acked = stage->b.acked, statuses = stage->b.statuses, received = stage->a.received;
+
+	assert_int_equal(send_kind(&stage->b, 0x08, to, (struct mr_rd){ 0 }, 60), 0);
+	stage->b.stop_at_statuses = statuses + 1;
+	assert_true(run(stage, 2000));
+	assert_false(run(stage, 50)); /* the two sides have rings of their own */
+	*handed_over = stage->a.received == received + 1 && mr_equal(stage->a.last + 4, to, 6);
+	return stage->b.acked == acked + 1;
+}
+
+static void answers(struct stage *stage, const uint8_t to[6], bool wanted)
+{
+	bool handed_over, acked = is_answered(stage, to, &handed_over);
+
+	assert_int_equal(acked, wanted);
+	assert_int_equal(handed_over, wanted);
+}
+
+/* Sets the list to radio_address 1, 2 ... but for the first `from` - 1, and waits until it is in force. */
+static void acknowledge(struct stage *stage, size_t from, size_t to)
+{
+	uint8_t list[RADIO_ADDRESSES_MAX][6];
+	unsigned told = stage->a.acknowledging;
+
+	for (size_t n = from; n <= to; n++)
+		radio_address(mac_a, n, list[n - from]);
+	assert_int_equal(radio_acknowledge(stage->a.radio, (const uint8_t(*)[6])list, to + 1 - from), 0);
+	assert_int_equal(stage->a.acknowledging, told); /* never from inside the call */
+	stage->a.stop_at_acknowledging = told + 1;
+	assert_true(run(stage, 3000));
+	assert_int_equal(stage->a.acknowledging_cause, 0);
+}
+
+static void it_acknowledges_as_many_addresses_as_were_counted_and_refuses_more(void **state)
+{
+	struct stage *stage = *state;
+	uint8_t address[RADIO_ADDRESSES_MAX][6];
+	bool handed_over;
+
+	for (size_t n = 1; n < RADIO_ADDRESSES_MAX; n++)
+		radio_address(mac_a, n, address[n]);
+	/* Opened alone, it has nobody who could have counted. */
+	assert_int_equal(stage->a.radio->caps.acknowledged_max, 1);
+	assert_int_equal(radio_acknowledge(stage->a.radio, (const uint8_t(*)[6])address[1], 1), -MR_CAUSE_UNSUPPORTED);
+	prove(stage);
+	print_message("# %u addresses\n", stage->a.radio->caps.acknowledged_max);
+	assert_int_equal(stage->a.radio->caps.acknowledged_max, RADIO_ADDRESSES_MAX); /* hwsim's limit is ours */
+	assert_false(is_answered(stage, address[1], &handed_over));
+	acknowledge(stage, 1, RADIO_ADDRESSES_MAX - 1);
+	answers(stage, mac_a, true);
+	for (size_t n = 1; n < RADIO_ADDRESSES_MAX; n++)
+		answers(stage, address[n], true);
+	assert_int_equal(radio_acknowledge(stage->a.radio, (const uint8_t(*)[6])address, RADIO_ADDRESSES_MAX),
+			 -MR_CAUSE_UNSUPPORTED);
+	stage->a.radio->caps.acknowledged_max = 3; /* an adapter that has fewer */
+	assert_int_equal(radio_acknowledge(stage->a.radio, (const uint8_t(*)[6])address[1], 3), -MR_CAUSE_UNSUPPORTED);
+	assert_false(run(stage, 100));
+	assert_int_equal(stage->a.acknowledging, 1);
+	answers(stage, address[7], true);
+}
+
+static void a_new_list_of_addresses_replaces_the_old_one_on_every_channel(void **state)
+{
+	struct stage *stage = *state;
+	uint8_t one[6], two[6], from_one[100] = { 0xd0 };
+	struct radio_tx tx = { .rate_500kbps = 12, .retries = 3, .priority = RADIO_NORMAL, .cookie = 9 };
+
+	radio_address(mac_a, 1, one);
+	radio_address(mac_a, 2, two);
+	prove(stage);
+	acknowledge(stage, 1, 2);
+	answers(stage, one, true);
+	answers(stage, two, true);
+	/* It sends from one of them, and the report is its own. */
+	memcpy(from_one + 4, mac_b, 6);
+	memcpy(from_one + 10, one, 6);
+	memset(from_one + 16, 0xff, 6);
+	from_one[22] = 0x70;
+	from_one[23] = 0x12;
+	stage->a.stop_at_statuses = stage->a.statuses + 1;
+	assert_int_equal(radio_send(stage->a.radio, mr_rd_over(from_one, sizeof(from_one)), &tx), 0);
+	assert_true(run(stage, 2000));
+	assert_false(run(stage, 50));
+	assert_int_equal(stage->a.acked, 1);
+	assert_int_equal(stage->a.cookies[0], 9);
+	assert_memory_equal(stage->b.last + 10, one, 6);
+	assert_int_equal(stage->b.last[22] | stage->b.last[23] << 8, 0x1270);
+	/* Of another band too, where the interfaces go down and up. */
+	set_country("US");
+	until_the_radios_know(stage, 5180, true);
+	tune(stage, &stage->a, 5180);
+	tune(stage, &stage->b, 5180);
+	answers(stage, two, true);
+	acknowledge(stage, 2, 2);
+	answers(stage, one, false);
+	answers(stage, two, true);
+	answers(stage, mac_a, true);
+	tune(stage, &stage->a, 2437);
+	tune(stage, &stage->b, 2437);
+	answers(stage, one, false);
+	answers(stage, two, true);
+	/* Asked for while it moves: after that. */
+	assert_int_equal(radio_tune(stage->a.radio, 2412), 0);
+	acknowledge(stage, 1, 1);
+	if (stage->a.radio->freq_mhz != 2412) {
+		stage->a.stop_at_tuned = stage->a.tuned + 1;
+		assert_true(run(stage, 3000));
+	}
+	tune(stage, &stage->b, 2412);
+	answers(stage, one, true);
+	answers(stage, two, false);
+	assert_int_equal(radio_acknowledge(stage->a.radio, NULL, 0), 0);
+	stage->a.stop_at_acknowledging = stage->a.acknowledging + 1;
+	assert_true(run(stage, 3000));
+	answers(stage, one, false);
+	answers(stage, mac_a, true);
+}
+
+static void a_list_of_addresses_outlives_the_radios_absence(void **state)
+{
+	struct stage *stage = *state;
+	uint8_t one[1][6], two[6];
+	char take[64];
+
+	radio_address(mac_a, 1, one[0]);
+	radio_address(mac_a, 2, two);
+	prove(stage);
+	acknowledge(stage, 1, 2);
+	/* Any of its interfaces: here that of the second further address. */
+	snprintf(take, sizeof(take), "ip link set %s down", monitor_setup(stage->a.radio)->answering[2].at.name);
+	assert_int_equal(system(take), 0);
+	stage->a.stop_at_gone = 1;
+	assert_true(run(stage, 3000));
+	assert_int_equal(radio_acknowledge(stage->a.radio, (const uint8_t(*)[6])one, 1), -MR_CAUSE_RADIO_GONE);
+	if (stage->a.back == 0) {
+		stage->a.stop_at_back = 1;
+		assert_true(run(stage, 5000));
+	}
+	tune(stage, &stage->a, 2437);
+	assert_int_equal(stage->a.acknowledging, 2); /* once more, and before it has moved */
+	assert_int_equal(stage->a.acknowledging_cause, 0);
+	answers(stage, one[0], true);
+	answers(stage, two, true);
+	answers(stage, mac_a, true);
 }
 
 #define on_stage(test) cmocka_unit_test_setup_teardown(test, setup_stage, teardown_stage)
@@ -707,6 +919,9 @@ int main(int argc, char **argv)
 		on_stage(a_channel_of_radar_or_no_ir_is_only_listened_to),
 		on_stage(new_rules_stop_a_channel_at_once),
 		on_stage(each_rung_of_the_ladder_acknowledges_as_the_table_says),
+		on_stage(it_acknowledges_as_many_addresses_as_were_counted_and_refuses_more),
+		on_stage(a_new_list_of_addresses_replaces_the_old_one_on_every_channel),
+		on_stage(a_list_of_addresses_outlives_the_radios_absence),
 		on_stage(an_interface_taken_down_is_gone_and_comes_back),
 		on_stage(a_radio_blocked_by_rfkill_is_gone_until_it_is_unblocked),
 		on_stage(a_radio_unplugged_is_gone_and_adopted_again),

@@ -439,7 +439,8 @@ int main(int argc, char **argv)
 	hall.away = strtoul(argv[4], NULL, 10);
 	hall.loop = loop_create_real();
 	hall.entropy = entropy_create_kernel();
-	if (adapters_open(hall.loop, &log, &name, 1, own_mac, &hall.radio, &count, error, sizeof(error)) != 0) {
+	if (adapters_open(hall.loop, &log, &(struct adapters_wanted){ .names = &name, .name_count = 1, .mac = own_mac },
+			  &hall.radio, &count, error, sizeof(error)) != 0) {
 		fprintf(stderr, "links: %s\n", error);
 		return 1;
 	}

@@ -8,6 +8,7 @@ enum {
 	DBM_ANTSIGNAL = 5,
 	TX_FLAGS = 15,
 	DATA_RETRIES = 17,
+	/* In every word of the bitmap, whatever its other bits mean: */
 	RADIOTAP_NAMESPACE = 29,
 	VENDOR_NAMESPACE = 30,
 	EXTENDED = 31
@@ -15,12 +16,13 @@ enum {
 enum { FLAG_FCS = 0x10, FLAG_BAD_FCS = 0x40 };
 enum { TX_FAILED = 0x01, TX_NOSEQNO = 0x10 };
 #define FCS_LEN 4
-#define WORDS_MAX 8 /* present words; more than one only with several antennas */
+#define FIELDS 32 /* of the table */
+#define WORD_BITS 32
 
 /* radiotap.org/fields: alignment and octets of each field by its bit. 0: a field newer than this table. */
 static const struct {
 	uint8_t align, size;
-} fields[32] = {
+} fields[FIELDS] = {
 	[0] = { 8, 8 },	  [1] = { 1, 1 },  [2] = { 1, 1 },  [3] = { 2, 4 },   [4] = { 2, 2 },	[5] = { 1, 1 },
 	[6] = { 1, 1 },	  [7] = { 2, 2 },  [8] = { 2, 2 },  [9] = { 2, 2 },   [10] = { 1, 1 },	[11] = { 1, 1 },
 	[12] = { 1, 1 },  [13] = { 1, 1 }, [14] = { 2, 2 }, [15] = { 2, 2 },  [16] = { 1, 1 },	[17] = { 1, 1 },
@@ -28,23 +30,32 @@ static const struct {
 	[24] = { 2, 12 }, [25] = { 2, 6 }, [26] = { 1, 1 }, [27] = { 2, 4 },
 };
 
-static void take_field(unsigned bit, struct mr_rd value, struct radiotap *out, bool *fcs)
+struct walk {
+	const uint8_t *start; /* of the header: what fields are aligned to */
+	struct mr_rd body;    /* the fields not yet read */
+	struct radiotap *out;
+	uint32_t seen; /* bits of fields that have been read */
+	bool fcs;
+};
+
+static void take_field(struct walk *walk, unsigned field, struct mr_rd value)
 {
+	struct radiotap *out = walk->out;
 	uint8_t flags;
 
-	switch (bit) {
+	/* The first of a kind is the whole radio's; those of its antennas follow in later words. */
+	if (walk->seen >> field & 1)
+		return;
+	walk->seen |= 1u << field;
+	switch (field) {
 	case FLAGS:
 		flags = mr_rd_u8(&value);
-		*fcs = flags & FLAG_FCS;
+		walk->fcs = flags & FLAG_FCS;
 		out->bad_fcs = flags & FLAG_BAD_FCS;
 		break;
 	case RATE: out->rate_500kbps = mr_rd_u8(&value); break;
 	case CHANNEL: out->freq_mhz = mr_rd_le16(&value); break;
-	case DBM_ANTSIGNAL:
-		/* The first one is the whole radio's; those of the antennas follow in later words. */
-		if (out->rssi_dbm == 0)
-			out->rssi_dbm = (int8_t)mr_rd_u8(&value);
-		break;
+	case DBM_ANTSIGNAL: out->rssi_dbm = (int8_t)mr_rd_u8(&value); break;
 	case TX_FLAGS:
 		out->status = true;
 		out->failed = mr_rd_le16(&value) & TX_FAILED;
@@ -54,63 +65,95 @@ static void take_field(unsigned bit, struct mr_rd value, struct radiotap *out, b
 	}
 }
 
-/* The fields of one present word. false: a field that the table lacks; what follows can't be found. */
-static bool take_word(uint32_t present, const uint8_t *start, struct mr_rd *body, struct radiotap *out, bool *fcs)
+static struct mr_rd next_field(struct walk *walk, uint8_t align, size_t size)
+{
+	size_t past = (size_t)(walk->body.at - walk->start) % align;
+
+	if (past > 0)
+		mr_rd_skip(&walk->body, align - past);
+	return mr_rd_sub(&walk->body, size);
+}
+
+/*
+ * The fields of one word of the bitmap whose first bit is number `base`. false: one that the table lacks, and so of a
+ * length that nobody here knows: where the fields behind it are can't be told.
+ */
+static bool take_word(struct walk *walk, uint32_t present, size_t base)
 {
 	for (unsigned bit = 0; bit < RADIOTAP_NAMESPACE; bit++) {
-		size_t past;
+		struct mr_rd value;
 
 		if (!(present >> bit & 1))
 			continue;
-		if (fields[bit].size == 0)
+		if (base > 0 || fields[bit].size == 0)
 			return false;
-		past = (size_t)(body->at - start) % fields[bit].align;
-		if (past > 0)
-			mr_rd_skip(body, fields[bit].align - past);
-		struct mr_rd value = mr_rd_sub(body, fields[bit].size);
-
+		value = next_field(walk, fields[bit].align, fields[bit].size);
 		if (value.bad)
 			return false;
-		take_field(bit, value, out, fcs);
+		take_field(walk, bit, value);
 	}
 	return true;
 }
 
+/* OUI, a number of the vendor's, and how many octets of fields follow that are the vendor's own. false: cut short. */
+static bool skip_vendor(struct walk *walk)
+{
+	struct mr_rd head = next_field(walk, 2, 6);
+
+	mr_rd_skip(&head, 4);
+	mr_rd_skip(&walk->body, mr_rd_le16(&head));
+	return !walk->body.bad;
+}
+
+/*
+ * radiotap.org, "Extended presence masks" and "Vendor namespaces": the bits of a further word go on counting, 32 and
+ * up, but for a word that follows bit 29 or 30: then they count from 0 again, as fields of radiotap or of a vendor.
+ */
+static void take_words(struct walk *walk, struct mr_rd words)
+{
+	bool ours = true;
+	size_t base = 0;
+	uint32_t word;
+
+	do {
+		bool vendor;
+
+		word = mr_rd_le32(&words);
+		vendor = word >> VENDOR_NAMESPACE & 1;
+		if ((ours && !take_word(walk, word, base)) || (vendor && !skip_vendor(walk)))
+			return;
+		if (vendor || word >> RADIOTAP_NAMESPACE & 1) {
+			ours = !vendor;
+			base = 0;
+		} else {
+			base += WORD_BITS;
+		}
+	} while (word >> EXTENDED & 1);
+}
+
 bool radiotap_parse(struct mr_rd in, struct radiotap *out, struct mr_rd *frame)
 {
-	const uint8_t *start = in.at;
-	struct mr_rd whole = in, header;
-	uint32_t words[WORDS_MAX];
-	size_t count = 0;
-	bool fcs = false;
+	struct walk walk = { .start = in.at, .out = out };
+	struct mr_rd whole = in, words;
+	uint8_t version = mr_rd_u8(&in);
+	uint16_t len;
 
 	*out = (struct radiotap){ 0 };
-	uint8_t version = mr_rd_u8(&in);
-
 	mr_rd_skip(&in, 1);
-	uint16_t len = mr_rd_le16(&in);
-
+	len = mr_rd_le16(&in);
 	if (in.bad || version != 0 || len < 8)
 		return false;
-	header = mr_rd_sub(&whole, len);
-	if (header.bad)
+	walk.body = mr_rd_sub(&whole, len);
+	mr_rd_skip(&walk.body, 4);
+	words = walk.body;
+	while (mr_rd_le32(&walk.body) >> EXTENDED & 1)
+		;
+	if (walk.body.bad)
 		return false;
-	mr_rd_skip(&header, 4);
-	do {
-		if (count == WORDS_MAX)
-			return false;
-		words[count] = mr_rd_le32(&header);
-	} while (words[count++] >> EXTENDED & 1);
-	if (header.bad)
+	take_words(&walk, words);
+	if (walk.fcs && whole.left < FCS_LEN)
 		return false;
-	for (size_t i = 0; i < count; i++) {
-		/* A vendor's fields have lengths of their own; nobody whom we know puts ours after them. */
-		if (!take_word(words[i], start, &header, out, &fcs) || (words[i] >> VENDOR_NAMESPACE & 1))
-			break;
-	}
-	if (fcs && whole.left < FCS_LEN)
-		return false;
-	*frame = mr_rd_over(whole.at, whole.left - (fcs ? FCS_LEN : 0));
+	*frame = mr_rd_over(whole.at, whole.left - (walk.fcs ? FCS_LEN : 0));
 	return true;
 }
 

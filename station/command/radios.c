@@ -103,7 +103,7 @@ static void print_adapter(const struct adapter *a, bool colour)
 	if (a->remedy[0])
 		printf("  remedy        %s\n", a->remedy);
 	printf("  driver        %s%s%s%s\n", a->where.driver, a->where.chipset[0] ? ", " : "", a->where.chipset,
-	       quirk_recommended(a->where.driver) ? " (recommended)" : "");
+	       quirk_recommended(&a->where) ? " (recommended)" : "");
 	if (a->where.usb_vendor)
 		printf("  USB id        %04x:%04x\n", a->where.usb_vendor, a->where.usb_product);
 	printf("  bands         %s\n", bands_text(a->phy.bands));
@@ -121,7 +121,7 @@ static void print_adapter(const struct adapter *a, bool colour)
 		printf("  interface     %s, %s, %s\n", a->interfaces[i].about.name,
 		       interface_type(a->interfaces[i].about.type), a->interfaces[i].up ? "up" : "down");
 	printf("  used by       %s\n", a->users[0] ? a->users : "nobody");
-	for (const struct quirk *q = NULL; (q = quirk_next(q, a->where.driver, kernel_version()));)
+	for (const struct quirk *q = NULL; (q = quirk_next(q, &a->where, kernel_version()));)
 		printf("  note          %s (%s)\n", q->sentence, q->seen);
 }
 
@@ -160,14 +160,14 @@ static json_t *adapter_json(const struct adapter *a)
 				      json_pack("{s:o s:s s:b}", "name", outside_text(a->interfaces[i].about.name),
 						"type", interface_type(a->interfaces[i].about.type), "up",
 						a->interfaces[i].up));
-	for (const struct quirk *q = NULL; (q = quirk_next(q, a->where.driver, kernel_version()));)
+	for (const struct quirk *q = NULL; (q = quirk_next(q, &a->where, kernel_version()));)
 		json_array_append_new(notes, json_pack("{s:s s:s}", "sentence", q->sentence, "seen", q->seen));
 	return json_pack(
 		"{s:o s:s s:s s:o s:o s:i s:i s:b s:b s:b s:b s:s s:s s:i s:o s:o s:o s:i s:s s:o s:o s:o s:s}", "path",
 		outside_text(a->where.path), "phy", a->where.name, "mac", mac, "driver", outside_text(a->where.driver),
 		"chipset", outside_text(a->where.chipset), "usb_vendor", (int)a->where.usb_vendor, "usb_product",
 		(int)a->where.usb_product, "monitor", a->phy.monitor, "active_monitor", a->phy.active_monitor,
-		"injection", a->phy.inject, "recommended", quirk_recommended(a->where.driver), "bands",
+		"injection", a->phy.inject, "recommended", quirk_recommended(&a->where), "bands",
 		bands_text(a->phy.bands), "combinations", a->phy.combinations, "addresses_claimed",
 		(int)a->phy.addresses, "channels", channels_json(&a->phy), "interfaces", interfaces, "users",
 		outside_text(a->users), "holder_pid", a->holder, "verdict", adapter_verdict_name(a->verdict), "reason",

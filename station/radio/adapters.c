@@ -187,11 +187,11 @@ static bool may_send_anywhere(const struct nl80211_phy *phy)
 
 static void find_verdict(struct adapter *adapter, unsigned kernel)
 {
-	const struct quirk *quirk = quirk_next(NULL, adapter->where.driver, kernel);
 	const struct nl80211_phy *phy = &adapter->phy;
 
 	if (adapter->quirks & QUIRK_REFUSE)
-		judge(adapter, ADAPTER_UNUSABLE, "boot another kernel", "%s", quirk->sentence);
+		judge(adapter, ADAPTER_UNUSABLE, "boot another kernel", "%s",
+		      quirk_with(QUIRK_REFUSE, &adapter->where, kernel)->sentence);
 	else if (!phy->monitor)
 		judge(adapter, ADAPTER_UNUSABLE, "use an adapter of docs/hardware.md",
 		      "its driver has no monitor mode");
@@ -215,7 +215,8 @@ static void find_verdict(struct adapter *adapter, unsigned kernel)
 		      "an adapter named in the job is taken all the same",
 		      "used by %s", adapter->users);
 	else if (adapter->quirks & QUIRK_STATUS_LIES)
-		judge(adapter, ADAPTER_LIMITED, "use an adapter of docs/hardware.md", "%s", quirk->sentence);
+		judge(adapter, ADAPTER_LIMITED, "use an adapter of docs/hardware.md", "%s",
+		      quirk_with(QUIRK_STATUS_LIES, &adapter->where, kernel)->sentence);
 	else if (!setup_rung_possible(SETUP_ACTIVE, phy, adapter->quirks, kernel))
 		judge(adapter, ADAPTER_LIMITED, "prove it with: millrace radios test",
 		      phy->access_point ? "no active monitor mode; it may acknowledge as an anchor access point"
@@ -258,7 +259,7 @@ static int fill(struct nl80211 *nl, struct adapter *out, const struct sysfs_phy 
 			struct adapter *adapter = &out[filled++];
 
 			*adapter = (struct adapter){ .where = wheres[i], .phy = phys[k] };
-			adapter->quirks = quirks_of(wheres[i].driver, kernel);
+			adapter->quirks = quirks_of(&wheres[i], kernel);
 			take_interfaces(adapter, interfaces, (size_t)interface_count);
 			find_users(adapter);
 			find_verdict(adapter, kernel);

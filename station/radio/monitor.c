@@ -828,6 +828,7 @@ int monitor_change_rung(struct radio *radio, enum setup_rung rung, char *error, 
 	return come_up(m, error, error_len);
 }
 
+void monitor_match_by_receiver(struct radio *radio) { of(radio)->quirks |= QUIRK_OWN_SEQUENCE; }
 struct setup *monitor_setup(struct radio *radio) { return &of(radio)->control.setup; }
 struct packet *monitor_packet(struct radio *radio) { return of(radio)->packet; }
 

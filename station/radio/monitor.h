@@ -30,5 +30,7 @@ int monitor_open(struct radio **out, const struct monitor_options *options, char
 
 /* The following only while the loop does not run: for the tests that decide on the rung. */
 int monitor_change_rung(struct radio *radio, enum setup_rung rung, char *error, size_t error_len);
+/* Its statuses come with sequence numbers of the adapter's own (QUIRK_OWN_SEQUENCE), whatever its driver is called. */
+void monitor_match_by_receiver(struct radio *radio);
 struct setup *monitor_setup(struct radio *radio);
 struct packet *monitor_packet(struct radio *radio);

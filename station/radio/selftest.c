@@ -42,9 +42,11 @@ static void on_frame(void *ctx, const struct radiotap *about, struct mr_rd frame
 	if (frame.left < HEADER_LEN || frame.at[0] != 0x48 || !mr_equal(frame.at + 4, end->receiver, 6) ||
 	    !mr_equal(frame.at + 10, end->radio->caps.mac, 6))
 		return;
+	sequence = (unsigned)(frame.at[22] | frame.at[23] << 8) >> 4;
 	if (about->status) {
 		if (end->sender) {
 			end->out->reported++;
+			end->out->renumbered += sequence == 0 || sequence > end->count;
 			end->out->acked += !about->failed;
 			end->out->retries += about->retries;
 		}
@@ -52,7 +54,6 @@ static void on_frame(void *ctx, const struct radiotap *about, struct mr_rd frame
 	}
 	if (end->sender)
 		return;
-	sequence = (unsigned)(frame.at[22] | frame.at[23] << 8) >> 4;
 	end->out->received++;
 	end->out->wrong_sequence += sequence == 0 || sequence > end->count;
 	end->out->wrong_rate += about->rate_500kbps != RATE_6MBPS;
@@ -178,6 +179,8 @@ static void prove_status(struct radio *radio, const uint16_t mhz[static 2], stru
 		return;
 	selftest_send(radio, NULL, nobody, TRIAL_FRAMES, &result);
 	proof->reports = result.reported > 0;
+	if (result.renumbered > 0)
+		monitor_match_by_receiver(radio);
 	radio->caps.truthful_status = result.reported > 0 && result.acked == 0;
 	radio->caps.switch_us = mean_switch_us(radio, mhz[0], mhz[1]);
 	(void)setup_tune(monitor_setup(radio), mhz[1]);

@@ -12,7 +12,7 @@
 #include "station/radio/radio.h"
 
 struct selftest_result {
-	unsigned sent, reported, acked, retries;		      /* by the sender's own statuses */
+	unsigned sent, reported, acked, retries, renumbered;	      /* by the sender's own statuses */
 	unsigned received, wrong_rate, wrong_sequence, wrong_channel; /* by the listener */
 };
 

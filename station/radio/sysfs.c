@@ -106,6 +106,7 @@ static bool take_phy(const char *name, struct sysfs_phy *phy)
 		phy->mac[i] = (uint8_t)m[i];
 	take_rfkill(folder, phy);
 	linked_name(folder, "device/driver", phy->driver, sizeof(phy->driver));
+	linked_name(folder, "device/driver/module", phy->module, sizeof(phy->module));
 	snprintf(folder, sizeof(folder), CLASS "/%.64s/device", name);
 	if (!realpath(folder, device))
 		return true;

@@ -14,6 +14,7 @@ struct sysfs_phy {
 	char name[SYSFS_NAME_MAX]; /* "phy0" */
 	char path[SYSFS_NAME_MAX]; /* USB "1-1.2", PCI "0000:03:00.0", else the device's name */
 	char driver[SYSFS_NAME_MAX];
+	char module[SYSFS_NAME_MAX];	  /* that has the driver; "" when it is built in */
 	char chipset[64];		  /* the USB product's own words, else "" */
 	uint16_t usb_vendor, usb_product; /* 0: not USB */
 	uint8_t mac[6];			  /* burnt in */

@@ -404,8 +404,9 @@ static void tell_proofs(const struct log *log, struct radio *const *radios, cons
 	for (size_t i = 0; i < count; i++) {
 		const struct radio_caps *caps = &radios[i]->caps;
 
-		log_write(LOG_STATION(log), LOG_RADIO, LOG_INFO, "%s: %s (%s), %s, acknowledges %u address%s%s, status %s, switch %u us",
-			  caps->name, caps->path, caps->driver, proofs[i].rung, caps->acknowledged_max,
+		log_write(LOG_STATION(log), LOG_RADIO, LOG_INFO,
+			  "%s: %s (%s), %s, acknowledges %u address%s%s, status %s, switch %u us", caps->name,
+			  caps->path, caps->driver, proofs[i].rung, caps->acknowledged_max,
 			  caps->acknowledged_max == 1 ? "" : "es",
 			  proofs[i].judged ? "" : " (untested: one adapter alone)",
 			  caps->truthful_status ? "truthful" : "not to be believed", caps->switch_us);

@@ -656,7 +656,7 @@ static void after_acknowledge(struct monitor *m, const struct control_job *job)
 	}
 	/* Meanwhile another list may have been asked for: then that one's answer counts. */
 	if (!m->own_changed && job->result < 0) {
-		log_write(m->log, LOG_WARN, "%s: %s", m->radio.caps.name, job->error);
+		log_write(&m->tag, LOG_RADIO, LOG_WARN, "%s", job->error);
 		m->own.count = 1;
 		(void)packet_hear(m->packet, &m->own, m->hear);
 	}

@@ -164,6 +164,7 @@ static int run_batch(struct audit *audit)
 		return missing("lot", lot, "millrace audit batch lists those that are");
 	show_lot(audit, "batch", lot, "batch", AS_FIELDS, NULL);
 	show_lot(audit, "yield", lot, "yield", AS_TABLE, NULL);
+	show_lot(audit, "not_proven", lot, "what was not proven", AS_TABLE, NULL);
 	show_lot(audit, "pareto", lot, "what went wrong", AS_TABLE, NULL);
 	show_lot(audit, "cycle", lot, "times", AS_TABLE, NULL);
 	show_lot(audit, "radios", lot, "radios", AS_TABLE, NULL);

@@ -18,6 +18,7 @@ static const struct section {
 	const char *nothing;
 } sections[] = {
 	{ "yield", "Yield", "yield", false, true, NULL },
+	{ "not_proven", "What was not proven", "not_proven", false, false, NULL },
 	{ "pareto", "What went wrong", "pareto", false, true, "Every attempt passed." },
 	{ "cycle", "Times", "cycle", false, true, "Nothing passed." },
 	{ "cadence", "Cadence", "cadence", false, false, NULL },

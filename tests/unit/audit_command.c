@@ -216,6 +216,38 @@ static void a_device_is_found_by_each_of_its_names(void **state)
 	assert_int_equal(audit(f, "device", NULL), EXIT_UNUSABLE);
 }
 
+/* A foreign device passes by being seen to join; what that does not show is said wherever it is shown. */
+static void what_was_not_proven_about_a_foreign_unit_is_said(void **state)
+{
+	struct factory *f = *state;
+	struct journal *journal;
+	json_t *answer, *rows;
+
+	write_lot(f, false);
+	journal = opened_lot(&f->place, "A");
+	put_foreign_unit(journal, 11, 11, OBSERVED_SEEN);
+	put_foreign_unit(journal, 12, 12, OBSERVED_KEY_VERIFIED);
+	journal_close(journal);
+	assert_int_equal(audit(f, "device", "02:00:00:00:00:0b", NULL), EXIT_ALL_WELL);
+	assert_says(f->out, "no agent of ours: no key, no certificate, no receipt");
+	assert_says(f->out, "credentials delivered");
+	assert_int_equal(audit(f, "device", "AC0000001", NULL), EXIT_ALL_WELL);
+	assert_null(strstr(f->out, "no agent of ours"));
+	assert_int_equal(audit(f, "batch", "A", NULL), EXIT_ALL_WELL);
+	assert_says(f->out, "what was not proven");
+	assert_says(f->out, "no agent of ours: no key, no certificate, no receipt      2       2");
+	assert_int_equal(audit(f, "batch", "A", "--json", NULL), EXIT_ALL_WELL);
+	answer = json_loads(f->out, 0, NULL);
+	rows = json_object_get(answer, "what was not proven");
+	assert_int_equal(json_array_size(rows), 1);
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(rows, 0), "units")), 2);
+	json_decref(answer);
+	assert_int_equal(audit(f, "verify", NULL), EXIT_ALL_WELL);
+	/* A lot without one says nothing of the kind. */
+	assert_int_equal(audit(f, "batch", "2611-A07", NULL), EXIT_ALL_WELL);
+	assert_null(strstr(f->out, "not proven"));
+}
+
 static void octets_from_outside_are_escaped(void **state)
 {
 	struct factory *f = *state;
@@ -320,6 +352,7 @@ int main(void)
 		TEST(a_pin_opens_for_those_who_say_who_and_why),
 		TEST(a_pin_stays_shut_while_a_station_holds_the_database_or_with_other_keys),
 		TEST(a_device_is_found_by_each_of_its_names),
+		TEST(what_was_not_proven_about_a_foreign_unit_is_said),
 		TEST(octets_from_outside_are_escaped),
 		TEST(tables_csv_and_json_say_the_same),
 		TEST(statements_that_are_no_question_are_refused),

@@ -505,7 +505,7 @@ static void json_has_every_section(void **state)
 	static const char *const keys[] = { "batch",	"yield",	"pareto",      "cycle",	       "cadence",
 					    "radios",	"guards",	"pauses",      "overrides",    "failed",
 					    "labels",	"reprints",	"label_scans", "pin_openings", "orphans",
-					    "sessions", "cadence_plot", "chain",       "made" };
+					    "sessions", "cadence_plot", "chain",       "made",	       "not_proven" };
 	struct factory *f = *state;
 	json_t *root;
 
@@ -545,6 +545,30 @@ static void pauses_and_orders_are_in_the_report(void **state)
 	assert_says(f->out, "repaired");
 }
 
+static void a_foreign_unit_has_its_section_in_the_report(void **state)
+{
+	struct factory *f = *state;
+	struct journal *journal = opened_lot(&f->place, "A");
+	json_t *answer;
+
+	put_durable(journal, unit_record(1));
+	assert_int_equal(report(f, "A", NULL), EXIT_ALL_WELL);
+	assert_null(strstr(f->out, "not proven"));
+	put(journal, state_record(1, UNIT_HELD, 21, "signer-unavailable", "station"));
+	put_foreign_unit(journal, 2, 2, OBSERVED_SEEN);
+	put_durable(journal, batch_end_record("done"));
+	assert_int_equal(report(f, "A", NULL), EXIT_ALL_WELL);
+	assert_non_null(strstr(f->out, "What was not proven\n"));
+	assert_non_null(strstr(f->out, "no agent of ours: no key, no certificate, no receipt      1       1\n"));
+	assert_int_equal(report(f, "A", "--html", "-", NULL), EXIT_ALL_WELL);
+	assert_non_null(strstr(f->out, "<section id=\"not_proven\"><h2>What was not proven</h2>"));
+	assert_int_equal(report(f, "A", "--json", NULL), EXIT_ALL_WELL);
+	answer = json_loads(f->out, 0, NULL);
+	assert_int_equal(json_array_size(json_object_get(answer, "not_proven")), 1);
+	json_decref(answer);
+	journal_close(journal);
+}
+
 static void a_lot_without_a_unit_has_a_report_too(void **state)
 {
 	struct factory *f = *state;
@@ -576,6 +600,7 @@ int main(void)
 		TEST(a_report_of_a_changed_record_says_so),
 		TEST(json_has_every_section),
 		TEST(pauses_and_orders_are_in_the_report),
+		TEST(a_foreign_unit_has_its_section_in_the_report),
 		TEST(a_lot_without_a_unit_has_a_report_too),
 	};
 

@@ -1,5 +1,6 @@
 #include "db/chain.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include <openssl/evp.h>
@@ -18,7 +19,11 @@ void chain_sha_wipe(struct chain_sha *sha)
 	*sha = (struct chain_sha){ 0 };
 }
 
-bool chain_sha_begin(struct chain_sha *sha) { return EVP_DigestInit_ex2(sha->ctx, sha->md, NULL) == 1; }
+bool chain_sha_begin(struct chain_sha *sha)
+{
+	assert(sha->ctx && sha->md);
+	return EVP_DigestInit_ex2(sha->ctx, sha->md, NULL) == 1;
+}
 
 bool chain_sha_add(struct chain_sha *sha, const void *bytes, size_t len)
 {
@@ -37,6 +42,7 @@ bool chain_sha256(struct chain_sha *sha, const void *bytes, size_t len, uint8_t 
 
 static void put_be(uint8_t *out, size_t len, uint64_t value)
 {
+	assert(len <= sizeof(value));
 	for (size_t i = 0; i < len; i++)
 		out[i] = (uint8_t)(value >> 8 * (len - 1 - i));
 }
@@ -60,10 +66,13 @@ bool chain_hash(struct chain_sha *sha, const struct chain_row *row, const uint8_
 	static const char tag[] = "millrace audit 1";
 	const char *texts[] = { row->actor, row->action, row->subject, row->body };
 
+	assert(row->seq > 0);
 	if (!chain_sha_begin(sha) || !chain_sha_add(sha, tag, sizeof(tag) - 1) || !add_be(sha, 8, row->seq) ||
 	    !chain_sha_add(sha, prev, CHAIN_HASH_LEN) || !add_be(sha, 8, (uint64_t)row->at_us) ||
 	    !add_be(sha, 8, (uint64_t)row->session))
 		return false;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		assert(texts[i]);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (!add_counted(sha, texts[i], strlen(texts[i])))
 			return false;
@@ -96,6 +105,7 @@ int chain_sha_rows(struct chain_sha *sha, sqlite3_stmt *statement)
 {
 	int columns = sqlite3_column_count(statement), rc;
 
+	assert(columns > 0 && !sqlite3_stmt_busy(statement));
 	while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
 		for (int column = 0; column < columns; column++)
 			if (!add_column(sha, statement, column))

@@ -87,6 +87,7 @@ static void *queue_take(struct queue *queue, size_t len)
 		queue->chunk = chunk;
 	}
 	chunk->used += need;
+	assert(chunk->used <= chunk->cap);
 	return chunk->bytes + chunk->used - need;
 }
 
@@ -106,6 +107,7 @@ static void queue_empty(struct queue *queue)
 	}
 	queue->first = NULL;
 	queue->last = &queue->first;
+	assert(queue->spare_count <= CHUNKS_KEPT && !queue->spare == (queue->spare_count == 0));
 }
 
 static void queue_destroy(struct queue *queue)
@@ -206,12 +208,14 @@ static bool copy_blob(struct queue *queue, uint8_t *record, size_t offset)
 
 static bool queue_add(struct queue *queue, const struct journal_record *record)
 {
+	static_assert(sizeof(shapes) / sizeof(shapes[0]) == JOURNAL_KINDS, "each kind of record has its shape");
 	const struct shape *shape = &shapes[record->kind];
 	struct entry *entry = queue_take(queue, offsetof(struct entry, record) + shape->len);
 	uint8_t *copy;
 
 	if (!entry)
 		return false;
+	assert(shape->len > 0 && shape->len <= sizeof(*record));
 	copy = (uint8_t *)&entry->record;
 	memcpy(copy, record, shape->len);
 	for (size_t i = 0; i < POINTERS_MAX && shape->texts[i]; i++)
@@ -243,6 +247,7 @@ static void tell(struct journal *journal)
 
 static void give_up(struct journal *journal, const char *reason)
 {
+	assert(*reason && !journal_failed(journal));
 	snprintf(journal->reason, sizeof(journal->reason), "%s", reason);
 	atomic_store_explicit(&journal->failed, journal->reason, memory_order_release);
 }
@@ -251,22 +256,27 @@ static void give_up(struct journal *journal, const char *reason)
 static int commit_queue(struct journal *journal, const struct queue *queue, bool last)
 {
 	struct writer *writer = &journal->writer;
+	uint64_t put = 0;
 
+	assert(sqlite3_get_autocommit(writer->db));
 	if (writer_transaction(writer, WRITE_begin) != 0)
 		goto failed;
-	for (const struct entry *entry = queue->first; entry; entry = entry->next)
+	for (const struct entry *entry = queue->first; entry; entry = entry->next, put++)
 		if (writer_put(writer, &entry->record) != 0)
 			goto failed;
+	/* A ticket says that all before it are there too: none was lost between the queue and the table. */
+	assert(put == 0 || queue->tickets == journal_durable(journal) + put);
 	if (last && writer->session) {
 		struct write_bind bind = write_bind(writer->statement[WRITE_session_end]);
 
 		bind_int(&bind, writer->session);
 		bind_int(&bind, writer->last_us);
-		if (writer_run(writer, bind.statement, "the end of the session") != 0)
+		if (writer_run(writer, bound(&bind), "the end of the session") != 0)
 			goto failed;
 	}
 	if (writer_anchor(writer, last) != 0 || writer_transaction(writer, WRITE_commit) != 0)
 		goto failed;
+	assert(sqlite3_get_autocommit(writer->db));
 	return 0;
 failed:
 	give_up(journal, writer->error);
@@ -294,6 +304,7 @@ static void *run(void *ctx)
 		journal->idle = false;
 		last = journal->closing;
 		journal->filling ^= 1;
+		assert(!journal->queues[journal->filling].first); /* emptied the last time */
 		pthread_mutex_unlock(&journal->lock);
 
 		pthread_mutex_lock(&journal->connection);
@@ -381,6 +392,7 @@ int journal_begin(struct journal *journal, const struct journal_batch *batch, st
 	int rc;
 
 	pthread_mutex_lock(&journal->connection);
+	assert(journal->writer.session == 0); /* one session for each journal */
 	rc = resume_begin(&journal->writer, journal->store.simulated, batch, start, &calls, error, error_len);
 	pthread_mutex_unlock(&journal->connection);
 	if (rc == 0) {
@@ -402,6 +414,7 @@ uint64_t journal_submit(struct journal *journal, const struct journal_record *re
 	queue = &journal->queues[journal->filling];
 	if (queue_add(queue, record)) {
 		ticket = queue->tickets = ++journal->submitted;
+		assert(ticket > journal_durable(journal));
 		wake = journal->idle;
 		journal->idle = false;
 	}
@@ -423,6 +436,7 @@ int journal_wait(struct journal *journal, uint64_t ticket)
 	journal->waiters++;
 	while (journal_durable(journal) < ticket && !journal_failed(journal))
 		pthread_cond_wait(&journal->written, &journal->lock);
+	assert(journal->waiters > 0);
 	journal->waiters--;
 	pthread_mutex_unlock(&journal->lock);
 	return journal_durable(journal) >= ticket ? 0 : -1;
@@ -455,6 +469,7 @@ void journal_close(struct journal *journal)
 		pthread_cond_signal(&journal->filled);
 		pthread_mutex_unlock(&journal->lock);
 		pthread_join(journal->thread, NULL);
+		assert(journal_failed(journal) || journal_durable(journal) == journal->submitted);
 	}
 	writer_wipe(&journal->writer);
 	store_close(&journal->store);

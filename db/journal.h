@@ -307,6 +307,8 @@ struct journal_record {
 	};
 };
 
+#define JOURNAL_KINDS (JOURNAL_BATCH_END + 1)
+
 /* Signs anchors of the chain (the station's P-256 key): DER ECDSA over `hash`, `sig` has room for 256 octets. Called on
  * the journal's thread. 0, or non-zero: not now, and the next commit asks again. */
 typedef int journal_sign_fn(void *ctx, const uint8_t hash[static 32], uint8_t *sig, size_t *sig_len);

@@ -51,7 +51,6 @@ static bool is_for_desks(enum journal_record_kind kind)
 int desk_put(struct desk *desk, const struct journal_record *records, size_t count, char *error, size_t error_len)
 {
 	struct writer *writer = &desk->writer;
-	bool begun;
 	int rc;
 
 	for (size_t i = 0; i < count; i++) {
@@ -62,18 +61,21 @@ int desk_put(struct desk *desk, const struct journal_record *records, size_t cou
 			return -1;
 		}
 	}
+	assert(sqlite3_get_autocommit(writer->db));
 	rc = writer_transaction(writer, WRITE_begin);
-	begun = rc == 0;
 	for (size_t i = 0; rc == 0 && i < count; i++) {
 		assert(is_for_desks(records[i].kind));
 		rc = writer_put(writer, &records[i]);
 	}
 	if (rc == 0)
 		rc = writer_transaction(writer, WRITE_commit);
-	if (rc == 0)
+	if (rc == 0) {
+		assert(sqlite3_get_autocommit(writer->db));
 		return 0;
+	}
 	snprintf(error, error_len, "%s", writer->error);
-	if (begun)
+	/* An error that rolled back by itself leaves nothing to roll back. */
+	if (!sqlite3_get_autocommit(writer->db))
 		(void)writer_transaction(writer, WRITE_rollback);
 	/* The writer counts on from the chain's head, which the rollback took back: prepare it anew. */
 	writer_wipe(writer);

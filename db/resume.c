@@ -1,5 +1,6 @@
 #include "db/resume.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +30,10 @@ static sqlite3_stmt *prepare(struct writer *writer, const char *name)
 
 static int finish(struct writer *writer, sqlite3_stmt *statement, const char *what)
 {
-	int rc = writer_run(writer, statement, what);
+	int rc;
 
+	assert(!sqlite3_get_autocommit(writer->db)); /* the start of a session is one transaction */
+	rc = writer_run(writer, statement, what);
 	sqlite3_finalize(statement);
 	return rc;
 }
@@ -108,7 +111,7 @@ static int find_or_make_batch(struct writer *writer, const struct journal_batch 
 	bind_blob(&bind, batch->job.at, batch->job.len);
 	bind_blob(&bind, batch->job_sha256, CHAIN_HASH_LEN);
 	bind_int(&bind, batch->at_us);
-	if (finish(writer, statement, "the batch") != 0)
+	if (finish(writer, bound(&bind), "the batch") != 0)
 		return -1;
 	writer->batch = sqlite3_last_insert_rowid(writer->db);
 	return 0;
@@ -120,6 +123,7 @@ static int run_simple(struct writer *writer, const char *name, int64_t value)
 
 	if (!statement)
 		return -1;
+	assert(sqlite3_bind_parameter_count(statement) == 1);
 	sqlite3_bind_int64(statement, 1, value);
 	return finish(writer, statement, name);
 }
@@ -134,7 +138,7 @@ static int close_dead_sessions(struct writer *writer, int64_t at_us, const char 
 	bind = write_bind(statement);
 	bind_int(&bind, at_us);
 	bind_text(&bind, boot);
-	return finish(writer, statement, "the end of a dead session");
+	return finish(writer, bound(&bind), "the end of a dead session");
 }
 
 static int make_session(struct writer *writer, bool simulated, const struct journal_batch *batch, const char *boot)
@@ -159,7 +163,7 @@ static int make_session(struct writer *writer, bool simulated, const struct jour
 	bind_text(&bind, simulated ? NULL : host);
 	bind_text(&bind, simulated || !*boot ? NULL : boot);
 	bind_int(&bind, batch->at_us);
-	if (finish(writer, statement, "the session") != 0)
+	if (finish(writer, bound(&bind), "the session") != 0)
 		return -1;
 	writer->session = sqlite3_last_insert_rowid(writer->db);
 	return 0;
@@ -178,7 +182,7 @@ static int interrupt_one(struct writer *writer, int64_t attempt, int64_t unit, i
 	bind_text(&bind, CAUSE_RESTARTED_NAME);
 	bind_text(&bind, CAUSE_RESTARTED_SIDE);
 	bind_int(&bind, at_us);
-	if (finish(writer, statement, "the end of an interrupted attempt") != 0)
+	if (finish(writer, bound(&bind), "the end of an interrupted attempt") != 0)
 		return -1;
 	return writer_audit_attempt(writer, attempt, unit, "interrupted", CAUSE_RESTARTED_NAME, at_us);
 }
@@ -204,6 +208,7 @@ static int interrupt_open_attempts(struct writer *writer, int64_t at_us, unsigne
 			list = grown;
 			cap = more;
 		}
+		assert(count < cap);
 		list[count][0] = sqlite3_column_int64(statement, 0);
 		list[count++][1] = sqlite3_column_int64(statement, 1);
 	}
@@ -255,8 +260,10 @@ static int write_start(struct writer *writer, bool simulated, const struct journ
 		       struct journal_start *start)
 {
 	char boot[40];
-	int found = find_or_make_batch(writer, batch);
+	int found;
 
+	assert(writer->batch == 0 && writer->session == 0);
+	found = find_or_make_batch(writer, batch);
 	if (found < 0)
 		return -1;
 	boot_id(boot);
@@ -268,6 +275,12 @@ static int write_start(struct writer *writer, bool simulated, const struct journ
 	    interrupt_open_attempts(writer, batch->at_us, &start->interrupted) != 0 ||
 	    run_simple(writer, "units_inactive", batch->at_us) != 0 || read_next(writer, start) != 0)
 		return -1;
+	/* Numbers that no station gives: somebody else wrote that file. */
+	if (writer->batch <= 0 || writer->session <= 0) {
+		snprintf(writer->error, sizeof(writer->error),
+			 "the database numbers its batches or sessions below 1; %s", store_remedy(SQLITE_CORRUPT));
+		return -1;
+	}
 	start->batch = writer->batch;
 	start->session = writer->session;
 	writer->last_us = batch->at_us;
@@ -389,6 +402,7 @@ int resume_begin(struct writer *writer, bool simulated, const struct journal_bat
 	uint64_t seq = writer->seq;
 	uint8_t head[CHAIN_HASH_LEN];
 
+	assert(sqlite3_get_autocommit(writer->db));
 	*start = (struct journal_start){ 0 };
 	memcpy(head, writer->head, sizeof(head));
 	free(writer->product);
@@ -407,6 +421,8 @@ int resume_begin(struct writer *writer, bool simulated, const struct journal_bat
 		writer->batch = writer->session = 0;
 		return -1;
 	}
+	assert(writer->seq > seq && sqlite3_get_autocommit(writer->db));
+	assert(start->session == writer->session && start->batch == writer->batch);
 	if ((calls->unit && tell_units(writer, calls) != 0) || (calls->serial && tell_serials(writer, calls) != 0) ||
 	    (calls->pin && tell_pins(writer, calls) != 0)) {
 		snprintf(error, error_len, "%s", writer->error);

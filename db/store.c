@@ -1,5 +1,6 @@
 #include "db/store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -60,6 +61,7 @@ static int lock_take(struct store *store, const char *path, char *error, size_t 
 	char name[PATH_MAX], holder[200] = "";
 	ssize_t got;
 
+	assert(store->lock_fd < 0);
 	if ((size_t)snprintf(name, sizeof(name), "%s.lock", path) >= sizeof(name))
 		return refuse(error, error_len, "the name of the database is too long: %s", path);
 	store->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
@@ -88,6 +90,7 @@ void store_hold_as(struct store *store, const char *text)
 	char line[200], host[65] = "";
 	int len;
 
+	assert(store->lock_fd >= 0);
 	gethostname(host, sizeof(host) - 1);
 	len = snprintf(line, sizeof(line), "%.80s%sprocess %ld on %s\n", text, *text ? ", " : "", (long)getpid(), host);
 	/* Only a courtesy to the one who is refused: the lock holds without it. */
@@ -193,6 +196,7 @@ static bool put_views(struct store *store, const uint8_t sha256[static CHAIN_HAS
 {
 	sqlite3_stmt *statement = NULL;
 
+	assert(!sqlite3_get_autocommit(store->db));
 	if (!drop_views(store) || exec(store, sql_views()) != SQLITE_OK ||
 	    sqlite3_prepare_v2(store->db, "UPDATE record SET views_sha256 = ?1", -1, &statement, NULL) != SQLITE_OK)
 		return false;
@@ -219,9 +223,12 @@ static bool migrate_all(struct store *store, const struct sql_migration *migrati
 	char sql[200];
 	int newest = migrations[count - 1].version;
 
-	for (size_t i = 0; i < count; i++)
+	assert(!sqlite3_get_autocommit(store->db) && version < newest);
+	for (size_t i = 0; i < count; i++) {
+		assert(i == 0 || migrations[i].version > migrations[i - 1].version);
 		if (migrations[i].version > version && exec(store, migrations[i].text) != SQLITE_OK)
 			return false;
+	}
 	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d; PRAGMA application_id = %d;", newest,
 		 STORE_APPLICATION_ID);
 	if (exec(store, sql) != SQLITE_OK)
@@ -250,6 +257,7 @@ static int migrate_in_one(struct store *store, const char *path, const struct sq
 	bool behind = version < migrations[count - 1].version;
 	int64_t before = 0, after = 0;
 
+	assert(store->lock_fd >= 0 && sqlite3_get_autocommit(store->db));
 	if (exec(store, "BEGIN IMMEDIATE") != SQLITE_OK)
 		return refuse_sqlite(store, path, what, error, error_len);
 	if (!behind ? put_views(store, views)
@@ -391,6 +399,7 @@ static int open_checked(struct store *store, const char *path, enum store_want w
 int store_open(struct store *store, const char *path, enum store_want want, const struct sql_migration *migrations,
 	       size_t migration_count, char *error, size_t error_len)
 {
+	assert(migration_count > 0 && migrations[migration_count - 1].version > 0);
 	*store = (struct store){ .lock_fd = -1 };
 	if (lock_take(store, path, error, error_len) != 0)
 		return -STORE_UNAVAILABLE;

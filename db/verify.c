@@ -1,5 +1,6 @@
 #include "db/verify.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@ static bool ask(sqlite3 *db, const char *query, int64_t out[], int columns)
 	sqlite3_stmt *statement = sql_prepare(db, query);
 	bool got = statement && sqlite3_step(statement) == SQLITE_ROW;
 
+	assert(!statement || sqlite3_column_count(statement) >= columns);
 	for (int i = 0; got && i < columns; i++)
 		out[i] = sqlite3_column_int64(statement, i);
 	return sqlite3_finalize(statement) == SQLITE_OK && got;
@@ -188,7 +190,7 @@ static void sql_sha256(sqlite3_context *context, int count, sqlite3_value **valu
 	const void *at = sqlite3_value_blob(values[0]);
 	size_t len = (size_t)sqlite3_value_bytes(values[0]);
 
-	(void)count;
+	assert(count == 1);
 	if (chain_sha256(&functions->sha, at, len, out))
 		sqlite3_result_blob(context, out, sizeof(out), SQLITE_TRANSIENT);
 	else
@@ -201,7 +203,7 @@ static void sql_evidence(sqlite3_context *context, int count, sqlite3_value **va
 	uint8_t out[CHAIN_HASH_LEN];
 	bool good = chain_sha_begin(&functions->sha);
 
-	(void)count;
+	assert(count == 1 && functions->evidence[0] && functions->evidence[2]);
 	for (size_t i = 0; good && i < 3; i++) {
 		sqlite3_bind_int64(functions->evidence[i], 1, sqlite3_value_int64(values[0]));
 		good = chain_sha_rows(&functions->sha, functions->evidence[i]) == SQLITE_OK;
@@ -248,6 +250,7 @@ __attribute__((format(printf, 3, 4))) static void find(struct verify *verify, co
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
+	assert(verify->found && *kind);
 	verify->findings++;
 	verify->found(verify->ctx, kind, what);
 }
@@ -300,6 +303,10 @@ static bool check_row(struct verify *verify, struct chain_sha *sha, sqlite3_stmt
 	};
 	unsigned long long seq = link.seq, expected = verify->rows + 1;
 
+	if (seq < expected) {
+		find(verify, "chain", "row %llu of the chain is before its first", seq);
+		return false;
+	}
 	if (seq > expected) {
 		find(verify, "chain", "rows %llu to %llu of the chain are missing", expected, seq - 1);
 		return false;
@@ -313,6 +320,7 @@ static bool check_row(struct verify *verify, struct chain_sha *sha, sqlite3_stmt
 		find(verify, "chain", "row %llu of the chain was changed: its hash is another", seq);
 		return false;
 	}
+	assert(seq == verify->rows + 1);
 	memcpy(verify->head, stored, sizeof(stored));
 	verify->rows = seq;
 	return true;
@@ -460,6 +468,7 @@ int verify_record(sqlite3 *db, struct verify *verify, char *error, size_t error_
 	struct functions functions = { 0 };
 	int rc = -1;
 
+	assert(verify->found && verify->noted && sqlite3_get_autocommit(db));
 	verify->rows = verify->anchors = verify->anchored = 0;
 	verify->findings = 0;
 	memset(verify->head, 0, sizeof(verify->head));

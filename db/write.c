@@ -35,11 +35,13 @@ static void text_add(struct write_text *text, const char *bytes, size_t len)
 		return;
 	memcpy(text->at + text->len, bytes, len);
 	text->len += len;
+	assert(text->len < text->cap);
 	text->at[text->len] = '\0';
 }
 
 static void text_key(struct write_text *text, const char *key)
 {
+	assert(text->bad || (text->len > 0 && text->at[0] == '{'));
 	text_add(text, text->len > 1 ? ",\"" : "\"", text->len > 1 ? 2 : 1);
 	text_add(text, key, strlen(key));
 	text_add(text, "\":", 2);
@@ -97,6 +99,7 @@ void write_hex(struct write_text *text, const char *key, const void *bytes, size
 		text->at[text->len++] = digits[octets[i] & 15];
 	}
 	text->at[text->len++] = '"';
+	assert(text->len < text->cap);
 	text->at[text->len] = '\0';
 }
 
@@ -108,7 +111,18 @@ const char *write_end(struct write_text *text)
 
 /* Values */
 
-struct write_bind write_bind(sqlite3_stmt *statement) { return (struct write_bind){ statement, 1 }; }
+struct write_bind write_bind(sqlite3_stmt *statement)
+{
+	assert(statement && !sqlite3_stmt_busy(statement));
+	return (struct write_bind){ statement, 1 };
+}
+
+/* All of its parameters have a value of this record, none one of the record before. */
+sqlite3_stmt *bound(const struct write_bind *bind)
+{
+	assert(bind->at == 1 + sqlite3_bind_parameter_count(bind->statement));
+	return bind->statement;
+}
 
 void bind_int(struct write_bind *bind, int64_t value) { sqlite3_bind_int64(bind->statement, bind->at++, value); }
 
@@ -253,7 +267,8 @@ int writer_init(struct writer *writer, sqlite3 *db)
 			return fail(writer, names[i]);
 	}
 	rc = sqlite3_step(writer->statement[WRITE_head]);
-	if (rc == SQLITE_ROW && sqlite3_column_bytes(writer->statement[WRITE_head], 1) == CHAIN_HASH_LEN) {
+	if (rc == SQLITE_ROW && sqlite3_column_int64(writer->statement[WRITE_head], 0) > 0 &&
+	    sqlite3_column_bytes(writer->statement[WRITE_head], 1) == CHAIN_HASH_LEN) {
 		writer->seq = (uint64_t)sqlite3_column_int64(writer->statement[WRITE_head], 0);
 		memcpy(writer->head, sqlite3_column_blob(writer->statement[WRITE_head], 1), CHAIN_HASH_LEN);
 		writer->anchored = (uint64_t)sqlite3_column_int64(writer->statement[WRITE_head], 2);
@@ -276,6 +291,9 @@ void writer_wipe(struct writer *writer)
 
 int writer_transaction(struct writer *writer, enum write_statement which)
 {
+	assert(which == WRITE_begin || which == WRITE_commit || which == WRITE_rollback);
+	/* One at a time, and none that is over ends again. */
+	assert(!sqlite3_get_autocommit(writer->db) == (which != WRITE_begin));
 	return writer_run(writer, writer->statement[which], "the transaction");
 }
 
@@ -296,6 +314,8 @@ int writer_audit(struct writer *writer, int64_t at_us, int64_t session, const ch
 	struct write_bind bind = write_bind(writer->statement[WRITE_audit]);
 	uint8_t hash[CHAIN_HASH_LEN];
 
+	/* A row outside a transaction would be in the chain before what it covers is in its table. */
+	assert(!sqlite3_get_autocommit(writer->db));
 	if (writer->body.bad || !chain_hash(&writer->sha, &row, writer->head, hash))
 		return fail_about(writer, "row of the audit chain", (int64_t)row.seq, "no memory is left");
 	bind_int(&bind, (int64_t)row.seq);
@@ -310,8 +330,9 @@ int writer_audit(struct writer *writer, int64_t at_us, int64_t session, const ch
 	bind_text(&bind, row.body);
 	bind_blob(&bind, writer->head, CHAIN_HASH_LEN);
 	bind_blob(&bind, hash, CHAIN_HASH_LEN);
-	if (writer_run(writer, bind.statement, "a row of the audit chain") != 0)
+	if (writer_run(writer, bound(&bind), "a row of the audit chain") != 0)
 		return -1;
+	assert(row.seq == writer->seq + 1);
 	writer->seq = row.seq;
 	memcpy(writer->head, hash, CHAIN_HASH_LEN);
 	return 0;
@@ -336,6 +357,7 @@ int writer_audit_attempt(struct writer *writer, int64_t attempt, int64_t unit, c
 	if (!chain_sha_begin(&writer->sha))
 		return fail_about(writer, "attempt", attempt, "no memory is left");
 	for (size_t i = 0; i < sizeof(evidence) / sizeof(evidence[0]); i++) {
+		assert(!sqlite3_stmt_busy(writer->statement[evidence[i]]));
 		sqlite3_bind_int64(writer->statement[evidence[i]], 1, attempt);
 		if (chain_sha_rows(&writer->sha, writer->statement[evidence[i]]) != SQLITE_OK)
 			return fail(writer, "the evidence of an attempt");
@@ -358,14 +380,16 @@ int writer_anchor(struct writer *writer, bool now)
 	bool due = now || writer->anchor_now ||
 		   (writer->anchor_every && writer->seq - writer->anchored >= writer->anchor_every);
 
+	assert(!sqlite3_get_autocommit(writer->db));
 	if (!writer->sign || !due || writer->seq == writer->anchored ||
 	    writer->sign(writer->sign_ctx, writer->head, signature, &len) != 0)
 		return 0;
+	assert(len > 0 && len <= sizeof(signature));
 	bind_int(&bind, (int64_t)writer->seq);
 	bind_blob(&bind, writer->head, CHAIN_HASH_LEN);
 	bind_blob(&bind, signature, len);
 	bind_words(&bind, writer->sign_key_id);
-	if (writer_run(writer, bind.statement, "an anchor of the audit chain") != 0)
+	if (writer_run(writer, bound(&bind), "an anchor of the audit chain") != 0)
 		return -1;
 	writer->anchored = writer->seq;
 	writer->anchor_now = false;
@@ -380,6 +404,7 @@ static int put_unit(struct writer *writer, const struct journal_unit *unit)
 	struct write_bind bind = write_bind(writer->statement[WRITE_unit]);
 	bool has_id = memcmp(unit->device_id, none, sizeof(none)) != 0;
 
+	assert(writer->batch > 0);
 	bind_int(&bind, unit->unit);
 	bind_int(&bind, writer->batch);
 	if (has_id || !unit->agentless)
@@ -392,7 +417,7 @@ static int put_unit(struct writer *writer, const struct journal_unit *unit)
 	bind_words(&bind, unit->firmware);
 	bind_int(&bind, unit->agentless);
 	bind_int(&bind, unit->at_us);
-	if (writer_run(writer, bind.statement, "a unit") != 0)
+	if (writer_run(writer, bound(&bind), "a unit") != 0)
 		return -1;
 	if (!unit->agentless)
 		return 0;
@@ -414,7 +439,7 @@ static int put_unit_state(struct writer *writer, const struct journal_unit_state
 	bind_text(&bind, state);
 	bind_cause(&bind, &change->cause);
 	bind_int(&bind, change->at_us);
-	if (run_one(writer, bind.statement, "the state of unit", change->unit, "there is no such unit") != 0)
+	if (run_one(writer, bound(&bind), "the state of unit", change->unit, "there is no such unit") != 0)
 		return -1;
 	if (change->state != UNIT_PASSED && change->state != UNIT_FAILED && change->state != UNIT_QUARANTINED)
 		return 0;
@@ -428,6 +453,7 @@ static int put_attempt(struct writer *writer, const struct journal_attempt *atte
 {
 	struct write_bind bind = write_bind(writer->statement[WRITE_attempt]);
 
+	assert(writer->batch > 0 && writer->session > 0);
 	bind_int(&bind, attempt->attempt);
 	bind_int(&bind, attempt->unit);
 	bind_int(&bind, writer->batch);
@@ -439,7 +465,7 @@ static int put_attempt(struct writer *writer, const struct journal_attempt *atte
 	bind_int(&bind, attempt->rssi_dbm);
 	bind_words(&bind, attempt->method);
 	bind_int(&bind, attempt->at_us);
-	return writer_run(writer, bind.statement, "an attempt");
+	return writer_run(writer, bound(&bind), "an attempt");
 }
 
 static int put_attempt_end(struct writer *writer, const struct journal_attempt_end *end)
@@ -459,7 +485,7 @@ static int put_attempt_end(struct writer *writer, const struct journal_attempt_e
 	bind_int(&bind, end->at_us);
 	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
 		bind_int(&bind, figures[i]);
-	if (run_one(writer, bind.statement, "the end of attempt", end->attempt, "no such attempt is open") != 0)
+	if (run_one(writer, bound(&bind), "the end of attempt", end->attempt, "no such attempt is open") != 0)
 		return -1;
 	sqlite3_bind_int64(row, 1, end->attempt);
 	if (sqlite3_step(row) == SQLITE_ROW)
@@ -482,7 +508,7 @@ static int put_step(struct writer *writer, const struct journal_step *step)
 	bind_int(&bind, step->device_us);
 	bind_text(&bind, outcome_name(step->outcome));
 	bind_cause(&bind, &step->cause);
-	return writer_run(writer, bind.statement, "a step");
+	return writer_run(writer, bound(&bind), "a step");
 }
 
 static int put_measurement(struct writer *writer, const struct journal_measurement *measurement)
@@ -496,7 +522,7 @@ static int put_measurement(struct writer *writer, const struct journal_measureme
 	bind_real(&bind, measurement->has_low, measurement->low);
 	bind_real(&bind, measurement->has_high, measurement->high);
 	bind_int(&bind, measurement->passed);
-	return writer_run(writer, bind.statement, "a measurement");
+	return writer_run(writer, bound(&bind), "a measurement");
 }
 
 static int put_intent(struct writer *writer, int64_t unit, int64_t attempt, uint64_t transaction, const char *operation,
@@ -509,7 +535,7 @@ static int put_intent(struct writer *writer, int64_t unit, int64_t attempt, uint
 	bind_int(&bind, attempt);
 	bind_words(&bind, operation);
 	bind_int(&bind, at_us);
-	return run_one(writer, bind.statement, "transaction", (int64_t)transaction,
+	return run_one(writer, bound(&bind), "transaction", (int64_t)transaction,
 		       "that number belongs to another unit or operation");
 }
 
@@ -527,7 +553,7 @@ static int put_pin(struct writer *writer, const struct journal_identity *identit
 	bind_blob(&bind, identity->pin_salt.at, identity->pin_salt.len);
 	bind_int(&bind, identity->pin_iterations);
 	bind_int(&bind, identity->at_us);
-	return writer_run(writer, bind.statement, "a PIN");
+	return writer_run(writer, bound(&bind), "a PIN");
 }
 
 static int put_cert(struct writer *writer, const struct journal_identity *identity, const uint8_t sha256[static 32])
@@ -548,7 +574,7 @@ static int put_cert(struct writer *writer, const struct journal_identity *identi
 	else
 		bind_int(&bind, identity->not_after_us);
 	bind_int(&bind, identity->at_us);
-	return writer_run(writer, bind.statement, "a certificate");
+	return writer_run(writer, bound(&bind), "a certificate");
 }
 
 static int put_identity(struct writer *writer, const struct journal_identity *identity)
@@ -558,7 +584,7 @@ static int put_identity(struct writer *writer, const struct journal_identity *id
 
 	bind_int(&bind, identity->unit);
 	bind_text(&bind, identity->serial);
-	if (run_one(writer, bind.statement, "the serial number of unit", identity->unit, "there is no such unit") != 0)
+	if (run_one(writer, bound(&bind), "the serial number of unit", identity->unit, "there is no such unit") != 0)
 		return -1;
 	if (identity->transaction && put_intent(writer, identity->unit, identity->attempt, identity->transaction,
 						"identity", identity->at_us) != 0)
@@ -606,7 +632,7 @@ static int put_cert_state(struct writer *writer, const struct journal_cert_state
 	bind = write_bind(writer->statement[which]);
 	bind_int(&bind, change->unit);
 	bind_int(&bind, change->at_us);
-	if (run_one(writer, bind.statement, "the certificate's state of unit", change->unit,
+	if (run_one(writer, bound(&bind), "the certificate's state of unit", change->unit,
 		    "it has no live certificate") != 0)
 		return -1;
 	if (!state)
@@ -628,7 +654,7 @@ static int put_transaction(struct writer *writer, const struct journal_transacti
 	bind_int(&bind, (int64_t)transaction->transaction);
 	bind_int(&bind, transaction->unit);
 	bind_int(&bind, transaction->at_us);
-	return run_one(writer, bind.statement, "the phase of transaction", (int64_t)transaction->transaction,
+	return run_one(writer, bound(&bind), "the phase of transaction", (int64_t)transaction->transaction,
 		       "its intent is not on record for that unit");
 }
 
@@ -659,7 +685,7 @@ static int put_receipt(struct writer *writer, const struct journal_receipt *rece
 	bind_blob(&bind, receipt->challenge.at, receipt->challenge.len);
 	bind_blob(&bind, receipt->signature.at, receipt->signature.len);
 	bind_int(&bind, receipt->at_us);
-	if (writer_run(writer, bind.statement, "a receipt") != 0)
+	if (writer_run(writer, bound(&bind), "a receipt") != 0)
 		return -1;
 	write_object(&writer->body);
 	write_number(&writer->body, "attempt", receipt->attempt);
@@ -684,7 +710,7 @@ static int put_sighting(struct writer *writer, const struct journal_sighting *si
 	bind_int(&bind, sighting->count);
 	bind_int(&bind, sighting->first_us);
 	bind_int(&bind, sighting->last_us);
-	return writer_run(writer, bind.statement, "a sighting");
+	return writer_run(writer, bound(&bind), "a sighting");
 }
 
 static int put_radio(struct writer *writer, const struct journal_radio *radio)
@@ -702,7 +728,7 @@ static int put_radio(struct writer *writer, const struct journal_radio *radio)
 	bind_int(&bind, radio->simulated);
 	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
 		bind_int(&bind, (int64_t)figures[i]);
-	return writer_run(writer, bind.statement, "a radio's totals");
+	return writer_run(writer, bound(&bind), "a radio's totals");
 }
 
 static int put_guard(struct writer *writer, const struct journal_guard *guard)
@@ -713,7 +739,7 @@ static int put_guard(struct writer *writer, const struct journal_guard *guard)
 	bind_words(&bind, guard->guard);
 	bind_words(&bind, guard->detail);
 	bind_int(&bind, guard->at_us);
-	if (writer_run(writer, bind.statement, "a guard") != 0)
+	if (writer_run(writer, bound(&bind), "a guard") != 0)
 		return -1;
 	write_object(&writer->body);
 	write_string(&writer->body, "detail", guard->detail);
@@ -745,7 +771,7 @@ static int put_link(struct writer *writer, const struct journal_link *link)
 	bind_stage(&bind, link->secure_us);
 	bind_text(&bind, link->evidence);
 	bind_int(&bind, link->at_us);
-	if (writer_run(writer, bind.statement, "a link") != 0)
+	if (writer_run(writer, bound(&bind), "a link") != 0)
 		return -1;
 	write_object(&writer->body);
 	write_number(&writer->body, "attempt", link->attempt);
@@ -769,7 +795,7 @@ static int put_delivery(struct writer *writer, const struct journal_delivery *de
 	bind_words(&bind, delivery->method);
 	bind_words(&bind, delivery->evidence);
 	bind_int(&bind, delivery->at_us);
-	if (sqlite3_step(bind.statement) == SQLITE_ROW)
+	if (sqlite3_step(bound(&bind)) == SQLITE_ROW)
 		n = sqlite3_column_int64(bind.statement, 0);
 	if (n == 0 || sqlite3_step(bind.statement) != SQLITE_DONE) {
 		fail(writer, "a delivery");
@@ -791,6 +817,7 @@ static int put_network(struct writer *writer, const struct journal_network *netw
 	static const char *const observed[] = { "no", "seen", "key-verified" };
 	struct write_bind bind = write_bind(writer->statement[WRITE_network]);
 
+	assert((unsigned)network->observed < sizeof(observed) / sizeof(observed[0]));
 	bind_int(&bind, network->attempt);
 	bind_blob(&bind, network->ssid.at, network->ssid.len);
 	bind_words(&bind, network->security);
@@ -813,7 +840,7 @@ static int put_network(struct writer *writer, const struct journal_network *netw
 	bind_words(&bind, observed[network->observed]);
 	bind_int(&bind, network->reported);
 	bind_int(&bind, network->at_us);
-	if (writer_run(writer, bind.statement, "a network") != 0)
+	if (writer_run(writer, bound(&bind), "a network") != 0)
 		return -1;
 	write_object(&writer->body);
 	write_number(&writer->body, "attempt", network->attempt);
@@ -846,7 +873,7 @@ static int put_label(struct writer *writer, const struct journal_label *label)
 	bind_text(&bind, label->reason);
 	bind_words(&bind, label->actor);
 	bind_int(&bind, label->at_us);
-	if (writer_run(writer, bind.statement, "a label") != 0)
+	if (writer_run(writer, bound(&bind), "a label") != 0)
 		return -1;
 	write_object(&writer->body);
 	write_number(&writer->body, "label", label->label);
@@ -870,12 +897,14 @@ static int put_label_state(struct writer *writer, const struct journal_label_sta
 		[LABEL_SCANNED] = { WRITE_label_scanned, "scanned" },
 		[LABEL_VOID] = { WRITE_label_void, "void" },
 	};
-	struct write_bind bind = write_bind(writer->statement[states[change->state].statement]);
+	struct write_bind bind;
 
+	assert((unsigned)change->state < sizeof(states) / sizeof(states[0]));
+	bind = write_bind(writer->statement[states[change->state].statement]);
 	bind_int(&bind, change->label);
 	bind_int(&bind, change->unit);
 	bind_int(&bind, change->at_us);
-	if (run_one(writer, bind.statement, "the state of label", change->label,
+	if (run_one(writer, bound(&bind), "the state of label", change->label,
 		    "it is not on record for that unit, or that state does not follow its present one") != 0)
 		return -1;
 	write_object(&writer->body);
@@ -897,7 +926,7 @@ static int put_label_scan(struct writer *writer, const struct journal_label_scan
 	bind_words(&bind, scan->verdict);
 	bind_words(&bind, scan->actor);
 	bind_int(&bind, scan->at_us);
-	if (writer_run(writer, bind.statement, "a scan") != 0)
+	if (writer_run(writer, bound(&bind), "a scan") != 0)
 		return -1;
 	write_object(&writer->body);
 	write_number(&writer->body, "scan", scan->scan);
@@ -917,17 +946,18 @@ static int put_batch_end(struct writer *writer, const struct journal_batch_end *
 	struct write_bind bind = write_bind(writer->statement[WRITE_batch_end]);
 	char subject[32];
 
+	assert(writer->batch > 0 && writer->session > 0);
 	bind_int(&bind, writer->batch);
 	bind_words(&bind, end->state);
 	bind_int(&bind, end->at_us);
-	if (run_one(writer, bind.statement, "the end of batch", writer->batch, "there is no such batch") != 0)
+	if (run_one(writer, bound(&bind), "the end of batch", writer->batch, "there is no such batch") != 0)
 		return -1;
 	bind = write_bind(writer->statement[WRITE_session_result]);
 	bind_int(&bind, writer->session);
 	bind_int(&bind, (int64_t)end->makespan_us);
 	bind_int(&bind, (int64_t)end->lower_bound_us);
 	bind_text(&bind, end->policy);
-	if (run_one(writer, bind.statement, "the result of session", writer->session, "there is no such session") != 0)
+	if (run_one(writer, bound(&bind), "the result of session", writer->session, "there is no such session") != 0)
 		return -1;
 	write_object(&writer->body);
 	write_string(&writer->body, "state", end->state);
@@ -977,6 +1007,7 @@ int writer_put(struct writer *writer, const struct journal_record *record)
 {
 	int64_t at_us = record_at_us(record);
 
+	assert(!sqlite3_get_autocommit(writer->db));
 	if (at_us > writer->last_us)
 		writer->last_us = at_us;
 	switch (record->kind) {

@@ -84,6 +84,8 @@ struct write_bind {
 	int at;
 };
 struct write_bind write_bind(sqlite3_stmt *statement);
+/* The statement, ready to run: each parameter was given. */
+sqlite3_stmt *bound(const struct write_bind *bind);
 void bind_int(struct write_bind *bind, int64_t value);
 void bind_real(struct write_bind *bind, bool present, double value);
 void bind_text(struct write_bind *bind, const char *value);  /* NULL: NULL */

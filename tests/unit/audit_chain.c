@@ -267,6 +267,8 @@ static void every_change_is_noticed_and_named(void **state)
 		  "SET seq = 11 WHERE "
 		  "seq = 1000",
 		  "chain", "row 6 of the chain does not follow" },
+		{ "UPDATE audit SET seq = 0 WHERE seq = 1", "chain", "row 0 of the chain is before its first" },
+		{ "UPDATE audit SET seq = -1 WHERE seq = 1", "chain", "of the chain are missing" },
 		{ "DELETE FROM audit WHERE seq > 10", "anchor", "was signed and is gone: the chain was cut" },
 		/* Anchors */
 		{ "UPDATE anchor SET signature = zeroblob(70) WHERE seq = (SELECT min(seq) FROM anchor)", "anchor",

@@ -601,6 +601,27 @@ static void a_record_of_the_first_version_with_data_gets_labels(void **state)
 	assert_row(backup, "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'label%'", "0");
 }
 
+/* Numbers that no station gives are refused; nothing that counts on them comes into reach. */
+static void a_record_numbered_by_somebody_else_is_refused(void **state)
+{
+	struct place *place = *state;
+	struct journal_start start;
+	struct journal *journal;
+
+	journal_close(opened_lot(place, "A"));
+	plain_exec(place->path, "PRAGMA foreign_keys = OFF; DROP TRIGGER audit_fixed; UPDATE audit SET seq = -1;");
+	assert_int_equal(try_open(place, &journal), -MR_CAUSE_JOURNAL_UNAVAILABLE);
+	assert_non_null(strstr(place->error, "audit chain"));
+	plain_exec(place->path,
+		   "PRAGMA foreign_keys = OFF; UPDATE audit SET seq = 1; DROP TRIGGER batch_fixed; DROP TRIGGER "
+		   "session_fixed; UPDATE batch SET batch = -7; UPDATE session SET batch = -7");
+	journal = opened(place);
+	assert_int_equal(begin_lot(journal, place, "A", "job", &start, NULL, NULL), -1);
+	assert_non_null(strstr(place->error, "below 1"));
+	assert_int_equal(begin_lot(journal, place, "B", "job", &start, NULL, NULL), -1);
+	journal_close(journal);
+}
+
 static void a_migration_that_fails_changes_nothing(void **state)
 {
 	struct place *place = *state;
@@ -1278,6 +1299,7 @@ int main(void)
 		TEST(a_damaged_database_is_refused_after_a_crash),
 		TEST(an_older_database_is_backed_up_and_migrated),
 		TEST(a_record_of_the_first_version_with_data_gets_labels),
+		TEST(a_record_numbered_by_somebody_else_is_refused),
 		TEST(a_migration_that_fails_changes_nothing),
 		TEST(a_migration_that_loses_a_row_changes_nothing),
 		TEST(the_documented_schema_is_the_sum_of_the_migrations),

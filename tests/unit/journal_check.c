@@ -65,8 +65,6 @@ static struct journal_record good(enum journal_record_kind kind)
 	return r;
 }
 
-#define KINDS (JOURNAL_BATCH_END + 1)
-
 /* The database itself, without anybody who asks first. */
 struct direct {
 	struct store store;
@@ -124,7 +122,7 @@ static void a_record_of_each_kind_is_taken_by_both(void **state)
 
 	lay_lot(place);
 	direct_open(place, &direct);
-	for (int kind = 0; kind < KINDS; kind++) {
+	for (int kind = 0; kind < JOURNAL_KINDS; kind++) {
 		struct journal_record r = good((enum journal_record_kind)kind);
 
 		assert_null(journal_check(&r));
@@ -497,7 +495,7 @@ static void words_of_enums_are_those_of_the_schema(void **state)
 	EACH(TRANSACTION, transaction.phase, journal_phase, PHASE_COMMITTED)
 	EACH(LABEL_STATE, label_state.state, journal_label_state, LABEL_VOID)
 	direct_close(&direct);
-	assert_non_null(journal_check(&(struct journal_record){ .kind = (enum journal_record_kind)KINDS }));
+	assert_non_null(journal_check(&(struct journal_record){ .kind = (enum journal_record_kind)JOURNAL_KINDS }));
 }
 
 /* --- the contract --- */

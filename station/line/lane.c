@@ -247,6 +247,7 @@ void lane_join(struct session *s, struct channel *c)
 {
 	assert(!s->channel && !s->prev && !s->next);
 	s->channel = c;
+	s->tag.place = &c->place;
 	s->next = c->sessions;
 	if (c->sessions)
 		c->sessions->prev = s;
@@ -265,6 +266,7 @@ void lane_part(struct session *s)
 		s->next->prev = s->prev;
 	s->channel->session_count--;
 	s->channel = NULL;
+	s->tag.place = NULL;
 	s->prev = s->next = NULL;
 }
 

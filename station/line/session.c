@@ -109,6 +109,7 @@ struct session *session_create(struct line *line, struct unit *unit, uint8_t id[
 void session_go(struct session *s, struct channel *channel)
 {
 	assert(s->link && s->link->ops && !s->unit->session);
+	s->link->tag = &s->tag;
 	lane_join(s, channel);
 	unit_returned(s->line, s->unit);
 	s->unit->session = s;

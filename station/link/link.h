@@ -1,9 +1,9 @@
 /*
  * What a session needs of the way to its device: requests down, responses up, over action frames (action.h) or through
- * the device's own BSS (bss.h). A link is pulled: whoever serves the channel asks for the next frame when the radio has
+ * the device's own BSS (api.h). A link is pulled: whoever serves the channel asks for the next frame when the radio has
  * room, so a session costs nothing while its radio is away.
  *
- *	action_init | bss_create -> { link_pull -> link_sent } ... up -> { link_request -> ... response } ... ->
+ *	action_init | api_create -> { link_pull -> link_sent } ... up -> { link_request -> ... response } ... ->
  *		link_wipe
  *
  * How frames come in and events go out differs with the kind; each header says it.

@@ -265,41 +265,41 @@ static void speak(struct line *line, void *state, struct channel *c, enum method
 
 /* --- sessions --- */
 
-static void on_event(void *ctx, enum bss_event event, struct mr_rd message, int cause)
+static void on_event(void *ctx, enum api_event event, struct mr_rd message, int cause)
 {
 	struct session *s = ctx;
 
 	switch (event) {
-	case BSS_UP: recipe_linked(s); return;
-	case BSS_RESPONSE: session_answer(s, message); return;
-	case BSS_CHANGED: lane_touch(s); return;
-	case BSS_ENDED:
+	case API_UP: recipe_linked(s); return;
+	case API_RESPONSE: session_answer(s, message); return;
+	case API_CHANGED: lane_touch(s); return;
+	case API_ENDED:
 		if (!access_point_not_yet_back(s))
 			session_end(s, cause);
 		return;
 	}
 }
 
-static enum access_method protection_of(const struct method *method)
+static enum api_protection protection_of(const struct method *method)
 {
-	return method->protection == METHOD_BY_WPA2  ? ACCESS_MICRO_AP
-	       : method->protection == METHOD_BY_PIN ? ACCESS_PIN
-						     : ACCESS_HTTPS;
+	return method->protection == METHOD_BY_WPA2  ? API_WPA2
+	       : method->protection == METHOD_BY_PIN ? API_PIN
+						     : API_TLS;
 }
 
 static enum method_opened open(struct line *line, void *state, struct unit *u, struct channel *home)
 {
 	const struct access_points *points = state;
 	const struct access *a = access_of(u);
-	struct bss_config config = { .station = &points->bss,
-				     .method = protection_of(u->method),
+	struct api_config config = { .station = &points->bss,
+				     .protection = protection_of(u->method),
 				     .passphrase = a->passphrase,
 				     .pin = a->pin,
 				     .serial = u->serial,
 				     .any_certificate = line->job->ap_certificate == JOB_CERTIFICATE_PINNED,
 				     .patience_us = line->job->patience_us,
 				     .event = on_event };
-	struct link *link = bss_create(&config);
+	struct link *link = api_create(&config);
 	uint8_t id[8];
 	struct session *s = link ? session_create(line, u, id) : NULL;
 	int result;
@@ -310,10 +310,10 @@ static enum method_opened open(struct line *line, void *state, struct unit *u, s
 		return METHOD_NO_ROOM;
 	}
 	s->link = link;
-	bss_set_context(link, s);
+	api_set_context(link, s);
 	session_go(s, home);
 	access_point_give_pin(s);
-	result = bss_start(link, &a->network, a->peer);
+	result = api_start(link, &a->network, a->peer);
 	if (result != 0)
 		session_end(s, -result);
 	else
@@ -343,7 +343,7 @@ static bool hear(struct line *line, void *state, struct lane *lane, struct mr_rd
 		return false;
 	u->rssi_dbm = rx->rssi_dbm;
 	s->overdue = false;
-	bss_receive(s->link, mpdu, rx, session_now(s));
+	api_receive(s->link, mpdu, rx, session_now(s));
 	lane_touch(s);
 	return true;
 }
@@ -351,7 +351,7 @@ static bool hear(struct line *line, void *state, struct lane *lane, struct mr_rd
 static void opened(struct session *s)
 {
 	const struct access *a = access_of(s->unit);
-	const struct bss_evidence *e = bss_evidence(s->link);
+	const struct api_evidence *e = api_evidence(s->link);
 	bool secret = s->unit->method->needs != 0;
 	struct journal_record r = { .kind = JOURNAL_LINK,
 				    .link = { .attempt = s->attempt,

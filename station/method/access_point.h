@@ -2,7 +2,7 @@
 #pragma once
 
 #include "station/line/session.h"
-#include "station/link/bss.h"
+#include "station/link/api.h"
 
 extern const struct method_ops access_point_ops;
 

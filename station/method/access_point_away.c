@@ -18,7 +18,7 @@ static void look_again(struct session *s)
 {
 	uint64_t due_us = session_now(s) + LOOK_AGAIN_US;
 
-	bss_suspend(s->link, due_us, due_us + BEACON_WAIT_US, false);
+	api_suspend(s->link, due_us, due_us + BEACON_WAIT_US, false);
 }
 
 /* It did not let us in after its return: then what was heard may have been its access point before it went down. */
@@ -59,7 +59,7 @@ static void await_return(struct session *s)
 	if (due_us < session_now(s))
 		due_us = session_now(s);
 	s->joining.returning = true;
-	bss_suspend(s->link, due_us, due_us + BEACON_WAIT_US, false);
+	api_suspend(s->link, due_us, due_us + BEACON_WAIT_US, false);
 	move_to(s, lane_channel(s->line, access_of(s->unit)->network.freq_mhz));
 }
 
@@ -68,7 +68,7 @@ static void await_sight(struct session *s)
 {
 	uint64_t most_us = 2 * s->line->join_us + BEACON_WAIT_US;
 
-	bss_suspend(s->link, s->joining.asked_us,
+	api_suspend(s->link, s->joining.asked_us,
 		    s->joining.asked_us + (most_us < JOIN_SEEN_US ? most_us : JOIN_SEEN_US), true);
 }
 
@@ -127,7 +127,7 @@ void access_point_beacon(struct session *s, const struct ieee80211_network *netw
 	uint64_t silent_us;
 	int result;
 
-	if (s->phase != PHASE_JOINING || !bss_suspended(s->link))
+	if (s->phase != PHASE_JOINING || !api_suspended(s->link))
 		return;
 	/* It has not left yet while its beacons go on after JOIN: only an access point that was silent and came up anew
 	 * is a return. */
@@ -144,7 +144,7 @@ void access_point_beacon(struct session *s, const struct ieee80211_network *netw
 		access_point_name(s->line, s->unit);
 	session_enter(s, PHASE_RETURNED);
 	access_point_give_pin(s);
-	result = bss_start(s->link, &access_of(s->unit)->network, access_of(s->unit)->peer);
+	result = api_start(s->link, &access_of(s->unit)->network, access_of(s->unit)->peer);
 	if (result != 0)
 		session_end(s, -result);
 	else

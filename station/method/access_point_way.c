@@ -53,6 +53,6 @@ void access_point_give_pin(const struct session *s)
 
 	if (u->method->needs & METHOD_NEEDS_PIN && u->pin_sealed_len > 0 &&
 	    pin_open(line->o.identity, line->job->product, u->serial, u->pin_sealed, u->pin_sealed_len, pin) == 0)
-		bss_issued(s->link, u->serial, pin);
+		api_issued(s->link, u->serial, pin);
 	OPENSSL_cleanse(pin, sizeof(pin));
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "station/line/events.h"
+#include "station/line/lane.h"
 #include "station/line/proof.h"
 #include "station/line/verify_step.h"
 
@@ -57,7 +58,7 @@ int credentials_recorded(struct session *s)
 {
 	if (!s->unit->method->delivery)
 		return RECIPE_ASK(PHASE_ASK_CREDENTIALS);
-	if (s->unit->method->flags & METHOD_EXCLUSIVE && s->line->exclusive) {
+	if (s->unit->method->flags & METHOD_EXCLUSIVE && !lane_may_begin_exclusive(s)) {
 		session_enter(s, PHASE_AWAITING_TURN);
 		return RECIPE_WAITS;
 	}

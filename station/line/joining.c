@@ -92,12 +92,19 @@ void joining_network(struct line *line, const struct ieee80211_network *n)
 		*target = *n;
 }
 
+static const char *observed_name(enum journal_observed how)
+{
+	return how == OBSERVED_NO ? "not seen" : how == OBSERVED_SEEN ? "seen" : "key verified";
+}
+
 static void seen(struct session *s, enum journal_observed how)
 {
 	if (how <= s->joining.observed)
 		return;
 	if (s->joining.observed == OBSERVED_NO)
 		s->joining.events->first(s);
+	log_state(&s->tag, LOG_JOINING, observed_name(s->joining.observed), observed_name(how), "%s",
+		  phase_name(s->phase));
 	s->joining.observed = how;
 }
 

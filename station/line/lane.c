@@ -11,11 +11,12 @@
 #define RATE_6M 12u /* radiotap units of 500 kb/s */
 #define RATE_12M 24u
 #define RATE_24M 48u
-#define LANE_QUEUE 2	   /* frames handed to a radio before its report: few, so that the choice stays ours */
-#define MAC_RETRIES 7u	   /* dot11ShortRetryLimit, IEEE 802.11-2020 annex C */
-#define DRAIN_US 20000u	   /* chosen: the queue was full when a voice's time came; a report comes before that */
-#define GONE_US 100000u	   /* a radio that is going away tells so soon */
-#define READY_AIR_US 1000u /* of a frame and its answer, for the policy */
+#define LANE_QUEUE 2	      /* frames handed to a radio before its report: few, so that the choice stays ours */
+#define MAC_RETRIES 7u	      /* dot11ShortRetryLimit, IEEE 802.11-2020 annex C */
+#define DRAIN_US 20000u	      /* chosen: the queue was full when a voice's time came; a report comes before that */
+#define GONE_US 100000u	      /* a radio that is going away tells so soon */
+#define EXCLUSIVE_US 2000000u /* chosen: other channels can do without a radio for so much of an exclusive step */
+#define READY_AIR_US 1000u    /* of a frame and its answer, for the policy */
 
 enum cookie_kind { COOKIE_LINK, COOKIE_DELIVERY, COOKIE_VOICE };
 
@@ -66,6 +67,12 @@ static void view_channel(const struct line *line, const struct channel *c, struc
 		if (remaining_us > out->remaining_us)
 			out->remaining_us = remaining_us;
 		out->unsafe |= link_unsafe(s->link);
+		out->exclusive |= s == line->exclusive;
+		if (s->phase == PHASE_DELIVERING && s->unit->method->flags & METHOD_BROADCAST)
+			out->serves++;
+		/* Nobody reports what a foreign device does: it has to be seen. */
+		if (s->phase == PHASE_JOINING && s->unit->method->flags & METHOD_NO_REQUESTS)
+			out->attend_by_us = s->joining.asked_us;
 	}
 }
 
@@ -113,6 +120,15 @@ struct channel *lane_place(struct line *line, struct channel *home)
 	look(line, &view, false);
 	to = line->o.policy->place(&view.v, home->index);
 	return &line->channels[to];
+}
+
+bool lane_may_begin_exclusive(const struct session *s)
+{
+	struct view view;
+
+	look(s->line, &view, true);
+	return !s->line->exclusive &&
+	       schedule_may_begin_exclusive(&view.v, s->channel->index, session_now(s) + EXCLUSIVE_US);
 }
 
 /* --- sending --- */
@@ -553,6 +569,16 @@ static void allow(struct line *line, struct lane *lane)
 				lane->channels |= 1ull << i;
 }
 
+/* An adapter that cannot have all of them serves with its own address alone, and says so. */
+static void acknowledge(struct lane *lane)
+{
+	const struct line *line = lane->line;
+
+	if (radio_acknowledge(lane->radio, (const uint8_t(*)[6])line->addresses, line->address_count) != 0)
+		log_write(&lane->tag, LOG_LANE, LOG_WARN, "acknowledges %u addresses, the methods of this job want %zu",
+			  lane->radio->caps.acknowledged_max, line->address_count + 1);
+}
+
 int lanes_create(struct line *line, char *error, size_t error_len)
 {
 	unsigned hears = line->job->method->hears; /* those that a label may name in its place hear the same */
@@ -582,7 +608,10 @@ int lanes_create(struct line *line, char *error, size_t error_len)
 		lane->timer = (struct loop_timer){ .fn = on_timer, .ctx = lane, .at_us = LOOP_NEVER };
 		if (hears)
 			(void)radio_hear(lane->radio, hears);
-		lane->radio->events = (struct radio_events){ line, on_received, on_status, on_tuned, on_gone, on_back, NULL };
+		if (line->address_count > 0)
+			acknowledge(lane);
+		lane->radio->events = (struct radio_events){ line,    on_received, on_status, on_tuned,
+							     on_gone, on_back,	   NULL };
 		allow(line, lane);
 		served |= lane->channels;
 	}

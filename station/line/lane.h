@@ -39,6 +39,8 @@ void lanes_kick(struct line *line);   /* something has changed: each looks at th
 struct channel *lane_channel(struct line *line, uint16_t freq_mhz); /* NULL: not of this job */
 /* Where a device that announced itself at home is to have its session. */
 struct channel *lane_place(struct line *line, struct channel *home);
+/* A step that must be alone in the whole RF space may begin for this session, on its channel. */
+bool lane_may_begin_exclusive(const struct session *s);
 /* The session's list is that of `to` from now on. false: it is there already, or `to` is NULL. */
 bool lane_move(struct session *s, struct channel *to);
 void lane_join(struct session *s, struct channel *to); /* it was on none */

@@ -115,13 +115,6 @@ int line_order_check(const struct line *line, const struct line_order *order, co
 
 /* --- on record --- */
 
-static const char *state_name(enum journal_unit_state state)
-{
-	static const char *const names[] = { "expected", "seen", "active", "passed", "failed", "quarantined", "held" };
-
-	return names[state];
-}
-
 static uint64_t note(struct line *line, const struct order *order, const char *action, const char *outcome)
 {
 	const struct unit *u = order->o.unit ? find(line, order->o.unit) : NULL;
@@ -130,7 +123,7 @@ static uint64_t note(struct line *line, const struct order *order, const char *a
 	uint64_t ticket = 0;
 
 	if (body && u)
-		(void)json_object_set_new(body, "state", json_string(state_name(u->state)));
+		(void)json_object_set_new(body, "state", json_string(unit_state_name(u->state)));
 	if (body && u && u->last_cause)
 		(void)json_object_set_new(body, "cause", json_string(mr_cause_name(u->last_cause)));
 	if (body && outcome)

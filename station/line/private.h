@@ -84,6 +84,9 @@ struct line {
 	struct tickets tickets;
 	struct voice voices[VOICES_MAX];
 	size_t voice_count;
+	/* Of BSSs of our own: what all radios acknowledge beside their own address. Methods add theirs in begin(). */
+	uint8_t addresses[RADIO_ADDRESSES_MAX][6];
+	size_t address_count;
 	struct lane *lanes;
 	size_t lane_count;
 	struct channel channels[CHANNELS_MAX];
@@ -125,6 +128,21 @@ struct line {
 	void (*heard)(struct line *line, struct lane *lane, struct mr_rd mpdu, const struct radio_rx *rx);
 	const struct session_program *program; /* of sessions: the recipe */
 };
+
+/*
+ * An address for a BSS of ours, for a method's begin(): radio_address says which ones adapters can acknowledge.
+ * false: all are given out.
+ */
+static inline bool line_own_address(struct line *line, uint8_t out[static 6])
+{
+	if (line->address_count + 1 >= RADIO_ADDRESSES_MAX)
+		return false;
+	radio_address(line->station.mac, line->address_count + 1, out);
+	for (int i = 0; i < 6; i++)
+		line->addresses[line->address_count][i] = out[i];
+	line->address_count++;
+	return true;
+}
 
 /* What `ops` made in begin() for this run; NULL: they are not in use, or keep nothing. */
 static inline void *line_state(const struct line *line, const struct method_ops *ops)

@@ -363,7 +363,8 @@ void recipe_turn(struct line *line)
 		return;
 	for (size_t i = 0; i < line->channel_count; i++)
 		for (struct session *s = line->channels[i].sessions; s; s = s->next)
-			if (s->phase == PHASE_AWAITING_TURN && (!oldest || s->begun_us < oldest->begun_us))
+			if (s->phase == PHASE_AWAITING_TURN && lane_may_begin_exclusive(s) &&
+			    (!oldest || s->begun_us < oldest->begun_us))
 				oldest = s;
 	if (oldest)
 		next(oldest, credentials_turn(oldest));

@@ -323,6 +323,8 @@ static void end_unopened(struct session *s, int cause)
 	struct line *line = s->line;
 	struct unit *u = s->unit;
 
+	log_write(&s->tag, LOG_SESSION, LOG_INFO, "ends before it has begun: %s (%s)", mr_cause_name(cause),
+		  mr_cause_sentence(cause));
 	u->handshakes_failed += cause == MR_CAUSE_HANDSHAKE_TIMEOUT || s->unit->method->flags & METHOD_DEVICE_AP;
 	u->refusals += cause == MR_CAUSE_PASSPHRASE_REFUSED;
 	/* Nobody signs that he refuses a passphrase: one refusal may be a crowded channel, or somebody's joke. */
@@ -358,6 +360,8 @@ void session_end(struct session *s, int cause)
 		return;
 	}
 	tickets_forget(&line->tickets, &s->ticket);
+	log_write(&s->tag, LOG_SESSION, LOG_INFO, "attempt %u ends while %s: %s (%s)", u->attempts,
+		  phase_name(s->phase), mr_cause_name(cause), mr_cause_sentence(cause));
 	if (cause == MR_CAUSE_NO_ANSWER) {
 		outcome = OUTCOME_TIMEOUT;
 		u->prescribed_us += line->job->patience_us;

@@ -192,12 +192,32 @@ static void count(struct line *line, enum journal_unit_state state, int by)
 	line->settled += (unsigned)by;
 }
 
+const char *unit_state_name(enum journal_unit_state state)
+{
+	static const char *const names[] = { "expected", "seen", "active", "passed", "failed", "quarantined", "held" };
+
+	assert((size_t)state < sizeof(names) / sizeof(names[0]));
+	return names[state];
+}
+
+/* The outcome, for the log. */
+static void tell(const struct line *line, const struct unit *u, enum journal_unit_state state, int cause)
+{
+	struct log_tag tag = { .log = line->o.log, .place = u->home ? &u->home->place : NULL };
+
+	memcpy(tag.mac, u->mac, 6);
+	log_state_at(&tag, LOG_LINE, LOG_INFO, unit_state_name(u->state), unit_state_name(state),
+		     "unit %lld %s, attempt %u: %s", (long long)u->id,
+		     u->serial[0] ? u->serial : "without a serial number", u->attempts, mr_cause_name(cause));
+}
+
 void unit_settle(struct line *line, struct unit *u, enum journal_unit_state state, int cause)
 {
 	uint64_t now_us = loop_now_us(line->loop);
 	bool bad = state == UNIT_FAILED || state == UNIT_QUARANTINED;
 
 	assert(!u->settled && !u->alias);
+	tell(line, u, state, cause);
 	u->settled = true;
 	u->state = state;
 	u->last_cause = cause;

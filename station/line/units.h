@@ -56,6 +56,7 @@ bool unit_rename(struct line *line, struct unit *unit, const uint8_t device_id[s
 void unit_free(struct unit *unit);
 void unit_forget(struct unit *unit); /* what opens its device is wiped */
 
+const char *unit_state_name(enum journal_unit_state state);
 /* First heard in this run. */
 void unit_greet(struct line *line, struct unit *unit, const struct radio_rx *rx);
 /* It is to announce itself again by `by_us`, else it fails. */

@@ -2,12 +2,15 @@
  * Methods that exist in this file only: production code has no line about them. docs/adding-a-method.md walks along it.
  *
  *   test-cast  no reach, a voice of its own that broadcasts the credentials to whoever listens, proof by the witness
+ *   test-own   a BSS of ours with an address of its own; devices come to it and are served one at a time, as WPS's
+ *              push button will need; proof by the witness
  *
  * links: tests/support/joiner.c
  */
 #include "tests/line/hall.h"
 
 #include "station/line/admission.h"
+#include "station/line/lane.h"
 #include "station/line/recipe.h"
 #include "station/method/method.h"
 #include "tests/support/joiner.h"
@@ -159,8 +162,216 @@ static const struct method test_cast = {
 	.delivery = &cast_delivery,
 };
 
+/* --- test-own: the station's side --- */
+
+#define BEACON_EVERY_US 102400u
+#define OWN_PATIENCE_US 2000000u
+static const char own_ssid[] = "test-own";
+enum { OWN_ASKS = 0x51, OWN_GIVES = 0x52 };
+
+struct own {
+	uint8_t bssid[6];
+	unsigned busy, most, acked; /* deliveries at the same time; their reports */
+};
+
+static const struct method_ops own_ops;
+
+static struct own *own_of(const struct session *s) { return line_state(s->line, &own_ops); }
+
+static int own_begin(struct line *line, void **state, char *error, size_t error_len)
+{
+	struct own *own = calloc(1, sizeof(*own));
+
+	(void)error, (void)error_len;
+	*state = own;
+	return own && line_own_address(line, own->bssid) ? 0 : -MR_CAUSE_NO_MEMORY;
+}
+
+static struct own last_own; /* as it was when the line ended, for the test */
+
+static void own_end(struct line *line, void *state)
+{
+	(void)line;
+	if (state)
+		last_own = *(struct own *)state;
+	free(state);
+}
+
+static void own_speak(struct line *line, void *state, struct channel *c, enum method_occasion why, struct mr_wr *out,
+		      struct radio_tx *tx, uint64_t *next_us)
+{
+	struct ieee80211_header header = { .kind = IEEE80211_BEACON, .sequence = line->station.sequence };
+	struct ieee80211_beacon beacon = { .interval_tu = 100, .capability = 1 /* ESS */ };
+	const struct own *own = state;
+
+	(void)c;
+	*next_us = loop_now_us(line->loop) + BEACON_EVERY_US;
+	if (why != METHOD_PRESENT)
+		return;
+	memset(header.address1, 0xff, 6);
+	memcpy(header.address2, own->bssid, 6);
+	memcpy(header.address3, own->bssid, 6);
+	line->station.sequence = (line->station.sequence + 1) & 0xfff;
+	ieee80211_header_build(out, &header);
+	ieee80211_beacon_build(out, &beacon);
+	ieee80211_put_ssid(out, (const uint8_t *)own_ssid, strlen(own_ssid));
+	tx->rate_500kbps = 12;
+}
+
+/* A device that asks at our BSS: a unit if it is on the list; its session hears it. */
+static bool own_hear(struct line *line, void *state, struct lane *lane, struct mr_rd mpdu, const struct radio_rx *rx)
+{
+	const struct own *own = state;
+	struct ieee80211_header header;
+	struct mr_rd in = mpdu;
+	struct unit *u;
+	uint8_t id[8];
+
+	if (!ieee80211_header_parse(&in, &header) || !mr_equal(header.address1, own->bssid, 6))
+		return false;
+	u = map_get(&line->by_mac, map_key_mac(header.address2));
+	unit_id_of_mac(header.address2, id);
+	if (!u && !(u = admission_newcomer(line, id, header.address2, rx)))
+		return true;
+	if (u->first_heard_us == 0)
+		unit_greet(line, u, rx);
+	u->rssi_dbm = rx->rssi_dbm;
+	if (u->session && u->session->delivery.ops) {
+		session_delivery(u->session, u->session->delivery.ops->receive(u->session, in, rx));
+	} else if (!u->session && !u->settled) {
+		unit_returned(line, u);
+		admission_enqueue(line, u, lane->channel);
+		admission_fill_channel(line, lane->channel);
+	}
+	return true;
+}
+
+static enum method_opened own_open(struct line *line, void *state, struct unit *u, struct channel *home)
+{
+	(void)state;
+	return recipe_open_foreign(line, u, home);
+}
+
+static const struct method_ops own_ops = {
+	.begin = own_begin, .end = own_end, .speak = own_speak, .hear = own_hear, .open = own_open
+};
+
+/* The delivery: the device asks, we answer from our BSS's address until the answer is acknowledged. */
+struct giving {
+	uint64_t until_us;
+	bool asked, in_air, given;
+};
+
+static int own_deliver(struct session *s)
+{
+	struct giving *g = calloc(1, sizeof(*g));
+	struct own *own = own_of(s);
+
+	if (!g)
+		return -MR_CAUSE_NO_MEMORY;
+	s->delivery.state = g;
+	g->until_us = session_now(s) + OWN_PATIENCE_US;
+	if (++own->busy > own->most)
+		own->most = own->busy;
+	return DELIVERY_GOES_ON;
+}
+
+static int own_receive(struct session *s, struct mr_rd mpdu, const struct radio_rx *rx)
+{
+	struct giving *g = s->delivery.state;
+
+	(void)rx;
+	g->asked |= mr_rd_u8(&mpdu) == OWN_ASKS && !mpdu.bad;
+	return g->given ? DELIVERY_DONE : DELIVERY_GOES_ON;
+}
+
+static bool own_ready(const struct session *s)
+{
+	const struct giving *g = s->delivery.state;
+
+	return g->asked && !g->in_air && !g->given;
+}
+
+static size_t own_pull(struct session *s, uint8_t *frame, struct radio_tx *tx)
+{
+	struct giving *g = s->delivery.state;
+	struct line *line = s->line;
+	struct mr_wr w = mr_wr_over(frame, RADIO_FRAME_MAX);
+	struct ieee80211_header header = { .kind = IEEE80211_DATA,
+					   .flags = IEEE80211_FROM_DS,
+					   .sequence = line->station.sequence };
+
+	if (!own_ready(s))
+		return 0;
+	line->station.sequence = (line->station.sequence + 1) & 0xfff;
+	memcpy(header.address1, s->unit->mac, 6);
+	memcpy(header.address2, own_of(s)->bssid, 6);
+	memcpy(header.address3, own_of(s)->bssid, 6);
+	ieee80211_header_build(&w, &header);
+	mr_wr_u8(&w, OWN_GIVES);
+	put_text(&w, line->job->ssid, line->job->ssid_len);
+	put_text(&w, line->passphrase, strlen(line->passphrase));
+	tx->rate_500kbps = 12;
+	g->in_air = !w.bad;
+	return w.bad ? 0 : w.len;
+}
+
+static void own_sent(struct session *s, bool acked, unsigned tries)
+{
+	struct giving *g = s->delivery.state;
+
+	(void)tries;
+	g->in_air = false;
+	g->given = acked;
+	own_of(s)->acked += acked;
+	if (acked)
+		g->until_us = session_now(s);
+}
+
+static uint64_t own_deadline_us(const struct session *s)
+{
+	return ((const struct giving *)s->delivery.state)->until_us;
+}
+
+static int own_expire(struct session *s, uint64_t now_us)
+{
+	const struct giving *g = s->delivery.state;
+
+	(void)now_us;
+	return g->given ? DELIVERY_DONE : -MR_CAUSE_NO_ANSWER;
+}
+
+static void own_ends(struct session *s)
+{
+	free(s->delivery.state);
+	s->delivery.state = NULL;
+	own_of(s)->busy--;
+}
+
+static const struct delivery_ops own_delivery = { .begin = own_deliver,
+						  .receive = own_receive,
+						  .expire = own_expire,
+						  .deadline_us = own_deadline_us,
+						  .ready = own_ready,
+						  .pull = own_pull,
+						  .sent = own_sent,
+						  .end = own_ends };
+
+static const struct method test_own = {
+	.name = "test-own",
+	.hears = RADIO_HEAR_NETWORKS | RADIO_HEAR_JOINS,
+	.flags = METHOD_OWN_BSS | METHOD_EXCLUSIVE | METHOD_NO_REQUESTS,
+	.protection = METHOD_BY_NOTHING,
+	.reach = "a BSS of the station",
+	.device_to_station = "nothing",
+	.station_to_device = "nothing",
+	.listener = "everything",
+	.ops = &own_ops,
+	.delivery = &own_delivery,
+};
+
 /* In the place of the program's own table, which is weak. */
-const struct method *const method_table[] = { &method_direct, &test_cast, NULL };
+const struct method *const method_table[] = { &method_direct, &test_cast, &test_own, NULL };
 
 /* --- the devices --- */
 
@@ -168,6 +379,7 @@ struct floor {
 	struct joiner joiners[JOINERS_MAX];
 	size_t count;
 	unsigned deaf; /* the first so many hear nothing */
+	void (*heard)(struct joiner *j, struct mr_rd mpdu, const struct radio_rx *rx);
 };
 
 static bool text(struct mr_rd *in, char *out, size_t cap)
@@ -192,6 +404,34 @@ static void on_cast(struct joiner *j, struct mr_rd mpdu, const struct radio_rx *
 		joiner_join(j, ssid, passphrase);
 }
 
+/* It has heard our BSS's beacon: it asks there, and asks again with each beacon until it is given. */
+static void on_own(struct joiner *j, struct mr_rd mpdu, const struct radio_rx *rx)
+{
+	struct ieee80211_header header, ask = { .kind = IEEE80211_DATA, .flags = IEEE80211_TO_DS };
+	struct ieee80211_network n;
+	struct mr_rd in = mpdu;
+	char ssid[33], passphrase[65];
+	uint8_t frame[64];
+	struct mr_wr w = mr_wr_over(frame, sizeof(frame));
+
+	if (!ieee80211_header_parse(&in, &header))
+		return;
+	if (header.kind == IEEE80211_BEACON && ieee80211_network_of(mpdu, rx, &n) && n.ssid_len == strlen(own_ssid) &&
+	    memcmp(n.ssid, own_ssid, n.ssid_len) == 0) {
+		memcpy(ask.address1, header.address2, 6);
+		memcpy(ask.address2, j->mac, 6);
+		memcpy(ask.address3, header.address2, 6);
+		ask.sequence = j->sequence++ & 0xfff;
+		ieee80211_header_build(&w, &ask);
+		mr_wr_u8(&w, OWN_ASKS);
+		joiner_send(j, mr_wr_written(&w));
+	} else if (header.kind == IEEE80211_DATA && mr_equal(header.address1, j->mac, 6) &&
+		   mr_rd_u8(&in) == OWN_GIVES && text(&in, ssid, sizeof(ssid)) &&
+		   text(&in, passphrase, sizeof(passphrase))) {
+		joiner_join(j, ssid, passphrase);
+	}
+}
+
 static void address(size_t i, uint8_t mac[static 6])
 {
 	const uint8_t of[6] = { 0x02, 0xfe, 0, 0, 0, (uint8_t)(i + 1) };
@@ -205,7 +445,7 @@ static void populate(void *ctx, struct air *air)
 	uint8_t mac[6];
 
 	for (size_t i = 0; i < floor->count; i++) {
-		floor->joiners[i].heard = i < floor->deaf ? NULL : on_cast;
+		floor->joiners[i].heard = i < floor->deaf ? NULL : floor->heard;
 		address(i, mac);
 		joiner_create(&floor->joiners[i], air, mac, 2437, i);
 	}
@@ -228,6 +468,7 @@ static void write_list(const struct hall *hall, const char *name, size_t count)
 }
 
 #define CAST "{method: test-cast, weak-ok: true, ssid: \"hall\", security: wpa2}"
+#define OWN "{method: test-own, ssid: \"hall\", security: wpa2}"
 #define FOREIGN .recipe = "credentials, verify", .channels = "6", .admission = ", expect: \"list.txt\""
 
 static void run_floor(struct hall *hall, struct run *run, const struct shape *shape, struct floor *floor, uint64_t seed)
@@ -272,7 +513,7 @@ static void passed_as_foreign(struct hall *hall, const struct run *run, unsigned
 
 static void one_broadcast_provisions_every_listener(void **state)
 {
-	struct floor floor = { .count = 12 };
+	struct floor floor = { .heard = on_cast, .count = 12 };
 	struct run run;
 
 	run_floor(*state, &run, &(struct shape){ .devices = 12, .credentials = CAST, FOREIGN }, &floor, hall_seed(100));
@@ -286,7 +527,7 @@ static void one_broadcast_provisions_every_listener(void **state)
 
 static void a_deaf_listener_fails_and_says_why(void **state)
 {
-	struct floor floor = { .count = 5, .deaf = 2 };
+	struct floor floor = { .heard = on_cast, .count = 5, .deaf = 2 };
 	struct run run;
 
 	run_floor(*state, &run, &(struct shape){ .devices = 5, .credentials = CAST, FOREIGN, .attempts = "2" }, &floor,
@@ -299,7 +540,7 @@ static void a_deaf_listener_fails_and_says_why(void **state)
 
 static void a_lossy_air_costs_time_and_no_listener(void **state)
 {
-	struct floor floor = { .count = 8 };
+	struct floor floor = { .heard = on_cast, .count = 8 };
 	struct run run;
 
 	run_floor(*state, &run, &(struct shape){ .devices = 8, .credentials = CAST, FOREIGN, .loss = "15%" }, &floor,
@@ -308,10 +549,36 @@ static void a_lossy_air_costs_time_and_no_listener(void **state)
 	hall_done(&run);
 }
 
+static void a_bss_of_ours_serves_one_device_at_a_time(void **state)
+{
+	struct floor floor = { .heard = on_own, .count = 9 };
+	struct run run;
+
+	run_floor(*state, &run, &(struct shape){ .devices = 9, .credentials = OWN, FOREIGN, .loss = "3%" }, &floor,
+		  hall_seed(500));
+	passed_as_foreign(*state, &run, 9, "test-own");
+	assert_int_equal(last_own.most, 1);
+	assert_true(last_own.acked >= 9); /* devices acknowledge to our BSS's address, and we to them */
+	hall_done(&run);
+}
+
+/* Two of three devices are on the list: the third is a sighting and gets nothing. */
+static void who_is_not_on_the_list_gets_nothing(void **state)
+{
+	struct floor floor = { .heard = on_own, .count = 3 };
+	struct run run;
+
+	run_floor(*state, &run, &(struct shape){ .devices = 2, .credentials = OWN, FOREIGN }, &floor, hall_seed(600));
+	assert_int_equal(run.result.summary.passed, 2);
+	assert_false(floor.joiners[2].joined);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM sighting WHERE verdict = 'not-expected'"), 1);
+	hall_done(&run);
+}
+
 /* A foreign lot that goes on: who has passed is not asked again. */
 static void a_foreign_lot_goes_on_where_its_record_says(void **state)
 {
-	struct floor first = { .count = 4, .deaf = 4 }, second = { .count = 4 };
+	struct floor first = { .count = 4, .deaf = 4 }, second = { .heard = on_cast, .count = 4 };
 	struct hall *hall = *state;
 	struct run run;
 	struct batch_options o;
@@ -365,6 +632,8 @@ int main(void)
 		cmocka_unit_test(one_broadcast_provisions_every_listener),
 		cmocka_unit_test(a_deaf_listener_fails_and_says_why),
 		cmocka_unit_test(a_lossy_air_costs_time_and_no_listener),
+		cmocka_unit_test(a_bss_of_ours_serves_one_device_at_a_time),
+		cmocka_unit_test(who_is_not_on_the_list_gets_nothing),
 		cmocka_unit_test(a_foreign_lot_goes_on_where_its_record_says),
 		cmocka_unit_test(a_job_of_foreign_devices_says_that_it_knows),
 	};

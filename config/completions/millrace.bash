@@ -75,6 +75,8 @@ _millrace() {
 			mapfile -t COMPREPLY < <(compgen -W "batch device failures certs overrides pauses labels verify sql export" -- "$current") ;;
 	labels)
 		[[ ${#command[@]} -eq 2 ]] && mapfile -t COMPREPLY < <(compgen -W "scan" -- "$current") ;;
+	methods)
+		mapfile -t COMPREPLY < <(compgen -W "$("$program" methods 2>/dev/null | grep '^[a-z]')" -- "$current") ;;
 	radios)
 		[[ ${#command[@]} -eq 2 ]] && mapfile -t COMPREPLY < <(compgen -W "test" -- "$current") ;;
 	esac

@@ -31,6 +31,8 @@ struct loop {
 	struct loop_timer **heap; /* 1-based: heap[0] unused, so that slot 0 can mean "not armed" */
 	size_t count, room;
 	int epoll_fd, timer_fd, signal_fd;
+	void (*turn_fn)(void *ctx); /* NULL: none */
+	void *turn_ctx;
 	loop_signal_fn *signal_fn;
 	void *signal_ctx;
 	struct watch *watches;
@@ -328,6 +330,8 @@ static bool fire_next(struct loop *loop)
 	loop_cancel(loop, timer);
 	(void)loop_enter(loop, (enum loop_side)timer->side);
 	timer->fn(timer->ctx, loop->now_us);
+	if (loop->turn_fn)
+		loop->turn_fn(loop->turn_ctx);
 	return true;
 }
 
@@ -454,6 +458,12 @@ void loop_run(struct loop *loop)
 	else
 		run_real(loop);
 	(void)loop_enter(loop, side);
+}
+
+void loop_each_turn(struct loop *loop, void (*fn)(void *ctx), void *ctx)
+{
+	loop->turn_fn = fn;
+	loop->turn_ctx = ctx;
 }
 
 void loop_stop(struct loop *loop) { loop->stopped = true; }

@@ -76,6 +76,9 @@ void loop_hold(struct loop *loop, bool hold);
 /* Blocks SIGINT, SIGTERM, SIGWINCH in the calling thread and reports them from the loop, on both clocks. */
 int loop_signals(struct loop *loop, loop_signal_fn *fn, void *ctx);
 
+/* Called after each timer, for those who check what must hold between two events; it changes nothing. NULL: no more. */
+void loop_each_turn(struct loop *loop, void (*fn)(void *ctx), void *ctx);
+
 /* Runs until loop_stop, or (virtual clock) until no timer is armed. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);

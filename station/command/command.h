@@ -85,5 +85,6 @@ int command_audit(int argc, char **argv);
 int command_labels(int argc, char **argv);
 int command_report(int argc, char **argv);
 int command_radios(int argc, char **argv);
+int command_methods(int argc, char **argv);
 int command_serve(int argc, char **argv);
 int command_ctl(int argc, char **argv);

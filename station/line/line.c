@@ -82,6 +82,7 @@ static void on_watch(void *ctx, uint64_t now_us)
 
 	units_look(line, now_us);
 	guard_disk(line, now_us);
+	line_check(line);
 	admission_fill(line);
 	line_check_end(line);
 	if (!line->ended)

@@ -86,6 +86,12 @@ void line_start(struct line *line);
 /* After ended(): radios, strangers and the batch's end go on record. */
 void line_finish(struct line *line);
 
+/*
+ * What must be true of a line between two events: each unit is in one place, counts equal their lists, a channel's lane
+ * points back, nobody is asked to seal what is not on the disk. Asserts; grows with the number of units.
+ */
+void line_check(const struct line *line);
+
 /* First: no new sessions, the devices in flight finish. Second: what is open is recorded as aborted. */
 void line_stop(struct line *line, bool now);
 

@@ -317,6 +317,7 @@ static void on_durable(void *ctx)
 	struct session *s = ctx;
 
 	assert(rows[s->phase].on_durable); /* a session waits for the record in no other phase */
+	s->durable = s->ticket.number;
 	s->wait_journal_us += (uint32_t)(session_now(s) - s->wait_us);
 	next(s, rows[s->phase].on_durable(s));
 }

@@ -65,8 +65,9 @@ struct session {
 	bool intent_durable; /* that of the credentials: it went with the identity's record */
 	char pin[IDENTITY_PIN_MAX];
 	uint8_t verdict;
-	bool refused; /* the record would not take what is to be written of it: it ends at once */
-	bool signing; /* the signer has it: wait for its answer before it is freed */
+	uint64_t durable; /* what it waited for last is on the disk up to this ticket */
+	bool refused;	  /* the record would not take what is to be written of it: it ends at once */
+	bool signing;	  /* the signer has it: wait for its answer before it is freed */
 	bool dead;
 };
 

@@ -81,12 +81,6 @@ const struct method *method_find(const char *name, size_t len)
 	return NULL;
 }
 
-bool method_shares_reach(const struct method *method, const struct method *other)
-{
-	return method == other || (method->ops == other->ops && method->flags == other->flags &&
-				   method->hears == other->hears && !method->delivery && !other->delivery);
-}
-
 const char *method_names(unsigned flags, char *out, size_t cap)
 {
 	size_t n = 0;

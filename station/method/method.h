@@ -138,7 +138,5 @@ extern const struct method method_direct; /* the default of jobs: every table ha
 const char *method_name(size_t i);
 /* NULL: no such method. `name` need not end with NUL. */
 const struct method *method_find(const char *name, size_t len);
-/* Those that can open devices of one tray together with `method`: a label may name them instead. */
-bool method_shares_reach(const struct method *method, const struct method *other);
 /* "micro-ap, pin, https": the names of all methods that have one of `flags` and share a reach, for messages. */
 const char *method_names(unsigned flags, char *out, size_t cap);

@@ -449,6 +449,8 @@ static void end(struct batch *b, struct batch_result *r)
 	loop_destroy(b->loop);
 }
 
+static void check_line(void *ctx) { line_check(((struct batch *)ctx)->line); }
+
 int batch_run(const struct batch_options *options, struct batch_result *result, char *error, size_t error_len)
 {
 	struct batch b = { .o = options };
@@ -463,6 +465,8 @@ int batch_run(const struct batch_options *options, struct batch_result *result, 
 	}
 	if (options->meter)
 		loop_meter(b.loop);
+	if (options->check && b.world)
+		loop_each_turn(b.loop, check_line, &b);
 	if (options->began)
 		options->began(options->ctx, b.line, b.world != NULL, b.seed);
 	line_start(b.line);

@@ -32,6 +32,7 @@ struct batch_options {
 	struct control *control; /* opened, attached to no loop; NULL: nobody looks on */
 	double pace;		 /* simulated: virtual seconds per second; 0: as fast as it goes */
 	bool stay;		 /* does not end when all have an outcome, but when somebody stops it */
+	bool check;		 /* simulated: what must hold of the line is looked at after each event */
 	bool meter;		 /* simulated: charge CPU time to station and world */
 };
 

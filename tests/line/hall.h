@@ -152,7 +152,8 @@ HALL void hall_job(struct hall *hall, struct run *run, const struct shape *shape
 
 HALL struct batch_options hall_options(const struct hall *hall, const struct run *run)
 {
-	return (struct batch_options){ .job = run->job, .db = run->db, .keys = hall->keys, .operator= "hall" };
+	return (struct batch_options){
+		.job = run->job, .db = run->db, .keys = hall->keys, .check = true, .operator= "hall" };
 }
 
 /* Runs (or goes on with) the batch; the test fails when it cannot. */

@@ -34,6 +34,7 @@ int command_ca(int argc, char **argv) { return ran("ca", argc, argv); }
 int command_audit(int argc, char **argv) { return ran("audit", argc, argv); }
 int command_radios(int argc, char **argv) { return ran("radios", argc, argv); }
 int command_labels(int argc, char **argv) { return ran("labels", argc, argv); }
+int command_methods(int argc, char **argv) { return ran("methods", argc, argv); }
 int command_report(int argc, char **argv) { return ran("report", argc, argv); }
 int command_serve(int argc, char **argv) { return ran("serve", argc, argv); }
 int command_ctl(int argc, char **argv) { return ran("ctl", argc, argv); }

@@ -46,7 +46,8 @@ static void check_unit(const struct unit *u)
 	bool awaited = u->return_by_us != 0 && u->return_by_us != UINT64_MAX;
 
 	assert(!u->session || is_on(u->session->channel, u->session));
-	assert(!(u->session && awaited));
+	assert(!(u->session && awaited) ||
+	       u->session->phase == PHASE_ASK_FINISH); /* it is told, and is to come again */
 	assert(!(u->settled && awaited));
 	assert(!u->settled || !u->way);
 	assert(!u->alias || (!u->session && !u->way && !u->alias->alias));

@@ -90,7 +90,6 @@ void bind_int(struct write_bind *bind, int64_t value);
 void bind_real(struct write_bind *bind, bool present, double value);
 void bind_text(struct write_bind *bind, const char *value);  /* NULL: NULL */
 void bind_words(struct write_bind *bind, const char *value); /* NULL: "" */
-void bind_stage(struct write_bind *bind, uint32_t value_us); /* JOURNAL_NO_TIME: NULL */
 void bind_blob(struct write_bind *bind, const void *at, size_t len);
 /* Steps to the end and resets. -1: `error` says what refused `what`. */
 int writer_run(struct writer *writer, sqlite3_stmt *statement, const char *what);

@@ -1095,35 +1095,40 @@ static void keep_unit(void *ctx, const struct journal_resume *unit)
 	resumed->units[resumed->count++] = *unit;
 }
 
+/* Dies with one unit passed, one in mid-identity, one tried twice for the air's sake. Never returns. */
+static void session_that_dies(struct place *place)
+{
+	struct journal *journal = opened_lot(place, "A");
+	struct identity_texts texts;
+
+	put_passing_unit(journal, 1, 1);
+	put(journal, unit_record(2));
+	put(journal, attempt_record(2, 2, 1));
+	put(journal, state_record(2, UNIT_ACTIVE, 0, NULL, NULL));
+	put(journal, identity_record(&texts, 2, 2, 2));
+	put(journal, transaction_record(2, 2, 1002, "identity", PHASE_PREPARED));
+	put(journal, transaction_record(2, 2, 2002, "credentials", PHASE_INTENT));
+	put(journal, unit_record(3));
+	put(journal, attempt_record(3, 3, 1));
+	put(journal, end_record(3, OUTCOME_TIMEOUT, 1, "no-answer", "air", "verify", 5));
+	put(journal, attempt_record(4, 3, 2));
+	put(journal, end_record(4, OUTCOME_ERROR, 21, "signer-unavailable", "station", "identity", 5));
+	put_durable(journal, state_record(3, UNIT_HELD, 21, "signer-unavailable", "station"));
+	_exit(0);
+}
+
 static void a_session_goes_on_with_what_the_record_says(void **state)
 {
 	struct place *place = *state;
 	struct journal *journal = opened_lot(place, "A");
 	struct resumed resumed = { 0 };
 	struct journal_start start;
-	struct identity_texts texts;
 	pid_t child;
 
 	journal_close(journal);
-	/* The first session dies with one unit passed, one in mid-identity, one tried twice for the air's sake. */
 	child = fork();
-	if (child == 0) {
-		journal = opened_lot(place, "A");
-		put_passing_unit(journal, 1, 1);
-		put(journal, unit_record(2));
-		put(journal, attempt_record(2, 2, 1));
-		put(journal, state_record(2, UNIT_ACTIVE, 0, NULL, NULL));
-		put(journal, identity_record(&texts, 2, 2, 2));
-		put(journal, transaction_record(2, 2, 1002, "identity", PHASE_PREPARED));
-		put(journal, transaction_record(2, 2, 2002, "credentials", PHASE_INTENT));
-		put(journal, unit_record(3));
-		put(journal, attempt_record(3, 3, 1));
-		put(journal, end_record(3, OUTCOME_TIMEOUT, 1, "no-answer", "air", "verify", 5));
-		put(journal, attempt_record(4, 3, 2));
-		put(journal, end_record(4, OUTCOME_ERROR, 21, "signer-unavailable", "station", "identity", 5));
-		put_durable(journal, state_record(3, UNIT_HELD, 21, "signer-unavailable", "station"));
-		_exit(0);
-	}
+	if (child == 0)
+		session_that_dies(place);
 	waitpid(child, NULL, 0);
 	journal = opened(place);
 	assert_int_equal(begin_lot(journal, place, "A", "job", &start, keep_unit, &resumed), 0);

@@ -19,7 +19,8 @@
  * links: station/identity/subject_key.c
  * links: station/base/entropy.c station/base/log.c agent/wire/hkdf.c agent/wire/cause.c agent/wire/message.c
  * links: agent/port/linux/crypto_openssl.c
- * links: db/journal.c db/check.c db/json_text.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c db/verify.c db/offline.c
+ * links: db/journal.c db/check.c db/json_text.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c
+ * links: db/verify.c db/offline.c
  */
 #include "tests/unit/real_lot.h"
 

@@ -65,7 +65,7 @@ static void enter(const struct arp *arp, struct arp_peer *p, enum arp_state stat
 	enum arp_state from = p->address == address ? p->state : ARP_FREE;
 	bool news = from != state || !mr_equal(p->mac, mac, 6);
 
-	assert(state == ARP_FREE ? p->state == ARP_ASKING && p->tries == ARP_TRIES_MAX : address != 0);
+	assert(state != ARP_FREE || (p->state == ARP_ASKING && p->tries == ARP_TRIES_MAX));
 	if (news)
 		log_state(arp->tag, LOG_IP, names[from], names[state], "ARP: " DOTTED " %s", DOTTED_OF(address), why);
 	*p = (struct arp_peer){ .state = state, .address = address, .deadline_us = deadline_us };

@@ -302,6 +302,7 @@ int dhcp_client_expire(struct dhcp_client *c, uint64_t now_us, struct mr_wr *out
 	} else {
 		m.ciaddr = c->lease.address;
 	}
+	assert(c->state == DHCP_SELECTING || c->state == DHCP_REQUESTING || c->state == DHCP_RENEWING);
 	dhcp_build(&m, out);
 	c->deadline_us = now_us + (c->tries == 0 ? FIRST_RETRY_US : patience_us(c->tries - 1));
 	c->tries++;

@@ -52,6 +52,7 @@ static struct ip_frame *queue_take(struct ip_queue *q)
 
 	if (!f)
 		return NULL;
+	assert(q->count > 0);
 	q->first = f->next;
 	if (!q->first)
 		q->end = &q->first;
@@ -63,6 +64,7 @@ static void queue_clear(struct ip_queue *q)
 {
 	for (struct ip_frame *f; (f = queue_take(q));)
 		free(f);
+	assert(q->count == 0);
 }
 
 static struct ip_frame *frame_create(struct ip_if *net, uint16_t ethertype, size_t len)
@@ -86,6 +88,7 @@ static void send_arp(struct ip_if *net, const struct mr_wr *packet, const uint8_
 {
 	struct ip_frame *f = frame_create(net, IP_ETHERTYPE_ARP, packet->len);
 
+	assert(!packet->bad && packet->len == ARP_LEN);
 	if (!f)
 		return;
 	memcpy(f->bytes, packet->buf, packet->len);
@@ -220,6 +223,7 @@ static void on_lease(struct ip_if *net, int result)
 {
 	if (result == DHCP_NOTHING)
 		return;
+	assert(result == DHCP_BOUND || result < 0);
 	if (result == DHCP_BOUND)
 		set_address(net, net->client.lease.address, net->client.lease.mask, net->client.lease.router);
 	else
@@ -425,6 +429,7 @@ static void on_turn(void *ctx, uint64_t now_us)
 
 	expire_arp(net, now_us);
 	expire_dhcp(net, now_us);
+	assert(!stack->turning); /* a turn runs from the loop, never inside another one */
 	stack->turning = net;
 	bool alive = deliver(net);
 

@@ -175,6 +175,7 @@ static bool tell_received(struct ip_stream *s)
 	struct ip_stack *stack = s->net->stack;
 	struct pbuf *all = s->received;
 
+	assert(all);
 	s->received = NULL;
 	for (unsigned left = all->tot_len; s->pcb && left > 0;) {
 		u16_t n = (u16_t)(left < UINT16_MAX ? left : UINT16_MAX);
@@ -241,6 +242,7 @@ bool ip_streams_turn(struct ip_if *net)
 			s = s->next;
 			continue;
 		}
+		assert(s->net == net && !stack->telling);
 		stack->telling = s;
 		bool alive = tell(s);
 
@@ -353,8 +355,9 @@ static void stream_end(struct ip_stream *s, err_t (*end)(struct tcp_pcb *pcb))
 	struct tcp_pcb *pcb = s->pcb;
 	struct ip_stream **link = &net->streams;
 
-	while (*link != s)
+	while (*link && *link != s)
 		link = &(*link)->next;
+	assert(*link); /* a stream is in the list of its interface until it ends */
 	*link = s->next;
 	if (net->stack->telling == s)
 		net->stack->telling = NULL;

@@ -1,5 +1,7 @@
 #include "station/wifi/ccmp.h"
 
+#include <assert.h>
+
 #include "station/wifi/aes.h"
 
 #define HEADER_LEN 8 /* of CCMP, figure 12-17 */
@@ -28,6 +30,7 @@ static struct mr_rd additional_data(const struct ieee80211_header *h, uint8_t ad
 		mr_wr_bytes(&w, h->address4, 6);
 	if (ieee80211_has_qos(h))
 		mr_wr_le16(&w, h->qos & QOS_TID);
+	assert(!w.bad);
 	return mr_wr_written(&w);
 }
 
@@ -40,6 +43,7 @@ static void nonce_of(const struct ieee80211_header *h, uint64_t pn, uint8_t nonc
 			       (ieee80211_is_management(h) ? MANAGEMENT_FLAG : 0)));
 	mr_wr_bytes(&w, h->address2, 6);
 	mr_wr_be(&w, pn, 6);
+	assert(w.len == 13);
 }
 
 size_t ccmp_seal(const uint8_t tk[static 16], struct ccmp_info info, struct mr_rd mpdu, uint8_t *out, size_t cap)
@@ -48,6 +52,7 @@ size_t ccmp_seal(const uint8_t tk[static 16], struct ccmp_info info, struct mr_r
 	uint8_t ad[AD_MAX], nonce[13], *sealed;
 	struct ieee80211_header h;
 
+	assert(info.pn > 0 && info.pn < UINT64_C(1) << 48 && info.key_id < 4);
 	if (!ieee80211_header_parse(&mpdu, &h) || h.kind == IEEE80211_PS_POLL)
 		return 0;
 	h.flags |= IEEE80211_PROTECTED;

@@ -1,5 +1,6 @@
 #include "station/wifi/defragment.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include <openssl/crypto.h>
@@ -41,6 +42,7 @@ bool defragment_add(struct defragment *d, const struct ieee80211_header *h, uint
 		defragment_drop(d);
 		return false;
 	}
+	assert(d->bytes && d->len + body->left <= IEEE80211_MSDU_MAX);
 	mr_copy(d->bytes + d->len, body->at, body->left);
 	d->len = (uint16_t)(d->len + body->left);
 	d->next++;

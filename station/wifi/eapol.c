@@ -1,5 +1,7 @@
 #include "station/wifi/eapol.h"
 
+#include <assert.h>
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -172,6 +174,7 @@ size_t eapol_wrap(const uint8_t kek[static 16], struct mr_rd plain, uint8_t *out
 
 	if (whole > sizeof(padded))
 		return 0;
+	assert(whole % 8 == 0 && whole >= len);
 	mr_rd_copy(&plain, padded, len);
 	if (whole > len)
 		padded[len] = IEEE80211_VENDOR;
@@ -202,6 +205,7 @@ bool eapol_key_seal(struct mr_wr *w, const struct eapol_key *key, const uint8_t 
 		w->bad = true;
 		return false;
 	}
+	assert(w->len >= MIC_AT + sizeof(mic));
 	if (k.info & EAPOL_MIC)
 		mr_copy(w->buf + MIC_AT, mic, sizeof(mic));
 	return true;

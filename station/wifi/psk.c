@@ -118,6 +118,7 @@ static void remember(struct psk_pool *pool, const struct psk_request *r)
 		return;
 	key_of(r, e->key);
 	memcpy(e->psk, r->psk, 32);
+	assert(pool->known.count < REMEMBERED_MAX);
 	if (map_get(&pool->known, map_key_octets(e->key)) || !map_put(&pool->known, map_key_octets(e->key), e))
 		OPENSSL_clear_free(e, sizeof(*e));
 }

@@ -2,6 +2,7 @@
 #include "agent/wire/channel.h"
 #include "station/wifi/soft_ap_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,6 +114,7 @@ bool soft_ap_transmit(struct soft_ap *ap, const struct mr_wr *frame, uint8_t rat
 
 	if (frame->bad || frame->len < IEEE80211_HEADER_LEN)
 		return false;
+	assert(ap->sequence <= 0xfff && frame->len <= SOFT_AP_FRAME_MAX);
 	mr_wr_le16(&control, (uint16_t)(ap->sequence << 4)); /* not covered by CCMP's additional data */
 	ap->sequence = (ap->sequence + 1) & 0xfff;
 	tx.retries = ieee80211_is_group(frame->buf + 4) ? 0 : cookie == COOKIE_PROBE ? PROBE_RETRIES : MAC_RETRIES;
@@ -331,6 +333,7 @@ struct soft_ap *soft_ap_create(const struct soft_ap_config *config, const struct
 	w = mr_wr_over(ap->rsne, sizeof(ap->rsne));
 	if (ap->rsn.akm != 0)
 		ieee80211_put_rsn(&w, &ap->rsn);
+	assert(!w.bad);
 	ap->rsne_len = mr_wr_written(&w).left;
 	make_group_keys(ap);
 	ap->up_us = now_us;

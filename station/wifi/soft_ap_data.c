@@ -1,4 +1,5 @@
 /* MSDUs in and out, the rate for each STA, and power save: 802.11-2020 11.2.3. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +56,7 @@ static struct waiting *take_waiting(struct waiting_queue *q)
 
 	if (!w)
 		return NULL;
+	assert(q->count > 0);
 	q->first = w->next;
 	if (!q->first)
 		q->last = NULL;
@@ -120,6 +122,7 @@ static void leave(struct soft_ap *ap, struct soft_ap_sta *sta, uint8_t *plain, s
 		plain[1] = (uint8_t)(plain[1] & ~IEEE80211_PROTECTED);
 		w = seal(sta->tk, (struct ccmp_info){ .pn = ++sta->tx_pn }, mr_rd_over(plain, len), sealed);
 	}
+	assert(sta->rate < sizeof(rates));
 	(void)soft_ap_transmit(ap, &w, sta->keyed || !sta->secured ? rates[sta->rate] : SOFT_AP_RATE_6M, RADIO_NORMAL,
 			       COOKIE_DATA | (uint64_t)sta->aid << 8);
 }
@@ -201,8 +204,10 @@ static void fall_asleep_or_wake(struct soft_ap *ap, struct soft_ap_sta *sta, boo
 	sta->asleep = asleep;
 	if (asleep) {
 		ap->asleep++;
+		assert(ap->asleep <= ap->count);
 		return;
 	}
+	assert(ap->asleep > 0);
 	ap->asleep--;
 	for (struct waiting *w; !sta->asleep && (w = take_waiting(&sta->waiting));) {
 		leave(ap, sta, w->bytes, w->len, sta->waiting.first != NULL);

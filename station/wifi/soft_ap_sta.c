@@ -75,6 +75,7 @@ static void reset(struct soft_ap *ap, struct soft_ap_sta *sta, int reason)
 	uint8_t mac[6];
 
 	soft_ap_drop_waiting(ap, sta);
+	assert(!sta->asleep || ap->asleep > 0);
 	if (sta->asleep)
 		ap->asleep--;
 	if (sta->secured)
@@ -88,6 +89,7 @@ static void reset(struct soft_ap *ap, struct soft_ap_sta *sta, int reason)
 	memcpy(mac, sta->mac, 6);
 	if (!had_joined)
 		return;
+	assert(ap->joined > 0);
 	ap->joined--;
 	if (ap->events.left)
 		ap->events.left(ap->events.ctx, mac, reason);
@@ -101,6 +103,7 @@ void soft_ap_forget(struct soft_ap *ap, struct soft_ap_sta *sta, int reason)
 		at = &(*at)->next;
 	*at = sta->next;
 	map_remove(&ap->by_mac, map_key_mac(sta->mac));
+	assert(ap->count > 0 && (ap->aids[sta->aid / 8] >> sta->aid % 8 & 1));
 	ap->aids[sta->aid / 8] = (uint8_t)(ap->aids[sta->aid / 8] & ~(1u << sta->aid % 8));
 	ap->count--;
 	reset(ap, sta, reason);
@@ -113,6 +116,7 @@ static void joined(struct soft_ap *ap, struct soft_ap_sta *sta)
 		return;
 	enter(ap, sta, PEER_JOINED, sta->keyed ? "M4 is true" : "the network is open");
 	ap->joined++;
+	assert(ap->joined <= ap->count);
 	if (ap->events.joined)
 		ap->events.joined(ap->events.ctx, sta->mac);
 }

@@ -150,6 +150,7 @@ struct sta *sta_create(const struct sta_config *config, uint64_t now_us)
 {
 	struct sta *sta = calloc(1, sizeof(*sta));
 
+	assert(config->ssid_len <= IEEE80211_SSID_MAX && config->sequence && config->entropy);
 	if (!sta)
 		return NULL;
 	sta->config = *config;
@@ -215,6 +216,7 @@ static int gave_up(const struct sta *sta)
 
 static int port_opens(struct sta *sta, struct sta_out *out, uint64_t now_us, const char *why)
 {
+	assert(!sta->config.secure || sta->config.ibss || sta->wpa.established);
 	enter(sta, STA_AUTHORIZED, now_us, "%s", why);
 	out->event = STA_UP;
 	return 0;
@@ -306,7 +308,9 @@ static int begin_handshake(struct sta *sta, uint64_t now_us, const char *why, un
 	uint8_t rsne[WPA_RSNE_MAX];
 	struct mr_wr w = mr_wr_over(rsne, sizeof(rsne));
 
+	assert(sta->config.secure);
 	sta_put_rsn(sta, &w);
+	assert(!w.bad);
 	wpa_sta_init(&sta->wpa, sta->akm, sta->config.pmk, sta->config.bssid, sta->config.own, &sta->config.rsn,
 		     mr_wr_written(&w), sta->pmf, sta->config.entropy);
 	sta->wpa.tag = sta->config.tag;

@@ -47,6 +47,7 @@ static void pop(struct sta *sta)
 {
 	struct sta_msdu *m = sta->queue;
 
+	assert(m && sta->queued > 0);
 	sta->queue = m->next;
 	if (!sta->queue)
 		sta->queue_end = &sta->queue;
@@ -58,6 +59,7 @@ void sta_drop_queue(struct sta *sta)
 {
 	while (sta->queue)
 		pop(sta);
+	assert(sta->queued == 0 && sta->queue_end == &sta->queue);
 }
 
 int sta_send(struct sta *sta, const uint8_t *dst, uint16_t ethertype, const void *payload, size_t len)
@@ -73,6 +75,7 @@ int sta_send(struct sta *sta, const uint8_t *dst, uint16_t ethertype, const void
 	*sta->queue_end = m;
 	sta->queue_end = &m->next;
 	sta->queued++;
+	assert(sta->queued <= STA_QUEUE_MAX);
 	return 0;
 }
 
@@ -305,6 +308,7 @@ static void number(struct sta *sta, enum sta_kind kind)
 	f->again = f->ripe = false;
 	if (!fresh && f->numbered)
 		return;
+	assert(*sta->config.sequence <= 0xfff);
 	f->sequence = *sta->config.sequence;
 	*sta->config.sequence = (f->sequence + 1) & 0xfff;
 	f->sealed = to_be_sealed(sta, kind);
@@ -328,6 +332,7 @@ size_t sta_pull(struct sta *sta, uint8_t frame[static RADIO_FRAME_MAX], bool hol
 	if (kind == KIND_NONE)
 		return 0;
 	number(sta, kind);
+	assert(!f->busy && f->numbered && (!f->sealed || sta->pairwise.valid));
 	sta->pending &= (uint16_t)~BIT(kind);
 	build(sta, kind, &w);
 	assert(!w.bad); /* all of it is ours, and its length bounded */
@@ -339,6 +344,7 @@ size_t sta_pull(struct sta *sta, uint8_t frame[static RADIO_FRAME_MAX], bool hol
 		mr_copy(frame, plain, len);
 	}
 	OPENSSL_cleanse(plain, w.len);
+	assert(len <= RADIO_FRAME_MAX);
 	f->busy = len > 0;
 	f->group = ieee80211_is_group(frame + 4);
 	*what = ++f->what;
@@ -365,6 +371,7 @@ static bool still_asking(const struct sta *sta, enum sta_kind kind)
 
 static void answer_arrived(struct sta *sta, uint64_t now_us)
 {
+	assert(sta->answer);
 	/* On a crowded channel M1s wait in the device's queue and come in a bunch, with M3 right behind them: only
 	 * those count that were sent after it had time to look at our M2. */
 	if (sta->answer_is_m2 && sta->m2_acked < UINT8_MAX &&

@@ -1,5 +1,6 @@
 #include "station/wifi/wpa.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -28,6 +29,7 @@ static bool expand(const EVP_MD *hash, const void *key, size_t key_len, uint8_t 
 	unsigned block_len = 0;
 	size_t done = 0;
 
+	assert(count_at < input_len);
 	input[count_at] = first;
 	while (done < out_len && HMAC(hash, key, (int)key_len, input, input_len, block, &block_len)) {
 		size_t n = out_len - done < block_len ? out_len - done : block_len;
@@ -86,6 +88,7 @@ bool wpa_ptk(uint8_t akm, const uint8_t pmk[static 32], const uint8_t aa[static 
 
 	put_ordered(&w, aa, spa, 6);
 	put_ordered(&w, anonce, snonce, 32);
+	assert(w.len == sizeof(context));
 	ok = akm == IEEE80211_AKM_PSK_SHA256 ? wpa_kdf_sha256(pmk, 32, label, mr_wr_written(&w), bits, sizeof(bits))
 					     : wpa_prf_sha1(pmk, 32, label, mr_wr_written(&w), bits, sizeof(bits));
 	mr_copy(out->kck, bits, 16);

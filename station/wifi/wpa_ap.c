@@ -24,7 +24,8 @@ void wpa_ap_init(struct wpa_ap *w, uint8_t akm, const uint8_t *pmk, const uint8_
 			      .deadline_us = UINT64_MAX };
 	mr_copy(w->aa, aa, 6);
 	mr_copy(w->spa, spa, 6);
-	w->rsne_len = rsne.left <= sizeof(w->rsne) ? (uint8_t)rsne.left : 0;
+	assert(rsne.left <= sizeof(w->rsne));
+	w->rsne_len = (uint8_t)rsne.left;
 	mr_copy(w->rsne, rsne.at, w->rsne_len);
 }
 
@@ -47,6 +48,7 @@ static int send(struct wpa_ap *w, struct mr_wr *out, uint64_t now_us)
 	const struct wpa_ptk *ptk = w->state == WPA_AP_GROUP ? &w->ptk : &w->trial;
 	bool sealed;
 
+	assert(w->state != WPA_AP_IDLE && w->state != WPA_AP_UP && w->tries < TRIES_MAX);
 	key.info = (uint16_t)(wpa_version(w->akm) | EAPOL_ACK | (w->keyed ? EAPOL_SECURE : 0));
 	if (w->state == WPA_AP_M1 || w->state == WPA_AP_M3) {
 		key.info |= EAPOL_PAIRWISE;

@@ -9,6 +9,8 @@
  */
 #include "station/wifi/wpa.h"
 
+#include <assert.h>
+
 #include <openssl/crypto.h>
 
 #include "agent/wire/cause.h"
@@ -20,7 +22,8 @@ void wpa_sta_init(struct wpa_sta *w, uint8_t akm, const uint8_t *pmk, const uint
 	*w = (struct wpa_sta){ .pmk = pmk, .entropy = entropy, .akm = akm, .rsn = *rsn, .pmf = pmf };
 	mr_copy(w->aa, aa, 6);
 	mr_copy(w->spa, spa, 6);
-	w->rsne_len = rsne.left <= sizeof(w->rsne) ? (uint8_t)rsne.left : 0;
+	assert(rsne.left <= sizeof(w->rsne));
+	w->rsne_len = (uint8_t)rsne.left;
 	mr_copy(w->rsne, rsne.at, w->rsne_len);
 }
 
@@ -115,6 +118,7 @@ static int accept_m3(struct wpa_sta *w, const struct eapol_key *key, const struc
 	struct eapol_data data;
 	struct ieee80211_rsn rsn;
 
+	assert(w->wanted); /* or a key that is in use would be installed again */
 	if (!eapol_data_parse(plain, &data) || !data.gtk.at || (w->pmf && !data.igtk.at)) {
 		log_write(w->tag, LOG_WPA, LOG_DEBUG, "M3 ignored: it brings no group key");
 		return WPA_NOTHING;

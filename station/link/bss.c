@@ -170,10 +170,11 @@ static void on_psk(void *ctx, const uint8_t psk[static 32])
 		associate(b);
 }
 
-static bool has_key_for(const struct bss *b, uint8_t security)
+/* Our keys are for access points: an ad-hoc network may only be open. */
+static bool has_key_for(const struct bss *b, const struct ieee80211_network *n)
 {
-	return b->secure ? security == IEEE80211_WPA2_PSK || security == IEEE80211_WPA2_WPA3
-			 : security == IEEE80211_OPEN;
+	return b->secure ? !n->ibss && (n->security == IEEE80211_WPA2_PSK || n->security == IEEE80211_WPA2_WPA3)
+			 : n->security == IEEE80211_OPEN;
 }
 
 const char *bss_security(const struct bss *b)
@@ -190,8 +191,9 @@ int bss_join(struct bss *b, const struct ieee80211_network *network, const uint8
 	b->network = *network;
 	b->join_us = b->address_us = 0;
 	memcpy(b->peer, peer, 6);
-	if (!has_key_for(b, network->security)) {
-		log_write(b->tag, LOG_BSS, LOG_INFO, "unsupported: the network is %s, and we have %s",
+	if (!has_key_for(b, network)) {
+		log_write(b->tag, LOG_BSS, LOG_INFO, "unsupported: the network is %s%s, and we have %s",
+			  network->ibss ? "ad-hoc and " : "",
 			  ieee80211_security_name((enum ieee80211_security)network->security),
 			  b->secure ? "a passphrase of WPA2" : "no passphrase");
 		return -MR_CAUSE_UNSUPPORTED;

@@ -162,7 +162,8 @@ struct sta *sta_create(const struct sta_config *config, uint64_t now_us)
 		enter(sta, STA_PROBING, now_us, "is it there, and what does it demand");
 	else
 		enter(sta, STA_AUTHENTICATING, now_us, "its beacons have said what it demands");
-	sta->unsupported = sta->config.secure && sta->config.rsn.akm && !choose(sta);
+	/* Keys are for access points: an ad-hoc network that announces an RSN is not one that we can be safe in. */
+	sta->unsupported = config->secure && (config->ibss || (config->rsn.akm && !choose(sta)));
 	if (sta->unsupported)
 		sta->deadline_us = now_us;
 	return sta;
@@ -216,7 +217,7 @@ static int gave_up(const struct sta *sta)
 
 static int port_opens(struct sta *sta, struct sta_out *out, uint64_t now_us, const char *why)
 {
-	assert(!sta->config.secure || sta->config.ibss || sta->wpa.established);
+	assert(!sta->config.secure || sta->wpa.established);
 	enter(sta, STA_AUTHORIZED, now_us, "%s", why);
 	out->event = STA_UP;
 	return 0;
@@ -581,7 +582,9 @@ int sta_expire(struct sta *sta, uint64_t now_us)
 	if (sta->left)
 		return STA_NOTHING;
 	if (sta->unsupported)
-		return over(sta, MR_CAUSE_UNSUPPORTED, "its beacons demand what we do not speak");
+		return over(sta, MR_CAUSE_UNSUPPORTED, "%s",
+			    sta->config.ibss ? "an ad-hoc network with keys"
+					     : "its beacons demand what we do not speak");
 	if (sta->flight.again && now_us >= sta->flight.again_us)
 		sta->flight.ripe = true;
 	if (now_us >= sta->hold_us)

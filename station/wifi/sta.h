@@ -35,7 +35,7 @@ struct sta_config {
 	uint8_t ssid[IEEE80211_SSID_MAX], ssid_len;
 	uint16_t freq_mhz;	  /* decides which rates we claim */
 	bool ibss;		  /* ad-hoc, open */
-	bool secure;		  /* WPA2-PSK with `pmk`; else open, and a BSS that wants more is refused */
+	bool secure;		  /* WPA2-PSK with `pmk`, no IBSS; else open, and a BSS that wants more is refused */
 	uint8_t pmk[32];	  /* copied, wiped in sta_destroy */
 	struct ieee80211_rsn rsn; /* by its beacons; zeros: not known, a probe finds out */
 	uint64_t patience_us;	  /* silence of the device, while we ask, that ends the link */

@@ -98,7 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 				      .ssid_len = 6,
 				      .freq_mhz = 2437,
 				      .ibss = how & 1,
-				      .secure = (how & 3) == 2,
+				      .secure = how & 2,
 				      .pmk = { 7 },
 				      .patience_us = 20000000,
 				      .sequence = &sequence },

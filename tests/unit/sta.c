@@ -603,6 +603,37 @@ static void ibss_hear(struct world *w, uint8_t kind, const uint8_t *to, const ui
 	hear(w, frame, f.len);
 }
 
+/* A beacon may say RSN without Privacy, in an ad-hoc network of the awaited name: nobody has keys there. */
+static void an_ibss_is_not_joined_where_a_key_was_expected(void **state)
+{
+	static const uint8_t peer[6] = { 2, 0, 0, 0, 7, 7 }, all[6] = { 255, 255, 255, 255, 255, 255 };
+	struct eapol_key key = { .protocol = 2, .info = EAPOL_HMAC_SHA1 | EAPOL_PAIRWISE | EAPOL_ACK, .replay = 1 };
+	struct ieee80211_header h = { .kind = IEEE80211_DATA };
+	uint8_t frame[256], pdu[EAPOL_MAX];
+	struct mr_wr m1 = mr_wr_over(pdu, sizeof(pdu)), f = mr_wr_over(frame, sizeof(frame));
+	struct world w;
+
+	(void)state;
+	open_world(&w, SECURE, 1);
+	sta_destroy(w.sta);
+	w.config.ibss = true;
+	memcpy(w.config.peer, peer, 6);
+	w.sta = sta_create(&w.config, w.now_us);
+	ibss_hear(&w, IEEE80211_BEACON, all, w.config.bssid);
+	memcpy(h.address1, w.config.own, 6);
+	memcpy(h.address2, peer, 6);
+	memcpy(h.address3, w.config.bssid, 6);
+	ieee80211_header_build(&f, &h);
+	ieee80211_put_snap(&f, EAPOL_ETHERTYPE);
+	eapol_key_build(&m1, &key);
+	mr_wr_bytes(&f, pdu, m1.len);
+	hear(&w, frame, f.len);
+	assert_int_equal(w.ups, 0);
+	assert_true(sta_deadline_us(w.sta) <= w.now_us);
+	assert_int_equal(sta_expire(w.sta, w.now_us), -MR_CAUSE_UNSUPPORTED);
+	close_world(&w);
+}
+
 static void an_ibss_is_joined_by_its_beacon(void **state)
 {
 	static const uint8_t peer[6] = { 2, 0, 0, 0, 7, 7 }, merged[6] = { 0x62, 1, 2, 3, 4, 5 },
@@ -696,6 +727,7 @@ int main(void)
 		cmocka_unit_test(it_says_goodbye),
 		cmocka_unit_test(silence_is_kept_alive_and_a_dead_device_found),
 		cmocka_unit_test(an_ibss_is_joined_by_its_beacon),
+		cmocka_unit_test(an_ibss_is_not_joined_where_a_key_was_expected),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

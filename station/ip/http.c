@@ -126,8 +126,8 @@ static void enter(struct http_response *r, enum http_state state, const char *wh
 
 	assert(state == HTTP_REFUSED || (follows[r->state] & BIT(state)));
 	assert(r->body_len <= r->body_cap && r->head_len <= HTTP_HEAD_MAX);
-	log_state_at(r->tag, LOG_HTTP, level, names[r->state], names[state], "status %u, body of %zu octets so far%s%s",
-		     r->status, r->body_len, why ? ": " : "", why ? why : "");
+	log_state_at(r->tag, LOG_HTTP, level, names[r->state], names[state], "status %u, %zu octets%s%s", r->status,
+		     r->body_len, why ? ": " : "", why ? why : "");
 	r->state = state;
 }
 

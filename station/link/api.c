@@ -433,7 +433,7 @@ static void on_up(void *ctx)
 
 static void on_changed(void *ctx) { wake(ctx); }
 
-static void on_ended(void *ctx, int cause) { end(ctx, cause, "the way to it"); }
+static void on_ended(void *ctx, int cause) { end(ctx, cause, "its network or its address"); }
 
 int api_start(struct link *base, const struct ieee80211_network *network, const uint8_t peer[static 6])
 {

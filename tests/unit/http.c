@@ -385,9 +385,8 @@ static void the_log_tells_how_a_response_ended(void **state)
 	assert_int_equal(receive("HTTP/1.1 204 None\r\n", 19), HTTP_MORE);
 	assert_int_equal(http_response_end(&r), -MR_CAUSE_BAD_RESPONSE);
 	assert_int_equal(http_response_end(&r), -MR_CAUSE_BAD_RESPONSE);
-	assert_string_equal(voice_text(&v),
-			    "http: body -> complete (status 200, body of 2 octets so far)\n"
-			    "http: fields -> refused (status 204, body of 0 octets so far: cut short)\n");
+	assert_string_equal(voice_text(&v), "http: body -> complete (status 200, 2 octets)\n"
+					    "http: fields -> refused (status 204, 0 octets: cut short)\n");
 	voice_close(&v);
 }
 

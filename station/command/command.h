@@ -60,6 +60,8 @@ struct log_file {
 	struct log log; /* silent without --log; real time, counted from command_log */
 	uint64_t begun_us;
 };
+/* `--log-level list`: true: the modules were printed, and that was all. */
+bool command_log_list(const struct log_words *words);
 /* -1: go on, command_log_close at the end. Else the exit status: something was said. `out` must not move. */
 int command_log(const char *self, const struct log_words *words, struct log_file *out);
 void command_log_close(struct log_file *file);

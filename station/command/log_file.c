@@ -24,11 +24,13 @@ static uint64_t utc_us(const void *file)
 	return clock_us(CLOCK_REALTIME);
 }
 
-static int list_modules(void)
+bool command_log_list(const struct log_words *words)
 {
+	if (!words->levels || strcmp(words->levels, "list") != 0)
+		return false;
 	for (unsigned i = 0; i < LOG_MODULE_COUNT; i++)
 		printf("%-10s%s\n", log_module_name((enum log_module)i), log_module_sentence((enum log_module)i));
-	return EXIT_ALL_WELL;
+	return true;
 }
 
 int command_log(const char *self, const struct log_words *words, struct log_file *out)
@@ -38,8 +40,6 @@ int command_log(const char *self, const struct log_words *words, struct log_file
 	*out = (struct log_file){ .begun_us = clock_us(CLOCK_MONOTONIC) };
 	out->log = (struct log){ .now_us = since_us, .utc_us = utc_us, .clock = out };
 	log_level_all(&out->log, words->debug ? LOG_DEBUG : LOG_INFO);
-	if (words->levels && strcmp(words->levels, "list") == 0)
-		return list_modules();
 	if (words->levels && words->debug) {
 		fprintf(stderr, "millrace %s: --debug is --log-level debug: give one of the two\n", self);
 		return EXIT_UNUSABLE;

@@ -470,6 +470,8 @@ static int read_options(struct run_options *o, int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	if (command_log_list(&log_words))
+		return EXIT_ALL_WELL;
 	if (count != 1) {
 		fprintf(stderr, "millrace run: name the job: millrace run JOB.yaml\n");
 		return EXIT_UNUSABLE;

@@ -323,7 +323,7 @@ int command_serve(int argc, char **argv)
 		return status >= 0 ? status : EXIT_UNUSABLE;
 	}
 	*s = (struct serve){ .db = db, .keys = keys, .pace = 1 };
-	status = command_log("serve", &log_words, &log);
+	status = command_log_list(&log_words) ? EXIT_ALL_WELL : command_log("serve", &log_words, &log);
 	if (status >= 0) {
 		free(s);
 		return status;

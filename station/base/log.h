@@ -12,7 +12,7 @@
  *	struct log (one per station) <- log_tag (one per device, radio or other subject) <- machines, by pointer
  *
  * A machine gets `const struct log_tag *` from its owner and keeps it; the owner writes the tag and may change it at
- *any time. NULL is silence everywhere: as a log, as a tag, as a place.
+ * any time. NULL is silence everywhere: as a log, as a tag, as a place.
  */
 #pragma once
 

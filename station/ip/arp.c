@@ -43,7 +43,8 @@ static struct arp_peer *find(struct arp *arp, uint32_t address)
 	return NULL;
 }
 
-/* A free place; else the first that is only asked about: whoever answers keeps his place. Else the first. */
+/* A free place; else the first that is only asked about, so that addresses that answer keep their place. Else the
+ * first. */
 static struct arp_peer *place(struct arp *arp)
 {
 	struct arp_peer *asking = NULL;

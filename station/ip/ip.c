@@ -470,7 +470,7 @@ struct ip_if *ip_if_create(struct ip_stack *stack, const uint8_t mac[static 6], 
 	stack->free_list = net->next_free;
 	*net = (struct ip_if){ .stack = stack, .events = events, .ctx = ctx, .used = true };
 	memcpy(net->mac, mac, 6);
-	/* Whoever makes it owns its work. */
+	/* Its work is charged to the side that makes it. */
 	net->side = (uint8_t)loop_enter(stack->loop, LOOP_STATION);
 	(void)loop_enter(stack->loop, (enum loop_side)net->side);
 	net->turn = (struct loop_timer){ .fn = on_turn, .ctx = net, .at_us = LOOP_NEVER };

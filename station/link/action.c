@@ -284,7 +284,7 @@ static size_t pull(struct link *base, uint8_t frame[static RADIO_FRAME_MAX], boo
 	case ACTION_IDLE:
 		if (link->seq > 0 || !link->out)
 			break;
-		*what = WHAT_HANDSHAKE; /* message 2 once more; the session stands all the while */
+		*what = WHAT_HANDSHAKE; /* message 2 once more; the session goes on meanwhile */
 		f.type = MR_HANDSHAKE_2;
 		memcpy(f.handshake.session_id, link->session_id, 8);
 		f.handshake.noise = mr_rd_over(link->out, link->out_len[0]);
@@ -359,7 +359,8 @@ static int expire(struct link *base, uint64_t now_us)
 
 	if (now_us < link->deadline_us)
 		return ACTION_NOTHING;
-	/* What waits in our own queue is not the device's silence: on a full channel every one would count as lost. */
+	/* A frame that waits in our own queue is not the device's silence: on a full channel each would count as lost.
+	 */
 	if (ready(base) && link->state != ACTION_IDLE) {
 		link->deadline_us = now_us + RESEND_US;
 		return ACTION_NOTHING;

@@ -19,9 +19,9 @@
 #include "station/link/link.h"
 
 enum action_state {
-	ACTION_INVITING,  /* the device is to begin */
+	ACTION_INVITING,  /* INVITE has to be sent: the device begins */
 	ACTION_INVITED,	  /* it has the INVITE and computes message 1 */
-	ACTION_ANSWERING, /* message 2 is to be sent */
+	ACTION_ANSWERING, /* message 2 has to be sent */
 	ACTION_IDLE,	  /* there is a session, nothing is asked */
 	ACTION_ASKING,	  /* request fragments to be sent */
 	ACTION_WAITING,	  /* the device works on it */
@@ -59,7 +59,7 @@ struct action_link {
 	uint8_t fragments, to_send, in_air; /* bit per fragment */
 	uint8_t lost;			    /* reported as not acknowledged, not yet sent again */
 	uint8_t in_fragments, have;
-	bool poll;	    /* a POLL is to be sent */
+	bool poll;	    /* a POLL has to be sent */
 	unsigned polls;	    /* sent in this session */
 	unsigned strange;   /* the poll to which the device said UNKNOWN; 0: none */
 	uint64_t asked_us;  /* the last request fragment was acknowledged */

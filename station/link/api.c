@@ -55,7 +55,7 @@ struct api {
 	bool stay;		   /* SUSPENDED */
 	struct loop_timer wake;
 	bool up_due, response_due;
-	int ended; /* a cause that is to be told */
+	int ended; /* a cause that has not been told yet */
 	uint8_t answer[MR_MESSAGE_MAX];
 	size_t answer_len;
 	struct api_evidence evidence;
@@ -68,7 +68,7 @@ static const struct api *of_const(const struct link *base) { return (const struc
 
 static uint64_t now_of(const struct api *a) { return loop_now_us(a->station->loop); }
 
-/* Something is to be told, or to be sent: from the loop, not from inside a call. */
+/* There is an event to tell, or a frame to send: from the loop, not from inside a call. */
 static void wake(struct api *a)
 {
 	if (a->wake.slot == 0)

@@ -242,7 +242,7 @@ static bool is_cck(uint8_t rate_500kbps)
 static void pump(struct monitor *m)
 {
 	uint16_t freq_mhz = m->state == DRAINING ? m->drain_mhz : m->radio.freq_mhz;
-	/* The loop's time stands still during a callback, and some take long. */
+	/* The loop's time does not move during a callback, and some take long. */
 	uint64_t now_us = clock_us(), wait_us = UINT64_MAX;
 	struct list *queue;
 
@@ -435,7 +435,7 @@ static void on_tick(void *ctx, uint64_t loop_us)
 	uint64_t now_us = clock_us();
 
 	(void)loop_us;
-	/* What waits in the ring while the loop was busy is not late. */
+	/* Statuses that waited in the ring while the loop was busy are not late. */
 	if (m->packet && !m->control.runs)
 		(void)packet_read(m->packet, READ_MAX, on_frame, m);
 	while (m->in_flight.head && m->in_flight.head->sent_us + STATUS_TIMEOUT_US <= now_us) {

@@ -54,7 +54,7 @@ struct control {
 /* 0 or -errno. control_wipe also after a failure. */
 int control_init(struct control *control, const struct sysfs_phy *where, enum setup_rung rung,
 		 const uint8_t mac[static 6]);
-/* In the caller's thread, while no job runs. The results stand until the next job. */
+/* In the caller's thread, while no job runs. The results are valid until the next job. */
 const struct control_job *control_do(struct control *control, enum control_kind kind, uint16_t freq_mhz);
 int control_start(struct control *control); /* 0 or -errno */
 /* Not while a job runs. */

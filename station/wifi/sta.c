@@ -10,8 +10,8 @@
 #define PROBE_WAIT_US 100000u
 #define PROBE_WAIT_MAX_US 400000u
 /*
- * What was acknowledged will be answered: a second association request, in the queue of a slow access point behind the
- * first one, tears down the keys that were agreed meanwhile. Seen with hostapd 2.10 on a loaded machine.
+ * A request that was acknowledged will be answered: a second association request, in the queue of a slow access point
+ * behind the first one, tears down the keys that were agreed meanwhile. Seen with hostapd 2.10 on a loaded machine.
  */
 #define RESPONSE_WAIT_US 1000000u
 #define RESPONSE_WAIT_MAX_US 2000000u

@@ -87,7 +87,7 @@ void sta_destroy(struct sta *sta); /* says nothing to the device: sta_leave does
  * `what` comes back in sta_sent, which must follow; until then there is no other. */
 size_t sta_pull(struct sta *sta, uint8_t frame[static RADIO_FRAME_MAX], bool hold, uint8_t *what, uint64_t now_us);
 bool sta_ready(const struct sta *sta); /* sta_pull would give something */
-/* The radio's report. `tries` 0: it was never sent, and comes again. */
+/* The radio's report. `tries` 0: the frame was never sent, and sta_pull gives it again. */
 void sta_sent(struct sta *sta, uint8_t what, bool acked, unsigned tries, uint64_t now_us);
 
 /*

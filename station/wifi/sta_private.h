@@ -7,9 +7,9 @@
 #include "station/wifi/sta.h"
 #include "station/wifi/wpa.h"
 
-#define STA_KEEPALIVE_US 30000000u /* access points drop who is silent, commonly after 300 s */
+#define STA_KEEPALIVE_US 30000000u /* access points drop silent STAs, commonly after 300 s */
 
-/* What there is to be sent, in order of precedence: bits of sta.pending; DATA stands for the queue. */
+/* Kinds of frames to send, in order of precedence: bits of sta.pending; DATA means the queue. */
 enum sta_kind {
 	KIND_LEAVE,
 	KIND_EAPOL,
@@ -32,11 +32,11 @@ struct sta_msdu {
 	uint8_t bytes[];
 };
 
-/* The frame under way, or the one that goes again. */
+/* The frame under way, or the one that will be sent again. */
 struct sta_flight {
 	uint8_t kind, what, tries;
 	bool busy;     /* with the radio */
-	bool again;    /* was not acknowledged; goes again at `again_us` with the same numbers */
+	bool again;    /* was not acknowledged; is sent again at `again_us` with the same numbers */
 	bool ripe;     /* `again_us` has come */
 	bool numbered; /* sequence and pn are chosen */
 	bool sealed;
@@ -105,7 +105,7 @@ int sta_on_management(struct sta *sta, const struct ieee80211_header *h, struct 
 		      bool sealed, const struct radio_rx *rx, struct sta_out *out, uint64_t now_us);
 int sta_on_eapol(struct sta *sta, struct mr_rd pdu, bool sealed, struct sta_out *out, uint64_t now_us);
 void sta_put_rsn(const struct sta *sta, struct mr_wr *w); /* the element with which we associate */
-void sta_query(struct sta *sta, uint64_t now_us);	  /* asks whether the association stands, 11.13 */
+void sta_query(struct sta *sta, uint64_t now_us);	  /* asks whether there still is an association, 11.13 */
 void sta_heard(struct sta *sta);			  /* the device lives */
 
 /* sta_send.c */

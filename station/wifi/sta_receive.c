@@ -1,5 +1,5 @@
-/* What comes in: addresses, duplicates, decryption, replays, fragments, then what it is. In this order, 5.1.5 and
- * figure 5-1. */
+/* Frames as they come in: addresses, duplicates, decryption, replays, fragments, then the kind. In this order, 5.1.5
+ * and figure 5-1. */
 #include "station/wifi/sta_private.h"
 
 /* A retransmission of what we have had: Retry, and the sequence control of the last frame, 10.3.2.14. */

@@ -1,5 +1,5 @@
 /*
- * What goes out, one frame at a time. A frame keeps its sequence and packet number until it is acknowledged or given
+ * Frames as they go out, one at a time. A frame keeps its sequence and packet number until it is acknowledged or given
  * up, and is built (and sealed) anew each time it is pulled: the same numbers give the same octets, but for Retry and
  * Power Management.
  */
@@ -294,7 +294,7 @@ static bool to_be_sealed(const struct sta *sta, enum sta_kind kind)
 	return false;
 }
 
-/* Chooses what stays the same when it goes again. */
+/* Chooses the numbers that stay the same when the frame is sent again. */
 static void number(struct sta *sta, enum sta_kind kind)
 {
 	struct sta_flight *f = &sta->flight;

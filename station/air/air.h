@@ -20,7 +20,7 @@
 struct air;
 struct air_node;
 
-/* Every figure's default and source (clause or measurement) stands in air.c; zero means the default. */
+/* The default of every figure and its source (clause or measurement) are in air.c; zero means the default. */
 struct air_config {
 	uint64_t seed;
 	double frame_loss;	   /* extra loss per frame heard, ACKs too, 0..1: an open floor is 0.05 to 0.1 */
@@ -119,7 +119,7 @@ struct air_faults {
 				the place that the asked one has in the start's table; no frame leaves at all
 				when the start was receive-only */
 	bool hears_start;    /* K3: hears the start's channel too, wherever it is */
-	unsigned busy_tunes; /* K4: so many tunes fail, for another interface holds the channel */
+	unsigned busy_tunes; /* K4: the next ones fail, because another interface holds the channel */
 	bool stuck_on_1;     /* K5: tune reports success, the radio is on channel 1 */
 	bool silent_no_ir;   /* send on a receive-only channel says 0, nothing leaves */
 };

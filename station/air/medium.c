@@ -406,7 +406,7 @@ static void ack_sent(struct transmission *tx)
 
 	air_try_switch(tx->from);
 	if (!to->awaiting_ack || receive(to, tx, &rssi_dbm) != DECODED)
-		return; /* its timer stands at this very moment */
+		return; /* its time-out is due at this very moment */
 	loop_cancel(to->air->loop, &to->timer);
 	dcf_succeeded(to, true);
 }

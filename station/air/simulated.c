@@ -20,7 +20,7 @@
 #define SILENT_MAX 64	     /* such frames at once */
 #define ACKNOWLEDGE_US 10000 /* an interface made and brought up over USB: expected, unmeasured */
 #define TX_DBM 17.0
-#define CLUSTER 1 /* the adapters of one station stand on one table */
+#define CLUSTER 1 /* the adapters of one station are on one table */
 
 /*
  * switch_us: what one channel change costs.

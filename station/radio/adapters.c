@@ -1,5 +1,6 @@
 #include "station/radio/adapters.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -353,6 +354,7 @@ static int choose(struct adapter *list, size_t count, const char *const *names, 
 		snprintf(error, error_len,
 			 count == 0 ? "no wireless adapter is plugged in"
 				    : "none of the adapters can be used; millrace radios says why");
+	assert(chosen <= count);
 	return chosen > 0 ? (int)chosen : -1;
 }
 

@@ -1,5 +1,6 @@
 #include "station/radio/claim.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -133,6 +134,7 @@ int claim_note(struct claim *claim, const char *interface)
 	off_t end = lseek(claim->fd, 0, SEEK_END);
 	size_t len = (size_t)snprintf(line, sizeof(line), "up %s\n", interface);
 
+	assert(claim->fd >= 0 && len < sizeof(line));
 	if (end < 0 || pwrite(claim->fd, line, len, end) != (ssize_t)len)
 		return -EIO;
 	return fdatasync(claim->fd) < 0 && errno != EINVAL ? -errno : 0;

@@ -195,6 +195,7 @@ static void leave(struct monitor *m, const char *why)
 
 static void finish(struct monitor *m, struct slot *slot, bool acked, unsigned tries)
 {
+	assert(!acked || tries > 0);
 	slot->acked = acked;
 	slot->tries = tries;
 	if (tries == 0)
@@ -229,7 +230,8 @@ static void start_tune(struct monitor *m)
 {
 	if (m->control.runs || m->in_flight.head || next_queue(m))
 		return;
-	enter(m, MOVING, LOG_DEBUG, "nothing is left to be sent before");
+	assert(m->state == DRAINING && m->asked_mhz != 0);
+	m->state = MOVING;
 	control_post(&m->control, CONTROL_TUNE, m->asked_mhz);
 }
 
@@ -242,7 +244,7 @@ static bool is_cck(uint8_t rate_500kbps)
 static void pump(struct monitor *m)
 {
 	uint16_t freq_mhz = m->state == DRAINING ? m->drain_mhz : m->radio.freq_mhz;
-	/* The loop's time does not move during a callback, and some take long. */
+	/* The loop's time does not advance during a callback, and some callbacks take long. */
 	uint64_t now_us = clock_us(), wait_us = UINT64_MAX;
 	struct list *queue;
 
@@ -279,6 +281,7 @@ static void pump(struct monitor *m)
 		m->health.sent++;
 		m->health.airtime_us += airtime_us(slot->len, rate, freq_mhz);
 	}
+	assert(m->in_flight_count <= WINDOW && (m->in_flight.head == NULL) == (m->in_flight_count == 0));
 	if (wait_us == UINT64_MAX && m->in_flight.head)
 		wait_us = STATUS_TIMEOUT_US;
 	if (wait_us == UINT64_MAX)
@@ -393,6 +396,7 @@ static void on_status_frame(struct monitor *m, const struct radiotap *about, con
 	m->silent = 0;
 	if (!at)
 		return; /* reported after we had given it up */
+	assert(m->in_flight_count > 0);
 	slot = list_remove(&m->in_flight, at);
 	m->in_flight_count--;
 	finish(m, slot, !is_group(slot) && !about->failed, about->retries + 1u);
@@ -611,6 +615,7 @@ static void after_tune(struct monitor *m, const struct control_job *job)
 
 	if (m->state != MOVING)
 		return; /* gone meanwhile, and told */
+	assert(m->asked_mhz != 0 && m->radio.freq_mhz == 0);
 	if (job->result == -ENODEV || job->result == -ENETDOWN || job->result == -ENOENT) {
 		leave(m, job->error);
 		return;

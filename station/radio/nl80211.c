@@ -555,7 +555,7 @@ int nl80211_anchor_start(struct nl80211 *nl, int ifindex, const uint8_t mac[stat
 
 	if (!msg)
 		return -ENOMEM;
-	/* 802.11-2020 9.3.3.2: a beacon up to where the TIM element will stand. */
+	/* 802.11-2020 9.3.3.2: a beacon, up to the place of the TIM element. */
 	mr_wr_le16(&w, 0x0080);
 	mr_wr_le16(&w, 0);
 	mr_wr_bytes(&w, "\xff\xff\xff\xff\xff\xff", 6);

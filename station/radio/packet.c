@@ -1,5 +1,6 @@
 #include "station/radio/packet.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/if_packet.h>
@@ -33,6 +34,7 @@ int packet_hear(struct packet *packet, const struct radio_addresses *own, unsign
 	int error = 0;
 
 	hearing_filter(text, sizeof(text), own, hear);
+	assert(strlen(text) < sizeof(text) - 1);
 	if (pcap_compile(packet->pcap, &program, text, 1, PCAP_NETMASK_UNKNOWN) < 0)
 		return -EINVAL;
 	kernel = (struct sock_fprog){ .len = (unsigned short)program.bf_len, .filter = (void *)program.bf_insns };

@@ -182,6 +182,7 @@ static int raise_all(struct setup *setup)
 
 static void remove_answering(struct setup *setup, size_t i)
 {
+	assert(i < RADIO_ADDRESSES_MAX);
 	if (setup->answering[i].at.index > 0)
 		(void)nl80211_delete(setup->nl, setup->answering[i].at.index);
 	setup->answering[i].at.index = 0;
@@ -341,6 +342,7 @@ int setup_tune(struct setup *setup, uint16_t freq_mhz)
 {
 	int error = 0;
 
+	assert(freq_mhz != 0);
 	if (setup->plain.index == 0)
 		return -ENODEV;
 	if (holds_channel(setup))
@@ -362,7 +364,7 @@ int setup_tune(struct setup *setup, uint16_t freq_mhz)
 
 void setup_down(struct setup *setup)
 {
-	for (size_t i = RADIO_ADDRESSES_MAX; setup->nl && i-- > 0;)
+	for (size_t i = 0; setup->nl && i < RADIO_ADDRESSES_MAX; i++)
 		remove_answering(setup, i);
 	if (setup->nl && setup->plain.index > 0)
 		(void)nl80211_delete(setup->nl, setup->plain.index);

@@ -30,7 +30,7 @@ struct control_job {
 	/* results */
 	int result; /* 0 or -errno */
 	uint32_t took_us;
-	struct packet *packet; /* of CONTROL_UP: whoever takes the job owns it */
+	struct packet *packet; /* of CONTROL_UP: belongs to the taker of the job */
 	char error[160];
 };
 

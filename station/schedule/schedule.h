@@ -43,8 +43,8 @@ struct schedule_channel {
 	bool exclusive;
 	/*
 	 * How many devices the ready work serves at once: one broadcast, all its listeners. The broadcast counts as one
-	 * in `ready` and once in `ready_air_us`, and the index counts this channel's ready work so many times. 0 and 1
-	 * alike: ready work is for one device each.
+	 * in `ready` and once in `ready_air_us`, and the index counts this channel's ready work that many times. 0 and
+	 * 1 alike: ready work is for one device each.
 	 */
 	unsigned serves;
 };

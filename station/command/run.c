@@ -470,7 +470,7 @@ static int read_options(struct run_options *o, int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (command_log_list(&log_words))
+	if (command_log_list(&o->log))
 		return EXIT_ALL_WELL;
 	if (count != 1) {
 		fprintf(stderr, "millrace run: name the job: millrace run JOB.yaml\n");

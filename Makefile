@@ -32,7 +32,8 @@ PKGDEF  := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS) 2>/dev/
 LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpcap -lm -lpthread
 CPPALL  := -I. $(PKGDEF) $(CPPFLAGS)
 CSTATION := -std=gnu11 -D_GNU_SOURCE $(WARN) $(OPT) $(HARDEN) $(CFLAGS)
-CAGENT  := -std=c11 -pedantic -ffreestanding $(WARN) $(OPT) $(HARDEN) $(CFLAGS)
+# Freestanding, but for MR_ASSERT: here it is the C library's.
+CAGENT  := -std=c11 -pedantic -ffreestanding -include assert.h -DMR_ASSERT=assert $(WARN) $(OPT) $(HARDEN) $(CFLAGS)
 LDALL   := -pie -Wl,-z,relro,-z,now $(link_$(VARIANT)) $(LDFLAGS)
 
 # What a device carries; what the station is made of. Variants of one seam are chosen here, at link time.
@@ -46,6 +47,10 @@ MILLRACE_C := $(AGENT_C) $(SIM_C) $(CRYPTO_C) $(DB_C) $(STATION_C)
 
 obj = $(patsubst %.c,$(OUT)/%.o,$(1))
 MILLRACE_O := $(call obj,$(MILLRACE_C))
+# What a device may carry. It carries what its table of methods names (agent/core/method.h), and the linker takes no more.
+LIBMR := $(OUT)/agent/libmr.a
+# Archives last: objects decide what is taken from them.
+linked = $(filter-out %.a,$^) $(filter %.a,$^)
 
 .PHONY: all demo test check-deps help clean fuzz-targets
 all: check-deps $(BIN)/millrace $(BIN)/millrace-agent
@@ -54,9 +59,13 @@ $(BIN)/millrace: $(call obj,station/main.c) $(MILLRACE_O)
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(LDALL) -o $@ $^ $(LIBS)
 
-$(BIN)/millrace-agent: $(call obj,$(AGENT_C) $(LINUX_C))
+$(BIN)/millrace-agent: $(call obj,$(LINUX_C)) $(LIBMR)
 	@echo "  LINK    $@"
-	$(Q)$(CC) $(LDALL) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LDALL) -o $@ $(linked) $(LIBS)
+
+$(LIBMR): $(call obj,$(AGENT_C))
+	@echo "  AR      $@"
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(OUT)/agent/port/linux/%.o: agent/port/linux/%.c
 	@mkdir -p $(@D); echo "  CC      $<"
@@ -73,7 +82,7 @@ $(OUT)/db/sql.o: $(wildcard db/*.sql db/*/*.sql)
 # So is the built-in label.
 $(OUT)/station/label/built_in.o: config/labels/serial.yaml
 
-# Each unit test names the files it links in a comment: ` * links: agent/wire/noise.c ...`.
+# Each unit test names the files it links in a comment: ` * links: agent/wire/noise.c ...`; agent/libmr.a is the archive above.
 # Tests of whole batches (tests/line) and benchmarks link everything but main.c, and what such a line names.
 UNIT_C  := $(wildcard tests/unit/*.c)
 LINE_C  := $(wildcard tests/line/*.c)
@@ -83,15 +92,15 @@ UNIT    := $(patsubst tests/%.c,$(OUT)/tests/%,$(UNIT_C))
 LINE    := $(patsubst tests/%.c,$(OUT)/tests/%,$(LINE_C))
 BENCH   := $(patsubst tests/%.c,$(OUT)/tests/%,$(BENCH_C))
 FUZZ    := $(patsubst tests/%.c,$(OUT)/tests/%,$(FUZZ_C))
-links    = $(call obj,$(shell sed -n 's,^ \* links: *,,p' tests/$(1).c))
+links    = $(patsubst %.a,$(OUT)/%.a,$(call obj,$(shell sed -n 's,^ \* links: *,,p' tests/$(1).c)))
 
 .SECONDEXPANSION:
 $(UNIT): $(OUT)/tests/%: $(OUT)/tests/%.o $$(call links,$$*)
 	@mkdir -p $(@D); echo "  LINK    $@"
-	$(Q)$(CC) $(LDALL) -o $@ $^ $(LIBS) -lcmocka
+	$(Q)$(CC) $(LDALL) -o $@ $(linked) $(LIBS) -lcmocka
 $(FUZZ): $(OUT)/tests/%: $(OUT)/tests/%.o $$(call links,$$*)
 	@mkdir -p $(@D); echo "  LINK    $@"
-	$(Q)$(CC) -fsanitize=fuzzer $(LDALL) -o $@ $^ $(LIBS)
+	$(Q)$(CC) -fsanitize=fuzzer $(LDALL) -o $@ $(linked) $(LIBS)
 $(LINE) $(BENCH): $(OUT)/tests/%: $(OUT)/tests/%.o $$(call links,$$*) $(MILLRACE_O)
 	@mkdir -p $(@D); echo "  LINK    $@"
 	$(Q)$(CC) $(LDALL) -o $@ $^ $(LIBS) -lcmocka

@@ -1,8 +1,10 @@
 /*
- * The device: answers calls, keeps one session, carries out requests, survives power cuts. No heap, no static data
- * that changes, no clock but the port's. One struct mr_agent placed by the board; its layout is ours.
+ * The device: is reached by one method or several (agent/core/method.h), carries out requests one at a time, survives
+ * power cuts. No heap, no static data that changes, no clock but the port's. One struct mr_agent placed by the board;
+ * its layout is ours.
  *
- *	mr_agent_init -> { mr_agent_receive | mr_agent_sent | mr_agent_expire } ... (power off at any point)
+ *	mr_agent_wants -> mr_agent_init -> { mr_agent_receive | mr_agent_sent | mr_agent_expire } ... (power off at any
+ *	point)
  *
  * A device with an access point of its own also serves HTTP there: agent/core/api.h.
  */
@@ -18,7 +20,7 @@
 #define MR_CHANNELS_MAX 16
 /* MR_STORE_MAX, octets of one storage slot: agent/core/store.h. MR_MESSAGE_MAX: agent/wire/frame.h. */
 
-/* How a device without a station near is reached: by which network of its own, and what protects the API on it. */
+/* The network of its own on which a device is reached when no station is near, and what protects the API on it. */
 enum mr_ap_method {
 	MR_AP_NONE,
 	MR_AP_WPA2, /* a WPA2 network with the device's own passphrase; plain HTTP */
@@ -46,25 +48,32 @@ struct mr_ap_config {
 	uint64_t grace_us; /* stays joined for others to see it; 0: 1 s */
 };
 
+struct mr_method;
+
 /* What the firmware image is built with; the pointers must outlive the agent. */
 struct mr_agent_config {
+	const struct mr_method *const *methods; /* what the image carries, see agent/core/method.h; ends with NULL */
 	uint8_t mac[6];
 	uint8_t device_id[8];			 /* chip id; MR_AT_DEVICE_ID */
 	const char *product, *hw_rev, *firmware; /* ASCII, 32, 16, 32 octets at most */
 	const uint8_t *station_key;		 /* 32 octets, X25519 public */
 	const uint8_t *batch_key;		 /* 32 octets */
 	const uint16_t *channels;		 /* plan, MHz: the first is home; INVITE may name any of them */
-	size_t channel_count;
-	uint64_t roam_us;	/* without a CALL this long: next channel of the plan; 0: stay home */
-	struct mr_ap_config ap; /* with a method, the plan may be empty: no action frames */
+	size_t channel_count;			 /* 0: no action frames; then `ap` has a method */
+	uint64_t roam_us;			 /* without a CALL this long: next channel of the plan; 0: stay home */
+	struct mr_ap_config ap;
 };
 
 struct mr_agent;
 
-/* Reads the storage, tunes to the home channel, waits for a CALL. false: a port call failed or the config is
- * out of range: the board should indicate a fault. */
+/* What the board must give the agent with this config: bits of enum mr_wants (agent/core/method.h). 0: nothing that
+ * the image carries is used; mr_agent_init would refuse it. */
+unsigned mr_agent_wants(const struct mr_agent_config *config);
+/* Reads the storage and opens the methods that the config asks for: tunes to the home channel and waits for a CALL,
+ * puts the access point up. false: a port call failed, the config is out of range, or it asks for a method that the
+ * image does not carry: the board should indicate a fault. */
 bool mr_agent_init(struct mr_agent *agent, const struct mr_agent_config *config, const struct mr_port *port);
-/* One MPDU heard (any; what is not ours is ignored). */
+/* One MPDU that was heard, without FCS. Any will do: what is not ours is ignored. */
 void mr_agent_receive(struct mr_agent *agent, struct mr_rd frame);
 /* The MAC's report on a frame sent with `cookie`. */
 void mr_agent_sent(struct mr_agent *agent, uint32_t cookie, bool acked);
@@ -73,13 +82,14 @@ void mr_agent_expire(struct mr_agent *agent);
 uint64_t mr_agent_deadline_us(const struct mr_agent *agent);
 
 /*
- * Which access point the device wants to stand as; false: none (no method, finished, or it is joining a network). The
- * agent has the port's `wifi` put it up and down; this is for boards without one, and for the board's HTTP server. What
- * IDENTITY changes (serial number in the name, passphrase) holds from the next time it comes up.
+ * The access point that the device wants to be up now; false: none (no method, finished, or it is joining a network).
+ * The agent has the port's `wifi` put it up and down; this function is for boards without one, and for the board's HTTP
+ * server. What IDENTITY changes (serial number in the name, passphrase) holds from the next time it comes up. Only for
+ * images that carry mr_part_wifi.
  */
 bool mr_agent_access_point(const struct mr_agent *agent, struct mr_access_point *out);
-/* The response to the last request has reached the other end (its link acknowledged it): what waits for that, waits no
- * longer. */
+/* The response to the last request has reached the other end: its link acknowledged it. What was put off until then is
+ * done. */
 void mr_agent_response_left(struct mr_agent *agent);
 
 /* What a dump of the device would say, for tests and displays. */

@@ -3,34 +3,22 @@
  */
 #include "agent/core/api.h"
 
+#include "agent/core/assert.h"
 #include "agent/core/endpoint.h"
-#include "agent/core/json.h"
+#include "agent/core/method.h"
 
 static uint64_t now(const struct mr_api *api) { return api->agent->port.now_us(api->agent->port.ctx); }
 
-/* The agent's buffer is free when no request over action frames is or may be in it. */
-static bool borrow(struct mr_api *api)
-{
-	enum mr_agent_state state = api->agent->state;
+/* Else it answers from its own head alone, and the buffer may be a session's. */
+static bool is_holder(const struct mr_api *api) { return api->agent->holder == MR_HELD_BY_REQUEST; }
 
-	if (state == MR_AGENT_HANDSHAKE || state == MR_AGENT_SESSION)
-		return false;
-	api->agent->borrowed = true;
-	return true;
-}
-
-static void give_back(struct mr_api *api)
-{
-	if (api->agent->borrowed)
-		mr_wipe(api->agent->buf, sizeof(api->agent->buf));
-	api->agent->borrowed = false;
-}
+static void release(struct mr_api *api) { mr_agent_release(api->agent, MR_HELD_BY_REQUEST); }
 
 static void next_request(struct mr_api *api)
 {
 	mr_http_begin(&api->http);
 	api->heard = api->answers = api->continues = false;
-	api->head_len = api->head_at = api->body_from = api->body_to = api->networks = api->network = 0;
+	api->head_len = api->head_at = 0;
 	api->deadline_us = now(api) + MR_API_IDLE_US;
 }
 
@@ -47,7 +35,7 @@ void mr_api_open(struct mr_api *api, struct mr_agent *agent, enum mr_link link, 
 void mr_api_close(struct mr_api *api)
 {
 	if (api->agent)
-		give_back(api);
+		release(api);
 	mr_wipe(api, sizeof(*api));
 }
 
@@ -67,9 +55,10 @@ static void begin_answer(struct mr_api *api, uint16_t status, const char *type, 
 
 void mr_api_answer(struct mr_api *api, uint16_t status, const char *type, size_t from, size_t to, size_t whole)
 {
+	MR_ASSERT(is_holder(api) && from <= to && to <= sizeof(api->agent->buf));
 	begin_answer(api, status, type, whole, NULL);
-	api->body_from = from;
-	api->body_to = to;
+	api->agent->held.response.from = from;
+	api->agent->held.response.to = to;
 }
 
 void mr_api_refuse(struct mr_api *api, uint16_t status, const char *error, const char *message, const char *extra)
@@ -87,7 +76,8 @@ void mr_api_refuse(struct mr_api *api, uint16_t status, const char *error, const
 	w = mr_wr_over(api->head + api->head_len, sizeof(api->head) - api->head_len);
 	mr_wr_bytes(&w, text, j.w.len);
 	api->head_len += w.len;
-	api->body_from = api->body_to = 0;
+	if (is_holder(api))
+		api->agent->held.response = (struct mr_response){ 0 }; /* all of it is in the head */
 }
 
 size_t mr_api_busy(uint8_t *out, size_t cap)
@@ -117,7 +107,7 @@ static void on_head(struct mr_api *api)
 	if (http->body_len > MR_API_BODY_MAX) {
 		api->ends = true;
 		mr_api_refuse(api, 413, "too-long", "a body has 2048 octets at most", NULL);
-	} else if (!borrow(api)) {
+	} else if (!mr_agent_hold(api->agent, MR_HELD_BY_REQUEST)) {
 		api->ends = true;
 		mr_api_refuse(api, 503, "busy", "the device is in a session over action frames: try again soon",
 			      "Retry-After: 2\r\n");
@@ -177,23 +167,27 @@ static size_t pull_from(const uint8_t *octets, size_t *at, size_t end, uint8_t *
 
 size_t mr_api_pull(struct mr_api *api, uint8_t *out, size_t cap)
 {
+	struct mr_response *r;
 	size_t done;
 
 	if (!api->agent || (!api->answers && !api->continues))
 		return 0;
+	r = &api->agent->held.response;
 	done = pull_from(api->head, &api->head_at, api->head_len, out, cap);
 	if (api->continues && api->head_at == api->head_len) {
 		api->continues = false;
 		api->head_at = api->head_len = 0;
 	}
 	while (api->answers && api->head_at == api->head_len && done < cap) {
-		done += pull_from(api->agent->buf, &api->body_from, api->body_to, out + done, cap - done);
-		if (api->body_from < api->body_to)
-			break;
-		if (!mr_endpoint_more(api)) {
-			give_back(api);
-			next_request(api);
+		if (is_holder(api)) {
+			done += pull_from(api->agent->buf, &r->from, r->to, out + done, cap - done);
+			if (r->from < r->to)
+				break;
+			if (mr_endpoint_more(api))
+				continue;
 		}
+		release(api);
+		next_request(api);
 	}
 	return done;
 }
@@ -210,7 +204,7 @@ void mr_api_expire(struct mr_api *api)
 {
 	if (!api->agent || now(api) < api->deadline_us)
 		return;
-	give_back(api);
+	release(api);
 	next_request(api);
 	api->ends = true;
 	api->deadline_us = UINT64_MAX;

@@ -1,15 +1,12 @@
 /*
  * The device's HTTP API, docs/protocol.md "HTTP": what a person with curl, a phone's app or the station asks of a
- * device that
- * stands as an access point. Sans-IO: octets of one connection in, octets out; a board or the Linux daemon has the
- * sockets,
- * and TLS (agent/port/tls.h) where the link asks for it.
+ * device that is an access point. Sans-IO: octets of one connection in, octets out; a board or the Linux daemon has the
+ * sockets, and TLS (agent/port/tls.h) where the link asks for it.
  *
  *	mr_api_open -> { mr_api_receive | mr_api_pull | mr_api_sent | mr_api_expire } ... mr_api_ended -> mr_api_close
  *
  * One connection at a time; a second one gets mr_api_busy and is closed. Requests and responses lie in the agent's
- * buffer,
- * so a session over action frames and a request here keep each other out for as long as they last.
+ * buffer, so a session over action frames and a request here keep each other out for as long as they last.
  */
 #pragma once
 
@@ -37,13 +34,10 @@ struct mr_api {
 	struct mr_http http;
 	uint8_t head[MR_API_HEAD_MAX];
 	size_t head_len, head_at;
-	size_t body_from, body_to; /* of the response, in the agent's buffer */
-	size_t networks, network;  /* GET /v1/networks: how many, and the next one to be written */
-	size_t list_len;	   /* octets of the NETWORKS response at the start of the agent's buffer */
-	bool continues;		   /* the head is a "100 Continue": the request is still to come */
-	bool answers;		   /* a response is under way */
-	bool ends;		   /* with this response */
-	bool heard;		   /* an octet of the present request */
+	bool continues; /* the head is a "100 Continue": the request is still to come */
+	bool answers;	/* a response is under way; its body: struct mr_response */
+	bool ends;	/* with this response */
+	bool heard;	/* an octet of the present request */
 	uint64_t deadline_us;
 };
 
@@ -64,7 +58,8 @@ bool mr_api_ended(const struct mr_api *api);
 void mr_api_expire(struct mr_api *api);
 uint64_t mr_api_deadline_us(const struct mr_api *api);
 
-/* Whom the device shows itself as under TLS. Points into the agent's store: use it at once. */
+/* Whom the device shows itself as under TLS. Points into the agent's store: use it at once. For images that carry
+ * mr_method_https. */
 void mr_api_identity(struct mr_agent *agent, struct mr_tls_identity *out);
 
 /* The whole response for a connection that is one too many: send it and close. Returns its length, 0 when `cap` is too

@@ -1,11 +1,8 @@
 #include "agent/core/endpoint.h"
 
-#include "agent/core/json.h"
+#include "agent/core/assert.h"
+#include "agent/core/method.h"
 #include "agent/core/operation.h"
-#include "agent/core/pin.h"
-#include "agent/core/wifi.h"
-#include "agent/port/crypto.h"
-#include "agent/wire/cause.h"
 #include "agent/wire/channel.h"
 
 #define RESPONSE_HEAD_LEN 7 /* of a response: operation, cause, busy */
@@ -15,7 +12,7 @@ static uint8_t *buffer(struct mr_api *api) { return api->agent->buf; }
 
 /* --- JSON --- */
 
-static struct mr_json json_begin(struct mr_api *api)
+struct mr_json mr_endpoint_json(struct mr_api *api)
 {
 	struct mr_json j;
 
@@ -25,7 +22,7 @@ static struct mr_json json_begin(struct mr_api *api)
 	return j;
 }
 
-static void json_end(struct mr_api *api, uint16_t status, struct mr_json *j)
+void mr_endpoint_json_end(struct mr_api *api, uint16_t status, struct mr_json *j)
 {
 	mr_json_close(j, '}');
 	mr_wr_u8(&j->w, '\n');
@@ -78,9 +75,7 @@ static void get_device(struct mr_api *api)
 {
 	const struct mr_agent *agent = api->agent;
 	const struct mr_agent_config *config = &agent->config;
-	struct mr_pin_status pin;
-	bool has_pin = mr_pin_status(agent, &pin);
-	struct mr_json j = json_begin(api);
+	struct mr_json j = mr_endpoint_json(api);
 
 	mr_json_number(&j, "api", 1);
 	mr_json_hex(&j, "device_id", config->device_id, 8);
@@ -93,20 +88,17 @@ static void get_device(struct mr_api *api)
 		mr_json_null(&j, "serial");
 	json_stage(agent, &j);
 	mr_json_open(&j, "methods", '[');
-	if (config->channel_count > 0)
-		mr_json_word(&j, NULL, "direct");
-	if (api->link != MR_LINK_OPEN)
-		mr_json_word(&j, NULL, api->link == MR_LINK_TLS ? "https" : "micro-ap");
-	if (has_pin)
-		mr_json_word(&j, NULL, "pin");
+	for (size_t i = 0; config->methods[i]; i++)
+		if (config->methods[i]->is_open && config->methods[i]->is_open(agent))
+			mr_json_word(&j, NULL, config->methods[i]->name);
 	mr_json_close(&j, ']');
-	json_end(api, 200, &j);
+	mr_endpoint_json_end(api, 200, &j);
 }
 
 static void json_join(const struct mr_agent *agent, struct mr_json *j)
 {
 	static const char *const states[] = { "idle", "joining", "joined", "failed" };
-	const struct mr_join *join = &agent->wifi.join;
+	const struct mr_join *join = &agent->join;
 	struct mr_rd ssid = mr_store_value(mr_store_find(&agent->store, MR_SECTION_CREDENTIALS), MR_AT_SSID);
 
 	mr_json_open(j, "join", '{');
@@ -123,11 +115,11 @@ static void json_join(const struct mr_agent *agent, struct mr_json *j)
 
 static void get_status(struct mr_api *api)
 {
-	struct mr_json j = json_begin(api);
+	struct mr_json j = mr_endpoint_json(api);
 
 	json_stage(api->agent, &j);
 	json_join(api->agent, &j);
-	json_end(api, 200, &j);
+	mr_endpoint_json_end(api, 200, &j);
 }
 
 /*
@@ -137,7 +129,7 @@ static void get_status(struct mr_api *api)
  */
 static bool network_at(struct mr_api *api, size_t n, struct mr_network *out)
 {
-	struct mr_rd list = mr_rd_over(buffer(api), api->list_len);
+	struct mr_rd list = mr_rd_over(buffer(api), api->agent->held.response.list_len);
 
 	mr_rd_skip(&list, RESPONSE_HEAD_LEN);
 	while (list.left > 0) {
@@ -154,7 +146,8 @@ static bool network_at(struct mr_api *api, size_t n, struct mr_network *out)
 static size_t write_network(struct mr_api *api, size_t n)
 {
 	static const char *const securities[] = { "open", "wpa2", "wpa3" };
-	struct mr_json j = mr_json_over(buffer(api) + api->list_len, sizeof(api->agent->buf) - api->list_len);
+	size_t list_len = api->agent->held.response.list_len;
+	struct mr_json j = mr_json_over(buffer(api) + list_len, sizeof(api->agent->buf) - list_len);
 	struct mr_network network;
 
 	if (!network_at(api, n, &network)) {
@@ -175,47 +168,47 @@ static size_t write_network(struct mr_api *api, size_t n)
 
 bool mr_endpoint_more(struct mr_api *api)
 {
-	if (api->network >= api->networks)
+	struct mr_response *r = &api->agent->held.response;
+
+	if (r->network >= r->networks)
 		return false;
-	api->body_from = api->list_len;
-	api->body_to = api->list_len + write_network(api, api->network++);
+	r->from = r->list_len;
+	r->to = r->list_len + write_network(api, r->network++);
 	return true;
 }
-
-static uint16_t run(struct mr_api *api, struct mr_rd request, struct mr_wr *w);
 
 static void get_networks(struct mr_api *api)
 {
 	static const uint8_t request[1] = { MR_OP_NETWORKS };
-	struct mr_wr w = mr_wr_over(buffer(api), sizeof(api->agent->buf));
+	struct mr_agent *agent = api->agent;
+	struct mr_response *r = &agent->held.response;
+	struct mr_wr w = mr_wr_over(buffer(api), sizeof(agent->buf));
 	size_t whole, count = 0, first;
 	struct mr_network network;
 	struct mr_json j;
 
-	if (run(api, mr_rd_over(request, 1), &w) != MR_CAUSE_OK) {
+	if (mr_endpoint_operate(api, mr_rd_over(request, 1), &w) != MR_CAUSE_OK) {
 		mr_api_refuse(api, 501, "unsupported", "this device cannot look around", NULL);
 		return;
 	}
-	api->list_len = w.len;
+	r->list_len = w.len;
 	while (network_at(api, count, &network))
 		count++;
 	whole = 0;
 	for (size_t i = 0; i <= count; i++)
 		whole += write_network(api, i);
-	j = mr_json_over(buffer(api) + api->list_len, sizeof(api->agent->buf) - api->list_len);
+	j = mr_json_over(buffer(api) + r->list_len, sizeof(agent->buf) - r->list_len);
 	mr_json_open(&j, NULL, '{');
-	mr_json_bool(&j, "scanning",
-		     api->agent->wifi.scan_us != UINT64_MAX || api->agent->port.wifi->scanning(api->agent->port.ctx));
+	mr_json_bool(&j, "scanning", agent->wifi.scan_us != UINT64_MAX || agent->port.wifi->scanning(agent->port.ctx));
 	mr_json_open(&j, "networks", '[');
 	first = j.w.len;
-	api->networks = count + 1;
-	mr_api_answer(api, 200, JSON, api->list_len, api->list_len + first, first + whole);
+	r->networks = count + 1;
+	mr_api_answer(api, 200, JSON, r->list_len, r->list_len + first, first + whole);
 }
 
 /* --- operations --- */
 
-/* Carries a request out that lies in the agent's buffer or elsewhere; returns the cause. */
-static uint16_t run(struct mr_api *api, struct mr_rd request, struct mr_wr *w)
+uint16_t mr_endpoint_operate(struct mr_api *api, struct mr_rd request, struct mr_wr *w)
 {
 	struct mr_agent *agent = api->agent;
 	struct mr_rd response;
@@ -234,14 +227,12 @@ static bool is_protected(struct mr_api *api)
 		return true;
 	mr_api_refuse(api, 403, "open-network",
 		      "anybody can listen here: changes need the PIN on the device's label. Agree on a key with it: "
-		      "GET and POST "
-		      "/v1/pin, POST /v1/pin/confirm, then POST /v1/pin/operation",
+		      "GET and POST /v1/pin, POST /v1/pin/confirm, then POST /v1/pin/operation",
 		      NULL);
 	return false;
 }
 
-/* After FINISH only its repetition is heard, by someone whose answer was lost. */
-static bool is_still_on(struct mr_api *api, struct mr_rd request)
+bool mr_endpoint_hears(struct mr_api *api, struct mr_rd request)
 {
 	if (!mr_agent_finished(api->agent) || mr_rd_u8(&request) == MR_OP_FINISH)
 		return true;
@@ -254,10 +245,10 @@ static void post_operation(struct mr_api *api)
 	struct mr_rd request = mr_rd_over(buffer(api), api->http.body_len);
 	struct mr_wr w = mr_wr_over(buffer(api), sizeof(api->agent->buf));
 
-	if (!is_protected(api) || !is_still_on(api, request))
+	if (!is_protected(api) || !mr_endpoint_hears(api, request))
 		return;
 	mr_copy(api->agent->binding, api->binding, sizeof(api->binding));
-	(void)run(api, request, &w);
+	(void)mr_endpoint_operate(api, request, &w);
 	mr_api_answer(api, 200, "application/octet-stream", 0, w.len, w.len);
 }
 
@@ -321,7 +312,7 @@ static uint16_t step(struct mr_api *api, enum mr_operation operation, const uint
 		if (c->passphrase_len > 0)
 			mr_attribute_add(&request, MR_AT_PASSPHRASE, c->passphrase, c->passphrase_len);
 	}
-	return request.bad ? MR_CAUSE_BAD_REQUEST : run(api, mr_wr_written(&request), &w);
+	return request.bad ? MR_CAUSE_BAD_REQUEST : mr_endpoint_operate(api, mr_wr_written(&request), &w);
 }
 
 static void refuse_credentials(struct mr_api *api, uint16_t cause)
@@ -357,12 +348,12 @@ static void store_credentials(struct mr_api *api, const struct credentials *c)
 		refuse_credentials(api, cause);
 		return;
 	}
-	j = json_begin(api);
+	j = mr_endpoint_json(api);
 	mr_json_bool(&j, "stored", true);
 	mr_json_bool(&j, "joins", c->join);
 	json_ssid(&j, c->ssid, c->ssid_len);
 	json_stage(agent, &j);
-	json_end(api, 202, &j);
+	mr_endpoint_json_end(api, 202, &j);
 }
 
 static void post_credentials(struct mr_api *api)
@@ -371,7 +362,7 @@ static void post_credentials(struct mr_api *api)
 	struct credentials c = { .join = false };
 	const char *wrong;
 
-	if (!is_protected(api) || !is_still_on(api, (struct mr_rd){ .bad = true }))
+	if (!is_protected(api) || !mr_endpoint_hears(api, (struct mr_rd){ .bad = true }))
 		return;
 	wrong = read_credentials(form, &c);
 	if (wrong)
@@ -385,167 +376,27 @@ static void post_credentials(struct mr_api *api)
 	mr_wipe(&c, sizeof(c));
 }
 
-/* --- the PIN --- */
-
-static void refuse_pin(struct mr_api *api, enum mr_pin_result result)
-{
-	struct mr_pin_status status = { .pause_s = 0 };
-	char extra[32] = "Retry-After: ";
-	struct mr_wr w = mr_wr_over(extra, sizeof(extra) - 1);
-	struct mr_json number;
-
-	switch (result) {
-	case MR_PIN_OK: return;
-	case MR_PIN_NONE: mr_api_refuse(api, 409, "no-pin", "this device has no PIN", NULL); return;
-	case MR_PIN_LOCKED:
-		mr_api_refuse(
-			api, 423, "pin-locked",
-			"too many wrong PINs: locked until the device is given a new identity over another channel",
-			NULL);
-		return;
-	case MR_PIN_PAUSED:
-		(void)mr_pin_status(api->agent, &status);
-		(void)mr_wr_room(&w, 13);
-		number = (struct mr_json){ .w = w };
-		mr_json_number(&number, NULL, status.pause_s);
-		mr_wr_bytes(&number.w, "\r\n", 3);
-		mr_api_refuse(api, 429, "pin-paused", "several wrong PINs in a row: wait, then try again", extra);
-		return;
-	case MR_PIN_BAD_SHARE:
-		mr_api_refuse(api, 400, "bad-share", "share: a point of P-256, 04 and 128 hexadecimal digits", NULL);
-		return;
-	case MR_PIN_REFUSED:
-		mr_api_refuse(api, 403, "pin-refused", "the PIN is wrong: begin again with POST /v1/pin", NULL);
-		return;
-	case MR_PIN_NOT_OPEN:
-		mr_api_refuse(api, 409, "pin-not-open", "no key has been agreed on: begin with POST /v1/pin", NULL);
-		return;
-	case MR_PIN_FAILED:
-		mr_api_refuse(api, 500, "failed", "the device's storage or random generator failed", NULL);
-		return;
-	}
-}
-
-static void get_pin(struct mr_api *api)
-{
-	struct mr_pin_status status;
-	struct mr_json j;
-
-	if (!mr_pin_status(api->agent, &status)) {
-		refuse_pin(api, MR_PIN_NONE);
-		return;
-	}
-	j = json_begin(api);
-	mr_json_hex(&j, "salt", status.salt.at, status.salt.left);
-	mr_json_number(&j, "iterations", status.iterations);
-	mr_json_number(&j, "tries_left", status.tries_left);
-	mr_json_bool(&j, "locked", status.tries_left == 0);
-	mr_json_number(&j, "retry_after_s", status.pause_s);
-	json_end(api, 200, &j);
-}
-
-/* `len` octets from twice as many digits. */
-static bool read_hex(struct mr_api *api, const char *name, uint8_t *out, size_t len)
-{
-	uint8_t digits[2 * 65];
-	size_t got;
-
-	if (mr_form_get(mr_rd_over(buffer(api), api->http.body_len), name, digits, 2 * len, &got) != MR_FORM_OK ||
-	    got != 2 * len)
-		return false;
-	for (size_t i = 0; i < got; i++) {
-		uint8_t c = (uint8_t)(digits[i] | 0x20);
-		bool number = digits[i] >= '0' && digits[i] <= '9';
-
-		if (!number && (c < 'a' || c > 'f'))
-			return false;
-		out[i / 2] = (uint8_t)(out[i / 2] << 4 | (number ? digits[i] - '0' : c - 'a' + 10));
-	}
-	return true;
-}
-
-static void post_pin(struct mr_api *api)
-{
-	uint8_t theirs[65] = { 0 }, own[65], confirm[32];
-	enum mr_pin_result result;
-	struct mr_json j;
-
-	if (!read_hex(api, "share", theirs, sizeof(theirs))) {
-		refuse_pin(api, MR_PIN_BAD_SHARE);
-		return;
-	}
-	result = mr_pin_share(api->agent, theirs, own, confirm);
-	if (result != MR_PIN_OK) {
-		refuse_pin(api, result);
-		return;
-	}
-	j = json_begin(api);
-	mr_json_hex(&j, "share", own, sizeof(own));
-	mr_json_hex(&j, "confirm", confirm, sizeof(confirm));
-	json_end(api, 200, &j);
-}
-
-static void post_confirm(struct mr_api *api)
-{
-	uint8_t confirm[32] = { 0 };
-	enum mr_pin_result result;
-
-	if (!read_hex(api, "confirm", confirm, sizeof(confirm))) {
-		mr_api_refuse(api, 400, "bad-form", "confirm: 64 hexadecimal digits", NULL);
-		return;
-	}
-	result = mr_pin_confirm(api->agent, confirm);
-	if (result == MR_PIN_OK)
-		mr_api_answer(api, 204, NULL, 0, 0, 0);
-	else
-		refuse_pin(api, result);
-}
-
-static void post_sealed(struct mr_api *api)
-{
-	struct mr_agent *agent = api->agent;
-	size_t len = api->http.body_len;
-	struct mr_wr w = mr_wr_over(buffer(api) + 8, sizeof(agent->buf) - MR_PIN_OVERHEAD);
-
-	if (agent->pin.state != MR_PIN_OPEN) {
-		refuse_pin(api, MR_PIN_NOT_OPEN);
-		return;
-	}
-	if (!mr_pin_open(agent, buffer(api), len)) {
-		mr_api_refuse(api, 403, "not-authentic",
-			      "not sealed under this session's key, or its counter is not new", NULL);
-		return;
-	}
-	if (!is_still_on(api, mr_rd_over(buffer(api) + 8, len - MR_PIN_OVERHEAD)))
-		return;
-	mr_copy(agent->binding, agent->pin.binding, sizeof(agent->binding));
-	(void)run(api, mr_rd_over(buffer(api) + 8, len - MR_PIN_OVERHEAD), &w);
-	if (mr_pin_seal(agent, buffer(api), w.len))
-		mr_api_answer(api, 200, "application/octet-stream", 0, w.len + MR_PIN_OVERHEAD,
-			      w.len + MR_PIN_OVERHEAD);
-	else
-		refuse_pin(api, MR_PIN_FAILED);
-}
-
 /* --- which is which --- */
 
-static const struct {
-	const char *path;
-	enum mr_http_method method;
-	enum mr_http_type type;
-	void (*run)(struct mr_api *api);
-} endpoints[] = {
+static const struct mr_endpoint endpoints[] = {
 	{ "/v1/device", MR_HTTP_GET, MR_HTTP_NO_TYPE, get_device },
 	{ "/v1/networks", MR_HTTP_GET, MR_HTTP_NO_TYPE, get_networks },
 	{ "/v1/status", MR_HTTP_GET, MR_HTTP_NO_TYPE, get_status },
 	{ "/v1/credentials", MR_HTTP_POST, MR_HTTP_FORM, post_credentials },
 	{ "/v1/operation", MR_HTTP_POST, MR_HTTP_OCTETS, post_operation },
-	{ "/v1/pin", MR_HTTP_GET, MR_HTTP_NO_TYPE, get_pin },
-	{ "/v1/pin", MR_HTTP_POST, MR_HTTP_FORM, post_pin },
-	{ "/v1/pin/confirm", MR_HTTP_POST, MR_HTTP_FORM, post_confirm },
-	{ "/v1/pin/operation", MR_HTTP_POST, MR_HTTP_OCTETS, post_sealed },
+	{ .path = NULL },
 };
-#define ENDPOINTS (sizeof(endpoints) / sizeof(endpoints[0]))
+const struct mr_method mr_part_api = { .needs = &mr_part_wifi, .has_room = true, .endpoints = endpoints };
+
+/* Endpoint `i` of all that the image carries; NULL: there are no more. */
+static const struct mr_endpoint *endpoint_at(const struct mr_agent *agent, size_t i)
+{
+	for (size_t row = 0; agent->config.methods[row]; row++)
+		for (const struct mr_endpoint *e = agent->config.methods[row]->endpoints; e && e->path; e++)
+			if (i-- == 0)
+				return e;
+	return NULL;
+}
 
 static bool same(const char *a, const char *b)
 {
@@ -564,69 +415,65 @@ static void refuse_type(struct mr_api *api, enum mr_http_type wanted)
 		      NULL);
 }
 
+/* "GET /v1/device, /v1/networks": the paths that have this method. */
+static void list_paths(struct mr_wr *w, const struct mr_agent *agent, enum mr_http_method method, const char *before)
+{
+	const struct mr_endpoint *e;
+
+	for (size_t i = 0; (e = endpoint_at(agent, i)); i++) {
+		if (e->method != method)
+			continue;
+		for (const char *c = before; *c; c++)
+			mr_wr_u8(w, (uint8_t)*c);
+		for (const char *c = e->path; *c; c++)
+			mr_wr_u8(w, (uint8_t)*c);
+		before = ", ";
+	}
+}
+
 static void refuse_path(struct mr_api *api, bool has_get, bool has_post)
 {
+	char paths[256];
+	struct mr_wr w = mr_wr_over(paths, sizeof(paths) - 1);
+
 	if (api->http.method == MR_HTTP_OTHER)
-		api->ends = true; /* who asked with HEAD reads no body: let nothing follow it */
-	if (has_get || has_post)
+		api->ends = true; /* a client that asked with HEAD reads no body: let nothing follow */
+	if (has_get || has_post) {
 		mr_api_refuse(api, 405, "wrong-method", "the Allow header names the methods of this path",
 			      !has_post	 ? "Allow: GET\r\n"
 			      : !has_get ? "Allow: POST\r\n"
 					 : "Allow: GET, POST\r\n");
-	else
-		mr_api_refuse(api, 404, "unknown-path",
-			      "GET /v1/device, /v1/networks, /v1/status, /v1/pin; POST /v1/credentials, /v1/operation, "
-			      "/v1/pin, /v1/pin/confirm, /v1/pin/operation",
-			      NULL);
+		return;
+	}
+	list_paths(&w, api->agent, MR_HTTP_GET, "GET ");
+	list_paths(&w, api->agent, MR_HTTP_POST, "; POST ");
+	MR_ASSERT(!w.bad);
+	paths[w.len] = '\0';
+	mr_api_refuse(api, 404, "unknown-path", paths, NULL);
 }
 
 void mr_endpoint_run(struct mr_api *api)
 {
 	const struct mr_http *http = &api->http;
+	const struct mr_endpoint *e;
 	bool has_get = false, has_post = false;
 
-	for (size_t i = 0; i < ENDPOINTS; i++) {
-		if (!same(endpoints[i].path, http->path))
+	for (size_t i = 0; (e = endpoint_at(api->agent, i)); i++) {
+		if (!same(e->path, http->path))
 			continue;
-		has_get = has_get || endpoints[i].method == MR_HTTP_GET;
-		has_post = has_post || endpoints[i].method == MR_HTTP_POST;
-		if (endpoints[i].method != http->method)
+		has_get = has_get || e->method == MR_HTTP_GET;
+		has_post = has_post || e->method == MR_HTTP_POST;
+		if (e->method != http->method)
 			continue;
 		/* The device serves no pages: what carries an Origin is a page of somebody else's in the browser of a
 		 * phone that happens to be on this network. */
 		if (http->method == MR_HTTP_POST && http->has_origin)
 			mr_api_refuse(api, 403, "cross-origin", "web pages may not change this device", NULL);
-		else if (http->method == MR_HTTP_POST && http->type != endpoints[i].type)
-			refuse_type(api, endpoints[i].type);
+		else if (http->method == MR_HTTP_POST && http->type != e->type)
+			refuse_type(api, e->type);
 		else
-			endpoints[i].run(api);
+			e->run(api);
 		return;
 	}
 	refuse_path(api, has_get, has_post);
-}
-
-/* One key for as long as the device is on, so that who has looked at it once knows it again. */
-static const uint8_t *passing_key(struct mr_agent *agent)
-{
-	uint8_t pub[65];
-
-	for (unsigned draw = 0; !agent->has_tls_key && draw < KEY_DRAWS_MAX; draw++) {
-		agent->port.work(agent->port.ctx, MR_WORK_P256_KEYGEN, 0);
-		agent->has_tls_key = agent->port.random(agent->port.ctx, agent->tls_key, sizeof(agent->tls_key)) &&
-				     mr_p256_public(agent->tls_key, pub);
-	}
-	return agent->has_tls_key ? agent->tls_key : NULL;
-}
-
-void mr_api_identity(struct mr_agent *agent, struct mr_tls_identity *out)
-{
-	struct mr_rd key = mr_store_find(&agent->store, MR_SECTION_KEY);
-	struct mr_rd identity = mr_store_find(&agent->store, MR_SECTION_IDENTITY);
-	const uint8_t *priv = mr_rd_take(&key, 32);
-
-	*out = (struct mr_tls_identity){ .priv = priv ? priv : passing_key(agent),
-					 .certificate = mr_store_value(identity, MR_AT_CERTIFICATE),
-					 .issuer = mr_store_value(identity, MR_AT_ISSUER),
-					 .product = agent->config.product };
-	mr_copy(out->device_id, agent->config.device_id, 8);
 }

@@ -1,7 +1,7 @@
 #include "agent/core/operation.h"
 
 #include "agent/core/csr.h"
-#include "agent/core/wifi.h"
+#include "agent/core/method.h"
 #include "agent/port/crypto.h"
 #include "agent/wire/cause.h"
 #include "agent/wire/hkdf.h"
@@ -49,8 +49,7 @@ enum mr_cause mr_operation_save(struct mr_agent *agent)
 	return ok ? MR_CAUSE_OK : MR_CAUSE_STORAGE_FAILED;
 }
 
-/* From here on the request is gone: what it held is wiped, and the response grows in its place. */
-static void answer(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
+void mr_operation_answer(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
 {
 	mr_wipe(agent->buf, sizeof(agent->buf));
 	*w = mr_wr_over(w->buf, w->cap);
@@ -161,8 +160,8 @@ static void describe(struct mr_agent *agent, struct mr_wr *w)
 		mr_attribute_add_u8(w, MR_AT_TXN_OPERATION, (uint8_t)open[i].operation);
 	}
 	mr_attribute_add_u32(w, MR_AT_RESTARTS, agent->restarts);
-	if (agent->wifi.join.state != MR_JOIN_IDLE)
-		mr_join_add(w, &agent->wifi.join);
+	if (agent->join.state != MR_JOIN_IDLE)
+		mr_join_add(w, &agent->join);
 }
 
 void mr_operation_introduce(struct mr_agent *agent, struct mr_wr *w)
@@ -177,7 +176,7 @@ static enum mr_cause on_status(struct mr_agent *agent, const struct mr_message *
 	const struct mr_digest_field fields[] = { { agent->binding, 32 } };
 	uint8_t hash[32], sig[64];
 
-	answer(agent, m, w);
+	mr_operation_answer(agent, m, w);
 	describe(agent, w);
 	if (!mr_store_has(&agent->store, MR_SECTION_KEY))
 		return MR_CAUSE_OK;
@@ -192,7 +191,7 @@ static enum mr_cause on_selftest(struct mr_agent *agent, const struct mr_message
 	enum mr_cause cause = MR_CAUSE_OK;
 	const char *name = "";
 
-	answer(agent, m, w);
+	mr_operation_answer(agent, m, w);
 	agent->port.work(agent->port.ctx, MR_WORK_SELFTEST, 0);
 	for (uint8_t i = 0; i < MR_SELFTEST_ITEMS_MAX; i++) {
 		struct mr_selftest_item item = { .index = i };
@@ -238,8 +237,7 @@ static enum mr_cause make_key(struct mr_agent *agent, struct mr_rd entropy)
 		mr_wipe(priv, 32);
 		return MR_CAUSE_CRYPTO_FAILED;
 	}
-	mr_wipe(agent->tls_key, sizeof(agent->tls_key));
-	agent->has_tls_key = false;
+	mr_agent_tell(agent, MR_NEWS_KEY_MADE);
 	return mr_store_close(&agent->store, &w) ? mr_operation_save(agent) : MR_CAUSE_TOO_LONG;
 }
 
@@ -258,7 +256,7 @@ static enum mr_cause on_key(struct mr_agent *agent, const struct mr_message *m, 
 	}
 	if (cause != MR_CAUSE_OK)
 		return cause;
-	answer(agent, m, w);
+	mr_operation_answer(agent, m, w);
 	mr_wr_u8(w, MR_AT_CSR);
 	mark = mr_wr_open16(w);
 	agent->port.work(agent->port.ctx, MR_WORK_P256_SIGN, 0);
@@ -268,15 +266,14 @@ static enum mr_cause on_key(struct mr_agent *agent, const struct mr_message *m, 
 	return MR_CAUSE_OK;
 }
 
-static bool txn_is_none(const struct mr_message *m)
+bool mr_operation_has_txn(const struct mr_message *m)
 {
 	static const uint8_t none[8];
 
-	return !m->has[MR_AT_TXN] || value_is(m, MR_AT_TXN, none, sizeof(none));
+	return m->has[MR_AT_TXN] && !value_is(m, MR_AT_TXN, none, sizeof(none));
 }
 
-/* Is this the transaction that section `type` was stored under? */
-static bool txn_matches(const struct mr_agent *agent, enum mr_section type, const struct mr_message *m)
+bool mr_operation_is_of_txn(const struct mr_agent *agent, enum mr_section type, const struct mr_message *m)
 {
 	struct mr_rd txn = mr_store_value(mr_store_find(&agent->store, type), MR_AT_TXN);
 
@@ -310,7 +307,7 @@ static enum mr_cause answer_digest(struct mr_agent *agent, const struct mr_messa
 
 	if (!section_digest(agent, type, digest, &len) || len == 0)
 		return MR_CAUSE_CRYPTO_FAILED;
-	answer(agent, m, w);
+	mr_operation_answer(agent, m, w);
 	mr_attribute_add(w, MR_AT_DIGEST, digest, sizeof(digest));
 	return MR_CAUSE_OK;
 }
@@ -359,9 +356,9 @@ static enum mr_cause on_identity(struct mr_agent *agent, const struct mr_message
 	const uint8_t *priv, *pub;
 	enum mr_cause cause;
 
-	if (txn_is_none(m) || !identity_is_whole(m) || !serial_is_printable(m->value[MR_AT_SERIAL]))
+	if (!mr_operation_has_txn(m) || !identity_is_whole(m) || !serial_is_printable(m->value[MR_AT_SERIAL]))
 		return MR_CAUSE_BAD_REQUEST;
-	if (txn_matches(agent, MR_SECTION_IDENTITY, m))
+	if (mr_operation_is_of_txn(agent, MR_SECTION_IDENTITY, m))
 		return answer_digest(agent, m, MR_SECTION_IDENTITY, w);
 	if (mr_store_has(&agent->store, MR_SECTION_SEAL) || !key_of(agent, &priv, &pub))
 		return MR_CAUSE_OUT_OF_ORDER;
@@ -387,9 +384,9 @@ static enum mr_cause on_credentials(struct mr_agent *agent, const struct mr_mess
 	static const uint8_t ids[] = { MR_AT_TXN, MR_AT_SSID, MR_AT_SECURITY, MR_AT_PASSPHRASE };
 	enum mr_cause cause;
 
-	if (txn_is_none(m) || !credentials_are_whole(m))
+	if (!mr_operation_has_txn(m) || !credentials_are_whole(m))
 		return MR_CAUSE_BAD_REQUEST;
-	if (txn_matches(agent, MR_SECTION_CREDENTIALS, m))
+	if (mr_operation_is_of_txn(agent, MR_SECTION_CREDENTIALS, m))
 		return answer_digest(agent, m, MR_SECTION_CREDENTIALS, w);
 	if (mr_store_has(&agent->store, MR_SECTION_SEAL))
 		return MR_CAUSE_OUT_OF_ORDER;
@@ -401,21 +398,22 @@ static enum mr_cause on_commit(struct mr_agent *agent, const struct mr_message *
 {
 	enum mr_cause cause = MR_CAUSE_OK;
 
-	if (txn_is_none(m))
+	if (!mr_operation_has_txn(m))
 		return MR_CAUSE_BAD_REQUEST;
-	if (txn_matches(agent, MR_SECTION_PREPARED_IDENTITY, m)) {
+	if (mr_operation_is_of_txn(agent, MR_SECTION_PREPARED_IDENTITY, m)) {
 		mr_store_rename(&agent->store, MR_SECTION_PREPARED_IDENTITY, MR_SECTION_IDENTITY);
 		mr_store_drop(&agent->store, MR_SECTION_PIN); /* the tries were at another PIN */
 		cause = mr_operation_save(agent);
-	} else if (txn_matches(agent, MR_SECTION_PREPARED_CREDENTIALS, m)) {
+	} else if (mr_operation_is_of_txn(agent, MR_SECTION_PREPARED_CREDENTIALS, m)) {
 		mr_store_rename(&agent->store, MR_SECTION_PREPARED_CREDENTIALS, MR_SECTION_CREDENTIALS);
 		cause = mr_operation_save(agent);
-	} else if (!txn_matches(agent, MR_SECTION_IDENTITY, m) && !txn_matches(agent, MR_SECTION_CREDENTIALS, m)) {
+	} else if (!mr_operation_is_of_txn(agent, MR_SECTION_IDENTITY, m) &&
+		   !mr_operation_is_of_txn(agent, MR_SECTION_CREDENTIALS, m)) {
 		cause = MR_CAUSE_OUT_OF_ORDER;
 	}
 	if (cause != MR_CAUSE_OK)
 		return cause;
-	answer(agent, m, w);
+	mr_operation_answer(agent, m, w);
 	mr_attribute_add_u8(w, MR_AT_STAGE, mr_agent_stage(agent));
 	return MR_CAUSE_OK;
 }
@@ -435,7 +433,7 @@ static enum mr_cause on_verify(struct mr_agent *agent, const struct mr_message *
 	}
 	if (!state_digest(agent, state) || !mr_digest(hash, "millrace verify", fields, 3) || !sign(agent, hash, sig))
 		return MR_CAUSE_CRYPTO_FAILED;
-	answer(agent, m, w);
+	mr_operation_answer(agent, m, w);
 	mr_attribute_add(w, MR_AT_DIGEST, state, sizeof(state));
 	mr_attribute_add(w, MR_AT_SIGNATURE, sig, sizeof(sig));
 	return MR_CAUSE_OK;
@@ -490,7 +488,7 @@ static enum mr_cause on_seal(struct mr_agent *agent, const struct mr_message *m,
 	struct mr_digest_field fields[] = { field(m->value[MR_AT_CHALLENGE]), { text, 0 } };
 	enum mr_cause cause = MR_CAUSE_OK;
 
-	if (txn_is_none(m) || !m->has[MR_AT_CHALLENGE])
+	if (!mr_operation_has_txn(m) || !m->has[MR_AT_CHALLENGE])
 		return MR_CAUSE_BAD_REQUEST;
 	if (seal.bad)
 		cause = lock(agent, m);
@@ -503,7 +501,7 @@ static enum mr_cause on_seal(struct mr_agent *agent, const struct mr_message *m,
 	fields[1].len = r.len;
 	if (!mr_digest(hash, "millrace receipt", fields, 2) || !sign(agent, hash, sig))
 		return MR_CAUSE_CRYPTO_FAILED;
-	answer(agent, m, w);
+	mr_operation_answer(agent, m, w);
 	mr_attribute_add(w, MR_AT_RECEIPT, text, r.len);
 	mr_attribute_add(w, MR_AT_SIGNATURE, sig, sizeof(sig));
 	return MR_CAUSE_OK;
@@ -526,56 +524,20 @@ static enum mr_cause on_finish(struct mr_agent *agent, const struct mr_message *
 		return cause;
 	agent->verdict = verdict;
 	agent->port.indicate(agent->port.ctx, verdict);
-	mr_wifi_finish(agent);
-	answer(agent, m, w);
+	mr_agent_tell(agent, MR_NEWS_FINISHED);
+	mr_operation_answer(agent, m, w);
 	return MR_CAUSE_OK;
 }
 
-static enum mr_cause on_networks(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
+/* What is not the core's belongs to a row of the image, or to none. */
+static enum mr_cause run_elsewhere(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
 {
-	const struct mr_wifi *wifi = agent->port.wifi;
-	struct mr_rd wanted = m->value[MR_AT_SSID];
-	uint8_t ssid[MR_SSID_MAX];
-	struct mr_network network;
-	size_t len = m->has[MR_AT_SSID] ? wanted.left : 0;
-	bool found = len == 0;
-	unsigned count = 0;
+	enum mr_cause cause = MR_CAUSE_UNSUPPORTED;
 
-	if (!wifi)
-		return MR_CAUSE_UNSUPPORTED;
-	mr_rd_copy(&wanted, ssid, len);
-	answer(agent, m, w);
-	/* In a hall full of access points the one that is asked for may be far from the strongest. */
-	for (int others = len == 0 ? 1 : 0; others < 2; others++)
-		for (unsigned i = 0; count < MR_NETWORKS_MAX && wifi->network(agent->port.ctx, i, &network); i++) {
-			bool is_wanted = len > 0 && network.ssid_len == len && mr_equal(network.ssid, ssid, len);
-
-			if (is_wanted == (others == 0)) {
-				mr_network_add(w, &network);
-				count++;
-			}
-			found |= is_wanted;
-		}
-	mr_wifi_look(agent, !found);
-	return MR_CAUSE_OK;
-}
-
-static enum mr_cause on_join(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
-{
-	uint8_t mac[6];
-
-	if (!agent->port.wifi)
-		return MR_CAUSE_UNSUPPORTED;
-	if (txn_is_none(m))
-		return MR_CAUSE_BAD_REQUEST;
-	if (!txn_matches(agent, MR_SECTION_CREDENTIALS, m))
-		return MR_CAUSE_OUT_OF_ORDER;
-	mr_wifi_join(agent, m->value[MR_AT_BSSID].at);
-	answer(agent, m, w);
-	if (!agent->port.wifi->sta_address || !agent->port.wifi->sta_address(agent->port.ctx, mac))
-		mr_copy(mac, agent->config.mac, sizeof(mac));
-	mr_attribute_add(w, MR_AT_STA_ADDRESS, mac, sizeof(mac));
-	return MR_CAUSE_OK;
+	for (size_t i = 0; agent->config.methods[i] && cause == MR_CAUSE_UNSUPPORTED; i++)
+		if (agent->config.methods[i]->run)
+			cause = agent->config.methods[i]->run(agent, m, w);
+	return cause;
 }
 
 static enum mr_cause run(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
@@ -592,8 +554,8 @@ static enum mr_cause run(struct mr_agent *agent, const struct mr_message *m, str
 	case MR_OP_VERIFY: return on_verify(agent, m, w);
 	case MR_OP_SEAL: return on_seal(agent, m, w);
 	case MR_OP_FINISH: return on_finish(agent, m, w);
-	case MR_OP_NETWORKS: return on_networks(agent, m, w);
-	case MR_OP_JOIN: return on_join(agent, m, w);
+	case MR_OP_NETWORKS:
+	case MR_OP_JOIN: return run_elsewhere(agent, m, w);
 	}
 	return MR_CAUSE_BAD_REQUEST;
 }
@@ -612,7 +574,7 @@ void mr_operation_run(struct mr_agent *agent, struct mr_rd request, struct mr_wr
 	if (w->bad)
 		cause = MR_CAUSE_TOO_LONG;
 	if (!carries_values(cause))
-		answer(agent, &m, w);
+		mr_operation_answer(agent, &m, w);
 	busy_us = agent->port.now_us(agent->port.ctx) - from_us;
 	mr_response_end(w, (uint16_t)cause, busy_us < UINT32_MAX ? (uint32_t)busy_us : UINT32_MAX);
 }

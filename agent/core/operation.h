@@ -20,3 +20,12 @@ void mr_operation_refresh(struct mr_agent *agent);
 
 /* Every change of the store is written through here: with it goes the count of restarts. */
 enum mr_cause mr_operation_save(struct mr_agent *agent);
+
+/* --- for the rows that carry out requests (method.h, `run`) --- */
+
+/* From here on the request is gone: what it held is wiped, and the response grows in its place. */
+void mr_operation_answer(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w);
+/* Does the request name a transaction? Eight zeros are none. */
+bool mr_operation_has_txn(const struct mr_message *m);
+/* Is it the transaction under which section `type` was stored? */
+bool mr_operation_is_of_txn(const struct mr_agent *agent, enum mr_section type, const struct mr_message *m);

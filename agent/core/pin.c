@@ -1,14 +1,17 @@
 #include "agent/core/pin.h"
 
+#include "agent/core/assert.h"
+#include "agent/core/endpoint.h"
+#include "agent/core/method.h"
 #include "agent/core/operation.h"
+#include "agent/core/wifi.h"
 #include "agent/port/crypto.h"
-#include "agent/wire/cause.h"
 #include "agent/wire/hkdf.h"
 #include "agent/wire/spake2plus.h"
 
 #define PAUSE_US 60000000
 #define CONFIRM_US 30000000 /* the other end's confirmation comes within this */
-#define IDLE_US 120000000   /* a session without a request for so long is over */
+#define IDLE_US 120000000   /* a session is over when no request came for this long */
 #define DRAWS_MAX 8
 #define COUNTER_LEN 8
 
@@ -75,10 +78,12 @@ static void pause(struct mr_agent *agent)
 	agent->pin.pause_us = count < MR_PIN_FREE ? 0 : now(agent) + ((uint64_t)PAUSE_US << (count - MR_PIN_FREE));
 }
 
-void mr_pin_start(struct mr_agent *agent)
+/* At power-on a pause that was on begins anew. */
+static bool start(struct mr_agent *agent)
 {
 	mr_pin_close(agent);
 	pause(agent);
+	return true;
 }
 
 bool mr_pin_status(const struct mr_agent *agent, struct mr_pin_status *out)
@@ -100,18 +105,18 @@ void mr_pin_close(struct mr_agent *agent)
 	uint64_t pause_us = agent->pin.pause_us;
 
 	mr_wipe(&agent->pin, sizeof(agent->pin));
-	agent->pin.state = MR_PIN_CLOSED;
+	agent->pin.phase = MR_PIN_CLOSED;
 	agent->pin.deadline_us = UINT64_MAX;
 	agent->pin.pause_us = pause_us;
 }
 
-void mr_pin_expire(struct mr_agent *agent)
+static void expire(struct mr_agent *agent)
 {
 	if (now(agent) >= agent->pin.deadline_us)
 		mr_pin_close(agent);
 }
 
-uint64_t mr_pin_deadline_us(const struct mr_agent *agent) { return agent->pin.deadline_us; }
+static uint64_t deadline_us(const struct mr_agent *agent) { return agent->pin.deadline_us; }
 
 /* The exchange itself. */
 static enum mr_pin_result agree(struct mr_agent *agent, const struct verifier *v, const uint8_t theirs[static 65],
@@ -145,7 +150,7 @@ static enum mr_pin_result agree(struct mr_agent *agent, const struct verifier *v
 static bool take_keys(struct mr_agent *agent, const struct mr_spake2plus_keys *keys)
 {
 	static const char session[] = "millrace pin session", binding[] = "millrace pin binding";
-	struct mr_pin *pin = &agent->pin;
+	struct mr_pin_state *pin = &agent->pin;
 	uint8_t both[64];
 	bool ok = mr_hkdf_sha256(NULL, 0, keys->shared, 32, session, sizeof(session) - 1, both, sizeof(both)) &&
 		  mr_hkdf_sha256(NULL, 0, keys->shared, 32, binding, sizeof(binding) - 1, pin->binding, 32);
@@ -182,7 +187,7 @@ enum mr_pin_result mr_pin_share(struct mr_agent *agent, const uint8_t theirs[sta
 	}
 	mr_copy(confirm, keys.own, 32);
 	mr_wipe(&keys, sizeof(keys));
-	agent->pin.state = MR_PIN_SHARED;
+	agent->pin.phase = MR_PIN_SHARED;
 	agent->pin.deadline_us = now(agent) + CONFIRM_US;
 	pause(agent);
 	return MR_PIN_OK;
@@ -190,9 +195,9 @@ enum mr_pin_result mr_pin_share(struct mr_agent *agent, const uint8_t theirs[sta
 
 enum mr_pin_result mr_pin_confirm(struct mr_agent *agent, const uint8_t confirm[static 32])
 {
-	struct mr_pin *pin = &agent->pin;
+	struct mr_pin_state *pin = &agent->pin;
 
-	if (pin->state != MR_PIN_SHARED)
+	if (pin->phase != MR_PIN_SHARED)
 		return MR_PIN_NOT_OPEN;
 	if (!mr_equal_ct(confirm, pin->confirm, 32)) {
 		mr_pin_close(agent);
@@ -203,7 +208,7 @@ enum mr_pin_result mr_pin_confirm(struct mr_agent *agent, const uint8_t confirm[
 		return MR_PIN_FAILED;
 	}
 	pin->pause_us = 0;
-	pin->state = MR_PIN_OPEN;
+	pin->phase = MR_PIN_OPEN;
 	pin->deadline_us = now(agent) + IDLE_US;
 	return MR_PIN_OK;
 }
@@ -222,7 +227,7 @@ bool mr_pin_open(struct mr_agent *agent, uint8_t *sealed, size_t len)
 	uint64_t counter = mr_rd_be64(&in);
 	uint8_t iv[12];
 
-	if (agent->pin.state != MR_PIN_OPEN || in.bad || in.left < MR_PIN_OVERHEAD - COUNTER_LEN ||
+	if (agent->pin.phase != MR_PIN_OPEN || in.bad || in.left < MR_PIN_OVERHEAD - COUNTER_LEN ||
 	    counter <= agent->pin.counter)
 		return false;
 	nonce_of(counter, iv);
@@ -239,7 +244,7 @@ bool mr_pin_seal(struct mr_agent *agent, uint8_t *sealed, size_t len)
 	struct mr_wr head = mr_wr_over(sealed, COUNTER_LEN);
 	uint8_t iv[12];
 
-	if (agent->pin.state != MR_PIN_OPEN)
+	if (agent->pin.phase != MR_PIN_OPEN)
 		return false;
 	mr_wr_be64(&head, agent->pin.counter);
 	nonce_of(agent->pin.counter, iv);
@@ -247,3 +252,28 @@ bool mr_pin_seal(struct mr_agent *agent, uint8_t *sealed, size_t len)
 	return mr_aes_gcm_seal(agent->pin.response_key, iv, "response", 8, sealed + COUNTER_LEN, len,
 			       sealed + COUNTER_LEN);
 }
+
+static unsigned wants(const struct mr_agent_config *config)
+{
+	bool used = config->ap.method == MR_AP_PIN || config->ap.method == MR_AP_IBSS;
+
+	return used ? mr_wifi_wants(&config->ap) : 0;
+}
+
+/* On a protected network too, when the device has a PIN. */
+static bool is_open(const struct mr_agent *agent)
+{
+	struct verifier v;
+
+	return find_verifier(agent, &v);
+}
+
+const struct mr_method mr_method_pin = { .name = "pin",
+					 .needs = &mr_part_api,
+					 .has_room = MR_HAS_ROOM(pin),
+					 .wants = wants,
+					 .is_open = is_open,
+					 .start = start,
+					 .expire = expire,
+					 .deadline_us = deadline_us,
+					 .endpoints = mr_pin_endpoints };

@@ -1,13 +1,11 @@
 /*
- * The device's side of the PIN: SPAKE2+ as the verifier, how often somebody may be wrong, and the session under the
- * key
- * that comes of it. docs/protocol.md, "HTTP".
+ * The method `pin`, the device's side: SPAKE2+ as the verifier, how often somebody may be wrong, and the session under
+ * the key that was agreed on. docs/protocol.md, "HTTP".
  *
  *	mr_pin_share -> mr_pin_confirm -> { mr_pin_open -> mr_pin_seal } ... -> mr_pin_close
  *
- * An attempt is counted in the storage when it begins, before the device's own confirmation, which already tells
- * whether
- * the guess was right, goes out; success takes the count back. So neither a power cut nor walking away is a free
+ * An attempt is counted in the storage when it begins. That is before the device sends its own confirmation, which
+ * tells whether the guess was right. Success takes the count back. So neither a power cut nor walking away is a free
  * guess.
  */
 #pragma once
@@ -37,8 +35,6 @@ struct mr_pin_status {
 };
 bool mr_pin_status(const struct mr_agent *agent, struct mr_pin_status *out); /* false: no PIN */
 
-/* At power-on: a pause that was on begins anew. */
-void mr_pin_start(struct mr_agent *agent);
 /* The prover's share; the device's share and confirmation. Ends a session that is on. */
 enum mr_pin_result mr_pin_share(struct mr_agent *agent, const uint8_t theirs[static 65], uint8_t own[static 65],
 				uint8_t confirm[static 32]);
@@ -51,5 +47,3 @@ bool mr_pin_open(struct mr_agent *agent, uint8_t *sealed, size_t len);
 /* Seals the response to that request: `len` octets from octet 8 on, room for MR_PIN_OVERHEAD more. */
 bool mr_pin_seal(struct mr_agent *agent, uint8_t *sealed, size_t len);
 void mr_pin_close(struct mr_agent *agent);
-void mr_pin_expire(struct mr_agent *agent);
-uint64_t mr_pin_deadline_us(const struct mr_agent *agent);

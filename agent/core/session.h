@@ -1,5 +1,6 @@
 /*
- * The session of a device: fragments of requests in, the sealed response out, again and again until it is through.
+ * A session over action frames: fragments of requests in, the sealed response out, again and again until it arrived.
+ * Held (agent_layout.h) from mr_session_begin on until direct.c ends it: all of these need that.
  */
 #pragma once
 
@@ -8,14 +9,10 @@
 void mr_session_begin(struct mr_agent *agent, const struct mr_noise_keys *keys, uint16_t lease_s);
 void mr_session_data(struct mr_agent *agent, const struct mr_frame *frame);
 void mr_session_poll(struct mr_agent *agent, const struct mr_frame *frame);
-/* The station is present on the channel and says so to all. */
+/* Are these its first four octets? */
+bool mr_session_is(const struct mr_agent *agent, uint32_t id);
+/* The station is on the channel, and said so to all. */
 void mr_session_present(struct mr_agent *agent);
 void mr_session_sent(struct mr_agent *agent, bool acked);
 void mr_session_expire(struct mr_agent *agent, uint64_t now_us);
 uint64_t mr_session_deadline_us(const struct mr_agent *agent);
-
-/* In agent.c, for the session: sends what is built, filling in the sequence number. false: the queue is full. */
-bool mr_agent_transmit(struct mr_agent *agent, uint8_t *frame, size_t len, uint32_t *cookie);
-uint32_t mr_agent_random_below(struct mr_agent *agent, uint32_t limit);
-/* The session is over: forget its keys; go home, or be silent. */
-void mr_agent_end_session(struct mr_agent *agent);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/method.h"
 #include "agent/port/crypto.h"
 #include "agent/port/sim/chip.h"
 #include "station/world/chip_wifi.h"
@@ -16,6 +17,8 @@
 #define MAC_RETRIES 7u
 #define WEAK_DB 28.0
 #define RESTART_OFF_US 500000u /* between a hand's off and on */
+
+static const struct mr_method *const image[] = MR_METHODS_ALL;
 
 /* What waits for the core (frames heard, reports) and what waits for the instant when the core comes to it (frames,
  * tunes, what the radio is told to do), each in order. */
@@ -505,7 +508,7 @@ static void on_status(void *ctx, uint64_t cookie, bool acked, unsigned tries)
 	rearm(d);
 }
 
-/* The parts that are only there when the agent stands as an access point. */
+/* The parts that are only there when the agent is an access point. */
 static bool add_wifi(struct device *d)
 {
 	struct chip_wifi_config c = { .loop = d->loop,
@@ -558,6 +561,7 @@ struct device *device_create(struct air *air, struct loop *loop, const struct de
 		mr_chip_erase(d->flash);
 	}
 	d->config = *config;
+	d->config.agent.methods = image;
 	d->timer = (struct loop_timer){ .fn = on_timer, .ctx = d, .at_us = LOOP_NEVER };
 	d->power = (struct loop_timer){ .fn = on_power, .ctx = d, .at_us = LOOP_NEVER };
 	mr_chip_init(&d->chip, profile, &(struct mr_chip_sink){ d, sink_frame, sink_tune, sink_verdict, sink_random },

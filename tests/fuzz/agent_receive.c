@@ -3,10 +3,8 @@
  * plaintext from a station that holds the keys, time, lost acknowledgements, failing ports and restarts. At the end
  * the device's storage must still be one it can start from, and its stage never goes backwards but by a fault.
  *
- * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c
- * links: agent/wire/spake2plus.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/frame.c
- * links: agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c
- * links: tests/support/board.c tests/support/peer.c
+ * links: agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/methods_all.c
+ * links: tests/support/peer.c agent/libmr.a
  */
 #include <assert.h>
 #include <stdlib.h>

@@ -3,11 +3,8 @@
  * over action frames, time, joins that go any way, failing ports and restarts. Over an open network without the PIN
  * nothing is stored but counts of tries; a stage never goes backwards; the agent's buffer is given back.
  *
- * links: agent/core/api.c agent/core/endpoint.c agent/core/http.c agent/core/json.c agent/core/agent.c
- * links: agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/core/store.c
- * links: agent/core/csr.c agent/core/der.c agent/wire/spake2plus.c agent/wire/frame.c agent/wire/message.c
- * links: agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c
- * links: tests/support/browser.c tests/support/peer.c agent/wire/channel.c
+ * links: agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/methods_all.c
+ * links: tests/support/browser.c tests/support/peer.c agent/libmr.a
  */
 #include <assert.h>
 #include <stdio.h>
@@ -139,7 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		assert(mr_agent_deadline_us(&s->board.agent) > 0);
 	}
 	mr_api_close(&s->browser.api);
-	assert(!s->board.agent.borrowed);
+	assert(s->board.agent.holder != MR_HELD_BY_REQUEST);
 	free(s);
 	return 0;
 }

@@ -193,6 +193,7 @@ void board_make(struct board *b, uint8_t number, const uint8_t station_key[stati
 	memcpy(b->channels, channels, sizeof(channels));
 	b->random_state = number;
 	b->config = (struct mr_agent_config){
+		.methods = board_methods,
 		.mac = { 0x02, 0x4d, 0x52, 0, 0, number },
 		.device_id = { 0xd0, 1, 2, 3, 4, 5, 6, number },
 		.product = "Brook lamp",

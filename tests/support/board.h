@@ -55,6 +55,9 @@ struct board {
 	size_t first, count;
 };
 
+/* What its image carries: tests/support/methods_all.c or methods_direct.c, whichever the test links. */
+extern const struct mr_method *const board_methods[];
+
 /* A device as it leaves the assembly: blank storage. `number` makes MAC, id and random octets. */
 void board_make(struct board *b, uint8_t number, const uint8_t station_key[static 32],
 		const uint8_t batch_key[static 32]);

@@ -2,10 +2,8 @@
  * The device against a minimal station: calls, handshake, requests, repeats, power cuts. OpenSSL judges what the
  * device signs. The board's clock and random octets are fixed, so every run is the same run.
  *
- * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c
- * links: agent/wire/spake2plus.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/frame.c
- * links: agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c
- * links: tests/support/board.c tests/support/peer.c tests/support/factory.c
+ * links: agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/methods_direct.c
+ * links: tests/support/peer.c tests/support/factory.c agent/libmr.a
  */
 #include <stdarg.h>
 #include <stdbool.h>

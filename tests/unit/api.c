@@ -2,11 +2,8 @@
  * The device's HTTP API: a person's way, the station's way, and what is refused. jansson judges the JSON, OpenSSL the
  * signatures.
  *
- * links: agent/core/api.c agent/core/endpoint.c agent/core/http.c agent/core/json.c agent/core/agent.c
- * links: agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/core/store.c
- * links: agent/core/csr.c agent/core/der.c agent/wire/spake2plus.c agent/wire/frame.c agent/wire/message.c
- * links: agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c
- * links: tests/support/browser.c tests/support/peer.c tests/support/factory.c agent/wire/channel.c
+ * links: agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/methods_all.c
+ * links: tests/support/browser.c tests/support/peer.c tests/support/factory.c agent/libmr.a
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -176,7 +173,7 @@ static void a_device_describes_itself_in_any_cuts(void **state)
 		json_decref(whole);
 	}
 	assert_false(mr_api_ended(&d->browser.api));
-	assert_false(d->board.agent.borrowed);
+	assert_int_equal(d->board.agent.holder, MR_HELD_BY_NOBODY);
 }
 
 static void paths_methods_types_and_lengths_that_are_wrong_are_told_so(void **state)
@@ -613,12 +610,12 @@ static void a_client_that_says_nothing_more_loses_the_connection(void **state)
 	mr_api_expire(api);
 	assert_false(mr_api_ended(api));
 	(void)browser_send(&d->browser, "POST /v1/operation HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1", 59);
-	assert_true(d->board.agent.borrowed);
+	assert_int_equal(d->board.agent.holder, MR_HELD_BY_REQUEST);
 	assert_int_equal(mr_api_deadline_us(api), d->board.now_us + MR_API_REQUEST_US);
 	d->board.now_us += MR_API_REQUEST_US;
 	mr_api_expire(api);
 	assert_true(mr_api_ended(api));
-	assert_false(d->board.agent.borrowed);
+	assert_int_equal(d->board.agent.holder, MR_HELD_BY_NOBODY);
 	assert_int_equal(mr_api_receive(api, (const uint8_t *)"x", 1), 1);
 	mr_api_close(api);
 	assert_int_equal(mr_api_deadline_us(api), UINT64_MAX);

@@ -4,24 +4,15 @@
  *
  * links: station/radio/address.c
  * links: station/world/device.c station/air/air.c station/air/medium.c station/air/dcf.c station/air/phy.c
- * links: station/air/capture.c station/air/bystander.c station/base/loop.c
- * links: station/base/entropy.c agent/port/sim/chip.c agent/port/sim/profile.c
- * links: agent/port/linux/crypto_openssl.c station/job/device_fault.c
- * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c
- * links: agent/wire/spake2plus.c agent/core/store.c agent/core/csr.c
- * links: agent/core/der.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c
- * links: agent/wire/cause.c tests/support/peer.c tests/support/board.c
+ * links: station/air/capture.c station/air/bystander.c station/base/loop.c station/base/entropy.c
+ * links: agent/port/sim/chip.c agent/port/sim/profile.c agent/port/linux/crypto_openssl.c
+ * links: station/job/device_fault.c tests/support/peer.c tests/support/board.c tests/support/methods_all.c
  * links: station/world/chip_wifi.c station/world/chip_server.c station/world/found.c station/wifi/soft_ap.c
- * links: station/wifi/soft_ap_sta.c
- * links: station/wifi/soft_ap_data.c station/wifi/ieee80211.c station/wifi/wpa.c station/wifi/wpa_ap.c
- * links: station/wifi/wpa_sta.c
- * links: station/wifi/eapol.c station/wifi/ccmp.c station/wifi/aes.c station/wifi/sta.c
- * links: station/wifi/sta_send.c
- * links: station/wifi/sta_receive.c station/wifi/defragment.c station/ip/ip.c station/ip/ip_stream.c
- * links: station/ip/arp.c
- * links: station/ip/dhcp.c station/base/map.c agent/core/api.c agent/core/endpoint.c agent/core/http.c
- * links: agent/core/json.c
- * links: agent/port/linux/tls_openssl.c station/base/log.c agent/wire/channel.c
+ * links: station/wifi/soft_ap_sta.c station/wifi/soft_ap_data.c station/wifi/ieee80211.c station/wifi/wpa.c
+ * links: station/wifi/wpa_ap.c station/wifi/wpa_sta.c station/wifi/eapol.c station/wifi/ccmp.c
+ * links: station/wifi/aes.c station/wifi/sta.c station/wifi/sta_send.c station/wifi/sta_receive.c
+ * links: station/wifi/defragment.c station/ip/ip.c station/ip/ip_stream.c station/ip/arp.c station/ip/dhcp.c
+ * links: station/base/map.c agent/port/linux/tls_openssl.c station/base/log.c agent/libmr.a
  */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,11 +1,8 @@
 /*
  * The PIN on the device's side, over its API: agreed on, counted, paused, locked; what a session under its key carries.
  *
- * links: agent/core/api.c agent/core/endpoint.c agent/core/http.c agent/core/json.c agent/core/agent.c
- * links: agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/core/store.c
- * links: agent/core/csr.c agent/core/der.c agent/wire/spake2plus.c agent/wire/frame.c agent/wire/message.c
- * links: agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c
- * links: tests/support/browser.c tests/support/factory.c agent/wire/channel.c
+ * links: agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/methods_all.c
+ * links: tests/support/browser.c tests/support/factory.c agent/libmr.a
  */
 #include <setjmp.h>
 #include <stdarg.h>

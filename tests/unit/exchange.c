@@ -2,10 +2,8 @@
  * The example exchange of docs/protocol.md, octet for octet: who writes another agent or station has these figures to
  * compare with, so they are compared here with what the code does. Run from the top of the tree.
  *
- * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c
- * links: agent/wire/spake2plus.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/frame.c
- * links: agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c
- * links: tests/support/board.c tests/support/peer.c
+ * links: agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/methods_direct.c
+ * links: tests/support/peer.c agent/libmr.a
  */
 #include <ctype.h>
 #include <stdarg.h>
@@ -118,7 +116,7 @@ static void the_example_in_the_document_is_what_the_code_does(void **state)
 	len = peer_build_invite(&p, 2437, frame);
 	check(&x, "invite", frame, len);
 	board_hear(&board, frame, len);
-	check(&x, "device_e", board.agent.secret.noise.e, 32);
+	check(&x, "device_e", board.agent.held.session.secret.noise.e, 32);
 	assert_true(board_wait(&board, 0));
 	one = *board_take(&board, true);
 	ahead = p;

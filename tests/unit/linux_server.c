@@ -2,11 +2,8 @@
  * The API on the kernel's sockets, over the loopback interface: one connection and a second one, TLS, joining when the
  * kernel says that the response has been acknowledged, half-closed and broken connections. And the configuration file.
  *
- * links: agent/port/linux/server.c agent/port/linux/tls_openssl.c agent/port/linux/config.c agent/core/api.c
- * links: agent/core/endpoint.c agent/core/http.c agent/core/json.c agent/core/agent.c agent/core/session.c
- * links: agent/core/operation.c agent/core/wifi.c agent/core/pin.c agent/core/store.c agent/core/csr.c
- * links: agent/core/der.c agent/wire/spake2plus.c agent/wire/frame.c agent/wire/message.c agent/wire/noise.c
- * links: agent/wire/hkdf.c agent/port/linux/crypto_openssl.c tests/support/board.c agent/wire/channel.c
+ * links: agent/port/linux/server.c agent/port/linux/tls_openssl.c agent/port/linux/config.c
+ * links: agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/methods_all.c agent/libmr.a
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,13 +3,9 @@
  *
  * links: station/link/pin_session.c station/identity/pin.c station/identity/identity.c
  * links: station/identity/keyfile.c station/identity/ceremony.c station/identity/certificate.c
- * links: station/identity/serial.c station/identity/signer_file.c agent/wire/cause.c station/base/entropy.c
- * links: station/base/log.c station/base/loop.c agent/core/api.c agent/core/endpoint.c agent/core/http.c
- * links: agent/core/json.c agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c
- * links: agent/core/pin.c agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/spake2plus.c
- * links: agent/wire/frame.c agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c
- * links: agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/browser.c tests/support/peer.c
- * links: agent/wire/channel.c
+ * links: station/identity/serial.c station/identity/signer_file.c station/base/entropy.c station/base/log.c
+ * links: station/base/loop.c agent/port/linux/crypto_openssl.c tests/support/board.c
+ * links: tests/support/methods_all.c tests/support/browser.c tests/support/peer.c agent/libmr.a
  */
 #include <setjmp.h>
 #include <stdarg.h>

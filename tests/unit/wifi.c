@@ -2,10 +2,8 @@
  * The device as an access point, joining a network and coming back; over action frames, for the API's tests have the
  * rest.
  *
- * links: agent/core/agent.c agent/core/session.c agent/core/operation.c agent/core/wifi.c agent/core/pin.c
- * links: agent/core/store.c agent/core/csr.c agent/core/der.c agent/wire/spake2plus.c agent/wire/frame.c
- * links: agent/wire/message.c agent/wire/noise.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c
- * links: tests/support/board.c tests/support/peer.c tests/support/factory.c
+ * links: agent/port/linux/crypto_openssl.c tests/support/board.c tests/support/methods_all.c
+ * links: tests/support/peer.c tests/support/factory.c agent/libmr.a
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/core/agent.h"
+#include "agent/core/method.h"
 #include "agent/port/linux/config.h"
 #include "agent/port/linux/radio.h"
 #include "agent/port/linux/server.h"
@@ -32,11 +32,14 @@ struct board {
 	struct state_folder state;
 	struct linux_config config;
 	bool has_radio, has_wifi;
+	bool ap_up;
 	int rssi_dbm, verdict;
 	const char *state_path;
 };
 
 /* --- what the board gives the agent ------------------------------------------------------------------------------- */
+
+static const struct mr_method *const image[] = MR_METHODS_ALL;
 
 static uint64_t board_now_us(void *ctx)
 {
@@ -151,11 +154,11 @@ static void on_sent(void *ctx, uint32_t cookie, bool acked)
 static bool board_up(void *ctx, const struct mr_access_point *ap)
 {
 	struct board *board = ctx;
-	bool up = linux_wifi_up(&board->wifi, ap, board_now_us(board));
 
-	printf("access point %s\n", up ? "up" : "does not come up");
+	board->ap_up = linux_wifi_up(&board->wifi, ap, board_now_us(board));
+	printf("access point %s\n", board->ap_up ? "up" : "does not come up");
 	(void)fflush(stdout);
-	return up;
+	return board->ap_up;
 }
 
 static void board_down(void *ctx)
@@ -164,6 +167,7 @@ static void board_down(void *ctx)
 
 	linux_server_hang_up(&board->server);
 	linux_wifi_down(&board->wifi);
+	board->ap_up = false;
 	printf("access point down\n");
 	(void)fflush(stdout);
 }
@@ -237,7 +241,7 @@ static bool wait_for_work(struct board *board, int signals)
 
 static bool is_through(const struct board *board)
 {
-	return mr_agent_finished(&board->agent) && !board->agent.wifi.up && deadline_us(board) == UINT64_MAX;
+	return mr_agent_finished(&board->agent) && !board->ap_up && deadline_us(board) == UINT64_MAX;
 }
 
 static int serve(struct board *board, int signals, bool once)
@@ -293,7 +297,7 @@ static bool open_radio(struct board *board, const char *interface)
 {
 	struct mr_agent_config *config = &board->config.agent;
 
-	board->has_radio = config->channel_count > 0;
+	board->has_radio = mr_agent_wants(config) & MR_WANTS_ACTION_FRAMES;
 	if (!board->has_radio) {
 		if (read_mac(interface, config->mac))
 			return true;
@@ -330,7 +334,7 @@ static bool open_server(struct board *board)
 	enum mr_ap_method method = board->config.agent.ap.method;
 	enum mr_link link = method == MR_AP_TLS ? MR_LINK_TLS : method == MR_AP_WPA2 ? MR_LINK_WPA2 : MR_LINK_OPEN;
 
-	if (method == MR_AP_NONE ||
+	if (!(mr_agent_wants(&board->config.agent) & MR_WANTS_ACCESS_POINT) ||
 	    linux_server_open(&board->server, &board->agent, link, board->config.address, board->config.port))
 		return true;
 	fprintf(stderr, "millrace-agent: %s\n", board->server.error);
@@ -354,6 +358,7 @@ static int start(struct board *board, const char *interface, bool once)
 	};
 	int signals = take_signals();
 
+	config->methods = image;
 	if (signals < 0) {
 		fprintf(stderr, "millrace-agent: %s\n", strerror(errno));
 		return EXIT_NO_START;

@@ -153,6 +153,7 @@ format: deps-ci
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 -include tests/lab/lab.mk
+-include tests/agent-size/size.mk
 
 check-deps:
 	@pkg-config --exists $(PKGS) || { echo "libraries are missing; run: config/install-deps build" >&2; exit 2; }
@@ -168,6 +169,7 @@ help:
 	@echo "make test       install what is missing, build, run the tests (ONLY=prefix: a part)"
 	@echo "make            build $(BUILD)/millrace and $(BUILD)/millrace-agent"
 	@echo "make bench      measure, in the lab too; writes $(BUILD)/bench.json (ONLY=main: without the lab, ONLY=radio: the lab)"
+	@echo "make agent-size what the agent costs a device, by the methods that it carries; writes $(BUILD)/agent-size.json"
 	@echo "make test-asan  the tests under AddressSanitizer and UBSan"
 	@echo "make fuzz       short runs of all fuzz targets (FUZZ_SECONDS=10)"
 	@echo "make test-lab   the kernel's 802.11 in a virtual machine with mac80211_hwsim (ONLY=prefix: a suite)"

@@ -32,7 +32,7 @@ static const char get[] = "GET /v1/device HTTP/1.1\r\nHost: a\r\n\r\n";
 
 struct stall {
 	struct board board;
-	struct linux_server server;
+	struct mr_linux_server server;
 	uint16_t port;
 	int fd;
 	char text[8192];
@@ -60,7 +60,7 @@ static int stall_wipe(void **state)
 {
 	struct stall *s = *state;
 
-	linux_server_close(&s->server);
+	mr_linux_server_close(&s->server);
 	if (s->fd >= 0)
 		close(s->fd);
 	free(s);
@@ -85,7 +85,7 @@ static void listen_at(struct stall *s, enum mr_link link)
 	bool ok;
 
 	s->port = free_port();
-	ok = linux_server_open(&s->server, &s->board.agent, link, "127.0.0.1", s->port);
+	ok = mr_linux_server_open(&s->server, &s->board.agent, link, "127.0.0.1", s->port);
 	if (!ok)
 		fail_msg("%s", s->server.error);
 }
@@ -104,12 +104,12 @@ static int dial(const struct stall *s)
 /* One turn of the daemon's loop, when something is ready or the clock has moved on. */
 static void turn(struct stall *s)
 {
-	struct pollfd fds[LINUX_SERVER_FDS];
-	size_t count = linux_server_fds(&s->server, fds);
+	struct pollfd fds[MR_LINUX_SERVER_FDS];
+	size_t count = mr_linux_server_fds(&s->server, fds);
 
 	(void)poll(fds, (nfds_t)count, 1);
 	s->board.now_us += 1000;
-	linux_server_work(&s->server, s->board.now_us);
+	mr_linux_server_work(&s->server, s->board.now_us);
 	if (mr_agent_deadline_us(&s->board.agent) <= s->board.now_us)
 		mr_agent_expire(&s->board.agent);
 }
@@ -244,7 +244,7 @@ static void a_device_joins_when_the_answer_has_been_acknowledged(void **state)
 	     i++) /* a third of a second, far from the two that an unheard answer takes */
 		turn(s);
 	assert_true(s->board.joins);
-	linux_server_hang_up(&s->server);
+	mr_linux_server_hang_up(&s->server);
 	/* Away: who calls now is not heard. */
 	close(s->fd);
 	s->fd = dial(s);
@@ -261,12 +261,12 @@ static void silence_and_half_a_handshake_end(void **state)
 	s->board.now_us += MR_API_IDLE_US;
 	assert_true(ended(s, s->fd, 1000));
 	close(s->fd);
-	linux_server_close(&s->server);
+	mr_linux_server_close(&s->server);
 	listen_at(s, MR_LINK_TLS);
 	s->fd = dial(s);
 	say(s->fd, "\x16\x03\x01");
 	turn(s);
-	assert_true(linux_server_deadline_us(&s->server) < s->board.now_us + 11000000);
+	assert_true(mr_linux_server_deadline_us(&s->server) < s->board.now_us + 11000000);
 	s->board.now_us += 11000000;
 	assert_true(ended(s, s->fd, 1000));
 	close(s->fd);
@@ -311,9 +311,9 @@ static void an_address_that_is_none_is_reported(void **state)
 {
 	struct stall *s = *state;
 
-	assert_false(linux_server_open(&s->server, &s->board.agent, MR_LINK_WPA2, "not an address", 1));
+	assert_false(mr_linux_server_open(&s->server, &s->board.agent, MR_LINK_WPA2, "not an address", 1));
 	assert_non_null(strstr(s->server.error, "not an address"));
-	assert_int_equal(linux_server_deadline_us(&s->server), UINT64_MAX);
+	assert_int_equal(mr_linux_server_deadline_us(&s->server), UINT64_MAX);
 }
 
 /* ---- the configuration ---- */
@@ -326,7 +326,7 @@ static void an_address_that_is_none_is_reported(void **state)
 	"040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404040404" \
 	"0404040404040404040404"
 
-static bool reads(struct linux_config *config, const char *text)
+static bool reads(struct mr_linux_config *config, const char *text)
 {
 	char path[] = "/tmp/millrace-config.XXXXXX";
 	int fd = mkstemp(path), error = dup(2), nowhere = open("/dev/null", O_WRONLY);
@@ -336,7 +336,7 @@ static bool reads(struct linux_config *config, const char *text)
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 	close(fd);
 	dup2(nowhere, 2);
-	ok = linux_config_read(config, path);
+	ok = mr_linux_config_read(config, path);
 	dup2(error, 2);
 	close(error);
 	close(nowhere);
@@ -346,7 +346,7 @@ static bool reads(struct linux_config *config, const char *text)
 
 static void a_configuration_is_read_with_every_setting(void **state)
 {
-	static struct linux_config c;
+	static struct mr_linux_config c;
 
 	(void)state;
 	assert_true(reads(&c, KEYS "  channels = 1 6,36 \n\n# nothing\nroam_ms = 250\n"));
@@ -399,13 +399,13 @@ static void a_configuration_that_lacks_or_mistakes_something_is_refused(void **s
 		KEYS "channels = 1\nbatch_key = 02020202020202020202020202020202020202020202020202020202020202zz\n",
 		"a line\n" KEYS "channels = 1\n",
 	};
-	static struct linux_config c;
+	static struct mr_linux_config c;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		if (reads(&c, bad[i]))
 			fail_msg("taken: %s", bad[i]);
-	assert_false(linux_config_read(&c, "/tmp/millrace-no-such-file"));
+	assert_false(mr_linux_config_read(&c, "/tmp/millrace-no-such-file"));
 }
 
 int main(void)

@@ -2,7 +2,7 @@
  * The Linux device's WiFi against a wpa_supplicant and a hostapd that are threads here: they answer from a script and
  * note what they are asked. What their true selves make of it is the lab's to find out.
  *
- * links: agent/port/linux/wifi.c agent/port/linux/control.c agent/wire/channel.c
+ * links: agent/port/linux/wifi.c agent/port/linux/ctrl_iface.c agent/wire/channel.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -105,7 +105,7 @@ static void event(struct daemon *d, const char *text)
 
 struct house {
 	struct daemon supplicant, hostapd;
-	struct linux_wifi wifi;
+	struct mr_linux_wifi wifi;
 	char folder[40];
 };
 
@@ -131,7 +131,7 @@ static int house_wipe(void **state)
 {
 	struct house *h = *state;
 
-	linux_wifi_close(&h->wifi);
+	mr_linux_wifi_close(&h->wifi);
 	daemon_stop(&h->supplicant);
 	daemon_stop(&h->hostapd);
 	assert_int_equal(rmdir(h->folder), 0);
@@ -141,7 +141,7 @@ static int house_wipe(void **state)
 
 static void open_wifi(struct house *h, bool with_hostapd)
 {
-	assert_true(linux_wifi_open(&h->wifi, h->supplicant.path, with_hostapd ? h->hostapd.path : ""));
+	assert_true(mr_linux_wifi_open(&h->wifi, h->supplicant.path, with_hostapd ? h->hostapd.path : ""));
 	h->supplicant.heard[0] = '\0';
 }
 
@@ -159,14 +159,15 @@ static void programs_that_are_not_there_are_reported(void **state)
 {
 	struct house *h = *state;
 
-	assert_false(linux_wifi_open(&h->wifi, "/tmp/millrace-nobody-here", ""));
-	linux_wifi_close(&h->wifi);
-	assert_false(linux_wifi_open(&h->wifi, h->supplicant.path, "/tmp/millrace-nobody-here"));
-	linux_wifi_close(&h->wifi);
-	assert_false(linux_wifi_open(&h->wifi,
-				     "/tmp/a-name-that-is-longer-than-what-fits-into-an-address-of-a-unix-socket-which-"
-				     "is-one-hundred-and-eight-octets-long",
-				     ""));
+	assert_false(mr_linux_wifi_open(&h->wifi, "/tmp/millrace-nobody-here", ""));
+	mr_linux_wifi_close(&h->wifi);
+	assert_false(mr_linux_wifi_open(&h->wifi, h->supplicant.path, "/tmp/millrace-nobody-here"));
+	mr_linux_wifi_close(&h->wifi);
+	assert_false(
+		mr_linux_wifi_open(&h->wifi,
+				   "/tmp/a-name-that-is-longer-than-what-fits-into-an-address-of-a-unix-socket-which-"
+				   "is-one-hundred-and-eight-octets-long",
+				   ""));
 }
 
 static void hostapd_stands_as_the_access_point(void **state)
@@ -175,20 +176,20 @@ static void hostapd_stands_as_the_access_point(void **state)
 	struct mr_access_point open_ap = { "AC-2", 4, MR_SECURITY_OPEN, false, false, "", 5180 };
 
 	open_wifi(h, true);
-	assert_true(linux_wifi_up(&h->wifi, &wpa2_ap, 0));
+	assert_true(mr_linux_wifi_up(&h->wifi, &wpa2_ap, 0));
 	assert_heard(&h->hostapd,
 		     "DISABLE\nSET start_disabled 0\nSET ssid2 41432dff2031\nSET hw_mode g\nSET channel 6\nSET wpa 2\n"
 		     "SET wpa_key_mgmt WPA-PSK\nSET rsn_pairwise CCMP\nSET wpa_passphrase say \"when\"\nENABLE\n");
-	linux_wifi_down(&h->wifi);
+	mr_linux_wifi_down(&h->wifi);
 	assert_heard(&h->hostapd, "DISABLE\n");
-	assert_true(linux_wifi_up(&h->wifi, &open_ap, 0));
+	assert_true(mr_linux_wifi_up(&h->wifi, &open_ap, 0));
 	assert_heard(&h->hostapd, "DISABLE\nSET start_disabled 0\nSET ssid2 41432d32\nSET hw_mode a\nSET channel "
 				  "36\nSET wpa 0\nENABLE\n");
 	assert_heard(&h->supplicant, "");
 	h->hostapd.refuses = "ENABLE";
-	assert_false(linux_wifi_up(&h->wifi, &open_ap, 0));
+	assert_false(mr_linux_wifi_up(&h->wifi, &open_ap, 0));
 	h->hostapd.refuses = "SET channel";
-	assert_false(linux_wifi_up(&h->wifi, &open_ap, 0));
+	assert_false(mr_linux_wifi_up(&h->wifi, &open_ap, 0));
 }
 
 static void without_hostapd_wpa_supplicant_does(void **state)
@@ -197,22 +198,22 @@ static void without_hostapd_wpa_supplicant_does(void **state)
 	struct mr_access_point ibss = { "AC-2", 4, MR_SECURITY_OPEN, true, false, "", 2412 };
 
 	open_wifi(h, false);
-	assert_true(linux_wifi_up(&h->wifi, &wpa2_ap, 0));
+	assert_true(mr_linux_wifi_up(&h->wifi, &wpa2_ap, 0));
 	assert_heard(
 		&h->supplicant,
 		"ADD_NETWORK\nSET_NETWORK 3 ssid 41432dff2031\nSET_NETWORK 3 mode 2\nSET_NETWORK 3 frequency 2437\n"
 		"SET_NETWORK 3 key_mgmt WPA-PSK\nSET_NETWORK 3 proto RSN\nSET_NETWORK 3 pairwise CCMP\n"
 		"SET_NETWORK 3 group CCMP\nSET_NETWORK 3 psk \"say \"when\"\"\nSELECT_NETWORK 3\n");
-	linux_wifi_down(&h->wifi);
+	mr_linux_wifi_down(&h->wifi);
 	assert_heard(&h->supplicant, "REMOVE_NETWORK 3\n");
-	assert_true(linux_wifi_up(&h->wifi, &ibss, 0));
+	assert_true(mr_linux_wifi_up(&h->wifi, &ibss, 0));
 	assert_heard(&h->supplicant,
 		     "ADD_NETWORK\nSET_NETWORK 3 ssid 41432d32\nSET_NETWORK 3 mode 1\nSET_NETWORK 3 frequency 2412\n"
 		     "SET_NETWORK 3 key_mgmt NONE\nSELECT_NETWORK 3\n");
-	linux_wifi_down(&h->wifi);
+	mr_linux_wifi_down(&h->wifi);
 	h->supplicant.refuses = "SELECT_NETWORK";
 	assert_heard(&h->supplicant, "REMOVE_NETWORK 3\n");
-	assert_false(linux_wifi_up(&h->wifi, &ibss, 0));
+	assert_false(mr_linux_wifi_up(&h->wifi, &ibss, 0));
 	pthread_mutex_lock(&h->supplicant.lock);
 	assert_non_null(strstr(h->supplicant.heard, "REMOVE_NETWORK 3\n")); /* nothing half made is left behind */
 	pthread_mutex_unlock(&h->supplicant.lock);
@@ -236,39 +237,39 @@ static void the_scan_list_is_read_strongest_first(void **state)
 				"not a line\n"
 				"02:00:00:00:00:09\t2437\t-63\t[ESS]\tbroken\\\n"
 				"02:00:00:00:00:0a\t2437\t-64\t[ESS]\tan SSID that is longer than it may be\n";
-	assert_true(linux_wifi_scan(&h->wifi, 0));
-	assert_true(linux_wifi_scanning(&h->wifi, 1));
-	assert_false(linux_wifi_network(&h->wifi, 0, &n));
-	assert_false(linux_wifi_up(&h->wifi, &wpa2_ap, 1)); /* the scan would be cut short */
+	assert_true(mr_linux_wifi_scan(&h->wifi, 0));
+	assert_true(mr_linux_wifi_scanning(&h->wifi, 1));
+	assert_false(mr_linux_wifi_network(&h->wifi, 0, &n));
+	assert_false(mr_linux_wifi_up(&h->wifi, &wpa2_ap, 1)); /* the scan would be cut short */
 	event(&h->supplicant, "<3>CTRL-EVENT-SCAN-RESULTS ");
-	linux_wifi_work(&h->wifi);
-	assert_false(linux_wifi_scanning(&h->wifi, 2));
+	mr_linux_wifi_work(&h->wifi);
+	assert_false(mr_linux_wifi_scanning(&h->wifi, 2));
 	assert_int_equal(h->wifi.network_count, 8);
-	assert_true(linux_wifi_network(&h->wifi, 0, &n));
+	assert_true(mr_linux_wifi_network(&h->wifi, 0, &n));
 	assert_int_equal(n.bssid[5], 2);
 	assert_int_equal(n.freq_mhz, 5180);
 	assert_int_equal(n.rssi_dbm, -41);
 	assert_int_equal(n.security, MR_SECURITY_WPA3);
 	assert_int_equal(n.ssid_len, 11);
 	assert_memory_equal(n.ssid, "m\xc3\xbchl \"1\"\\\t", 11);
-	assert_true(linux_wifi_network(&h->wifi, 1, &n));
+	assert_true(mr_linux_wifi_network(&h->wifi, 1, &n));
 	assert_true(n.bssid[5] == 3 && n.security == MR_SECURITY_OPEN && n.ssid_len == 0);
-	assert_true(linux_wifi_network(&h->wifi, 2, &n));
+	assert_true(mr_linux_wifi_network(&h->wifi, 2, &n));
 	assert_true(n.bssid[5] == 5 && n.security == MR_SECURITY_WPA2);
-	assert_true(linux_wifi_network(&h->wifi, 3, &n));
+	assert_true(mr_linux_wifi_network(&h->wifi, 3, &n));
 	assert_true(n.bssid[5] == 6 && n.security == MR_SECURITY_OTHER);
-	assert_true(linux_wifi_network(&h->wifi, 7, &n));
+	assert_true(mr_linux_wifi_network(&h->wifi, 7, &n));
 	assert_true(n.bssid[5] == 4 && n.security == MR_SECURITY_OTHER);
-	assert_false(linux_wifi_network(&h->wifi, 8, &n));
+	assert_false(mr_linux_wifi_network(&h->wifi, 8, &n));
 	/* One that nobody ends is over after a while; one that failed at once. */
-	assert_true(linux_wifi_scan(&h->wifi, 0));
-	assert_false(linux_wifi_scanning(&h->wifi, 15000000));
-	assert_true(linux_wifi_scan(&h->wifi, 0));
+	assert_true(mr_linux_wifi_scan(&h->wifi, 0));
+	assert_false(mr_linux_wifi_scanning(&h->wifi, 15000000));
+	assert_true(mr_linux_wifi_scan(&h->wifi, 0));
 	event(&h->supplicant, "<3>CTRL-EVENT-SCAN-FAILED ret=-16");
-	linux_wifi_work(&h->wifi);
-	assert_false(linux_wifi_scanning(&h->wifi, 1));
+	mr_linux_wifi_work(&h->wifi);
+	assert_false(mr_linux_wifi_scanning(&h->wifi, 1));
 	h->supplicant.refuses = "SCAN";
-	assert_false(linux_wifi_scan(&h->wifi, 0));
+	assert_false(mr_linux_wifi_scan(&h->wifi, 0));
 }
 
 static void more_networks_than_there_is_room_leave_the_strongest(void **state)
@@ -283,10 +284,10 @@ static void more_networks_than_there_is_room_leave_the_strongest(void **state)
 	open_wifi(h, false);
 	h->supplicant.results = list;
 	event(&h->supplicant, "<3>CTRL-EVENT-SCAN-RESULTS");
-	linux_wifi_work(&h->wifi);
-	assert_int_equal(h->wifi.network_count, LINUX_WIFI_NETWORKS);
-	for (unsigned i = 0; i < LINUX_WIFI_NETWORKS; i++) {
-		assert_true(linux_wifi_network(&h->wifi, i, &n));
+	mr_linux_wifi_work(&h->wifi);
+	assert_int_equal(h->wifi.network_count, MR_LINUX_WIFI_NETWORKS);
+	for (unsigned i = 0; i < MR_LINUX_WIFI_NETWORKS; i++) {
+		assert_true(mr_linux_wifi_network(&h->wifi, i, &n));
 		assert_int_equal(n.rssi_dbm, -31 - (int)i);
 	}
 }
@@ -300,26 +301,26 @@ static void a_network_is_joined_and_left(void **state)
 	struct mr_join join;
 
 	open_wifi(h, true);
-	assert_true(linux_wifi_join(&h->wifi, &wpa2));
+	assert_true(mr_linux_wifi_join(&h->wifi, &wpa2));
 	assert_heard(&h->supplicant,
 		     "PING\nADD_NETWORK\nSET_NETWORK 3 ssid 6d696c6c\nSET_NETWORK 3 scan_ssid 1\n"
 		     "SET_NETWORK 3 bssid 02:00:00:00:00:09\nSET_NETWORK 3 key_mgmt WPA-PSK WPA-PSK-SHA256\n"
 		     "SET_NETWORK 3 proto RSN\nSET_NETWORK 3 ieee80211w 1\nSET_NETWORK 3 psk \"by the "
 		     "wheel\"\nSELECT_NETWORK 3\n");
 	h->supplicant.status = "wpa_state=SCANNING\np2p_device_address=02:00:00:00:00:01\n";
-	linux_wifi_join_state(&h->wifi, &join);
+	mr_linux_wifi_join_state(&h->wifi, &join);
 	assert_int_equal(join.state, MR_JOIN_JOINING);
 	h->supplicant.status = "bssid=02:00:00:00:00:08\nfreq=2412\nssid=another\nid=1\nwpa_state=COMPLETED\n";
-	linux_wifi_join_state(&h->wifi, &join);
+	mr_linux_wifi_join_state(&h->wifi, &join);
 	assert_int_equal(join.state, MR_JOIN_JOINING); /* of a network that it knew before */
 	h->supplicant.status =
 		"bssid=02:00:00:00:00:09\nfreq=2437\nssid=mill\nid=3\nmode=station\nwpa_state=COMPLETED\n";
-	linux_wifi_join_state(&h->wifi, &join);
+	mr_linux_wifi_join_state(&h->wifi, &join);
 	assert_int_equal(join.state, MR_JOIN_JOINED);
 	assert_int_equal(join.freq_mhz, 2437);
 	assert_memory_equal(join.bssid, bssid, 6);
 	assert_heard(&h->supplicant, "STATUS\nSTATUS\nSTATUS\n");
-	linux_wifi_leave(&h->wifi);
+	mr_linux_wifi_leave(&h->wifi);
 	assert_heard(&h->supplicant, "REMOVE_NETWORK 3\n");
 }
 
@@ -334,20 +335,20 @@ static void every_security_has_its_settings(void **state)
 	struct mr_network_choice psk = { (const uint8_t *)"m", 1, MR_SECURITY_WPA2, (const uint8_t *)key, 64, NULL };
 
 	open_wifi(h, false);
-	assert_true(linux_wifi_join(&h->wifi, &open));
+	assert_true(mr_linux_wifi_join(&h->wifi, &open));
 	assert_heard(&h->supplicant, "PING\nADD_NETWORK\nSET_NETWORK 3 ssid 6d\nSET_NETWORK 3 scan_ssid 1\nSET_NETWORK "
 				     "3 key_mgmt NONE\nSELECT_NETWORK 3\n");
-	assert_true(linux_wifi_join(&h->wifi, &wpa3));
+	assert_true(mr_linux_wifi_join(&h->wifi, &wpa3));
 	assert_heard(&h->supplicant,
 		     "PING\nADD_NETWORK\nSET_NETWORK 3 ssid 6d\nSET_NETWORK 3 scan_ssid 1\nSET_NETWORK 3 key_mgmt SAE\n"
 		     "SET_NETWORK 3 ieee80211w 2\nSET_NETWORK 3 sae_password \"by the wheel\"\nSELECT_NETWORK 3\n");
-	assert_true(linux_wifi_join(&h->wifi, &psk));
+	assert_true(mr_linux_wifi_join(&h->wifi, &psk));
 	pthread_mutex_lock(&h->supplicant.lock);
 	assert_non_null(strstr(h->supplicant.heard,
 			       "SET_NETWORK 3 psk 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"));
 	pthread_mutex_unlock(&h->supplicant.lock);
 	h->supplicant.refuses = "SET_NETWORK 3 psk";
-	assert_false(linux_wifi_join(&h->wifi, &psk));
+	assert_false(mr_linux_wifi_join(&h->wifi, &psk));
 	assert_int_equal(h->wifi.join_id, -1);
 }
 
@@ -359,20 +360,20 @@ static void why_joining_fails_is_taken_from_the_events(void **state)
 
 	open_wifi(h, false);
 	h->supplicant.status = "wpa_state=SCANNING\n";
-	assert_true(linux_wifi_join(&h->wifi, &open));
+	assert_true(mr_linux_wifi_join(&h->wifi, &open));
 	for (int i = 0; i < 3; i++) {
-		linux_wifi_join_state(&h->wifi, &join);
+		mr_linux_wifi_join_state(&h->wifi, &join);
 		assert_int_equal(join.state, MR_JOIN_JOINING);
 		event(&h->supplicant, "<3>CTRL-EVENT-NETWORK-NOT-FOUND ");
 	}
-	linux_wifi_join_state(&h->wifi, &join);
+	mr_linux_wifi_join_state(&h->wifi, &join);
 	assert_int_equal(join.state, MR_JOIN_FAILED);
 	assert_int_equal(join.cause, MR_CAUSE_NETWORK_NOT_SEEN);
-	linux_wifi_leave(&h->wifi);
-	assert_true(linux_wifi_join(&h->wifi, &open));
+	mr_linux_wifi_leave(&h->wifi);
+	assert_true(mr_linux_wifi_join(&h->wifi, &open));
 	event(&h->supplicant,
 	      "<3>CTRL-EVENT-SSID-TEMP-DISABLED id=3 ssid=\"m\" auth_failures=1 duration=10 reason=WRONG_KEY");
-	linux_wifi_join_state(&h->wifi, &join);
+	mr_linux_wifi_join_state(&h->wifi, &join);
 	assert_int_equal(join.state, MR_JOIN_FAILED);
 	assert_int_equal(join.cause, MR_CAUSE_JOIN_FAILED);
 }
@@ -385,13 +386,13 @@ static void a_program_that_was_started_anew_is_found_again(void **state)
 
 	open_wifi(h, false);
 	daemon_stop(&h->supplicant);
-	assert_false(linux_wifi_scan(&h->wifi, 0));
-	assert_false(linux_wifi_join(&h->wifi, &open));
+	assert_false(mr_linux_wifi_scan(&h->wifi, 0));
+	assert_false(mr_linux_wifi_join(&h->wifi, &open));
 	daemon_start(&h->supplicant);
 	h->supplicant.status = "wpa_state=SCANNING\n";
-	assert_true(linux_wifi_join(&h->wifi, &open));
+	assert_true(mr_linux_wifi_join(&h->wifi, &open));
 	event(&h->supplicant, "<3>CTRL-EVENT-SSID-TEMP-DISABLED id=3");
-	linux_wifi_join_state(&h->wifi, &join);
+	mr_linux_wifi_join_state(&h->wifi, &join);
 	assert_int_equal(join.state, MR_JOIN_FAILED);
 }
 

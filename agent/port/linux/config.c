@@ -26,7 +26,7 @@ static bool from_hex(const char *text, uint8_t *out, size_t len)
 /* 0: there is no such channel. */
 static uint16_t freq_of(unsigned long channel) { return channel <= 177 ? mr_channel_to_mhz((unsigned)channel) : 0; }
 
-static bool take_channels(struct linux_config *c, const char *text)
+static bool take_channels(struct mr_linux_config *c, const char *text)
 {
 	char *end;
 
@@ -51,7 +51,7 @@ static bool take_number(const char *text, unsigned long most, unsigned long *out
 	return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && *out <= most;
 }
 
-static bool take_roam(struct linux_config *c, const char *text)
+static bool take_roam(struct mr_linux_config *c, const char *text)
 {
 	unsigned long ms;
 	bool ok = take_number(text, 3600000, &ms);
@@ -60,7 +60,7 @@ static bool take_roam(struct linux_config *c, const char *text)
 	return ok;
 }
 
-static bool take_method(struct linux_config *c, const char *text)
+static bool take_method(struct mr_linux_config *c, const char *text)
 {
 	static const char *const words[] = { "none", "wpa2", "pin", "ibss", "https" };
 
@@ -73,14 +73,14 @@ static bool take_method(struct linux_config *c, const char *text)
 	return false;
 }
 
-static bool take_whole_ssid(struct linux_config *c, const char *text)
+static bool take_whole_ssid(struct mr_linux_config *c, const char *text)
 {
 	c->agent.ap.ssid_is_whole = true;
 	(void)snprintf(c->ssid, sizeof(c->ssid), "%s", text);
 	return strlen(text) >= 1 && strlen(text) <= MR_SSID_MAX;
 }
 
-static bool take_channel(struct linux_config *c, const char *text)
+static bool take_channel(struct mr_linux_config *c, const char *text)
 {
 	unsigned long channel;
 
@@ -88,7 +88,7 @@ static bool take_channel(struct linux_config *c, const char *text)
 	return c->agent.ap.freq_mhz != 0;
 }
 
-static bool take_port(struct linux_config *c, const char *text)
+static bool take_port(struct mr_linux_config *c, const char *text)
 {
 	unsigned long port;
 	bool ok = take_number(text, 65535, &port) && port > 0;
@@ -106,17 +106,20 @@ static bool take_seconds(const char *text, uint64_t *us)
 	return ok;
 }
 
-static bool take_join(struct linux_config *c, const char *text) { return take_seconds(text, &c->agent.ap.join_us); }
-static bool take_grace(struct linux_config *c, const char *text) { return take_seconds(text, &c->agent.ap.grace_us); }
+static bool take_join(struct mr_linux_config *c, const char *text) { return take_seconds(text, &c->agent.ap.join_us); }
+static bool take_grace(struct mr_linux_config *c, const char *text)
+{
+	return take_seconds(text, &c->agent.ap.grace_us);
+}
 
-static bool take_salt(struct linux_config *c, const char *text)
+static bool take_salt(struct mr_linux_config *c, const char *text)
 {
 	c->pin.salt_len = strlen(text) / 2;
 	return c->pin.salt_len >= 16 && c->pin.salt_len <= sizeof(c->pin.salt) &&
 	       from_hex(text, c->pin.salt, c->pin.salt_len);
 }
 
-static bool take_iterations(struct linux_config *c, const char *text)
+static bool take_iterations(struct mr_linux_config *c, const char *text)
 {
 	unsigned long n;
 	bool ok = take_number(text, UINT32_MAX, &n) && n >= 1000;
@@ -125,27 +128,27 @@ static bool take_iterations(struct linux_config *c, const char *text)
 	return ok;
 }
 
-static bool take_station_key(struct linux_config *c, const char *text)
+static bool take_station_key(struct mr_linux_config *c, const char *text)
 {
 	return c->has_station = from_hex(text, c->station_key, 32);
 }
 
-static bool take_batch_key(struct linux_config *c, const char *text)
+static bool take_batch_key(struct mr_linux_config *c, const char *text)
 {
 	return c->has_batch = from_hex(text, c->batch_key, 32);
 }
 
-static bool take_id(struct linux_config *c, const char *text)
+static bool take_id(struct mr_linux_config *c, const char *text)
 {
 	return c->has_id = from_hex(text, c->agent.device_id, 8);
 }
-static bool take_w0(struct linux_config *c, const char *text) { return c->has_w0 = from_hex(text, c->pin.w0, 32); }
-static bool take_l(struct linux_config *c, const char *text) { return c->has_l = from_hex(text, c->pin.l, 65); }
+static bool take_w0(struct mr_linux_config *c, const char *text) { return c->has_w0 = from_hex(text, c->pin.w0, 32); }
+static bool take_l(struct mr_linux_config *c, const char *text) { return c->has_l = from_hex(text, c->pin.l, 65); }
 
-#define TEXT(member, longest) .at = offsetof(struct linux_config, member), .most = longest
+#define TEXT(member, longest) .at = offsetof(struct mr_linux_config, member), .most = longest
 static const struct {
 	const char *key;
-	bool (*take)(struct linux_config *c, const char *value); /* NULL: a text */
+	bool (*take)(struct mr_linux_config *c, const char *value); /* NULL: a text */
 	size_t at, most;
 } settings[] = {
 	{ "station_key", take_station_key, 0, 0 },
@@ -161,7 +164,7 @@ static const struct {
 	{ "ssid_prefix", NULL, TEXT(ssid, MR_SSID_MAX) },
 	{ "passphrase", NULL, TEXT(passphrase, 63) },
 	{ "channel", take_channel, 0, 0 },
-	{ "address", NULL, TEXT(address, LINUX_CONFIG_TEXT - 1) },
+	{ "address", NULL, TEXT(address, MR_LINUX_CONFIG_TEXT - 1) },
 	{ "port", take_port, 0, 0 },
 	{ "join_s", take_join, 0, 0 },
 	{ "grace_s", take_grace, 0, 0 },
@@ -169,11 +172,11 @@ static const struct {
 	{ "pin_iterations", take_iterations, 0, 0 },
 	{ "pin_w0", take_w0, 0, 0 },
 	{ "pin_l", take_l, 0, 0 },
-	{ "wpa_supplicant", NULL, TEXT(supplicant, CONTROL_PATH_MAX - 1) },
-	{ "hostapd", NULL, TEXT(hostapd, CONTROL_PATH_MAX - 1) },
+	{ "wpa_supplicant", NULL, TEXT(supplicant, MR_CTRL_PATH_MAX - 1) },
+	{ "hostapd", NULL, TEXT(hostapd, MR_CTRL_PATH_MAX - 1) },
 };
 
-static bool take_setting(struct linux_config *c, const char *key, const char *value)
+static bool take_setting(struct mr_linux_config *c, const char *key, const char *value)
 {
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
 		if (strcmp(settings[i].key, key) != 0)
@@ -198,7 +201,7 @@ static char *trim(char *text)
 	return text;
 }
 
-static bool read_lines(struct linux_config *c, FILE *from, const char *path)
+static bool read_lines(struct mr_linux_config *c, FILE *from, const char *path)
 {
 	char line[512];
 	bool ok = true;
@@ -222,7 +225,7 @@ static bool read_lines(struct linux_config *c, FILE *from, const char *path)
 	return ok;
 }
 
-static bool is_whole(struct linux_config *c, const char *path)
+static bool is_whole(struct mr_linux_config *c, const char *path)
 {
 	const struct mr_ap_config *ap = &c->agent.ap;
 	bool pin = c->pin.salt_len > 0;
@@ -243,7 +246,7 @@ static bool is_whole(struct linux_config *c, const char *path)
 	return !lacks;
 }
 
-bool linux_config_read(struct linux_config *c, const char *path)
+bool mr_linux_config_read(struct mr_linux_config *c, const char *path)
 {
 	FILE *from = fopen(path, "r");
 	struct stat at;

@@ -26,11 +26,11 @@ enum { EXIT_DONE = 0, EXIT_NOT_PASSED = 1, EXIT_NO_START = 2 };
 
 struct board {
 	struct mr_agent agent;
-	struct linux_radio radio;   /* for action frames */
-	struct linux_wifi wifi;	    /* for the access point, scans, joining */
-	struct linux_server server; /* for the API */
-	struct state_folder state;
-	struct linux_config config;
+	struct mr_linux_radio radio;   /* for action frames */
+	struct mr_linux_wifi wifi;     /* for the access point, scans, joining */
+	struct mr_linux_server server; /* for the API */
+	struct mr_state_folder state;
+	struct mr_linux_config config;
 	bool has_radio, has_wifi;
 	bool ap_up;
 	int rssi_dbm, verdict;
@@ -78,28 +78,28 @@ static bool board_send(void *ctx, const uint8_t *frame, size_t len, uint32_t coo
 {
 	struct board *board = ctx;
 
-	return linux_radio_send(&board->radio, frame, len, cookie, board_now_us(board));
+	return mr_linux_radio_send(&board->radio, frame, len, cookie, board_now_us(board));
 }
 
 static bool board_tune(void *ctx, uint16_t freq_mhz)
 {
 	struct board *board = ctx;
 
-	return linux_radio_tune(&board->radio, freq_mhz);
+	return mr_linux_radio_tune(&board->radio, freq_mhz);
 }
 
 static bool board_read(void *ctx, unsigned slot, uint8_t *out, size_t len)
 {
 	struct board *board = ctx;
 
-	return state_read(&board->state, slot, out, len);
+	return mr_state_read(&board->state, slot, out, len);
 }
 
 static bool board_write(void *ctx, unsigned slot, const uint8_t *bytes, size_t len)
 {
 	struct board *board = ctx;
 
-	return state_write(&board->state, slot, bytes, len);
+	return mr_state_write(&board->state, slot, bytes, len);
 }
 
 static bool board_selftest(void *ctx, unsigned item, const char **name, int32_t *value, bool *passed)
@@ -155,7 +155,7 @@ static bool board_up(void *ctx, const struct mr_access_point *ap)
 {
 	struct board *board = ctx;
 
-	board->ap_up = linux_wifi_up(&board->wifi, ap, board_now_us(board));
+	board->ap_up = mr_linux_wifi_up(&board->wifi, ap, board_now_us(board));
 	printf("access point %s\n", board->ap_up ? "up" : "does not come up");
 	(void)fflush(stdout);
 	return board->ap_up;
@@ -165,35 +165,38 @@ static void board_down(void *ctx)
 {
 	struct board *board = ctx;
 
-	linux_server_hang_up(&board->server);
-	linux_wifi_down(&board->wifi);
+	mr_linux_server_hang_up(&board->server);
+	mr_linux_wifi_down(&board->wifi);
 	board->ap_up = false;
 	printf("access point down\n");
 	(void)fflush(stdout);
 }
 
-static bool board_scan(void *ctx) { return linux_wifi_scan(&((struct board *)ctx)->wifi, board_now_us(ctx)); }
-static bool board_scanning(void *ctx) { return linux_wifi_scanning(&((struct board *)ctx)->wifi, board_now_us(ctx)); }
+static bool board_scan(void *ctx) { return mr_linux_wifi_scan(&((struct board *)ctx)->wifi, board_now_us(ctx)); }
+static bool board_scanning(void *ctx)
+{
+	return mr_linux_wifi_scanning(&((struct board *)ctx)->wifi, board_now_us(ctx));
+}
 
 static bool board_network(void *ctx, unsigned i, struct mr_network *out)
 {
-	return linux_wifi_network(&((struct board *)ctx)->wifi, i, out);
+	return mr_linux_wifi_network(&((struct board *)ctx)->wifi, i, out);
 }
 
 static bool board_join(void *ctx, const struct mr_network_choice *network)
 {
-	return linux_wifi_join(&((struct board *)ctx)->wifi, network);
+	return mr_linux_wifi_join(&((struct board *)ctx)->wifi, network);
 }
 
 static void board_join_state(void *ctx, struct mr_join *out)
 {
-	linux_wifi_join_state(&((struct board *)ctx)->wifi, out);
+	mr_linux_wifi_join_state(&((struct board *)ctx)->wifi, out);
 }
-static void board_leave(void *ctx) { linux_wifi_leave(&((struct board *)ctx)->wifi); }
+static void board_leave(void *ctx) { mr_linux_wifi_leave(&((struct board *)ctx)->wifi); }
 
 static bool board_sta_address(void *ctx, uint8_t mac[static 6])
 {
-	return linux_wifi_sta_address(&((struct board *)ctx)->wifi, mac);
+	return mr_linux_wifi_sta_address(&((struct board *)ctx)->wifi, mac);
 }
 
 static const struct mr_wifi board_wifi = { board_up,   board_down,	 board_scan,  board_network,	board_scanning,
@@ -203,8 +206,8 @@ static const struct mr_wifi board_wifi = { board_up,   board_down,	 board_scan, 
 
 static uint64_t deadline_us(const struct board *board)
 {
-	const uint64_t all[] = { mr_agent_deadline_us(&board->agent), linux_radio_deadline_us(&board->radio),
-				 linux_server_deadline_us(&board->server) };
+	const uint64_t all[] = { mr_agent_deadline_us(&board->agent), mr_linux_radio_deadline_us(&board->radio),
+				 mr_linux_server_deadline_us(&board->server) };
 	uint64_t first_us = UINT64_MAX;
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -228,11 +231,11 @@ static int timeout_ms(const struct board *board, uint64_t now_us)
 /* Waits for whatever comes first. false: a signal, or poll has failed. */
 static bool wait_for_work(struct board *board, int signals)
 {
-	struct pollfd fds[3 + LINUX_SERVER_FDS] = { { .fd = signals, .events = POLLIN },
-						    { .fd = board->radio.packet_fd, .events = POLLIN },
-						    { .fd = board->has_wifi ? linux_wifi_fd(&board->wifi) : -1,
-						      .events = POLLIN } };
-	size_t count = 3 + linux_server_fds(&board->server, fds + 3);
+	struct pollfd fds[3 + MR_LINUX_SERVER_FDS] = { { .fd = signals, .events = POLLIN },
+						       { .fd = board->radio.packet_fd, .events = POLLIN },
+						       { .fd = board->has_wifi ? mr_linux_wifi_fd(&board->wifi) : -1,
+							 .events = POLLIN } };
+	size_t count = 3 + mr_linux_server_fds(&board->server, fds + 3);
 
 	if (poll(fds, (nfds_t)count, timeout_ms(board, board_now_us(board))) < 0 && errno != EINTR)
 		return false;
@@ -247,13 +250,13 @@ static bool is_through(const struct board *board)
 static int serve(struct board *board, int signals, bool once)
 {
 	while (wait_for_work(board, signals)) {
-		if (board->has_radio && !linux_radio_work(&board->radio, board_now_us(board))) {
+		if (board->has_radio && !mr_linux_radio_work(&board->radio, board_now_us(board))) {
 			fprintf(stderr, "millrace-agent: %s\n", board->radio.error);
 			return EXIT_NO_START;
 		}
 		if (board->has_wifi)
-			linux_wifi_work(&board->wifi);
-		linux_server_work(&board->server, board_now_us(board));
+			mr_linux_wifi_work(&board->wifi);
+		mr_linux_server_work(&board->server, board_now_us(board));
 		if (mr_agent_deadline_us(&board->agent) <= board_now_us(board))
 			mr_agent_expire(&board->agent);
 		if (once && is_through(board))
@@ -304,24 +307,25 @@ static bool open_radio(struct board *board, const char *interface)
 		fprintf(stderr, "millrace-agent: %s is no interface\n", interface);
 		return false;
 	}
-	if (!linux_radio_open(&board->radio, interface, NULL)) {
+	if (!mr_linux_radio_open(&board->radio, interface, NULL)) {
 		fprintf(stderr, "millrace-agent: %s\n", board->radio.error);
 		return false;
 	}
-	board->radio.events = (struct linux_radio_events){ board, on_received, on_sent };
+	board->radio.events = (struct mr_linux_radio_events){ board, on_received, on_sent };
 	memcpy(config->mac, board->radio.mac, 6);
 	return true;
 }
 
 static bool open_wifi(struct board *board)
 {
-	const struct linux_config *config = &board->config;
+	const struct mr_linux_config *config = &board->config;
 
 	if (config->supplicant[0] == '\0')
 		return true;
 	board->has_wifi = true;
-	if (linux_wifi_open(&board->wifi, config->supplicant, config->hostapd)) {
-		(void)linux_wifi_scan(&board->wifi, board_now_us(board)); /* so that the first who asks has an answer */
+	if (mr_linux_wifi_open(&board->wifi, config->supplicant, config->hostapd)) {
+		(void)mr_linux_wifi_scan(&board->wifi,
+					 board_now_us(board)); /* so that the first who asks has an answer */
 		return true;
 	}
 	fprintf(stderr, "millrace-agent: %s%s%s: %s\n", config->supplicant, config->hostapd[0] ? " or " : "",
@@ -335,7 +339,7 @@ static bool open_server(struct board *board)
 	enum mr_link link = method == MR_AP_TLS ? MR_LINK_TLS : method == MR_AP_WPA2 ? MR_LINK_WPA2 : MR_LINK_OPEN;
 
 	if (!(mr_agent_wants(&board->config.agent) & MR_WANTS_ACCESS_POINT) ||
-	    linux_server_open(&board->server, &board->agent, link, board->config.address, board->config.port))
+	    mr_linux_server_open(&board->server, &board->agent, link, board->config.address, board->config.port))
 		return true;
 	fprintf(stderr, "millrace-agent: %s\n", board->server.error);
 	return false;
@@ -419,22 +423,22 @@ int main(int argc, char **argv)
 		return EXIT_NO_START;
 	board->radio.packet_fd = board->radio.netlink_fd = board->state.fd = board->state.lock_fd = -1;
 	board->server.fd = board->server.listen_fd = -1;
-	board->wifi = (struct linux_wifi){
+	board->wifi = (struct mr_linux_wifi){
 		.supplicant.fd = -1, .events.fd = -1, .hostapd.fd = -1, .ap_id = -1, .join_id = -1
 	};
 	board->state_path = state;
 	result = EXIT_NO_START;
-	if (linux_config_read(&board->config, config)) {
-		if (state_open(&board->state, state))
+	if (mr_linux_config_read(&board->config, config)) {
+		if (mr_state_open(&board->state, state))
 			result = start(board, interface, once);
 		else
 			fprintf(stderr, "millrace-agent: %s\n", board->state.error);
 	}
-	linux_server_close(&board->server);
+	mr_linux_server_close(&board->server);
 	if (board->has_wifi)
-		linux_wifi_close(&board->wifi);
-	linux_radio_close(&board->radio);
-	state_close(&board->state);
+		mr_linux_wifi_close(&board->wifi);
+	mr_linux_radio_close(&board->radio);
+	mr_state_close(&board->state);
 	mr_wipe(board, sizeof(*board));
 	free(board);
 	return result;

@@ -14,7 +14,7 @@
 #define ANSWER_MAX 16384
 #define PADDED(n) (((n) + 3u) & ~(size_t)3)
 
-int netlink_open(void)
+int mr_netlink_open(void)
 {
 	struct sockaddr_nl here = { .nl_family = AF_NETLINK };
 	struct timeval timeout = { .tv_sec = 5 };
@@ -33,7 +33,7 @@ int netlink_open(void)
 	return fd;
 }
 
-void netlink_begin(struct netlink_request *request, uint16_t family, uint8_t command, uint16_t flags)
+void mr_netlink_begin(struct mr_netlink_request *request, uint16_t family, uint8_t command, uint16_t flags)
 {
 	struct nlmsghdr header = { .nlmsg_type = family, .nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags) };
 	struct genlmsghdr generic = { .cmd = command, .version = 1 };
@@ -45,12 +45,12 @@ void netlink_begin(struct netlink_request *request, uint16_t family, uint8_t com
 	request->len = HEADERS;
 }
 
-void netlink_put(struct netlink_request *request, uint16_t type, const void *value, size_t len)
+void mr_netlink_put(struct mr_netlink_request *request, uint16_t type, const void *value, size_t len)
 {
 	struct nlattr head = { .nla_len = (uint16_t)(ATTRIBUTE_HEAD + len), .nla_type = type };
 	size_t whole = ATTRIBUTE_HEAD + PADDED(len);
 
-	if (len > NETLINK_REQUEST_MAX || whole > NETLINK_REQUEST_MAX - request->len) {
+	if (len > MR_NETLINK_REQUEST_MAX || whole > MR_NETLINK_REQUEST_MAX - request->len) {
 		request->bad = true;
 		return;
 	}
@@ -61,12 +61,12 @@ void netlink_put(struct netlink_request *request, uint16_t type, const void *val
 	request->len += whole;
 }
 
-void netlink_put_u32(struct netlink_request *request, uint16_t type, uint32_t value)
+void mr_netlink_put_u32(struct mr_netlink_request *request, uint16_t type, uint32_t value)
 {
-	netlink_put(request, type, &value, sizeof(value));
+	mr_netlink_put(request, type, &value, sizeof(value));
 }
 
-bool netlink_next(const uint8_t **at, size_t *left, struct netlink_attribute *out)
+bool mr_netlink_next(const uint8_t **at, size_t *left, struct mr_netlink_attribute *out)
 {
 	struct nlattr head;
 	size_t step;
@@ -87,7 +87,7 @@ bool netlink_next(const uint8_t **at, size_t *left, struct netlink_attribute *ou
 	return true;
 }
 
-uint32_t netlink_u32(const struct netlink_attribute *attribute)
+uint32_t mr_netlink_u32(const struct mr_netlink_attribute *attribute)
 {
 	uint32_t value = 0;
 
@@ -97,7 +97,7 @@ uint32_t netlink_u32(const struct netlink_attribute *attribute)
 }
 
 /* One datagram of answers. 1: more to come; 0 or -errno: the end. */
-static int take_answers(const uint8_t *at, size_t left, uint32_t sequence, netlink_fn *fn, void *ctx)
+static int take_answers(const uint8_t *at, size_t left, uint32_t sequence, mr_netlink_fn *fn, void *ctx)
 {
 	while (left >= NLMSG_HDRLEN) {
 		struct nlmsghdr header;
@@ -128,7 +128,7 @@ static int take_answers(const uint8_t *at, size_t left, uint32_t sequence, netli
 	return 1;
 }
 
-int netlink_call(int fd, uint32_t *sequence, struct netlink_request *request, netlink_fn *fn, void *ctx)
+int mr_netlink_call(int fd, uint32_t *sequence, struct mr_netlink_request *request, mr_netlink_fn *fn, void *ctx)
 {
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 	uint8_t answer[ANSWER_MAX];
@@ -157,24 +157,24 @@ int netlink_call(int fd, uint32_t *sequence, struct netlink_request *request, ne
 
 static void on_family(void *ctx, uint8_t command, const uint8_t *attributes, size_t len)
 {
-	struct netlink_attribute attribute;
+	struct mr_netlink_attribute attribute;
 	uint16_t number;
 
 	(void)command;
-	while (netlink_next(&attributes, &len, &attribute))
+	while (mr_netlink_next(&attributes, &len, &attribute))
 		if (attribute.type == CTRL_ATTR_FAMILY_ID && attribute.len >= sizeof(number)) {
 			memcpy(&number, attribute.value, sizeof(number));
 			*(int *)ctx = number;
 		}
 }
 
-int netlink_nl80211(int fd, uint32_t *sequence)
+int mr_netlink_nl80211(int fd, uint32_t *sequence)
 {
-	struct netlink_request request;
+	struct mr_netlink_request request;
 	int family = -ENOENT, error;
 
-	netlink_begin(&request, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 0);
-	netlink_put(&request, CTRL_ATTR_FAMILY_NAME, "nl80211", sizeof("nl80211"));
-	error = netlink_call(fd, sequence, &request, on_family, &family);
+	mr_netlink_begin(&request, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 0);
+	mr_netlink_put(&request, CTRL_ATTR_FAMILY_NAME, "nl80211", sizeof("nl80211"));
+	error = mr_netlink_call(fd, sequence, &request, on_family, &family);
 	return error < 0 ? error : family;
 }

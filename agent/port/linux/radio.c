@@ -27,7 +27,7 @@
 #define FRAME_ROOM 4096
 #define READS_MAX 64
 
-__attribute__((format(printf, 2, 3))) static bool fail(struct linux_radio *radio, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static bool fail(struct mr_linux_radio *radio, const char *format, ...)
 {
 	va_list args;
 
@@ -121,7 +121,7 @@ static bool own_mac(uint32_t phy, uint8_t mac[static 6])
 }
 
 /* The kernel tunes a monitor only while nothing else of the chip is up (K4). */
-static void take_down_others(struct linux_radio *radio)
+static void take_down_others(struct mr_linux_radio *radio)
 {
 	struct dirent *entry;
 	DIR *dir = opendir("/sys/class/net");
@@ -133,7 +133,7 @@ static void take_down_others(struct linux_radio *radio)
 		    !phy_of(entry->d_name, &phy) || phy != radio->phy || !is_up(entry->d_name))
 			continue;
 		(void)set_up(entry->d_name, false);
-		if (radio->other_count < LINUX_RADIO_OTHERS)
+		if (radio->other_count < MR_LINUX_RADIO_OTHERS)
 			(void)snprintf(radio->others[radio->other_count++], sizeof(radio->others[0]), "%.15s",
 				       entry->d_name);
 	}
@@ -143,24 +143,24 @@ static void take_down_others(struct linux_radio *radio)
 
 /* --- nl80211 ------------------------------------------------------------------------------------------------------ */
 
-static int call(struct linux_radio *radio, struct netlink_request *request, netlink_fn *fn, void *ctx)
+static int call(struct mr_linux_radio *radio, struct mr_netlink_request *request, mr_netlink_fn *fn, void *ctx)
 {
-	return netlink_call(radio->netlink_fd, &radio->sequence, request, fn, ctx);
+	return mr_netlink_call(radio->netlink_fd, &radio->sequence, request, fn, ctx);
 }
 
-static int add_monitor(struct linux_radio *radio, const char *name, bool active, int *index)
+static int add_monitor(struct mr_linux_radio *radio, const char *name, bool active, int *index)
 {
 	uint16_t flag[2] = { 4, active ? NL80211_MNTR_FLAG_ACTIVE : NL80211_MNTR_FLAG_OTHER_BSS };
-	struct netlink_request request;
+	struct mr_netlink_request request;
 	int error;
 
-	netlink_begin(&request, radio->family, NL80211_CMD_NEW_INTERFACE, 0);
-	netlink_put_u32(&request, NL80211_ATTR_WIPHY, radio->phy);
-	netlink_put(&request, NL80211_ATTR_IFNAME, name, strlen(name) + 1);
-	netlink_put_u32(&request, NL80211_ATTR_IFTYPE, NL80211_IFTYPE_MONITOR);
-	netlink_put(&request, NL80211_ATTR_MNTR_FLAGS | (1 << 15), flag, sizeof(flag)); /* a nest of one flag */
+	mr_netlink_begin(&request, radio->family, NL80211_CMD_NEW_INTERFACE, 0);
+	mr_netlink_put_u32(&request, NL80211_ATTR_WIPHY, radio->phy);
+	mr_netlink_put(&request, NL80211_ATTR_IFNAME, name, strlen(name) + 1);
+	mr_netlink_put_u32(&request, NL80211_ATTR_IFTYPE, NL80211_IFTYPE_MONITOR);
+	mr_netlink_put(&request, NL80211_ATTR_MNTR_FLAGS | (1 << 15), flag, sizeof(flag)); /* a nest of one flag */
 	/* When this process ends, in whatever way, the kernel takes the interface away. */
-	netlink_put(&request, NL80211_ATTR_SOCKET_OWNER, NULL, 0);
+	mr_netlink_put(&request, NL80211_ATTR_SOCKET_OWNER, NULL, 0);
 	error = call(radio, &request, NULL, NULL);
 	*index = error < 0 ? 0 : (int)if_nametoindex(name);
 	return error;
@@ -173,13 +173,13 @@ struct channel_query {
 
 static void look_at_channel(struct channel_query *query, const uint8_t *at, size_t left)
 {
-	struct netlink_attribute a;
+	struct mr_netlink_attribute a;
 	uint32_t freq_mhz = 0;
 	bool forbidden = false;
 
-	while (netlink_next(&at, &left, &a)) {
+	while (mr_netlink_next(&at, &left, &a)) {
 		if (a.type == NL80211_FREQUENCY_ATTR_FREQ)
-			freq_mhz = netlink_u32(&a);
+			freq_mhz = mr_netlink_u32(&a);
 		forbidden |= a.type == NL80211_FREQUENCY_ATTR_DISABLED || a.type == NL80211_FREQUENCY_ATTR_NO_IR ||
 			     a.type == NL80211_FREQUENCY_ATTR_RADAR;
 	}
@@ -191,46 +191,46 @@ static void look_at_channel(struct channel_query *query, const uint8_t *at, size
 
 static void on_phy(void *ctx, uint8_t command, const uint8_t *at, size_t left)
 {
-	struct netlink_attribute bands, band, part, channel;
+	struct mr_netlink_attribute bands, band, part, channel;
 
 	(void)command;
-	while (netlink_next(&at, &left, &bands)) {
+	while (mr_netlink_next(&at, &left, &bands)) {
 		if (bands.type != NL80211_ATTR_WIPHY_BANDS)
 			continue;
-		while (netlink_next(&bands.value, &bands.len, &band))
-			while (netlink_next(&band.value, &band.len, &part))
+		while (mr_netlink_next(&bands.value, &bands.len, &band))
+			while (mr_netlink_next(&band.value, &band.len, &part))
 				while (part.type == NL80211_BAND_ATTR_FREQS &&
-				       netlink_next(&part.value, &part.len, &channel))
+				       mr_netlink_next(&part.value, &part.len, &channel))
 					look_at_channel(ctx, channel.value, channel.len);
 	}
 }
 
 /* The kernel does not stop a monitor from sending on radar channels: we do. */
-static bool may_send_on(struct linux_radio *radio, uint16_t freq_mhz)
+static bool may_send_on(struct mr_linux_radio *radio, uint16_t freq_mhz)
 {
 	struct channel_query query = { .freq_mhz = freq_mhz };
-	struct netlink_request request;
+	struct mr_netlink_request request;
 
-	netlink_begin(&request, radio->family, NL80211_CMD_GET_WIPHY, 0x300 /* NLM_F_DUMP */);
-	netlink_put(&request, NL80211_ATTR_SPLIT_WIPHY_DUMP, NULL, 0);
-	netlink_put_u32(&request, NL80211_ATTR_WIPHY, radio->phy);
+	mr_netlink_begin(&request, radio->family, NL80211_CMD_GET_WIPHY, 0x300 /* NLM_F_DUMP */);
+	mr_netlink_put(&request, NL80211_ATTR_SPLIT_WIPHY_DUMP, NULL, 0);
+	mr_netlink_put_u32(&request, NL80211_ATTR_WIPHY, radio->phy);
 	return call(radio, &request, on_phy, &query) == 0 && query.found && query.may_send;
 }
 
-static int set_channel(struct linux_radio *radio, uint16_t freq_mhz)
+static int set_channel(struct mr_linux_radio *radio, uint16_t freq_mhz)
 {
-	struct netlink_request request;
+	struct mr_netlink_request request;
 
-	netlink_begin(&request, radio->family, NL80211_CMD_SET_CHANNEL, 0);
-	netlink_put_u32(&request, NL80211_ATTR_IFINDEX, (uint32_t)radio->plain_index);
-	netlink_put_u32(&request, NL80211_ATTR_WIPHY_FREQ, freq_mhz);
-	netlink_put_u32(&request, NL80211_ATTR_CHANNEL_WIDTH, NL80211_CHAN_WIDTH_20_NOHT);
-	netlink_put_u32(&request, NL80211_ATTR_CENTER_FREQ1, freq_mhz);
+	mr_netlink_begin(&request, radio->family, NL80211_CMD_SET_CHANNEL, 0);
+	mr_netlink_put_u32(&request, NL80211_ATTR_IFINDEX, (uint32_t)radio->plain_index);
+	mr_netlink_put_u32(&request, NL80211_ATTR_WIPHY_FREQ, freq_mhz);
+	mr_netlink_put_u32(&request, NL80211_ATTR_CHANNEL_WIDTH, NL80211_CHAN_WIDTH_20_NOHT);
+	mr_netlink_put_u32(&request, NL80211_ATTR_CENTER_FREQ1, freq_mhz);
 	return call(radio, &request, NULL, NULL);
 }
 
 /* The passive monitor first: the kernel gives the channel to the first that comes up (K1). */
-static int raise_both(struct linux_radio *radio)
+static int raise_both(struct mr_linux_radio *radio)
 {
 	int error = set_up(radio->plain, true);
 
@@ -273,7 +273,7 @@ static int set_filter(int fd, const uint8_t mac[static 6])
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
-static bool open_packets(struct linux_radio *radio)
+static bool open_packets(struct mr_linux_radio *radio)
 {
 	struct sockaddr_ll here = { .sll_family = AF_PACKET,
 				    .sll_protocol = htons(ETH_P_ALL),
@@ -288,16 +288,16 @@ static bool open_packets(struct linux_radio *radio)
 	return true;
 }
 
-bool linux_radio_open(struct linux_radio *radio, const char *name, const uint8_t *mac)
+bool mr_linux_radio_open(struct mr_linux_radio *radio, const char *name, const uint8_t *mac)
 {
 	int family, error;
 
 	memset(radio, 0, sizeof(*radio));
 	radio->packet_fd = -1;
-	radio->netlink_fd = netlink_open();
+	radio->netlink_fd = mr_netlink_open();
 	if (radio->netlink_fd < 0)
 		return fail(radio, "can't open a netlink socket: %s", strerror(-radio->netlink_fd));
-	family = netlink_nl80211(radio->netlink_fd, &radio->sequence);
+	family = mr_netlink_nl80211(radio->netlink_fd, &radio->sequence);
 	if (family < 0)
 		return fail(radio, "no wireless stack is loaded");
 	radio->family = (uint16_t)family;
@@ -320,7 +320,7 @@ bool linux_radio_open(struct linux_radio *radio, const char *name, const uint8_t
 	return open_packets(radio);
 }
 
-void linux_radio_close(struct linux_radio *radio)
+void mr_linux_radio_close(struct mr_linux_radio *radio)
 {
 	if (radio->packet_fd >= 0)
 		close(radio->packet_fd);
@@ -332,7 +332,7 @@ void linux_radio_close(struct linux_radio *radio)
 	radio->other_count = 0;
 }
 
-bool linux_radio_tune(struct linux_radio *radio, uint16_t freq_mhz)
+bool mr_linux_radio_tune(struct mr_linux_radio *radio, uint16_t freq_mhz)
 {
 	bool to_5ghz = mr_band(freq_mhz) == MR_BAND_5GHZ;
 
@@ -354,7 +354,8 @@ bool linux_radio_tune(struct linux_radio *radio, uint16_t freq_mhz)
 	return true;
 }
 
-bool linux_radio_send(struct linux_radio *radio, const uint8_t *frame, size_t len, uint32_t cookie, uint64_t now_us)
+bool mr_linux_radio_send(struct mr_linux_radio *radio, const uint8_t *frame, size_t len, uint32_t cookie,
+			 uint64_t now_us)
 {
 	/* Radiotap: rate, TX flags (the sequence number is ours), retries. */
 	static const uint8_t head[RADIOTAP_LEN] = { 0,		0, RADIOTAP_LEN, 0, 0x04,   0x80, 0x02, 0,
@@ -364,9 +365,9 @@ bool linux_radio_send(struct linux_radio *radio, const uint8_t *frame, size_t le
 
 	if (radio->freq_mhz == 0 || !radio->may_send || len < MR_HEADER_LEN || len > MR_FRAME_MAX)
 		return false;
-	while (free < LINUX_RADIO_PENDING && radio->pending[free].used)
+	while (free < MR_LINUX_RADIO_PENDING && radio->pending[free].used)
 		free++;
-	if (free == LINUX_RADIO_PENDING)
+	if (free == MR_LINUX_RADIO_PENDING)
 		return false;
 	memcpy(bytes, head, sizeof(head));
 	memcpy(bytes + RADIOTAP_LEN, frame, len);
@@ -435,13 +436,13 @@ static bool parse_radiotap(struct mr_rd in, struct facts *out, struct mr_rd *fra
 	return frame->left >= MR_HEADER_LEN;
 }
 
-static void report(struct linux_radio *radio, size_t i, bool acked)
+static void report(struct mr_linux_radio *radio, size_t i, bool acked)
 {
 	radio->pending[i].used = false;
 	radio->events.sent(radio->events.ctx, radio->pending[i].cookie, acked);
 }
 
-static void on_packet(struct linux_radio *radio, const uint8_t *bytes, size_t len)
+static void on_packet(struct mr_linux_radio *radio, const uint8_t *bytes, size_t len)
 {
 	struct mr_rd frame;
 	struct facts facts;
@@ -449,7 +450,7 @@ static void on_packet(struct linux_radio *radio, const uint8_t *bytes, size_t le
 	if (!parse_radiotap(mr_rd_over(bytes, len), &facts, &frame) || facts.bad_fcs)
 		return;
 	if (facts.status) {
-		for (size_t i = 0; i < LINUX_RADIO_PENDING; i++)
+		for (size_t i = 0; i < MR_LINUX_RADIO_PENDING; i++)
 			if (radio->pending[i].used && mr_equal(radio->pending[i].receiver, frame.at + 4, 6) &&
 			    mr_equal(radio->pending[i].sequence, frame.at + 22, 2)) {
 				report(radio, i, !facts.failed);
@@ -463,7 +464,7 @@ static void on_packet(struct linux_radio *radio, const uint8_t *bytes, size_t le
 	radio->events.received(radio->events.ctx, frame, facts.rssi_dbm);
 }
 
-bool linux_radio_work(struct linux_radio *radio, uint64_t now_us)
+bool mr_linux_radio_work(struct mr_linux_radio *radio, uint64_t now_us)
 {
 	uint8_t bytes[FRAME_ROOM];
 
@@ -481,17 +482,17 @@ bool linux_radio_work(struct linux_radio *radio, uint64_t now_us)
 		if ((size_t)got <= sizeof(bytes))
 			on_packet(radio, bytes, (size_t)got);
 	}
-	for (size_t i = 0; i < LINUX_RADIO_PENDING; i++)
+	for (size_t i = 0; i < MR_LINUX_RADIO_PENDING; i++)
 		if (radio->pending[i].used && radio->pending[i].sent_us + REPORT_US <= now_us)
 			report(radio, i, false);
 	return true;
 }
 
-uint64_t linux_radio_deadline_us(const struct linux_radio *radio)
+uint64_t mr_linux_radio_deadline_us(const struct mr_linux_radio *radio)
 {
 	uint64_t first_us = UINT64_MAX;
 
-	for (size_t i = 0; i < LINUX_RADIO_PENDING; i++)
+	for (size_t i = 0; i < MR_LINUX_RADIO_PENDING; i++)
 		if (radio->pending[i].used && radio->pending[i].sent_us + REPORT_US < first_us)
 			first_us = radio->pending[i].sent_us + REPORT_US;
 	return first_us;

@@ -16,15 +16,15 @@
 #define LOOK_US 10000	  /* how often the kernel is asked what has been acknowledged */
 #define SHAKE_US 10000000 /* a TLS handshake takes at most this long */
 
-static bool fail(struct linux_server *s, const char *what, const char *address, const char *why)
+static bool fail(struct mr_linux_server *s, const char *what, const char *address, const char *why)
 {
 	(void)snprintf(s->error, sizeof(s->error), "%s %.60s: %.60s", what, address, why);
-	linux_server_close(s);
+	mr_linux_server_close(s);
 	return false;
 }
 
-bool linux_server_open(struct linux_server *s, struct mr_agent *agent, enum mr_link link, const char *address,
-		       uint16_t port)
+bool mr_linux_server_open(struct mr_linux_server *s, struct mr_agent *agent, enum mr_link link, const char *address,
+			  uint16_t port)
 {
 	struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
 				  .ai_socktype = SOCK_STREAM };
@@ -52,7 +52,7 @@ bool linux_server_open(struct linux_server *s, struct mr_agent *agent, enum mr_l
 	return error ? fail(s, "can't listen at", address[0] ? address : "any address", strerror(errno)) : true;
 }
 
-void linux_server_hang_up(struct linux_server *s)
+void mr_linux_server_hang_up(struct mr_linux_server *s)
 {
 	if (s->fd >= 0)
 		close(s->fd);
@@ -66,16 +66,16 @@ void linux_server_hang_up(struct linux_server *s)
 	s->in_at = s->in_len = s->out_at = s->out_len = 0;
 }
 
-void linux_server_close(struct linux_server *s)
+void mr_linux_server_close(struct mr_linux_server *s)
 {
 	if (s->fd >= 0)
-		linux_server_hang_up(s);
+		mr_linux_server_hang_up(s);
 	if (s->listen_fd >= 0)
 		close(s->listen_fd);
 	s->listen_fd = -1;
 }
 
-size_t linux_server_fds(const struct linux_server *s, struct pollfd fds[static LINUX_SERVER_FDS])
+size_t mr_linux_server_fds(const struct mr_linux_server *s, struct pollfd fds[static MR_LINUX_SERVER_FDS])
 {
 	bool room = s->in_at == s->in_len && !s->eof;
 
@@ -87,7 +87,7 @@ size_t linux_server_fds(const struct linux_server *s, struct pollfd fds[static L
 
 /* --- who comes --- */
 
-static void turn_away(struct linux_server *s, int fd)
+static void turn_away(struct mr_linux_server *s, int fd)
 {
 	uint8_t text[512], heard[512];
 	size_t len = s->link == MR_LINK_TLS ? 0 : mr_api_busy(text, sizeof(text)); /* in clear it would be no answer */
@@ -100,7 +100,7 @@ static void turn_away(struct linux_server *s, int fd)
 	close(fd);
 }
 
-static void begin(struct linux_server *s, int fd, uint64_t now_us)
+static void begin(struct mr_linux_server *s, int fd, uint64_t now_us)
 {
 	struct mr_access_point ap;
 	struct mr_tls_identity identity;
@@ -122,10 +122,10 @@ static void begin(struct linux_server *s, int fd, uint64_t now_us)
 	mr_api_identity(s->agent, &identity);
 	s->tls = mr_tls_create(&identity);
 	if (!s->tls)
-		linux_server_hang_up(s);
+		mr_linux_server_hang_up(s);
 }
 
-static void take_callers(struct linux_server *s, uint64_t now_us)
+static void take_callers(struct mr_linux_server *s, uint64_t now_us)
 {
 	int fd;
 
@@ -135,14 +135,14 @@ static void take_callers(struct linux_server *s, uint64_t now_us)
 			continue;
 		}
 		if (s->fd >= 0)
-			linux_server_hang_up(s);
+			mr_linux_server_hang_up(s);
 		begin(s, fd, now_us);
 	}
 }
 
 /* --- octets; each returns whether something moved --- */
 
-static bool move_in(struct linux_server *s)
+static bool move_in(struct mr_linux_server *s)
 {
 	uint8_t cipher[2048];
 	ssize_t got;
@@ -169,7 +169,7 @@ static bool move_in(struct linux_server *s)
 }
 
 /* The handshake is done: its binding is known, or it binds nothing and is not good enough. */
-static bool move_up(struct linux_server *s)
+static bool move_up(struct mr_linux_server *s)
 {
 	uint8_t binding[32];
 
@@ -185,7 +185,7 @@ static bool move_up(struct linux_server *s)
 	return true;
 }
 
-static bool move_over(struct linux_server *s)
+static bool move_over(struct mr_linux_server *s)
 {
 	size_t took = s->open && s->in_at < s->in_len ? mr_api_receive(&s->api, s->in + s->in_at, s->in_len - s->in_at)
 						      : 0;
@@ -194,7 +194,7 @@ static bool move_over(struct linux_server *s)
 	return took > 0;
 }
 
-static bool move_out(struct linux_server *s)
+static bool move_out(struct mr_linux_server *s)
 {
 	uint8_t plain[1024];
 	size_t n;
@@ -218,7 +218,7 @@ static bool move_out(struct linux_server *s)
 	return true;
 }
 
-static bool flush(struct linux_server *s)
+static bool flush(struct mr_linux_server *s)
 {
 	ssize_t put;
 
@@ -236,7 +236,7 @@ static bool flush(struct linux_server *s)
 
 /* --- the end --- */
 
-static void report(struct linux_server *s, uint64_t now_us)
+static void report(struct mr_linux_server *s, uint64_t now_us)
 {
 	int queued = 0;
 
@@ -249,7 +249,7 @@ static void report(struct linux_server *s, uint64_t now_us)
 	mr_api_sent(&s->api);
 }
 
-static void leave(struct linux_server *s, uint64_t now_us)
+static void leave(struct mr_linux_server *s, uint64_t now_us)
 {
 	if (s->tls)
 		mr_tls_close(s->tls);
@@ -260,7 +260,7 @@ static void leave(struct linux_server *s, uint64_t now_us)
 	s->leave_us = now_us + LEAVE_US;
 }
 
-static void judge(struct linux_server *s, uint64_t now_us)
+static void judge(struct mr_linux_server *s, uint64_t now_us)
 {
 	bool through = s->out_at == s->out_len;
 	bool deaf = s->eof && (s->in_at == s->in_len || !s->open);
@@ -270,10 +270,10 @@ static void judge(struct linux_server *s, uint64_t now_us)
 	if (!s->leaving && ((s->open && mr_api_ended(&s->api) && through) || (!s->open && now_us >= s->leave_us)))
 		leave(s, now_us);
 	if ((deaf && through && !s->unreported) || (s->leaving && now_us >= s->leave_us))
-		linux_server_hang_up(s);
+		mr_linux_server_hang_up(s);
 }
 
-void linux_server_work(struct linux_server *s, uint64_t now_us)
+void mr_linux_server_work(struct mr_linux_server *s, uint64_t now_us)
 {
 	bool moved = true;
 
@@ -295,7 +295,7 @@ void linux_server_work(struct linux_server *s, uint64_t now_us)
 	take_callers(s, now_us);
 }
 
-uint64_t linux_server_deadline_us(const struct linux_server *s)
+uint64_t mr_linux_server_deadline_us(const struct mr_linux_server *s)
 {
 	uint64_t at_us = s->fd < 0 ? UINT64_MAX : s->open && !s->leaving ? mr_api_deadline_us(&s->api) : s->leave_us;
 

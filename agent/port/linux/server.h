@@ -3,8 +3,8 @@
  * point asks
  * for it. Not for an open port on the internet: the address it listens at is the access point's.
  *
- *	linux_server_open -> { wait for the descriptors or the deadline -> linux_server_work } ... ->
- *		linux_server_close
+ *	mr_linux_server_open -> { wait for the descriptors or the deadline -> mr_linux_server_work } ... ->
+ *		mr_linux_server_close
  */
 #pragma once
 
@@ -12,10 +12,10 @@
 
 #include "agent/core/api.h"
 
-#define LINUX_SERVER_FDS 2
+#define MR_LINUX_SERVER_FDS 2
 
 /* Layout is ours. */
-struct linux_server {
+struct mr_linux_server {
 	struct mr_agent *agent;
 	enum mr_link link;
 	int listen_fd, fd;
@@ -31,11 +31,11 @@ struct linux_server {
 };
 
 /* `address`: IPv4 or IPv6, "" for all; `port` 0: 80, with TLS 443. false: the reason is in `error`. */
-bool linux_server_open(struct linux_server *server, struct mr_agent *agent, enum mr_link link, const char *address,
-		       uint16_t port);
-void linux_server_close(struct linux_server *server);
+bool mr_linux_server_open(struct mr_linux_server *server, struct mr_agent *agent, enum mr_link link,
+			  const char *address, uint16_t port);
+void mr_linux_server_close(struct mr_linux_server *server);
 /* The connection has no network under it any longer. */
-void linux_server_hang_up(struct linux_server *server);
-size_t linux_server_fds(const struct linux_server *server, struct pollfd fds[static LINUX_SERVER_FDS]);
-void linux_server_work(struct linux_server *server, uint64_t now_us);
-uint64_t linux_server_deadline_us(const struct linux_server *server);
+void mr_linux_server_hang_up(struct mr_linux_server *server);
+size_t mr_linux_server_fds(const struct mr_linux_server *server, struct pollfd fds[static MR_LINUX_SERVER_FDS]);
+void mr_linux_server_work(struct mr_linux_server *server, uint64_t now_us);
+uint64_t mr_linux_server_deadline_us(const struct mr_linux_server *server);

@@ -8,14 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool fail(struct state_folder *folder, const char *what, const char *path)
+static bool fail(struct mr_state_folder *folder, const char *what, const char *path)
 {
 	(void)snprintf(folder->error, sizeof(folder->error), "%s %.80s: %s", what, path, strerror(errno));
-	state_close(folder);
+	mr_state_close(folder);
 	return false;
 }
 
-bool state_open(struct state_folder *folder, const char *path)
+bool mr_state_open(struct mr_state_folder *folder, const char *path)
 {
 	folder->fd = folder->lock_fd = -1;
 	folder->error[0] = '\0';
@@ -32,7 +32,7 @@ bool state_open(struct state_folder *folder, const char *path)
 	return true;
 }
 
-void state_close(struct state_folder *folder)
+void mr_state_close(struct mr_state_folder *folder)
 {
 	if (folder->lock_fd >= 0)
 		close(folder->lock_fd);
@@ -41,7 +41,7 @@ void state_close(struct state_folder *folder)
 	folder->fd = folder->lock_fd = -1;
 }
 
-bool state_read(struct state_folder *folder, unsigned slot, uint8_t *out, size_t len)
+bool mr_state_read(struct mr_state_folder *folder, unsigned slot, uint8_t *out, size_t len)
 {
 	char name[16];
 	size_t done = 0;
@@ -81,7 +81,7 @@ static bool write_all(int fd, const uint8_t *bytes, size_t len)
 	return fsync(fd) == 0;
 }
 
-bool state_write(struct state_folder *folder, unsigned slot, const uint8_t *bytes, size_t len)
+bool mr_state_write(struct mr_state_folder *folder, unsigned slot, const uint8_t *bytes, size_t len)
 {
 	char name[16], fresh[16];
 	bool done;

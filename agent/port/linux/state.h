@@ -8,14 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct state_folder {
+struct mr_state_folder {
 	int fd, lock_fd;
 	char error[160];
 };
 
 /* Makes the folder when it is not there. false: the reason is in `error`. */
-bool state_open(struct state_folder *folder, const char *path);
-void state_close(struct state_folder *folder);
+bool mr_state_open(struct mr_state_folder *folder, const char *path);
+void mr_state_close(struct mr_state_folder *folder);
 /* false: never written, or the medium failed. */
-bool state_read(struct state_folder *folder, unsigned slot, uint8_t *out, size_t len);
-bool state_write(struct state_folder *folder, unsigned slot, const uint8_t *bytes, size_t len);
+bool mr_state_read(struct mr_state_folder *folder, unsigned slot, uint8_t *out, size_t len);
+bool mr_state_write(struct mr_state_folder *folder, unsigned slot, const uint8_t *bytes, size_t len);

@@ -11,26 +11,28 @@
 #define SCAN_US 15000000
 #define NOT_FOUND_MAX 3 /* scans for a network that was not in them */
 
-bool linux_wifi_open(struct linux_wifi *w, const char *supplicant, const char *hostapd)
+bool mr_linux_wifi_open(struct mr_linux_wifi *w, const char *supplicant, const char *hostapd)
 {
-	*w = (struct linux_wifi){ .supplicant.fd = -1, .events.fd = -1, .hostapd.fd = -1, .ap_id = -1, .join_id = -1 };
+	*w = (struct mr_linux_wifi){
+		.supplicant.fd = -1, .events.fd = -1, .hostapd.fd = -1, .ap_id = -1, .join_id = -1
+	};
 	w->has_hostapd = hostapd[0] != '\0';
-	return control_open(&w->supplicant, supplicant, false) && control_open(&w->events, supplicant, true) &&
-	       (!w->has_hostapd || control_open(&w->hostapd, hostapd, false));
+	return mr_ctrl_open(&w->supplicant, supplicant, false) && mr_ctrl_open(&w->events, supplicant, true) &&
+	       (!w->has_hostapd || mr_ctrl_open(&w->hostapd, hostapd, false));
 }
 
-void linux_wifi_close(struct linux_wifi *w)
+void mr_linux_wifi_close(struct mr_linux_wifi *w)
 {
 	if (w->supplicant.fd >= 0) {
-		linux_wifi_leave(w);
-		linux_wifi_down(w);
+		mr_linux_wifi_leave(w);
+		mr_linux_wifi_down(w);
 	}
-	control_close(&w->supplicant);
-	control_close(&w->events);
-	control_close(&w->hostapd);
+	mr_ctrl_close(&w->supplicant);
+	mr_ctrl_close(&w->events);
+	mr_ctrl_close(&w->hostapd);
 }
 
-int linux_wifi_fd(const struct linux_wifi *w) { return w->events.fd; }
+int mr_linux_wifi_fd(const struct mr_linux_wifi *w) { return w->events.fd; }
 
 static void to_hex(const uint8_t *octets, size_t len, char *out)
 {
@@ -41,36 +43,36 @@ static void to_hex(const uint8_t *octets, size_t len, char *out)
 
 /* --- networks of our own in wpa_supplicant --- */
 
-static int add_network(struct linux_wifi *w)
+static int add_network(struct mr_linux_wifi *w)
 {
 	char answer[32], *end;
 	long id;
 
-	if (!control_ask(&w->supplicant, "ADD_NETWORK", answer, sizeof(answer)))
+	if (!mr_ctrl_ask(&w->supplicant, "ADD_NETWORK", answer, sizeof(answer)))
 		return -1;
 	id = strtol(answer, &end, 10);
 	return end != answer && *end == '\n' && id >= 0 && id < 10000 ? (int)id : -1;
 }
 
-static void remove_network(struct linux_wifi *w, int *id)
+static void remove_network(struct mr_linux_wifi *w, int *id)
 {
 	if (*id >= 0)
-		(void)control_do(&w->supplicant, "REMOVE_NETWORK %d", *id);
+		(void)mr_ctrl_do(&w->supplicant, "REMOVE_NETWORK %d", *id);
 	*id = -1;
 }
 
-static bool set(struct linux_wifi *w, int id, const char *name, const char *value)
+static bool set(struct mr_linux_wifi *w, int id, const char *name, const char *value)
 {
-	return control_do(&w->supplicant, "SET_NETWORK %d %s %s", id, name, value);
+	return mr_ctrl_do(&w->supplicant, "SET_NETWORK %d %s %s", id, name, value);
 }
 
 /* A text in quotes: theirs ends at the last one, so that quotes inside need no escape. */
-static bool set_quoted(struct linux_wifi *w, int id, const char *name, const uint8_t *text, size_t len)
+static bool set_quoted(struct mr_linux_wifi *w, int id, const char *name, const uint8_t *text, size_t len)
 {
-	return control_do(&w->supplicant, "SET_NETWORK %d %s \"%.*s\"", id, name, (int)len, (const char *)text);
+	return mr_ctrl_do(&w->supplicant, "SET_NETWORK %d %s \"%.*s\"", id, name, (int)len, (const char *)text);
 }
 
-static bool set_ssid(struct linux_wifi *w, int id, const uint8_t *ssid, size_t len)
+static bool set_ssid(struct mr_linux_wifi *w, int id, const uint8_t *ssid, size_t len)
 {
 	char hex[2 * MR_SSID_MAX + 1];
 
@@ -80,25 +82,25 @@ static bool set_ssid(struct linux_wifi *w, int id, const uint8_t *ssid, size_t l
 
 /* --- the access point --- */
 
-static bool up_by_hostapd(struct linux_wifi *w, const struct mr_access_point *ap)
+static bool up_by_hostapd(struct mr_linux_wifi *w, const struct mr_access_point *ap)
 {
-	struct control *c = &w->hostapd;
+	struct mr_ctrl *c = &w->hostapd;
 	char hex[2 * MR_SSID_MAX + 1];
 	bool wpa2 = ap->security == MR_SECURITY_WPA2;
 
 	to_hex(ap->ssid, ap->ssid_len, hex);
-	(void)control_do(c, "DISABLE"); /* it may be down already */
+	(void)mr_ctrl_do(c, "DISABLE"); /* it may be down already */
 	/* A hostapd that waited for us was begun with start_disabled=1, and would stand without beacons. */
-	return control_do(c, "SET start_disabled 0") && control_do(c, "SET ssid2 %s", hex) &&
-	       control_do(c, "SET hw_mode %s", mr_band(ap->freq_mhz) == MR_BAND_2GHZ ? "g" : "a") &&
-	       control_do(c, "SET channel %u", mr_mhz_to_channel(ap->freq_mhz)) &&
-	       control_do(c, "SET wpa %d", wpa2 ? 2 : 0) &&
-	       (!wpa2 || (control_do(c, "SET wpa_key_mgmt WPA-PSK") && control_do(c, "SET rsn_pairwise CCMP") &&
-			  control_do(c, "SET wpa_passphrase %s", ap->passphrase))) &&
-	       control_do(c, "ENABLE");
+	return mr_ctrl_do(c, "SET start_disabled 0") && mr_ctrl_do(c, "SET ssid2 %s", hex) &&
+	       mr_ctrl_do(c, "SET hw_mode %s", mr_band(ap->freq_mhz) == MR_BAND_2GHZ ? "g" : "a") &&
+	       mr_ctrl_do(c, "SET channel %u", mr_mhz_to_channel(ap->freq_mhz)) &&
+	       mr_ctrl_do(c, "SET wpa %d", wpa2 ? 2 : 0) &&
+	       (!wpa2 || (mr_ctrl_do(c, "SET wpa_key_mgmt WPA-PSK") && mr_ctrl_do(c, "SET rsn_pairwise CCMP") &&
+			  mr_ctrl_do(c, "SET wpa_passphrase %s", ap->passphrase))) &&
+	       mr_ctrl_do(c, "ENABLE");
 }
 
-static bool up_by_supplicant(struct linux_wifi *w, const struct mr_access_point *ap)
+static bool up_by_supplicant(struct mr_linux_wifi *w, const struct mr_access_point *ap)
 {
 	bool wpa2 = ap->security == MR_SECURITY_WPA2;
 	char freq_mhz[8];
@@ -110,42 +112,42 @@ static bool up_by_supplicant(struct linux_wifi *w, const struct mr_access_point 
 	    set(w, id, "frequency", freq_mhz) && set(w, id, "key_mgmt", wpa2 ? "WPA-PSK" : "NONE") &&
 	    (!wpa2 || (set(w, id, "proto", "RSN") && set(w, id, "pairwise", "CCMP") && set(w, id, "group", "CCMP") &&
 		       set_quoted(w, id, "psk", (const uint8_t *)ap->passphrase, strlen(ap->passphrase)))) &&
-	    control_do(&w->supplicant, "SELECT_NETWORK %d", id))
+	    mr_ctrl_do(&w->supplicant, "SELECT_NETWORK %d", id))
 		return true;
 	remove_network(w, &w->ap_id);
 	return false;
 }
 
-bool linux_wifi_up(struct linux_wifi *w, const struct mr_access_point *ap, uint64_t now_us)
+bool mr_linux_wifi_up(struct mr_linux_wifi *w, const struct mr_access_point *ap, uint64_t now_us)
 {
 	if (w->has_hostapd && !ap->ibss)
 		return up_by_hostapd(w, ap);
-	return !linux_wifi_scanning(w, now_us) && up_by_supplicant(w, ap); /* a scan would be cut short */
+	return !mr_linux_wifi_scanning(w, now_us) && up_by_supplicant(w, ap); /* a scan would be cut short */
 }
 
-void linux_wifi_down(struct linux_wifi *w)
+void mr_linux_wifi_down(struct mr_linux_wifi *w)
 {
 	if (w->has_hostapd)
-		(void)control_do(&w->hostapd, "DISABLE");
+		(void)mr_ctrl_do(&w->hostapd, "DISABLE");
 	remove_network(w, &w->ap_id);
 }
 
 /* --- looking around --- */
 
-bool linux_wifi_scan(struct linux_wifi *w, uint64_t now_us)
+bool mr_linux_wifi_scan(struct mr_linux_wifi *w, uint64_t now_us)
 {
-	w->scanning = control_revive(&w->events) && control_do(&w->supplicant, "SCAN");
+	w->scanning = mr_ctrl_revive(&w->events) && mr_ctrl_do(&w->supplicant, "SCAN");
 	w->scan_end_us = now_us + SCAN_US;
 	return w->scanning;
 }
 
-bool linux_wifi_scanning(struct linux_wifi *w, uint64_t now_us)
+bool mr_linux_wifi_scanning(struct mr_linux_wifi *w, uint64_t now_us)
 {
 	w->scanning = w->scanning && now_us < w->scan_end_us;
 	return w->scanning;
 }
 
-bool linux_wifi_network(const struct linux_wifi *w, unsigned i, struct mr_network *out)
+bool mr_linux_wifi_network(const struct mr_linux_wifi *w, unsigned i, struct mr_network *out)
 {
 	if (i >= w->network_count)
 		return false;
@@ -191,7 +193,7 @@ static uint8_t security_of(const char *flags)
 }
 
 /* "bssid \t frequency \t signal level \t flags \t ssid". Kept in order, the strongest first. */
-static void take_network(struct linux_wifi *w, const char *line)
+static void take_network(struct mr_linux_wifi *w, const char *line)
 {
 	struct mr_network n = { .freq_mhz = 0 };
 	unsigned mac[6], freq_mhz;
@@ -212,20 +214,20 @@ static void take_network(struct linux_wifi *w, const char *line)
 	at = w->network_count;
 	while (at > 0 && w->networks[at - 1].rssi_dbm < n.rssi_dbm)
 		at--;
-	if (at == LINUX_WIFI_NETWORKS)
+	if (at == MR_LINUX_WIFI_NETWORKS)
 		return;
-	if (w->network_count < LINUX_WIFI_NETWORKS)
+	if (w->network_count < MR_LINUX_WIFI_NETWORKS)
 		w->network_count++;
 	memmove(&w->networks[at + 1], &w->networks[at], (w->network_count - at - 1) * sizeof(n));
 	w->networks[at] = n;
 }
 
-static void take_results(struct linux_wifi *w)
+static void take_results(struct mr_linux_wifi *w)
 {
 	char text[ANSWER_MAX], *line, *rest = text;
 
 	w->scanning = false;
-	if (!control_ask(&w->supplicant, "SCAN_RESULTS", text, sizeof(text)))
+	if (!mr_ctrl_ask(&w->supplicant, "SCAN_RESULTS", text, sizeof(text)))
 		return;
 	w->network_count = 0;
 	(void)strsep(&rest, "\n"); /* the names of the columns */
@@ -236,7 +238,7 @@ static void take_results(struct linux_wifi *w)
 
 /* --- joining --- */
 
-static bool choose(struct linux_wifi *w, int id, const struct mr_network_choice *n)
+static bool choose(struct mr_linux_wifi *w, int id, const struct mr_network_choice *n)
 {
 	const uint8_t *b = n->bssid;
 	bool key = n->passphrase_len == 64;
@@ -244,7 +246,7 @@ static bool choose(struct linux_wifi *w, int id, const struct mr_network_choice 
 
 	if (!set_ssid(w, id, n->ssid, n->ssid_len) || !set(w, id, "scan_ssid", "1"))
 		return false;
-	if (b && !control_do(&w->supplicant, "SET_NETWORK %d bssid %02x:%02x:%02x:%02x:%02x:%02x", id, b[0], b[1], b[2],
+	if (b && !mr_ctrl_do(&w->supplicant, "SET_NETWORK %d bssid %02x:%02x:%02x:%02x:%02x:%02x", id, b[0], b[1], b[2],
 			     b[3], b[4], b[5]))
 		return false;
 	if (n->security == MR_SECURITY_OPEN)
@@ -264,14 +266,14 @@ static bool choose(struct linux_wifi *w, int id, const struct mr_network_choice 
 	return key;
 }
 
-bool linux_wifi_join(struct linux_wifi *w, const struct mr_network_choice *network)
+bool mr_linux_wifi_join(struct mr_linux_wifi *w, const struct mr_network_choice *network)
 {
 	w->join = (struct mr_join){ .state = MR_JOIN_JOINING };
 	w->not_found = 0;
-	(void)control_revive(&w->events);
+	(void)mr_ctrl_revive(&w->events);
 	w->join_id = add_network(w);
 	if (w->join_id >= 0 && choose(w, w->join_id, network) &&
-	    control_do(&w->supplicant, "SELECT_NETWORK %d", w->join_id))
+	    mr_ctrl_do(&w->supplicant, "SELECT_NETWORK %d", w->join_id))
 		return true;
 	remove_network(w, &w->join_id);
 	return false;
@@ -291,7 +293,7 @@ static const char *value_of(const char *status, const char *name)
 	return NULL;
 }
 
-static bool is_our_network(struct linux_wifi *w, const char *status)
+static bool is_our_network(struct mr_linux_wifi *w, const char *status)
 {
 	const char *id = value_of(status, "id");
 
@@ -310,21 +312,21 @@ static bool read_mac_of(const char *text, uint8_t mac[static 6])
 	return true;
 }
 
-bool linux_wifi_sta_address(struct linux_wifi *w, uint8_t mac[static 6])
+bool mr_linux_wifi_sta_address(struct mr_linux_wifi *w, uint8_t mac[static 6])
 {
 	char status[ANSWER_MAX];
 
-	return control_ask(&w->supplicant, "STATUS", status, sizeof(status)) &&
+	return mr_ctrl_ask(&w->supplicant, "STATUS", status, sizeof(status)) &&
 	       read_mac_of(value_of(status, "address"), mac);
 }
 
-void linux_wifi_join_state(struct linux_wifi *w, struct mr_join *out)
+void mr_linux_wifi_join_state(struct mr_linux_wifi *w, struct mr_join *out)
 {
 	char status[ANSWER_MAX];
 	const char *state, *bssid, *freq;
 
-	linux_wifi_work(w);
-	if (w->join.state == MR_JOIN_JOINING && control_ask(&w->supplicant, "STATUS", status, sizeof(status))) {
+	mr_linux_wifi_work(w);
+	if (w->join.state == MR_JOIN_JOINING && mr_ctrl_ask(&w->supplicant, "STATUS", status, sizeof(status))) {
 		state = value_of(status, "wpa_state");
 		bssid = value_of(status, "bssid");
 		freq = value_of(status, "freq");
@@ -337,7 +339,7 @@ void linux_wifi_join_state(struct linux_wifi *w, struct mr_join *out)
 	*out = w->join;
 }
 
-void linux_wifi_leave(struct linux_wifi *w)
+void mr_linux_wifi_leave(struct mr_linux_wifi *w)
 {
 	remove_network(w, &w->join_id);
 	w->join.state = MR_JOIN_IDLE;
@@ -347,7 +349,7 @@ void linux_wifi_leave(struct linux_wifi *w)
 
 static bool begins(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }
 
-static void on_event(struct linux_wifi *w, const char *event)
+static void on_event(struct mr_linux_wifi *w, const char *event)
 {
 	bool joining = w->join.state == MR_JOIN_JOINING;
 
@@ -366,10 +368,10 @@ static void on_event(struct linux_wifi *w, const char *event)
 	}
 }
 
-void linux_wifi_work(struct linux_wifi *w)
+void mr_linux_wifi_work(struct mr_linux_wifi *w)
 {
 	char event[ANSWER_MAX];
 
-	while (control_event(&w->events, event, sizeof(event)))
+	while (mr_ctrl_event(&w->events, event, sizeof(event)))
 		on_event(w, event);
 }

@@ -1,4 +1,4 @@
-#include "agent/port/linux/control.h"
+#include "agent/port/linux/ctrl_iface.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -13,27 +13,27 @@
 
 #define ANSWER_MS 2000
 
-static bool dial(struct control *c)
+static bool dial(struct mr_ctrl *c)
 {
 	struct sockaddr_un own = { .sun_family = AF_UNIX }, theirs = { .sun_family = AF_UNIX };
 	char answer[16];
 
-	control_close(c);
+	mr_ctrl_close(c);
 	c->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	memcpy(theirs.sun_path, c->path, sizeof(theirs.sun_path));
 	/* Bound by the kernel to an abstract address (unix(7), "autobind"): they can answer, and no file is left
 	 * behind. */
 	if (c->fd < 0 || bind(c->fd, (struct sockaddr *)&own, sizeof(own.sun_family)) < 0 ||
 	    connect(c->fd, (struct sockaddr *)&theirs, sizeof(theirs)) < 0) {
-		control_close(c);
+		mr_ctrl_close(c);
 		return false;
 	}
-	return !c->events || (control_ask(c, "ATTACH", answer, sizeof(answer)) && strcmp(answer, "OK\n") == 0);
+	return !c->events || (mr_ctrl_ask(c, "ATTACH", answer, sizeof(answer)) && strcmp(answer, "OK\n") == 0);
 }
 
-bool control_open(struct control *c, const char *path, bool events)
+bool mr_ctrl_open(struct mr_ctrl *c, const char *path, bool events)
 {
-	*c = (struct control){ .fd = -1, .events = events };
+	*c = (struct mr_ctrl){ .fd = -1, .events = events };
 	if (strlen(path) >= sizeof(c->path)) {
 		errno = ENAMETOOLONG;
 		return false;
@@ -42,7 +42,7 @@ bool control_open(struct control *c, const char *path, bool events)
 	return dial(c);
 }
 
-void control_close(struct control *c)
+void mr_ctrl_close(struct mr_ctrl *c)
 {
 	if (c->fd >= 0)
 		close(c->fd);
@@ -50,7 +50,7 @@ void control_close(struct control *c)
 }
 
 /* An answer to a command that was given up on may come late: what waits now is not ours. */
-static void forget(struct control *c)
+static void forget(struct mr_ctrl *c)
 {
 	char late[64];
 
@@ -58,7 +58,7 @@ static void forget(struct control *c)
 		;
 }
 
-static bool send_to(struct control *c, const char *command)
+static bool send_to(struct mr_ctrl *c, const char *command)
 {
 	if (c->fd >= 0) {
 		forget(c);
@@ -68,7 +68,7 @@ static bool send_to(struct control *c, const char *command)
 	return !c->events && dial(c) && send(c->fd, command, strlen(command), MSG_NOSIGNAL) >= 0;
 }
 
-bool control_ask(struct control *c, const char *command, char *answer, size_t cap)
+bool mr_ctrl_ask(struct mr_ctrl *c, const char *command, char *answer, size_t cap)
 {
 	struct pollfd wait = { .events = POLLIN };
 	ssize_t got = -1;
@@ -92,9 +92,9 @@ bool control_ask(struct control *c, const char *command, char *answer, size_t ca
 	return got >= 0;
 }
 
-bool control_do(struct control *c, const char *format, ...)
+bool mr_ctrl_do(struct mr_ctrl *c, const char *format, ...)
 {
-	char command[CONTROL_TEXT_MAX], answer[64];
+	char command[MR_CTRL_TEXT_MAX], answer[64];
 	va_list values;
 	int len;
 	bool ok;
@@ -102,15 +102,15 @@ bool control_do(struct control *c, const char *format, ...)
 	va_start(values, format);
 	len = vsnprintf(command, sizeof(command), format, values);
 	va_end(values);
-	ok = len >= 0 && (size_t)len < sizeof(command) && control_ask(c, command, answer, sizeof(answer)) &&
+	ok = len >= 0 && (size_t)len < sizeof(command) && mr_ctrl_ask(c, command, answer, sizeof(answer)) &&
 	     strcmp(answer, "OK\n") == 0;
 	mr_wipe(command, sizeof(command));
 	return ok;
 }
 
-bool control_revive(struct control *c) { return (c->fd >= 0 && send(c->fd, "PING", 4, MSG_NOSIGNAL) >= 0) || dial(c); }
+bool mr_ctrl_revive(struct mr_ctrl *c) { return (c->fd >= 0 && send(c->fd, "PING", 4, MSG_NOSIGNAL) >= 0) || dial(c); }
 
-bool control_event(struct control *c, char *out, size_t cap)
+bool mr_ctrl_event(struct mr_ctrl *c, char *out, size_t cap)
 {
 	ssize_t got = c->fd >= 0 ? recv(c->fd, out, cap - 1, MSG_DONTWAIT) : -1;
 	char *end;

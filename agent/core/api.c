@@ -172,6 +172,7 @@ size_t mr_api_pull(struct mr_api *api, uint8_t *out, size_t cap)
 
 	if (!api->agent || (!api->answers && !api->continues))
 		return 0;
+	MR_ASSERT(api->head_at <= api->head_len && api->head_len <= sizeof(api->head));
 	r = &api->agent->held.response;
 	done = pull_from(api->head, &api->head_at, api->head_len, out, cap);
 	if (api->continues && api->head_at == api->head_len) {

@@ -367,6 +367,7 @@ static void roam(struct mr_agent *agent)
 
 static void on_listening_expired(struct mr_agent *agent, uint64_t now_us)
 {
+	MR_ASSERT(agent->direct.channel < agent->config.channel_count);
 	if (now_us >= agent->direct.roam_us) {
 		roam(agent);
 	} else if (now_us >= agent->direct.deadline_us) {

@@ -1,5 +1,7 @@
 #include "agent/core/http.h"
 
+#include "agent/core/assert.h"
+
 void mr_http_begin(struct mr_http *http)
 {
 	mr_wipe(http, sizeof(*http));
@@ -265,6 +267,7 @@ size_t mr_http_receive(struct mr_http *http, const uint8_t *octets, size_t len)
 
 	while (in.left > 0 && (http->state == MR_HTTP_LINE || http->state == MR_HTTP_HEADERS))
 		on_head_octet(http, mr_rd_u8(&in));
+	MR_ASSERT(http->line_len <= sizeof(http->line));
 	if (http->state == MR_HTTP_BODY) {
 		size_t want = http->body_len - http->body_have, n = in.left < want ? in.left : want;
 
@@ -278,6 +281,7 @@ size_t mr_http_receive(struct mr_http *http, const uint8_t *octets, size_t len)
 
 void mr_http_body(struct mr_http *http, uint8_t *body)
 {
+	MR_ASSERT(http->state == MR_HTTP_HEAD && http->body_have == 0);
 	http->body = body;
 	http->state = http->body_len > 0 ? MR_HTTP_BODY : MR_HTTP_WHOLE;
 }

@@ -1,6 +1,5 @@
 /*
- * The server's half of HTTP/1.1 (RFC 9110, 9112), as much as the API needs: one request at a time, GET and POST,
- * bodies
+ * The server's half of HTTP/1.1 (RFC 9110, 9112), as much as the API needs: one request at a time, GET and POST, bodies
  * with a Content-Length. Octets come in any cuts. What does not fit the limits below is refused with the status that
  * RFC 9110 has for it, never guessed at.
  *

@@ -75,6 +75,7 @@ static void pause(struct mr_agent *agent)
 {
 	unsigned count = failures(agent);
 
+	MR_ASSERT(count <= MR_PIN_TRIES_MAX); /* the shift below stays far from 64 */
 	agent->pin.pause_us = count < MR_PIN_FREE ? 0 : now(agent) + ((uint64_t)PAUSE_US << (count - MR_PIN_FREE));
 }
 
@@ -234,6 +235,7 @@ bool mr_pin_open(struct mr_agent *agent, uint8_t *sealed, size_t len)
 	agent->port.work(agent->port.ctx, MR_WORK_AEAD, in.left);
 	if (!mr_aes_gcm_open(agent->pin.request_key, iv, "request", 7, in.at, in.left, sealed + COUNTER_LEN))
 		return false;
+	MR_ASSERT(agent->pin.deadline_us != UINT64_MAX); /* an open session has an end */
 	agent->pin.counter = counter;
 	agent->pin.deadline_us = now(agent) + IDLE_US;
 	return true;

@@ -1,5 +1,6 @@
 #include "agent/core/store.h"
 
+#include "agent/core/assert.h"
 #include "agent/port/crypto.h"
 
 #define SECTION_HEAD_LEN 3
@@ -12,6 +13,12 @@ static void empty(struct mr_store *s)
 	s->len = MR_STORE_HEAD_LEN;
 	s->generation = 0;
 	s->slot = MR_STORE_SLOTS - 1; /* so that the first write goes to slot 0 */
+}
+
+static bool is_sound(const struct mr_store *s)
+{
+	return s->len >= MR_STORE_HEAD_LEN && s->len <= sizeof(s->image) - MR_STORE_CHECKSUM_LEN &&
+	       s->slot < MR_STORE_SLOTS;
 }
 
 /* Is what lies in the image an intact slot? Then its length and generation are taken over. */
@@ -88,6 +95,7 @@ bool mr_store_save(struct mr_store *s, const struct mr_port *port)
 	size_t len = s->len, whole = len + MR_STORE_CHECKSUM_LEN;
 	unsigned slot = (s->slot + 1) % MR_STORE_SLOTS;
 
+	MR_ASSERT(is_sound(s));
 	mr_wr_bytes(&w, magic, sizeof(magic));
 	mr_wr_le32(&w, generation);
 	mr_wr_le16(&w, (uint16_t)(len - MR_STORE_HEAD_LEN));
@@ -138,6 +146,7 @@ void mr_store_drop(struct mr_store *s, enum mr_section type)
 {
 	size_t len, at = offset_of(s, type, &len);
 
+	MR_ASSERT(is_sound(s) && at + len <= s->len);
 	for (size_t i = at; i + len < s->len; i++)
 		s->image[i] = s->image[i + len];
 	mr_wipe(s->image + s->len - len, len);
@@ -148,6 +157,7 @@ struct mr_wr mr_store_open(struct mr_store *s, enum mr_section type)
 {
 	struct mr_wr w = mr_wr_over(s->image + s->len, sizeof(s->image) - MR_STORE_CHECKSUM_LEN - s->len);
 
+	MR_ASSERT(is_sound(s));
 	mr_wr_u8(&w, (uint8_t)type);
 	(void)mr_wr_open16(&w);
 	return w;
@@ -157,6 +167,7 @@ bool mr_store_close(struct mr_store *s, const struct mr_wr *w)
 {
 	struct mr_wr whole = *w;
 
+	MR_ASSERT(w->buf == s->image + s->len); /* nothing was dropped or added since mr_store_open */
 	mr_wr_close_le16(&whole, 1);
 	if (whole.bad) {
 		mr_wipe(w->buf, w->len);

@@ -12,7 +12,7 @@
 
 /* FIPS 180-4; RFC 2104; RFC 5869 */
 bool mr_sha256(const void *bytes, size_t len, uint8_t out[static 32]);
-/* Of several pieces as if they stood one after another: saves the device a buffer. */
+/* Of several pieces, as of one text: the device needs no buffer to put them together. */
 struct mr_piece {
 	const void *bytes; /* may be NULL when len is 0 */
 	size_t len;

@@ -30,7 +30,7 @@ enum mr_work {
 
 #define MR_STORE_SLOTS 2 /* two copies, written in turn: a torn write loses the newer, never both */
 
-/* What the agent wants the board to stand as. */
+/* The network of its own that the agent wants from the board. */
 struct mr_access_point {
 	uint8_t ssid[MR_SSID_MAX];
 	uint8_t ssid_len;
@@ -52,8 +52,8 @@ struct mr_network_choice {
 };
 
 /*
- * A board whose radio does more than action frames. One radio, so one thing at a time: the agent takes the access
- * point down before it joins, and leaves before it stands as one again. `ctx` is the port's.
+ * A board whose radio does more than action frames. One radio, so one thing at a time: the agent takes the access point
+ * down before it joins, and leaves the network before the access point comes up again. `ctx` is the port's.
  */
 struct mr_wifi {
 	bool (*access_point_up)(void *ctx, const struct mr_access_point *ap); /* false: not now; tried again */

@@ -1,6 +1,5 @@
 /*
- * The Millrace frames: vendor-specific action frames (IEEE 802.11-2020 9.6.5: category 127, OUI, then ours), as
- * ESP-NOW
+ * The Millrace frames: vendor-specific action frames (IEEE 802.11-2020 9.6.5: category 127, OUI, then ours), as ESP-NOW
  * uses them. Not the public kind (category 4): there analysers take what follows the OUI for elements. Little-endian
  * as the rest of 802.11. docs/protocol.md is the text of this.
  *

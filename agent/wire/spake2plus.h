@@ -1,15 +1,12 @@
 /*
- * SPAKE2+ with P256-SHA256-HKDF-SHA256-HMAC-SHA256 (RFC 9383): both roles, as pure functions of bytes. The prover
- * (the
+ * SPAKE2+ with P256-SHA256-HKDF-SHA256-HMAC-SHA256 (RFC 9383): both roles, as pure functions of bytes. The prover (the
  * station) knows the PIN as w0 and w1, the verifier (the device) has w0 and L; neither learns anything else about it,
- * and
- * a stranger in between has one guess per exchange.
+ * and a stranger in between has one guess per exchange.
  *
  *	prover     mr_spake2plus_prover_share   -> shareP -> ... shareV, confirmV -> mr_spake2plus_prover_finish
  *	verifier   mr_spake2plus_verifier_share -> shareV;  mr_spake2plus_verifier_finish
  *
- * The verifier confirms first (section 3.3): who has its confirmation knows whether his guess was right. So an
- * attempt is
+ * The verifier confirms first (section 3.3), and its confirmation tells whether the guess was right. So an attempt is
  * counted before the verifier answers.
  */
 #pragma once
@@ -35,7 +32,7 @@ struct mr_spake2plus_keys {
 };
 
 /* `x`, `y`: the secret of this exchange, random in 1 to n - 1. w0, w1 likewise (pin_verifier's are). false: not so, or
- * (one in 2^256) no share comes of it: draw again. */
+ * (one in 2^256) the result is no point that could be sent: draw again. */
 bool mr_spake2plus_prover_share(const uint8_t w0[static 32], const uint8_t x[static 32], uint8_t share[static 65]);
 bool mr_spake2plus_verifier_share(const uint8_t w0[static 32], const uint8_t y[static 32], uint8_t share[static 65]);
 

@@ -240,7 +240,7 @@ static bool is_whole(struct mr_linux_config *c, const char *path)
 	else if (c->has_w0 != pin || c->has_l != pin || (c->pin.iterations > 0) != pin)
 		lacks = "one of pin_salt, pin_iterations, pin_w0 and pin_l";
 	else if (c->hostapd[0] && !c->supplicant[0])
-		lacks = "wpa_supplicant, which looks around and joins where hostapd stands";
+		lacks = "wpa_supplicant, which looks around and joins where hostapd is the access point";
 	if (lacks)
 		fprintf(stderr, "millrace-agent: %s lacks %s\n", path, lacks);
 	return !lacks;

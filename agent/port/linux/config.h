@@ -1,6 +1,6 @@
 /*
- * The configuration of millrace-agent: lines of `key = value`; # begins a comment. It holds keys: mode 0600. What there
- * is to set stands in config/millrace-agent.conf, with its meaning.
+ * The configuration of millrace-agent: lines of `key = value`; # begins a comment. It holds keys: mode 0600.
+ * config/millrace-agent.conf has every key, with its meaning.
  */
 #pragma once
 

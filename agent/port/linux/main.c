@@ -324,8 +324,7 @@ static bool open_wifi(struct board *board)
 		return true;
 	board->has_wifi = true;
 	if (mr_linux_wifi_open(&board->wifi, config->supplicant, config->hostapd)) {
-		(void)mr_linux_wifi_scan(&board->wifi,
-					 board_now_us(board)); /* so that the first who asks has an answer */
+		(void)mr_linux_wifi_scan(&board->wifi, board_now_us(board)); /* for the first one to ask */
 		return true;
 	}
 	fprintf(stderr, "millrace-agent: %s%s%s: %s\n", config->supplicant, config->hostapd[0] ? " or " : "",

@@ -85,7 +85,7 @@ size_t mr_linux_server_fds(const struct mr_linux_server *s, struct pollfd fds[st
 	return s->fd >= 0 ? 2 : 1;
 }
 
-/* --- who comes --- */
+/* --- callers --- */
 
 static void turn_away(struct mr_linux_server *s, int fd)
 {

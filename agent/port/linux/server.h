@@ -1,7 +1,6 @@
 /*
- * The device's API (agent/core/api.h) on the kernel's sockets: one listener, one connection, TLS where the access
- * point asks
- * for it. Not for an open port on the internet: the address it listens at is the access point's.
+ * The device's API (agent/core/api.h) on the kernel's sockets: one listener, one connection, TLS where the method asks
+ * for it. Not for an open port on the internet: the address at which it listens is the access point's.
  *
  *	mr_linux_server_open -> { wait for the descriptors or the deadline -> mr_linux_server_work } ... ->
  *		mr_linux_server_close

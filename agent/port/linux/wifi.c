@@ -90,7 +90,8 @@ static bool up_by_hostapd(struct mr_linux_wifi *w, const struct mr_access_point 
 
 	to_hex(ap->ssid, ap->ssid_len, hex);
 	(void)mr_ctrl_do(c, "DISABLE"); /* it may be down already */
-	/* A hostapd that waited for us was begun with start_disabled=1, and would stand without beacons. */
+	/* A hostapd that was to wait for us has been started with start_disabled=1: enabled like that it sends no
+	 * beacons. */
 	return mr_ctrl_do(c, "SET start_disabled 0") && mr_ctrl_do(c, "SET ssid2 %s", hex) &&
 	       mr_ctrl_do(c, "SET hw_mode %s", mr_band(ap->freq_mhz) == MR_BAND_2GHZ ? "g" : "a") &&
 	       mr_ctrl_do(c, "SET channel %u", mr_mhz_to_channel(ap->freq_mhz)) &&

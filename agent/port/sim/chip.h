@@ -1,8 +1,6 @@
 /*
- * A simulated microcontroller: the board that agent/core runs on where there is no board. One slow core, whose work
- * is
- * charged from a profile; a flash of two slots that a power cut tears; self-test items. No heap, no clock: whoever
- * owns
+ * A simulated microcontroller: the board on which agent/core runs where there is no board. One slow core, whose work is
+ * charged from a profile; a flash of two slots that a power cut tears; self-test items. No heap, no clock: the owner of
  * the chip gives it the time and the flash's memory, and takes what it sends.
  *
  *	mr_chip_init -> mr_chip_port -> { mr_chip_begin -> mr_agent_* -> mr_chip_end } ...

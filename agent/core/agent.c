@@ -49,8 +49,9 @@ static bool config_is_valid(const struct mr_agent_config *c)
 {
 	unsigned asked = (c->channel_count > 0 ? MR_WANTS_ACTION_FRAMES : 0u) |
 			 (c->ap.method != MR_AP_NONE ? MR_WANTS_ACCESS_POINT : 0u);
+	unsigned wants = c->methods ? mr_agent_wants(c) : 0; /* 0: nobody could ever reach this device */
 
-	return c->methods && table_is_valid(c) && asked != 0 && (mr_agent_wants(c) & asked) == asked && c->product &&
+	return wants != 0 && (wants & asked) == asked && table_is_valid(c) && c->product &&
 	       text_len(c->product, 32) >= 1 && text_len(c->product, 32) <= 32 && c->hw_rev &&
 	       text_len(c->hw_rev, 16) <= 16 && c->firmware && text_len(c->firmware, 32) <= 32 && c->station_key &&
 	       c->batch_key;

@@ -79,10 +79,21 @@ static void pause(struct mr_agent *agent)
 	agent->pin.pause_us = count < MR_PIN_FREE ? 0 : now(agent) + ((uint64_t)PAUSE_US << (count - MR_PIN_FREE));
 }
 
+/* The only way into MR_PIN_CLOSED: forgets the keys, and keeps a pause that is on. */
+static void close_session(struct mr_agent *agent)
+{
+	uint64_t pause_us = agent->pin.pause_us;
+
+	mr_wipe(&agent->pin, sizeof(agent->pin));
+	agent->pin.phase = MR_PIN_CLOSED;
+	agent->pin.deadline_us = UINT64_MAX;
+	agent->pin.pause_us = pause_us;
+}
+
 /* At power-on a pause that was on begins anew. */
 static bool start(struct mr_agent *agent)
 {
-	mr_pin_close(agent);
+	close_session(agent);
 	pause(agent);
 	return true;
 }
@@ -101,20 +112,10 @@ bool mr_pin_status(const struct mr_agent *agent, struct mr_pin_status *out)
 	return true;
 }
 
-void mr_pin_close(struct mr_agent *agent)
-{
-	uint64_t pause_us = agent->pin.pause_us;
-
-	mr_wipe(&agent->pin, sizeof(agent->pin));
-	agent->pin.phase = MR_PIN_CLOSED;
-	agent->pin.deadline_us = UINT64_MAX;
-	agent->pin.pause_us = pause_us;
-}
-
 static void expire(struct mr_agent *agent)
 {
 	if (now(agent) >= agent->pin.deadline_us)
-		mr_pin_close(agent);
+		close_session(agent);
 }
 
 static uint64_t deadline_us(const struct mr_agent *agent) { return agent->pin.deadline_us; }
@@ -171,7 +172,7 @@ enum mr_pin_result mr_pin_share(struct mr_agent *agent, const uint8_t theirs[sta
 	struct verifier v;
 	unsigned count = failures(agent);
 
-	mr_pin_close(agent);
+	close_session(agent);
 	if (!find_verifier(agent, &v))
 		return MR_PIN_NONE;
 	if (count >= MR_PIN_TRIES_MAX)
@@ -183,7 +184,7 @@ enum mr_pin_result mr_pin_share(struct mr_agent *agent, const uint8_t theirs[sta
 		return result;
 	if (!take_keys(agent, &keys) || !count_failures(agent, count + 1)) {
 		mr_wipe(&keys, sizeof(keys));
-		mr_pin_close(agent);
+		close_session(agent);
 		return MR_PIN_FAILED;
 	}
 	mr_copy(confirm, keys.own, 32);
@@ -201,11 +202,11 @@ enum mr_pin_result mr_pin_confirm(struct mr_agent *agent, const uint8_t confirm[
 	if (pin->phase != MR_PIN_SHARED)
 		return MR_PIN_NOT_OPEN;
 	if (!mr_equal_ct(confirm, pin->confirm, 32)) {
-		mr_pin_close(agent);
+		close_session(agent);
 		return failures(agent) >= MR_PIN_TRIES_MAX ? MR_PIN_LOCKED : MR_PIN_REFUSED;
 	}
 	if (!count_failures(agent, 0)) {
-		mr_pin_close(agent);
+		close_session(agent);
 		return MR_PIN_FAILED;
 	}
 	pin->pause_us = 0;

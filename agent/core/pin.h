@@ -2,11 +2,11 @@
  * The method `pin`, the device's side: SPAKE2+ as the verifier, how often somebody may be wrong, and the session under
  * the key that was agreed on. docs/protocol.md, "HTTP".
  *
- *	mr_pin_share -> mr_pin_confirm -> { mr_pin_open -> mr_pin_seal } ... -> mr_pin_close
+ *	mr_pin_share -> mr_pin_confirm -> { mr_pin_open -> mr_pin_seal } ...
  *
  * An attempt is counted in the storage when it begins. That is before the device sends its own confirmation, which
  * tells whether the guess was right. Success takes the count back. So neither a power cut nor walking away is a free
- * guess.
+ * guess. A session that is idle for two minutes ends, and so does one when another exchange begins.
  */
 #pragma once
 
@@ -46,4 +46,3 @@ enum mr_pin_result mr_pin_confirm(struct mr_agent *agent, const uint8_t confirm[
 bool mr_pin_open(struct mr_agent *agent, uint8_t *sealed, size_t len);
 /* Seals the response to that request: `len` octets from octet 8 on, room for MR_PIN_OVERHEAD more. */
 bool mr_pin_seal(struct mr_agent *agent, uint8_t *sealed, size_t len);
-void mr_pin_close(struct mr_agent *agent);

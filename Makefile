@@ -147,7 +147,7 @@ bench: deps-test
 lint: deps-ci
 	@tests/lint
 
-# .clang-format, which lint holds; a comment that it would spoil stands between clang-format off and on.
+# .clang-format, which lint holds; a comment that it would spoil is put between clang-format off and on.
 .PHONY: format
 format: deps-ci
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
@@ -158,11 +158,26 @@ format: deps-ci
 check-deps:
 	@pkg-config --exists $(PKGS) || { echo "libraries are missing; run: config/install-deps build" >&2; exit 2; }
 
-prefix ?= /usr/local
+# Nothing of this takes effect by itself: units wait to be enabled, and of config/ come copies (docs/hardware.md says where they
+# belong). Documents and examples lie to each other as they do here, so their links hold.
+prefix  ?= /usr/local
+bindir  ?= $(prefix)/bin
+datadir ?= $(prefix)/share
+unitdir ?= $(prefix)/lib/systemd/system
+DOC     := $(DESTDIR)$(datadir)/doc/millrace
+CONFIG  := station.yaml millrace-agent.conf $(patsubst config/%,%,$(wildcard config/jobs/* config/labels/* config/udev/* config/NetworkManager/*))
 install: all
-	install -D -m 755 $(BIN)/millrace $(DESTDIR)$(prefix)/bin/millrace
-	install -D -m 755 $(BIN)/millrace-agent $(DESTDIR)$(prefix)/bin/millrace-agent
-	install -D -m 644 docs/millrace.1 $(DESTDIR)$(prefix)/share/man/man1/millrace.1
+	install -d $(addprefix $(DESTDIR),$(bindir) $(datadir)/man/man1 $(datadir)/bash-completion/completions $(unitdir)) $(DOC)/docs
+	install -m 755 $(BIN)/millrace $(BIN)/millrace-agent $(DESTDIR)$(bindir)
+	install -m 644 docs/millrace.1 $(DESTDIR)$(datadir)/man/man1
+	install -m 644 config/completions/millrace.bash $(DESTDIR)$(datadir)/bash-completion/completions/millrace
+	for unit in config/systemd/*.service; do \
+		sed 's,/usr/local/bin/,$(bindir)/,' "$$unit" > "$(DESTDIR)$(unitdir)/$${unit##*/}" || exit 1; \
+		chmod 644 "$(DESTDIR)$(unitdir)/$${unit##*/}" || exit 1; \
+	done
+	install -m 644 README.md LICENSE $(DOC)
+	install -m 644 $(wildcard docs/*.md) $(DOC)/docs
+	for file in $(CONFIG); do install -D -m 644 "config/$$file" "$(DOC)/config/$$file" || exit 1; done
 
 help:
 	@echo "make demo       install what is missing, build, provision 200 simulated devices"
@@ -173,9 +188,9 @@ help:
 	@echo "make test-asan  the tests under AddressSanitizer and UBSan"
 	@echo "make fuzz       short runs of all fuzz targets (FUZZ_SECONDS=10)"
 	@echo "make test-lab   the kernel's 802.11 in a virtual machine with mac80211_hwsim (ONLY=prefix: a suite)"
-	@echo "make lint       clang build, cppcheck, shellcheck, manual page"
+	@echo "make lint       builds with clang and without optimisation, cppcheck, shellcheck, the house's own rules, manual page"
 	@echo "make format     the house style on all C files"
-	@echo "make install    prefix=/usr/local, DESTDIR"
+	@echo "make install    programs, manual page, completion, units, examples (prefix=/usr/local, DESTDIR, bindir, datadir, unitdir)"
 
 clean:
 	rm -rf $(BUILD)

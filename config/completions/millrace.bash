@@ -1,5 +1,5 @@
 # bash completion for millrace. Commands and options come from the program's own --help, so they cannot be out of date.
-# Installed as /usr/share/bash-completion/completions/millrace, or: . config/completions/millrace.bash
+# `make install` puts it into share/bash-completion/completions, where bash-completion finds it; without: . config/completions/millrace.bash
 
 # The options of "millrace WORDS... --help", a line each: name, a tab, the name of its value ("" for a switch).
 _millrace_options() {

@@ -146,7 +146,7 @@ void bind_blob(struct write_bind *bind, const void *at, size_t len)
 	sqlite3_bind_blob64(bind->statement, bind->at++, len ? at : "", len, SQLITE_STATIC);
 }
 
-/* Of a link: a method may have no such stage. */
+/* JOURNAL_NO_TIME: NULL. */
 static void bind_stage(struct write_bind *bind, uint32_t value_us)
 {
 	if (value_us == JOURNAL_NO_TIME)

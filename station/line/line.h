@@ -146,7 +146,6 @@ struct line_order {
 	void *ctx;
 };
 
-const char *line_order_name(enum line_order_kind kind); /* the action on record, "line-pause" */
 /* Would it be refused now? LINE_DONE: no. `why`: half a sentence, static. */
 int line_order_check(const struct line *line, const struct line_order *order, const char **why);
 /* LINE_DONE: on its way, `done` follows; else refused, and `done` is not called. */

@@ -31,8 +31,6 @@ static const char *const actions[LINE_ORDER_COUNT] = {
 #undef LINE_ORDER_ACTION
 };
 
-const char *line_order_name(enum line_order_kind kind) { return actions[kind]; }
-
 static struct unit *find(const struct line *line, int64_t id)
 {
 	for (size_t i = 0; i < line->unit_count; i++)

@@ -136,7 +136,7 @@ static void wipe(struct link *base)
 	OPENSSL_cleanse(link, sizeof(*link));
 }
 
-uint32_t action_session(const struct action_link *link)
+static uint32_t action_session(const struct action_link *link)
 {
 	struct mr_rd id = mr_rd_over(link->session_id, sizeof(link->session_id));
 

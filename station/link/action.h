@@ -73,7 +73,6 @@ void action_init(struct action_link *link, struct action_station *station, const
 		 uint64_t patience_us, uint64_t now_us);
 
 /* The number that DATA frames carry. */
-uint32_t action_session(const struct action_link *link);
 
 /*
  * A frame from the device: HANDSHAKE_1, DATA or PROGRESS of this session. The event's message is written to

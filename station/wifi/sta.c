@@ -75,7 +75,6 @@ static const uint8_t follows[] = {
 	[STA_AUTHORIZED] = BIT(STA_HANDSHAKING) | BIT(STA_AUTHENTICATING),
 };
 
-const char *sta_state_name(enum sta_state state) { return names[state]; }
 bool sta_up(const struct sta *sta) { return sta->state == STA_AUTHORIZED; }
 enum sta_state sta_state(const struct sta *sta) { return sta->state; }
 const struct sta_counts *sta_counts(const struct sta *sta) { return &sta->counts; }

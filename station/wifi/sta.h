@@ -117,7 +117,6 @@ uint64_t sta_due_us(const struct sta *sta); /* when its next answer is due; UINT
 bool sta_unsafe(const struct sta *sta);	    /* a handshake is open: leaving the channel now would cost the link */
 bool sta_up(const struct sta *sta);
 enum sta_state sta_state(const struct sta *sta);
-const char *sta_state_name(enum sta_state state);
 
 /* Power save: the access point is told to keep frames for us (pulled next), data waits. IBSS and not yet up: data
  * waits. */

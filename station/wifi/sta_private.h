@@ -109,7 +109,6 @@ void sta_query(struct sta *sta, uint64_t now_us);	  /* asks whether there still 
 void sta_heard(struct sta *sta);			  /* the device lives */
 
 /* sta_send.c */
-const char *sta_kind_name(enum sta_kind kind);
 struct sta_msdu *sta_msdu(uint16_t ethertype, const void *bytes, size_t len);
 void sta_msdu_free(struct sta_msdu *m);
 void sta_drop_queue(struct sta *sta);

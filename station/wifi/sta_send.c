@@ -104,7 +104,7 @@ void sta_promote(struct sta *sta)
 
 /* --- what is next --- */
 
-const char *sta_kind_name(enum sta_kind kind)
+static const char *sta_kind_name(enum sta_kind kind)
 {
 	static const char *const names[] = {
 		[KIND_LEAVE] = "deauthentication",

@@ -11,9 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SIGNAL_POLL_EVENTS 256 /* virtual clock: look for signals once in so many timers */
-#define ATTEND_EVENTS 16       /* virtual clock: look at the real one once in so many timers, */
-#define ATTEND_US 1000	       /* and at the attended descriptor when so much of it has passed */
+#define SIGNAL_POLL_EVENTS 256 /* virtual clock: look for signals once in this many timers */
+#define ATTEND_EVENTS 16       /* virtual clock: look at the real one once in this many timers, */
+#define ATTEND_US 1000	       /* and at the attended descriptor when this much of it has passed */
 #define BEHIND_US 1000000      /* a paced clock that is further behind does not try to catch up */
 
 struct watch {
@@ -367,7 +367,7 @@ static int64_t wait_us(struct loop *loop, uint64_t at_us)
 	return due_us > real_us ? (int64_t)(due_us - real_us) : 0;
 }
 
-/* Before the next timer: whoever looks on has a turn, and a paced or held clock waits. false: look again. */
+/* Before the next timer: clients that look on have a turn, and a paced or held clock waits. false: look again. */
 static bool may_go_on(struct loop *loop, unsigned n)
 {
 	int64_t us;

@@ -70,7 +70,7 @@ void loop_unattend(struct loop *loop);
 /* Virtual: seconds of this clock per second of real time, so that a person can follow; 0 (at first): as fast as it
  * goes. */
 void loop_pace(struct loop *loop, double factor);
-/* Virtual: the clock stands until this is taken back; only signals and the attended descriptor are served. */
+/* Virtual: the clock does not move until this is taken back; only signals and the attended descriptor are served. */
 void loop_hold(struct loop *loop, bool hold);
 
 /* Blocks SIGINT, SIGTERM, SIGWINCH in the calling thread and reports them from the loop, on both clocks. */

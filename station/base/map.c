@@ -58,7 +58,7 @@ void map_remove(struct map *map, uint64_t key)
 		return;
 	slot->value = NULL;
 	map->count--;
-	/* Close the gap: whoever probed past it moves up (Knuth 6.4, algorithm R). */
+	/* Close the gap: entries that were probed past it move up (Knuth 6.4, algorithm R). */
 	size_t gap = (size_t)(slot - map->slots);
 
 	for (size_t i = (gap + 1) & (map->room - 1); map->slots[i].value; i = (i + 1) & (map->room - 1)) {

@@ -435,7 +435,7 @@ static void print_octets(const uint8_t *octets, size_t len)
 	printf("\n};\n");
 }
 
-/* A C header for whoever builds the firmware. The batch key in it makes it a secret file; without, it is
+/* A C header for the build of the firmware. The batch key in it makes it a secret file; without, it is
  * public. */
 static int print_firmware(const char *dir, const char *batch_key, bool reveal, const struct keyfile_error *error)
 {

@@ -1,7 +1,7 @@
 /*
  * What a batch asks of the air, the sessions and the signer, from the frames that each step exchanges: an estimate that
  * errs on the fast side (no losses, no collisions, no channel changes), so that "too slow" is certain and "fast enough"
- * is not a promise. What a run really took stands in its summary.
+ * is not a promise. What a run really took is in its summary.
  */
 #include "station/command/check.h"
 

@@ -16,8 +16,8 @@ struct option_row {
 	const char *name;  /* "--db"; positional arguments have none */
 	const char *value; /* "FILE"; NULL: a switch */
 	const char *sentence;
-	const char **text; /* where the value goes */
-	bool *flag;	   /* where a switch goes */
+	const char **text; /* receives the value */
+	bool *flag;	   /* receives the switch */
 };
 
 struct command {
@@ -27,8 +27,8 @@ struct command {
 	int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 };
 
-/* Rows end with an empty one. Positionals go to `rest` (up to rest_max). Prints usage and gives the exit status on an
- * error (2, with the nearest right word) or on --help (0); -1: go on. */
+/* Rows end with an empty one. `rest` receives the positionals (up to rest_max). Prints usage and gives the exit status
+ * on an error (2, with the nearest right word) or on --help (0); -1: go on. */
 int command_options(const struct command *self, const struct option_row *rows, int argc, char **argv, const char **rest,
 		    size_t rest_max, size_t *rest_count);
 /* Who works here: USER, else the name of the user that runs us (cron and services have no USER). */

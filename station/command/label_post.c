@@ -11,7 +11,7 @@
 
 #define ANSWER_MS 30000
 #define FOLLOW_RATE 2	/* states a second */
-#define SETTLE_MS 10000 /* until the station has let the database go */
+#define SETTLE_MS 10000 /* until the station has closed the database */
 
 static const char *text_of(const json_t *o, const char *key)
 {
@@ -114,7 +114,7 @@ int label_post_open(struct label_post *post, const struct label_post_options *o,
 		if (take_station(post, o, error, error_len) != 0)
 			return -1;
 	} else if (take_desk(post, o, error, error_len) != 0 && take_station(post, o, unused, sizeof(unused)) != 0) {
-		return -1; /* what is wrong with the database is the thing to be said */
+		return -1; /* the trouble with the database is reported, not this one */
 	}
 	post->book.db = post->desk ? desk_db(post->desk) : post->reader;
 	return book_init(&post->book, error, error_len);
@@ -165,10 +165,10 @@ int label_post_settle(struct label_post *post, char *error, size_t error_len)
 	return -1;
 }
 
-/* --- what goes on record --- */
+/* --- records --- */
 
-/* The station has let go in between: the same at a desk. What it may have recorded without saying so is there to be
- * seen. */
+/* The station has closed the database meanwhile: the same at a desk. What it may have recorded without saying so is
+ * there to be seen. */
 static bool at_desk(struct label_post *post, char *error, size_t error_len)
 {
 	return post->over && label_post_settle(post, error, error_len) == 0;
@@ -286,7 +286,7 @@ int label_post_follow(struct label_post *post, char *error, size_t error_len)
 		error, error_len));
 }
 
-/* Is there somebody in this state line who passed? */
+/* Does this state line have a unit that passed? */
 static bool passed(const json_t *state)
 {
 	const json_t *units = json_object_get(state, "units");

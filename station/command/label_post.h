@@ -1,5 +1,5 @@
 /*
- * Where labels go on record: at a desk of our own, or through the station that holds the database at the moment.
+ * Where labels are recorded: at a desk of our own, or through the station that holds the database at the moment.
  * Reading is ours in both cases. Nothing here keeps a PIN.
  */
 #pragma once
@@ -45,7 +45,8 @@ void label_post_printer(struct label_post *post, const char *state, const char *
 
 /* From now on the station says which units pass. 0, or -1 with a sentence. */
 int label_post_follow(struct label_post *post, char *error, size_t error_len);
-/* Waits for so long, or until units pass if that is wanted, or until the run is over: then post->over says so. */
+/* Waits for `timeout_ms`, or until units pass if that is wanted, or until the run is over: then post->over says so. */
 void label_post_wait(struct label_post *post, int timeout_ms, bool until_passed);
-/* The run is over: what is left goes on record at a desk, as soon as the station has let go. As label_post_open. */
+/* The run is over: the rest is recorded at a desk, as soon as the station has closed the database. As label_post_open.
+ */
 int label_post_settle(struct label_post *post, char *error, size_t error_len);

@@ -1,6 +1,6 @@
 /*
  * millrace labels: the labels of a lot, as files or on a printer, on record; and the scanning back. docs/labels.md is
- * the manual. Labels of secret templates open PINs: that takes pin.key, a name, and goes on record before anything is
+ * the manual. Labels of secret templates open PINs: that takes pin.key and a name, and is recorded before anything is
  * drawn.
  */
 #include <errno.h>
@@ -284,7 +284,7 @@ static int to_file(struct labels *labels, struct book_unit *unit, const struct l
 	return -1;
 }
 
-/* What is wrong with the printer, for the station's screens. true: it is news, and is to be said here too. */
+/* The printer's trouble, for the station's screens. true: it is new, and is said here too. */
 static bool in_trouble(struct labels *labels, const char *words)
 {
 	if (strcmp(words, labels->trouble) == 0)
@@ -374,7 +374,7 @@ static void put_sample_pin(struct book_unit *unit)
 	snprintf(unit->facts.pin, sizeof(unit->facts.pin), "%0*d", (int)digits, 1);
 }
 
-/* Before the first label goes anywhere, all of them are made once, with sample PINs: a serial number that is too long
+/* Before the first label is printed, all of them are made once, with sample PINs: a serial number that is too long
  * for its place is found now. */
 static int rehearse(struct labels *labels)
 {
@@ -487,7 +487,7 @@ static int look_at_printer(struct labels *labels)
 	if (result == PRINTER_SILENT)
 		result = printer_print(labels->fd, &printer, NULL, 0, false, labels->patience_us);
 	if (result == PRINTER_READY) {
-		if (labels->trouble[0] || !labels->post.told) /* else the label that it printed last stands there */
+		if (labels->trouble[0] || !labels->post.told) /* else the label that it printed last is still there */
 			out_of_trouble(labels, "ready");
 		return -1;
 	}

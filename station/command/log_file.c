@@ -63,7 +63,7 @@ int command_log(const char *self, const struct log_words *words, struct log_file
 			words->path);
 		return EXIT_UNUSABLE;
 	}
-	/* Whoever reads along has each line when it is written, and so has the file when the process dies. */
+	/* Whoever follows the file has each line when it is written, and a process that dies leaves none unwritten. */
 	setvbuf(out->log.to, NULL, _IOLBF, 0);
 	return -1;
 }

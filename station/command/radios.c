@@ -1,4 +1,4 @@
-/* `millrace radios`: the adapters of this machine and what stands in their way. `radios test`: what they really do. */
+/* `millrace radios`: the adapters of this machine and what hinders them. `radios test`: what they really do. */
 #include <errno.h>
 #include <linux/nl80211.h>
 #include <stdlib.h>

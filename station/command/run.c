@@ -570,7 +570,7 @@ int command_run(int argc, char **argv)
 			fprintf(stderr, "%s\n", errors.text[i]);
 		return EXIT_UNUSABLE;
 	}
-	/* Whoever reads along, a script or a file's tail, has each event when it happens. */
+	/* A script or a `tail -f` that reads along has each event when it happens. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	options.metrics = o.metrics;
 	options.log = &log.log;

@@ -1,7 +1,7 @@
 /*
  * The dashboard that `millrace run` opens: a child on the same terminal, a client of our control socket like any other.
- * While it is there we write nothing to the terminal; when it has gone, however it went, the terminal is ours again. A
- * thread waits for it and does nothing else: no signal of a child's end reaches the threads of the line.
+ * While it is there we write nothing to the terminal; when it has ended, by whichever way, the terminal is ours again.
+ * A thread waits for it and does nothing else: no signal of a child's end reaches the threads of the line.
  */
 #pragma once
 

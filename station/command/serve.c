@@ -62,7 +62,7 @@ static void forget(struct queued *q)
 	*q = (struct queued){ 0 };
 }
 
-/* Room for one more: the oldest that is over goes. */
+/* Room for one more: the oldest that is over is dropped. */
 static bool make_room(struct serve *s)
 {
 	size_t over = 0, i = 0;
@@ -81,7 +81,7 @@ static bool make_room(struct serve *s)
 	return true;
 }
 
-/* The settings may name the one folder that jobs come from; links are followed first. */
+/* The settings may name the one folder that jobs are taken from; links are followed first. */
 static char *allowed_path(const struct serve *s, const char *path, char *error, size_t error_len)
 {
 	char *real = realpath(path, NULL), *folder = NULL;

@@ -1,6 +1,6 @@
 /*
  * `millrace ca pin-verifier`: what firmware keeps of the PIN on a device's label until the station gives it another, as
- * lines of millrace-agent's configuration. The PIN comes from standard input, for arguments are seen by everybody.
+ * lines of millrace-agent's configuration. The PIN is read from standard input, because everybody can see arguments.
  */
 #include "station/command/verifier.h"
 

@@ -170,7 +170,7 @@ static void order(struct client *client, const struct request *r, const int64_t 
 	}
 	p->left--;
 	settle(p);
-	control_stand(client->control); /* a clock that stands must move for the record */
+	control_stand(client->control); /* a clock that has stopped must move for the record */
 }
 
 static void order_units(struct client *client, const struct request *r)

@@ -67,7 +67,7 @@ static uint64_t due_us(const struct client *client)
 	return (client->told_us / beat_us + 1) * beat_us;
 }
 
-/* Something has changed: the subscribers hear of it when their time has come. */
+/* Something has changed: each subscriber is told at its next update. */
 static void changed(struct control *c)
 {
 	uint64_t at_us = UINT64_MAX;
@@ -83,7 +83,7 @@ static void changed(struct control *c)
 	arm(c, at_us);
 }
 
-/* --- what goes out --- */
+/* --- lines out --- */
 
 static void interests(struct client *client)
 {
@@ -197,7 +197,7 @@ static void tell(struct client *client, uint64_t now_us)
 		control_turn(c);
 }
 
-/* --- what comes in --- */
+/* --- lines in --- */
 
 static bool next_line(struct client *client)
 {
@@ -287,7 +287,7 @@ static void on_client(void *ctx, uint32_t events)
 		interests(client);
 }
 
-/* --- who comes --- */
+/* --- new clients --- */
 
 json_t *control_hello(const struct control *c, const struct client *client)
 {
@@ -369,7 +369,7 @@ int control_accept(struct control *c, int listen_fd)
 
 	if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || c->spare_fd < 0)
 		return fd;
-	/* Nobody can be taken, and whoever waits would be reported for ever: he is sent away. */
+	/* No client can be taken, and epoll would report the waiting one for ever: it is refused. */
 	close(c->spare_fd);
 	fd = accept(listen_fd, NULL, NULL);
 	if (fd >= 0)
@@ -421,7 +421,7 @@ static void expire(struct client *client, uint64_t now_us)
 	}
 }
 
-/* The next moment at which a client or the model wants to be looked at. */
+/* The next moment at which a client or the model has something to do. */
 static void rearm(struct control *c, uint64_t now_us)
 {
 	for (struct client *client = c->clients; client; client = client->next) {
@@ -460,7 +460,7 @@ static void on_timer(void *ctx, uint32_t events)
 			tell(client, now_us);
 		if (!client->dead && client->subscribed && client->out.len == 0 && due_us(client) > now_us &&
 		    model_has_news(c->model, &client->cursor, client->parts, 0)) {
-			c->dirty = true; /* its time comes, and this is asked again then */
+			c->dirty = true; /* it is due later, and this is asked again then */
 			arm(c, due_us(client));
 		}
 		if (!client->dead)
@@ -490,7 +490,7 @@ static void on_ready(void *ctx, uint32_t loop_events)
 	(void)loop_enter(loop, side);
 }
 
-/* --- a clock that may stand still --- */
+/* --- a clock that may stop --- */
 
 void control_stand(struct control *c)
 {

@@ -17,7 +17,7 @@
 
 #define CONTROL_CLIENTS_MAX 64u
 #define CONTROL_CLIENTS_OF_USER 32u
-#define CONTROL_DROP_US 10000000u /* a client that takes nothing for so long is dropped */
+#define CONTROL_DROP_US 10000000u /* a client that takes nothing for this long is dropped */
 
 struct control;
 
@@ -64,7 +64,7 @@ void control_ended(struct control *control);
 /* After line_destroy: idle. */
 void control_end(struct control *control);
 
-/* Something was ordered, or is over: a virtual clock may have to go on, or to stand. */
+/* Something was ordered, or is over: a virtual clock may have to run again, or to stop. */
 void control_stand(struct control *control);
 /* Somebody who may help is connected, or jobs are taken over the socket: then a guard waits for a person. */
 bool control_attended(const struct control *control);

@@ -35,7 +35,7 @@ struct client {
 	size_t out_sent;
 	uint64_t blocked_us; /* since when it takes nothing; 0: it does */
 	uint64_t eof_us;     /* it said its last; dropped then; 0: no */
-	uint64_t closing_us; /* to be closed when `out` has left, at the latest then; 0: no */
+	uint64_t closing_us; /* closed when `out` has left, at the latest then; 0: not closing */
 	bool subscribed, dead, wants_out, reads;
 	unsigned rate, parts;
 	uint64_t told_us; /* last update */
@@ -51,7 +51,7 @@ struct control {
 	int epoll_fd, timer_fd, spare_fd;
 	struct watch listen_watch, timer_watch;
 	struct loop *loop;
-	struct loop_timer stand_timer; /* virtual clock: does the line stand still? */
+	struct loop_timer stand_timer; /* virtual clock: does nothing happen on the line? */
 	struct client *clients;
 	size_t client_count;
 	uint64_t next_client;

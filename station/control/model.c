@@ -73,7 +73,7 @@ static void row_free(struct row *row)
 	free(row);
 }
 
-/* Units come at the end of the line's list; the event that brings one is its first. */
+/* A new unit is appended to the line's list; the event that tells of it is its first. */
 static struct row *row_of(struct model *m, int64_t id)
 {
 	struct row *row = map_get(&m->by_id, (uint64_t)id);
@@ -119,7 +119,7 @@ static void raise_banner(struct model *m, const struct line_event *e, const char
 	struct banner *b;
 
 	if (m->banner_count == BANNERS_MAX)
-		return; /* so many wait already; the log has this one too */
+		return; /* this many wait already; the log has this one too */
 	b = &m->banners[m->banner_count++];
 	*b = (struct banner){
 		.number = ++m->next_banner, .unit = e->unit, .kind = kind, .at_us = e->now_us, .cause = e->cause
@@ -636,7 +636,7 @@ bool model_guard_unseen(const struct model *m)
 
 /* --- begin and end --- */
 
-/* Units of earlier sessions of this lot: their outcomes stand, their first attempts are not this session's. */
+/* Units of earlier sessions of this lot: their outcomes are valid, their first attempts are not this session's. */
 static bool load(struct model *m)
 {
 	struct line_unit_view view;

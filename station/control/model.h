@@ -49,7 +49,7 @@ void model_sample(struct model *model);
  * it did last, or what is wrong. false: no such state.
  */
 bool model_printer(struct model *model, uint64_t client, const char *state, const char *text);
-/* The client is gone: what it said of a printer is no longer so. */
+/* The client has disconnected: what it said of a printer is no longer valid. */
 void model_client_gone(struct model *model, uint64_t client);
 /* What the header says beside the line: "jobs" (owned by the model from now on, may be NULL) and "clients". */
 void model_beside(struct model *model, json_t *jobs, unsigned clients);

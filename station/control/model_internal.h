@@ -133,7 +133,7 @@ struct model {
 		const char *state; /* NULL: there is none */
 		char text[201];
 	} printer;
-	/* What the last client was told, behind the part that is its own: the next one often stands where it stood. */
+	/* What the last client was told, behind the part that is its own: the next one often needs the same. */
 	struct text shared;
 	struct model_cursor shared_from, shared_to;
 	unsigned shared_parts;

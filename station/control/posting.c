@@ -354,7 +354,7 @@ static void next(struct posting *p)
 		if (!p->sent)
 			over(p);
 	}
-	control_stand(p->control); /* a clock that stands must move for the record */
+	control_stand(p->control); /* a clock that has stopped must move for the record */
 }
 
 void posting_request(struct client *client, struct request *r)

@@ -11,7 +11,7 @@
 
 #include "station/control/place.h"
 
-#define LINE_MAX_OCTETS (16u << 20) /* of a station that has gone mad */
+#define LINE_MAX_OCTETS (16u << 20) /* chosen: no line of a station is as long */
 #define HELLO_MS 10000
 
 struct remote {
@@ -19,7 +19,7 @@ struct remote {
 	char *in;
 	size_t len, room;
 	json_t *hello;
-	json_t *kept; /* lines that came while an answer was waited for, oldest first */
+	json_t *kept; /* lines that arrived while an answer was waited for, oldest first */
 	json_int_t next_id;
 	bool ended;
 };
@@ -49,7 +49,7 @@ static json_t *take_line(struct remote *r)
 	return o;
 }
 
-/* One read; false: nothing came within the time, or the end. */
+/* One read; false: nothing arrived within the time, or the connection has ended. */
 static bool fill(struct remote *r, int timeout_ms)
 {
 	struct pollfd p = { .fd = r->fd, .events = POLLIN };
@@ -135,7 +135,7 @@ json_t *remote_ask(struct remote *r, json_t *object, int timeout_ms)
 	int64_t end_ms = now_ms() + timeout_ms;
 	json_t *o;
 
-	/* Even if the station has hung up: what it said before is still to be read. */
+	/* Even if the station has hung up: its last lines are still in the socket. */
 	if (object)
 		(void)json_object_set_new(object, "id", json_integer(id));
 	(void)remote_send(r, object);

@@ -25,6 +25,6 @@ bool remote_send(struct remote *remote, json_t *object);
 /* The next line, the caller's; NULL: none within timeout_ms (-1: for ever), or the end (remote_ended). */
 json_t *remote_read(struct remote *remote, int timeout_ms);
 bool remote_ended(const struct remote *remote);
-/* Takes `object`, gives it an id, sends it, and waits for its answer, which is the caller's; what comes in between is
- * kept for remote_read, for a state that is lost is never sent again. NULL: gone, or none in time. */
+/* Takes `object`, gives it an id, sends it, and waits for its answer, which is the caller's; lines that arrive
+ * meanwhile are kept for remote_read, for a state that is lost is never sent again. NULL: gone, or none in time. */
 json_t *remote_ask(struct remote *remote, json_t *object, int timeout_ms);

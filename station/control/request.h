@@ -52,7 +52,7 @@ enum request_kind {
 const char *request_name(enum request_kind kind);
 enum role request_role(enum request_kind kind);
 
-/* Why a request is not granted: what stands in the answer's "error". */
+/* Why a request is not granted: the "error" of its answer. */
 struct refusal {
 	const char *name; /* static, "wrong-value" */
 	char sentence[240], remedy[160];

@@ -596,7 +596,7 @@ bool model_has_news(const struct model *m, const struct model_cursor *c, unsigne
 	return false;
 }
 
-/* The parts of a line from where `c` stands, which moves on. */
+/* The parts of a line from the cursor `c` on, which moves along. */
 static void add_body(struct model *m, struct model_cursor *c, unsigned parts, struct text *out)
 {
 	bool continues = c->more;

@@ -54,7 +54,7 @@ static bool role(struct reader *r, const struct node *node, enum role *out)
 	return false;
 }
 
-/* A number as it stands, or a name that the machine knows. */
+/* A number, or a name that the machine knows. */
 static bool user_id(const char *name, unsigned *out)
 {
 	const struct passwd *p;

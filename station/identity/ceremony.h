@@ -26,7 +26,7 @@ int ceremony_station_key(const char *dir, int64_t utc_us, char aside[static 40],
 int ceremony_batch_key(const char *dir, const char *name, struct entropy *entropy, char *error, size_t error_len);
 
 /*
- * A new issuing CA under the same root, whose key comes back from its offline medium as the file `root_key`.
+ * A new issuing CA under the same root, whose key is read from its offline medium as the file `root_key`.
  * The old one's files stay as issuing.crt.<stamp> and issuing.key.<stamp>: `stamp` says which. O is that of
  * the root. Stopped in the middle, it is repeated.
  */

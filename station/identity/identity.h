@@ -21,7 +21,7 @@
 
 struct identity;
 
-/* What is missing or wrong goes to `error` as one sentence with file and remedy. `utc_us`: for expiry. 0 or -(cause).
+/* `error` receives what is missing or wrong, as one sentence with file and remedy. `utc_us`: for expiry. 0 or -(cause).
  */
 int identity_open(struct identity **out, const char *dir, const char *batch_key, int64_t utc_us, char *error,
 		  size_t error_len);
@@ -83,7 +83,7 @@ typedef void identity_issued_fn(void *ctx, int result, const struct identity_cer
 int identity_issue(struct identity *identity, struct signer *signer, struct entropy *entropy,
 		   const struct identity_profile *profile, const struct identity_csr *csr, const char *serial,
 		   int64_t utc_us, identity_issued_fn *done, void *ctx);
-/* Whoever waited for it is gone: certificates under way for `ctx` are dropped when their signature comes. */
+/* The owner of `ctx` waits no more: certificates under way for `ctx` are dropped when their signature arrives. */
 void identity_issue_forget(struct identity *identity, void *ctx);
 
 /* PINs. `pin` has room for IDENTITY_PIN_MAX. */
@@ -130,7 +130,7 @@ struct serial_pool;
 struct serial_pool *serial_pool_pattern(const char *pattern, uint64_t first, char *error, size_t error_len);
 /* One serial a line, or the first column of a CSV with the header "serial". */
 struct serial_pool *serial_pool_file(const char *path, char *error, size_t error_len);
-/* The same from memory; `name` stands for the file in errors, which read `name:line: what`. */
+/* The same from memory; `name` is used for the file in errors, which read `name:line: what`. */
 struct serial_pool *serial_pool_text(const char *name, const char *bytes, size_t len, char *error, size_t error_len);
 /* 1 to IDENTITY_SERIAL_MAX characters of A-Z a-z 0-9 . _ - */
 bool serial_is_valid(const char *serial);

@@ -232,7 +232,7 @@ static size_t hash_text(const char *text)
 	return (size_t)(hash ^ hash >> 29);
 }
 
-/* Where the serial stands or would stand. */
+/* Where the serial is, or where it would be put. */
 static uint32_t *find_slot(const struct list *list, const char *serial)
 {
 	size_t at = hash_text(serial) & (list->cap - 1);

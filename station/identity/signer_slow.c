@@ -20,7 +20,7 @@ struct job {
 
 struct signer_slow {
 	struct signer signer; /* first: the seam */
-	struct signer *file;  /* who signs in the end */
+	struct signer *file;  /* the signer behind it */
 	struct loop *loop;
 	struct loop_timer timer;
 	uint32_t signature_us;

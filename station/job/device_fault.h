@@ -12,11 +12,11 @@ enum device_fault {
 	DEVICE_FAULT_WRONG_BATCH_KEY,
 	DEVICE_FAULT_WEAK_SIGNAL, /* extra path loss */
 	DEVICE_FAULT_WRONG_PRODUCT,
-	DEVICE_FAULT_CLONE,	   /* answers with the id of another device: the one who configures it gives it that */
-	DEVICE_FAULT_WRONG_SECRET, /* passphrase or PIN are not the label's: the one who configures it gives it others
+	DEVICE_FAULT_CLONE,	   /* answers with the id of another device, which its config has */
+	DEVICE_FAULT_WRONG_SECRET, /* passphrase or PIN are not the label's: its config has others
 				    */
 	DEVICE_FAULT_AP_DEAUTH,	   /* its access point throws its STAs out, once, during `step` */
-	DEVICE_FAULT_NO_JOIN,	   /* the target network refuses it: the one who makes the network does that */
+	DEVICE_FAULT_NO_JOIN,	   /* the target network refuses it (network_refuse) */
 	DEVICE_FAULT_COUNT
 };
 const char *device_fault_name(enum device_fault fault); /* "selftest", "storage", "vanish", ... as in job files */

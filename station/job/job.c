@@ -16,7 +16,7 @@
 #include "station/yaml/words.h"
 
 #define PATH_TEXT_MAX 160
-#define SIM_QUIET_US 10000000u /* on the simulated air nobody comes late */
+#define SIM_QUIET_US 10000000u /* on the simulated air nobody is late */
 
 /*
  * The tree, by the table.

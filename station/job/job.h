@@ -19,7 +19,7 @@
 enum job_step { JOB_IDENTIFY, JOB_SELFTEST, JOB_IDENTITY, JOB_CREDENTIALS, JOB_VERIFY, JOB_SEAL, JOB_STEP_COUNT };
 const char *job_step_name(enum job_step step);
 
-enum job_secrets { JOB_SECRETS_LABELS, JOB_SECRETS_RECORD }; /* where passphrase or PIN of an access point come from */
+enum job_secrets { JOB_SECRETS_LABELS, JOB_SECRETS_RECORD }; /* the source of passphrase or PIN of an access point */
 enum job_certificate { JOB_CERTIFICATE_CA, JOB_CERTIFICATE_PINNED }; /* what a TLS server must show */
 
 /* on a self-test item, or on "rssi" */
@@ -103,7 +103,7 @@ struct job {
 	unsigned max_in_flight; /* sessions over all radios */
 	int min_rssi_dbm;
 	char expect_file[256]; /* list of device ids or MACs; "" any */
-	uint64_t quiet_us;     /* nobody new for so long ends the batch; 0: it waits for its quantity */
+	uint64_t quiet_us;     /* nobody new for this long ends the batch; 0: it waits for its quantity */
 	uint64_t lease_us;
 	unsigned attempts_max; /* per unit */
 	uint64_t patience_us;  /* silence of a device that ends an attempt */
@@ -118,7 +118,7 @@ struct job {
 	uint64_t sim_arrival_us; /* between two devices put on the line; 0: all at once */
 	double sim_loss, sim_loss_burst;
 	double sim_bystander_share;
-	double sim_floor_m; /* devices stand on a square of this side */
+	double sim_floor_m; /* devices are spread over a square of this side */
 	struct job_chip_share sim_chips[8];
 	size_t sim_chip_count;
 	struct job_fault sim_faults[JOB_LIST_MAX];

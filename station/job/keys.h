@@ -1,5 +1,5 @@
 /*
- * The table of everything that may stand in a job: one row per key. It parses, complains, gives the defaults and is the
+ * The table of everything that a job may say: one row per key. It parses, complains, gives the defaults and is the
  * reference of docs/jobs.md (`millrace check --keys-reference` prints it, a test holds the page to it).
  *
  * A path names a place: "identity.pin.digits"; "channels[]" is an item of a list, "limits[].name" a key of such an
@@ -47,12 +47,12 @@ struct key {
 	const char *otherwise;		/* what holds then, for the reference */
 	const char *low, *high;		/* as they would be written; texts and lists: how long */
 	const char *(*words)(size_t i); /* NULL ends */
-	const char *none;		/* a word that may stand instead: 0, or the section's flag is `flag_of_none` */
+	const char *none; /* a word that may be given instead: 0, or the section's flag is `flag_of_none` */
 	bool flag_of_none;
 	const char *refusal; /* sections: what to say to a single value, which is not shown then */
 	int first;
 	size_t at, size; /* the place in struct job, or in the item of a list */
-	size_t count_at; /* KEY_LIST, KEY_OCTETS: where the length (size_t) goes */
+	size_t count_at; /* KEY_LIST, KEY_OCTETS: place of the length (size_t) */
 	size_t flag_at;	 /* plus one: a bool that says whether the key is there */
 	const char *sentence;
 };
@@ -75,7 +75,7 @@ struct key_row {
 struct key_row job_key_reference(const struct key *key);
 
 /*
- * One scalar into its place below `base` (a struct job, or an item of a list). What is wrong goes to `c`: the place in
+ * One scalar into its place below `base` (a struct job, or an item of a list). `c` receives what is wrong: the place in
  * the file is the node's, the name in messages the key's.
  */
 bool job_key_store(const struct key *key, const struct node *node, void *base, struct complaints *c);

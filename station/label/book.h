@@ -57,7 +57,7 @@ int book_digest(const struct book *book, const char *text, bool secret, uint8_t 
 struct book_order {
 	const char *template; /* name */
 	const char *kind;     /* "file", "print" */
-	bool secret;	      /* the PIN is on it: its opening goes on record with the label */
+	bool secret;	      /* the PIN is on it: its opening is recorded with the label */
 	const char *reason;   /* of a reprint, or NULL */
 	int64_t at_us;
 };
@@ -83,8 +83,8 @@ struct scan {
 	char text[SCAN_TEXT_MAX + 1];		/* may hold a PIN: wipe it */
 	size_t len;
 };
-/* Line ends, blanks around it and a symbology identifier (ISO/IEC 15424: "]Q1") go. NULL, or half a sentence on what is
- * wrong: empty, too long, control characters, no serial number before the tab. */
+/* Line ends, blanks around it and a symbology identifier (ISO/IEC 15424: "]Q1") are removed. NULL, or half a sentence
+ * on what is wrong: empty, too long, control characters, no serial number before the tab. */
 const char *scan_parse(const char *line, size_t len, struct scan *out);
 
 enum scan_verdict {

@@ -14,8 +14,8 @@
 
 struct field {
 	char name[NAME_MAX_], part[NAME_MAX_];
-	int tail;	/* the last so many characters; 0: all */
-	unsigned group; /* in groups of so many; 0: not */
+	int tail;	/* how many characters of its end; 0: all */
+	unsigned group; /* in groups of this many; 0: not */
 };
 
 static const char *const names[] = { "serial", "mac",	   "mac_plain", "device_id", "lot", "product",

@@ -23,7 +23,7 @@ struct label_unit {
 	uint8_t key[65];   /* of the certificate; 0 first: none */
 };
 
-/* What {NAME} and {NAME.part} stand for. NULL: good, the text was added; else half a sentence. `out` NULL: only whether
+/* The text of {NAME} and {NAME.part}. NULL: good, the text was added; else half a sentence. `out` NULL: only whether
  * there is such a one. `part` is "" without a dot. */
 typedef const char *fields_payload_fn(const void *ctx, const char *name, const char *part,
 				      const struct label_unit *unit, struct label_buffer *out);

@@ -83,7 +83,7 @@ static bool place(struct label_layout *layout, const struct template_item *item,
 		buffer_wipe(&text);
 		return refuse(error, error_len, item, "%s", fault.words);
 	}
-	mark->text = text.at ? text.at : calloc(1, 1); /* the buffer's memory goes over */
+	mark->text = text.at ? text.at : calloc(1, 1); /* the layout owns the buffer's memory from now on */
 	if (!mark->text || text.bad)
 		return refuse(error, error_len, item, "no memory is left");
 	mark->line = to_dots(template, item->kind == ITEM_TEXT ? item->size : item->module);

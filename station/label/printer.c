@@ -9,8 +9,8 @@
 #define ETX '\003'
 #define POLL_US 200000
 
-/* First the count, then the status: when the status is there, the count is too, if it ever comes. (An unknown SGD name
- * is answered with "?"; printers without SGD ignore the line.) */
+/* First the count, then the status: when the status has arrived, so has the count, if the printer sends one at all. (An
+ * unknown SGD name is answered with "?"; printers without SGD ignore the line.) */
 static const char questions[] = "! U1 getvar \"odometer.total_label_count\"\r\n~HS\r\n";
 
 /* One string of the answer: its comma-separated numbers. The octets it took, 0: not whole, -1: none. */
@@ -252,7 +252,7 @@ static bool take_count(struct printer *printer)
 	return true;
 }
 
-/* Between answers: line ends, and whatever else is no answer. */
+/* Between answers: line ends, and other octets that are no answer. */
 static void skip_noise(struct printer *printer)
 {
 	size_t skip = 0;

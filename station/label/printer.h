@@ -59,7 +59,7 @@ struct printer {
 
 /*
  * The label's octets stay the caller's until the end; NULL: only the question whether it could print. `blind`: no
- * questions. `patience_us`: silence, or no progress, for so long ends it.
+ * questions. `patience_us`: silence, or no progress, of this length ends it.
  */
 void printer_start(struct printer *printer, const char *label, size_t len, bool blind, uint64_t patience_us,
 		   uint64_t now_us);

@@ -52,7 +52,7 @@ static const char *const discoveries[] = { "softap", "ble", "ip", NULL };
 static const uint32_t discovery_bits[] = { MATTER_SOFTAP, MATTER_BLE, MATTER_IP };
 static const char *const homekit_ways[] = { "ip", "ble", "wac", NULL };
 static const uint32_t homekit_bits[] = { HOMEKIT_IP, HOMEKIT_BLE, HOMEKIT_WAC };
-/* Micrometres go by "mm". */
+/* Micrometres are written in "mm". */
 static const struct value_unit lengths[] = { { "mm", 1000 }, { NULL, 0 } };
 
 struct head {

@@ -60,7 +60,7 @@ const struct roster_row *roster_find(const struct roster *roster, const uint8_t 
 /*
  * SSIDs of a product: a text with at most one place that differs, "AC-{serial}" or "AC-{mac}" (the last six digits of
  * the BSSID). roster_ssid_valid says what is wrong with a pattern, NULL: nothing. roster_ssid_match: is it one of them?
- * `serial` (33 octets) takes what stands at {serial}, "" otherwise. roster_ssid_make writes up to 32 octets.
+ * `serial` (33 octets) takes the part at {serial}, "" otherwise. roster_ssid_make writes up to 32 octets.
  */
 const char *roster_ssid_valid(const char *pattern);
 bool roster_ssid_match(const char *pattern, const uint8_t *ssid, size_t len, const uint8_t bssid[static 6],

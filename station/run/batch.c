@@ -55,7 +55,7 @@ static uint64_t cpu_us(clockid_t id)
 
 static int64_t real_utc_us(void) { return (int64_t)cpu_us(CLOCK_REALTIME); }
 
-/* A simulated clock goes on where the record of the last session ends. */
+/* A simulated clock continues where the record of the last session ends. */
 static int64_t last_utc_us(const char *path)
 {
 	sqlite3 *db = NULL;
@@ -89,7 +89,7 @@ static void on_signal(void *ctx, int signal)
 	if (signal != SIGINT && signal != SIGTERM)
 		return;
 	b->interrupts++;
-	/* The first goes on record like any other order; the second waits for nothing. */
+	/* The first is recorded like any other order; the second waits for nothing. */
 	if (b->interrupts > 1 || line_order(b->line, &(struct line_order){
 		.kind = LINE_ORDER_STOP, .actor = b->o->operator && b->o->operator[0] ? b->o->operator : "signal",
 		.reason = signal == SIGINT ? "interrupted at the terminal" : "told to end by a signal" }) != LINE_DONE)
@@ -254,7 +254,7 @@ static int open_radios(struct batch *b, char *error, size_t error_len)
 	return result;
 }
 
-/* What methods of access points need beside radios. */
+/* What devices that are access points need beside radios. */
 static int open_access(struct batch *b, char *error, size_t error_len)
 {
 	const struct job *job = b->o->job;
@@ -288,7 +288,7 @@ static int open_time(struct batch *b, char *error, size_t error_len)
 		last_us = last_utc_us(o->db);
 	if (!o->utc_us && last_us >= start_us)
 		start_us = last_us + 1000000;
-	/* A batch that goes on draws other numbers than the session before it: nothing is drawn twice. */
+	/* A batch that is continued draws other numbers than the session before it: nothing is drawn twice. */
 	if (last_us > 0)
 		snprintf(label, sizeof(label), "station, after %lld", (long long)last_us);
 	b->seed = o->seed ? o->seed : job->sim_seed;

@@ -22,7 +22,7 @@ struct chip_server {
 	bool fresh;	       /* connected, and the core has not seen it yet */
 	bool eof;	       /* the client has sent all */
 	bool unacked;	       /* octets left whose acknowledgement the agent waits for */
-	bool acked;	       /* it came: news for the core */
+	bool acked;	       /* it arrived: news for the core */
 	bool ends;	       /* nothing more will be sent after `out` */
 	struct octets in, out; /* for the core; for TCP */
 	size_t held;	       /* of `out`: written by work that the core is still at */
@@ -88,7 +88,7 @@ static void changed(struct chip_server *s) { s->config.changed(s->config.ctx); }
 
 /* --- TCP --- */
 
-/* What the core has answered goes to TCP as far as there is room; after the last octet's acknowledgement it may be
+/* TCP takes what the core has answered as far as there is room; after the last octet's acknowledgement it may be
  * over. */
 static void flush(struct chip_server *s, bool link_acked)
 {

@@ -30,8 +30,9 @@ struct chip_server *chip_server_create(struct ip_if *net, const struct chip_serv
 void chip_server_destroy(struct chip_server *server);
 
 /*
- * A segment came, or the link has acknowledged all frames since chip_server_release (`link_acked`): a response has
- * arrived when TCP or the link says so. A client that is gone after its last answer acknowledges no segment any more.
+ * A segment has arrived, or the link has acknowledged all frames since chip_server_release (`link_acked`): a response
+ * has arrived when TCP or the link says so. A client that has left after its last answer acknowledges no segment any
+ * more.
  */
 void chip_server_check(struct chip_server *server, bool link_acked);
 

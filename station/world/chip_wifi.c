@@ -21,9 +21,9 @@
 #define IF_IDLE_US 10000000u
 #define DWELL_US 120000u       /* active scan: ESP-IDF's default is up to 120 ms a channel */
 #define LIST_GOOD_US 30000000u /* a scan list this old still tells where a network is */
-#define FINDS_MAX 2u	       /* looks around so often for the network to join */
-#define TRY_FOR_US                                                                                                     \
-	15000000u /* associates again so long after silence; SDKs leave the number of tries to the application */
+#define FINDS_MAX 2u	       /* scans for the network to join, at most */
+/* Chosen: a join in silence is tried again until then; SDKs leave the number of tries to the application. */
+#define TRY_FOR_US 15000000u
 #define PATIENCE_US 2000000u
 #define DATA_RATE 48u
 #define BASIC_RATE_24 2u
@@ -33,7 +33,7 @@
 #define PROBE_COOKIE (UINT64_C(1) << 42)
 #define MSDU_COOKIE (UINT64_C(1) << 43) /* beside the access point's */
 
-/* What a radio of a small chip looks through: channels that nobody has to be silent on. */
+/* The channels that a small chip scans: all but those of radar. */
 static const uint16_t channels[] = { 2412, 2417, 2422, 2427, 2432, 2437, 2442, 2447, 2452, 2457, 2462,
 				     2467, 2472, 5180, 5200, 5220, 5240, 5745, 5765, 5785, 5805, 5825 };
 #define CHANNELS_24 13u
@@ -60,7 +60,7 @@ struct chip_wifi {
 	struct chip_server *server;
 	unsigned in_air_msdus; /* to one STA, not reported yet */
 	bool output, lost;     /* since the last answer: MSDUs left; one of them was not acknowledged */
-	uint64_t idle_us;      /* the interface goes then; UINT64_MAX: in use, or none */
+	uint64_t idle_us;      /* the interface is destroyed then; UINT64_MAX: in use, or none */
 
 	enum mode mode;
 	bool scan_due;	   /* ordered, and the radio is still in use */
@@ -111,7 +111,7 @@ static void drop_entropy(struct chip_wifi *w)
 	w->entropy = NULL;
 }
 
-/* The radio has somewhere to go. */
+/* The radio has a channel to tune to. */
 static void go_to(struct chip_wifi *w, uint16_t freq_mhz)
 {
 	if (w->freq_mhz == freq_mhz) {

@@ -1,5 +1,5 @@
 /*
- * What a chip's WiFi stack does beyond action frames, on the air node of a simulated device: stands as an access point
+ * What a chip's WiFi stack does beyond action frames, on the air node of a simulated device: is an access point
  * (or begins an ad-hoc network) with addresses and the HTTP API behind it, looks around, joins a network. struct
  * mr_wifi, but for the instants: the device calls these functions when its core has come to them.
  *
@@ -8,7 +8,7 @@
  *
  * One radio: while it looks around or is on another network the access point is off the air. An access point has
  * 192.168.4.1; an ad-hoc device 169.254.x.y, with x.y = 0x0100 + (the last two octets of its MAC, big-endian) mod
- * 0xfe00: RFC 3927 without probing, and whoever talks to it takes the address that differs in the last bit.
+ * 0xfe00: RFC 3927 without probing, and a client of it takes the address that differs in the last bit.
  *
  * An IP interface exists from the first STA on until 10 s after the last one went: lwIP has IP_IFS_MAX of them in a
  * process, for the station and all devices. When none is left a device refuses associations.
@@ -38,7 +38,7 @@ struct chip_wifi_config {
 
 struct chip_wifi *chip_wifi_create(const struct chip_wifi_config *config); /* NULL: no memory */
 void chip_wifi_destroy(struct chip_wifi *wifi);				   /* NULL is fine */
-void chip_wifi_power_off(struct chip_wifi *wifi);			   /* everything is gone, and nobody was told */
+void chip_wifi_power_off(struct chip_wifi *wifi);			   /* everything is lost, and nobody was told */
 
 /* --- what the core orders, at the instant when it has come to it --- */
 
@@ -71,7 +71,7 @@ bool chip_wifi_is_away(const struct chip_wifi *wifi);
 void chip_wifi_receive(struct chip_wifi *wifi, struct mr_rd frame, const struct radio_rx *rx);
 /* The report on a frame of its own; false: it is somebody else's. */
 bool chip_wifi_sent(struct chip_wifi *wifi, uint64_t cookie, bool acked, unsigned tries);
-void chip_wifi_tuned(struct chip_wifi *wifi, uint16_t freq_mhz); /* whoever asked for it */
+void chip_wifi_tuned(struct chip_wifi *wifi, uint16_t freq_mhz); /* after each tune, whichever side asked for it */
 
 /* --- the HTTP API: work for the core --- */
 bool chip_wifi_wants_core(const struct chip_wifi *wifi, uint64_t now_us);

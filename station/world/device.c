@@ -49,8 +49,8 @@ struct device {
 	unsigned frames_waiting;
 	uint64_t busy_us, ready_us, draws, epoch;
 	bool on, up;		     /* powered; booted */
-	bool tuning;		     /* what is to be sent waits until the radio is there */
-	uint16_t freq_mhz, next_mhz; /* where the radio is; where it is to go after this tune (0: stay) */
+	bool tuning;		     /* frames wait until the radio is there */
+	uint16_t freq_mhz, next_mhz; /* where the radio is; where it tunes next (0: it stays) */
 	uint16_t agent_mhz;	     /* where the agent wants it for action frames; 0: it does not care */
 	struct chip_wifi *wifi;	     /* NULL: action frames only */
 	bool serving;		     /* the core is at work for the HTTP API */
@@ -127,7 +127,7 @@ static void sink_verdict(void *ctx, int verdict) { (void)ctx, (void)verdict; } /
 
 /*
  * SHA-256 in counter mode over the device's seed: reproducible, and ten thousand of them cost no memory. The day on
- * which the simulation begins is part of it, so that a batch that goes on another time draws other nonces.
+ * which the simulation begins is part of it, so that a batch that is continued another time draws other nonces.
  */
 static void sink_random(void *ctx, uint8_t *out, size_t len)
 {
@@ -407,7 +407,7 @@ static void on_power(void *ctx, uint64_t now_us)
 	struct device *d = ctx;
 	struct mr_port port;
 
-	if (!d->on) { /* power comes; the chip boots */
+	if (!d->on) { /* it has power; the chip boots */
 		if (d->config.placed)
 			*d->config.placed = 1;
 		d->on = true;
@@ -415,7 +415,7 @@ static void on_power(void *ctx, uint64_t now_us)
 		return;
 	}
 	air_power(d->node, true);
-	if (d->chip.cut && d->chip.fault_operation == 0) { /* a cut by the clock, whatever it does then */
+	if (d->chip.cut && d->chip.fault_operation == 0) { /* a cut by the clock, in any state */
 		d->chip.cut = false;
 		d->chip.dead_us = now_us + d->chip.fault_delay_us;
 	}
@@ -508,7 +508,7 @@ static void on_status(void *ctx, uint64_t cookie, bool acked, unsigned tries)
 	rearm(d);
 }
 
-/* The parts that are only there when the agent is an access point. */
+/* The parts that are only there when the agent has an access point. */
 static bool add_wifi(struct device *d)
 {
 	struct chip_wifi_config c = { .loop = d->loop,

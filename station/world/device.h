@@ -1,7 +1,7 @@
 /*
  * A simulated device: the real agent (agent/core) on a simulated chip (agent/port/sim) on the air. The chip has one
  * slow core: while it computes, frames that its radio acknowledged wait in a short receive queue. Beside action frames,
- * or instead of them, it stands as an access point and serves HTTP when the agent's config says so: chip_wifi.h.
+ * or instead of them, it is an access point and serves HTTP when the agent's config says so: chip_wifi.h.
  */
 #pragma once
 
@@ -24,14 +24,14 @@ struct device_config {
 	uint64_t off_us;
 	struct ip_stack *ip;		/* for an agent with an access point; outlives the device */
 	bool five_ghz;			/* its radio has that band too: it looks for networks there */
-	uint8_t *placed;		/* set to 1 when power first comes; may be NULL */
+	uint8_t *placed;		/* set to 1 when it first has power; may be NULL */
 	uint8_t (*flash)[MR_STORE_MAX]; /* MR_STORE_SLOTS slots that outlive the device; NULL: new ones of its own */
 };
 
 struct device;
 
-/* Placed on the air; power comes at power_on_us. NULL: no memory, or (errno EINVAL) no such chip, or no `ip` where it
- * is needed. */
+/* Placed on the air; it is switched on at power_on_us. NULL: no memory, or (errno EINVAL) no such chip, or no `ip`
+ * where it is needed. */
 struct device *device_create(struct air *air, struct loop *loop, const struct device_config *config);
 void device_destroy(struct device *device); /* before air_destroy */
 

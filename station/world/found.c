@@ -52,7 +52,7 @@ void found_note(struct found *f, const struct ieee80211_network *n)
 		;
 	if (i == FOUND_MAX || !has_room(f))
 		return;
-	if (f->count == FOUND_MAX) /* the weakest goes */
+	if (f->count == FOUND_MAX) /* the weakest is dropped */
 		f->count--;
 	memmove(&f->at[i + 1], &f->at[i], (f->count - i) * sizeof(f->at[0]));
 	f->at[i] = kept;

@@ -127,8 +127,8 @@ uint64_t network_joins(const struct network *n) { return n->joins; }
 
 /* --- neighbours --- */
 
-/* Names as towns have them, then such as test who shows them: control characters, escapes, markup, formats, broken
- * UTF-8, one that fills the field, one octet of zero. */
+/* Names as towns have them, then names that test a program that shows them: control characters, escapes, markup,
+ * formats, broken UTF-8, one that fills the field, one octet of zero. */
 #define NAME(text, security)                                                                                           \
 	{                                                                                                              \
 		(const uint8_t *)(text), sizeof(text) - 1, (security), false, false                                    \

@@ -14,7 +14,7 @@
 #define REPLAYS 32
 #define ATTACK_US 7000u /* between two frames of an attacker */
 
-/* Someone on the floor who does not belong to it. */
+/* A stranger on the floor. */
 struct attacker {
 	struct world *world;
 	struct air_node *node;
@@ -330,8 +330,8 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 		ok = false;
 	}
 	if (ok) {
-		/* The same devices are on the line again, with what they have stored: in a lot that goes on, and in the
-		 * next stage of a line. */
+		/* The same devices are on the line again, with what they have stored: in a lot that is continued, and
+		 * in the next stage of a line. */
 		w->flash = flash_open(flash, w->id, job->sim_devices, error, error_len);
 		ok = w->flash != NULL;
 	}

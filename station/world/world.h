@@ -16,8 +16,8 @@ struct world;
 
 /*
  * NULL with a sentence in `error`. `radios`: how many, 0: as the job says. `flash`: the file that keeps what the
- * devices store, for a batch that goes on later; NULL: nothing is kept. `roster` and `ip`: what the devices' labels say
- * and the station's own IP stack, both for methods of access points, else NULL; they outlive the world.
+ * devices store, for a batch that is continued later; NULL: nothing is kept. `roster` and `ip`: what the devices'
+ * labels say and the station's own IP stack, both for methods of access points, else NULL; they outlive the world.
  */
 struct world *world_create(struct loop *loop, const struct job *job, struct identity *identity, uint64_t seed,
 			   unsigned radios, const char *flash, const struct roster *roster, struct ip_stack *ip,
@@ -28,5 +28,5 @@ struct radio **world_radios(struct world *world, size_t *count);
 struct air *world_air(struct world *world);
 /* line_options.release_us: ctx is the world. UINT64_MAX: no such device. */
 uint64_t world_release_us(void *world, const uint8_t device_id[static 8]);
-/* Whoever stands at the line switches the device of this address off and on. */
+/* A person at the line switches the device of this address off and on. */
 void world_restart(struct world *world, const uint8_t mac[static 6]);

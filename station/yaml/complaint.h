@@ -22,13 +22,13 @@ struct complaints {
 
 /* Empties `errors`. Both must outlive `c`. */
 void complaints_init(struct complaints *c, const char *file, struct job_errors *errors);
-/* line and column count from 1. What comes after the twentieth is dropped. */
+/* line and column count from 1. Those after the twentieth are dropped. */
 void complain(struct complaints *c, unsigned line, unsigned column, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 /* By line and column; call once, when all is found. */
 void complaints_sort(struct complaints *c);
 
-/* A value of the file as it may stand in a message: printable, the rest as \xNN, cut after 40 characters. */
+/* A value of the file as a message may show it: printable, the rest as \xNN, cut after 40 characters. */
 struct quoted {
 	char text[56];
 };

@@ -261,7 +261,7 @@ static void complain_syntax(struct complaints *c, const yaml_parser_t *parser, c
 			 parser->context ? " " : "", parser->context ? parser->context : "");
 }
 
-/* false: the tree is cut short, and the reason stands in the complaints. */
+/* false: the tree is cut short, and the reason is in the complaints. */
 static bool read_events(struct builder *b, const char *bytes, size_t len)
 {
 	yaml_parser_t parser;

@@ -30,7 +30,7 @@ struct node {
 
 struct tree;
 
-/* NULL: not even a tree; complaints are in `c`. A tree may come with complaints too. */
+/* NULL: not even a tree; complaints are in `c`. There may be complaints beside a tree, too. */
 struct tree *tree_parse(const char *bytes, size_t len, struct complaints *c);
 void tree_destroy(struct tree *tree);
 struct node *tree_root(const struct tree *tree); /* a map */

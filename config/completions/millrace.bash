@@ -16,7 +16,7 @@ _millrace() {
 	local word options value name i
 	COMPREPLY=()
 
-	# The command, of one word or two, is what stands before the first option.
+	# The command, of one word or two, is before the first option.
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		[[ $word == [a-z]* && ${#command[@]} -lt 3 && $word != *.* && $word != */* ]] || break

@@ -453,6 +453,24 @@ static void fill_channels(struct radio_caps *caps, bool five_ghz)
 	}
 }
 
+static void fill_caps(struct simulated *s, const char *name, const uint8_t mac[static 6])
+{
+	struct radio_caps *caps = &s->radio.caps;
+	const struct profile *p = s->profile;
+
+	snprintf(caps->name, sizeof(caps->name), "%s", name);
+	snprintf(caps->path, sizeof(caps->path), "sim%zu", air_node_number(s->node));
+	snprintf(caps->driver, sizeof(caps->driver), "%s", p->name);
+	memcpy(caps->mac, mac, 6);
+	caps->simulated = true;
+	caps->acknowledges = p->addresses > 0;
+	caps->acknowledged_max = p->addresses;
+	caps->truthful_status = !p->lies;
+	caps->hears_others = p->promiscuous;
+	caps->switch_us = p->switch_us;
+	fill_channels(caps, p->five_ghz);
+}
+
 struct radio *radio_open_simulated(struct air *air, const char *name, const char *profile, const uint8_t mac[static 6],
 				   double x_m, double y_m, const struct air_faults *faults)
 {
@@ -510,19 +528,6 @@ struct radio *radio_open_simulated(struct air *air, const char *name, const char
 	s->silent_timer = (struct loop_timer){ .fn = on_silent, .ctx = s };
 	s->own_timer = (struct loop_timer){ .fn = on_own, .ctx = s };
 	radio_addresses_set(&s->own, mac, NULL, 0);
-
-	struct radio_caps *caps = &s->radio.caps;
-
-	snprintf(caps->name, sizeof(caps->name), "%s", name);
-	snprintf(caps->path, sizeof(caps->path), "sim%zu", air_node_number(s->node));
-	snprintf(caps->driver, sizeof(caps->driver), "%s", p->name);
-	memcpy(caps->mac, mac, 6);
-	caps->simulated = true;
-	caps->acknowledges = p->addresses > 0;
-	caps->acknowledged_max = p->addresses;
-	caps->truthful_status = !p->lies;
-	caps->hears_others = p->promiscuous;
-	caps->switch_us = p->switch_us;
-	fill_channels(caps, p->five_ghz);
+	fill_caps(s, name, mac);
 	return &s->radio;
 }

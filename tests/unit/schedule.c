@@ -633,6 +633,76 @@ static uint64_t draw(uint64_t *x, uint64_t below)
 	return (*x >> 11) % below;
 }
 
+static struct schedule_channel any_channel(uint64_t *x, struct schedule_channel c)
+{
+	c.sessions = draw(x, 4);
+	c.ready = draw(x, c.sessions + 1);
+	c.ready_air_us = 1000 * c.ready;
+	if (c.ready)
+		c.ready_since_us = NOW_US - draw(x, 1000000);
+	if (c.sessions > c.ready && draw(x, 2))
+		c.next_due_us = NOW_US - 100000 + draw(x, 300000);
+	c.remaining_us = c.sessions ? draw(x, 5000000) : 0;
+	c.unsafe = c.sessions && draw(x, 4) == 0;
+	c.window_end_us = NOW_US - 50000 + draw(x, 100000);
+	c.left_us = draw(x, NOW_US);
+	c.unheard = (double)draw(x, 5);
+	if (draw(x, 4) == 0)
+		c.attend_by_us = NOW_US - 100000 + draw(x, 1000000);
+	c.exclusive = draw(x, 16) == 0;
+	c.serves = (unsigned)draw(x, 40);
+	return c;
+}
+
+static void any_view(uint64_t *x, struct hand_made *h, size_t radios, size_t channels)
+{
+	quiet(h, radios, channels);
+	h->v.steer = draw(x, 2);
+	for (size_t i = 0; i < channels; i++) {
+		struct schedule_channel *c = &h->c[i];
+
+		*c = any_channel(x, *c);
+		if (c->owner != SCHEDULE_NONE && draw(x, 8) == 0) { /* lost, or nowhere yet */
+			h->r[c->owner].usable = draw(x, 2);
+			h->r[c->owner].freq_mhz = 0;
+			c->owner = SCHEDULE_NONE;
+		}
+	}
+	for (size_t i = 0; i < radios; i++) {
+		h->r[i].channels &= draw(x, 256) | draw(x, 256);
+		h->r[i].switch_us = (uint32_t)draw(x, 500000);
+		h->r[i].arrived_us = NOW_US - draw(x, 400000);
+	}
+}
+
+/* true: the radio moves. `attended` counts moves for a deadline. */
+static bool a_good_decision(const struct hand_made *h, size_t policy, size_t radio, size_t channels, unsigned *attended)
+{
+	struct schedule_decision d = policies[policy]->decide(&h->v, radio);
+	size_t here = SCHEDULE_NONE;
+
+	for (size_t k = 0; k < channels; k++)
+		if (h->c[k].owner == radio)
+			here = k;
+	assert_true(d.reason && *d.reason);
+	assert_true(d.look_again_us > NOW_US); /* or the loop would turn on the spot */
+	if (d.go == SCHEDULE_NONE)
+		return false;
+	assert_true(d.go < channels && d.go != here);
+	assert_true(h->r[radio].usable);
+	assert_true(h->r[radio].channels & 1ull << d.go);
+	assert_true(h->c[d.go].owner == SCHEDULE_NONE);
+	assert_false(here != SCHEDULE_NONE && h->c[here].unsafe);
+	assert_false(here != SCHEDULE_NONE && h->c[here].exclusive);
+	if (strcmp(d.reason, "attend") == 0) {
+		*attended += 1;
+		assert_true(h->c[d.go].attend_by_us > 0 || h->c[d.go].exclusive);
+	} else if (policy == 0 && here != SCHEDULE_NONE) {
+		assert_true(h->c[here].ready == 0 && h->c[here].window_end_us <= NOW_US);
+	}
+	return true;
+}
+
 static void no_decision_breaks_what_every_schedule_has_to_keep(void **state)
 {
 	uint64_t x = 0x5eed0021;
@@ -643,65 +713,11 @@ static void no_decision_breaks_what_every_schedule_has_to_keep(void **state)
 		struct hand_made h;
 		size_t radios = 1 + draw(&x, 5), channels = 1 + draw(&x, 8);
 
-		quiet(&h, radios, channels);
-		h.v.steer = draw(&x, 2);
-		for (size_t i = 0; i < channels; i++) {
-			struct schedule_channel *c = &h.c[i];
-
-			c->sessions = draw(&x, 4);
-			c->ready = draw(&x, c->sessions + 1);
-			c->ready_air_us = 1000 * c->ready;
-			if (c->ready)
-				c->ready_since_us = NOW_US - draw(&x, 1000000);
-			if (c->sessions > c->ready && draw(&x, 2))
-				c->next_due_us = NOW_US - 100000 + draw(&x, 300000);
-			c->remaining_us = c->sessions ? draw(&x, 5000000) : 0;
-			c->unsafe = c->sessions && draw(&x, 4) == 0;
-			c->window_end_us = NOW_US - 50000 + draw(&x, 100000);
-			c->left_us = draw(&x, NOW_US);
-			c->unheard = (double)draw(&x, 5);
-			if (draw(&x, 4) == 0)
-				c->attend_by_us = NOW_US - 100000 + draw(&x, 1000000);
-			c->exclusive = draw(&x, 16) == 0;
-			c->serves = (unsigned)draw(&x, 40);
-			if (c->owner != SCHEDULE_NONE && draw(&x, 8) == 0) { /* lost, or nowhere yet */
-				h.r[c->owner].usable = draw(&x, 2);
-				h.r[c->owner].freq_mhz = 0;
-				c->owner = SCHEDULE_NONE;
-			}
-		}
-		for (size_t i = 0; i < radios; i++) {
-			h.r[i].channels &= draw(&x, 256) | draw(&x, 256);
-			h.r[i].switch_us = (uint32_t)draw(&x, 500000);
-			h.r[i].arrived_us = NOW_US - draw(&x, 400000);
-		}
+		any_view(&x, &h, radios, channels);
 		for (size_t p = 0; p < 2; p++)
-			for (size_t i = 0; i < radios; i++) {
-				struct schedule_decision d = policies[p]->decide(&h.v, i);
-				size_t here = SCHEDULE_NONE;
-
-				if (!h.r[i].usable && p == 1)
-					continue; /* a lost one is not asked */
-				for (size_t k = 0; k < channels; k++)
-					if (h.c[k].owner == i)
-						here = k;
-				assert_true(d.reason && *d.reason);
-				assert_true(d.look_again_us > NOW_US); /* or the loop would turn on the spot */
-				if (d.go == SCHEDULE_NONE)
-					continue;
-				moves++;
-				assert_true(d.go < channels && d.go != here);
-				assert_true(h.r[i].usable);
-				assert_true(h.r[i].channels & 1ull << d.go);
-				assert_true(h.c[d.go].owner == SCHEDULE_NONE);
-				assert_false(here != SCHEDULE_NONE && h.c[here].unsafe);
-				assert_false(here != SCHEDULE_NONE && h.c[here].exclusive);
-				if (strcmp(d.reason, "attend") == 0) {
-					attended++;
-					assert_true(h.c[d.go].attend_by_us > 0 || h.c[d.go].exclusive);
-				} else if (p == 0 && here != SCHEDULE_NONE)
-					assert_true(h.c[here].ready == 0 && h.c[here].window_end_us <= NOW_US);
-			}
+			for (size_t i = 0; i < radios; i++)
+				if (h.r[i].usable || p == 0) /* of round-robin a lost one is not asked */
+					moves += a_good_decision(&h, p, i, channels, &attended);
 		for (size_t home = 0; home < channels; home++) {
 			size_t to = schedule_pex.place(&h.v, home);
 

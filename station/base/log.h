@@ -91,7 +91,7 @@ void log_level_all(struct log *log, enum log_level level);
  * "debug", or "sta=debug,wpa=trace,info": levels of modules, and of all that are not named (`others` when the text has
  * none). false: `log` is unchanged, and `error` says what is wrong and what is allowed (LOG_ERROR_MAX octets hold it).
  */
-#define LOG_ERROR_MAX 400
+#define LOG_ERROR_MAX 400 /* octets; chosen: what is wrong and what is allowed */
 bool log_levels_parse(struct log *log, const char *text, enum log_level others, char *error, size_t error_len);
 
 /* Where something happens. Written by whoever owns the channel or the radio; all that are there point to it. */

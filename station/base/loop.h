@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LOOP_NEVER UINT64_MAX
+#define LOOP_NEVER UINT64_MAX /* of a timer: not armed */
 
 struct loop;
 

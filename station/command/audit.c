@@ -18,7 +18,7 @@
 #include "station/identity/identity.h"
 
 #define DEFAULT_DB "millrace.db"
-#define ERROR_MAX 600
+#define ERROR_MAX 600 /* octets; chosen: a sentence, a path and a remedy */
 
 struct audit {
 	const struct command *self;

@@ -24,7 +24,7 @@
 #include "station/identity/identity.h"
 #include "station/identity/keyfile.h"
 
-#define ERROR_MAX 600
+#define ERROR_MAX 600 /* octets; chosen: a sentence, a path and a remedy */
 #define DEFAULT_DIR "keys"
 #define SOON_US (INT64_C(30) * 86400 * 1000000)
 #define NAMES_MAX 256 /* batch keys in a folder */

@@ -18,7 +18,7 @@ struct check_row {
 	char remedy[400]; /* "": none needed */
 };
 
-#define CHECK_ROWS_MAX 64
+#define CHECK_ROWS_MAX 64 /* chosen: above the rows of today with one for each radio */
 
 struct check_report {
 	size_t count;

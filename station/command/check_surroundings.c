@@ -20,7 +20,7 @@
 
 #define CLOCK_PLAUSIBLE_US INT64_C(1704067200000000) /* 2024-01-01: a clock before that was never set */
 #define DAY_US (INT64_C(86400) * 1000000)
-#define EXPIRES_SOON_US (30 * DAY_US)
+#define EXPIRES_SOON_US (30 * DAY_US)	  /* chosen: time to make another issuing CA */
 #define APPLICATION_ID 0x4d494c4c	  /* db/schema.sql */
 #define RECORD_PER_DEVICE UINT64_C(16384) /* octets of the database per device, its log included */
 

@@ -10,8 +10,8 @@
 #include "station/control/remote.h"
 #include "station/control/request.h"
 
-#define WORDS_MAX 1001
-#define ANSWER_MS 30000
+#define WORDS_MAX 1001	/* an order and REQUEST_UNITS_MAX units */
+#define ANSWER_MS 30000 /* chosen: a disk that has not committed an order by then is broken */
 
 static const struct action {
 	const char *name, *words, *sentence;

@@ -9,7 +9,7 @@
 #include "db/verify.h"
 #include "station/control/request.h"
 
-#define ANSWER_MS 30000
+#define ANSWER_MS 30000 /* chosen: a disk that has not committed a label by then is broken */
 #define FOLLOW_RATE 2	/* states a second */
 #define SETTLE_MS 10000 /* until the station has closed the database */
 

@@ -22,8 +22,8 @@
 #include "station/label/printer.h"
 
 #define DEFAULT_DB "millrace.db"
-#define ERROR_MAX 700
-#define SERIALS_MAX 64
+#define ERROR_MAX 700  /* octets; chosen: a sentence, a path, what was read back and a remedy */
+#define SERIALS_MAX 64 /* chosen: for more, name the lot */
 #define FOLLOW_MS 5000 /* without news; then the printer is asked how it is */
 #define STUCK_MS 2000  /* a printer in trouble is tried again */
 

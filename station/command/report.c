@@ -16,7 +16,7 @@
 #include "station/report/report.h"
 
 #define DEFAULT_DB "millrace.db"
-#define ERROR_MAX 600
+#define ERROR_MAX 600 /* octets; chosen: a sentence, a path and a remedy */
 
 static int unusable(const char *sentence)
 {

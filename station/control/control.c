@@ -11,9 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GROUPS_MAX 64
-#define EVENTS_A_TURN 32
-#define STAND_US 20000u /* virtual clock: how often a paused line is looked at */
+#define GROUPS_MAX 64	 /* of a client; chosen: people are in a few */
+#define EVENTS_A_TURN 32 /* chosen: clients do not keep the loop from its radios */
+#define STAND_US 20000u	 /* virtual clock: how often a paused line is looked at */
 #define CHUNKS_A_TURN 8
 
 uint64_t control_now_us(void)

@@ -15,9 +15,9 @@
 #include "station/control/model.h"
 #include "station/control/settings.h"
 
-#define CONTROL_CLIENTS_MAX 64u
-#define CONTROL_CLIENTS_OF_USER 32u
-#define CONTROL_DROP_US 10000000u /* a client that takes nothing for this long is dropped */
+#define CONTROL_CLIENTS_MAX 64u	    /* chosen: screens, scripts and a light tower of one line */
+#define CONTROL_CLIENTS_OF_USER 32u /* half of them: one user does not shut the others out */
+#define CONTROL_DROP_US 10000000u   /* a client that takes nothing for this long is dropped */
 
 struct control;
 

@@ -5,11 +5,11 @@
 #include "station/control/place.h"
 #include "station/control/request.h"
 
-#define REQUESTS_A_TURN 16u
-#define OUT_ENOUGH 262144u /* octets waiting for a client: its requests wait too */
-#define BADGES_WRONG_MAX 5u
-#define SAMPLE_US 250000u
-#define CLOSING_US 1000000u
+#define REQUESTS_A_TURN 16u /* of one client; chosen: it does not keep the others waiting */
+#define OUT_ENOUGH 262144u  /* octets waiting for a client: its requests wait too */
+#define BADGES_WRONG_MAX 5u /* unknown ones; chosen: then it is no slip, and the client is sent away */
+#define SAMPLE_US 250000u   /* chosen: four looks a second at what has no events */
+#define CLOSING_US 1000000u /* chosen: time for a last line to leave */
 
 struct control;
 

@@ -11,7 +11,7 @@
 #include "agent/wire/channel.h"
 #include "station/control/model_internal.h"
 
-#define FOUND_MAX 50
+#define FOUND_MAX 50 /* chosen: more than a person reads */
 
 json_t *model_status(struct model *m)
 {

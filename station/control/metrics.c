@@ -16,9 +16,9 @@
 #include "agent/wire/channel.h"
 #include "station/control/control_internal.h"
 
-#define CALLERS_MAX 16
-#define REQUEST_MAX 4096
-#define CALL_US 5000000u
+#define CALLERS_MAX 16	 /* chosen: a few scrapers and a person */
+#define REQUEST_MAX 4096 /* octets; chosen: a scraper's headers take some hundred */
+#define CALL_US 5000000u /* below Prometheus' scrape_timeout, 10 s by default */
 
 struct caller {
 	struct watch watch; /* fd -1: free */

@@ -5,15 +5,14 @@
 #include "station/base/map.h"
 #include "station/control/model.h"
 
-#define LOG_KEPT 512u
-#define LOG_SENT 100u /* in one line */
-#define PARETO_MAX 64
-#define BANNERS_MAX 256
-#define MOMENTS_MAX 128u /* kept of a unit */
-#define ROWS_SENT 200u
-#define STRIP 60u /* cells of STRIP_US */
-#define STRIP_US 1000000u
-#define CHANNELS_SHOWN 64
+#define LOG_KEPT 512u	  /* lines; chosen: what a late client is shown of the past */
+#define LOG_SENT 100u	  /* in one line */
+#define PARETO_MAX 64	  /* pairs of cause and step; chosen: above what a lot has seen */
+#define BANNERS_MAX 256	  /* chosen: nobody reads as many; more are in the log */
+#define MOMENTS_MAX 128u  /* kept of a unit */
+#define ROWS_SENT 200u	  /* of devices in one line; chosen: the rest follows in the next */
+#define STRIP 60u	  /* cells of STRIP_US */
+#define STRIP_US 1000000u /* a cell is a second */
 #define CADENCE_BUCKETS 90u
 #define CADENCE_BUCKET_US 10000000u /* 15 minutes in all */
 

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG 64
+#define BACKLOG 64 /* connections before accept; as CONTROL_CLIENTS_MAX */
 
 bool place_usual(unsigned i, char out[static PLACE_MAX])
 {

@@ -12,8 +12,8 @@
 #include "station/control/control_internal.h"
 #include "station/label/book.h"
 
-#define POSTS_MAX 64u
-#define DIGEST 32
+#define POSTS_MAX 64u /* requests that wait; chosen: one a printer, and scanners of a line */
+#define DIGEST 32     /* octets of SHA-256 */
 
 struct post {
 	uint64_t client;

@@ -10,8 +10,8 @@
 #include "station/yaml/words.h"
 #include "station/label/book.h"
 
-#define DEPTH_MAX 8
-#define ID_MAX 64u
+#define DEPTH_MAX 8 /* levels of JSON; chosen: requests have two */
+#define ID_MAX 64u  /* octets; chosen: a UUID has 36 */
 
 const char *role_name(enum role role)
 {

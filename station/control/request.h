@@ -12,7 +12,7 @@
 
 #define REQUEST_LINE_MAX 65536u /* octets, without the end of the line */
 #define REQUEST_UNITS_MAX 1000u
-#define REQUEST_RATE_MAX 60u
+#define REQUEST_RATE_MAX 60u /* updates a second: as often as screens show pictures */
 
 enum role { ROLE_NONE, ROLE_OBSERVER, ROLE_OPERATOR, ROLE_LEAD };
 const char *role_name(enum role role); /* "observer" */

@@ -10,8 +10,8 @@
 #include "station/yaml/complaint.h"
 
 #define SETTINGS_PATH "/etc/millrace/station.yaml"
-#define SETTINGS_LIST_MAX 256
-#define SETTINGS_NAME_MAX 64
+#define SETTINGS_LIST_MAX 256 /* users, groups, badges; chosen: of one station */
+#define SETTINGS_NAME_MAX 64  /* octets; chosen: Linux has user names of 32 */
 
 struct settings_rule {
 	unsigned id; /* uid or gid */

@@ -8,7 +8,7 @@
 
 #include "station/identity/identity.h"
 
-#define CEREMONY_BATCH_KEYS_MAX 32
+#define CEREMONY_BATCH_KEYS_MAX 32 /* of one ceremony; chosen */
 
 struct ceremony {
 	const char *dir;	  /* must not exist yet, or be empty; its parent must exist */

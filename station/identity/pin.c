@@ -19,11 +19,8 @@
 #include "station/identity/keyfile.h"
 #include "station/identity/private.h"
 
-#define ITERATIONS_MIN 1000
-#define ITERATIONS_MAX 1000000 /* a device that asks for more would have the station at its work for seconds */
-#define HALF                                                                                                           \
-	40 /* octets: 256 bits and 64 more, so that the reduction shows no bias (RFC 9383 section 3.2)                 \
-	    */
+/* Octets: 256 bits and 64 more, so that the reduction shows no bias (RFC 9383 section 3.2). */
+#define HALF 40
 
 /* Digits weighted 3 and 1 in turn, from the left; the last digit makes the sum a multiple of 10. */
 char pin_wps_checksum(const char *digits)
@@ -271,7 +268,8 @@ static int stretch(const char *pin, const char *serial, const uint8_t *salt, siz
 	put_counted(&in, pin);
 	put_counted(&in, IDENTITY_PROVER);
 	put_counted(&in, serial);
-	if (in.bad || iterations < ITERATIONS_MIN || iterations > ITERATIONS_MAX || salt_len < 16 || salt_len > 32)
+	if (in.bad || iterations < IDENTITY_PIN_ITERATIONS_MIN || iterations > IDENTITY_PIN_ITERATIONS_MAX ||
+	    salt_len < 16 || salt_len > 32)
 		return -MR_CAUSE_TOO_LONG;
 	ok = PKCS5_PBKDF2_HMAC((const char *)in.buf, (int)in.len, salt, (int)salt_len, (int)iterations, EVP_sha256(),
 			       sizeof(halves), halves) == 1 &&

@@ -19,8 +19,8 @@
 #include "station/base/log.h"
 #include "station/identity/identity.h"
 
-#define FILE_SIZE_MAX (256U << 20)
-#define COUNTER_DIGITS_MAX 18
+#define FILE_SIZE_MAX (256U << 20) /* chosen: ten million serial numbers of 25 characters */
+#define COUNTER_DIGITS_MAX 18	   /* 10^18 is the last power of ten in an int64_t */
 
 /* 64 numbers of the counter */
 struct word {

@@ -15,7 +15,7 @@
 #include "station/yaml/tree.h"
 #include "station/yaml/words.h"
 
-#define PATH_TEXT_MAX 160
+#define PATH_TEXT_MAX 160      /* octets of a key's path in a message; chosen: the longest has 43 */
 #define SIM_QUIET_US 10000000u /* on the simulated air nobody is late */
 
 /*

@@ -14,7 +14,7 @@
 #include "station/roster/roster.h"
 #include "station/yaml/complaint.h"
 
-#define JOB_LIST_MAX 32
+#define JOB_LIST_MAX 32 /* entries of a list; chosen: above the channels and radios of a line */
 
 enum job_step { JOB_IDENTIFY, JOB_SELFTEST, JOB_IDENTITY, JOB_CREDENTIALS, JOB_VERIFY, JOB_SEAL, JOB_STEP_COUNT };
 const char *job_step_name(enum job_step step);

@@ -5,7 +5,7 @@
 
 #include "station/job/keys.h"
 
-#define KEYS_MAX 128
+#define KEYS_MAX 128 /* rows of job_keys; asserted */
 
 struct reading {
 	struct job *job;

@@ -75,7 +75,7 @@ int64_t book_label(const struct book *book, int64_t label, char state[static 12]
 
 /* --- reading back --- */
 
-#define SCAN_TEXT_MAX 600
+#define SCAN_TEXT_MAX 600 /* octets: what a label can say, PAYLOAD_MAX */
 
 /* What a scanner typed: [serial of the unit in hand, a tab,] the code. */
 struct scan {

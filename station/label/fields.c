@@ -9,8 +9,7 @@
 #include "station/base/log.h"
 #include "station/yaml/words.h"
 
-#define NAME_MAX_ 40
-#define VALUE_MAX 600
+#define NAME_MAX_ 40 /* octets; chosen: names of fields and payloads are words */
 
 struct field {
 	char name[NAME_MAX_], part[NAME_MAX_];

@@ -7,7 +7,7 @@
 
 #include "station/label/payload.h"
 
-#define SETUP_OCTETS 11
+#define SETUP_OCTETS 11 /* the 88 bits of the payload */
 
 struct bits {
 	uint8_t octets[SETUP_OCTETS];

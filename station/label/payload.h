@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PAYLOAD_MAX 600
+#define PAYLOAD_MAX 600 /* octets; chosen: above the longest of these formats */
 
 /*
  * Joining a network (the ZXing convention that phones read): WIFI:T:WPA;S:...;P:...;; with \ ; , : " escaped, and what

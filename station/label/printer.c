@@ -7,7 +7,7 @@
 
 #define STX '\002'
 #define ETX '\003'
-#define POLL_US 200000
+#define POLL_US 200000 /* chosen: five questions a second, less than a label takes */
 
 /* First the count, then the status: when the status has arrived, so has the count, if the printer sends one at all. (An
  * unknown SGD name is answered with "?"; printers without SGD ignore the line.) */

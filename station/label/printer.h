@@ -38,7 +38,7 @@ enum printer_result {
 	PRINTER_UNSURE,	   /* all or a part of the label was sent, and it was not printed, or nobody knows */
 };
 
-#define PRINTER_ANSWER_MAX 512
+#define PRINTER_ANSWER_MAX 512 /* octets; chosen: some answers that arrive together */
 
 /* layout is ours */
 struct printer {

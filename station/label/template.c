@@ -14,7 +14,7 @@
 #include "station/label/payload.h"
 #include "station/label/say.h"
 
-#define OCTETS_MAX (64u << 10)
+#define OCTETS_MAX (64u << 10) /* chosen: those in config/labels have under 1 KiB */
 
 enum type {
 	TYPE_LENGTH,	    /* uint32_t, micrometres */

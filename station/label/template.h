@@ -12,10 +12,10 @@
 #include "station/label/fields.h"
 #include "station/yaml/complaint.h"
 
-#define TEMPLATE_TEXT_MAX 200
-#define TEMPLATE_ITEMS_MAX 32
-#define TEMPLATE_FROM_SERIAL 4096
-#define TEMPLATE_PAYLOADS_MAX 8
+#define TEMPLATE_TEXT_MAX 200	  /* octets; chosen: more fits on no label */
+#define TEMPLATE_ITEMS_MAX 32	  /* chosen: more fit on no label */
+#define TEMPLATE_FROM_SERIAL 4096 /* one above the largest discriminator, which has 12 bits */
+#define TEMPLATE_PAYLOADS_MAX 8	  /* chosen: above the formats that there are */
 
 enum template_payload_kind {
 	TEMPLATE_TEXT,

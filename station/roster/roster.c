@@ -13,8 +13,8 @@
 #include "station/identity/identity.h"
 #include "station/method/method.h"
 
-#define SIZE_MAX_OCTETS (32u << 20)
-#define FIELD_MAX 80 /* octets of a field: the longest value has 64 */
+#define SIZE_MAX_OCTETS (32u << 20) /* chosen: ROSTER_MAX devices with some 300 octets each */
+#define FIELD_MAX 80		    /* octets of a field: the longest value has 64 */
 #define WHY_MAX 160
 
 enum column { COLUMN_SERIAL, COLUMN_MAC, COLUMN_SSID, COLUMN_METHOD, COLUMN_PASSPHRASE, COLUMN_PIN, COLUMN_COUNT };

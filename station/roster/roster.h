@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ROSTER_MAX 100000
+#define ROSTER_MAX 100000 /* devices; chosen: ten times the lot that tests run */
 
 struct method;
 

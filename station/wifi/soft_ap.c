@@ -13,7 +13,6 @@
 #define MAC_RETRIES 7u
 #define PROBE_RETRIES 1u
 #define PROBES_MAX 8u
-#define PUBLIC_ELEMENTS_MAX 400
 
 /* --- what beacons say --- */
 

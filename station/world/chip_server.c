@@ -5,8 +5,8 @@
 
 #define IN_MAX 16384u	   /* octets that wait for the core; a client that sends more is cut off */
 #define LINGER_US 5000000u /* for the last octets to be acknowledged after the end of a connection */
-#define HTTP_PORT 80u
-#define HTTPS_PORT 443u
+#define HTTP_PORT 80u	   /* RFC 9110 section 4.2.1 */
+#define HTTPS_PORT 443u	   /* RFC 9110 section 4.2.2 */
 
 struct octets {
 	uint8_t *at;

@@ -17,18 +17,18 @@
 #define STAS_MAX 4u		/* the default of ESP-IDF's access point */
 #define OWN_ADDRESS 0xc0a80401u /* 192.168.4.1, as with most SDKs */
 #define OWN_MASK 0xffffff00u
-#define LEASE_S 7200u
-#define IF_IDLE_US 10000000u
+#define LEASE_S 7200u	       /* 120 minutes, the default of ESP-IDF's DHCP server */
+#define IF_IDLE_US 10000000u   /* chosen: a station that comes back at once finds its interface */
 #define DWELL_US 120000u       /* active scan: ESP-IDF's default is up to 120 ms a channel */
 #define LIST_GOOD_US 30000000u /* a scan list this old still tells where a network is */
 #define FINDS_MAX 2u	       /* scans for the network to join, at most */
 /* Chosen: a join in silence is tried again until then; SDKs leave the number of tries to the application. */
 #define TRY_FOR_US 15000000u
-#define PATIENCE_US 2000000u
-#define DATA_RATE 48u
-#define BASIC_RATE_24 2u
-#define RATE_6M 12u
-#define RETRIES 7u
+#define PATIENCE_US 2000000u	       /* chosen: silence of an access point until the next is tried */
+#define DATA_RATE 48u		       /* 24 Mb/s, in 500 kb/s as all rates here */
+#define BASIC_RATE_24 2u	       /* 1 Mb/s */
+#define RATE_6M 12u		       /* 6 Mb/s */
+#define RETRIES 7u		       /* dot11ShortRetryLimit's default, 802.11-2020 annex C */
 #define STA_COOKIE (UINT64_C(1) << 41) /* `what` below; SOFT_AP_COOKIE is the access point's */
 #define PROBE_COOKIE (UINT64_C(1) << 42)
 #define MSDU_COOKIE (UINT64_C(1) << 43) /* beside the access point's */
@@ -36,7 +36,7 @@
 /* The channels that a small chip scans: all but those of radar. */
 static const uint16_t channels[] = { 2412, 2417, 2422, 2427, 2432, 2437, 2442, 2447, 2452, 2457, 2462,
 				     2467, 2472, 5180, 5200, 5220, 5240, 5745, 5765, 5785, 5805, 5825 };
-#define CHANNELS_24 13u
+#define CHANNELS_24 13u /* the first of them */
 #define CHANNELS (sizeof(channels) / sizeof(channels[0]))
 
 enum mode {

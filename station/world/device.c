@@ -10,12 +10,12 @@
 #include "station/world/chip_wifi.h"
 #include "station/wifi/ieee80211.h"
 
-#define RX_QUEUE 8u	  /* frames the chip's driver holds while the core is busy; more are lost, though ACKed */
-#define TX_QUEUE 16u	  /* frames its driver takes */
-#define TX_QUEUE_WIFI 48u /* with the buffers of a TCP/IP stack */
-#define RATE_6M 12u
-#define MAC_RETRIES 7u
-#define WEAK_DB 28.0
+#define RX_QUEUE 8u	       /* frames the chip's driver holds while the core is busy; more are lost, though ACKed */
+#define TX_QUEUE 16u	       /* frames its driver takes */
+#define TX_QUEUE_WIFI 48u      /* with the buffers of a TCP/IP stack */
+#define RATE_6M 12u	       /* 6 Mb/s, in 500 kb/s */
+#define MAC_RETRIES 7u	       /* dot11ShortRetryLimit's default, 802.11-2020 annex C */
+#define WEAK_DB 28.0	       /* chosen: heard below the default of admission.min_rssi */
 #define RESTART_OFF_US 500000u /* between a hand's off and on */
 
 static const struct mr_method *const image[] = MR_METHODS_ALL;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEP 8u
+#define STEP 8u /* chosen: most devices hear few networks */
 
 static bool stronger(const struct ieee80211_network *a, const struct ieee80211_network *b)
 {

@@ -3,7 +3,7 @@
 
 #include "station/wifi/ieee80211.h"
 
-#define FOUND_MAX 64u
+#define FOUND_MAX 64u /* networks; chosen: more than a floor in a town has */
 
 /* zero it to begin; layout is ours */
 struct found {

@@ -5,7 +5,7 @@
 
 #include "station/base/map.h"
 
-#define TX_QUEUE 256u
+#define TX_QUEUE 256u /* frames; chosen: an access point's, for all its STAs */
 
 struct network {
 	struct loop *loop;

@@ -13,8 +13,8 @@
 
 #define ITERATIONS                                                                                                     \
 	1000u /* of the PIN's verifier, when the job says nothing about PINs: the least that identity.pin takes */
-#define NETWORK_DBM 20.0
-#define NEIGHBOUR_CHANNELS 3u
+#define NETWORK_DBM 20.0      /* 100 mW, the limit of ETSI EN 300 328 at 2.4 GHz */
+#define NEIGHBOUR_CHANNELS 3u /* 1, 6 and 11 */
 
 /* What firmware is built with, and the label says. */
 struct label {

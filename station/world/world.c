@@ -10,8 +10,8 @@
 #include "station/base/map.h"
 #include "station/method/method.h"
 
-#define CELL_MAX 600 /* octets of an attacker's frame */
-#define REPLAYS 32
+#define CELL_MAX 600	/* octets of an attacker's frame */
+#define REPLAYS 32	/* frames that an attacker remembers; chosen */
 #define ATTACK_US 7000u /* between two frames of an attacker */
 
 /* A stranger on the floor. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define COMPLAINTS_MAX (sizeof(((struct job_errors *)0)->text) / sizeof(((struct job_errors *)0)->text[0]))
-#define FILE_SHOWN 120
+#define FILE_SHOWN 120 /* octets of the file's name, its end; chosen: the message has room beside it */
 
 void complaints_init(struct complaints *c, const char *file, struct job_errors *errors)
 {

@@ -10,9 +10,9 @@
 
 #include "station/yaml/complaint.h"
 
-#define TREE_OCTETS_MAX (1u << 20)
-#define TREE_DEPTH_MAX 8
-#define TREE_NODES_MAX 4096
+#define TREE_OCTETS_MAX (1u << 20) /* chosen: files that people write have some KiB */
+#define TREE_DEPTH_MAX 8	   /* levels; chosen: a job has four */
+#define TREE_NODES_MAX 4096	   /* values; chosen: above a job whose lists are all full */
 
 enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
 

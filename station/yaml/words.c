@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define WORD_MAX 63
+#define WORD_MAX 63 /* octets; chosen: a longer word is no slip of the hand */
 
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 

@@ -98,8 +98,9 @@ void sta_promote(struct sta *sta)
 		return;
 	sta->pairwise = sta->next;
 	OPENSSL_cleanse(&sta->next, sizeof(sta->next));
-	if (f->kind == KIND_DATA)
-		f->numbered = false; /* packet numbers begin again with the key */
+	/* Packet numbers begin again with the key: one of the old key would be used a second time under this one. */
+	if (f->kind == KIND_DATA || f->sealed)
+		f->numbered = false;
 }
 
 /* --- what is next --- */

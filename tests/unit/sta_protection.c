@@ -220,6 +220,48 @@ static void pairwise_keys_change_while_data_moves(void **state)
 	}
 }
 
+/*
+ * Our M4 arrives and its acknowledgement does not; the access point goes on under the new key, and with that we do. M4
+ * is sent again under the new key then, and no packet number of the old one may come with it: the same number would be
+ * used once more by a later frame (12.5.3.3.2: never twice under one key).
+ */
+static void an_m4_that_goes_again_under_the_new_key_has_a_new_packet_number(void **state)
+{
+	uint8_t bytes[EAPOL_MAX], frame[RADIO_FRAME_MAX], what = 0;
+	struct mr_wr m = mr_wr_over(bytes, sizeof(bytes));
+	struct ccmp_info info = { 0 };
+	struct world w;
+	size_t len = 0;
+
+	(void)state;
+	bring_up(&w, SECURE);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(sta_send(w.sta, NULL, 0x0800, "used up", 7), 0);
+		run(&w, w.now_us + 10000);
+	}
+	wpa_ap_start(&w.ap.wpa, &m, w.now_us);
+	ap_eapol(&w.ap, &m);
+	ap_to_air(&w);
+	for (int i = 0; i < 2; i++) { /* M2, M4 */
+		len = sta_pull(w.sta, frame, false, &what, w.now_us);
+		assert_true(len > 0 && ccmp_peek(mr_rd_over(frame, len), &info));
+		ap_receive(&w.ap, frame, len, w.now_us);
+		sta_sent(w.sta, what, i == 0, 4, w.now_us);
+		ap_to_air(&w);
+	}
+	assert_int_equal(w.ap.wpa.state, WPA_AP_UP);
+	assert_true(info.pn > 20);
+	ap_data(&w.ap, w.ap.client, w.ap.bssid, 0x0800, "under the new key", 17, true);
+	ap_to_air(&w);
+	w.now_us += 1000000;
+	len = sta_pull(w.sta, frame, false, &what, w.now_us);
+	assert_true(len > 0 && ccmp_peek(mr_rd_over(frame, len), &info));
+	assert_int_equal(info.pn, 1);
+	sta_sent(w.sta, what, true, 1, w.now_us);
+	both_ways(&w);
+	close_world(&w);
+}
+
 static void group_keys_change(void **state)
 {
 	uint8_t bytes[EAPOL_MAX];
@@ -474,6 +516,7 @@ int main(void)
 		cmocka_unit_test(broadcasts_come_under_the_group_key_once),
 		cmocka_unit_test(a_repeated_m3_does_not_reset_counters),
 		cmocka_unit_test(pairwise_keys_change_while_data_moves),
+		cmocka_unit_test(an_m4_that_goes_again_under_the_new_key_has_a_new_packet_number),
 		cmocka_unit_test(group_keys_change),
 		cmocka_unit_test(unprotected_farewells_do_not_count_with_pmf),
 		cmocka_unit_test(a_restarted_access_point_is_found_out_by_asking),

@@ -27,7 +27,7 @@
 #include "db/journal.h"
 
 /*
- * NULL: no rule of the schema refuses it. Else half a sentence about what is wrong, to stand after "its record is
+ * NULL: no rule of the schema refuses it. Else half a sentence about what is wrong, to follow "its record is
  * refused:"; lives for ever. Reads what the record points to, changes nothing, on any thread.
  */
 const char *journal_check(const struct journal_record *record);

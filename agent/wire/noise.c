@@ -3,7 +3,7 @@
 #include "agent/port/crypto.h"
 #include "agent/wire/hkdf.h"
 
-/* The name is exactly HASHLEN octets, so it is the first h as it stands (section 5.2). */
+/* The name is exactly HASHLEN octets, so it is the first h unchanged (section 5.2). */
 static const char name[] = MR_NOISE_NAME;
 _Static_assert(sizeof(name) - 1 == 32, "a longer name would have to be hashed");
 

@@ -1,7 +1,7 @@
 /*
  * The distributed coordination function, IEEE 802.11-2020 10.3.4. Only nodes that have a frame to send, or that count
  * down the backoff after one, are looked at. A node's turn (plan_us) is computed when the medium becomes idle for it
- * and forgotten when it becomes busy; one timer per channel stands at the earliest turn.
+ * and forgotten when it becomes busy; one timer per channel is set to the earliest turn.
  */
 #include "station/air/air_internal.h"
 

@@ -139,6 +139,6 @@ void log_vchange(const struct log_tag *tag, enum log_module module, enum log_lev
 
 /*
  * Octets from outside as text: printable ASCII stays, the rest and the backslash become \xNN. Always ends with NUL;
- * what does not fit is left out, never half an escape. Returns `out`, so that it can stand among the arguments.
+ * what does not fit is left out, never half an escape. Returns `out`, so that it can be one of the arguments.
  */
 char *log_escape(char *out, size_t cap, const void *bytes, size_t len);

@@ -185,7 +185,7 @@ enum mirror_took {
 };
 
 struct mirror *mirror_create(void);
-/* A copy that stands still; it shares the atoms. NULL: no memory. */
+/* A copy that does not change; it shares the atoms. NULL: no memory. */
 struct mirror *mirror_freeze(const struct mirror *mirror);
 void mirror_destroy(struct mirror *mirror);
 

@@ -11,7 +11,7 @@
 #include "station/line/talk.h"
 
 #define SCAN_ASKS 8u	       /* chosen: an empty scan list is asked for again, as often as this */
-#define SCAN_AGAIN_US 1000000u /* a scan of 11 channels takes a chip about so long */
+#define SCAN_AGAIN_US 1000000u /* a scan of 11 channels takes a chip about this long */
 
 /* --- the key, and who is watched --- */
 

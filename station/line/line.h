@@ -22,7 +22,7 @@ struct ip_stack;
 
 enum line_event_kind {
 	LINE_UNIT_SEEN,	 /* a device answered for the first time */
-	LINE_ATTEMPT,	 /* a session stands */
+	LINE_ATTEMPT,	 /* a session has begun */
 	LINE_STEP,	 /* a step ended */
 	LINE_UNIT_STATE, /* passed, failed, quarantined, to be retried (state SEEN with a cause), held */
 	LINE_STRANGER,	 /* heard, but not ours */

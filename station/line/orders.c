@@ -148,7 +148,7 @@ static uint64_t note(struct line *line, const struct order *order, const char *a
 	return ticket;
 }
 
-/* Those of a label. A station that dies between two of them leaves a record that holds: each stands without the next.
+/* Those of a label. A station that dies between two of them leaves a record that holds: none needs the next.
  */
 static uint64_t put_records(struct line *line, const struct line_order *wanted)
 {

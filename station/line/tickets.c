@@ -7,7 +7,7 @@
 #include "agent/wire/cause.h"
 #include "db/check.h"
 
-/* Chosen: virtual clock, a group commit every so often; a disk's fsync takes 2 to 20 ms. */
+/* Chosen: virtual clock, a group commit at this pace; a disk's fsync takes 2 to 20 ms. */
 #define COMMIT_US 5000u
 
 static void go_on(struct tickets *t, uint64_t durable)

@@ -27,7 +27,7 @@ struct line_view {
 	uint64_t now_us, utc_us;
 };
 void line_look(const struct line *line, struct line_view *out);
-/* Nothing in hand, nothing ordered, and nothing happens until somebody orders something: a simulated clock may stand
+/* Nothing in hand, nothing ordered, and nothing happens until somebody orders something: a simulated clock may stop
  * still. */
 bool line_stands(const struct line *line);
 
@@ -48,7 +48,7 @@ struct line_unit_view {
 	bool sealed;
 	const uint8_t *certificate; /* DER; NULL: none */
 	size_t certificate_len;
-	/* of the link, while a session stands */
+	/* of the link, while there is a session */
 	bool has_session;
 	const char *phase;
 	uint32_t frames_sent, frames_received, retries, octets, misses;

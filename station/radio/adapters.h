@@ -1,5 +1,5 @@
 /*
- * The adapters of this machine: what is plugged in, what it can do, what stands in its way; and opening them as
+ * The adapters of this machine: what is plugged in, what it can do, what hinders it; and opening them as
  * radios.
  *
  *	adapters_list -> look

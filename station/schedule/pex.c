@@ -4,7 +4,7 @@
  *   1 exclusive nobody leaves an exclusive step
  *   2 attend    a channel that must be attended gets a radio in time, whatever the rules below say but for an open
  *               handshake
- *   3 pin       as many radios as channels: one each, never switch; spare radios stand by for a lost one
+ *   3 pin       as many radios as channels: one each, never switch; spare radios wait to replace a lost one
  *   4 call over with more channels than radios and devices that can be steered, all radios but one stay put and one
  *               scouts: it calls on the channels without a radio and sends the callers to those with one
  *   5 hold      nobody leaves while a handshake is open or callers may still answer

@@ -52,7 +52,7 @@ struct eapol_key {
 int eapol_type(struct mr_rd *pdu);
 /* False: no EAPOL-Key PDU of the RSN descriptor (2), cut, or longer than its length. */
 bool eapol_key_parse(struct mr_rd pdu, struct eapol_key *out);
-void eapol_key_build(struct mr_wr *w, const struct eapol_key *key); /* `key->mic` and `key->data` as they stand */
+void eapol_key_build(struct mr_wr *w, const struct eapol_key *key); /* `key->mic` and `key->data` unchanged */
 /* The same into an empty writer, with `data` wrapped when EAPOL_ENCRYPTED and a MIC when EAPOL_MIC. False: it does not
  * fit. */
 bool eapol_key_seal(struct mr_wr *w, const struct eapol_key *key, const uint8_t *kck, const uint8_t *kek);

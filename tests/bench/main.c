@@ -456,7 +456,7 @@ static struct outcome median_run(struct bench *b, const struct shape *shape)
 	return o[1];
 }
 
-/* Devices that stand as access points, all switched on, on one channel with one radio: how many of them at a time? */
+/* Devices that are access points, all switched on, on one channel with one radio: how many of them at a time? */
 static void bench_access(struct bench *b)
 {
 	static const unsigned at_once[] = { 1, 2, 4, 8, 16, 32, 64 };
@@ -757,7 +757,7 @@ static void show_here(struct bench *b, const struct job *job, unsigned clients, 
 	latencies(&t, out);
 }
 
-/* A batch with so many onlookers, all subscribed to everything, in a child of its own. */
+/* A batch with `clients` onlookers, all subscribed to everything, in a child of its own. */
 static struct show show(struct bench *b, const struct shape *shape, unsigned clients, int rate, double pace)
 {
 	struct show out = { 0 };

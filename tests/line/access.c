@@ -1,5 +1,5 @@
 /*
- * Devices that stand as access points: whole batches through WPA2, PIN and TLS on the simulated air, with the real
+ * Devices that are access points: whole batches through WPA2, PIN and TLS on the simulated air, with the real
  * agent behind each.
  */
 #include "tests/line/hall.h"

@@ -1,5 +1,5 @@
 /*
- * Simulated devices that stand as access points: the real agent behind 802.11, DHCP, TCP, TLS and HTTP on the simulated
+ * Simulated devices that are access points: the real agent behind 802.11, DHCP, TCP, TLS and HTTP on the simulated
  * air, and a station made of the station's own links, one for each device.
  */
 #include <setjmp.h>
@@ -792,7 +792,7 @@ static void a_device_with_a_channel_plan_answers_calls_beside_its_access_point(v
 
 	(void)state;
 	factory_open(&f, 14, 0);
-	c.agent.channels = plan; /* the access point stands where the agent is at home */
+	c.agent.channels = plan; /* the access point is where the agent is at home */
 	c.agent.channel_count = 1;
 	d = place(&f, &c);
 	r = reach_open(&f, &c, PASSPHRASE);

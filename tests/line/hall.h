@@ -1,7 +1,7 @@
 /*
  * A factory hall for tests of whole batches: a folder with keys, jobs written as text, runs through batch_run, and what
  * the record must say afterwards. Each test program makes one hall and runs many batches in it, each with a database of
- * its own. MILLRACE_SEED stands in for the seed that is written in a test.
+ * its own. MILLRACE_SEED replaces the seed that is written in a test.
  */
 #pragma once
 

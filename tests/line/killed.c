@@ -16,7 +16,7 @@
 
 static const struct shape plain = { .devices = DEVICES, .radios = 2, .channels = "1, 6, 11", .loss = "5%" };
 
-/* after so many events the process sends itself a signal, or two */
+/* after this many events the process sends itself a signal, or two */
 struct doom {
 	unsigned left;
 	int first, second;

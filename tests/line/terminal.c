@@ -146,7 +146,7 @@ static void take_requests(struct place_of_test *p)
 	}
 }
 
-/* Takes connections and requests for up to so long. */
+/* Takes connections and requests for `wait_ms` at most. */
 static void serve(struct place_of_test *p, int wait_ms)
 {
 	struct pollfd fds[2] = { { .fd = p->listen_fd, .events = POLLIN }, { .fd = p->fd, .events = POLLIN } };

@@ -61,7 +61,7 @@ extern const struct mr_method *const board_methods[];
 /* A device as it leaves the assembly: blank storage. `number` makes MAC, id and random octets. */
 void board_make(struct board *b, uint8_t number, const uint8_t station_key[static 32],
 		const uint8_t batch_key[static 32]);
-/* Makes it a device that can stand as an access point; the config still says whether it does. */
+/* Makes it a device that can be an access point; the config still says whether it does. */
 void board_give_wifi(struct board *b);
 /* Power on; what was in RAM is gone. */
 bool board_start(struct board *b);

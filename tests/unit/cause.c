@@ -1,5 +1,5 @@
 /*
- * The closed table of causes: numbers and names are for years, so they stand here once more.
+ * The closed table of causes: numbers and names are for years, so they are written here once more.
  *
  * links: agent/wire/cause.c
  */

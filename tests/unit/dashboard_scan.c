@@ -28,7 +28,7 @@ static void heard(struct heard *h, uint32_t key)
 	h->commands[len] = key == KEYS_ENTER ? '$' : (char)key;
 }
 
-/* Types a text with so much time between the characters; then lets time pass. */
+/* Types a text with this time between the characters; then lets time pass. */
 static void type(struct scan *scan, struct heard *h, const char *text, uint64_t gap_us, uint64_t *now_us)
 {
 	uint32_t key;

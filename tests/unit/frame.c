@@ -1,6 +1,6 @@
 /*
  * The frames: every field there and back, every cut and every foreign frame refused, the mac over what it is to
- * cover. The octets of a CALL stand here in full, so that the layout cannot drift unseen.
+ * cover. The octets of a CALL are here in full, so that the layout cannot drift unseen.
  *
  * links: agent/wire/frame.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c
  */

@@ -13,7 +13,7 @@ struct end {
 	struct wire *wire;
 	struct end *other;
 	uint8_t mac[6];
-	unsigned lose_next; /* so many frames of this end are lost */
+	unsigned lose_next; /* this many frames of this end are lost */
 	int address_result;
 	struct ip_lease lease;
 	unsigned leases;

@@ -185,7 +185,7 @@ static void no_changed_bit_goes_unnoticed(void **state)
 	free(request.der);
 }
 
-/* Where the public point stands in it. */
+/* Where the public point is in it. */
 static uint8_t *point_in(struct request request)
 {
 	uint8_t *at = memmem(request.der, request.len, (const uint8_t[]){ 0x03, 0x42, 0x00, 0x04 }, 4);

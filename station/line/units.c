@@ -206,9 +206,9 @@ static void tell(const struct line *line, const struct unit *u, enum journal_uni
 	struct log_tag tag = { .log = line->o.log, .place = u->home ? &u->home->place : NULL };
 
 	memcpy(tag.mac, u->mac, 6);
-	log_state_at(&tag, LOG_LINE, LOG_INFO, unit_state_name(u->state), unit_state_name(state),
-		     "unit %lld %s, attempt %u: %s", (long long)u->id,
-		     u->serial[0] ? u->serial : "without a serial number", u->attempts, mr_cause_name(cause));
+	log_write(&tag, LOG_LINE, LOG_INFO, "unit %lld %s, attempt %u: %s%s%s", (long long)u->id,
+		  u->serial[0] ? u->serial : "without a serial number", u->attempts, unit_state_name(state),
+		  cause ? ", " : "", cause ? mr_cause_name(cause) : "");
 }
 
 void unit_settle(struct line *line, struct unit *u, enum journal_unit_state state, int cause)

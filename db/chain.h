@@ -5,8 +5,8 @@
  *	at_us (i64 be)  session (i64 be, 0: none)  actor  action  subject  body
  *
  * where each of the four texts is preceded by its length in octets (u32 be). An anchor is the station's signature
- * over
- * the hash of one row: it holds that row and all before it. What other tables hold is covered by hashes in `body`.
+ * over the hash of one row: it holds that row and all before it. What other tables hold is covered by hashes in
+ * `body`.
  */
 #pragma once
 

@@ -1,20 +1,23 @@
 /*
  * Will the database take a record? The twin of every CHECK, NOT NULL and length in db/schema.sql, so that a record
- *which the schema refuses is refused before it is queued: one unit ends, and not the journal. journal_submit asks it
- *first; the line may ask before it does anything else with what a device said. tests/unit/journal_check.c holds the two
- *together.
+ * which the schema refuses is refused before it is queued: one unit ends, and not the journal. journal_submit asks it
+ * first; the line may ask before it does anything else with what a device said. tests/unit/journal_check.c holds the
+ *two together.
  *
  * What needs the database to know is not asked here. The caller holds these by its own maps (journal_begin gives what
- *is on record), and breaking one fails the journal:
+ * is on record), and breaking one fails the journal:
  *
  *	unit		number, device id and MAC are no other unit's; its serial number is no other's and never changes
  *	attempt		the unit is on record; number is new; (unit, batch, n) is new
  *	attempt_end	the attempt is on record and open
  *	step, measurement  the attempt is on record and open; (attempt, seq) is new
- *	identity	the unit is on record; (PIN lookup, product) is no other unit's; (number, issuer) of the
- *certificate is new; its key is in no certificate that is not void; the unit has no living certificate cert_state
- *the unit has a living certificate transaction	the number belongs to no other unit or operation; PREPARED and COMMITTED
- *come after INTENT receipt		unit, attempt and transaction are on record; (unit, attempt, transaction) is new
+ *	identity	the unit is on record; (PIN lookup, product) is no other unit's
+ *	identity	(number, issuer) of the certificate is new; its key is in none that is not void
+ *	identity	the unit has no living certificate
+ *	cert_state	the unit has a living certificate
+ *	transaction	the number belongs to no other unit or operation
+ *	transaction	PREPARED and COMMITTED come after INTENT
+ *	receipt		unit, attempt and transaction are on record; (unit, attempt, transaction) is new
  *	link		the attempt is on record; (attempt, n) is new
  *	delivery	the attempt is on record
  *	network		the attempt is on record, and this is its first

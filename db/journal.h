@@ -382,10 +382,9 @@ int journal_begin(struct journal *journal, const struct journal_batch *batch, st
 
 /*
  * Queues a copy. The ticket counts from 1; a record that refers to another is submitted after it. 0: nothing was
- *queued, and one of three is why: journal_failed() is not NULL	the journal has failed: stop admission, tell the
- *operator journal_check() (db/check.h)	the schema would refuse this record. The journal goes on: end the unit whose is
- *not NULL			record this is with a cause, and with that half of a sentence as its detail neither
- *no memory is left
+ * queued. When journal_failed() is not NULL the journal has failed: stop admission, tell the operator. When
+ * journal_check() (db/check.h) is not NULL the schema would refuse this record, and the journal goes on: end the unit
+ * whose record this is with a cause, and with that half of a sentence as its detail. Else no memory is left.
  */
 uint64_t journal_submit(struct journal *journal, const struct journal_record *record);
 /* The highest ticket that is durable with all before it. Never blocks. */

@@ -1,7 +1,7 @@
 /*
  * TLS 1.2 and 1.3 as the server, as a link-time seam: port/linux/tls_openssl.c on Linux and for simulated devices,
  * BearSSL on boards. Memory on both sides: ciphertext from and to the transport, plaintext from and to the API. May
- *allocate.
+ * allocate.
  *
  *	mr_tls_create -> { mr_tls_feed | mr_tls_take | mr_tls_read | mr_tls_write } ... -> mr_tls_destroy
  */

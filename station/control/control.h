@@ -1,7 +1,6 @@
 /*
  * The control socket of a station: clients that look on and order (docs/control.md). It lives as long as the station,
- * goes
- * from loop to loop, and from run to run. Nothing here ever blocks, and no client can make the line wait.
+ * goes from loop to loop, and from run to run. Nothing here ever blocks, and no client can make the line wait.
  *
  *	control_open -> { control_attach(loop) -> control_begin(line) -> events ... -> control_end -> control_detach }
  *		... -> control_close

@@ -1,7 +1,6 @@
 /*
  * The other end of the control socket: a client in C, for `millrace ctl`, the dashboard and the tests. Blocking, with
- * a
- * time limit for each wait.
+ * a time limit for each wait.
  *
  *	remote_open -> { remote_ask | remote_send, remote_read } ... -> remote_close
  */

@@ -1,9 +1,7 @@
 /*
  * The dashboard's end of the control socket: connects, reads lines, writes requests, and when the station is gone
- * tries
- * again, later and later (a quarter of a second to five). Never blocks. What the station sends is bounded: a line of
- * more
- * than 4 MiB, or one that is no JSON object, ends the connection.
+ * tries again, later and later (a quarter of a second to five). Never blocks. What the station sends is bounded: a
+ * line of more than 4 MiB, or one that is no JSON object, ends the connection.
  *
  *	client_create -> { line | lost } ... client_send ... -> client_destroy
  */

@@ -1,7 +1,6 @@
 /*
  * The person's side of the screen: which screen, row, order, filter, tags; what is being asked; the scan line. Pure:
- * a key
- * and a time in, requests for the station and wishes for the terminal out. No request is sent from here.
+ * a key and a time in, requests for the station and wishes for the terminal out. No request is sent from here.
  *
  *	desk_create -> { desk_key | desk_expire | desk_state | desk_answer | desk_lost } ... view_build ->
  *		desk_destroy

@@ -1,8 +1,7 @@
 /*
  * Text from anywhere, made fit for the cells of a terminal: UTF-8 read strictly, widths as the C library has them
  * (wcwidth), what a terminal would obey written out. A serial number or a reason may hold anything; on the screen it
- * is
- * characters, never commands and never other people's cells.
+ * is characters, never commands and never other people's cells.
  *
  *   controls, marks of direction, joiners, private and unassigned   \x1b \u202e
  *   octets that are no UTF-8                                        \xff

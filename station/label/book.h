@@ -1,7 +1,6 @@
 /*
  * Labels and the record: which units get one, that it was opened, queued, sent, printed, and what was read back. Used
- * by
- * `millrace labels` at a desk, whose `put` writes, and by a running station, whose `put` hands the records to its
+ * by `millrace labels` at a desk, whose `put` writes, and by a running station, whose `put` hands the records to its
  * journal.
  *
  *	book_units -> book_queue (durable; the PIN may be drawn now) -> draw -> book_went(SENT) -> book_went(PRINTED)

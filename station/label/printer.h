@@ -1,9 +1,7 @@
 /*
  * A label printer that speaks ZPL on a raw byte stream (TCP port 9100). Such a stream takes everything and promises
- * nothing, so
- * the printer is asked: ~HS (host status) before and after, and how many labels it has printed in its life, where it
- * tells that.
- * A printer that takes a label and never prints it is found out, and said.
+ * nothing, so the printer is asked: ~HS (host status) before and after, and how many labels it has printed in its
+ * life, where it tells that. A printer that takes a label and never prints it is found out, and said.
  *
  *	printer_start -> { printer_output / printer_sent | printer_receive | printer_expire } ... -> printer_result
  *

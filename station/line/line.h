@@ -1,7 +1,6 @@
 /*
  * A batch in progress: units are admitted as they call, go through the recipe in sessions, are retried, quarantined
- * or
- * passed, all on record. One object per run; everything happens in the loop's thread.
+ * or passed, all on record. One object per run; everything happens in the loop's thread.
  *
  *	line_create -> line_start -> loop_run ... ended() -> line_summarize -> line_destroy
  */

@@ -1,6 +1,6 @@
 /*
  * The line itself: what its rooms share. Each file of line/ includes this and the headers of those that it calls;
- *nobody outside line/ and method/ does. Calls go down this list, never up:
+ * nobody outside line/ and method/ does. Calls go down this list, never up:
  *
  *	line       begins and ends a run, hands on what radios hear
  *	orders     what people want of it
@@ -11,7 +11,7 @@
  *	units      who is known, who is awaited, what became of them; guards, ending, tickets, events
  *
  * What has to go up goes through a pointer that somebody above has set: `room`, `heard`, `program`, the table of
- *methods.
+ * methods.
  */
 #pragma once
 

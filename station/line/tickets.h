@@ -1,6 +1,6 @@
 /*
  * What goes on record, and who waits for it. A record has a ticket; whoever may go on only when it is on the disk waits
- *in line, first come first, and is told in that order when the commit that holds it is durable.
+ * in line, first come first, and is told in that order when the commit that holds it is durable.
  *
  *	tickets_init -> { tickets_submit -> tickets_wait -> durable() } ... -> tickets_end
  */

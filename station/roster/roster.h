@@ -1,7 +1,6 @@
 /*
  * What is known of devices before they are met: a CSV of their labels. One device a line, columns by their header, in
- * any
- * order:
+ * any order:
  *
  *   serial       of the label
  *   mac          02:4d:52:00:00:07, the address that the device's access point sends from (its BSSID)

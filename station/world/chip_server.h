@@ -1,10 +1,8 @@
 /*
  * The HTTP server of a simulated device: a listener on its interface and one connection at a time, through TLS if
- * that is asked
- * for, into the real agent's API (agent/core/api.h). TCP runs beside the application, as in any chip's SDK; what TLS
- * and
- * the API make of the octets is work for the one slow core, and what they answer leaves when the core is done with
- * it.
+ * that is asked for, into the real agent's API (agent/core/api.h). TCP runs beside the application, as in any chip's
+ * SDK; what TLS and the API make of the octets is work for the one slow core, and what they answer leaves when the
+ * core is done with it.
  *
  *	chip_server_create -> { chip_server_wants_core -> chip_server_work -> (core is done) -> chip_server_release }
  *		...

@@ -1,8 +1,7 @@
 /*
  * Access points on the air that are nobody's device: the network that a job's devices are to join, and networks of
- * others, so that
- * scan lists are real. Beacons, probe responses, associations and keys; no address and no data behind them, for
- * a device has joined when its 4-way handshake is done.
+ * others, so that scan lists are real. Beacons, probe responses, associations and keys; no address and no data behind
+ * them, for a device has joined when its 4-way handshake is done.
  *
  *	network_create -> loop_run -> network_destroy (before air_destroy)
  */

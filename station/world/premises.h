@@ -1,7 +1,6 @@
 /*
  * Devices that are reached through access points of their own, as a job's `simulation:` has them: each is built as
- * its label says,
- * and around them are the network that they are to join and those of others.
+ * its label says, and around them are the network that they are to join and those of others.
  *
  *	premises_create -> { premises_configure -> device_create -> premises_placed } ... -> premises_destroy (after
  *		the devices)

@@ -1,9 +1,7 @@
 /*
  * direct: action frames alone.
  *
- * room: direct
- * no room: wifi pin https
- * server: none
+ * room: direct no room: wifi pin https server: none
  */
 #include "tests/agent-size/board.h"
 

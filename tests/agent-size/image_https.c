@@ -1,9 +1,7 @@
 /*
  * https: an open network, and TLS.
  *
- * room: wifi https
- * no room: direct pin
- * server: https
+ * room: wifi https no room: direct pin server: https
  */
 #include "tests/agent-size/board.h"
 

@@ -2,9 +2,8 @@
  * What a batch costs: wall time, CPU, memory, air. `make bench`; main OUT.json [PREFIX [LAB]].
  *
  * main.station_cpu_ratio is what the station spends on a device over the floor: the least that any station must,
- * which is
- * the same cryptography on the same library alone, in a loop. Both are measured in this process, one after the other,
- * by the thread's CPU clock.
+ * which is the same cryptography on the same library alone, in a loop. Both are measured in this process, one after
+ * the other, by the thread's CPU clock.
  *   above the line  the loop's thread while it is the station (loop_meter: the simulated radio and each timer change
  *                   sides, so the air and the devices are not counted; the two system calls of each crossing are, on
  *                     both
@@ -18,9 +17,8 @@
  *
  * main.session_octets is the session object at its largest with its link's buffers, by the line's own count.
  * main.session_heap_octets is the allocator's view: growth of the heap from the first session on to the fullest
- * moment
- * over the sessions open then, SQLite's own memory left out. It holds everything that grows with a batch: the unit
- * records with their certificates, maps, the journal's queue, and the simulated devices' frames under way.
+ * moment over the sessions open then, SQLite's own memory left out. It holds everything that grows with a batch: the
+ * unit records with their certificates, maps, the journal's queue, and the simulated devices' frames under way.
  *
  * radio.* and microap.lab.* are measured in the lab, on kernel radios in a virtual machine (tests/lab); its suites
  * leave them in files,

@@ -2,14 +2,12 @@
  * What the operator's screen costs and how late it is. `make bench`; operator OUT.json [PREFIX]: appends to OUT.json.
  *
  * The dashboard is the real program in a pseudo-terminal of 120x40; the station is played by this process, which
- * speaks
- * docs/control.md: 2,000 devices, 16 radios, 12 channels, updates at the rate that is asked for, as a station sends
- * them.
+ * speaks docs/control.md: 2,000 devices, 16 radios, 12 channels, updates at the rate that is asked for, as a station
+ * sends them.
  *   busy   every update has the header, all radios and 60 device rows: at 20 a second, 1,200 changes of rows a second
  *   idle   one line a second that says how late it is
  * operator.event_to_screen is from an event at a random moment to its last octet at the terminal; the event waits in
- * the
- * station for the next update (up to 50 ms at 20 a second), as it does there.
+ * the station for the next update (up to 50 ms at 20 a second), as it does there.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /*
  * A foreign device on the simulated air: nobody's agent, a WiFi chip that hears a channel, and joins a network when it
- *is told name and passphrase. What it listens for before that is its owner's: a hook gets each frame.
+ * is told name and passphrase. What it listens for before that is its owner's: a hook gets each frame.
  *
  *	joiner_create (from batch_options.populate) -> heard() -> joiner_join -> joiner_destroy
  */

@@ -1,7 +1,7 @@
 /*
  * struct mr_wifi (agent/port/port.h) by programs that a Linux device runs anyway: wpa_supplicant looks around and
- *joins; the access point is hostapd's, or, without one, wpa_supplicant's own. Somebody else has started them; we talk
- *to them through their control sockets. Networks that wpa_supplicant knows by itself are left alone.
+ * joins; the access point is hostapd's, or, without one, wpa_supplicant's own. Somebody else has started them; we talk
+ * to them through their control sockets. Networks that wpa_supplicant knows by itself are left alone.
  *
  *	mr_linux_wifi_open -> { wait for mr_linux_wifi_fd -> mr_linux_wifi_work | the functions of mr_wifi } ... ->
  *		mr_linux_wifi_close

@@ -247,7 +247,10 @@ static int open_radios(struct batch *b, char *error, size_t error_len)
 	b->adapters = true;
 	result = adapters_open(
 		b->loop, &b->log,
-		&(struct adapters_wanted){ .names = names, .name_count = job->radios_auto ? 0 : job->radio_name_count },
+		&(struct adapters_wanted){ .names = names,
+					   .name_count = job->radios_auto ? 0 : job->radio_name_count,
+					   /* One of our own for every BSS that a method may want. */
+					   .addresses = job->method->flags & METHOD_OWN_BSS ? RADIO_ADDRESSES_MAX : 0 },
 		b->radios, &count, error, error_len);
 	if (result == 0)
 		b->radio_count = count;

@@ -2,6 +2,8 @@
  * A device leaves its access point to join the network that it was given, and comes back: its link is suspended, the
  * radio stays where the join can be seen for about as long as joins take, then the device is awaited where it was.
  */
+#include <assert.h>
+
 #include "station/line/lane.h"
 #include "station/line/recipe.h"
 #include "station/method/access_point.h"
@@ -56,6 +58,7 @@ static void await_return(struct session *s)
 {
 	uint64_t due_us = s->joining.asked_us + s->line->away_us;
 
+	assert(s->phase == PHASE_JOINING && s->joining.asked_us > 0);
 	if (due_us < session_now(s))
 		due_us = session_now(s);
 	s->joining.returning = true;
@@ -68,6 +71,7 @@ static void await_sight(struct session *s)
 {
 	uint64_t most_us = 2 * s->line->join_us + BEACON_WAIT_US;
 
+	assert(s->phase == PHASE_JOINING && !s->joining.returning);
 	api_suspend(s->link, s->joining.asked_us,
 		    s->joining.asked_us + (most_us < JOIN_SEEN_US ? most_us : JOIN_SEEN_US), true);
 }
@@ -99,6 +103,7 @@ void access_point_away(struct session *s, const struct mr_message *m)
 {
 	struct channel *there = joining_channel(s);
 
+	assert(s->phase == PHASE_JOINING && s->unit->way);
 	joining_watch(s, m->has[MR_AT_STA_ADDRESS] ? m->value[MR_AT_STA_ADDRESS].at : access_of(s->unit)->peer,
 		      &events);
 	if (!there || !in_time(s->line, there)) {

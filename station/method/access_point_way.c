@@ -1,6 +1,7 @@
 /*
  * The way to a device's access point: what it is called, what opens it, and that both are forgotten.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@ void access_point_name(struct line *line, struct unit *u)
 	bool serial = (u->serial[0] != '\0') != a->other_name;
 	size_t len;
 
+	assert(a);
 	if (!a->network.hidden || a->named)
 		return;
 	len = serial ? name_by_serial(line->job->ap_ssid, u->serial, a->network.ssid)

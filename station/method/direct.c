@@ -2,6 +2,7 @@
  * Action frames, no association: calls that invite devices to answer in slots, sessions over link/action. Devices can
  * be called over to another channel. docs/protocol.md, "Frames".
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,15 +46,18 @@ static void end(struct line *line, void *state)
 
 /* --- the voice --- */
 
+static unsigned within(unsigned count) { return count < SLOTS_MIN ? SLOTS_MIN : count > SLOTS_MAX ? SLOTS_MAX : count; }
+
 /* Schoute's estimate, coarsely: many answers, more slots; few, fewer. */
 static unsigned adapt(struct slots *slots, double unheard)
 {
 	if (slots->count == 0)
-		slots->count = unheard < SLOTS_MIN ? SLOTS_MIN : unheard > SLOTS_MAX ? SLOTS_MAX : (unsigned)unheard;
-	else if (slots->answers * 2 >= slots->count && slots->count < SLOTS_MAX)
-		slots->count *= 2;
-	else if (slots->answers * 8 < slots->count && slots->count > SLOTS_MIN)
-		slots->count /= 2;
+		slots->count = within(unheard > SLOTS_MAX ? SLOTS_MAX : (unsigned)unheard);
+	else if (slots->answers * 2 >= slots->count)
+		slots->count = within(slots->count * 2);
+	else if (slots->answers * 8 < slots->count)
+		slots->count = within(slots->count / 2);
+	assert(slots->count >= SLOTS_MIN && slots->count <= SLOTS_MAX);
 	return slots->count;
 }
 
@@ -67,6 +71,7 @@ static void speak(struct line *line, void *state, struct channel *c, enum method
 	bool present = why == METHOD_PRESENT;
 	bool inventory = present && unheard > 0 && units_admitted(line) && now_us >= c->window_end_us;
 
+	assert(c->index < line->channel_count && out->len == 0);
 	tx->rate_500kbps = RATE_6M;
 	memset(f.header.receiver, 0xff, 6);
 	memcpy(f.header.sender, line->station.mac, 6);
@@ -142,6 +147,7 @@ static void on_hello(struct line *line, struct slots *slots, struct channel *c, 
 		return;
 	}
 	slots->answers++;
+	assert(lane_channel(line, c->freq_mhz) == c);
 	u = unit_of_id(line, frame->hello.device_id);
 	if (!u && !(u = admission_newcomer(line, frame->hello.device_id, mac, rx)))
 		return;
@@ -186,6 +192,7 @@ static void on_frame(struct session *s, const struct mr_frame *frame, const stru
 	struct mr_message m;
 	int result;
 
+	assert(s->link == &s->action.base);
 	session_note_memory(s,
 			    frame->type == MR_DATA && !s->action.in ? MR_FRAGMENTS_MAX * (size_t)MR_FRAGMENT_MAX : 0);
 	result = action_receive(&s->action, frame, &w, session_now(s));
@@ -239,6 +246,7 @@ static enum method_opened open(struct line *line, void *state, struct unit *u, s
 	uint8_t id[8];
 
 	(void)state;
+	assert(!u->session && !u->settled && u->hello_us <= now_us);
 	if (now_us > u->hello_us + HELLO_FRESH_US) { /* it will have given up waiting; it calls again */
 		unit_absent(line, u, now_us + HELLO_FRESH_US + line->job->lease_us);
 		return METHOD_LATER;
@@ -257,6 +265,7 @@ static void sent(struct session *s, uint8_t what, bool acked, unsigned tries)
 {
 	enum action_state before = s->action.state;
 
+	assert(s->link == &s->action.base);
 	link_sent(s->link, what, acked, tries, session_now(s));
 	if (before == ACTION_INVITING && s->action.state == ACTION_INVITED && s->action.steer_mhz)
 		lane_move(s, lane_channel(s->line, s->action.steer_mhz));

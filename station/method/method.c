@@ -1,5 +1,6 @@
 #include "station/method/method.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,6 +86,7 @@ const char *method_names(unsigned flags, char *out, size_t cap)
 {
 	size_t n = 0;
 
+	assert(cap > 0);
 	out[0] = '\0';
 	for (size_t i = 0; method_table[i] && n < cap; i++)
 		if (method_table[i]->flags & flags)

@@ -14,11 +14,14 @@
 #include "station/dashboard/desk.h"
 #include "station/dashboard/draw.h"
 #include "station/dashboard/mirror.h"
+#include "station/dashboard/rescue.h"
 #include "station/dashboard/view.h"
 
 #define FRAME_US 33000u	 /* no frame sooner after the last one, whatever comes */
 #define FRAME_SHARE 10u	 /* a frame that takes long is followed by a pause of so many times its time */
 #define TWICE_US 400000u /* two clicks on one place */
+#define KEYS_MAX 64u	 /* in one turn: then signals, the station and the clock have theirs */
+#define EMPTY_MAX 8u	 /* so many times in a row something was to be read, and nothing was there */
 
 struct dashboard {
 	struct loop *loop;
@@ -27,8 +30,10 @@ struct dashboard {
 	struct desk *desk;
 	struct draw *draw;
 	struct view view;
-	struct loop_timer frame, expire;
+	struct loop_timer frame, expire, more;	   /* more: keys that were read from the terminal, and wait */
 	bool ascii, dirty, of_run, run_over, over; /* over: nothing more is to be read */
+	unsigned empty;
+	int told_fd; /* readable: told to end; -1: none */
 	uint64_t drawn_us, gap_us, clicked_us;
 	unsigned clicked_row;
 };
@@ -51,6 +56,7 @@ static void draw_now(struct dashboard *d)
 	uint64_t from_us = loop_now_us(d->loop);
 	unsigned rows, cols;
 
+	rescue_turn();
 	d->dirty = false;
 	draw_size(d->draw, &rows, &cols);
 	if (view_build(&d->view, d->desk, d->mirror, rows, cols, d->ascii))
@@ -83,6 +89,7 @@ static void on_expire(void *ctx, uint64_t now_us)
 	struct dashboard *d = ctx;
 	struct desk_out out = { 0 };
 
+	rescue_turn();
 	desk_expire(d->desk, d->mirror, now_us, &out);
 	wants(d, &out);
 	changed(d);
@@ -101,38 +108,68 @@ static void click(struct dashboard *d, unsigned row, unsigned col, bool twice, s
 		desk_key(d->desk, d->mirror, key, arg, now_us, out);
 }
 
-static void on_keys(void *ctx, uint32_t events)
+/* The keys that wait, so many at most. How many there were. */
+static unsigned take_keys(struct dashboard *d)
 {
-	struct dashboard *d = ctx;
 	unsigned row = 0, col = 0, keys = 0;
 	bool twice = false;
 	uint32_t key;
 
-	while (!d->over && (key = draw_key(d->draw, &row, &col, &twice)) != KEYS_NONE) {
+	while (!d->over && keys < KEYS_MAX && (key = draw_key(d->draw, &row, &col, &twice)) != KEYS_NONE) {
 		struct desk_out out = { 0 };
 
 		keys++;
-		if (key == KEYS_RESIZE)
-			draw_resized(d->draw);
-		else if (key == KEYS_MOUSE)
+		if (key == KEYS_MOUSE)
 			click(d, row, col, twice, &out);
-		else
+		else if (key != KEYS_RESIZE) /* the next frame asks for the size in any case */
 			desk_key(d->desk, d->mirror, key, 0, loop_now_us(d->loop), &out);
 		d->over = out.quit;
 		wants(d, &out);
 	}
-	/* Readable without a key: the terminal is gone. */
-	if (keys == 0 && (events & (EPOLLHUP | EPOLLERR)))
+	/* The rest may be in the library's queue already, where nobody sees that it waits. */
+	if (keys == KEYS_MAX)
+		loop_at(d->loop, &d->more, loop_now_us(d->loop));
+	return keys;
+}
+
+static void on_keys(void *ctx, uint32_t events)
+{
+	struct dashboard *d = ctx;
+	unsigned keys;
+
+	rescue_turn();
+	keys = take_keys(d);
+	d->empty = keys > 0 ? 0 : d->empty + 1;
+	/* Readable without a key: the terminal is gone. Not every one says so, and this would go on for ever. */
+	if (keys == 0 && (events & (EPOLLHUP | EPOLLERR) || d->empty >= EMPTY_MAX))
 		loop_stop(d->loop);
 	changed(d);
+}
+
+static void on_more(void *ctx, uint64_t now_us)
+{
+	struct dashboard *d = ctx;
+
+	(void)now_us;
+	rescue_turn();
+	(void)take_keys(d);
+	changed(d);
+}
+
+static void on_told(void *ctx, uint32_t events)
+{
+	struct dashboard *d = ctx;
+
+	(void)events;
+	loop_stop(d->loop);
 }
 
 static void on_signal(void *ctx, int number)
 {
 	struct dashboard *d = ctx;
 
+	rescue_turn();
 	if (number == SIGWINCH) {
-		draw_resized(d->draw);
 		changed(d);
 	} else if (number == SIGINT && d->of_run && !d->run_over) {
 		/* It was for the run, which has it too: the first drains, the second stops at once. */
@@ -169,6 +206,7 @@ static void on_line(void *ctx, const json_t *line)
 	uint64_t now_us = loop_now_us(d->loop);
 	struct desk_out out = { 0 };
 
+	rescue_turn();
 	switch (mirror_take(d->mirror, line)) {
 	case MIRROR_STRANGE: client_hang_up(d->client, "what answers there does not speak as a station does"); break;
 	case MIRROR_VERSION:
@@ -220,12 +258,14 @@ static int open_parts(struct dashboard *d, const struct dashboard_options *optio
 		snprintf(error, error_len, "no memory");
 		return -1;
 	}
+	if (loop_signals(d->loop, on_signal, d) == 0)
+		d->told_fd = rescue_begin();
 	d->draw = draw_open(options->palette, error, error_len);
 	if (!d->draw)
 		return -1;
 	d->client = client_create(&client);
-	if (!d->client || loop_watch(d->loop, STDIN_FILENO, EPOLLIN, on_keys, d) < 0 ||
-	    loop_signals(d->loop, on_signal, d) != 0) {
+	if (!d->client || d->told_fd < 0 || loop_watch(d->loop, STDIN_FILENO, EPOLLIN, on_keys, d) < 0 ||
+	    loop_watch(d->loop, d->told_fd, EPOLLIN, on_told, d) < 0) {
 		snprintf(error, error_len, "the terminal cannot be waited for");
 		return -1;
 	}
@@ -234,13 +274,16 @@ static int open_parts(struct dashboard *d, const struct dashboard_options *optio
 
 int dashboard_run(const struct dashboard_options *options, char *error, size_t error_len)
 {
-	struct dashboard d = { .loop = loop_create_real(), .of_run = options->of_run, .gap_us = FRAME_US };
+	struct dashboard d = {
+		.loop = loop_create_real(), .of_run = options->of_run, .gap_us = FRAME_US, .told_fd = -1
+	};
 	int result;
 
 	setlocale(LC_CTYPE, "");
 	d.ascii = options->ascii || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
 	d.frame = (struct loop_timer){ .fn = on_frame, .ctx = &d, .at_us = LOOP_NEVER };
 	d.expire = (struct loop_timer){ .fn = on_expire, .ctx = &d, .at_us = LOOP_NEVER };
+	d.more = (struct loop_timer){ .fn = on_more, .ctx = &d, .at_us = LOOP_NEVER };
 	result = open_parts(&d, options, error, error_len);
 	if (result == 0) {
 		changed(&d);
@@ -248,6 +291,7 @@ int dashboard_run(const struct dashboard_options *options, char *error, size_t e
 	}
 	client_destroy(d.client);
 	draw_close(d.draw);
+	rescue_end();
 	view_free(&d.view);
 	desk_destroy(d.desk);
 	mirror_destroy(d.mirror);

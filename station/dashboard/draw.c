@@ -165,22 +165,29 @@ void draw_close(struct draw *d)
 	free(d);
 }
 
-void draw_size(const struct draw *d, unsigned *rows, unsigned *cols)
-{
-	(void)d;
-	*rows = LINES > 0 ? (unsigned)LINES : 0;
-	*cols = COLS > 0 ? (unsigned)COLS : 0;
-}
-
-void draw_resized(struct draw *d)
+/*
+ * Takes the terminal's size as it is now. Not resizeterm(): that one puts a KEY_RESIZE into the queue of keys each time
+ * it is called, so whoever calls it for a KEY_RESIZE reads another one for ever (resizeterm(3X); it happened here, and
+ * to mtr: its issue 518). With this one no event causes itself.
+ */
+static void take_size(struct draw *d)
 {
 	struct winsize size;
 
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 || size.ws_col == 0 ||
+	    !is_term_resized(size.ws_row, size.ws_col))
+		return;
 	close_layer(&d->over);
 	close_layer(&d->base);
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0)
-		resizeterm(size.ws_row, size.ws_col);
+	resize_term(size.ws_row, size.ws_col);
 	clearok(curscr, TRUE);
+}
+
+void draw_size(struct draw *d, unsigned *rows, unsigned *cols)
+{
+	take_size(d);
+	*rows = LINES > 0 ? (unsigned)LINES : 0;
+	*cols = COLS > 0 ? (unsigned)COLS : 0;
 }
 
 void draw_all_anew(struct draw *d)
@@ -260,7 +267,7 @@ static uint32_t mouse(unsigned *row, unsigned *col, bool *twice)
 	MEVENT event;
 
 	if (getmouse(&event) != OK || event.y < 0 || event.x < 0)
-		return KEYS_NONE;
+		return KEYS_END_OF_LIST;
 	*row = (unsigned)event.y;
 	*col = (unsigned)event.x;
 	*twice = (event.bstate & BUTTON1_DOUBLE_CLICKED) != 0;

@@ -15,9 +15,8 @@ struct draw;
  */
 struct draw *draw_open(enum palette palette, char *error, size_t error_len);
 void draw_close(struct draw *draw); /* gives the terminal back as it was */
-void draw_size(const struct draw *draw, unsigned *rows, unsigned *cols);
-/* After SIGWINCH: asks the terminal for its size; everything is drawn anew. */
-void draw_resized(struct draw *draw);
+/* The terminal's size now, asked for each time: not every terminal tells when it changes. */
+void draw_size(struct draw *draw, unsigned *rows, unsigned *cols);
 void draw_all_anew(struct draw *draw);
 void draw_show(struct draw *draw, const struct view *view);
 void draw_bell(struct draw *draw);

@@ -110,6 +110,12 @@ static void answer(struct place_of_test *p, const json_t *request)
 			 "\"actor\":\"0021 Ben\"}}",
 			 id);
 		say_line(p, line);
+	} else if (strcmp(what, "scan") == 0) {
+		snprintf(line, sizeof(line),
+			 "{\"millrace\":1,\"type\":\"answer\",\"id\":%lld,\"ok\":true,\"result\":{\"is\":\"unit\","
+			 "\"unit\":4}}",
+			 id);
+		say_line(p, line);
 	} else if (strcmp(what, "device") == 0) {
 		snprintf(line, sizeof(line),
 			 "{\"millrace\":1,\"type\":\"answer\",\"id\":%lld,\"ok\":true,\"result\":{\"unit\":{\"unit\":1,"
@@ -340,6 +346,64 @@ static void a_terminal_that_shrinks_waits_and_comes_back(void **state)
 	hides(p, "too small");
 	run(p, "resize-window -t t -x 200 -y 60");
 	shows(p, "put it in the red bin"); /* there is room for the remedy in the row now */
+}
+
+/*
+ * The library tells of a size with a key of its own, and took ours for the cause of the next one: one resize and one
+ * key, and the screen was blank for good, at 100 % of a core, and heard no signal.
+ */
+static void a_key_after_a_resize_is_a_key_and_no_more(void **state)
+{
+	static const struct {
+		unsigned cols, rows;
+		const char *key, *text;
+	} steps[] = {
+		{ 100, 30, "r", "NACK" },     { 80, 24, "f", "ATTEMPTS" },   { 200, 60, "c", "UNHEARD" },
+		{ 60, 10, "g", "too small" }, { 90, 30, "l", "AC10001309" }, { 90, 31, "h", "SIGNS" },
+	};
+	struct place_of_test *p = *state;
+
+	open_station(p);
+	open_terminal(p, 80, 24, "", "");
+	shows(p, "AC10001312");
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		run(p, "resize-window -t t -x %u -y %u", steps[i].cols, steps[i].rows);
+		run(p, "send-keys -t t %s", steps[i].key);
+		shows(p, steps[i].text);
+	}
+	/* Sizes come faster than frames when a window is pulled, and keys between them. */
+	for (unsigned i = 0; i < 20; i++) {
+		run(p, "resize-window -t t -x %u -y %u", 80 + i, 24 + i % 7);
+		run(p, "send-keys -t t Down");
+	}
+	run(p, "send-keys -t t r");
+	shows(p, "NACK");
+	/* The signals of an end are heard after all that. */
+	run(p, "send-keys -t t C-c");
+	shows(p, "EXIT 0");
+}
+
+static void a_screen_that_is_told_to_end_ends(void **state)
+{
+	struct place_of_test *p = *state;
+	char command[300];
+
+	open_station(p);
+	for (unsigned i = 0; i < 2; i++) {
+		open_terminal(p, 80, 24, "", "");
+		shows(p, "AC10001312");
+		run(p, "resize-window -t t -x 90 -y 30");
+		run(p, "send-keys -t t r");
+		shows(p, "NACK");
+		/* The pane's shell has one child, and that is the screen. */
+		snprintf(command, sizeof(command),
+			 "kill -%s $(cat /proc/$(%s display-message -p -t t '#{pane_pid}')/task/*/children)",
+			 i == 0 ? "TERM" : "HUP", p->tmux);
+		assert_int_equal(system(command), 0);
+		shows(p, "EXIT 0");
+		close_terminal(p);
+		hang_up(p);
+	}
 }
 
 static void keys_become_requests(void **state)
@@ -574,6 +638,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(every_size_in_both_character_sets, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_terminal_that_shrinks_waits_and_comes_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_key_after_a_resize_is_a_key_and_no_more, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_screen_that_is_told_to_end_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_become_requests, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lost_station_is_said_and_found_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(between_jobs_the_queue_is_shown, setup, teardown),

@@ -1,18 +1,22 @@
 #include "station/command/screen.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Leaves the other screen, the mouse and hidden cursors: what a killed dashboard could not do. */
-#define GIVE_BACK "\033[?1049l\033[?1000l\033[?1006l\033[?25h\033[0m\r\n"
+#include "station/dashboard/rescue.h"
 
 static void *wait_for_it(void *ctx)
 {
+	const uint64_t one = 1;
 	struct screen *s = ctx;
 	int status = 0;
 
@@ -20,12 +24,13 @@ static void *wait_for_it(void *ctx)
 		;
 	if (WIFSIGNALED(status)) {
 		tcsetattr(STDIN_FILENO, TCSANOW, &s->before);
-		fputs(GIVE_BACK, stdout);
+		fputs(RESCUE_GIVE_BACK, stdout);
 	}
 	if (!atomic_load(&s->over))
 		fputs("the dashboard is closed; the line goes on, and millrace dashboard opens another one\n", stdout);
 	fflush(stdout);
 	atomic_store(&s->there, false);
+	(void)!write(s->gone_fd, &one, sizeof(one));
 	return NULL;
 }
 
@@ -50,7 +55,11 @@ bool screen_open(struct screen *s, const char *socket)
 	char *argv[] = { name, command, of_run, control, path, NULL };
 
 	s->pid = 0;
+	s->gone_fd = -1;
 	if (strlen(socket) >= sizeof(path) || tcgetattr(STDIN_FILENO, &s->before) != 0)
+		return false;
+	s->gone_fd = eventfd(0, EFD_CLOEXEC);
+	if (s->gone_fd < 0)
 		return false;
 	memcpy(path, socket, strlen(socket) + 1);
 	fflush(stdout);
@@ -60,14 +69,13 @@ bool screen_open(struct screen *s, const char *socket)
 		execv(self, argv);
 		_exit(127);
 	}
-	if (s->pid < 0) {
-		s->pid = 0;
-		return false;
-	}
-	atomic_store(&s->there, true);
-	if (!start_waiter(s)) {
-		kill(s->pid, SIGTERM);
-		waitpid(s->pid, NULL, 0);
+	atomic_store(&s->there, s->pid > 0);
+	if (s->pid < 0 || !start_waiter(s)) {
+		if (s->pid > 0) {
+			kill(s->pid, SIGKILL);
+			waitpid(s->pid, NULL, 0);
+		}
+		close(s->gone_fd);
 		s->pid = 0;
 		atomic_store(&s->there, false);
 		return false;
@@ -78,13 +86,50 @@ bool screen_open(struct screen *s, const char *socket)
 
 bool screen_there(const struct screen *s) { return atomic_load(&s->there); }
 
+/* Until it has gone, a signal, or so long. */
+static bool gone_within(const struct screen *s, int signals_fd, int ms)
+{
+	struct pollfd fds[2] = { { .fd = s->gone_fd, .events = POLLIN }, { .fd = signals_fd, .events = POLLIN } };
+
+	while (poll(fds, 2, ms) < 0 && errno == EINTR)
+		;
+	return fds[0].revents != 0;
+}
+
 void screen_wait(struct screen *s, bool now)
 {
+	sigset_t end, before;
+	int signals_fd;
+	bool gone;
+
 	if (s->pid <= 0)
 		return;
 	atomic_store(&s->over, true);
-	if (now && screen_there(s))
+	sigemptyset(&end);
+	sigaddset(&end, SIGINT);
+	sigaddset(&end, SIGTERM);
+	sigaddset(&end, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &end, &before);
+	signals_fd = signalfd(-1, &end, SFD_CLOEXEC | SFD_NONBLOCK);
+	gone = gone_within(s, signals_fd, now ? 0 : SCREEN_SEEN_MS);
+	if (!gone && screen_there(s)) {
 		kill(s->pid, SIGTERM);
-	pthread_join(s->waiter, NULL);
+		gone = gone_within(s, -1, SCREEN_END_MS);
+	}
+	if (!gone && screen_there(s)) {
+		kill(s->pid, SIGKILL);
+		gone = gone_within(s, -1, SCREEN_END_MS);
+	}
+	/* What not even that ends is stuck in the kernel: its thread may wait, we do not. */
+	if (gone)
+		pthread_join(s->waiter, NULL);
+	if (signals_fd >= 0) {
+		struct signalfd_siginfo taken;
+
+		while (read(signals_fd, &taken, sizeof(taken)) == (ssize_t)sizeof(taken))
+			;
+		close(signals_fd);
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	s->pid = 0;
 }

@@ -11,9 +11,15 @@
 #include <sys/types.h>
 #include <termios.h>
 
+/* After the run: so long its last state stays for a person to see; the summary is printed behind it in any case. */
+#define SCREEN_SEEN_MS 3600000
+/* Told to end, the screen has so long (it gives the terminal back by itself after RESCUE_END_S); then it is killed. */
+#define SCREEN_END_MS 4000
+
 /* zero it to begin; layout is ours */
 struct screen {
 	pid_t pid;		 /* 0: none was opened */
+	int gone_fd;		 /* an eventfd: readable when it has gone */
 	atomic_bool there, over; /* over: the run is */
 	pthread_t waiter;
 	struct termios before;
@@ -22,5 +28,9 @@ struct screen {
 /* Before any other thread is started. False: there is none, go on without. */
 bool screen_open(struct screen *screen, const char *socket);
 bool screen_there(const struct screen *screen);
-/* The run is over: waits until the person has seen it and leaves; `now`: without waiting for anybody. */
+/*
+ * The run is over: waits until the person has seen it and leaves, and never without end: SCREEN_SEEN_MS, or SIGINT,
+ * SIGTERM or SIGHUP, and the screen is told to end, and killed when it does not. `now`: without waiting for anybody.
+ * The three signals are taken here and mean no more than that.
+ */
 void screen_wait(struct screen *screen, bool now);

@@ -305,6 +305,13 @@ static void read_signals(void *ctx, uint32_t events)
 		loop->signal_fn(loop->signal_ctx, (int)info.ssi_signo);
 }
 
+static bool is_ignored(int number)
+{
+	struct sigaction now;
+
+	return sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 int loop_signals(struct loop *loop, loop_signal_fn *fn, void *ctx)
 {
 	sigset_t set;
@@ -313,6 +320,10 @@ int loop_signals(struct loop *loop, loop_signal_fn *fn, void *ctx)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGWINCH);
+	if (!is_ignored(SIGHUP))
+		sigaddset(&set, SIGHUP);
+	if (!is_ignored(SIGPIPE))
+		sigaddset(&set, SIGPIPE);
 	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
 		return -1;
 	loop->signal_fd = signalfd(loop->signal_fd, &set, SFD_NONBLOCK | SFD_CLOEXEC);

@@ -73,7 +73,11 @@ void loop_pace(struct loop *loop, double factor);
 /* Virtual: the clock does not move until this is taken back; only signals and the attended descriptor are served. */
 void loop_hold(struct loop *loop, bool hold);
 
-/* Blocks SIGINT, SIGTERM, SIGWINCH in the calling thread and reports them from the loop, on both clocks. */
+/*
+ * Blocks SIGINT, SIGTERM, SIGWINCH, SIGHUP and SIGPIPE in the calling thread and reports them from the loop, on both
+ * clocks. Of the last two only those that are not ignored: nohup, and a run whose screen has the terminal. SIGPIPE
+ * comes from a write to standard output or a file of ours: nothing else here may send one (MSG_NOSIGNAL).
+ */
 int loop_signals(struct loop *loop, loop_signal_fn *fn, void *ctx);
 
 /* Called after each timer, for those who check what must hold between two events; it changes nothing. NULL: no more. */

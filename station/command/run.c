@@ -1,5 +1,6 @@
 /* `millrace run`: a job from admission to summary, shown as a live line, as plain lines, or as JSON. */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -425,6 +426,24 @@ int command_control(const char *self, struct control **out, struct control_optio
 	return EXIT_UNUSABLE;
 }
 
+/*
+ * The loop that took the signals is gone, and they are blocked still: what came too late means nothing any more, and
+ * from here on each of them ends us as it always does. SIGPIPE stays blocked: the summary must not kill us.
+ */
+static void free_signals(void)
+{
+	const struct timespec now = { 0, 0 };
+	sigset_t end;
+
+	sigemptyset(&end);
+	sigaddset(&end, SIGINT);
+	sigaddset(&end, SIGTERM);
+	sigaddset(&end, SIGHUP);
+	while (sigtimedwait(&end, NULL, &now) > 0)
+		;
+	pthread_sigmask(SIG_UNBLOCK, &end, NULL);
+}
+
 /* What the command line says. */
 struct run_options {
 	const char *job, *db, *seed, *radios, *policy, *pcap, *keys, *epoch, *person, *socket, *settings, *metrics,
@@ -540,6 +559,7 @@ static int run_job(const struct run_options *o, const struct job *job, const str
 	status = batch_run(&batch, &result, error, sizeof(error));
 	control_close(control, "ended", "the run is over");
 	screen_wait(&r.screen, status != 0);
+	free_signals();
 	if (status != 0) {
 		fprintf(stderr, "millrace run: %s\n", error);
 		return EXIT_UNUSABLE;

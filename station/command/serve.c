@@ -264,7 +264,7 @@ static void on_signal(void *ctx, int signal)
 {
 	struct serve *s = ctx;
 
-	if (signal != SIGINT && signal != SIGTERM)
+	if (signal == SIGWINCH)
 		return;
 	s->ending = true;
 	loop_stop(s->idle);
@@ -323,6 +323,8 @@ int command_serve(int argc, char **argv)
 		return status >= 0 ? status : EXIT_UNUSABLE;
 	}
 	*s = (struct serve){ .db = db, .keys = keys, .pace = 1 };
+	/* Who read its few lines may go: it is driven over its socket, and the line goes on. */
+	signal(SIGPIPE, SIG_IGN);
 	status = command_log_list(&log_words) ? EXIT_ALL_WELL : command_log("serve", &log_words, &log);
 	if (status >= 0) {
 		free(s);

@@ -177,7 +177,7 @@ static void on_signal(void *ctx, int number)
 			  "Ctrl-C: the devices in hand finish; once more to stop now");
 		changed(d);
 	} else {
-		loop_stop(d->loop);
+		loop_stop(d->loop); /* a terminal that takes nothing any more (SIGPIPE), too */
 	}
 }
 

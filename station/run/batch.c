@@ -82,17 +82,32 @@ static int64_t first_utc_us(const struct identity *identity)
 	return made_us > BATCH_SIM_UTC_US ? made_us : BATCH_SIM_UTC_US;
 }
 
+static const char *why_of(int signal)
+{
+	switch (signal) {
+	case SIGINT: return "interrupted at the terminal";
+	case SIGHUP: return "the terminal was closed";
+	case SIGPIPE: return "nobody reads the output any more";
+	default: return "told to end by a signal";
+	}
+}
+
 static void on_signal(void *ctx, int signal)
 {
 	struct batch *b = ctx;
+	bool person = signal == SIGINT || signal == SIGTERM;
 
-	if (signal != SIGINT && signal != SIGTERM)
+	/*
+	 * A terminal that is closed, and an output that nobody reads, are the first Ctrl-C and never the second: a
+	 * shell that hangs up sends its SIGHUP beside the terminal's, and each further line of output another SIGPIPE.
+	 */
+	if (!person && (b->interrupts > 0 || (signal != SIGHUP && signal != SIGPIPE)))
 		return;
 	b->interrupts++;
 	/* The first is recorded like any other order; the second waits for nothing. */
 	if (b->interrupts > 1 || line_order(b->line, &(struct line_order){
 		.kind = LINE_ORDER_STOP, .actor = b->o->operator && b->o->operator[0] ? b->o->operator : "signal",
-		.reason = signal == SIGINT ? "interrupted at the terminal" : "told to end by a signal" }) != LINE_DONE)
+		.reason = why_of(signal) }) != LINE_DONE)
 		line_stop(b->line, b->interrupts > 1);
 	if (b->o->control)
 		control_stand(b->o->control);

@@ -28,7 +28,7 @@ struct batch_options {
 	void (*populate)(void *ctx, struct air *air);
 	/* After line_stop was asked for by a signal; `times` counts. */
 	void (*interrupted)(void *ctx, unsigned times);
-	bool signals;		 /* SIGINT and SIGTERM stop the run */
+	bool signals;		 /* SIGINT, SIGTERM, SIGHUP and SIGPIPE stop the run (loop_signals) */
 	struct control *control; /* opened, attached to no loop; NULL: nobody looks on */
 	double pace;		 /* simulated: virtual seconds per second; 0: as fast as it goes */
 	bool stay;		 /* does not end when all have an outcome, but when somebody stops it */

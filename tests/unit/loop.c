@@ -261,6 +261,43 @@ static void signals_arrive_on_both_clocks(void **state)
 	}
 }
 
+static void on_each_signal(void *ctx, int signal)
+{
+	struct note *n = ctx;
+
+	n->times |= 1u << (unsigned)signal;
+}
+
+/* A hang-up and a pipe without a reader are reported too, unless somebody has chosen to ignore them. */
+static void what_is_ignored_stays_ignored(void **state)
+{
+	const unsigned two = 1u << SIGHUP | 1u << SIGPIPE, all = two | 1u << SIGTERM;
+
+	(void)state;
+	for (unsigned ignored = 0; ignored < 2; ignored++) {
+		struct loop *loop = loop_create_virtual(0);
+		struct note n = note(loop, 's', NULL), idle = note(loop, 'i', NULL);
+		int pipes[2];
+
+		signal(SIGHUP, ignored ? SIG_IGN : SIG_DFL);
+		signal(SIGPIPE, ignored ? SIG_IGN : SIG_DFL);
+		idle.timer.ctx = &idle;
+		idle.again_us = 0;
+		idle.stop_after = 2000;
+		loop_at(loop, &idle.timer, 0);
+		assert_int_equal(loop_signals(loop, on_each_signal, &n), 0);
+		assert_int_equal(pipe(pipes), 0);
+		close(pipes[0]);
+		assert_int_equal(write(pipes[1], "x", 1), -1);
+		close(pipes[1]);
+		assert_int_equal(kill(getpid(), SIGHUP), 0);
+		assert_int_equal(kill(getpid(), SIGTERM), 0);
+		loop_run(loop);
+		assert_int_equal(n.times, ignored ? all & ~two : all);
+		loop_destroy(loop);
+	}
+}
+
 /* --- the real clock --- */
 
 static void the_real_clock_fires_no_timer_early(void **state)
@@ -518,6 +555,7 @@ int main(void)
 		cmocka_unit_test(one_that_arms_itself_for_the_past_does_not_starve_the_others),
 		cmocka_unit_test(a_timer_runs_on_the_side_that_armed_it),
 		cmocka_unit_test(signals_arrive_on_both_clocks),
+		cmocka_unit_test(what_is_ignored_stays_ignored),
 		cmocka_unit_test(the_real_clock_fires_no_timer_early),
 		cmocka_unit_test(a_descriptor_is_heard_until_it_is_unwatched),
 		cmocka_unit_test(one_callback_may_unwatch_the_other_in_the_same_turn),

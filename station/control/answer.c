@@ -232,15 +232,21 @@ static void badge(struct client *client, const struct request *r)
 	struct control *c = client->control;
 	const struct settings_badge *b = r->text[0] ? settings_badge(c->o.settings, r->text) : NULL;
 	struct refusal why = { 0 };
+	uint64_t now_us = control_now_us();
 
-	if (r->text[0] && !b) {
+	if (r->text[0] && now_us < client->badges_pause_us)
+		refuse(&why, "busy", "scan it again in a few seconds", "too many unknown badges, one after the other");
+	else if (r->text[0] && !b)
 		refuse(&why, "unknown-badge", "scan again, or have it entered in the station's settings",
 		       "the settings of this station know no such badge");
+	if (why.name) {
 		client_refuse(client, r->id, &why);
-		if (++client->badges_wrong >= BADGES_WRONG_MAX)
-			client_bye(client, "badges", "too many unknown badges");
+		if (now_us >= client->badges_pause_us && ++client->badges_wrong % BADGES_WRONG_MAX == 0)
+			client->badges_pause_us = now_us + BADGES_PAUSE_US;
 		return;
 	}
+	if (b)
+		client->badges_wrong = 0;
 	client->role = b && b->role > client->own_role ? b->role : client->own_role;
 	if (b)
 		snprintf(client->actor, sizeof(client->actor), "%.16s %.60s", b->badge, b->name);

@@ -7,7 +7,10 @@
 
 #define REQUESTS_A_TURN 16u /* of one client; chosen: it does not keep the others waiting */
 #define OUT_ENOUGH 262144u  /* octets waiting for a client: its requests wait too */
-#define BADGES_WRONG_MAX 5u /* unknown ones; chosen: then it is no slip, and the client is sent away */
+/* This many badges that nobody has, and for this long no other one is looked at: a list of numbers is not tried out, and
+ * who scans other codes of digits alone keeps his role. Both chosen. */
+#define BADGES_WRONG_MAX 5u
+#define BADGES_PAUSE_US 10000000u
 #define SAMPLE_US 250000u   /* chosen: four looks a second at what has no events */
 #define CLOSING_US 1000000u /* chosen: time for a last line to leave */
 
@@ -29,6 +32,7 @@ struct client {
 	enum role own_role, role; /* by user and groups; with a badge */
 	char own_actor[LINE_ACTOR_MAX + 1], actor[LINE_ACTOR_MAX + 1];
 	unsigned badges_wrong;
+	uint64_t badges_pause_us; /* until then none is looked at */
 	char *in;
 	size_t in_len, in_room;
 	struct text out;

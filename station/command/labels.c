@@ -16,7 +16,9 @@
 #include "db/verify.h"
 #include "station/base/log.h"
 #include "station/command/command.h"
+#include "station/command/label_codes.h"
 #include "station/command/label_post.h"
+#include "station/control/settings.h"
 #include "station/label/file.h"
 #include "station/label/layout.h"
 #include "station/label/printer.h"
@@ -29,7 +31,7 @@
 
 struct labels {
 	const char *db_path, *template_path, *format, *out, *printer, *keys, *operator, * reason, *font, *timeout,
-		*unit, *control, *badge;
+		*unit, *control, *badge, *settings;
 	bool reprint, blind, follow, json, preview, ascii, keys_reference;
 	const char *lot;
 	const char *serials[SERIALS_MAX];
@@ -582,13 +584,15 @@ static int run_preview(struct labels *labels)
 
 /* --- scanning back --- */
 
-static bool scan_one(struct labels *labels, const char *line, size_t len, int *result)
+/* `wrong`: it was no code at all; NULL: that is for us to see. */
+static bool scan_one(struct labels *labels, const char *line, size_t len, const char *wrong, int *result)
 {
-	struct scan scan;
+	struct scan scan = { .len = 0 };
 	struct scan_answer answer;
 	char error[ERROR_MAX] = "";
-	const char *wrong = scan_parse(line, len, &scan);
 
+	if (!wrong)
+		wrong = scan_parse(line, len, &scan);
 	if (!wrong && labels->unit && !*scan.expected)
 		snprintf(scan.expected, sizeof(scan.expected), "%s", labels->unit);
 	if (wrong) {
@@ -618,28 +622,33 @@ static bool scan_one(struct labels *labels, const char *line, size_t len, int *r
 	return true;
 }
 
-static int scan_lines(struct labels *labels)
+struct scanning {
+	struct labels *labels;
+	int result;
+};
+
+static bool on_code(void *ctx, const char *text, size_t len, const char *wrong)
 {
-	int result = EXIT_ALL_WELL;
-	char line[2 * SCAN_TEXT_MAX];
+	struct scanning *s = ctx;
 
-	while (fgets(line, sizeof(line), stdin)) {
-		size_t len = strlen(line);
+	return strspn(text, " \t") == len && !wrong ? true : scan_one(s->labels, text, len, wrong, &s->result);
+}
 
-		/* The rest of a line that is too long belongs to it. */
-		while (len == sizeof(line) - 1 && line[len - 1] != '\n') {
-			char rest[256];
+static int scan_input(struct labels *labels)
+{
+	static struct settings settings;
+	struct scanning s = { labels, EXIT_ALL_WELL };
+	struct job_errors errors = { 0 };
 
-			if (!fgets(rest, sizeof(rest), stdin) || strchr(rest, '\n'))
-				break;
-		}
-		if (strspn(line, " \t\r\n") == len)
-			continue;
-		if (!scan_one(labels, line, len, &result))
-			break;
+	if (!settings_load(labels->settings, &settings, &errors)) {
+		for (size_t i = 0; i < errors.count; i++)
+			fprintf(stderr, "%s\n", errors.text[i]);
+		if (labels->settings)
+			return EXIT_UNUSABLE;
+		settings.scanner = (struct scanner_setup){ .silence = false };
 	}
-	OPENSSL_cleanse(line, sizeof(line));
-	return result;
+	label_codes_read(&settings.scanner, on_code, &s);
+	return s.result;
 }
 
 static int run_scan(struct labels *labels)
@@ -653,10 +662,10 @@ static int run_scan(struct labels *labels)
 	if (labels->unit && !serial_is_valid(labels->unit))
 		return unusable("--unit wants the serial number of the unit in hand");
 	if (labels->serial_count == 0)
-		return scan_lines(labels);
+		return scan_input(labels);
 	result = EXIT_ALL_WELL;
 	for (size_t i = 0; i < labels->serial_count; i++)
-		if (!scan_one(labels, labels->serials[i], strlen(labels->serials[i]), &result))
+		if (!scan_one(labels, labels->serials[i], strlen(labels->serials[i]), NULL, &result))
 			break;
 	return result;
 }
@@ -727,6 +736,9 @@ int command_labels(int argc, char **argv)
 			&labels.operator,
 			NULL },
 			{ "--unit", "SERIAL", "scan: the unit in hand", &labels.unit, NULL },
+			{ "--settings", "FILE",
+			  "scan: settings with the scanner's prefix and suffix (/etc/millrace/station.yaml)",
+			  &labels.settings, NULL },
 			{ "--follow", NULL, "goes on with each unit as it passes, until the station's run is over",
 			  NULL, &labels.follow },
 			{ "--control", "FILE",

@@ -555,7 +555,7 @@ static int run_job(const struct run_options *o, const struct job *job, const str
 
 	if (r.show == SHOW_LIVE && control && isatty(STDIN_FILENO) &&
 	    (o->screen || o->pace_n > 0 || !job->radios_simulated))
-		(void)screen_open(&r.screen, control_path(control));
+		(void)screen_open(&r.screen, control_path(control), o->settings);
 	status = batch_run(&batch, &result, error, sizeof(error));
 	control_close(control, "ended", "the run is over");
 	screen_wait(&r.screen, status != 0);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -47,23 +48,26 @@ static bool start_waiter(struct screen *s)
 	return ok;
 }
 
-bool screen_open(struct screen *s, const char *socket)
+bool screen_open(struct screen *s, const char *socket, const char *settings)
 {
 	char self[] = "/proc/self/exe", name[] = "millrace", command[] = "dashboard", of_run[] = "--of-run",
-	     control[] = "--control";
-	char path[160];
-	char *argv[] = { name, command, of_run, control, path, NULL };
+	     control[] = "--control", with[] = "--settings";
+	char path[160], *named = settings ? strdup(settings) : NULL;
+	char *argv[] = { name, command, of_run, control, path, named ? with : NULL, named, NULL };
 
 	s->pid = 0;
 	s->gone_fd = -1;
-	if (strlen(socket) >= sizeof(path) || tcgetattr(STDIN_FILENO, &s->before) != 0)
+	if (strlen(socket) < sizeof(path) && tcgetattr(STDIN_FILENO, &s->before) == 0)
+		s->gone_fd = eventfd(0, EFD_CLOEXEC);
+	if (s->gone_fd < 0) {
+		free(named);
 		return false;
-	s->gone_fd = eventfd(0, EFD_CLOEXEC);
-	if (s->gone_fd < 0)
-		return false;
+	}
 	memcpy(path, socket, strlen(socket) + 1);
 	fflush(stdout);
 	s->pid = fork();
+	if (s->pid != 0)
+		free(named);
 	if (s->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		execv(self, argv);

@@ -25,8 +25,9 @@ struct screen {
 	struct termios before;
 };
 
-/* Before any other thread is started. False: there is none, go on without. */
-bool screen_open(struct screen *screen, const char *socket);
+/* Before any other thread is started. `settings`: its own, as ours was named; NULL: the usual. False: there is none, go
+ * on without. */
+bool screen_open(struct screen *screen, const char *socket, const char *settings);
 bool screen_there(const struct screen *screen);
 /*
  * The run is over: waits until the person has seen it and leaves, and never without end: SCREEN_SEEN_MS, or SIGINT,

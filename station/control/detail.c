@@ -40,6 +40,8 @@ static void names(const struct model *m, const struct row *row, const char **ser
 
 const struct unit *model_by_name(const struct model *m, const char *name)
 {
+	const struct unit *alike = NULL;
+	unsigned count = 0;
 	const char *serial;
 	char mac[18];
 
@@ -47,8 +49,12 @@ const struct unit *model_by_name(const struct model *m, const char *name)
 		names(m, row, &serial, mac);
 		if (strcmp(serial, name) == 0 || strcasecmp(mac, name) == 0)
 			return row->unit;
+		if (strcasecmp(serial, name) == 0) {
+			alike = row->unit;
+			count++;
+		}
 	}
-	return NULL;
+	return count == 1 ? alike : NULL; /* of several that differ in that alone, none is meant */
 }
 
 static bool starts_or_ends(const char *text, const char *part)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "station/yaml/complaint.h"
@@ -186,9 +187,45 @@ static void control(struct reader *r, const struct node *map)
 	}
 }
 
+/* What scanners send before or behind a code, by its name or as it is. False: it was complained about. */
+static bool affix(struct reader *r, const struct node *node, const char *name, const char *const words[][2],
+		  char out[static SCANNER_AFFIX_MAX + 1])
+{
+	for (size_t i = 0; node->kind == NODE_SCALAR && words[i][0]; i++)
+		if (strcmp(node->text, words[i][0]) == 0) {
+			snprintf(out, SCANNER_AFFIX_MAX + 1, "%s", words[i][1]);
+			return true;
+		}
+	return text(r, node, name, out, SCANNER_AFFIX_MAX);
+}
+
+static void scanner(struct reader *r, const struct node *map)
+{
+	static const char *const names[] = { "prefix", "suffix", NULL };
+	static const char *const before[][2] = { { "none", "" }, { "stx", "" }, { "soh", "\001" }, { NULL, NULL } };
+	/* Enter, Tab, ETX and EOT end a scan in any case; "none" is its own. */
+	static const char *const behind[][2] = { { "enter", "" }, { "tab", "\t" }, { "etx", "" },
+						 { "eot", "" },	  { "none", "" },  { NULL, NULL } };
+	struct scanner_setup *s = &r->s->scanner;
+
+	if (map->kind != NODE_MAP) {
+		wrong(r, map, "not a map:", "prefix, suffix");
+		return;
+	}
+	for (const struct node *n = map->child; n; n = n->next) {
+		if (strcmp(n->key->text, "prefix") == 0)
+			(void)affix(r, n, "prefix (none, stx, soh, or itself)", before, s->prefix);
+		else if (strcmp(n->key->text, "suffix") == 0 &&
+			 affix(r, n, "suffix (enter, tab, etx, eot, none, or itself)", behind, s->suffix))
+			s->silence = strcmp(n->text, "none") == 0;
+		else if (strcmp(n->key->text, "suffix") != 0)
+			unknown(r, n->key, names);
+	}
+}
+
 static void root(struct reader *r, const struct node *map)
 {
-	static const char *const names[] = { "format", "control", "badges", "metrics", NULL };
+	static const char *const names[] = { "format", "control", "badges", "metrics", "scanner", NULL };
 	const struct node *format = tree_value(map, "format", 6);
 
 	if (!format || format->kind != NODE_SCALAR || strcmp(format->text, "1") != 0)
@@ -198,6 +235,8 @@ static void root(struct reader *r, const struct node *map)
 
 		if (strcmp(key, "control") == 0)
 			control(r, n);
+		else if (strcmp(key, "scanner") == 0)
+			scanner(r, n);
 		else if (strcmp(key, "metrics") == 0)
 			(void)text(r, n, "metrics", r->s->metrics, sizeof(r->s->metrics) - 1);
 		else if (strcmp(key, "badges") == 0 && n->kind == NODE_LIST)
@@ -289,7 +328,7 @@ enum role settings_role(const struct settings *s, uid_t uid, const gid_t *gids, 
 const struct settings_badge *settings_badge(const struct settings *s, const char *number)
 {
 	for (size_t i = 0; i < s->badge_count; i++)
-		if (strcmp(s->badges[i].badge, number) == 0)
+		if (strcasecmp(s->badges[i].badge, number) == 0)
 			return &s->badges[i];
 	return NULL;
 }

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "station/control/request.h"
+#include "station/label/scanner.h"
 #include "station/yaml/complaint.h"
 
 #define SETTINGS_PATH "/etc/millrace/station.yaml"
@@ -31,6 +32,7 @@ struct settings {
 	enum role others; /* whom no rule names */
 	char jobs[256];	  /* folder that jobs must lie in; "": any */
 	char metrics[64]; /* ADDRESS:PORT, "": none */
+	struct scanner_setup scanner;
 	struct settings_rule users[SETTINGS_LIST_MAX], groups[SETTINGS_LIST_MAX];
 	size_t user_count, group_count;
 	struct settings_badge badges[SETTINGS_LIST_MAX];
@@ -47,5 +49,5 @@ bool settings_load(const char *path, struct settings *out, struct job_errors *er
 /* Of a peer, by user and groups. `name`: the user's name in the settings, or NULL. */
 enum role settings_role(const struct settings *settings, uid_t uid, const gid_t *gids, size_t gid_count,
 			const char **name);
-/* NULL: no such badge. */
+/* Small and capital letters alike: a keyboard may have Caps Lock. NULL: no such badge. */
 const struct settings_badge *settings_badge(const struct settings *settings, const char *badge);

@@ -41,7 +41,6 @@ void ask_text(struct desk *d, enum asking what, const char *text)
 	ask_end(d);
 	d->ask.what = what;
 	text_copy(d->ask.text, sizeof(d->ask.text), text);
-	d->ask.burst_from = strlen(d->ask.text);
 }
 
 void ask_menu(struct desk *d)
@@ -103,10 +102,7 @@ void ask_begin(struct desk *d, struct mirror *mirror, enum act act, uint64_t now
 		return;
 	}
 	if (act == ACT_ACK) {
-		if (mirror->banner_count == 0)
-			desk_note(d, MEANS_PLAIN, now_us, "there is no banner");
-		else
-			talk_act(d, mirror, act, NULL, 0, NULL, out);
+		talk_ack(d, mirror, d->late_banner ? d->late_banner : talk_banner(mirror), now_us, out);
 		return;
 	}
 	if (on_units(act) && !take_units(d, mirror)) {
@@ -122,11 +118,11 @@ void ask_begin(struct desk *d, struct mirror *mirror, enum act act, uint64_t now
 
 /* --- answers --- */
 
-static void done(struct desk *d, struct mirror *mirror, struct desk_out *out)
+static void done(struct desk *d, struct desk_out *out)
 {
 	struct ask *a = &d->ask;
 
-	talk_act(d, mirror, a->act, a->units, a->unit_count, a->reason, out);
+	talk_act(d, a->act, a->units, a->unit_count, a->reason, out);
 	if (a->units && d->screen == SCREEN_LINE && d->tags.count > 0) {
 		map_free(&d->tags);
 		d->tags = (struct map){ 0 };
@@ -134,18 +130,23 @@ static void done(struct desk *d, struct mirror *mirror, struct desk_out *out)
 	ask_end(d);
 }
 
-/* A number is the reason with that number. */
-static void take_reason(struct ask *a)
+/* A number is the reason with that number, and no reason where there is none: a slip is not what goes on record. */
+static bool take_reason(struct ask *a)
 {
 	const char *const *reasons = ask_reasons(a->act);
-	unsigned count = 0;
+	size_t count = 0, digits = strspn(a->text, "0123456789");
+	unsigned long number = strtoul(a->text, NULL, 10);
 
 	while (reasons[count])
 		count++;
-	if (a->text[0] >= '1' && a->text[0] < (char)('1' + count) && a->text[1] == '\0')
-		text_copy(a->reason, sizeof(a->reason), reasons[a->text[0] - '1']);
-	else
+	if (digits == 0 || a->text[digits] || count == 0) {
 		text_copy(a->reason, sizeof(a->reason), a->text);
+		return true;
+	}
+	if (number < 1 || number > count)
+		return false;
+	text_copy(a->reason, sizeof(a->reason), reasons[number - 1]);
+	return true;
 }
 
 static bool asks_twice(const struct ask *a)
@@ -162,59 +163,27 @@ static void reason_given(struct desk *d, struct mirror *mirror, uint64_t now_us,
 {
 	struct ask *a = &d->ask;
 
-	take_reason(a);
+	if (!take_reason(a)) {
+		desk_note(d, MEANS_WARN, now_us, "there is no reason %s: a number of the list, or words", a->text);
+		a->text[0] = '\0';
+		return;
+	}
 	if (!*a->reason && !may_be_silent(a, mirror)) {
 		desk_note(d, MEANS_WARN, now_us, "a reason is needed: it goes on record");
 		return;
 	}
 	if (!asks_twice(a)) {
-		done(d, mirror, out);
+		done(d, out);
 		return;
 	}
 	a->what = ASK_SURE;
 	a->text[0] = '\0';
-	a->burst_from = 0;
-}
-
-/* A payload, or a serial number that we know with more behind it: a reason is neither. */
-static bool is_label(const struct mirror *mirror, const char *text)
-{
-	char serial[48];
-
-	return scan_route(text) == SCAN_LABEL &&
-	       (!scan_label_serial(text, serial, sizeof(serial)) || talk_known(mirror, serial));
-}
-
-/*
- * A scanner types into questions too. What came as fast as that, ends with Enter and is a badge, a label or a known
- * unit is a scan, and the question stays; anything else was meant for the question.
- */
-static bool was_scanned(struct desk *d, struct mirror *mirror, uint64_t now_us, struct desk_out *out)
-{
-	struct ask *a = &d->ask;
-	char text[sizeof(a->text)];
-	const char *burst = a->text + a->burst_from;
-	enum scan_kind kind = scan_route(burst);
-
-	if (strlen(burst) < 3 || now_us - a->last_us >= SCAN_GAP_US)
-		return false;
-	if (kind != SCAN_BADGE && !is_label(mirror, burst) && !talk_known(mirror, burst))
-		return false;
-	memcpy(text, burst, strlen(burst) + 1);
-	memset(a->text + a->burst_from, 0, sizeof(a->text) - a->burst_from);
-	if (a->what == ASK_FIND || a->what == ASK_FILTER)
-		ask_end(d);
-	talk_scanned(d, mirror, text, now_us, out);
-	memset(text, 0, sizeof(text));
-	return true;
 }
 
 static void text_given(struct desk *d, struct mirror *mirror, uint64_t now_us, struct desk_out *out)
 {
 	struct ask *a = &d->ask;
 
-	if (was_scanned(d, mirror, now_us, out))
-		return;
 	if (a->what == ASK_REASON) {
 		reason_given(d, mirror, now_us, out);
 		return;
@@ -230,15 +199,12 @@ static void text_given(struct desk *d, struct mirror *mirror, uint64_t now_us, s
 	desk_do(d, mirror, ACT_NEXT, now_us, out);
 }
 
-static void type(struct ask *a, uint32_t key, uint64_t now_us)
+static void type(struct ask *a, uint32_t key)
 {
 	char octets[5];
 	unsigned len = text_encode(key, octets);
 	size_t have = strlen(a->text);
 
-	if (now_us - a->last_us >= SCAN_GAP_US)
-		a->burst_from = have;
-	a->last_us = now_us;
 	if (have + len < sizeof(a->text))
 		memcpy(a->text + have, octets, len + 1);
 }
@@ -247,19 +213,17 @@ static void text_key(struct desk *d, struct mirror *mirror, uint32_t key, uint64
 {
 	struct ask *a = &d->ask;
 
-	if (key == KEYS_ENTER) {
+	if (key == KEYS_ENTER)
 		text_given(d, mirror, now_us, out);
-	} else if (key == KEYS_ESCAPE) {
+	else if (key == KEYS_ESCAPE)
 		ask_end(d);
-	} else if (key == KEYS_BACKSPACE) {
+	else if (key == KEYS_BACKSPACE)
 		text_chop(a->text);
-		a->burst_from = strlen(a->text);
-	} else if (key >= ' ' && key < KEYS_NONE && key != 0x7f) {
-		type(a, key, now_us);
-	}
+	else if (key >= ' ' && key < KEYS_NONE && key != 0x7f)
+		type(a, key);
 }
 
-/* No choice by number: a scanner's first digit would choose. */
+/* No choice by number: digits are for the scan line. */
 static void menu_key(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us,
 		     struct desk_out *out)
 {
@@ -284,37 +248,32 @@ static void menu_key(struct desk *d, struct mirror *mirror, uint32_t key, uint64
 	}
 }
 
-/* A y that stands alone, as no scanner types it: it counts when nothing has followed it (ask_expire). */
-static void sure_key(struct desk *d, uint32_t key, uint64_t now_us)
+/* A y that was pressed once, and nothing with it: no key that was held down or fell over says yes. */
+static void sure_key(struct desk *d, uint32_t key, bool repeated, uint64_t now_us, struct desk_out *out)
 {
-	if (key == 'y' && !*d->ask.text) {
-		type(&d->ask, key, now_us);
+	if (key == 'y' && !repeated) {
+		done(d, out);
 		return;
 	}
 	ask_end(d);
 	desk_note(d, MEANS_PLAIN, now_us, "nothing was done");
 }
 
-uint64_t ask_deadline_us(const struct desk *d)
+bool ask_takes_text(const struct desk *d)
 {
-	const struct ask *a = &d->ask;
-
-	if (a->what == ASK_NOTHING || !a->text[a->burst_from])
-		return UINT64_MAX;
-	return a->last_us + (a->what == ASK_SURE ? SCAN_GAP_US : SCAN_IDLE_US);
+	return d->ask.what == ASK_FIND || d->ask.what == ASK_FILTER || d->ask.what == ASK_REASON;
 }
 
-void ask_expire(struct desk *d, struct mirror *mirror, uint64_t now_us, struct desk_out *out)
+void ask_scanned(struct desk *d, uint64_t now_us)
 {
-	if (now_us < ask_deadline_us(d))
-		return;
 	if (d->ask.what == ASK_SURE)
-		done(d, mirror, out);
-	else
-		d->ask.burst_from = strlen(d->ask.text); /* it was typed after all */
+		desk_note(d, MEANS_PLAIN, now_us, "nothing was done");
+	if (d->ask.what != ASK_REASON)
+		ask_end(d);
 }
 
-bool ask_key(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out)
+bool ask_key(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t arg, bool repeated, uint64_t now_us,
+	     struct desk_out *out)
 {
 	if (key == KEYS_RESIZE || key == KEYS_CLOSED)
 		return false;
@@ -322,11 +281,8 @@ bool ask_key(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t arg, 
 	case ASK_FIND:
 	case ASK_FILTER:
 	case ASK_REASON: text_key(d, mirror, key, now_us, out); return true;
-	case ASK_SURE: sure_key(d, key, now_us); return true;
-	case ASK_MENU:
-		menu_key(d, mirror, key, arg, now_us, out);
-		/* What is scanned goes on to the scan line. */
-		return d->ask.what != ASK_NOTHING || key < '0' || key > 'Z';
+	case ASK_SURE: sure_key(d, key, repeated, now_us, out); return true;
+	case ASK_MENU: menu_key(d, mirror, key, arg, now_us, out); return true;
 	case ASK_NOTHING: break;
 	}
 	return false;

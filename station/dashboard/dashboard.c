@@ -47,6 +47,9 @@ static void wants(struct dashboard *d, struct desk_out *out)
 		draw_bell(d->draw);
 	if (out->redraw)
 		draw_all_anew(d->draw);
+	/* As the terminal would have done: everybody who has it in hand hears of it, this screen too (on_signal). */
+	if (out->interrupt)
+		kill(0, SIGINT);
 	if (out->quit)
 		loop_stop(d->loop);
 }
@@ -84,17 +87,6 @@ static void changed(struct dashboard *d)
 	loop_at(d->loop, &d->frame, at_us > now_us ? at_us : now_us);
 }
 
-static void on_expire(void *ctx, uint64_t now_us)
-{
-	struct dashboard *d = ctx;
-	struct desk_out out = { 0 };
-
-	rescue_turn();
-	desk_expire(d->desk, d->mirror, now_us, &out);
-	wants(d, &out);
-	changed(d);
-}
-
 static void click(struct dashboard *d, unsigned row, unsigned col, bool twice, struct desk_out *out)
 {
 	uint64_t now_us = loop_now_us(d->loop), arg;
@@ -105,7 +97,7 @@ static void click(struct dashboard *d, unsigned row, unsigned col, bool twice, s
 	d->clicked_row = row;
 	d->clicked_us = now_us;
 	if (key != KEYS_NONE)
-		desk_key(d->desk, d->mirror, key, arg, now_us, out);
+		desk_click(d->desk, d->mirror, key, arg, now_us, out);
 }
 
 /* The keys that wait, so many at most. How many there were. */
@@ -130,6 +122,20 @@ static unsigned take_keys(struct dashboard *d)
 	if (keys == KEYS_MAX)
 		loop_at(d->loop, &d->more, loop_now_us(d->loop));
 	return keys;
+}
+
+static void on_expire(void *ctx, uint64_t now_us)
+{
+	struct dashboard *d = ctx;
+	struct desk_out out = { 0 };
+
+	rescue_turn();
+	/* What was typed before this moment counts before it: a letter with more behind it is no command. */
+	(void)take_keys(d);
+	now_us = loop_now_us(d->loop);
+	desk_expire(d->desk, d->mirror, now_us, &out);
+	wants(d, &out);
+	changed(d);
 }
 
 static void on_keys(void *ctx, uint32_t events)
@@ -258,6 +264,7 @@ static int open_parts(struct dashboard *d, const struct dashboard_options *optio
 		snprintf(error, error_len, "no memory");
 		return -1;
 	}
+	d->desk->scanner.setup = options->scanner;
 	if (loop_signals(d->loop, on_signal, d) == 0)
 		d->told_fd = rescue_begin();
 	d->draw = draw_open(options->palette, error, error_len);

@@ -8,13 +8,15 @@
 #include <stddef.h>
 
 #include "station/dashboard/palette.h"
+#include "station/label/scanner.h"
 
 #define DASHBOARD_RATE 20 /* updates per second that it asks for: an event is on the screen within two of them */
 
 struct dashboard_options {
 	const char *socket; /* NULL: the usual places */
 	enum palette palette;
-	bool ascii;  /* also without it where the locale is not UTF-8 */
+	bool ascii; /* also without it where the locale is not UTF-8 */
+	struct scanner_setup scanner;
 	bool of_run; /* opened by `millrace run`: Ctrl-C is the run's, and with its end nothing is waited for */
 };
 

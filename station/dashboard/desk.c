@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "station/dashboard/text.h"
+#include "station/label/scan.h"
 
 struct desk *desk_create(void)
 {
@@ -24,7 +25,7 @@ void desk_destroy(struct desk *d)
 	if (!d)
 		return;
 	ask_end(d);
-	scan_clear(&d->scan);
+	scanner_clear(&d->scanner);
 	mirror_destroy(d->frozen);
 	map_free(&d->tags);
 	free(d->order);
@@ -336,7 +337,7 @@ void desk_do(struct desk *d, struct mirror *mirror, enum act act, uint64_t now_u
 	case ACT_LAST: move(d, mirror, MIRROR_UNITS_MAX); break;
 	case ACT_LEFT: d->left -= d->left > 0; break;
 	case ACT_RIGHT: d->left += d->left + 1 < mirror->radio_count; break;
-	case ACT_SCAN: scan_open(&d->scan, now_us); break;
+	case ACT_SCAN: scanner_open(&d->scanner, now_us); break;
 	case ACT_LOGOUT: talk_badge(d, "", out); break;
 	case ACT_BELL:
 		d->mute = !d->mute;
@@ -385,12 +386,95 @@ static bool pointed(struct desk *d, struct mirror *mirror, uint32_t key, uint64_
 	}
 }
 
-static void command(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t now_us, struct desk_out *out)
+/* --- commands, and what takes them back --- */
+
+static void wait_with(struct desk *d, const struct mirror *mirror, const struct key_row *row, uint64_t now_us)
+{
+	d->late = row->act;
+	d->late_us = now_us + KEYS_LATE_US;
+	d->late_banner = row->act == ACT_ACK ? talk_banner(mirror) : 0;
+}
+
+static void take_back(struct desk *d, uint64_t now_us)
+{
+	if (d->late != ACT_NONE)
+		desk_note(d, MEANS_PLAIN, now_us, "%s was taken back: press it alone, and nothing behind it",
+			  keys_row(d->late)->names);
+	d->late = ACT_NONE;
+	d->late_banner = 0;
+}
+
+static void do_late(struct desk *d, struct mirror *mirror, uint64_t now_us, struct desk_out *out)
+{
+	enum act act = d->late;
+
+	d->late = ACT_NONE;
+	desk_do(d, mirror, act, now_us, out);
+	d->late_banner = 0;
+}
+
+static void command(struct desk *d, struct mirror *mirror, uint32_t key, bool repeated, uint64_t now_us,
+		    struct desk_out *out)
 {
 	const struct key_row *row = keys_find(key, d->screen);
+	bool late = row && keys_late(row->act) && key == row->letter;
 
-	if (row)
+	if (late && !repeated)
+		wait_with(d, mirror, row, now_us);
+	else if (row && !late)
 		desk_do(d, mirror, row->act, now_us, out);
+}
+
+/* A person's. */
+static void pressed(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t arg, bool repeated, uint64_t now_us,
+		    struct desk_out *out)
+{
+	if (key == KEYS_INTERRUPT)
+		out->interrupt = true;
+	else if (d->ask.what != ASK_NOTHING && ask_key(d, mirror, key, arg, repeated, now_us, out))
+		return;
+	else if (!pointed(d, mirror, key, arg, now_us, out))
+		command(d, mirror, key, repeated, now_us, out);
+}
+
+static void not_a_scan(struct desk *d, const char *why, uint64_t now_us, struct desk_out *out)
+{
+	desk_note(d, MEANS_WARN, now_us, "that was no scan, and nothing was done: %s", why);
+	out->bell = !d->mute;
+}
+
+static void scanned(struct desk *d, struct mirror *mirror, uint64_t now_us, struct desk_out *out)
+{
+	char text[SCAN_MAX];
+	size_t from, len;
+	const char *wrong = scan_plain(d->scanner.text, d->scanner.len, &from, &len);
+
+	memcpy(text, d->scanner.text + from, len);
+	text[len] = '\0';
+	scanner_clear(&d->scanner);
+	ask_scanned(d, now_us);
+	if (wrong)
+		not_a_scan(d, wrong, now_us, out);
+	else
+		talk_scanned(d, mirror, text, now_us, out);
+	memset(text, 0, sizeof(text));
+}
+
+/* What the scanner's side has made of a key, or of time. */
+static void took(struct desk *d, struct mirror *mirror, enum scanner_took what, uint32_t key, uint64_t arg, bool again,
+		 uint64_t now_us, struct desk_out *out)
+{
+	bool repeated = again || d->scanner.repeated;
+
+	switch (what) {
+	case SCANNER_KEY: pressed(d, mirror, key, arg, repeated, now_us, out); break;
+	case SCANNER_READY: scanned(d, mirror, now_us, out); break;
+	case SCANNER_LOST: not_a_scan(d, d->scanner.why, now_us, out); break;
+	case SCANNER_TAKEN: break;
+	}
+	/* What is typed on the line answers no menu and says no yes. */
+	if (scanner_stands(&d->scanner) && !ask_takes_text(d) && d->ask.what != ASK_NOTHING)
+		ask_scanned(d, now_us);
 }
 
 void desk_key(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us, struct desk_out *out)
@@ -401,31 +485,27 @@ void desk_key(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t arg,
 		out->quit = true;
 		return;
 	}
-	if (d->ask.what != ASK_NOTHING && ask_key(d, mirror, key, arg, now_us, out))
-		return;
-	if (pointed(d, mirror, key, arg, now_us, out))
-		return;
+	take_back(d, now_us);
 	while (again) {
 		uint32_t k = key;
-		char text[SCAN_MAX];
+		enum scanner_took what;
 
-		switch (scan_key(&d->scan, &k, now_us, &again)) {
-		case SCAN_COMMAND:
-			command(d, mirror, k, now_us, out);
-			/* What the held letter opened gets the key that followed it. */
-			if (again && d->ask.what != ASK_NOTHING && ask_key(d, mirror, key, arg, now_us, out))
-				return;
-			break;
-		case SCAN_READY:
-			memcpy(text, d->scan.text, sizeof(text));
-			scan_clear(&d->scan);
-			talk_scanned(d, mirror, text, now_us, out);
-			memset(text, 0, sizeof(text));
-			break;
-		case SCAN_LOST: desk_note(d, MEANS_WARN, now_us, "that was no scan: nothing was done"); break;
-		case SCAN_TAKEN: break;
-		}
+		d->scanner.typing = ask_takes_text(d);
+		what = scanner_key(&d->scanner, &k, now_us, &again);
+		took(d, mirror, what, k, again ? 0 : arg, again, now_us, out);
 	}
+}
+
+void desk_click(struct desk *d, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us,
+		struct desk_out *out)
+{
+	const struct key_row *row = keys_find(key, d->screen);
+
+	take_back(d, now_us);
+	if (d->ask.what != ASK_NOTHING && ask_key(d, mirror, key, arg, false, now_us, out))
+		return;
+	if (!pointed(d, mirror, key, arg, now_us, out) && row)
+		desk_do(d, mirror, row->act, now_us, out);
 }
 
 /* --- time --- */
@@ -441,14 +521,14 @@ static bool device_watched(const struct desk *d, const struct mirror *mirror)
 
 uint64_t desk_deadline_us(const struct desk *d, const struct mirror *mirror)
 {
-	uint64_t at = scan_deadline_us(&d->scan), note = *d->note ? d->note_until_us : UINT64_MAX;
+	uint64_t at = scanner_deadline_us(&d->scanner), note = *d->note ? d->note_until_us : UINT64_MAX;
 	uint64_t device = device_watched(d, mirror) ? d->asked_us + DESK_REFRESH_US : UINT64_MAX;
-	uint64_t asked = ask_deadline_us(d);
 
 	if (d->hand && d->hand_until_us < at)
 		at = d->hand_until_us;
+	if (d->late != ACT_NONE && d->late_us < at)
+		at = d->late_us;
 	at = note < at ? note : at;
-	at = asked < at ? asked : at;
 	return device < at ? device : at;
 }
 
@@ -456,19 +536,19 @@ void desk_expire(struct desk *d, struct mirror *mirror, uint64_t now_us, struct 
 {
 	uint32_t key;
 
-	if (now_us >= scan_deadline_us(&d->scan)) {
-		enum scan_took took = scan_expire(&d->scan, &key, now_us);
+	/* One by one: the first may open a question, and then the deadline of the rest is another one. */
+	for (d->scanner.typing = ask_takes_text(d); now_us >= scanner_deadline_us(&d->scanner);
+	     d->scanner.typing = ask_takes_text(d)) {
+		enum scanner_took what = scanner_expire(&d->scanner, &key, now_us);
 
-		if (took == SCAN_COMMAND)
-			command(d, mirror, key, now_us, out);
-		else if (took == SCAN_LOST)
-			desk_note(d, MEANS_WARN, now_us, "that was no scan: nothing was done");
+		took(d, mirror, what, key, 0, false, now_us, out);
 	}
+	if (d->late != ACT_NONE && now_us >= d->late_us)
+		do_late(d, mirror, now_us, out);
 	if (*d->note && now_us >= d->note_until_us)
 		d->note[0] = '\0';
 	if (now_us >= d->hand_until_us)
 		d->hand = 0;
-	ask_expire(d, mirror, now_us, out);
 	if (device_watched(d, mirror) && now_us >= d->asked_us + DESK_REFRESH_US)
 		talk_device(d, d->device, now_us, out);
 }

@@ -13,6 +13,7 @@
 #include "station/dashboard/keys.h"
 #include "station/dashboard/mirror.h"
 #include "station/dashboard/scan.h"
+#include "station/label/scanner.h"
 
 #define DESK_REQUESTS_MAX 8u
 #define DESK_PENDING_MAX 32u
@@ -26,9 +27,7 @@ enum asking { ASK_NOTHING, ASK_FIND, ASK_FILTER, ASK_REASON, ASK_SURE, ASK_MENU 
 struct ask {
 	enum asking what;
 	enum act act;
-	char text[200];	   /* typed */
-	size_t burst_from; /* from here on it came as fast as a scanner types */
-	uint64_t last_us;
+	char text[200];	  /* typed */
 	char reason[200]; /* given already, when we ask whether it is meant */
 	int64_t *units;
 	size_t unit_count;
@@ -39,6 +38,7 @@ struct pending {
 	int64_t id, unit;
 	enum act act;
 	bool badge, find, scan;
+	char text[100]; /* what is looked for */
 };
 
 struct spot {
@@ -62,8 +62,11 @@ struct desk {
 	struct mirror *frozen; /* NULL: the tables live */
 	unsigned left;	       /* first radio of the heat map */
 	struct ask ask;
-	struct scan scan;
-	int64_t hand; /* unit whose own number was scanned last: the next label is held against it; 0: none */
+	struct scanner scanner; /* its setup is set by the owner of the desk */
+	enum act late;		/* a command that waits: any key takes it back; ACT_NONE: none */
+	int64_t late_banner;	/* that is meant */
+	uint64_t late_us;	/* when it is done */
+	int64_t hand;		/* unit whose own number was scanned last: the next label is held against it; 0: none */
 	uint64_t hand_until_us;
 	char note[320];
 	enum meaning note_means;
@@ -81,15 +84,20 @@ struct desk_out {
 	json_t *requests[DESK_REQUESTS_MAX];
 	unsigned request_count;
 	bool quit, bell, redraw;
+	bool interrupt; /* Ctrl-C: it is for whoever has this terminal */
 };
 
 struct desk *desk_create(void);
 void desk_destroy(struct desk *desk);
 
-/* `arg`: of KEYS_ROW, KEYS_SCREEN, KEYS_COLUMN, KEYS_MENU_ROW. */
+/* A key of the keyboard, which a scanner may be. `arg`: of KEYS_ROW, KEYS_SCREEN, KEYS_COLUMN, KEYS_MENU_ROW. */
 void desk_key(struct desk *desk, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us,
 	      struct desk_out *out);
-/* When time alone changes something: held keys, notes that fade, the device to be asked for again. */
+/* A click, as view_click has named it: no scanner sends one. */
+void desk_click(struct desk *desk, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us,
+		struct desk_out *out);
+/* When time alone changes something: keys that wait, notes that fade, the device to be asked for again. Keys that have
+ * come before this moment are to be given first. */
 uint64_t desk_deadline_us(const struct desk *desk, const struct mirror *mirror);
 void desk_expire(struct desk *desk, struct mirror *mirror, uint64_t now_us, struct desk_out *out);
 /* After mirror_take said MIRROR_STATE. */
@@ -114,18 +122,25 @@ void ask_begin(struct desk *desk, struct mirror *mirror, enum act act, uint64_t 
 void ask_text(struct desk *desk, enum asking what, const char *text);
 void ask_menu(struct desk *desk);
 void ask_end(struct desk *desk);
-/* A key while something is asked. False: it is not for the question. */
-bool ask_key(struct desk *desk, struct mirror *mirror, uint32_t key, uint64_t arg, uint64_t now_us,
+/* A person's key while something is asked; `repeated`: one of several, as of a key held down. False: it is not for the
+ * question. */
+bool ask_key(struct desk *desk, struct mirror *mirror, uint32_t key, uint64_t arg, bool repeated, uint64_t now_us,
 	     struct desk_out *out);
-uint64_t ask_deadline_us(const struct desk *desk);
-void ask_expire(struct desk *desk, struct mirror *mirror, uint64_t now_us, struct desk_out *out);
+/* A question that takes text: what a person types is its. */
+bool ask_takes_text(const struct desk *desk);
+/* Something was scanned: questions for a text, a choice or a yes are over, one for a reason stays. */
+void ask_scanned(struct desk *desk, uint64_t now_us);
 /* The reasons that can be chosen by number; NULL-ended. */
 const char *const *ask_reasons(enum act act);
 /* Rows of the menu: what this role can do on this screen, and what it could with another badge. */
 unsigned ask_menu_rows(const struct desk *desk, const struct key_row *rows[static ACTS]);
+/* The banner that is shown; 0: none. */
+int64_t talk_banner(const struct mirror *mirror);
+/* Acknowledges this banner, if it is still there. */
+void talk_ack(struct desk *desk, const struct mirror *mirror, int64_t banner, uint64_t now_us, struct desk_out *out);
 /* Sends what was asked for. */
-void talk_act(struct desk *desk, const struct mirror *mirror, enum act act, const int64_t *units, size_t unit_count,
-	      const char *reason, struct desk_out *out);
+void talk_act(struct desk *desk, enum act act, const int64_t *units, size_t unit_count, const char *reason,
+	      struct desk_out *out);
 void talk_device(struct desk *desk, int64_t unit, uint64_t now_us, struct desk_out *out);
 void talk_badge(struct desk *desk, const char *badge, struct desk_out *out);
 /* What was scanned: a badge, a unit, a label. Labels are the station's to judge; an observer only looks their unit up.
@@ -133,6 +148,7 @@ void talk_badge(struct desk *desk, const char *badge, struct desk_out *out);
 void talk_scanned(struct desk *desk, struct mirror *mirror, const char *text, uint64_t now_us, struct desk_out *out);
 /* The unit in hand; NULL: none. */
 const struct unit_row *talk_hand(const struct desk *desk, const struct mirror *mirror);
+/* The unit whose whole number or MAC this is, small and capital letters alike; NULL: none, or not one alone. */
 const struct unit_row *talk_known(const struct mirror *mirror, const char *text);
 void desk_do(struct desk *desk, struct mirror *mirror, enum act act, uint64_t now_us, struct desk_out *out);
 void desk_goto(struct desk *desk, struct mirror *mirror, enum screen_kind screen, uint64_t now_us,

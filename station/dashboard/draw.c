@@ -18,6 +18,10 @@
 #undef lines
 #undef columns
 
+/* Codes of our own, beyond the library's. */
+#define KEY_PASTE (KEY_MAX + 1)
+#define KEY_PASTED (KEY_MAX + 2)
+
 struct layer {
 	WINDOW *window;
 	PANEL *panel;
@@ -98,7 +102,8 @@ static struct draw *refuse(struct draw *d, char *error, size_t error_len, const 
 
 /*
  * Ctrl-Z and Ctrl-\\ are no keys of a line: they would stop or kill the run whose terminal this is. Ctrl-S would have
- * the station drop a screen that shows nothing.
+ * the station drop a screen that shows nothing. Ctrl-C is a key, and told to the run by whoever reads it: a scanner
+ * that frames with STX and ETX sends the same octet, and the terminal cannot tell them apart.
  */
 static void tame_terminal(void)
 {
@@ -106,10 +111,25 @@ static void tame_terminal(void)
 
 	if (tcgetattr(STDIN_FILENO, &t) != 0)
 		return;
-	t.c_cc[VSUSP] = t.c_cc[VQUIT] = _POSIX_VDISABLE;
-	t.c_iflag &= ~(tcflag_t)IXON;
+	t.c_cc[VSUSP] = t.c_cc[VQUIT] = t.c_cc[VINTR] = _POSIX_VDISABLE;
+	t.c_iflag &= ~(tcflag_t)(IXON | IXOFF | ISTRIP);
+	t.c_lflag &= ~(tcflag_t)IEXTEN; /* Ctrl-V and Ctrl-O, too, come as they are */
 	tcsetattr(STDIN_FILENO, TCSANOW, &t);
 	def_prog_mode();
+}
+
+/*
+ * Asks the terminal to mark what is pasted (xterm's bracketed paste; who does not know it does nothing): a paste comes
+ * faster than any scanner types, and is a person's.
+ */
+static void mark_pastes(bool on)
+{
+	if (on) {
+		define_key("\033[200~", KEY_PASTE);
+		define_key("\033[201~", KEY_PASTED);
+	}
+	fputs(on ? "\033[?2004h" : "\033[?2004l", stdout);
+	fflush(stdout);
 }
 
 struct draw *draw_open(enum palette palette, char *error, size_t error_len)
@@ -148,6 +168,7 @@ struct draw *draw_open(enum palette palette, char *error, size_t error_len)
 	mouseinterval(0);
 	mousemask(BUTTON1_PRESSED | BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
 	tame_terminal();
+	mark_pastes(true);
 	refresh();
 	return d;
 }
@@ -159,6 +180,7 @@ void draw_close(struct draw *d)
 	if (d->screen) {
 		close_layer(&d->over);
 		close_layer(&d->base);
+		mark_pastes(false);
 		endwin();
 		delscreen(d->screen);
 	}
@@ -284,7 +306,7 @@ static const struct {
 	{ KEY_RIGHT, KEYS_RIGHT },   { KEY_PPAGE, KEYS_PAGE_UP }, { KEY_NPAGE, KEYS_PAGE_DOWN },
 	{ KEY_HOME, KEYS_HOME },     { KEY_END, KEYS_END },	  { KEY_BACKSPACE, KEYS_BACKSPACE },
 	{ KEY_DC, KEYS_DELETE },     { KEY_BTAB, KEYS_BACKTAB },  { KEY_ENTER, KEYS_ENTER },
-	{ KEY_RESIZE, KEYS_RESIZE },
+	{ KEY_RESIZE, KEYS_RESIZE }, { KEY_PASTE, KEYS_PASTE },	  { KEY_PASTED, KEYS_PASTED },
 };
 
 uint32_t draw_key(struct draw *d, unsigned *row, unsigned *col, bool *twice)

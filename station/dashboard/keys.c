@@ -94,4 +94,6 @@ const struct key_row *keys_row(enum act act)
 	return NULL;
 }
 
+bool keys_late(enum act act) { return act == ACT_ACK || act == ACT_LOGOUT || act == ACT_QUIT; }
+
 const char *screen_name(enum screen_kind screen) { return screens[screen]; }

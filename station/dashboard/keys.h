@@ -1,14 +1,17 @@
 /*
  * Keys: one table says what each does, on which screens, who may, what the bar and the help screen say. Each function
  * key has a letter, for terminals that keep F10 and keyboards that have none. Commands are small letters and signs:
- * capital letters and digits begin what a scanner types (scan.h).
+ * capital letters and digits begin what is typed on the scan line. A letter is a command when nothing comes behind it
+ * (label/scanner.h); those that change something open a question first, or wait a little longer (keys_late).
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "station/dashboard/mirror.h"
+#include "station/label/scanner.h"
 
 enum screen_kind {
 	SCREEN_LINE,
@@ -23,12 +26,16 @@ enum screen_kind {
 
 /* Characters are themselves; what is no character follows the last one. */
 enum key {
-	KEYS_TAB = 9,
-	KEYS_ENTER = 10,
-	KEYS_ESCAPE = 27,
+	KEYS_INTERRUPT = 3, /* Ctrl-C */
+	KEYS_BACKSPACE = SCANNER_BACKSPACE,
+	KEYS_TAB = SCANNER_TAB,
+	KEYS_ENTER = SCANNER_ENTER,
+	KEYS_ESCAPE = SCANNER_ESCAPE,
 	KEYS_SPACE = 32,
-	KEYS_NONE = 0x110000,
-	KEYS_UP,
+	KEYS_NONE = SCANNER_NO_CHARACTER,
+	KEYS_PASTE = SCANNER_PASTE, /* what follows was pasted, until KEYS_PASTED */
+	KEYS_PASTED = SCANNER_PASTED,
+	KEYS_UP = SCANNER_KEYS_END,
 	KEYS_DOWN,
 	KEYS_LEFT,
 	KEYS_RIGHT,
@@ -36,7 +43,6 @@ enum key {
 	KEYS_PAGE_DOWN,
 	KEYS_HOME,
 	KEYS_END,
-	KEYS_BACKSPACE,
 	KEYS_DELETE,
 	KEYS_BACKTAB,
 	KEYS_MOUSE,
@@ -112,6 +118,8 @@ enum act {
 	ACTS
 };
 
+#define KEYS_LATE_US 400000u
+
 #define ON(screen) (1u << (screen))
 #define EVERYWHERE (ON(SCREENS) - 1u)
 
@@ -130,4 +138,6 @@ const struct key_row *keys_table(size_t *count);
 /* What a key does on a screen; NULL: nothing. */
 const struct key_row *keys_find(uint32_t key, enum screen_kind screen);
 const struct key_row *keys_row(enum act act);
+/* It acts at once and asks nothing: its letter waits for KEYS_LATE_US of silence, and any key takes it back. */
+bool keys_late(enum act act);
 const char *screen_name(enum screen_kind screen);

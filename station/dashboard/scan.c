@@ -3,123 +3,13 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
-#include "station/dashboard/keys.h"
 #include "station/dashboard/text.h"
 
 #define DIGITS_SHOWN 4u /* of a text of digits alone: it may be a PIN */
 #define BADGE_MIN 3u
 #define BADGE_MAX 10u
-
-static bool printable(uint32_t key) { return key >= ' ' && key < KEYS_NONE && key != 0x7f; }
-
-/* What no command begins with. */
-static bool begins_scan(uint32_t key) { return (key >= '0' && key <= '9') || (key >= 'A' && key <= 'Z') || key == '{'; }
-
-void scan_clear(struct scan *s)
-{
-	memset(s->text, 0, sizeof(s->text)); /* it may have been a PIN */
-	*s = (struct scan){ 0 };
-}
-
-void scan_open(struct scan *s, uint64_t now_us)
-{
-	scan_clear(s);
-	s->by_hand = true;
-	s->last_us = now_us;
-}
-
-static void add(struct scan *s, uint32_t key)
-{
-	char octets[5];
-	unsigned len = text_encode(key, octets);
-
-	if (s->len + len >= SCAN_MAX) {
-		s->overlong = true;
-		return;
-	}
-	memcpy(s->text + s->len, octets, len + 1);
-	s->len += len;
-}
-
-static bool standing(const struct scan *s) { return s->len > 0 || s->by_hand; }
-
-/* A key while something stands on the line. */
-static enum scan_took go_on(struct scan *s, uint32_t *key, uint64_t now_us)
-{
-	if (*key == KEYS_ENTER) {
-		if (!s->overlong && s->len > 0)
-			return SCAN_READY;
-		scan_clear(s);
-		return SCAN_LOST;
-	}
-	if (*key == KEYS_ESCAPE) {
-		scan_clear(s);
-		return SCAN_TAKEN;
-	}
-	if (*key == KEYS_BACKSPACE) {
-		text_chop(s->text);
-		s->len = strlen(s->text);
-		s->last_us = now_us;
-		return SCAN_TAKEN;
-	}
-	if (!printable(*key) && *key != KEYS_TAB)
-		return SCAN_COMMAND; /* arrows and function keys are never scanned */
-	add(s, *key == KEYS_TAB ? ' ' : *key);
-	s->last_us = now_us;
-	return SCAN_TAKEN;
-}
-
-enum scan_took scan_key(struct scan *s, uint32_t *key, uint64_t now_us, bool *again)
-{
-	bool fast = now_us - s->last_us < SCAN_GAP_US;
-
-	*again = false;
-	if (standing(s))
-		return go_on(s, key, now_us);
-	if (s->held) {
-		uint32_t held = s->held;
-
-		s->held = 0;
-		if (fast && printable(*key) && *key != held) {
-			s->burst = true;
-			add(s, held);
-			return go_on(s, key, now_us);
-		}
-		*again = true;
-		*key = held;
-		return SCAN_COMMAND;
-	}
-	if (printable(*key) && begins_scan(*key))
-		return go_on(s, key, now_us);
-	if (printable(*key) && *key != ' ') {
-		s->held = *key;
-		s->last_us = now_us;
-		return SCAN_TAKEN;
-	}
-	return SCAN_COMMAND;
-}
-
-enum scan_took scan_expire(struct scan *s, uint32_t *key, uint64_t now_us)
-{
-	*key = KEYS_NONE;
-	if (now_us < scan_deadline_us(s))
-		return SCAN_TAKEN;
-	if (s->held) {
-		*key = s->held;
-		s->held = 0;
-		return SCAN_COMMAND;
-	}
-	scan_clear(s);
-	return SCAN_LOST;
-}
-
-uint64_t scan_deadline_us(const struct scan *s)
-{
-	if (s->held)
-		return s->last_us + SCAN_GAP_US;
-	return standing(s) ? s->last_us + (s->burst ? SCAN_IDLE_US : SCAN_HAND_US) : UINT64_MAX;
-}
 
 bool scan_mac(const char *text, char out[static 18])
 {
@@ -139,7 +29,7 @@ bool scan_mac(const char *text, char out[static 18])
 	return digits == 12;
 }
 
-static bool begins(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }
+static bool begins(const char *text, const char *with) { return strncasecmp(text, with, strlen(with)) == 0; }
 
 /* Payloads that standards describe, and setup codes: all of them open something. */
 static bool is_payload(const char *text)
@@ -161,6 +51,8 @@ enum scan_kind scan_route(const char *text)
 		return SCAN_BADGE;
 	return scan_mac(text, mac) ? SCAN_MAC : SCAN_SERIAL;
 }
+
+const char *scan_badge(const char *text) { return begins(text, "BADGE:") ? text + 6 : text; }
 
 void scan_shown(const char *text, char *out, size_t cap)
 {

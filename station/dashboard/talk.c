@@ -17,8 +17,10 @@ static const struct {
 	{ ACT_RETRY, "retry", "to be tried again: switch them off and on" },
 	{ ACT_QUARANTINE, "quarantine", "put aside" },
 	{ ACT_RELEASE, "release", "released: switch them off and on" },
-	{ ACT_ACK, "ack", "acknowledged" },
+	{ ACT_ACK, "ack", "acknowledged" }, /* talk_ack */
 };
+
+#define FOUND_MAX 50u /* as many as a station lists */
 
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -40,16 +42,28 @@ static struct pending *send_request(struct desk *d, json_t *request, enum act ac
 	return p;
 }
 
-void talk_act(struct desk *d, const struct mirror *mirror, enum act act, const int64_t *units, size_t unit_count,
-	      const char *reason, struct desk_out *out)
+int64_t talk_banner(const struct mirror *mirror) { return mirror->banner_count > 0 ? mirror->banners[0].banner : 0; }
+
+void talk_ack(struct desk *d, const struct mirror *mirror, int64_t banner, uint64_t now_us, struct desk_out *out)
+{
+	bool there = false;
+
+	for (unsigned i = 0; i < mirror->banner_count; i++)
+		there |= mirror->banners[i].banner == banner;
+	if (there)
+		send_request(d, json_pack("{s:s, s:I}", "do", "ack", "banner", (json_int_t)banner), ACT_ACK, out);
+	else
+		desk_note(d, MEANS_PLAIN, now_us, banner ? "that banner is gone already" : "there is no banner");
+}
+
+void talk_act(struct desk *d, enum act act, const int64_t *units, size_t unit_count, const char *reason,
+	      struct desk_out *out)
 {
 	json_t *request = NULL, *list;
 
 	for (size_t i = 0; i < VERBS; i++)
 		if (verbs[i].act == act)
 			request = json_pack("{s:s}", "do", verbs[i].verb);
-	if (act == ACT_ACK && mirror->banner_count > 0)
-		json_object_set_new(request, "banner", json_integer((json_int_t)mirror->banners[0].banner));
 	if (unit_count > 0) {
 		list = json_array();
 		for (size_t i = 0; i < unit_count && i < DESK_UNITS_MAX; i++)
@@ -86,15 +100,24 @@ void talk_badge(struct desk *d, const char *badge, struct desk_out *out)
 
 const struct unit_row *talk_known(const struct mirror *m, const char *text)
 {
+	const struct unit_row *alike = NULL;
+	unsigned count = 0;
 	char mac[18];
 	bool is_mac = scan_mac(text, mac);
 
 	if (!*text)
 		return NULL;
-	for (size_t i = 0; i < m->unit_count; i++)
-		if (strcasecmp(m->units[i].serial, text) == 0 || (is_mac && strcasecmp(m->units[i].mac, mac) == 0))
-			return &m->units[i];
-	return NULL;
+	for (size_t i = 0; i < m->unit_count; i++) {
+		const struct unit_row *u = &m->units[i];
+
+		if (strcmp(u->serial, text) == 0 || (is_mac && strcasecmp(u->mac, mac) == 0))
+			return u;
+		if (strcasecmp(u->serial, text) == 0) {
+			alike = u;
+			count++;
+		}
+	}
+	return count == 1 ? alike : NULL;
 }
 
 /* The line screen goes to its row, every other one shows it in full. */
@@ -119,10 +142,12 @@ static void find(struct desk *d, const char *text, uint64_t now_us, struct desk_
 {
 	struct pending *p = send_request(d, json_pack("{s:s, s:s}", "do", "find", "text", text), ACT_NONE, out);
 
-	if (p)
+	if (p) {
 		p->find = true;
-	else
+		text_copy(p->text, sizeof(p->text), text);
+	} else {
 		desk_note(d, MEANS_WARN, now_us, "nothing can be looked for now");
+	}
 }
 
 const struct unit_row *talk_hand(const struct desk *d, const struct mirror *mirror)
@@ -190,7 +215,7 @@ void talk_scanned(struct desk *d, struct mirror *mirror, const char *text, uint6
 		return;
 	}
 	switch (kind) {
-	case SCAN_BADGE: talk_badge(d, strncmp(text, "BADGE:", 6) == 0 ? text + 6 : text, out); break;
+	case SCAN_BADGE: talk_badge(d, scan_badge(text), out); break;
 	case SCAN_LABEL: label(d, mirror, text, now_us, out); break;
 	case SCAN_MAC: find(d, scan_mac(text, mac) ? mac : text, now_us, out); break;
 	case SCAN_SERIAL: find(d, text, now_us, out); break;
@@ -250,16 +275,23 @@ static void told(struct desk *d, const struct pending *p, const json_t *result, 
 	}
 }
 
-static void found(struct desk *d, struct mirror *mirror, const json_t *result, uint64_t now_us, struct desk_out *out)
+/* The station lists whoever begins or ends so; only a whole number is an answer to a scan. */
+static void found(struct desk *d, struct mirror *mirror, const char *text, const json_t *result, uint64_t now_us,
+		  struct desk_out *out)
 {
-	const json_t *row = json_array_get(json_object_get(result, "units"), 0);
-	const struct unit_row *u = mirror_unit(mirror, (int64_t)json_integer_value(json_object_get(row, "unit")));
+	size_t count = json_array_size(json_object_get(result, "units"));
+	const struct unit_row *u = talk_known(mirror, text);
 
 	if (u) {
 		show_unit(d, mirror, u, now_us, out);
 		return;
 	}
-	desk_note(d, MEANS_WARN, now_us, "nobody of this lot has that number");
+	if (count > 0)
+		desk_note(d, MEANS_WARN, now_us, "%zu%s device%s begin%s or end%s so: the whole number is wanted",
+			  count, count >= FOUND_MAX ? " or more" : "", count == 1 ? "" : "s", count == 1 ? "s" : "",
+			  count == 1 ? "s" : "");
+	else
+		desk_note(d, MEANS_WARN, now_us, "nobody of this lot has that number");
 	out->bell = !d->mute;
 }
 
@@ -286,7 +318,7 @@ void desk_answer(struct desk *d, struct mirror *mirror, const json_t *line, uint
 	} else if (p.scan) {
 		scanned_back(d, mirror, result, now_us, out);
 	} else if (p.find) {
-		found(d, mirror, result, now_us, out);
+		found(d, mirror, p.text, result, now_us, out);
 	} else if (p.act == ACT_DEVICE) {
 		if (p.unit == d->device) {
 			unsigned *cursor = &d->places[SCREEN_DEVICE].cursor;

@@ -339,8 +339,8 @@ static void scan_row(const struct view_in *in, unsigned row)
 	unsigned at = canvas_put(c, row, 0, 6, MEANS_TITLE, "scan> ");
 	const struct unit_row *hand;
 
-	if (d->scan.len > 0 || d->scan.by_hand) {
-		scan_shown(d->scan.text, text, sizeof(text));
+	if (scanner_stands(&d->scanner) && !ask_takes_text(d)) {
+		scan_shown(d->scanner.text, text, sizeof(text));
 		at = canvas_put(c, row, at, in->cols - at - 1, MEANS_PLAIN, text);
 		c->caret_row = (int)row;
 		c->caret_col = (int)at;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "station/dashboard/text.h"
 #include "station/dashboard/view.h"
 
 static bool open_box(struct view *v, unsigned rows, unsigned cols, unsigned height, unsigned width, const char *title,
@@ -17,17 +18,17 @@ static bool open_box(struct view *v, unsigned rows, unsigned cols, unsigned heig
 	return true;
 }
 
-/* What was typed; what came as fast as a scanner may be a label with a PIN on it. */
-static void typed(struct view *v, unsigned row, const struct ask *a)
+/* What was typed, and what is being typed, which may turn out to be a scan, of a label with a PIN on it. */
+static void typed(struct view *v, unsigned row, const struct desk *d)
 {
-	char text[300], burst[100];
+	char text[300], waits[100];
 	unsigned at, width = v->over.cols - 4;
 
-	if (strlen(a->text + a->burst_from) >= 3)
-		scan_shown(a->text + a->burst_from, burst, sizeof(burst));
+	if (d->scanner.run >= 3)
+		scan_shown(d->scanner.text, waits, sizeof(waits));
 	else
-		snprintf(burst, sizeof(burst), "%s", a->text + a->burst_from);
-	snprintf(text, sizeof(text), "%.*s%s", (int)a->burst_from, a->text, burst);
+		text_copy(waits, sizeof(waits), d->scanner.text);
+	snprintf(text, sizeof(text), "%s%s", d->ask.text, waits);
 	canvas_fill(&v->over, row, 2, width, MEANS_HEAD, " ");
 	at = canvas_put_tail(&v->over, row, 2, width - 1, MEANS_HEAD, text);
 	v->over.caret_row = (int)row;
@@ -76,7 +77,7 @@ static void reason(struct view *v, const struct desk *d, const struct mirror *m,
 	canvas_put(&v->over, 1, 2, 60, MEANS_PLAIN, "Why? A number, or your own words. It goes on record.");
 	for (unsigned i = 0; i < count; i++)
 		canvas_printf(&v->over, 2 + i, 4, 56, MEANS_PLAIN, "%u  %s", i + 1, reasons[i]);
-	typed(v, count + 3, &d->ask);
+	typed(v, count + 3, d);
 	canvas_put(&v->over, count + 4, 2, 60, MEANS_QUIET, "Enter: go on   Esc: leave it");
 }
 
@@ -102,7 +103,7 @@ static void text(struct view *v, const struct desk *d, unsigned rows, unsigned c
 	canvas_put(&v->over, 1, 2, 60, MEANS_PLAIN,
 		   filter ? "Part of serial, MAC, state, step, cause, radio/channel; a|b: both"
 			  : "Part of serial, MAC, state, step, cause; then n: the next one");
-	typed(v, 2, &d->ask);
+	typed(v, 2, d);
 	canvas_put(&v->over, 3, 2, 60, MEANS_QUIET, "Enter: do it   Esc: leave it");
 }
 

@@ -1,6 +1,7 @@
 #include "station/label/book.h"
 
 #include <jansson.h>
+#include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 
 #include "db/sql.h"
 #include "station/base/log.h"
+#include "station/label/scan.h"
 
 static int fail(const struct book *book, char *error, size_t error_len)
 {
@@ -267,7 +269,8 @@ int64_t book_label(const struct book *book, int64_t label, char state[static 12]
 
 const char *scan_parse(const char *line, size_t len, struct scan *out)
 {
-	const char *tab;
+	size_t from, plain_len;
+	const char *tab, *wrong;
 
 	*out = (struct scan){ .len = 0 };
 	while (len > 0 && strchr(" \r\n\t", line[len - 1]))
@@ -290,19 +293,13 @@ const char *scan_parse(const char *line, size_t len, struct scan *out)
 		line = tab + 1;
 		len -= serial_len + 1;
 	}
-	if (len > 3 && line[0] == ']' && line[1] >= 'A' && line[1] <= 'z' && line[2] >= '0' && line[2] <= 'z') {
-		line += 3;
-		len -= 3;
-	}
-	if (len == 0)
-		return "nothing was scanned";
-	if (len > SCAN_TEXT_MAX)
+	wrong = scan_plain(line, len, &from, &plain_len);
+	if (wrong)
+		return wrong;
+	if (plain_len > SCAN_TEXT_MAX)
 		return "that is longer than any label's code";
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-			return "control characters are in it, and in no label's code";
-	memcpy(out->text, line, len);
-	out->len = len;
+	memcpy(out->text, line + from, plain_len);
+	out->len = plain_len;
 	return NULL;
 }
 
@@ -335,17 +332,17 @@ struct found {
 	char when[32];
 };
 
-/* The label of that code. 0: there is none; 1: found; -1: the record cannot be read. */
-static int find_label(const struct book *book, const char *lot, const struct scan *scan, struct found *found,
-		      struct scan_answer *answer)
+/* The label of that text. 0: there is none; 1: found; -1: the record cannot be read. */
+static int find_text(const struct book *book, const char *lot, const char *text, size_t len, struct found *found,
+		     struct scan_answer *answer)
 {
 	sqlite3_stmt *row = prepare(book, "label_find");
 	uint8_t plain[32], keyed[32] = { 0 };
 	int rc;
 
 	*found = (struct found){ 0 };
-	if (!row || digest_of(book, scan->text, scan->len, false, plain) != 0 ||
-	    (book->pins && digest_of(book, scan->text, scan->len, true, keyed) != 0)) {
+	if (!row || digest_of(book, text, len, false, plain) != 0 ||
+	    (book->pins && digest_of(book, text, len, true, keyed) != 0)) {
 		sqlite3_finalize(row);
 		return -1;
 	}
@@ -373,6 +370,20 @@ static int find_label(const struct book *book, const char *lot, const struct sca
 	}
 	sqlite3_finalize(row);
 	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
+}
+
+/* As it was scanned, or as a keyboard with Caps Lock has turned it round: a digest knows one way of writing only. */
+static int find_label(const struct book *book, const char *lot, const struct scan *scan, struct found *found,
+		      struct scan_answer *answer)
+{
+	char turned[SCAN_TEXT_MAX + 1];
+	int known = find_text(book, lot, scan->text, scan->len, found, answer);
+
+	if (known != 0 || !scan_caps_lock(scan->text, scan->len, turned))
+		return known;
+	known = find_text(book, lot, turned, scan->len, found, answer);
+	OPENSSL_cleanse(turned, sizeof(turned));
+	return known;
 }
 
 static void say(struct scan_answer *answer, enum scan_verdict verdict, const char *remedy, const char *format, ...)
@@ -410,9 +421,20 @@ static void judge(const struct found *found, int64_t expected, const struct scan
 		say(answer, SCAN_RIGHT, "", "%s", serial);
 }
 
+/* The unit with that serial number, also as Caps Lock writes it. 0: there is none; -1: the record cannot be read. */
+static int64_t find_serial(const struct book *book, const char *serial)
+{
+	char turned[SCAN_TEXT_MAX + 1];
+	size_t len = strlen(serial);
+	int64_t unit = find(book, "unit_by_serial", serial);
+
+	return unit == 0 && len <= SCAN_TEXT_MAX && scan_caps_lock(serial, len, turned) ? find(book, "unit_by_serial", turned)
+											: unit;
+}
+
 static void say_unknown(const struct book *book, const struct scan *scan, struct scan_answer *answer)
 {
-	if (find(book, "unit_by_serial", scan->text) > 0)
+	if (find_serial(book, scan->text) > 0)
 		say(answer, SCAN_UNKNOWN, "scan the other code",
 		    "a serial number on record, and not the code that is scanned back");
 	else if (!book->pins)
@@ -472,7 +494,7 @@ int book_scan(struct book *book, const char *lot, const struct scan *scan, int64
 		return -1;
 	}
 	if (*scan->expected) {
-		expected = find(book, "unit_by_serial", scan->expected);
+		expected = find_serial(book, scan->expected);
 		if (expected == 0) {
 			snprintf(error, error_len, "the unit in hand, %s, is not on record", scan->expected);
 			return -1;

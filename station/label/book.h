@@ -82,8 +82,8 @@ struct scan {
 	char text[SCAN_TEXT_MAX + 1];		/* may hold a PIN: wipe it */
 	size_t len;
 };
-/* Line ends, blanks around it and a symbology identifier (ISO/IEC 15424: "]Q1") are removed. NULL, or half a sentence
- * on what is wrong: empty, too long, control characters, no serial number before the tab. */
+/* What scanners put around it goes (label/scan.h). NULL, or half a sentence on what is wrong: empty, too long, control
+ * characters, no serial number before the tab. */
 const char *scan_parse(const char *line, size_t len, struct scan *out);
 
 enum scan_verdict {

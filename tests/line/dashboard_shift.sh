@@ -14,14 +14,34 @@ end() {
 	tmux -L b kill-server 2>/dev/null
 	tmux -L c kill-server 2>/dev/null
 	tmux -L d kill-server 2>/dev/null
-	# A station outlives its terminal: that is the point of it. After a failure it is ended here, by its folder's name.
-	pgrep -f -- "--control $dir/c.sock" | xargs -r kill -9
+	# A station outlives its terminal: that is the point of it. After a failure it is ended here, by its own number.
+	for station in "$dir"/*.pid; do
+		[ -e "$station" ] && kill -9 "$(cat "$station")" 2>/dev/null
+	done
 	rm -rf "$dir"
 }
 trap end EXIT
 
+# The station in terminal a (or c): its number is in a file, and its screen is its child.
+run() {	# NAME OPTION...
+	local name=$1
+	shift
+	echo "sh -c 'echo \$\$ > $dir/$name.pid; exec \"\$@\"' sh '$program' run '$dir/job.yaml' --pace 1 --stay --no-compare --control '$dir/c.sock' $*"
+}
+child_of() {	# PID: without ps, which a small machine does not have
+	local stat
+	for stat in /proc/[0-9]*/stat; do
+		{ read -r stat < "$stat"; } 2>/dev/null || continue
+		# pid (name) state parent
+		set -- "$1" ${stat##*) }
+		if [ "$3" = "$1" ]; then echo "${stat%% *}"; fi
+	done
+}
+
 screen() { tmux -u -L "$1" capture-pane -p 2>/dev/null; }
 keys() { local at=$1; shift; tmux -u -L "$at" send-keys "$@"; }
+# What a person types. Keys that tmux sends come as fast as a scanner's, and would be a scan; a paste is a person's.
+types() { tmux -u -L "$1" set-buffer -- "$2"; tmux -u -L "$1" paste-buffer -p; }
 
 # TERMINAL PATTERN SENTENCE: waits until the pattern is on the screen.
 shows() {
@@ -95,8 +115,7 @@ simulation:
     - {kind: radio-lost, after: 9s, off: 6s}
 END
 
-tmux -u -L a -f /dev/null new-session -d -x 120 -y 40 "'$program' run '$dir/job.yaml' --pace 1 --stay --no-compare \
-	--db '$dir/m.db' --control '$dir/c.sock' --settings '$dir/settings.yaml'; echo EXIT \$?; exec sleep 1000"
+tmux -u -L a -f /dev/null new-session -d -x 120 -y 40 "$(run a --db "'$dir/m.db'" --settings "'$dir/settings.yaml'"); echo EXIT \$?; exec sleep 1000"
 shows a "RUNNING +lot shift-1 +AC-100 rev C" "run on a terminal opens the dashboard"
 shows a "SIMULATED" "it says that the air is simulated"
 shows a "AC1000[0-9]{4}.*PASS" "devices pass"
@@ -111,7 +130,8 @@ keys a 0417 Enter
 shows a "Ana operator" "a badge makes an operator"
 keys a F5
 shows a "Pause the line" "the operator is asked why"
-keys a 1 Enter
+types a 1
+keys a Enter
 shows a "PAUSED by .*Ana.*: labels run out" "the line is paused"
 shows b "PAUSED by .*Ana.*: labels run out" "the other screen says so too"
 shows b "in hand 0" "those in hand finish"
@@ -143,20 +163,23 @@ keys a l
 shows a "SERIAL" "and back"
 keys a u
 shows a "Put aside: AC10000003" "it is to be put aside"
-keys a "scratched"
+types a "scratched"
 keys a Enter
 shows a "1 put aside" "the station puts it aside"
 keys b 0021 Enter
 shows b "Rui lead" "a lead comes to the other screen"
 keys b '\'
-shows b "Filter" "and filters"
-keys b "quar" Enter
+# Not "Filter", which is on the key bar in any case: a text that came too early was typed on the line, not into the question.
+shows b "Part of serial, MAC" "and filters"
+types b "quar"
+keys b Enter
 shows b "filter: quar" "to those put aside"
 keys b AC10000003 Enter
 shows b "AC10000003: QUAR" "the one put aside is there"
 keys b o
 shows b "Release: AC10000003" "it can be released by a lead"
-keys b 1 Enter
+types b 1
+keys b Enter
 shows b "1 released" "and is"
 keys b Escape
 hides b "filter:" "Esc takes the filter away"
@@ -205,8 +228,7 @@ else
 	echo "not ok its PIN is on no screen and not in the record"
 fi
 
-child=$(pgrep -f "millrace dashboard --of-run --control $dir/c.sock")
-kill -9 "$child"
+kill -9 "$(child_of "$(cat "$dir/a.pid")")"
 shows a "the dashboard is closed; the line goes on" "a killed dashboard gives the terminal back to the run"
 shows b "RUNNING" "the line goes on"
 finds "ctl agrees with the screen" "$program" ctl status --control "$dir/c.sock"
@@ -214,7 +236,8 @@ finds "ctl agrees with the screen" "$program" ctl status --control "$dir/c.sock"
 shows b "done (79|80)/80" "the lot is completed"
 keys b F9
 shows b "STOP: finish those in hand" "stop asks for a reason"
-keys b 1 Enter
+types b 1
+keys b Enter
 shows b "Is it meant" "and asks again"
 keys b y
 shows b "NOT LIVE|ENDED" "the run ends"
@@ -231,14 +254,17 @@ finds "the record holds together" "$program" audit verify --db "$dir/m.db" --key
 
 # Ctrl-C at the screen of a run is the run's.
 tmux -L a kill-server
-tmux -u -L c -f /dev/null new-session -d -x 80 -y 24 "'$program' run '$dir/job.yaml' --pace 1 --stay --no-compare \
-	--db '$dir/m2.db' --control '$dir/c.sock'; echo EXIT \$?; exec sleep 1000"
+tmux -u -L c -f /dev/null new-session -d -x 80 -y 24 "$(run c --db "'$dir/m2.db'"); echo EXIT \$?; exec sleep 1000"
 shows c "PASS" "another run begins"
-keys c C-z
-keys c 'C-\'
+keys c C-z 'C-\'
+shows c "that was no scan" "Ctrl-Z and Ctrl-\\ mean nothing"
 keys c r
 shows c "NACK" "Ctrl-Z and Ctrl-\\ neither stop the screen"
 finds "nor the run" "$program" ctl status --control "$dir/c.sock"
+# A scanner that frames with STX and ETX sends the octet of Ctrl-C, and its first letters are those of commands.
+keys c -H 02 70 70 31 30 30 32 30 30 33 30 30 03
+shows c "nobody of this lot has that number" "a framed scan is looked up"
+hides c "STOPPING" "and stops nothing"
 keys c C-c
 shows c "STOPPING by shift: interrupted|ENDED" "the first Ctrl-C drains"
 shows c "the run is over: q shows its summary" "the last state stays until somebody has seen it"
@@ -246,3 +272,13 @@ shows c "in hand 0" "those in hand have finished"
 keys c q
 shows c "run the same job again to continue" "then the summary is printed"
 shows c "EXIT 130" "and says that it was interrupted"
+
+# A screen that hangs when the run is over is waited for until somebody says that it is enough, and not even then for long.
+tmux -L c kill-server
+tmux -u -L c -f /dev/null new-session -d -x 80 -y 24 "$(run c --db "'$dir/m3.db'"); echo EXIT \$?; exec sleep 1000"
+shows c "PASS" "a third run begins"
+kill -STOP "$(child_of "$(cat "$dir/c.pid")")"
+finds "it is told to stop" "$program" ctl stop --reason enough --control "$dir/c.sock"
+until ! "$program" ctl status --control "$dir/c.sock" > /dev/null 2>&1; do sleep 0.05; done
+kill -TERM "$(cat "$dir/c.pid")"
+shows c "EXIT 1" "and ends although its screen hangs"

@@ -3,7 +3,13 @@
 set -u
 bin=${MILLRACE_BIN:-build/millrace}
 dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+export LC_ALL=C.UTF-8 TMUX_TMPDIR=$dir
+unset TMUX
+end() {
+	tmux -L t kill-server 2>/dev/null
+	rm -rf "$dir"
+}
+trap end EXIT
 db=$dir/day.db keys=$dir/day.db.simulated-keys
 labels() { "$bin" labels "$@" --db "$db" --operator ana; }
 check() {	# SENTENCE STATUS COMMAND...
@@ -37,6 +43,33 @@ says "as the wrong unit's" "wrong-unit" "$dir/out"
 check "its own label is right" 0 labels scan demo --unit AC10000001 --keys "$keys" "$(cat "$dir/first")"
 check "once" 1 labels scan demo --keys "$keys" "$(cat "$dir/first")"
 says "and then a duplicate" "duplicate" "$dir/out"
+# At a terminal, from a scanner that frames with STX and ETX: the octet of Ctrl-C ends a code, and nothing else.
+shows() {	# SENTENCE WORDS
+	local until=$((SECONDS + 30))
+	until tmux -L t capture-pane -p | grep -qF -- "$2"; do
+		if [ $SECONDS -ge $until ]; then
+			echo "not ok $1 (\"$2\" is not there)"
+			tmux -L t capture-pane -p
+			return 1
+		fi
+		sleep 0.05
+	done
+	echo "ok $1"
+}
+tmux -u -L t -f /dev/null new-session -d -x 120 -y 24 \
+	"'$(realpath "$bin")' labels scan demo --db '$db' --operator ana --keys '$keys'; echo EXIT \$?; exec sleep 1000"
+shows "labels scan at a terminal says that it waits" "scan>"
+hex() { od -An -v -tx1 | tr -d '\n'; }
+# shellcheck disable=SC2046 # one argument for each octet
+tmux -L t send-keys -H 02 $(head -c -1 "$dir/second" | hex) 03
+shows "a framed scanner is heard at a terminal" "right       AC10000002"
+# shellcheck disable=SC2046
+tmux -L t send-keys -H $(printf ']C1pp100\r\n' | hex)
+shows "and one that ends with CR and LF" "unknown"
+pin=$(sed 's/.*P:\(.*\);;/\1/' "$dir/second")
+if tmux -L t capture-pane -p | grep -q -- "$pin"; then echo "not ok the PIN is not echoed"; else echo "ok the PIN is not echoed"; fi
+tmux -L t send-keys C-c
+shows "Ctrl-C of a person ends it" "EXIT 1"
 check "the record still holds together" 0 "$bin" audit verify --db "$db" --keys "$keys"
 pin=$(sed 's/.*P:\(.*\);;/\1/' "$dir/first")
 if [ -n "$pin" ] && ! grep -qa -- "$pin" "$db" "$db-wal" 2> /dev/null; then

@@ -246,6 +246,13 @@ static void open_terminal(struct place_of_test *p, unsigned cols, unsigned rows,
 	    cols, rows, env, p->program, p->socket, options);
 }
 
+/* As a person's clipboard does it: the terminal says that it is a paste, so nothing here depends on a pace. */
+static void paste(struct place_of_test *p, const char *text)
+{
+	run(p, "set-buffer -- '%s'", text);
+	run(p, "paste-buffer -p -t t");
+}
+
 static void close_terminal(struct place_of_test *p) { run(p, "kill-server 2>/dev/null || true"); }
 
 static int setup(void **state)
@@ -358,8 +365,9 @@ static void a_key_after_a_resize_is_a_key_and_no_more(void **state)
 		unsigned cols, rows;
 		const char *key, *text;
 	} steps[] = {
-		{ 100, 30, "r", "NACK" },     { 80, 24, "f", "ATTEMPTS" },   { 200, 60, "c", "UNHEARD" },
-		{ 60, 10, "g", "too small" }, { 90, 30, "l", "AC10001309" }, { 90, 31, "h", "SIGNS" },
+		{ 100, 30, "r", "NACK" },     { 80, 24, "f", "ATTEMPTS" }, { 200, 60, "c", "UNHEARD" },
+		{ 60, 10, "g", "too small" }, { 90, 30, "Up", "SECONDS" }, { 90, 31, "l", "RADIO/CH" },
+		{ 90, 32, "h", "SIGNS" },
 	};
 	struct place_of_test *p = *state;
 
@@ -415,7 +423,7 @@ static void keys_become_requests(void **state)
 	shows(p, "AC10001312");
 	run(p, "send-keys -t t F5");
 	shows(p, "Pause the line");
-	run(p, "send-keys -t t 1");
+	paste(p, "1");
 	run(p, "send-keys -t t Enter");
 	asked(p, "\"do\":\"pause\",\"reason\":\"labels run out\"");
 	shows(p, "paused");
@@ -430,11 +438,13 @@ static void keys_become_requests(void **state)
 	asked(p, "\"do\":\"scan\",\"text\":\"AC10001309 87654325\"");
 	run(p, "send-keys -t t o");
 	shows(p, "Release: AC10001309");
-	run(p, "send-keys -t t 1 Enter");
+	paste(p, "1");
+	run(p, "send-keys -t t Enter");
 	asked(p, "\"do\":\"release\",\"units\":[4],\"reason\":\"examined and found good\"");
 	run(p, "send-keys -t t '\\'");
-	shows(p, "Filter");
-	run(p, "send-keys -t t 'fail|quar' Enter");
+	shows(p, "Part of serial");
+	paste(p, "fail|quar");
+	run(p, "send-keys -t t Enter");
 	shows(p, "filter: fail|quar (2 of 5)");
 	hides(p, "AC10001312 ");
 	run(p, "send-keys -t t Escape");
@@ -442,6 +452,64 @@ static void keys_become_requests(void **state)
 	/* The mouse: a click on the tab of the radios, and on a row. */
 	run(p, "send-keys -t t -l \"$(printf '\\033[M )!')\"");
 	shows(p, "NACK");
+}
+
+/* Octets of a scanner, as they come through a terminal, and a screen that goes on as if nothing had been pressed. */
+static void a_scan_is_a_scan_through_a_terminal_too(void **state)
+{
+	static const struct {
+		const char *hex, *asked, *shows;
+	} scans[] = {
+		{ "70 70 31 30 30 32 30 30 33 30 30 0d", "\"do\":\"find\",\"text\":\"pp100200300\"", "" },
+		{ "02 75 75 37 03", "\"do\":\"find\",\"text\":\"uu7\"", "" },
+		{ "02 41 43 31 30 30 30 31 33 30 39 03 0d 0a", "", "AC10001309: QUAR" },
+		{ "5d 43 31 41 43 31 30 30 30 31 33 30 38 09", "", "AC10001308: FAIL" },
+		{ "41 43 31 30 30 30 1d 30 30 30 34 0d", "", "several fields are in it" },
+		{ "61 61 2d 39 0d 0a", "\"text\":\"aa-9\"", "" },
+		{ "31 32 33 34 35 0d", "\"badge\":\"12345\"", "" },
+	};
+	struct place_of_test *p = *state;
+
+	open_station(p);
+	open_terminal(p, 80, 24, "", "");
+	shows(p, "AC10001312");
+	say_line(p, STATE_BANNER);
+	shows(p, "SECURITY duplicate-key");
+	for (size_t i = 0; i < sizeof(scans) / sizeof(scans[0]); i++) {
+		run(p, "send-keys -t t -H %s", scans[i].hex);
+		if (*scans[i].asked)
+			asked(p, scans[i].asked);
+		else
+			shows(p, scans[i].shows);
+	}
+	/* In a question as well: the scan is looked up, and the question is as it was. */
+	run(p, "send-keys -t t F5");
+	shows(p, "Pause the line");
+	run(p, "send-keys -t t -H %s", "70 70 39 0d");
+	asked(p, "\"text\":\"pp9\"");
+	shows(p, "Pause the line");
+	assert_null(strstr(p->asked, "\"do\":\"ack\""));
+	assert_null(strstr(p->asked, "\"do\":\"pause\""));
+	/* A scanner that has no suffix, and says so. */
+	run(p, "send-keys -t t C-c");
+	shows(p, "EXIT 0");
+	close_terminal(p);
+	hang_up(p);
+	{
+		char path[120];
+		FILE *f;
+
+		snprintf(path, sizeof(path), "%s/station.yaml", p->dir);
+		f = fopen(path, "w");
+		assert_non_null(f);
+		fputs("format: 1\nscanner: {suffix: none}\n", f);
+		fclose(f);
+		snprintf(path, sizeof(path), "--settings %s/station.yaml", p->dir);
+		open_terminal(p, 80, 24, "", path);
+	}
+	shows(p, "AC10001312");
+	run(p, "send-keys -t t -H %s", "41 43 31 30 30 30 31 33 30 39");
+	shows(p, "AC10001309: QUAR");
 }
 
 static void a_lost_station_is_said_and_found_again(void **state)
@@ -615,6 +683,7 @@ static void the_terminal_is_given_back(void **state)
 	open_terminal(p, 80, 24, "", "");
 	shows(p, "AC10001312");
 	run(p, "send-keys -t t C-z 'C-\\' C-s"); /* no keys of a line */
+	shows(p, "that was no scan");
 	run(p, "send-keys -t t r");
 	shows(p, "NACK");
 	run(p, "send-keys -t t z");
@@ -641,6 +710,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_key_after_a_resize_is_a_key_and_no_more, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_screen_that_is_told_to_end_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_become_requests, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_scan_is_a_scan_through_a_terminal_too, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lost_station_is_said_and_found_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(between_jobs_the_queue_is_shown, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_banner_stands_until_it_is_acknowledged, setup, teardown),

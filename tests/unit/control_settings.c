@@ -51,6 +51,40 @@ static void what_is_wrong_is_named_with_its_place(void **state)
 	      "station.yaml:2:", "twice");
 	wrong("format: 1\nbadges: 7\n", "station.yaml:2:", "badge");
 	wrong("format: 1\nformat: 1\n", "station.yaml:2:", "");
+	wrong("format: 1\nscanner: 7\n", "station.yaml:2:", "prefix, suffix");
+	wrong("format: 1\nscanner: {sufix: tab}\n", "station.yaml:2:11", "did you mean \"suffix\"");
+	wrong("format: 1\nscanner: {prefix: \"\\x02\"}\n", "station.yaml:2:", "none, stx, soh");
+	wrong("format: 1\nscanner: {suffix: \"123456789\"}\n", "station.yaml:2:", "1 to 8 octets");
+	wrong("format: 1\nscanner: {suffix: \"\"}\n", "station.yaml:2:", "1 to 8 octets");
+	wrong("format: 1\nbadges: [{badge: \"ana\", name: A, role: lead}, {badge: \"ANA\", name: B, role: lead}]\n",
+	      "station.yaml:2:", "twice");
+}
+
+static void what_a_scanner_sends_is_told_in_words_or_as_it_is(void **state)
+{
+	static const struct {
+		const char *text, *prefix, *suffix;
+		bool silence;
+	} all[] = {
+		{ "format: 1\n", "", "", false },
+		{ "format: 1\nscanner: {}\n", "", "", false },
+		{ "format: 1\nscanner: {prefix: none, suffix: enter}\n", "", "", false },
+		{ "format: 1\nscanner: {prefix: stx, suffix: etx}\n", "", "", false },
+		{ "format: 1\nscanner: {prefix: soh, suffix: tab}\n", "\001", "\t", false },
+		{ "format: 1\nscanner: {suffix: none}\n", "", "", true },
+		{ "format: 1\nscanner: {prefix: \"~\", suffix: \"#;\"}\n", "~", "#;", false },
+	};
+	static struct settings s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct job_errors errors = { 0 };
+
+		assert_true(parse(all[i].text, &s, &errors));
+		assert_string_equal(s.scanner.prefix, all[i].prefix);
+		assert_string_equal(s.scanner.suffix, all[i].suffix);
+		assert_int_equal(s.scanner.silence, all[i].silence);
+	}
 }
 
 static void the_highest_of_the_rules_counts_and_strangers_get_the_rest(void **state)
@@ -185,6 +219,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_wrong_is_named_with_its_place),
+		cmocka_unit_test(what_a_scanner_sends_is_told_in_words_or_as_it_is),
 		cmocka_unit_test(the_highest_of_the_rules_counts_and_strangers_get_the_rest),
 		cmocka_unit_test(without_settings_the_own_user_leads_and_others_look),
 		cmocka_unit_test(the_example_is_good),

@@ -4,6 +4,7 @@
  * links: station/dashboard/desk.c station/dashboard/ask.c station/dashboard/talk.c station/dashboard/keys.c
  * links: station/dashboard/scan.c station/dashboard/columns.c station/dashboard/mirror.c
  * links: station/dashboard/atoms.c station/dashboard/text.c station/dashboard/palette.c station/base/map.c
+ * links: station/label/scan.c station/label/scanner.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -298,9 +299,123 @@ static void a_scan_into_a_question_is_still_a_scan(void **state)
 	assert_string_equal(d->desk->ask.text, "");
 	assert_string_equal(day_asked(d, 0, "do"), "scan");
 	day_forget(d);
-	/* A reason that is pasted is a reason. */
+	/* Whatever came like a scan is no reason, known or not. */
 	day_scan(d, "material is missing");
-	assert_string_equal(day_asked(d, 0, "reason"), "material is missing");
+	day_scan(d, "ZZ-unknown");
+	day_scan(d, "1");
+	for (unsigned i = 0; i < d->out.request_count; i++)
+		assert_string_not_equal(day_asked(d, i, "do"), "pause");
+	assert_int_equal(d->desk->ask.what, ASK_REASON);
+	assert_string_equal(d->desk->ask.text, "");
+	day_forget(d);
+	/* A reason that is pasted is a reason, when a person presses Enter. */
+	day_paste(d, "material is missing\n");
+	assert_int_equal(d->out.request_count, 0);
+	day_key(d, KEYS_ENTER);
+	assert_string_equal(day_asked(d, 0, "reason"), "material is missing ");
+}
+
+/* A slip of the finger is not what goes on record. */
+static void a_number_that_is_no_reason_is_refused(void **state)
+{
+	struct day *d = *state;
+
+	day_key(d, KEYS_F5);
+	day_type(d, "9\n");
+	assert_int_equal(d->out.request_count, 0);
+	assert_int_equal(d->desk->ask.what, ASK_REASON);
+	assert_non_null(strstr(d->desk->note, "there is no reason 9"));
+	day_type(d, "5\n");
+	assert_string_equal(day_asked(d, 0, "reason"), "change of shift");
+}
+
+/* What acts at once waits a little, as a letter, and whatever comes behind it takes it back. */
+static void a_letter_that_acts_at_once_is_taken_back_by_the_next_key(void **state)
+{
+	static const uint32_t letters[] = { 'a', 'v', 'q' };
+	struct day *d = *state;
+
+	state_line(d->mirror, STATE_BANNER);
+	for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++) {
+		desk_key(d->desk, d->mirror, letters[i], 0, d->now_us, &d->out);
+		day_wait(d, SCANNER_GAP_US + KEYS_LATE_US / 2);
+		desk_key(d->desk, d->mirror, KEYS_DOWN, 0, d->now_us, &d->out);
+		assert_non_null(strstr(d->desk->note, "taken back"));
+		day_wait(d, 2000000);
+		assert_int_equal(d->out.request_count, 0);
+		assert_false(d->out.quit);
+		/* Held down, it is not alone either. */
+		for (unsigned k = 0; k < 5; k++, d->now_us += 33000)
+			desk_key(d->desk, d->mirror, letters[i], 0, d->now_us, &d->out);
+		day_wait(d, 2000000);
+		assert_int_equal(d->out.request_count, 0);
+		assert_false(d->out.quit);
+	}
+	desk_key(d->desk, d->mirror, KEYS_F10, 0, d->now_us, &d->out);
+	assert_true(d->out.quit); /* a function key is no letter */
+	/* The banner that was there at the key is meant, not the one that came a moment later. */
+	desk_key(d->desk, d->mirror, 'a', 0, d->now_us, &d->out);
+	day_wait(d, SCANNER_GAP_US);
+	state_line(d->mirror, STATE "\"now_us\":61000000,\"banners\":[{\"banner\":8,\"kind\":\"hold\",\"at_us\":1,"
+				    "\"cause\":\"x\",\"sentence\":\"x\",\"remedy\":\"y\"}]}");
+	day_wait(d, KEYS_LATE_US);
+	assert_int_equal(d->out.request_count, 0);
+	assert_non_null(strstr(d->desk->note, "gone already"));
+}
+
+static void only_a_whole_number_finds_a_device(void **state)
+{
+	struct day *d = *state;
+	int64_t before;
+
+	day_scan(d, "ac10001308"); /* as Caps Lock writes it */
+	assert_int_equal(d->desk->selected, 5);
+	before = d->desk->selected;
+	day_scan(d, "10001310"); /* a badge, for all that is known here */
+	day_answer(d, "\"ok\":false,\"error\":{\"name\":\"unknown-badge\",\"sentence\":\"no badge\",\"remedy\":\"\"}");
+	assert_int_equal(d->desk->selected, before);
+	day_forget(d);
+	day_scan(d, "AC1000131");
+	assert_string_equal(day_asked(d, 0, "do"), "find");
+	day_answer(d, "\"ok\":true,\"result\":{\"units\":[{\"unit\":3,\"serial\":\"AC10001310\"},{\"unit\":2,"
+		      "\"serial\":\"AC10001311\"},{\"unit\":1,\"serial\":\"AC10001312\"}]}");
+	assert_int_equal(d->desk->selected, before);
+	assert_string_equal(d->desk->note, "3 devices begin or end so: the whole number is wanted");
+	assert_int_equal(d->desk->hand, 0);
+	day_forget(d);
+	day_scan(d, "7");
+	day_answer(d, "\"ok\":true,\"result\":{\"units\":[{\"unit\":3,\"serial\":\"AC10001317\"}]}");
+	assert_int_equal(d->desk->selected, before);
+	assert_string_equal(d->desk->note, "1 device begins or ends so: the whole number is wanted");
+	/* Two that differ in small and capital letters alone: each is found by its own number only. */
+	state_line(d->mirror,
+		   STATE "\"now_us\":62000000,\"units\":[{\"unit\":8,\"serial\":\"zzA1\",\"state\":\"seen\"},"
+			 "{\"unit\":9,\"serial\":\"ZZa1\",\"state\":\"seen\"}]}");
+	assert_int_equal(talk_known(d->mirror, "ZZa1")->unit, 9);
+	assert_null(talk_known(d->mirror, "zza1"));
+}
+
+static void fields_with_a_separator_are_refused_with_words(void **state)
+{
+	struct day *d = *state;
+
+	day_scan(d, "AC1000\0351310");
+	assert_int_equal(d->out.request_count, 0);
+	assert_true(d->out.bell);
+	assert_non_null(strstr(d->desk->note, "several fields"));
+	assert_int_equal(d->desk->selected, 0);
+	day_scan(d, "]C1AC10001310");
+	assert_int_equal(d->desk->selected, 3);
+}
+
+static void ctrl_c_is_told_to_whoever_has_the_terminal(void **state)
+{
+	struct day *d = *state;
+
+	day_key(d, KEYS_F5);
+	desk_key(d->desk, d->mirror, KEYS_INTERRUPT, 0, d->now_us, &d->out);
+	assert_true(d->out.interrupt);
+	assert_int_equal(d->desk->ask.what, ASK_REASON);
 }
 
 static void nothing_is_asked_of_a_station_that_is_gone(void **state)
@@ -514,6 +629,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_label_is_held_against_the_unit_in_hand, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(an_observer_looks_labels_up_and_judges_none, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_scan_into_a_question_is_still_a_scan, day_begin, day_end),
+		cmocka_unit_test_setup_teardown(a_number_that_is_no_reason_is_refused, day_begin, day_end),
+		cmocka_unit_test_setup_teardown(a_letter_that_acts_at_once_is_taken_back_by_the_next_key, day_begin,
+						day_end),
+		cmocka_unit_test_setup_teardown(only_a_whole_number_finds_a_device, day_begin, day_end),
+		cmocka_unit_test_setup_teardown(fields_with_a_separator_are_refused_with_words, day_begin, day_end),
+		cmocka_unit_test_setup_teardown(ctrl_c_is_told_to_whoever_has_the_terminal, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(nothing_is_asked_of_a_station_that_is_gone, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_banner_rings_once_and_is_acknowledged_by_key, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_filter_has_alternatives, day_begin, day_end),

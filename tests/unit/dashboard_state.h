@@ -127,18 +127,40 @@ static inline int day_end(void **state)
 	return 0;
 }
 
+/* Time passes. */
+static inline void day_wait(struct day *d, uint64_t us)
+{
+	uint64_t until_us = d->now_us + us;
+
+	while (desk_deadline_us(d->desk, d->mirror) <= until_us) {
+		uint64_t at_us = desk_deadline_us(d->desk, d->mirror);
+
+		d->now_us = at_us > d->now_us ? at_us : d->now_us;
+		desk_expire(d->desk, d->mirror, d->now_us, &d->out);
+	}
+	d->now_us = until_us;
+}
+
 /* A key as a person presses it: alone, and with time after it. */
 static inline void day_key(struct day *d, uint32_t key)
 {
 	desk_key(d->desk, d->mirror, key, 0, d->now_us, &d->out);
-	d->now_us += 100000;
-	desk_expire(d->desk, d->mirror, d->now_us, &d->out);
+	day_wait(d, SCANNER_GAP_US + KEYS_LATE_US);
 }
 
 static inline void day_type(struct day *d, const char *text)
 {
 	for (; *text; text++)
 		day_key(d, *text == '\n' ? (uint32_t)KEYS_ENTER : (uint32_t)(unsigned char)*text);
+}
+
+/* As a terminal says that it was pasted. */
+static inline void day_paste(struct day *d, const char *text)
+{
+	desk_key(d->desk, d->mirror, KEYS_PASTE, 0, d->now_us, &d->out);
+	for (; *text; text++)
+		desk_key(d->desk, d->mirror, (uint32_t)(unsigned char)*text, 0, d->now_us, &d->out);
+	desk_key(d->desk, d->mirror, KEYS_PASTED, 0, d->now_us, &d->out);
 }
 
 /* As a scanner types, Enter included. */

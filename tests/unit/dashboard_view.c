@@ -8,6 +8,7 @@
  * links: station/dashboard/keys.c station/dashboard/scan.c station/dashboard/columns.c
  * links: station/dashboard/mirror.c station/dashboard/atoms.c station/dashboard/text.c
  * links: station/dashboard/palette.c station/base/map.c
+ * links: station/label/scan.c station/label/scanner.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -105,6 +105,8 @@ $(LINE) $(BENCH): $(OUT)/tests/%: $(OUT)/tests/%.o $$(call links,$$*) $(MILLRACE
 	@mkdir -p $(@D); echo "  LINK    $@"
 	$(Q)$(CC) $(LDALL) -o $@ $^ $(LIBS) -lcmocka
 
+$(OUT)/tests/bench/scans: $(call obj,tests/support/scans.c)
+
 # --- for people ---
 .PHONY: run-demo units test-units test-line test-docs test-asan fuzz fuzz-run bench lint install
 demo: deps-build
@@ -143,6 +145,7 @@ bench: deps-test
 	@case "$(ONLY)" in "" | radio* | microap | microap.l*) $(MAKE) --no-print-directory lab-figures || echo "bench: the lab failed" >&2 ;; esac
 	@$(OUT)/tests/bench/main $(BUILD)/bench.json "$(ONLY)" $(OUT)/lab
 	@MILLRACE_BIN=$(BIN)/millrace $(OUT)/tests/bench/operator $(BUILD)/bench.json "$(ONLY)"
+	@$(OUT)/tests/bench/scans $(BUILD)/bench.json "$(ONLY)"
 
 lint: deps-ci
 	@tests/lint

@@ -32,6 +32,7 @@ struct dashboard {
 	struct view view;
 	struct loop_timer frame, expire, more;	   /* more: keys that were read from the terminal, and wait */
 	bool ascii, dirty, of_run, run_over, over; /* over: nothing more is to be read */
+	bool ended;				   /* the station said goodbye because the run is over */
 	unsigned empty;
 	int told_fd; /* readable: told to end; -1: none */
 	uint64_t drawn_us, gap_us, clicked_us;
@@ -202,7 +203,8 @@ static void on_bye(struct dashboard *d, const json_t *line)
 	char why[200];
 
 	snprintf(why, sizeof(why), "the station says: %s", *sentence ? sentence : *reason ? reason : "goodbye");
-	d->run_over = d->of_run && strcmp(reason, "ended") == 0;
+	d->ended = strcmp(reason, "ended") == 0;
+	d->run_over = d->of_run && d->ended;
 	client_hang_up(d->client, why);
 }
 
@@ -213,6 +215,7 @@ static void on_line(void *ctx, const json_t *line)
 	struct desk_out out = { 0 };
 
 	rescue_turn();
+	desk_heard(d->desk, now_us);
 	switch (mirror_take(d->mirror, line)) {
 	case MIRROR_STRANGE: client_hang_up(d->client, "what answers there does not speak as a station does"); break;
 	case MIRROR_VERSION:
@@ -221,6 +224,7 @@ static void on_line(void *ctx, const json_t *line)
 			"the station speaks another version of the protocol; use the dashboard that came with it");
 		break;
 	case MIRROR_HELLO:
+		d->ended = false;
 		client_greeted(d->client);
 		subscribe(d);
 		break;
@@ -240,7 +244,7 @@ static void on_lost(void *ctx, const char *why, uint64_t wait_us, bool nobody)
 	char text[320];
 
 	/* It may be back in a moment: what happened stays to be read. */
-	if (d->mirror->greeted)
+	if (d->mirror->greeted && !d->ended)
 		desk_note(d->desk, MEANS_BAD, loop_now_us(d->loop), "connection lost: %s", why);
 	mirror_disconnected(d->mirror);
 	d->run_over |= d->of_run && nobody;
@@ -248,9 +252,10 @@ static void on_lost(void *ctx, const char *why, uint64_t wait_us, bool nobody)
 		client_rest(d->client);
 		snprintf(text, sizeof(text), "the run is over: q shows its summary");
 	} else {
-		snprintf(text, sizeof(text), "trying again in %.1f s: %s", (double)wait_us / 1e6, why);
+		snprintf(text, sizeof(text), "%strying again in %.1f s: %s", d->ended ? "the run has ENDED; " : "",
+			 (double)wait_us / 1e6, why);
 	}
-	desk_lost(d->desk, text);
+	desk_lost(d->desk, text, d->ended || d->run_over);
 	changed(d);
 }
 

@@ -519,6 +519,20 @@ static bool device_watched(const struct desk *d, const struct mirror *mirror)
 		u->state != mirror->detail.unit.state || u->attempt != mirror->detail.unit.attempt);
 }
 
+void desk_heard(struct desk *d, uint64_t now_us)
+{
+	d->heard_us = now_us;
+	d->silent_s = 0;
+}
+
+bool desk_is_live(const struct desk *d) { return d->up && d->silent_s == 0; }
+
+/* When the next second of silence is to be said. */
+static uint64_t silent_us(const struct desk *d)
+{
+	return d->up ? d->heard_us + (d->silent_s == 0 ? DESK_SILENT_US : (d->silent_s + 1) * 1000000u) : UINT64_MAX;
+}
+
 uint64_t desk_deadline_us(const struct desk *d, const struct mirror *mirror)
 {
 	uint64_t at = scanner_deadline_us(&d->scanner), note = *d->note ? d->note_until_us : UINT64_MAX;
@@ -528,6 +542,7 @@ uint64_t desk_deadline_us(const struct desk *d, const struct mirror *mirror)
 		at = d->hand_until_us;
 	if (d->late != ACT_NONE && d->late_us < at)
 		at = d->late_us;
+	at = silent_us(d) < at ? silent_us(d) : at;
 	at = note < at ? note : at;
 	return device < at ? device : at;
 }
@@ -545,6 +560,8 @@ void desk_expire(struct desk *d, struct mirror *mirror, uint64_t now_us, struct 
 	}
 	if (d->late != ACT_NONE && now_us >= d->late_us)
 		do_late(d, mirror, now_us, out);
+	if (now_us >= silent_us(d))
+		d->silent_s = (unsigned)((now_us - d->heard_us) / 1000000u);
 	if (*d->note && now_us >= d->note_until_us)
 		d->note[0] = '\0';
 	if (now_us >= d->hand_until_us)
@@ -557,7 +574,9 @@ void desk_state(struct desk *d, struct mirror *mirror, uint64_t now_us, struct d
 {
 	int64_t newest = 0;
 
+	desk_heard(d, now_us);
 	d->up = true;
+	d->ended = false;
 	d->trouble[0] = '\0';
 	for (unsigned i = 0; i < mirror->banner_count; i++)
 		newest = mirror->banners[i].banner > newest ? mirror->banners[i].banner : newest;
@@ -572,9 +591,11 @@ void desk_state(struct desk *d, struct mirror *mirror, uint64_t now_us, struct d
 		talk_device(d, d->device, now_us, out);
 }
 
-void desk_lost(struct desk *d, const char *trouble)
+void desk_lost(struct desk *d, const char *trouble, bool ended)
 {
 	d->up = false;
+	d->silent_s = 0;
+	d->ended = ended;
 	memset(d->pending, 0, sizeof(d->pending));
 	text_copy(d->trouble, sizeof(d->trouble), trouble);
 	d->rung = 0;

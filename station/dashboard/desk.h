@@ -20,6 +20,7 @@
 #define DESK_UNITS_MAX 1000u /* of one request, as docs/control.md has it */
 #define DESK_NOTE_US 8000000u
 #define DESK_HAND_US 60000000u	/* a unit is in hand so long after its scan */
+#define DESK_SILENT_US 3000000u /* the station says something each second: after this it is not live any more */
 #define DESK_REFRESH_US 500000u /* the device in full is asked for so often at most */
 
 enum asking { ASK_NOTHING, ASK_FIND, ASK_FILTER, ASK_REASON, ASK_SURE, ASK_MENU };
@@ -75,6 +76,9 @@ struct desk {
 	int64_t next_id, rung; /* rung: the last banner that the bell was for */
 	struct pending pending[DESK_PENDING_MAX];
 	bool up;	   /* connected, and a state is here */
+	uint64_t heard_us; /* the last line of the station */
+	unsigned silent_s; /* nothing was heard for so long; 0: it speaks */
+	bool ended;	   /* the run is over, as it should be: not being connected is no trouble */
 	char trouble[240]; /* what is wrong with the connection; "" */
 	unsigned page;	   /* rows of the table, set by the view */
 };
@@ -100,12 +104,16 @@ void desk_click(struct desk *desk, struct mirror *mirror, uint32_t key, uint64_t
  * come before this moment are to be given first. */
 uint64_t desk_deadline_us(const struct desk *desk, const struct mirror *mirror);
 void desk_expire(struct desk *desk, struct mirror *mirror, uint64_t now_us, struct desk_out *out);
+/* A line of the station has come, whatever it says. */
+void desk_heard(struct desk *desk, uint64_t now_us);
 /* After mirror_take said MIRROR_STATE. */
 void desk_state(struct desk *desk, struct mirror *mirror, uint64_t now_us, struct desk_out *out);
 /* After mirror_take said MIRROR_ANSWER. */
 void desk_answer(struct desk *desk, struct mirror *mirror, const json_t *line, uint64_t now_us, struct desk_out *out);
-/* The connection is gone, and why; the next state says that it stands again. */
-void desk_lost(struct desk *desk, const char *trouble);
+/* The connection is gone, and why; the next state says that it stands again. `ended`: the run was over before. */
+void desk_lost(struct desk *desk, const char *trouble, bool ended);
+/* What is shown is as it is at the station. */
+bool desk_is_live(const struct desk *desk);
 
 /* What the tables show: the mirror, or the frozen copy. Sorts and filters, and keeps the cursor on its unit. */
 const struct mirror *desk_arrange(struct desk *desk, const struct mirror *mirror);

@@ -321,12 +321,31 @@ static unsigned alarm_rows(const struct view_in *in, unsigned row)
 
 static unsigned trouble_row(const struct view_in *in, unsigned row)
 {
-	if (!*in->desk->trouble)
+	const struct desk *d = in->desk;
+	enum meaning meaning = d->ended ? MEANS_HEAD : MEANS_BAD;
+	const char *sign = d->ended ? "" : palette_sign(SIGN_ALARM, in->on->ascii);
+
+	if (!*d->trouble && d->silent_s == 0)
 		return row;
-	canvas_fill(in->on, row, 0, in->cols, MEANS_BAD, " ");
-	canvas_printf(in->on, row, 1, in->cols - 2, MEANS_BAD, "%s %s%s", palette_sign(SIGN_ALARM, in->on->ascii),
-		      in->live->complete ? "NOT LIVE: " : "", in->desk->trouble);
+	canvas_fill(in->on, row, 0, in->cols, meaning, " ");
+	if (d->silent_s > 0)
+		canvas_printf(in->on, row, 1, in->cols - 2, meaning, "%s NOT LIVE: nothing heard for %u s", sign,
+			      d->silent_s);
+	else
+		canvas_printf(in->on, row, 1, in->cols - 2, meaning, "%s%s%s%s", sign, *sign ? " " : "",
+			      in->live->complete && !d->ended ? "NOT LIVE: " : "", d->trouble);
 	return row + 1;
+}
+
+/* What was well when it was last heard of need not be so now; nothing that is not live is green. */
+static void dull(struct canvas *c)
+{
+	for (unsigned i = 0; i < c->rows * c->cols; i++) {
+		uint8_t *meaning = &c->cells[i].meaning;
+
+		if (*meaning == MEANS_GOOD || *meaning == MEANS_PASS || *meaning == MEANS_RUNNING)
+			*meaning = MEANS_QUIET;
+	}
 }
 
 /* --- the last two rows --- */
@@ -428,6 +447,8 @@ bool view_build(struct view *v, struct desk *desk, const struct mirror *mirror, 
 	tabs(&in);
 	in.from = trouble_row(&in, alarm_rows(&in, header(&in)));
 	screen(&in);
+	if (!desk_is_live(desk) && !desk->ended)
+		dull(&v->base);
 	scan_row(&in, rows - 2);
 	key_bar(&in, rows - 1);
 	if (desk->ask.what != ASK_NOTHING)

@@ -52,7 +52,8 @@ void view_help(const struct view_in *in)
 			named[n++] = &table[i];
 	view_heading(in, row++, "SIGNS: the word, the sign and the colour say the same");
 	row = signs(in, row);
-	view_heading(in, row++, "KEYS: a letter counts when nothing comes behind it; capitals and digits go to the scan line");
+	view_heading(in, row++,
+		     "KEYS: a letter counts when nothing comes behind it; capitals and digits go to the scan line");
 	rows = in->to > row ? in->to - row : 0;
 	first = view_scroll(p, n, rows);
 	in->desk->page = rows;

@@ -37,6 +37,8 @@ struct place_of_test {
 	char asked[65536]; /* all requests so far */
 	size_t asked_len;
 	char screen[200000];
+	bool silent; /* says nothing of itself */
+	int64_t said_ms;
 };
 
 static int64_t now_ms(void)
@@ -158,6 +160,10 @@ static void serve(struct place_of_test *p, int wait_ms)
 	struct pollfd fds[2] = { { .fd = p->listen_fd, .events = POLLIN }, { .fd = p->fd, .events = POLLIN } };
 	ssize_t n;
 
+	if (p->fd >= 0 && !p->silent && now_ms() - p->said_ms >= 1000) {
+		say_line(p, STATE "\"now_us\":60000000}");
+		p->said_ms = now_ms();
+	}
 	if (poll(fds, 2, wait_ms) <= 0)
 		return;
 	if (p->listen_fd >= 0 && fds[0].revents & POLLIN) {
@@ -533,6 +539,21 @@ static void a_lost_station_is_said_and_found_again(void **state)
 	shows(p, "0417 Ana operator");
 }
 
+static void a_station_that_hangs_is_told_from_one_that_works(void **state)
+{
+	struct place_of_test *p = *state;
+
+	open_station(p);
+	open_terminal(p, 80, 24, "", "");
+	shows(p, "AC10001312");
+	p->silent = true;
+	shows(p, "NOT LIVE: nothing heard for 3 s");
+	shows(p, "NOT LIVE: nothing heard for 4 s");
+	shows(p, "AC10001312");
+	p->silent = false;
+	hides(p, "NOT LIVE");
+}
+
 static void between_jobs_the_queue_is_shown(void **state)
 {
 	struct place_of_test *p = *state;
@@ -712,6 +733,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(keys_become_requests, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_scan_is_a_scan_through_a_terminal_too, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lost_station_is_said_and_found_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_station_that_hangs_is_told_from_one_that_works, setup, teardown),
 		cmocka_unit_test_setup_teardown(between_jobs_the_queue_is_shown, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_banner_stands_until_it_is_acknowledged, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_hostile_station_does_no_harm, setup, teardown),

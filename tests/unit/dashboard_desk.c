@@ -422,7 +422,7 @@ static void nothing_is_asked_of_a_station_that_is_gone(void **state)
 {
 	struct day *d = *state;
 
-	desk_lost(d->desk, "no station answers");
+	desk_lost(d->desk, "no station answers", false);
 	day_key(d, KEYS_F5);
 	assert_int_equal(d->desk->ask.what, ASK_NOTHING);
 	day_scan(d, "0021");
@@ -603,7 +603,7 @@ static void any_keys_in_any_order_do_no_harm(void **state)
 		if (x % 101 == 0)
 			desk_state(d->desk, d->mirror, d->now_us, &d->out);
 		if (x % 1009 == 0)
-			desk_lost(d->desk, "gone");
+			desk_lost(d->desk, "gone", x & 1);
 		assert_true(d->out.request_count <= DESK_REQUESTS_MAX);
 		day_forget(d);
 	}

@@ -218,12 +218,71 @@ static void a_lost_station_is_said_and_what_stands_there_is_not_called_live(void
 	struct view v = { 0 };
 
 	mirror_disconnected(d->mirror);
-	desk_lost(d->desk, "no station answers at /run/millrace/control.sock; trying again in 2.0 s");
+	desk_lost(d->desk, "no station answers at /run/millrace/control.sock; trying again in 2.0 s", false);
 	draw(d, &v, 24, 80, false);
 	shows("NOT LIVE: no station answers");
 	shows("not connected");
 	shows("AC10001312");
 	shows("SIMULATED");
+	view_free(&v);
+}
+
+static unsigned cells_of(const struct view *v, enum meaning meaning)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < v->base.rows * v->base.cols; i++)
+		count += v->base.cells[i].meaning == meaning;
+	return count;
+}
+
+/* A station that hangs keeps its connection: its last words would look green for good. */
+static void a_station_that_says_nothing_is_not_live_and_nothing_is_green(void **state)
+{
+	static const enum meaning green[] = { MEANS_GOOD, MEANS_PASS, MEANS_RUNNING };
+	struct day *d = *state;
+	struct view v = { 0 };
+
+	day_wait(d, DESK_SILENT_US - 1);
+	draw(d, &v, 40, 120, false);
+	hides("NOT LIVE");
+	for (size_t i = 0; i < sizeof(green) / sizeof(green[0]); i++)
+		assert_true(cells_of(&v, green[i]) > 0);
+	day_wait(d, 1);
+	draw(d, &v, 40, 120, false);
+	shows("NOT LIVE: nothing heard for 3 s");
+	shows("AC10001312");
+	for (size_t i = 0; i < sizeof(green) / sizeof(green[0]); i++)
+		assert_int_equal(cells_of(&v, green[i]), 0);
+	assert_true(cells_of(&v, MEANS_BAD) > 0);
+	day_wait(d, 4000000);
+	draw(d, &v, 24, 80, false);
+	shows("NOT LIVE: nothing heard for 7 s");
+	/* Any line will do. */
+	desk_heard(d->desk, d->now_us);
+	draw(d, &v, 40, 120, false);
+	hides("NOT LIVE");
+	assert_true(cells_of(&v, MEANS_RUNNING) > 0);
+	view_free(&v);
+}
+
+static void a_run_that_is_over_is_no_alarm(void **state)
+{
+	struct day *d = *state;
+	struct view v = { 0 };
+	unsigned row = 0;
+	char text[400];
+
+	desk_lost(d->desk, "the run is over: q shows its summary", true);
+	draw(d, &v, 24, 80, false);
+	shows("the run is over: q shows its summary");
+	hides("NOT LIVE");
+	do
+		canvas_row_text(&v.base, row++, text, sizeof(text));
+	while (!strstr(text, "the run is over"));
+	for (unsigned col = 0; col < 80; col++)
+		assert_int_equal(canvas_at(&v.base, row - 1, col)->meaning, MEANS_HEAD);
+	assert_true(cells_of(&v, MEANS_PASS) > 0);
 	view_free(&v);
 }
 
@@ -406,6 +465,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_small_terminal_is_told_so_and_still_alarms, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_lost_station_is_said_and_what_stands_there_is_not_called_live,
 						day_begin, day_end),
+		cmocka_unit_test_setup_teardown(a_station_that_says_nothing_is_not_live_and_nothing_is_green, day_begin,
+						day_end),
+		cmocka_unit_test_setup_teardown(a_run_that_is_over_is_no_alarm, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(hostile_texts_stay_in_their_cells, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_pin_on_a_scanned_label_is_nowhere, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_click_is_the_key_or_the_row_that_stands_there, day_begin, day_end),

@@ -710,6 +710,14 @@ static void wipe(struct labels *labels)
 	json_decref(labels->answer);
 }
 
+/* The lot, then serial numbers or codes. */
+static void take_words(struct labels *labels, const char *const *words, size_t count)
+{
+	labels->lot = words[0];
+	for (size_t i = 1; i < count && labels->serial_count < SERIALS_MAX; i++)
+		labels->serials[labels->serial_count++] = words[i];
+}
+
 int command_labels(int argc, char **argv)
 {
 	static const struct command self = { "labels", "LOT [SERIAL...] | scan LOT [CODE...]",
@@ -766,9 +774,7 @@ int command_labels(int argc, char **argv)
 		fprintf(stderr, "usage: millrace labels %s\nmillrace labels --help tells more.\n", self.usage);
 		return EXIT_UNUSABLE;
 	}
-	labels.lot = rest[scan];
-	for (size_t i = 1u + scan; i < count && labels.serial_count < SERIALS_MAX; i++)
-		labels.serials[labels.serial_count++] = rest[i];
+	take_words(&labels, rest + scan, count - scan);
 	if (labels.json) {
 		labels.answer = json_object();
 		json_object_set_new(labels.answer, scan ? "scans" : "labels", json_array());

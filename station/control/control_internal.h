@@ -7,8 +7,8 @@
 
 #define REQUESTS_A_TURN 16u /* of one client; chosen: it does not keep the others waiting */
 #define OUT_ENOUGH 262144u  /* octets waiting for a client: its requests wait too */
-/* This many badges that nobody has, and for this long no other one is looked at: a list of numbers is not tried out, and
- * who scans other codes of digits alone keeps his role. Both chosen. */
+/* This many badges that nobody has, and for this long no other one is looked at: a list of numbers is not tried out,
+ * and who scans other codes of digits alone keeps his role. Both chosen. */
 #define BADGES_WRONG_MAX 5u
 #define BADGES_PAUSE_US 10000000u
 #define SAMPLE_US 250000u   /* chosen: four looks a second at what has no events */

@@ -428,8 +428,9 @@ static int64_t find_serial(const struct book *book, const char *serial)
 	size_t len = strlen(serial);
 	int64_t unit = find(book, "unit_by_serial", serial);
 
-	return unit == 0 && len <= SCAN_TEXT_MAX && scan_caps_lock(serial, len, turned) ? find(book, "unit_by_serial", turned)
-											: unit;
+	return unit == 0 && len <= SCAN_TEXT_MAX && scan_caps_lock(serial, len, turned)
+		       ? find(book, "unit_by_serial", turned)
+		       : unit;
 }
 
 static void say_unknown(const struct book *book, const struct scan *scan, struct scan_answer *answer)

@@ -1,7 +1,9 @@
 /*
  * all: every method there is.
  *
- * room: direct wifi pin https no room: server: https
+ * room: direct wifi pin https
+ * no room:
+ * server: https
  */
 #include "tests/agent-size/board.h"
 

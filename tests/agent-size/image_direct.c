@@ -1,7 +1,9 @@
 /*
  * direct: action frames alone.
  *
- * room: direct no room: wifi pin https server: none
+ * room: direct
+ * no room: wifi pin https
+ * server: none
  */
 #include "tests/agent-size/board.h"
 

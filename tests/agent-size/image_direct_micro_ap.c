@@ -1,7 +1,9 @@
 /*
  * direct, micro-ap: action frames, and a WPA2 network.
  *
- * room: direct wifi no room: pin https server: http
+ * room: direct wifi
+ * no room: pin https
+ * server: http
  */
 #include "tests/agent-size/board.h"
 

@@ -1,7 +1,9 @@
 /*
  * direct, pin: action frames, and an open or ad-hoc network under the PIN.
  *
- * room: direct wifi pin no room: https server: http
+ * room: direct wifi pin
+ * no room: https
+ * server: http
  */
 #include "tests/agent-size/board.h"
 

@@ -1,7 +1,9 @@
 /*
  * https: an open network, and TLS.
  *
- * room: wifi https no room: direct pin server: https
+ * room: wifi https
+ * no room: direct pin
+ * server: https
  */
 #include "tests/agent-size/board.h"
 

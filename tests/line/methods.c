@@ -482,6 +482,8 @@ static void run_floor(struct hall *hall, struct run *run, const struct shape *sh
 	o.populate = populate;
 	if (batch_run(&o, &run->result, run->error, sizeof(run->error)) != 0)
 		fail_msg("%s", run->error);
+	for (size_t i = 0; i < floor->count; i++)
+		joiner_destroy(&floor->joiners[i]);
 }
 
 /* What is on record of foreign devices that passed, and what is not. */
@@ -591,6 +593,8 @@ static void a_foreign_lot_goes_on_where_its_record_says(void **state)
 	o.populate = populate;
 	if (batch_run(&o, &run.result, run.error, sizeof(run.error)) != 0)
 		fail_msg("%s", run.error);
+	for (size_t k = 0; k < second.count; k++)
+		joiner_destroy(&second.joiners[k]);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM unit"), 4);
 	assert_int_equal(run.result.summary.failed, 4); /* outcomes are a person's to change */
 	hall_done(&run);

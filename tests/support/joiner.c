@@ -137,7 +137,6 @@ void joiner_send(struct joiner *j, struct mr_rd mpdu)
 
 void joiner_destroy(struct joiner *j)
 {
-	loop_cancel(air_loop(j->air), &j->timer);
 	sta_destroy(j->sta);
 	entropy_destroy(j->entropy);
 	j->sta = NULL;

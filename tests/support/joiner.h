@@ -31,4 +31,4 @@ void joiner_create(struct joiner *j, struct air *air, const uint8_t mac[static 6
 void joiner_join(struct joiner *j, const char *ssid, const char *passphrase);
 /* One frame of its own, sent as it is. */
 void joiner_send(struct joiner *j, struct mr_rd mpdu);
-void joiner_destroy(struct joiner *j);
+void joiner_destroy(struct joiner *j); /* after the run: its loop and its air are gone */

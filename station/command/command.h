@@ -70,13 +70,15 @@ void command_log_close(struct log_file *file);
 bool command_pace(const char *self, const char *text, double *out);
 /*
  * Reads the settings and opens the control socket; `options` may have log, metrics and serve's functions. -1: go on
- * (*out is NULL when there is none and none is `wanted`), else the exit status, and what is wrong was said.
+ * (*out is NULL when there is none and none is `wanted`; `why`, of COMMAND_WHY octets or NULL, says in a sentence why),
+ * else the exit status, and what is wrong was said.
  */
+#define COMMAND_WHY 400
 struct control;
 struct control_options;
 struct settings;
 int command_control(const char *self, struct control **out, struct control_options *options, const char *control,
-		    const char *settings_path, struct settings *settings, bool wanted);
+		    const char *settings_path, struct settings *settings, bool wanted, char *why);
 
 int command_main(int argc, char **argv);
 int command_run(int argc, char **argv);

@@ -395,10 +395,10 @@ bool command_pace(const char *self, const char *text, double *out)
 }
 
 int command_control(const char *self, struct control **out, struct control_options *o, const char *control,
-		    const char *settings_path, struct settings *settings, bool wanted)
+		    const char *settings_path, struct settings *settings, bool wanted, char *why)
 {
 	struct job_errors errors = { 0 };
-	char error[400];
+	char error[COMMAND_WHY];
 	int result;
 
 	*out = NULL;
@@ -412,6 +412,8 @@ int command_control(const char *self, struct control **out, struct control_optio
 	o->path = control ? control : settings->socket[0] ? settings->socket : NULL;
 	if (!o->metrics && settings->metrics[0])
 		o->metrics = settings->metrics;
+	if (why)
+		snprintf(why, COMMAND_WHY, "control socket: none, as was asked for");
 	if (o->path && strcmp(o->path, "none") == 0)
 		return -1;
 	result = control_open(out, o, error, sizeof(error));
@@ -420,6 +422,8 @@ int command_control(const char *self, struct control **out, struct control_optio
 	/* A run needs no socket; it needs one that was asked for. */
 	if (!wanted && !control && !o->metrics) {
 		log_write(LOG_STATION(o->log), LOG_CONTROL, LOG_WARN, "%s", error);
+		if (why)
+			snprintf(why, COMMAND_WHY, "%s", error);
 		return -1;
 	}
 	fprintf(stderr, "millrace %s: %s\n", self, error);
@@ -442,6 +446,30 @@ static void free_signals(void)
 	while (sigtimedwait(&end, NULL, &now) > 0)
 		;
 	pthread_sigmask(SIG_UNBLOCK, &end, NULL);
+}
+
+/*
+ * The dashboard, where there is a terminal and something to see, or where it was asked for. -1: go on, else the exit
+ * status: what was asked for and cannot be is an error, and what would have been there otherwise is missed with a word.
+ */
+static int open_screen(struct run *r, struct control *control, bool asked, bool usual, const char *settings,
+		       const char *why)
+{
+	bool terminal = r->show == SHOW_LIVE && isatty(STDIN_FILENO);
+
+	if (asked && !terminal)
+		why = "standard input and output are no terminal, or lines were asked for";
+	else if (terminal && (asked || usual) && control && screen_open(&r->screen, control_path(control), settings))
+		return -1;
+	else if (control)
+		why = "it could not be started";
+	if (asked) {
+		fprintf(stderr, "millrace run: --dashboard: %s\n", why);
+		return EXIT_UNUSABLE;
+	}
+	if (terminal && usual)
+		fprintf(stderr, "millrace run: no dashboard: %s; there are lines instead\n", why);
+	return -1;
 }
 
 /* What the command line says. */
@@ -523,8 +551,10 @@ static int say_result(const struct run_options *o, const struct run *r, const st
 							     : EXIT_NOT_ALL_WELL;
 }
 
-/* With the control socket open, or without one: the batch and what is shown of it. Gives the exit status. */
-static int run_job(const struct run_options *o, const struct job *job, const struct log *log, struct control *control)
+/* With the control socket open, or without one, and then `why`: the batch and what is shown of it. Gives the exit
+ * status. */
+static int run_job(const struct run_options *o, const struct job *job, const struct log *log, struct control *control,
+		   const char *why)
 {
 	struct run r = { .job = job,
 			 .show = o->json			      ? SHOW_JSON
@@ -553,9 +583,11 @@ static int run_job(const struct run_options *o, const struct job *job, const str
 	char error[512];
 	int status;
 
-	if (r.show == SHOW_LIVE && control && isatty(STDIN_FILENO) &&
-	    (o->screen || o->pace_n > 0 || !job->radios_simulated))
-		(void)screen_open(&r.screen, control_path(control), o->settings);
+	status = open_screen(&r, control, o->screen, o->pace_n > 0 || !job->radios_simulated, o->settings, why);
+	if (status >= 0) {
+		control_close(control, "ended", "the run did not begin");
+		return status;
+	}
 	status = batch_run(&batch, &result, error, sizeof(error));
 	control_close(control, "ended", "the run is over");
 	screen_wait(&r.screen, status != 0);
@@ -576,6 +608,7 @@ int command_run(int argc, char **argv)
 	struct settings settings;
 	struct control_options options = { 0 };
 	struct control *control = NULL;
+	char why[COMMAND_WHY] = "";
 	struct job *job;
 	int status = read_options(&o, argc, argv);
 
@@ -594,9 +627,9 @@ int command_run(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	options.metrics = o.metrics;
 	options.log = &log.log;
-	status = command_control("run", &control, &options, o.socket, o.settings, &settings, false);
+	status = command_control("run", &control, &options, o.socket, o.settings, &settings, false, why);
 	if (status < 0)
-		status = run_job(&o, job, options.log, control);
+		status = run_job(&o, job, options.log, control, why);
 	command_log_close(&log);
 	job_destroy(job);
 	return status;

@@ -335,7 +335,7 @@ int command_serve(int argc, char **argv)
 	} else {
 		s->log = o.log = &log.log;
 		o.metrics = metrics;
-		status = command_control("serve", &s->control, &o, control, settings, &s->settings, true);
+		status = command_control("serve", &s->control, &o, control, settings, &s->settings, true, NULL);
 	}
 	if (status < 0 && !s->control) {
 		fprintf(stderr, "millrace serve: without its control socket nobody could give it a job\n");

@@ -13,6 +13,21 @@
 
 #define BACKLOG 64 /* connections before accept; as CONTROL_CLIENTS_MAX */
 
+/* Where there is no folder of the user's for such things: in a place where anybody could have made one first. */
+#define LAST_FOLDER "/tmp/millrace-%u"
+
+/* It is not there yet, or is a folder of this user that nobody else writes in. */
+static bool is_ours(uid_t user)
+{
+	char folder[PLACE_MAX];
+	struct stat st;
+
+	snprintf(folder, sizeof(folder), LAST_FOLDER, user);
+	if (lstat(folder, &st) != 0)
+		return errno == ENOENT;
+	return S_ISDIR(st.st_mode) && st.st_uid == user && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 bool place_usual(unsigned i, char out[static PLACE_MAX])
 {
 	const char *given = getenv("RUNTIME_DIRECTORY"), *user = getenv("XDG_RUNTIME_DIR");
@@ -25,9 +40,11 @@ bool place_usual(unsigned i, char out[static PLACE_MAX])
 		len = snprintf(out, PLACE_MAX, "%s/millrace/control.sock", user);
 	else if (i == 2)
 		snprintf(out, PLACE_MAX, "/run/millrace/control.sock");
+	else if (i == 3 && is_ours(geteuid()))
+		snprintf(out, PLACE_MAX, LAST_FOLDER "/control.sock", geteuid());
 	if (len < 0 || len >= PLACE_MAX)
 		out[0] = '\0';
-	return i < 3;
+	return i < 4;
 }
 
 static int say(char *error, size_t error_len, const char *path, int number, const char *remedy)
@@ -128,6 +145,9 @@ int place_listen(struct place *place, const char *path, const gid_t *group, char
 		if (!usual[0])
 			continue;
 		make_folder(usual);
+		/* The last one is looked at once more: whose it is counts now that it is there. */
+		if (!place_usual(i, usual) || !usual[0])
+			continue;
 		result = try(place, usual, group, error, error_len);
 		if (result == 0 || result == -EADDRINUSE)
 			break;

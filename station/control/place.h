@@ -15,7 +15,10 @@ struct place {
 	char path[PLACE_MAX];
 };
 
-/* The usual places, best first: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/millrace, /run/millrace; then false. */
+/*
+ * The usual places, best first: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/millrace, /run/millrace, and for users who have
+ * none of these /tmp/millrace-UID, if that is the user's own; then false. "": not on this machine.
+ */
 bool place_usual(unsigned i, char out[static PLACE_MAX]);
 
 /*

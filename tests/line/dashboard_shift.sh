@@ -282,3 +282,27 @@ finds "it is told to stop" "$program" ctl stop --reason enough --control "$dir/c
 until ! "$program" ctl status --control "$dir/c.sock" > /dev/null 2>&1; do sleep 0.05; done
 kill -TERM "$(cat "$dir/c.pid")"
 shows c "EXIT 1" "and ends although its screen hangs"
+
+# Where the socket is another station's, or there is none, no screen can be; that is said, and an error where one was asked for.
+tmux -L c kill-server
+mkdir -m 700 "$dir/x"
+env -u RUNTIME_DIRECTORY XDG_RUNTIME_DIR="$dir/x" "$program" serve --db "$dir/m4.db" > "$dir/serve.out" 2>&1 &
+echo $! > "$dir/serve.pid"
+until [ -S "$dir/x/millrace/control.sock" ]; do sleep 0.05; done
+begin() {	# OPTION...
+	tmux -u -L c -f /dev/null new-session -d -x 240 -y 24 "env -u RUNTIME_DIRECTORY XDG_RUNTIME_DIR='$dir/x' '$program' run \
+		'$dir/job.yaml' --no-compare --db '$dir/m5.db' $*; echo EXIT \$?; exec sleep 1000"
+}
+begin --pace 1000
+shows c "no dashboard: control socket .*another station listens there.*there are lines instead" "a run without a socket says why it has no screen"
+shows c "EXIT 1" "and runs"
+tmux -L c kill-server
+begin --dashboard
+shows c "millrace run: --dashboard: control socket .*another station" "a screen that was asked for is an error then"
+shows c "EXIT 2" "and nothing runs"
+tmux -L c kill-server
+begin --dashboard --control none
+shows c "millrace run: --dashboard: control socket: none" "and so is one without a socket"
+kill "$(cat "$dir/serve.pid")"
+wait
+rm "$dir/serve.pid"

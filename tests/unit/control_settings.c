@@ -215,6 +215,43 @@ static void a_path_that_no_socket_can_have_is_refused(void **state)
 	assert_true(place_connect(path, error, sizeof(error)) < 0);
 }
 
+/* Where a user has no folder for such things, one in /tmp is his own or is not used. */
+static void the_last_place_is_the_users_own(void **state)
+{
+	char folder[64], place[PLACE_MAX];
+
+	(void)state;
+	snprintf(folder, sizeof(folder), "/tmp/millrace-%u", 54321u);
+	if (geteuid() != 0)
+		skip();
+	(void)rmdir(folder);
+	assert_int_equal(seteuid(54321), 0);
+	assert_true(place_usual(3, place));
+	assert_string_equal(place, "/tmp/millrace-54321/control.sock");
+	assert_int_equal(mkdir(folder, 0700), 0);
+	assert_true(place_usual(3, place));
+	assert_string_equal(place, "/tmp/millrace-54321/control.sock");
+	assert_int_equal(chmod(folder, 0777), 0);
+	assert_true(place_usual(3, place));
+	assert_string_equal(place, "");
+	assert_int_equal(rmdir(folder), 0);
+	assert_int_equal(seteuid(0), 0);
+	/* Somebody else's, and a link to one. */
+	assert_int_equal(mkdir(folder, 0755), 0);
+	assert_int_equal(seteuid(54321), 0);
+	assert_true(place_usual(3, place));
+	assert_string_equal(place, "");
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(rmdir(folder), 0);
+	assert_int_equal(symlink("/tmp", folder), 0);
+	assert_int_equal(seteuid(54321), 0);
+	assert_true(place_usual(3, place));
+	assert_string_equal(place, "");
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(unlink(folder), 0);
+	assert_false(place_usual(4, place));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,6 +261,7 @@ int main(void)
 		cmocka_unit_test(without_settings_the_own_user_leads_and_others_look),
 		cmocka_unit_test(the_example_is_good),
 		cmocka_unit_test(a_file_that_is_asked_for_must_be_there),
+		cmocka_unit_test(the_last_place_is_the_users_own),
 		cmocka_unit_test(a_socket_is_the_groups_and_nobody_elses),
 		cmocka_unit_test(what_a_killed_station_left_is_replaced),
 		cmocka_unit_test(a_path_that_no_socket_can_have_is_refused),

@@ -1,5 +1,6 @@
 #include "station/identity/ceremony.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -88,6 +89,7 @@ static X509 *make_ca(const struct ca *ca, struct entropy *entropy, EVP_PKEY *key
 	uint8_t point[65];
 	bool ok;
 
+	assert((issuer == NULL) == (issuer_key == key)); /* only the root signs for itself */
 	ok = keyfile_point(key, point) && keyfile_id("", point, sizeof(point), id);
 	(void)snprintf(common_name, sizeof(common_name), "Factory %s CA %.8s", ca->what, id);
 	ok = ok && certificate && subject && X509_set_version(certificate, X509_VERSION_3) == 1 &&
@@ -116,6 +118,7 @@ static bool write_batch_key(const char *dir, const char *name, struct entropy *e
 	uint8_t secret[32];
 	bool ok;
 
+	assert(identity_key_name_is_valid(name));
 	(void)snprintf(file, sizeof(file), "batch/%s.key", name);
 	entropy_fill(entropy, secret, sizeof(secret));
 	ok = keyfile_write_secret(dir, file, secret, error);
@@ -278,6 +281,7 @@ int ceremony_init(const struct ceremony *c, struct entropy *entropy, char *error
 	if (!check_plan(c, &complaint) || !dir_is_free(dir, &complaint))
 		return -MR_CAUSE_SIGNER_UNAVAILABLE;
 
+	assert(strlen(dir) > 0 && strlen(dir) + sizeof(".XXXXXX") <= sizeof(building));
 	(void)snprintf(building, sizeof(building), "%s.XXXXXX", dir);
 	if (!mkdtemp(building) || chmod(building, 0700) != 0) { /* chmod: the umask has no say */
 		(void)keyfile_complain(&complaint, "%s: cannot make a folder beside it: %s", dir, strerror(errno));
@@ -347,6 +351,7 @@ static bool supersede_issuing(const char *dir, const char *stamp, EVP_PKEY *key,
 {
 	char old_key[48], old_certificate[48];
 
+	assert(strlen(stamp) < 24);
 	(void)snprintf(old_key, sizeof(old_key), "issuing.key.%s", stamp);
 	(void)snprintf(old_certificate, sizeof(old_certificate), "issuing.crt.%s", stamp);
 	keyfile_discard(dir, "issuing.key.next");

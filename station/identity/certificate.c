@@ -5,6 +5,7 @@
  *
  *	identity_issue: TBS -> signer -> TBS, algorithm, signature -> done
  */
+#include <assert.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
@@ -18,8 +19,7 @@
 #include "station/identity/identity.h"
 #include "station/identity/private.h"
 
-#define OID_MAX 32	 /* octets of an encoded object identifier */
-#define SIGNATURE_MAX 72 /* SEQUENCE of two INTEGERs of up to 33 octets */
+#define OID_MAX 32 /* octets of an encoded object identifier */
 
 struct issue {
 	struct issue *next;
@@ -127,6 +127,7 @@ static void write_serial_number(struct mr_wr *out, struct entropy *entropy, char
 	hex[0] = '\0';
 	for (size_t i = at; i < 17; i++)
 		(void)snprintf(hex + 2 * (i - at), 3, "%02X", octets[i]);
+	assert(strlen(hex) == 2 * (17 - at));
 	if (octets[at] & 0x80)
 		at--;
 	der_write(out, DER_INTEGER, octets + at, 17 - at);
@@ -214,6 +215,7 @@ static void write_authority_key_identifier(struct mr_wr *out, const struct ident
 		mark = open_extension(out, oid_authority_key_identifier, sizeof(oid_authority_key_identifier), &value);
 	size_t sequence = der_open(out, DER_SEQUENCE);
 
+	assert(identity->issuer_key_id_len > 0 && identity->issuer_key_id_len <= sizeof(identity->issuer_key_id));
 	der_write(out, DER_CONTEXT, identity->issuer_key_id, identity->issuer_key_id_len);
 	der_close(out, sequence);
 	close_extension(out, mark, value);
@@ -236,10 +238,12 @@ static void write_subject_key_identifier(struct mr_wr *out, const uint8_t point[
 static void write_hardware_module_name(struct mr_wr *out, const char *hw_type_oid, const char *serial)
 {
 	uint8_t oid[OID_MAX];
-	size_t oid_len = encode_oid(hw_type_oid, oid);
+	size_t oid_len = encode_oid(hw_type_oid, oid); /* 0: no memory, for identity_profile_wrong has read it */
 	size_t value, mark = open_extension(out, oid_subject_alt_name, sizeof(oid_subject_alt_name), &value);
 	size_t names = der_open(out, DER_SEQUENCE), other = der_open(out, DER_CONTEXT_CONSTRUCTED), explicit, sequence;
 
+	if (oid_len == 0)
+		out->bad = true;
 	der_write(out, DER_OID, oid_hardware_module_name, sizeof(oid_hardware_module_name));
 	explicit = der_open(out, DER_CONTEXT_CONSTRUCTED);
 	sequence = der_open(out, DER_SEQUENCE);
@@ -311,6 +315,7 @@ static bool subject_text(const struct identity_profile *profile, const char *ser
 		append_attribute(&out, "O=", profile->organization);
 	append_attribute(&out, "CN=", profile->common_name);
 	append_attribute(&out, "serialNumber=", serial);
+	assert(out.len < IDENTITY_SUBJECT_MAX);
 	text[out.len] = '\0';
 	return !out.bad;
 }
@@ -321,8 +326,8 @@ static void unlink_issue(struct issue *issue)
 
 	while (*at && *at != issue)
 		at = &(*at)->next;
-	if (*at)
-		*at = issue->next;
+	assert(*at); /* once in the list, from identity_issue to its signature */
+	*at = issue->next;
 }
 
 /* RFC 5280 section 4.1.1: Certificate is TBS, algorithm, signature. */
@@ -332,6 +337,7 @@ static int assemble(struct issue *issue, const uint8_t *sig, size_t sig_len)
 	struct mr_wr out = mr_wr_over(certificate->der, sizeof(certificate->der));
 	size_t mark = der_open(&out, DER_SEQUENCE), bits;
 
+	assert(issue->tbs_len > 0 && issue->tbs_len <= sizeof(issue->tbs));
 	if (sig_len < 8 || sig_len > SIGNATURE_MAX || sig[0] != DER_SEQUENCE || sig[1] != sig_len - 2)
 		return -MR_CAUSE_SIGNER_UNAVAILABLE;
 	mr_wr_bytes(&out, issue->tbs, issue->tbs_len);
@@ -341,14 +347,16 @@ static int assemble(struct issue *issue, const uint8_t *sig, size_t sig_len)
 	mr_wr_bytes(&out, sig, sig_len);
 	der_close(&out, bits);
 	der_close(&out, mark);
+	assert(!out.bad); /* identity_issue has left room for it */
 	certificate->len = out.len;
-	return out.bad ? -MR_CAUSE_TOO_LONG : 0;
+	return 0;
 }
 
 static void on_signed(void *ctx, int result, const uint8_t *sig, size_t sig_len)
 {
 	struct issue *issue = ctx;
 
+	assert(result <= 0 && (result != 0 || sig));
 	unlink_issue(issue);
 	if (issue->done) {
 		if (result == 0)
@@ -366,6 +374,7 @@ int identity_issue(struct identity *identity, struct signer *signer, struct entr
 	struct mr_wr out;
 	int result;
 
+	assert(identity->issuing_key && identity->issuer_subject_len > 0);
 	if (identity_profile_wrong(profile) || !serial_is_valid(serial))
 		return -MR_CAUSE_TOO_LONG;
 	if (utc_us > identity->not_after_us || utc_us < identity->not_before_us)

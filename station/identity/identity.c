@@ -1,5 +1,6 @@
 #include "station/identity/identity.h"
 
+#include <assert.h>
 #include <openssl/asn1.h>
 #include <openssl/crypto.h>
 #include <openssl/ecdsa.h>
@@ -123,6 +124,7 @@ static bool cache_issuer(struct identity *identity, X509 *issuing, const struct 
 	identity->issuer_der_len = (size_t)i2d_X509(issuing, &at);
 	at = identity->issuer_subject;
 	identity->issuer_subject_len = (size_t)i2d_X509_NAME(X509_get_subject_name(issuing), &at);
+	assert(identity->issuer_der_len == (size_t)der_len && identity->issuer_subject_len == (size_t)name_len);
 	identity->issuer_key_id_len = (size_t)ASN1_STRING_length(key_id);
 	mr_copy(identity->issuer_key_id, ASN1_STRING_get0_data(key_id), identity->issuer_key_id_len);
 	if (!common_name(issuing, identity->issuer_name))
@@ -144,6 +146,7 @@ static bool open_station_key(struct identity *identity, const char *dir, const s
 
 	if (key && !ok)
 		ok = keyfile_complain(error, "%s/station.key: cannot be used", dir);
+	assert(!ok || (private_len == 32 && public_len == 32));
 	EVP_PKEY_free(key);
 	return ok;
 }
@@ -152,6 +155,7 @@ static bool open_record_key(struct identity *identity, const char *dir, const st
 {
 	uint8_t public_key[65], of_private[65];
 
+	assert(!identity->record_key);
 	identity->record_key = keyfile_private_key(dir, "record.key", "EC", error);
 	if (!identity->record_key ||
 	    identity_record_public(dir, public_key, identity->record_key_id, error->text, error->cap) != 0)
@@ -172,6 +176,7 @@ static bool open_pin_key(struct identity *identity, const char *dir, const struc
 	if (ok && !pin_derive(secret, identity))
 		ok = keyfile_complain(error, "%s/pin.key: cannot be used: no memory", dir);
 	OPENSSL_cleanse(secret, sizeof(secret));
+	assert(!ok || identity->kek_id[0] != '\0');
 	return ok;
 }
 
@@ -201,6 +206,8 @@ static int open_all(struct identity *identity, const char *dir, const char *batc
 	}
 	X509_free(root);
 	X509_free(issuing);
+	assert(result != 0 || (identity->issuing_key && identity->record_key && identity->issuer_der_len > 0 &&
+			       identity->kek_id[0] != '\0' && identity->record_key_id[0] != '\0'));
 	return result;
 }
 
@@ -241,6 +248,7 @@ void identity_close(struct identity *identity)
 {
 	if (!identity)
 		return;
+	assert(!identity->pending); /* the signers are closed first, which answers for all that wait */
 	EVP_PKEY_free(identity->issuing_key);
 	EVP_PKEY_free(identity->record_key);
 	OPENSSL_secure_clear_free(identity, sizeof(*identity));
@@ -256,6 +264,7 @@ const char *identity_record_key_id(const struct identity *identity) { return ide
 
 const uint8_t *identity_issuer_der(const struct identity *identity, size_t *len)
 {
+	assert(identity->issuer_der_len > 0 && identity->issuer_der_len <= sizeof(identity->issuer_der));
 	*len = identity->issuer_der_len;
 	return identity->issuer_der;
 }
@@ -266,10 +275,11 @@ int identity_sign_record(void *ctx, const uint8_t hash[static 32], uint8_t *sig,
 {
 	const struct identity *identity = ctx;
 	EVP_PKEY_CTX *sign = EVP_PKEY_CTX_new(identity->record_key, NULL);
-	size_t len = 72;
+	size_t len = SIGNATURE_MAX;
 	bool ok = sign && EVP_PKEY_sign_init(sign) == 1 && EVP_PKEY_sign(sign, sig, &len, hash, 32) == 1;
 
 	EVP_PKEY_CTX_free(sign);
+	assert(identity->record_key && len <= SIGNATURE_MAX);
 	*sig_len = ok ? len : 0;
 	if (!ok)
 		ERR_clear_error();
@@ -293,7 +303,7 @@ bool identity_record_verify(const uint8_t public_key[static 65], const uint8_t h
 {
 	const uint8_t *at = sig;
 	uint8_t raw[64];
-	ECDSA_SIG *rs = sig_len <= 72 ? d2i_ECDSA_SIG(NULL, &at, (long)sig_len) : NULL;
+	ECDSA_SIG *rs = sig_len <= SIGNATURE_MAX ? d2i_ECDSA_SIG(NULL, &at, (long)sig_len) : NULL;
 	bool ok = rs && at == sig + sig_len && BN_bn2binpad(ECDSA_SIG_get0_r(rs), raw, 32) == 32 &&
 		  BN_bn2binpad(ECDSA_SIG_get0_s(rs), raw + 32, 32) == 32;
 

@@ -1,5 +1,6 @@
 #include "station/identity/keyfile.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -21,6 +22,7 @@ bool keyfile_complain(const struct keyfile_error *error, const char *format, ...
 {
 	va_list args;
 
+	assert(error->text || error->cap == 0);
 	va_start(args, format);
 	(void)vsnprintf(error->text, error->cap, format, args);
 	va_end(args);
@@ -124,6 +126,7 @@ static bool read_file(const char *path, bool private, uint8_t *room, size_t *len
 		*len += (size_t)n;
 	}
 	(void)close(fd);
+	assert(*len <= KEYFILE_MAX);
 	return ok;
 }
 
@@ -282,6 +285,7 @@ static bool sync_parent(const char *path, const struct keyfile_error *error)
 	char parent[PATH_MAX];
 	const char *slash = strrchr(path, '/');
 
+	assert(slash); /* keyfile_path has put one in */
 	(void)snprintf(parent, sizeof(parent), "%.*s", (int)(slash - path), path);
 	return keyfile_sync_dir(parent, error);
 }
@@ -295,6 +299,8 @@ static bool write_file(const char *dir, const char *name, const void *bytes, siz
 	int fd;
 	bool ok = true;
 
+	assert(len > 0 && (mode == PRIVATE_MODE || mode == PUBLIC_MODE));
+	assert(strlen(name) + sizeof(".new") <= sizeof(suffixed)); /* our own names, and batch keys' of 32 characters */
 	(void)snprintf(suffixed, sizeof(suffixed), "%s.new", name);
 	if (!keyfile_path(path, dir, name, error) || !keyfile_path(temporary, dir, suffixed, error))
 		return false;
@@ -391,6 +397,7 @@ bool keyfile_supersede(const char *dir, const char *name, const char *next, cons
 {
 	char now[PATH_MAX], new[PATH_MAX], old[PATH_MAX];
 
+	assert(strcmp(next, name) != 0 && strcmp(aside, name) != 0 && strcmp(aside, next) != 0);
 	if (!keyfile_path(now, dir, name, error) || !keyfile_path(new, dir, next, error) ||
 	    !keyfile_path(old, dir, aside, error))
 		return false;
@@ -409,7 +416,8 @@ bool keyfile_id(const char *prefix, const uint8_t *bytes, size_t len, char id[24
 	if (!mr_sha256(bytes, len, hash))
 		return false;
 	used = snprintf(id, 24, "%s", prefix);
-	for (size_t i = 0; i < 8 && used >= 0 && used < 22; i++)
+	assert(used >= 0 && used + 16 < 24);
+	for (size_t i = 0; i < 8; i++)
 		used += snprintf(id + used, 24 - (size_t)used, "%02x", hash[i]);
 	return true;
 }

@@ -37,6 +37,7 @@ static bool is_run(const char *pin, size_t len)
 {
 	int step = (pin[1] - pin[0] + 10) % 10;
 
+	assert(len >= 2);
 	if (step != 0 && step != 1 && step != 9)
 		return false;
 	for (size_t i = 2; i < len; i++)
@@ -110,6 +111,7 @@ void pin_generate(struct entropy *entropy, const struct pin_policy *policy, char
 			pin[drawn] = pin_wps_checksum(pin);
 		pin[policy->digits] = '\0';
 	} while (pin_is_weak(pin));
+	assert(strlen(pin) == policy->digits);
 }
 
 bool pin_derive(const uint8_t pin_key[static 32], struct identity *identity)
@@ -155,6 +157,7 @@ int pin_seal(const struct identity *identity, struct entropy *entropy, const cha
 	struct mr_wr ad = associated(room, product, serial);
 	size_t pin_len = strlen(pin);
 
+	assert(identity->kek_id[0] != '\0'); /* pin.key has been read */
 	*len = 0;
 	if (ad.bad || pin_len == 0 || pin_len >= IDENTITY_PIN_MAX)
 		return -MR_CAUSE_TOO_LONG;
@@ -162,6 +165,7 @@ int pin_seal(const struct identity *identity, struct entropy *entropy, const cha
 	if (!mr_aes_gcm_seal(identity->pin_seal_key, out, ad.buf, ad.len, pin, pin_len, out + 12))
 		return -MR_CAUSE_SIGNER_UNAVAILABLE;
 	*len = 12 + pin_len + 16;
+	assert(*len < PIN_SEALED_MAX);
 	return 0;
 }
 
@@ -172,6 +176,7 @@ int pin_open(const struct identity *identity, const char *product, const char *s
 	struct mr_wr ad = associated(room, product, serial);
 	bool ok;
 
+	assert(identity->kek_id[0] != '\0');
 	pin[0] = '\0';
 	if (ad.bad || len <= 12 + 16 || len >= PIN_SEALED_MAX)
 		return -MR_CAUSE_DIGEST_MISMATCH;
@@ -190,6 +195,7 @@ int pin_lookup(const struct identity *identity, const char *product, const char 
 	struct mr_wr text = mr_wr_over(room, sizeof(room));
 	bool ok;
 
+	assert(identity->kek_id[0] != '\0');
 	put_text(&text, product);
 	put_text(&text, pin);
 	ok = !text.bad && mr_hmac_sha256(identity->pin_lookup_key, 32, text.buf, text.len, out);
@@ -201,6 +207,7 @@ int pin_lookup(const struct identity *identity, const char *product, const char 
 
 int pin_label_digest(const struct identity *identity, const char *text, size_t len, uint8_t out[static 32])
 {
+	assert(identity->kek_id[0] != '\0');
 	if (mr_hmac_sha256(identity->label_key, 32, text, len, out))
 		return 0;
 	mr_zero(out, 32);
@@ -265,6 +272,7 @@ static int stretch(const char *pin, const char *serial, const uint8_t *salt, siz
 	struct mr_wr in = mr_wr_over(room, sizeof(room));
 	bool ok;
 
+	assert((w1 != NULL) != (l != NULL)); /* the prover's half or the verifier's, never both */
 	put_counted(&in, pin);
 	put_counted(&in, IDENTITY_PROVER);
 	put_counted(&in, serial);

@@ -8,7 +8,8 @@
 
 #include "station/identity/identity.h"
 
-#define KEY_ID_MAX 24 /* "record-", 16 hexadecimal digits, NUL */
+#define KEY_ID_MAX 24	 /* "record-", 16 hexadecimal digits, NUL */
+#define SIGNATURE_MAX 72 /* ECDSA on P-256: SEQUENCE of two INTEGERs of up to 33 octets */
 
 /* RFC 5758 section 3.2: ecdsa-with-SHA256, no parameters. */
 static const uint8_t ecdsa_with_sha256[] = { 0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02 };

@@ -82,6 +82,7 @@ static struct word *find_word(struct word *words, size_t cap, uint64_t index)
 {
 	size_t at = hash_number(index) & (cap - 1);
 
+	assert((cap & (cap - 1)) == 0);
 	while (words[at].index != 0 && words[at].index != index + 1)
 		at = (at + 1) & (cap - 1);
 	return &words[at];
@@ -100,6 +101,7 @@ static bool grow_words(struct pattern *p)
 	free(p->words);
 	p->words = words;
 	p->cap = cap;
+	assert(p->count < p->cap); /* a search ends at a free entry */
 	return true;
 }
 
@@ -126,6 +128,7 @@ static void use_number(struct pattern *p, uint64_t number)
 	}
 	word->used |= UINT64_C(1) << number % 64;
 	p->ahead++;
+	assert(p->ahead <= p->limit - p->next);
 }
 
 /* --- patterns --- */
@@ -207,8 +210,10 @@ static const char *take_number(struct serial_pool *pool)
 		p->next++;
 		p->ahead--;
 	}
-	if (p->next >= p->limit)
+	assert(p->next <= p->limit && p->ahead <= p->limit - p->next);
+	if (p->next == p->limit)
 		return NULL;
+	assert(!is_used(p, p->next));
 	mr_wr_bytes(&out, p->prefix, strlen(p->prefix));
 	digits = (char *)mr_wr_room(&out, p->digits);
 	mr_wr_bytes(&out, p->suffix, strlen(p->suffix));
@@ -237,6 +242,7 @@ static uint32_t *find_slot(const struct list *list, const char *serial)
 {
 	size_t at = hash_text(serial) & (list->cap - 1);
 
+	assert(list->count < list->cap); /* a free slot ends the search */
 	while (list->slots[at] != 0 && strcmp(list->text + list->start[list->slots[at] - 1], serial) != 0)
 		at = (at + 1) & (list->cap - 1);
 	return &list->slots[at];
@@ -415,8 +421,10 @@ static const char *take_line(struct list *list)
 {
 	while (list->next < list->count && list->used[list->next])
 		list->next++;
+	assert(list->next <= list->count && list->left <= list->count - list->next);
 	if (list->next == list->count)
 		return NULL;
+	assert(list->left > 0);
 	list->used[list->next] = true;
 	list->left--;
 	return list->text + list->start[list->next++];
@@ -435,6 +443,7 @@ void serial_pool_mark_used(struct serial_pool *pool, const char *serial)
 	}
 	slot = find_slot(list, serial);
 	if (*slot != 0 && !list->used[*slot - 1]) {
+		assert(list->left > 0);
 		list->used[*slot - 1] = true;
 		list->left--;
 	}

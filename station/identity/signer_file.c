@@ -2,6 +2,7 @@
  * The CA's key from its file: signs at once, in the caller's thread. The context is set up once; a signature
  * then costs what the curve costs.
  */
+#include <assert.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -22,10 +23,12 @@ static int sign(struct signer *signer, const uint8_t *tbs, size_t len, signer_do
 	uint8_t hash[32], sig[80];
 	size_t sig_len = sizeof(sig);
 
+	assert(file->key && len > 0 && len <= IDENTITY_CERT_MAX);
 	if (!mr_sha256(tbs, len, hash) || EVP_PKEY_sign(file->key, sig, &sig_len, hash, sizeof(hash)) != 1) {
 		ERR_clear_error();
 		return -MR_CAUSE_SIGNER_UNAVAILABLE;
 	}
+	assert(sig_len <= SIGNATURE_MAX);
 	done(ctx, 0, sig, sig_len);
 	return 0;
 }
@@ -42,6 +45,7 @@ struct signer *signer_create_file(struct identity *identity)
 {
 	struct signer_file *file = calloc(1, sizeof(*file));
 
+	assert(identity->issuing_key); /* not of identity_open_pins */
 	if (!file)
 		return NULL;
 	file->signer = (struct signer){ .sign = sign, .close = close_file, .kind = "file" };

@@ -3,6 +3,7 @@
  * CA key lives in a token (a USB token may take 700 ms), and for tests of what happens while it takes its
  * time.
  */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "agent/wire/cause.h"
@@ -32,6 +33,7 @@ static struct job *pop(struct signer_slow *slow)
 {
 	struct job *job = slow->first;
 
+	assert(job);
 	slow->first = job->next;
 	if (!slow->first)
 		slow->last = &slow->first;
@@ -44,6 +46,7 @@ static void on_signature(void *ctx, uint64_t now_us)
 	struct job *job = pop(slow);
 	int result;
 
+	assert(!slow->closing);
 	/* Before the callback, which may queue more or close us. */
 	if (slow->first)
 		loop_at(slow->loop, &slow->timer, now_us + slow->signature_us);
@@ -65,6 +68,7 @@ static int sign(struct signer *signer, const uint8_t *tbs, size_t len, signer_do
 		return -MR_CAUSE_NO_MEMORY;
 	*job = (struct job){ .done = done, .ctx = ctx, .len = len };
 	mr_copy(job->tbs, tbs, len);
+	assert(!*slow->last && (slow->first || slow->last == &slow->first));
 	*slow->last = job;
 	slow->last = &job->next;
 	if (idle)
@@ -84,6 +88,7 @@ static void close_slow(struct signer *signer)
 		job->done(job->ctx, -MR_CAUSE_STOPPED, NULL, 0);
 		free(job);
 	}
+	assert(slow->last == &slow->first);
 	slow->file->close(slow->file);
 	free(slow);
 }

@@ -190,7 +190,8 @@ json_t *model_device(struct model *m, const struct unit *unit)
 	for (unsigned i = 0; i < row->moment_count; i++)
 		(void)json_array_append_new(timeline, moment_object(&row->moments[i]));
 	(void)json_object_set_new(o, "unit", row_object(m, row));
-	(void)json_object_set_new(o, "device_id", json_string(id));
+	if (!v.agentless) /* a foreign device has none of its own */
+		(void)json_object_set_new(o, "device_id", json_string(id));
 	if (v.home_mhz)
 		(void)json_object_set_new(o, "home", json_integer(mr_mhz_to_channel(v.home_mhz)));
 	(void)json_object_set_new(o, "sealed", json_boolean(v.sealed));

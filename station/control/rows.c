@@ -64,6 +64,15 @@ static void put_cause(json_t *o, int cause)
 	put_text(o, "remedy", cause ? mr_cause_remedy(cause) : "");
 }
 
+/* What PASS does not mean of a foreign device: docs/audit.md has the same words of its record. */
+static void put_agentless(json_t *o, const struct line_unit_view *v)
+{
+	put(o, "agentless", json_true());
+	put_text(o, "not_proven",
+		 v->state == UNIT_PASSED ? "seen to join; no key, no certificate, no receipt"
+					 : "no key, no certificate, no receipt");
+}
+
 json_t *row_object(const struct model *m, const struct row *row)
 {
 	struct line_unit_view v;
@@ -92,6 +101,8 @@ json_t *row_object(const struct model *m, const struct row *row)
 	if (row->outcome_us)
 		put_int(o, "took_us", row->outcome_us - row->first_us);
 	put_text(o, "by", row->by);
+	if (v.agentless)
+		put_agentless(o, &v);
 	return o;
 }
 

@@ -27,6 +27,9 @@ const struct column_row *column_row(enum column column) { return &columns[column
 
 static bool again(const struct unit_row *u) { return u->state == UNIT_IS_SEEN && *u->cause; }
 
+/* A foreign device never gets a serial number: its address is what it is called by. */
+static const char *name_of(const struct unit_row *u) { return *u->serial ? u->serial : u->agentless ? u->mac : "-"; }
+
 const char *unit_result(const struct unit_row *u) { return again(u) ? "RETRY" : unit_word((enum unit_is)u->state); }
 
 enum symbol unit_sign(const struct unit_row *u)
@@ -103,6 +106,9 @@ static void result_text(const struct unit_row *u, bool wide, char *out, size_t c
 			snprintf(more, sizeof(more), ": %s%s%s", u->sentence, *u->remedy ? "; " : "", u->remedy);
 		snprintf(out, cap, "%s%s%s%s", unit_result(u), u->state != UNIT_IS_PASSED && *u->cause ? " " : "",
 			 u->state != UNIT_IS_PASSED ? u->cause : "", u->state != UNIT_IS_PASSED ? more : "");
+		if (u->state == UNIT_IS_PASSED && u->agentless)
+			snprintf(out, cap, "%s no agent%s%s", unit_result(u), wide && *u->not_proven ? ": " : "",
+				 wide ? u->not_proven : "");
 	}
 }
 
@@ -110,7 +116,7 @@ void column_text(enum column column, const struct mirror *m, const struct unit_r
 {
 	out[0] = '\0';
 	switch (column) {
-	case COL_SERIAL: text_copy(out, cap, *u->serial ? u->serial : "-"); break;
+	case COL_SERIAL: text_copy(out, cap, name_of(u)); break;
 	case COL_MAC:
 		text_copy(out, cap, wide ? u->mac : strlen(u->mac) > 9 ? u->mac + strlen(u->mac) - 8 : u->mac);
 		break;
@@ -221,7 +227,7 @@ static int cmp_column(enum column by, const struct unit_row *a, const struct uni
 
 	switch (by) {
 	case COL_RECENT: return cmp_recent(a, b);
-	case COL_SERIAL: return strcmp(a->serial, b->serial);
+	case COL_SERIAL: return strcmp(name_of(a), name_of(b));
 	case COL_MAC: return strcmp(a->mac, b->mac);
 	case COL_WHERE: {
 		int c = strcmp(a->radio, b->radio);

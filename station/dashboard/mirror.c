@@ -260,6 +260,8 @@ static void fill_unit(struct mirror *m, struct unit_row *u, const json_t *o)
 		.remedy = atom(m, o, "remedy"),
 		.radio = atom(m, o, "radio"),
 		.by = atom(m, o, "by"),
+		.agentless = truth(o, "agentless") == 1,
+		.not_proven = atom(m, o, "not_proven"),
 	};
 	TEXT(o, "serial", u->serial);
 	TEXT(o, "mac", u->mac);

@@ -98,7 +98,8 @@ struct unit_row {
 	uint8_t state; /* enum unit_is */
 	int16_t rssi;  /* 0: none */
 	uint16_t channel, done, of, attempt;
-	const char *wait, *step, *cause, *side, *sentence, *remedy, *radio, *by;
+	bool agentless; /* a foreign device: its address is its name, and `not_proven` says what PASS does not mean */
+	const char *wait, *step, *cause, *side, *sentence, *remedy, *radio, *by, *not_proven;
 };
 
 struct pareto_row {

@@ -37,6 +37,10 @@ static unsigned top(const struct view_in *in, unsigned row, const struct unit_ro
 	row = pair(in, row, "where", text);
 	snprintf(text, sizeof(text), "MAC %s%s%s", u->mac, *d->device_id ? "  device id " : "", d->device_id);
 	row = pair(in, row, "who", text);
+	if (u->agentless) {
+		snprintf(text, sizeof(text), "none of ours: %s", u->not_proven);
+		row = pair(in, row, "agent", text);
+	}
 	return pair(in, row, "by", u->by);
 }
 

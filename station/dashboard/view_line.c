@@ -189,6 +189,9 @@ static void chosen(const struct view_in *in, unsigned row)
 		canvas_printf(in->on, row, 0, in->cols, MEANS_HEAD, "%s %s %s %s: %s", unit_result(u),
 			      *u->serial ? u->serial : u->mac, palette_sign(SIGN_ARROW, in->on->ascii),
 			      *u->remedy ? u->remedy : "ask the lead", u->sentence);
+	else if (u->agentless)
+		canvas_printf(in->on, row, 0, in->cols, MEANS_HEAD, "%s  %s  no agent: %s", unit_result(u), u->mac,
+			      u->not_proven);
 	else
 		canvas_printf(in->on, row, 0, in->cols, MEANS_HEAD, "%s  %s  %s  Enter: all of it", unit_result(u),
 			      *u->serial ? u->serial : "no serial number yet", u->mac);

@@ -112,6 +112,7 @@ void line_unit_look(const struct line *line, const struct unit *u, struct line_u
 		.home_mhz = u->home ? u->home->freq_mhz : 0,
 		.first_us = since(line, u->first_heard_us),
 		.sealed = u->has_receipt,
+		.agentless = u->method->flags & METHOD_NO_REQUESTS && !u->has_receipt && !u->certificate,
 		.certificate = u->certificate,
 		.certificate_len = u->certificate_len,
 	};

@@ -46,6 +46,8 @@ struct line_unit_view {
 	const char *radio;	     /* of the session, NULL: none */
 	uint64_t first_us;
 	bool sealed;
+	bool agentless; /* a foreign device, of whose agent nothing is on record: passed says that it was seen to join
+			 */
 	const uint8_t *certificate; /* DER; NULL: none */
 	size_t certificate_len;
 	/* of the link, while there is a session */

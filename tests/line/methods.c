@@ -7,7 +7,7 @@
  *
  * links: tests/support/joiner.c
  */
-#include "tests/line/hall.h"
+#include "tests/line/station.h"
 
 #include "station/line/admission.h"
 #include "station/line/lane.h"
@@ -600,6 +600,61 @@ static void a_foreign_lot_goes_on_where_its_record_says(void **state)
 	hall_done(&run);
 }
 
+static const json_t *row_of(const struct screen *v, json_int_t unit)
+{
+	char name[24];
+
+	snprintf(name, sizeof(name), "%lld", (long long)unit);
+	return json_object_get(v->units, name);
+}
+
+static const char *word(const json_t *row, const char *key)
+{
+	const char *text = json_string_value(json_object_get(row, key));
+
+	return text ? text : "(left out)";
+}
+
+/* Over the real socket: a row says that it has no agent, and what PASS does not prove. */
+static void the_socket_says_what_a_foreign_device_did_not_prove(void **state)
+{
+	static const char said[] = "seen to join; no key, no certificate, no receipt";
+	struct floor floor = { .heard = on_cast, .count = 3, .deaf = 1 };
+	struct station s = { .batch = { .stay = true, .pace = 20, .ctx = &floor, .populate = populate } };
+	json_t *answer, *result;
+	struct screen v;
+	struct run run;
+	json_int_t unit;
+	char ask[80];
+
+	write_list(*state, "list.txt", 3);
+	hall_job(*state, &run, &(struct shape){ .devices = 3, .credentials = CAST, FOREIGN, .attempts = "1" },
+		 hall_seed(600));
+	station_start(*state, &s, &run, NULL);
+	screen_open(&v, &s);
+	screen_ok(&v, "{\"do\":\"subscribe\",\"rate\":60}");
+	unit = screen_await(&v, 0, "failed", "join-timeout");
+	assert_true(json_is_true(json_object_get(row_of(&v, unit), "agentless")));
+	assert_string_equal(word(row_of(&v, unit), "not_proven"), strstr(said, "no key"));
+	unit = screen_await(&v, 0, "passed", NULL);
+	assert_true(json_is_true(json_object_get(row_of(&v, unit), "agentless")));
+	assert_string_equal(word(row_of(&v, unit), "not_proven"), said);
+	assert_string_equal(word(row_of(&v, unit), "serial"), "");
+	snprintf(ask, sizeof(ask), "{\"do\":\"device\",\"mac\":\"%s\"}", word(row_of(&v, unit), "mac"));
+	answer = screen_ask(&v, ask);
+	result = json_object_get(answer, "result");
+	assert_string_equal(word(json_object_get(result, "unit"), "not_proven"), said);
+	assert_string_equal(word(result, "device_id"), "(left out)");
+	assert_true(json_is_false(json_object_get(result, "sealed")));
+	assert_null(json_object_get(result, "certificate"));
+	json_decref(answer);
+	screen_ok(&v, "{\"do\":\"stop\",\"reason\":\"tested\"}");
+	screen_close(&v);
+	station_join(&s);
+	assert_int_equal(run.result.summary.passed, 2);
+	hall_done(&run);
+}
+
 static void a_job_of_foreign_devices_says_that_it_knows(void **state)
 {
 	static const struct {
@@ -639,6 +694,7 @@ int main(void)
 		cmocka_unit_test(a_bss_of_ours_serves_one_device_at_a_time),
 		cmocka_unit_test(who_is_not_on_the_list_gets_nothing),
 		cmocka_unit_test(a_foreign_lot_goes_on_where_its_record_says),
+		cmocka_unit_test(the_socket_says_what_a_foreign_device_did_not_prove),
 		cmocka_unit_test(a_job_of_foreign_devices_says_that_it_knows),
 	};
 

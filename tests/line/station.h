@@ -53,11 +53,13 @@ HALL void station_open(struct hall *hall, struct station *s, const char *setting
 		fail_msg("%s", error);
 }
 
-/* After hall_job. `settings` NULL: the default. The batch's pace and stay are set before. */
+/* After hall_job. `settings` NULL: the default. The batch's pace, stay, ctx and populate are set before. */
 HALL void station_start(struct hall *hall, struct station *s, struct run *run, const char *settings)
 {
 	double pace = s->batch.pace;
 	bool stay = s->batch.stay;
+	void *ctx = s->batch.ctx;
+	void (*populate)(void *, struct air *) = s->batch.populate;
 
 	station_open(hall, s, settings);
 	s->run = run;
@@ -65,6 +67,8 @@ HALL void station_start(struct hall *hall, struct station *s, struct run *run, c
 	s->batch.control = s->control;
 	s->batch.pace = pace;
 	s->batch.stay = stay;
+	s->batch.ctx = ctx;
+	s->batch.populate = populate;
 	assert_int_equal(pthread_create(&s->thread, NULL, station_main, s), 0);
 	s->running = true;
 }

@@ -155,7 +155,8 @@ static void values_that_make_no_sense_are_unknown(void **state)
 	     "\"quantity\":-3,\"takt_us\":9223372036854775807,\"utc_us\":9223372036854775807,\"health\":3,\"jobs\":{}},"
 	     "\"units\":[{\"unit\":1,\"rssi\":-9223372036854775807,\"attempt\":99999999,\"first_us\":-1,\"since_us\":"
 	     "9223372036854775807,"
-	     "\"state\":5,\"serial\":17,\"mac\":null,\"step\":{}},{\"unit\":\"2\"},{\"unit\":0},{\"unit\":-4},7,null,[]"
+	     "\"state\":5,\"serial\":17,\"mac\":null,\"step\":{},\"agentless\":\"yes\",\"not_proven\":[]},{\"unit\":"
+	     "\"2\"},{\"unit\":0},{\"unit\":-4},7,null,[]"
 	     "],"
 	     "\"radios\":[{\"radio\":\"r\",\"strip\":[1,-1,300,\"x\",null],\"airtime\":\"much\"},1],\"channels\":"
 	     "\"none\",\"pareto\":[1],"
@@ -169,6 +170,8 @@ static void values_that_make_no_sense_are_unknown(void **state)
 	assert_int_equal(u->attempt, 999);
 	assert_true(mirror_span_us(m, u->since_us) == MIRROR_UNKNOWN);
 	assert_string_equal(u->serial, "");
+	assert_false(u->agentless);
+	assert_string_equal(u->not_proven, "");
 	assert_int_equal(m->radio_count, 1);
 	assert_int_equal(m->radios[0].strip[1], 0);
 	assert_int_equal(m->radios[0].strip[2], 0);

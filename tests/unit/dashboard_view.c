@@ -141,6 +141,41 @@ static void what_to_do_with_the_chosen_device_is_said_on_the_smallest_screen(voi
 	view_free(&v);
 }
 
+/* It has no serial number, and PASS says less of it than of the others. */
+static void a_foreign_device_is_named_by_its_address_and_says_what_was_not_proven(void **state)
+{
+	static const char passed[] = STATE
+		"\"now_us\":61000000,\"units\":[{\"unit\":3,\"serial\":\"\",\"mac\":\"02:00:5e:10:3f:9b\",\"state\":"
+		"\"passed\",\"step\":\"verify\",\"done\":2,\"of\":2,\"attempt\":1,\"radio\":\"radio1\",\"channel\":6,"
+		"\"agentless\":true,\"not_proven\":\"seen to join; no key, no certificate, no receipt\"}]}";
+	struct day *d = *state;
+	struct view v = { 0 };
+	char text[80];
+
+	(void)state_line(d->mirror, passed);
+	desk_state(d->desk, d->mirror, d->now_us, &d->out);
+	column_text(COL_SERIAL, d->mirror, mirror_unit(d->mirror, 3), false, text, sizeof(text));
+	assert_string_equal(text, "02:00:5e:10:3f:9b");
+	desk_select(d->desk, d->mirror, 3);
+	draw(d, &v, 24, 80, false);
+	shows("PASS no agent");
+	shows("PASS  02:00:5e:10:3f:9b  no agent: seen to join; no key, no certificate");
+	hides("no serial number yet");
+	draw(d, &v, 60, 200, false);
+	shows("PASS no agent: seen to join; no key, no certificate, no receipt");
+	day_key(d, KEYS_ENTER);
+	draw(d, &v, 24, 80, false);
+	shows("DEVICE 02:00:5e:10:3f:9b");
+	shows("none of ours: seen to join; no key, no certificate, no receipt");
+	/* One of ours says nothing of the kind. */
+	desk_select(d->desk, d->mirror, 1);
+	d->desk->device = 1;
+	draw(d, &v, 24, 80, false);
+	shows("DEVICE AC10001312");
+	hides("none of ours");
+	view_free(&v);
+}
+
 static void a_security_failure_is_a_banner_on_every_screen(void **state)
 {
 	struct day *d = *state;
@@ -458,6 +493,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_line_screen_has_what_an_operator_needs, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_printer_is_in_the_header_when_there_is_one, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(what_to_do_with_the_chosen_device_is_said_on_the_smallest_screen,
+						day_begin, day_end),
+		cmocka_unit_test_setup_teardown(a_foreign_device_is_named_by_its_address_and_says_what_was_not_proven,
 						day_begin, day_end),
 		cmocka_unit_test_setup_teardown(a_security_failure_is_a_banner_on_every_screen, day_begin, day_end),
 		cmocka_unit_test_setup_teardown(every_screen_keeps_its_frame_in_every_size, day_begin, day_end),

@@ -311,6 +311,211 @@ static void the_one_that_failed_is_explained_by_the_log_alone(void **state)
 	}
 }
 
+/* --- a lot of 200, from its log alone --- */
+
+#define LOT 200u
+#define STORIES_MAX (LOT + 8) /* chosen: some addresses more than devices, for a clone or a stranger */
+#define AT "^[^ ]+ [0-9.]+ (radio[0-9] )?(ch[0-9]+ )?(" MAC ") "
+
+/* What the log tells of one address. */
+struct story {
+	char mac[18], phase[40], cause[40], outcome[16], outcome_cause[40];
+	unsigned begun, ended, outcomes; /* attempts; lines of an outcome */
+	bool after;			 /* an attempt has begun after the outcome */
+};
+
+static struct story *story_of(struct story *stories, unsigned *count, const char *mac)
+{
+	for (unsigned i = 0; i < *count; i++)
+		if (strcmp(stories[i].mac, mac) == 0)
+			return &stories[i];
+	assert_true(*count < STORIES_MAX);
+	stories[*count] = (struct story){ .begun = 0 };
+	snprintf(stories[*count].mac, sizeof(stories[0].mac), "%s", mac);
+	return &stories[(*count)++];
+}
+
+static void part(char *out, size_t cap, const char *line, const regmatch_t *m)
+{
+	snprintf(out, cap, "%.*s", m->rm_so < 0 ? 0 : (int)(m->rm_eo - m->rm_so), m->rm_so < 0 ? "" : line + m->rm_so);
+}
+
+/* One pass over the lines, with the four sentences that make a story. */
+static unsigned read_stories(const struct heard *h, struct story stories[static STORIES_MAX])
+{
+	static const char *const sentences[] = {
+		AT "session: begins by [a-z-]+, attempt [0-9]+$",
+		AT "session: attempt [0-9]+ ends while ([a-z ]+): ([a-z0-9-]+) \\(.+\\)$",
+		AT "session: ends before it has begun: ([a-z0-9-]+) \\(.+\\)$",
+		AT "line: unit [0-9]+ .*, attempt [0-9]+: ([a-z]+)(, ([a-z0-9-]+))?$",
+	};
+	regex_t re[4];
+	unsigned count = 0;
+	char *text = strdup(h->text), *rest = text;
+
+	assert_non_null(text);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(regcomp(&re[i], sentences[i], REG_EXTENDED), 0);
+	for (const char *line; (line = strsep(&rest, "\n")) != NULL;) {
+		struct story *s;
+		regmatch_t m[9];
+		char mac[18];
+		size_t i = 0;
+
+		while (i < 4 && regexec(&re[i], line, 9, m, 0) != 0)
+			i++;
+		if (i == 4)
+			continue;
+		part(mac, sizeof(mac), line, &m[3]);
+		s = story_of(stories, &count, mac);
+		if (i == 0) {
+			s->begun++;
+			s->after = s->after || s->outcomes > 0;
+		} else if (i == 3) {
+			s->outcomes++;
+			part(s->outcome, sizeof(s->outcome), line, &m[5]);
+			part(s->outcome_cause, sizeof(s->outcome_cause), line, &m[7]);
+		} else {
+			s->ended++;
+			if (i == 1)
+				part(s->phase, sizeof(s->phase), line, &m[5]);
+			else
+				snprintf(s->phase, sizeof(s->phase), "handshake");
+			part(s->cause, sizeof(s->cause), line, &m[i == 1 ? 6 : 5]);
+		}
+	}
+	for (size_t i = 0; i < 4; i++)
+		regfree(&re[i]);
+	free(text);
+	return count;
+}
+
+/* Its address, where it stopped, why, and what to do about it: `millrace explain` and the screen know a remedy by its
+ * cause. */
+static void a_failure_is_explained(const struct story *s)
+{
+	int cause = 0;
+
+	while (cause < 256 && strcmp(mr_cause_name(cause), s->outcome_cause) != 0)
+		cause++;
+	if (!*s->outcome_cause || cause == 256 || !*mr_cause_remedy(cause))
+		fail_msg("%s is %s, and \"%s\" leads to no remedy", s->mac, s->outcome, s->outcome_cause);
+	if (s->ended == 0 || !*s->phase)
+		fail_msg("%s is %s, and no line says in which phase", s->mac, s->outcome);
+	if (strcmp(s->cause, s->outcome_cause) != 0)
+		fail_msg("%s is %s for %s, and its last attempt ended for %s", s->mac, s->outcome, s->outcome_cause,
+			 s->cause);
+}
+
+static void a_pass_has_its_story(const struct story *s)
+{
+	if (s->begun == 0 || s->outcomes != 1 || s->after)
+		fail_msg("%s: %u attempts begin, %u outcomes%s", s->mac, s->begun, s->outcomes,
+			 s->after ? ", and an attempt after it" : "");
+	if (s->ended >= s->begun)
+		fail_msg("%s passed, and all of its %u attempts ended for a cause", s->mac, s->begun);
+	assert_string_equal(s->outcome_cause, "");
+}
+
+/*
+ * The record is asked last, and only whether the log has told the truth. Who has not said yet who it is, is on record
+ * as somebody who was seen.
+ */
+static void the_record_says_so_too(const struct heard *h, const struct story *s)
+{
+	char sql[400];
+
+	snprintf(sql, sizeof(sql),
+		 "SELECT (SELECT count(*) FROM v_unit WHERE mac = '%s' AND state = '%s' AND coalesce(cause, '') = '%s')"
+		 " + (SELECT count(*) FROM v_sighting WHERE mac = '%s' AND verdict = '%s')",
+		 s->mac, s->outcome, s->outcome_cause, s->mac, s->outcome_cause);
+	if (hall_ask(&h->run, sql) != 1)
+		fail_msg("%s: the record does not say %s %s", s->mac, s->outcome, s->outcome_cause);
+}
+
+static bool tells(const struct story *s, const char *phase, const char *cause)
+{
+	return strcmp(s->outcome, "passed") != 0 && s->outcomes > 0 && strcmp(s->phase, phase) == 0 &&
+	       strcmp(s->outcome_cause, cause) == 0;
+}
+
+/* One lot, one device each with a fault of its own; `expected` are those that do not pass: phase, cause, phase,
+ * cause... */
+static void explain_a_lot(struct hall *hall, struct shape shape, const char *const *expected, const char *recovered,
+			  unsigned silent, uint64_t seed)
+{
+	static struct story stories[STORIES_MAX];
+	unsigned count, passed = 0, failed = 0, back = 0, n = 0;
+	char missing[40];
+	struct heard h;
+
+	run_heard(hall, &h, &shape, hall_seed(seed), LOG_DEBUG);
+	count = read_stories(&h, stories);
+	for (unsigned i = 0; i < count; i++) {
+		const struct story *s = &stories[i];
+
+		if (s->outcomes == 0)
+			fail_msg("%s has a beginning and no outcome", s->mac);
+		if (strcmp(s->outcome, "passed") == 0) {
+			a_pass_has_its_story(s);
+			passed++;
+			back += strcmp(s->cause, recovered) == 0;
+		} else {
+			a_failure_is_explained(s);
+			failed++;
+		}
+		the_record_says_so_too(&h, s);
+	}
+	for (; expected[2 * n]; n++) {
+		unsigned found = 0;
+
+		for (unsigned i = 0; i < count; i++)
+			found += tells(&stories[i], expected[2 * n], expected[2 * n + 1]);
+		if (found != 1)
+			fail_msg("%u devices, not one, stopped at %s for %s", found, expected[2 * n],
+				 expected[2 * n + 1]);
+	}
+	assert_int_equal(failed, n);
+	assert_int_equal(passed, LOT - n - silent);
+	assert_true(back >= 1); /* it came back, and the log says from what */
+	snprintf(missing, sizeof(missing), "0 unfinished, %u missing", silent);
+	assert_true(says(&h, missing)); /* whom nobody heard has no story: the last line counts him */
+	done(&h);
+}
+
+static void a_lot_of_200_is_explained_by_its_log_alone(void **state)
+{
+	static const char *const calling[] = { "selftest",	 "selftest-failed", "credentials",
+					       "storage-failed", "handshake",	    "wrong-product",
+					       "identity",	 "no-answer",	    NULL };
+	static const char *const access_points[] = { "selftest",  "selftest-failed",	"identity", "no-answer",
+						     "handshake", "passphrase-refused", NULL };
+	const struct shape lot = { .devices = LOT,
+				   .radios = 4,
+				   .channels = "1, 6, 11, 36",
+				   .arrival = "25ms",
+				   .loss = "2%",
+				   .attempts = "2" };
+	struct shape shape = lot;
+
+	shape.faults = "    - {kind: selftest, count: 1}\n"
+		       "    - {kind: storage, count: 1, operation: credentials}\n"
+		       "    - {kind: vanish, count: 1, operation: identity}\n"
+		       "    - {kind: power-cut, count: 1, operation: identity, after: 20ms, off: 1500ms}\n"
+		       "    - {kind: wrong-product, count: 1}\n"
+		       "    - {kind: wrong-batch-key, count: 1}\n";
+	explain_a_lot(*state, shape, calling, "device-restarted", 1, 0x70200);
+	shape = lot;
+	shape.credentials = VIA("micro-ap");
+	shape.arrival = "100ms"; /* faster than they are served, and their patience ends */
+	shape.faults = "    - {kind: selftest, count: 1}\n"
+		       "    - {kind: vanish, count: 1, operation: identity}\n"
+		       "    - {kind: wrong-secret, count: 1}\n"
+		       "    - {kind: power-cut, count: 1, operation: identity, after: 20ms, off: 1500ms}\n";
+	/* A device that was without power is not told from one that was out of reach: its access point is away. */
+	explain_a_lot(*state, shape, access_points, "no-answer", 0, 0x70201);
+}
+
 /* What is logged changes nothing: the same rows, with the same times, are on record. */
 static void a_run_that_is_logged_is_the_same_run(void **state)
 {
@@ -335,6 +540,7 @@ int main(void)
 		cmocka_unit_test(no_secret_of_a_batch_is_in_its_log),
 		cmocka_unit_test(the_way_of_a_device_is_told_line_by_line),
 		cmocka_unit_test(the_one_that_failed_is_explained_by_the_log_alone),
+		cmocka_unit_test(a_lot_of_200_is_explained_by_its_log_alone),
 		cmocka_unit_test(a_run_that_is_logged_is_the_same_run),
 	};
 

@@ -1,5 +1,5 @@
 # Millrace. `make demo` and `make test` are the two commands to know; `make help` lists the rest.
-# Outside variables: CC, VARIANT (release, debug, asan, fuzz), BUILD, V=1 (show commands), ONLY (bench, test: prefix).
+# Outside variables: CC, VARIANT (release, debug, asan, fuzz), BUILD, V=1 (show commands), ONLY (bench, test: prefix), BASELINE (bench).
 
 VARIANT ?= release
 BUILD   ?= build
@@ -139,13 +139,14 @@ fuzz: deps-ci
 	@tests/fuzz/run $(BUILD)/fuzz/tests/fuzz $(FUZZ_SECONDS)
 fuzz-targets: $(FUZZ)
 
-# ONLY=radio or microap boots the lab, ONLY=main leaves it out.
+# ONLY=radio or microap boots the lab, ONLY=main leaves it out. BASELINE=path/to/millrace: another commit's program, for ratios (house).
 bench: deps-test
 	@$(MAKE) --no-print-directory -j2 all $(BENCH)
 	@case "$(ONLY)" in "" | radio* | microap | microap.l*) $(MAKE) --no-print-directory lab-figures || echo "bench: the lab failed" >&2 ;; esac
 	@$(OUT)/tests/bench/main $(BUILD)/bench.json "$(ONLY)" $(OUT)/lab
 	@MILLRACE_BIN=$(BIN)/millrace $(OUT)/tests/bench/operator $(BUILD)/bench.json "$(ONLY)"
 	@$(OUT)/tests/bench/scans $(BUILD)/bench.json "$(ONLY)"
+	@MILLRACE_BIN=$(BIN)/millrace BASELINE="$(BASELINE)" $(OUT)/tests/bench/house $(BUILD)/bench.json "$(ONLY)"
 
 lint: deps-ci
 	@tests/lint

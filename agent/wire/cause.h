@@ -92,9 +92,9 @@ enum mr_cause_class {
 	  "put both in the red bin")                                                                                   \
 	X(NOT_EXPECTED, 66, "not-expected", SECURITY, "the device is not on the job's list",                           \
 	  "put it aside, ask the lead")                                                                                \
-	X(PASSPHRASE_REFUSED, 67, "passphrase-refused", SECURITY,                                                      \
-	  "the passphrase on record or label is not the access point's",                                               \
-	  "put it in the red bin; compare its label with the record")                                                  \
+	X(PASSPHRASE_REFUSED, 67, "passphrase-refused", AIR,                                                           \
+	  "the access point would not go on after our key was shown, and nobody signs that",                           \
+	  "compare its label with the record; if they agree, look for who disturbs the air, then retry")               \
 	X(PIN_REFUSED, 68, "pin-refused", SECURITY, "the PIN on record or label is not the device's",                  \
 	  "put it in the red bin; compare its label with the record")                                                  \
 	X(PIN_LOCKED, 69, "pin-locked", SECURITY, "the device has locked itself after too many wrong PINs",            \

@@ -12,7 +12,6 @@
 #include "station/line/talk.h"
 
 #define HANDSHAKES_MAX 5u   /* chosen: calls without a handshake before the unit counts as failed */
-#define REFUSALS_MAX 2u	    /* of a passphrase, by what cannot be authenticated */
 #define POWER_EXTRA 3u	    /* attempts that power cuts may add to attempts.max */
 #define RECALL_US 10000000u /* a device calls again some seconds after its session was lost, beyond its lease */
 #define RETRY_US 2000000u   /* the same for one that was told */
@@ -326,11 +325,7 @@ static void end_unopened(struct session *s, int cause)
 	log_write(&s->tag, LOG_SESSION, LOG_INFO, "ends before it has begun: %s (%s)", mr_cause_name(cause),
 		  mr_cause_sentence(cause));
 	u->handshakes_failed += cause == MR_CAUSE_HANDSHAKE_TIMEOUT || s->unit->method->flags & METHOD_DEVICE_AP;
-	u->refusals += cause == MR_CAUSE_PASSPHRASE_REFUSED;
-	/* Nobody signs that he refuses a passphrase: one refusal may be a crowded channel, or somebody's joke. */
-	if ((mr_cause_class(cause) == MR_CLASS_SECURITY &&
-	     (cause != MR_CAUSE_PASSPHRASE_REFUSED || u->refusals >= REFUSALS_MAX)) ||
-	    u->handshakes_failed >= HANDSHAKES_MAX) {
+	if (mr_cause_class(cause) == MR_CLASS_SECURITY || u->handshakes_failed >= HANDSHAKES_MAX) {
 		enum journal_unit_state state = mr_cause_class(cause) == MR_CLASS_SECURITY ? UNIT_QUARANTINED
 											   : UNIT_FAILED;
 

@@ -29,7 +29,7 @@ struct unit {
 	uint8_t hello_nonce[8]; /* of its last call */
 	uint64_t hello_us;	/* when it was last heard to want a session */
 	struct channel *home;
-	unsigned handshakes_failed, refusals;
+	unsigned handshakes_failed;
 	struct unit *alias; /* this is an access point of that unit */
 	bool waiting;	    /* in the queue of its home channel */
 	struct unit *next_waiting;

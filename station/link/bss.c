@@ -179,7 +179,7 @@ static bool has_key_for(const struct bss *b, const struct ieee80211_network *n)
 
 const char *bss_security(const struct bss *b)
 {
-	return !b->secure ? "open" : b->network.pmf_required ? "wpa2+pmf" : "wpa2";
+	return !b->secure ? "open" : sta_protects(&b->network.rsn) ? "wpa2+pmf" : "wpa2";
 }
 
 int bss_join(struct bss *b, const struct ieee80211_network *network, const uint8_t peer[static 6])

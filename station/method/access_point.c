@@ -73,10 +73,11 @@ struct candidate {
 	struct access access;
 };
 
+/* Our keys are for access points: an ad-hoc network may only be open. */
 static bool security_fits(const struct method *method, const struct ieee80211_network *n)
 {
 	if (method->protection == METHOD_BY_WPA2)
-		return n->security == IEEE80211_WPA2_PSK || n->security == IEEE80211_WPA2_WPA3;
+		return !n->ibss && (n->security == IEEE80211_WPA2_PSK || n->security == IEEE80211_WPA2_WPA3);
 	return n->security == IEEE80211_OPEN;
 }
 

@@ -22,19 +22,26 @@
 #define QUERIES_MAX 5	      /* dot11AssociationSAQueryMaximumTimeout 1000 TU */
 #define ATTEMPTS_MAX 3
 #define REFUSED_M2_MAX 3
+#define REFUSED_M2_MIN 2 /* one frame that nobody signs says nothing: it has asked again, having had our M2 */
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-/* --- what the BSS demands, 12.6.2: the least that it takes, because the least is what most firmware has tested --- */
+/* --- what the BSS offers, 12.6.2: protected management frames wherever they are, else the least that it takes --- */
+
+bool sta_protects(const struct ieee80211_rsn *rsn)
+{
+	return (rsn->capabilities & (IEEE80211_MFPC | IEEE80211_MFPR)) &&
+	       rsn->group_management == IEEE80211_CIPHER_BIP_CMAC;
+}
 
 static bool choose(struct sta *sta)
 {
 	const struct ieee80211_rsn *rsn = &sta->config.rsn;
 	const uint32_t psk = IEEE80211_BIT(IEEE80211_AKM_PSK), psk_sha256 = IEEE80211_BIT(IEEE80211_AKM_PSK_SHA256);
 
-	sta->pmf = rsn->capabilities & IEEE80211_MFPR;
+	sta->pmf = sta_protects(rsn);
 	if (!(rsn->akm & (psk | psk_sha256)) || !(rsn->pairwise & IEEE80211_BIT(IEEE80211_CIPHER_CCMP)) ||
-	    rsn->group == IEEE80211_CIPHER_UNKNOWN || (sta->pmf && rsn->group_management != IEEE80211_CIPHER_BIP_CMAC))
+	    rsn->group == IEEE80211_CIPHER_UNKNOWN || ((rsn->capabilities & IEEE80211_MFPR) && !sta->pmf))
 		return false;
 	sta->akm = (rsn->akm & psk_sha256) && (sta->pmf || !(rsn->akm & psk)) ? IEEE80211_AKM_PSK_SHA256
 									      : IEEE80211_AKM_PSK;
@@ -340,7 +347,7 @@ static int on_association(struct sta *sta, struct mr_rd body, struct sta_out *ou
 	if (sta->state < STA_ASSOCIATING || !ieee80211_association_response_parse(body, &r))
 		return 0;
 	if (sta->state > STA_ASSOCIATING)
-		return sta->config.secure && !sta->pmf && r.status == IEEE80211_SUCCESS &&
+		return sta->config.secure && !(sta->pmf && sta->pairwise.in_use) && r.status == IEEE80211_SUCCESS &&
 				       sta->responses < sta->requests
 			       ? associated_again(sta, r.aid, out, now_us)
 			       : 0;
@@ -382,7 +389,7 @@ static int on_farewell(struct sta *sta, uint8_t kind, struct mr_rd body, bool se
 			sta_query(sta, now_us);
 		return 0;
 	}
-	if (sta->state == STA_HANDSHAKING && sta->m2_acked > 0 && means_passphrase(reason))
+	if (sta->state == STA_HANDSHAKING && sta->m2_acked >= REFUSED_M2_MIN && means_passphrase(reason))
 		return over(sta, MR_CAUSE_PASSPHRASE_REFUSED, "%s, after it had our M2", why);
 	out->reason = reason;
 	return as_event(begin_again(sta, sta->was_up ? MR_CAUSE_LINK_LOST : MR_CAUSE_ASSOCIATION_REFUSED, now_us, why),

@@ -98,8 +98,9 @@ void sta_sent(struct sta *sta, uint8_t what, bool acked, unsigned tries, uint64_
  *   UNSUPPORTED           it demands what we do not speak: WEP, TKIP, SAE, 802.1X; or is open where a key was
  *                         expected
  *   HANDSHAKE_TIMEOUT     the 4-way handshake did not get on
- *   PASSPHRASE_REFUSED    it heard our M2 and would not go on: its passphrase is another. As unauthenticated
- *                         as M1 and deauthentications are; somebody near could make it look so
+ *   PASSPHRASE_REFUSED    it had our M2 more than once and would not go on: its passphrase is another. As
+ *                         unauthenticated as M1 and deauthentications are; somebody near could make it look
+ *                         so, and therefore it is a cause of the air
  *   LINK_LOST             it was up; the device does not answer any more, or throws us out again and again
  *   NO_MEMORY
  */
@@ -127,5 +128,7 @@ void sta_resume(struct sta *sta, uint64_t now_us);
 /* Deauthenticates, best effort: pull until !sta_ready, then destroy. */
 void sta_leave(struct sta *sta, uint64_t now_us);
 
+/* Does a STA that joins what announces this `rsn` protect its management frames, 12.6.3: wherever that is offered? */
+bool sta_protects(const struct ieee80211_rsn *rsn);
 const struct sta_counts *sta_counts(const struct sta *sta);
 size_t sta_memory(const struct sta *sta); /* octets it holds now, all told */

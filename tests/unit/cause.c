@@ -92,7 +92,7 @@ static void numbers_names_and_classes_are_what_they_were(void **state)
 		{ 50, "join-failed", MR_CLASS_DEVICE },
 		{ 51, "network-not-seen", MR_CLASS_DEVICE },
 		{ 52, "unsupported", MR_CLASS_DEVICE },
-		{ 67, "passphrase-refused", MR_CLASS_SECURITY },
+		{ 67, "passphrase-refused", MR_CLASS_AIR },
 		{ 68, "pin-refused", MR_CLASS_SECURITY },
 		{ 69, "pin-locked", MR_CLASS_SECURITY },
 		{ 70, "certificate-refused", MR_CLASS_SECURITY },

@@ -20,7 +20,8 @@ struct air_frame {
 
 struct test_ap {
 	uint8_t bssid[6], client[6], ssid[32], ssid_len, pmk[32];
-	bool secure, sha256, pmf, hidden, silent, deaf; /* silent: answers nothing; deaf: acknowledges nothing */
+	bool secure, sha256, pmf, offered, hidden, silent,
+		deaf; /* offered: PMF is not demanded; silent: answers nothing; deaf: acknowledges nothing */
 	bool no_eapol;
 	uint16_t authentication_status, association_status, comeback_tu;
 
@@ -83,7 +84,9 @@ static struct ieee80211_rsn ap_rsn(const struct test_ap *ap)
 				       .group_management = IEEE80211_CIPHER_BIP_CMAC,
 				       .pairwise = IEEE80211_BIT(IEEE80211_CIPHER_CCMP),
 				       .akm = IEEE80211_BIT(ap->sha256 ? IEEE80211_AKM_PSK_SHA256 : IEEE80211_AKM_PSK),
-				       .capabilities = ap->pmf ? IEEE80211_MFPC | IEEE80211_MFPR : 0 };
+				       .capabilities = !ap->pmf	     ? 0
+						       : ap->offered ? IEEE80211_MFPC
+								     : IEEE80211_MFPC | IEEE80211_MFPR };
 }
 
 static void ap_beacon(struct test_ap *ap, uint8_t kind, const uint8_t *to)
@@ -482,7 +485,7 @@ static void run(struct world *w, uint64_t until_us)
 	}
 }
 
-enum how { OPEN = 0, SECURE = 1, SHA256 = 2, PMF = 4, UNKNOWN = 8, HIDDEN = 16 };
+enum how { OPEN = 0, SECURE = 1, SHA256 = 2, PMF = 4, UNKNOWN = 8, HIDDEN = 16, OFFERED = 32 };
 
 static void open_world_heard(struct world *w, unsigned how, uint32_t seed, const struct log_tag *tag)
 {
@@ -499,6 +502,7 @@ static void open_world_heard(struct world *w, unsigned how, uint32_t seed, const
 				  .secure = how & SECURE,
 				  .sha256 = how & SHA256,
 				  .pmf = how & PMF,
+				  .offered = how & OFFERED,
 				  .hidden = how & HIDDEN,
 				  .group = { { 0x61 }, { 0x62 }, 1, how & PMF ? 4 : 0, 500, 600 },
 				  .entropy = w->entropy };

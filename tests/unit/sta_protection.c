@@ -287,12 +287,11 @@ static void group_keys_change(void **state)
 
 /* --- protected management --- */
 
-static void unprotected_farewells_do_not_count_with_pmf(void **state)
+static void unprotected_farewells(unsigned how)
 {
 	struct world w;
 
-	(void)state;
-	bring_up(&w, SECURE | PMF);
+	bring_up(&w, SECURE | PMF | how);
 	ap_farewell(&w.ap, IEEE80211_DEAUTHENTICATION, IEEE80211_LEAVING, false);
 	ap_farewell(&w.ap, IEEE80211_DISASSOCIATION, IEEE80211_INACTIVE, false);
 	run(&w, w.now_us + 100000);
@@ -307,6 +306,14 @@ static void unprotected_farewells_do_not_count_with_pmf(void **state)
 	assert_false(sta_up(w.sta));
 	assert_int_equal(w.downs, 1);
 	close_world(&w);
+}
+
+/* Whether it demands protection or only offers it. */
+static void unprotected_farewells_do_not_count_with_pmf(void **state)
+{
+	(void)state;
+	unprotected_farewells(0);
+	unprotected_farewells(OFFERED);
 }
 
 static void a_restarted_access_point_is_found_out_by_asking(void **state)

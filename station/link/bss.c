@@ -202,6 +202,9 @@ int bss_join(struct bss *b, const struct ieee80211_network *network, const uint8
 		log_escape(ssid, sizeof(ssid), network->ssid, network->ssid_len);
 	enter(b, BSS_KEYING, "\"%s\", %s, channel %u, %d dBm", ssid, bss_security(b),
 	      mr_mhz_to_channel(network->freq_mhz), network->rssi_dbm);
+	if (network->odd)
+		log_write(b->tag, LOG_BSS, LOG_INFO, "elements of its announcements that are odd, skipped: %u",
+			  network->odd);
 	if (b->secure)
 		psk_ask(b->station->psk, &b->psk_request, network->ssid, network->ssid_len, b->passphrase);
 	else

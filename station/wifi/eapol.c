@@ -103,21 +103,30 @@ enum kde { KDE_GTK = 1, KDE_IGTK = 9 }; /* table 12-9 */
 
 static bool kde_gtk(struct mr_rd body, struct eapol_data *out)
 {
-	out->gtk_id = mr_rd_u8(&body) & 0x03;
+	uint8_t id = mr_rd_u8(&body) & 0x03;
+
 	mr_rd_skip(&body, 1);
+	if (body.bad || id == 0 || body.left < 5 || body.left > 32)
+		return false;
+	out->gtk_id = id;
 	out->gtk = body;
-	return !body.bad && out->gtk_id != 0 && body.left >= 5 && body.left <= 32;
+	return true;
 }
 
 static bool kde_igtk(struct mr_rd body, struct eapol_data *out)
 {
 	uint16_t id = mr_rd_le16(&body);
+	uint64_t ipn = mr_rd_le(&body, 6);
 
-	out->ipn = mr_rd_le(&body, 6);
+	if (body.bad || (id != 4 && id != 5) || body.left != 16)
+		return false;
+	out->ipn = ipn;
 	out->igtk_id = (uint8_t)id;
 	out->igtk = body;
-	return !body.bad && (id == 4 || id == 5) && body.left == 16;
+	return true;
 }
+
+static void odd(struct eapol_data *out) { out->odd = (uint8_t)(out->odd + (out->odd < UINT8_MAX)); }
 
 bool eapol_data_parse(struct mr_rd data, struct eapol_data *out)
 {
@@ -127,19 +136,21 @@ bool eapol_data_parse(struct mr_rd data, struct eapol_data *out)
 		struct mr_rd body;
 
 		if (id == IEEE80211_VENDOR && len == 0)
-			return true; /* the padding; a single dd at the end, too */
+			break; /* the padding; a single dd at the end, too */
 		body = mr_rd_sub(&data, len);
-		if (data.bad)
-			return false;
+		if (data.bad) {
+			odd(out);
+			break;
+		}
 		if (id == IEEE80211_RSN && !out->rsn.at)
 			out->rsn = body;
 		if (id != IEEE80211_VENDOR || body.left < 4 || !mr_equal(mr_rd_take(&body, 3), oui_80211, 3))
 			continue;
 		type = mr_rd_u8(&body);
 		if ((type == KDE_GTK && !kde_gtk(body, out)) || (type == KDE_IGTK && !kde_igtk(body, out)))
-			return false;
+			odd(out);
 	}
-	return true;
+	return out->odd == 0;
 }
 
 static void put_kde(struct mr_wr *w, enum kde type, size_t len)

@@ -68,9 +68,13 @@ struct eapol_data {
 	struct mr_rd igtk; /* 16 octets; `at` NULL: none */
 	uint8_t igtk_id;   /* 4 or 5 */
 	uint64_t ipn;
+	uint8_t odd; /* elements that were skipped: cut, or keys with an impossible id or length */
 };
 
-/* Of decrypted (or never encrypted) key data. False: cut, or a key with an impossible id. */
+/*
+ * Of decrypted (or never encrypted) key data. What is whole is in `out`, what is odd is skipped and counted: whoever
+ * needs a key or an element asks whether `out` has it. True: all of it was whole.
+ */
 bool eapol_data_parse(struct mr_rd data, struct eapol_data *out);
 void eapol_put_gtk(struct mr_wr *w, uint8_t key_id, const uint8_t gtk[static 16]);
 void eapol_put_igtk(struct mr_wr *w, uint8_t key_id, uint64_t ipn, const uint8_t igtk[static 16]);

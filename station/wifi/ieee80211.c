@@ -248,15 +248,21 @@ static bool keep(struct ieee80211_elements *out, uint8_t id, struct mr_rd body)
 
 bool ieee80211_elements_parse(struct mr_rd in, struct ieee80211_elements *out)
 {
+	const struct mr_rd all = in;
+
 	*out = (struct ieee80211_elements){ 0 };
 	while (in.left > 0) {
 		uint8_t id = mr_rd_u8(&in);
 		struct mr_rd body = mr_rd_sub(&in, mr_rd_u8(&in));
+		bool whole = !in.bad && keep(out, id, body);
 
-		if (in.bad || !keep(out, id, body))
-			return false;
+		out->odd = (uint8_t)(out->odd + (!whole && out->odd < UINT8_MAX));
+		if (in.bad && id == IEEE80211_RSN && !out->rsn.at)
+			out->rsn = mr_rd_over(all.at, 0); /* there is one, and it cannot be read */
+		if (in.bad)
+			break;
 	}
-	return !in.bad;
+	return out->odd == 0;
 }
 
 struct mr_rd ieee80211_vendor(struct mr_rd elements, const uint8_t oui[static 3], uint8_t type)
@@ -383,13 +389,16 @@ bool ieee80211_rsn_parse(struct mr_rd body, struct ieee80211_rsn *out)
 		out->pairwise = suites(&body);
 	if (body.left > 0)
 		out->akm = suites(&body);
-	if (body.left > 0)
+	if (body.bad)
+		return false;
+	if (body.left >= 2)
 		out->capabilities = mr_rd_le16(&body);
-	if (body.left > 0)
+	if (body.left >= 2)
 		mr_rd_skip(&body, 16u * mr_rd_le16(&body)); /* PMKIDs */
-	if (body.left > 0)
+	if (!body.bad && body.left >= 4)
 		out->group_management = suite(&body);
-	return !body.bad;
+	out->odd = body.bad || body.left > 0;
+	return true;
 }
 
 static void put_suite(struct mr_wr *w, uint8_t type)
@@ -475,11 +484,14 @@ bool ieee80211_network_of(struct mr_rd mpdu, const struct radio_rx *rx, struct i
 	struct ieee80211_header h;
 	struct ieee80211_beacon b;
 	struct ieee80211_elements e;
+	bool readable;
 
 	*out = (struct ieee80211_network){ .rssi_dbm = rx->rssi_dbm, .heard_us = rx->time_us };
 	if (!ieee80211_header_parse(&mpdu, &h) || (h.kind != IEEE80211_BEACON && h.kind != IEEE80211_PROBE_RESPONSE) ||
-	    !ieee80211_beacon_parse(mpdu, &b) || !ieee80211_elements_parse(b.elements, &e))
+	    !ieee80211_beacon_parse(mpdu, &b))
 		return false;
+	(void)ieee80211_elements_parse(b.elements, &e);
+	out->odd = e.odd;
 	mr_copy(out->bssid, h.address3, 6);
 	mr_copy(out->sender, h.address2, 6);
 	keep_ssid(out, e.ssid);
@@ -489,11 +501,13 @@ bool ieee80211_network_of(struct mr_rd mpdu, const struct radio_rx *rx, struct i
 	out->privacy = b.capability & IEEE80211_PRIVACY;
 	out->wpa = e.wpa.at != NULL;
 	out->wsc = ieee80211_vendor(b.elements, oui_microsoft, TYPE_WSC).at != NULL;
-	if (e.rsn.at && !ieee80211_rsn_parse(e.rsn, &out->rsn))
-		return false;
+	readable = !e.rsn.at || ieee80211_rsn_parse(e.rsn, &out->rsn);
+	if (!readable)
+		out->rsn = (struct ieee80211_rsn){ 0 };
+	out->odd = (uint8_t)(out->odd + ((!readable || out->rsn.odd) && out->odd < UINT8_MAX));
 	out->pmf_capable = out->rsn.capabilities & IEEE80211_MFPC;
 	out->pmf_required = out->rsn.capabilities & IEEE80211_MFPR;
-	out->security = (uint8_t)security_of(out);
+	out->security = (uint8_t)(readable ? security_of(out) : IEEE80211_OTHER);
 	return true;
 }
 

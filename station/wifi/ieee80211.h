@@ -168,7 +168,9 @@ void ieee80211_association_response_build(struct mr_wr *w, const struct ieee8021
 
 /* --- elements, 9.4.2 --- */
 
-/* X(name, element id, shortest, longest): those that are looked at. A length outside these bounds refuses all elements.
+/*
+ * X(name, element id, shortest, longest): those that are looked at. One whose length is outside these bounds is odd,
+ * and is skipped. An RSN is there whatever its length: a network that has one is never taken for one without.
  */
 #define IEEE80211_ELEMENTS(X)                                                                                          \
 	X(ssid, SSID, 0, 0, 32)                                                                                        \
@@ -177,7 +179,7 @@ void ieee80211_association_response_build(struct mr_wr *w, const struct ieee8021
 	X(tim, TIM, 5, 1, 254)                                                                                         \
 	X(ibss, IBSS_PARAMETER, 6, 2, 2)                                                                               \
 	X(erp, ERP, 42, 1, 255)                                                                                        \
-	X(rsn, RSN, 48, 2, 254)                                                                                        \
+	X(rsn, RSN, 48, 0, 255)                                                                                        \
 	X(extended_rates, EXTENDED_RATES, 50, 0, 255)                                                                  \
 	X(timeout, TIMEOUT_INTERVAL, 56, 5, 5)
 
@@ -195,9 +197,13 @@ struct ieee80211_elements {
 	IEEE80211_ELEMENTS(IEEE80211_ELEMENT_MEMBER)
 #undef IEEE80211_ELEMENT_MEMBER
 	struct mr_rd wpa;
+	uint8_t odd; /* elements that were skipped: cut, or of an impossible length */
 };
 
-/* False: an element is cut or has an impossible length; nothing in `out` is to be used then. Unknown ones are skipped.
+/*
+ * Announcements are read as Linux reads them: what is whole is in `out`, whatever is beside it; what is odd is skipped
+ * and counted, and the first that is cut (a tail, an FCS left on) ends the list. True: all of them were whole. Unknown
+ * ones are skipped.
  */
 bool ieee80211_elements_parse(struct mr_rd in, struct ieee80211_elements *out);
 /* The first vendor element with this OUI and type (00:50:f2 4 is WSC): its body after them; `at` NULL when there is
@@ -250,9 +256,12 @@ struct ieee80211_rsn {
 	uint8_t group_management; /* BIP_CMAC unless said otherwise */
 	uint32_t pairwise, akm;	  /* IEEE80211_BIT of each; other OUIs and types above 30 give the bit UNKNOWN */
 	uint16_t capabilities;
+	bool odd; /* what follows the AKMs is cut: as if it had been left out */
 };
 
-/* `body` without id and length. Fields left out have the standard's defaults. False: cut, or of another version than 1.
+/*
+ * `body` without id and length. Fields left out have the standard's defaults. False: of another version than 1, or cut
+ * before the end of the AKMs: what it demands is not known.
  */
 bool ieee80211_rsn_parse(struct mr_rd body, struct ieee80211_rsn *out);
 /* The whole element, as short as it may be: group management only with MFPC and another suite than the default. */
@@ -285,10 +294,11 @@ struct ieee80211_network {
 	uint16_t freq_mhz; /* by its own DS parameter; else where it was heard */
 	uint16_t interval_tu;
 	int8_t rssi_dbm;
-	struct ieee80211_rsn rsn; /* zeros without an RSN element */
+	struct ieee80211_rsn rsn; /* zeros without an RSN element, or with one that cannot be read: security OTHER */
+	uint8_t odd;		  /* elements that were skipped, and an RSN that was cut */
 	uint64_t heard_us;
 };
 
-/* From a Beacon or Probe Response; false: it is neither, or malformed. */
+/* From a Beacon or Probe Response; false: it is neither, or its header or fixed fields are cut. */
 bool ieee80211_network_of(struct mr_rd mpdu, const struct radio_rx *rx, struct ieee80211_network *out);
 const char *ieee80211_security_name(enum ieee80211_security security); /* "open", "wpa2-psk" ... */

@@ -288,8 +288,8 @@ static uint64_t comes_back_us(uint16_t status, struct mr_rd elements)
 
 	if (status != IEEE80211_TOO_MANY_STAS && status != IEEE80211_TRY_AGAIN_LATER)
 		return 0;
-	if (ieee80211_elements_parse(elements, &e) && e.timeout.at &&
-	    mr_rd_u8(&e.timeout) == 3) /* association comeback */
+	(void)ieee80211_elements_parse(elements, &e);
+	if (e.timeout.at && mr_rd_u8(&e.timeout) == 3) /* association comeback */
 		wait_us = 1024 * (uint64_t)mr_rd_le32(&e.timeout) + 10000;
 	return least(wait_us, REFUSED_WAIT_MAX_US);
 }

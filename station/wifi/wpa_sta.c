@@ -119,7 +119,9 @@ static int accept_m3(struct wpa_sta *w, const struct eapol_key *key, const struc
 	struct ieee80211_rsn rsn;
 
 	assert(w->wanted); /* or a key that is in use would be installed again */
-	if (!eapol_data_parse(plain, &data) || !data.gtk.at || (w->pmf && !data.igtk.at)) {
+	if (!eapol_data_parse(plain, &data))
+		log_write(w->tag, LOG_WPA, LOG_INFO, "M3 has key data that is odd, skipped: %u", data.odd);
+	if (!data.gtk.at || (w->pmf && !data.igtk.at)) {
 		log_write(w->tag, LOG_WPA, LOG_DEBUG, "M3 ignored: it brings no group key");
 		return WPA_NOTHING;
 	}
@@ -173,7 +175,8 @@ static int on_group(struct wpa_sta *w, const struct eapol_key *key, struct mr_rd
 	if (!w->established || (key->info & must) != must || !eapol_verify(w->ptk.kck, pdu))
 		return WPA_NOTHING;
 	len = eapol_unwrap(w->ptk.kek, key->data, plain);
-	good = len > 0 && eapol_data_parse(mr_rd_over(plain, len), &data) && data.gtk.at;
+	(void)eapol_data_parse(mr_rd_over(plain, len), &data);
+	good = data.gtk.at != NULL;
 	if (good) {
 		w->replay = key->replay;
 		take_group(w, &data, key->rsc);

@@ -141,15 +141,18 @@ static void a_captured_beacon_is_a_network(void **state)
 	assert_true(n.rssi_dbm == -48 && n.heard_us == 77);
 }
 
-static void a_beacon_cut_inside_an_element_is_no_network(void **state)
+static void a_beacon_cut_inside_an_element_is_what_came_before(void **state)
 {
 	uint8_t frame[512];
 	size_t len = hex(captured_beacon_pin, frame, sizeof(frame)), whole = 0;
 	struct ieee80211_network n;
 
 	(void)state;
-	for (size_t cut = 0; cut < len; cut++)
-		whole += ieee80211_network_of(mr_rd_over(frame, cut), &rx, &n);
+	for (size_t cut = 0; cut < len; cut++) {
+		assert_int_equal(ieee80211_network_of(mr_rd_over(frame, cut), &rx, &n), cut >= 36);
+		whole += cut >= 36 && n.odd == 0;
+		assert_true(cut < 36 || (n.odd <= 2 && n.security != IEEE80211_OPEN));
+	}
 	assert_int_equal(whole, 10); /* no element at all, or up to one of the others */
 	for (size_t i = 0; i < CAPTURES; i++) {
 		size_t other = hex(captures[i], frame, sizeof(frame));
@@ -213,7 +216,7 @@ static void captured_bodies_read_as_they_are_written(void **state)
 	}
 }
 
-static void an_element_of_impossible_length_refuses_all(void **state)
+static void an_element_of_impossible_length_is_odd(void **state)
 {
 	static const struct {
 		const char *text;
@@ -233,7 +236,7 @@ static void an_element_of_impossible_length_refuses_all(void **state)
 		{ "2a0100", true },
 		{ "3800", false },
 		{ "38050300010000", true },
-		{ "3001 01", false },
+		{ "3001 01", true }, /* an RSN is there: whether it can be read is asked of ieee80211_rsn_parse */
 		{ "30020100", true },
 		{ "dd00", true },
 		{ "dd030050f2", true },
@@ -253,6 +256,54 @@ static void an_element_of_impossible_length_refuses_all(void **state)
 	}
 	assert_true(ieee80211_elements_parse(mr_rd_over("\0\1A\0\1B", 6), &e));
 	assert_int_equal(e.ssid.at[0], 'A'); /* the first counts */
+}
+
+/* What is whole is used, whatever is odd beside it, and the odd is counted: a beacon with each of these tails. */
+static void one_odd_element_hides_no_network(void **state)
+{
+	static const struct {
+		const char *tail;
+		unsigned odd;
+	} tails[] = {
+		{ "", 0 },
+		{ "2a00", 1 },	 /* ERP without its octet */
+		{ "380100", 1 }, /* a time-out interval of one octet */
+		{ "dd180050f202", 1 },
+		{ "2841414141414141", 1 }, /* longer than the frame */
+		{ "07", 1 },
+		{ "7a1c9bd4", 1 }, /* an FCS left on */
+		{ "0021414141", 1 },
+		{ "2a00380100030200", 3 },
+		{ "3001ff", 0 }, /* a second RSN: the first counts */
+	};
+	static const char beacon[] = "80000000ffffffffffff02a1b2c3d40102a1b2c3d401100000000000000000006400110000094143"
+				     "2d303030303031010482848b96030106";
+	static const char rsn[] = "30140100000fac040100000fac040100000fac020000";
+	struct ieee80211_network n;
+	uint8_t frame[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+		size_t len = hex(beacon, frame, sizeof(frame));
+
+		len += hex(rsn, frame + len, sizeof(frame) - len);
+		len += hex(tails[i].tail, frame + len, sizeof(frame) - len);
+		if (!ieee80211_network_of(mr_rd_over(frame, len), &rx, &n) || n.odd != tails[i].odd)
+			fail_msg("%s: odd %u", tails[i].tail, n.odd);
+		assert_true(n.ssid_len == 9 && memcmp(n.ssid, "AC-000001", 9) == 0);
+		assert_int_equal(n.security, IEEE80211_WPA2_PSK);
+	}
+	for (size_t cut = 0; cut <= 20; cut++) { /* an RSN is never taken for none, however little of it is there */
+		size_t len = hex(beacon, frame, sizeof(frame));
+		size_t at = len;
+
+		len += hex(rsn, frame + len, sizeof(frame) - len);
+		frame[at + 1] = (uint8_t)cut;
+		assert_true(ieee80211_network_of(mr_rd_over(frame, at + 2 + cut), &rx, &n));
+		assert_true(n.security == IEEE80211_OTHER || n.security == IEEE80211_ENTERPRISE ||
+			    n.security == IEEE80211_WPA2_PSK);
+		assert_int_equal(n.security == IEEE80211_WPA2_PSK, cut >= 18);
+	}
 }
 
 static void vendor_elements_are_found_by_type(void **state)
@@ -350,7 +401,9 @@ static void rsn_elements_read_as_they_are_written(void **state)
 	assert_memory_equal(&out, &rsn, sizeof(rsn));
 	for (uint8_t cut = 0; cut < bytes[1]; cut++)
 		good += ieee80211_rsn_parse(mr_rd_over(bytes + 2, cut), &out);
-	assert_int_equal(good, 6); /* each field but the version may be left out, from the end */
+	assert_int_equal(good, 11); /* each field but the version may be left out, from the end; behind the AKMs, cut */
+	assert_true(ieee80211_rsn_parse(mr_rd_over(bytes + 2, 27), &out));
+	assert_true(out.odd && out.capabilities == 0 && out.akm == rsn.akm && out.pairwise == rsn.pairwise);
 	assert_true(ieee80211_rsn_parse(mr_rd_over("\x01\x00", 2), &out));
 	assert_true(out.group == IEEE80211_CIPHER_CCMP && out.akm == IEEE80211_BIT(IEEE80211_AKM_8021X));
 	assert_false(ieee80211_rsn_parse(mr_rd_over("\x02\x00", 2), &out));
@@ -471,9 +524,10 @@ int main(void)
 		cmocka_unit_test(every_kind_of_header_has_its_length),
 		cmocka_unit_test(addresses_mean_what_the_ds_bits_say),
 		cmocka_unit_test(a_captured_beacon_is_a_network),
-		cmocka_unit_test(a_beacon_cut_inside_an_element_is_no_network),
+		cmocka_unit_test(a_beacon_cut_inside_an_element_is_what_came_before),
 		cmocka_unit_test(captured_bodies_read_as_they_are_written),
-		cmocka_unit_test(an_element_of_impossible_length_refuses_all),
+		cmocka_unit_test(an_element_of_impossible_length_is_odd),
+		cmocka_unit_test(one_odd_element_hides_no_network),
 		cmocka_unit_test(vendor_elements_are_found_by_type),
 		cmocka_unit_test(snap_headers_of_both_kinds_are_taken),
 		cmocka_unit_test(a_tim_tells_who_has_something),

@@ -157,6 +157,12 @@ static bool is_message_4(struct mr_rd pdu)
 	       (key.info & EAPOL_MIC) && (key.info & EAPOL_SECURE) && !(key.info & EAPOL_ACK);
 }
 
+/* With or without QoS: every 802.11n network and device has it. An MSDU in a frame of its own: EAPOL always is. */
+static bool carries_msdu(const struct ieee80211_header *header)
+{
+	return header->kind == IEEE80211_DATA || header->kind == IEEE80211_QOS_DATA;
+}
+
 /* Frames that only an admitted device sends, and the handshake itself. */
 static void look_at(struct session *s, const struct ieee80211_header *header, struct mr_rd body, bool from_ap)
 {
@@ -167,10 +173,10 @@ static void look_at(struct session *s, const struct ieee80211_header *header, st
 	if (header->kind == IEEE80211_ASSOCIATION_RESPONSE && from_ap &&
 	    ieee80211_association_response_parse(body, &response) && response.status == IEEE80211_SUCCESS && open)
 		seen(s, OBSERVED_SEEN);
-	if (header->kind == IEEE80211_DATA && (header->flags & IEEE80211_PROTECTED) && !from_ap)
+	if (carries_msdu(header) && (header->flags & IEEE80211_PROTECTED) && !from_ap)
 		seen(s, OBSERVED_SEEN); /* it has a key to encrypt with: the handshake is behind it */
-	if (header->kind == IEEE80211_DATA && !(header->flags & IEEE80211_PROTECTED) &&
-	    ieee80211_snap_parse(&body, &ethertype) && ethertype == EAPOL_ETHERTYPE) {
+	if (carries_msdu(header) && !(header->flags & IEEE80211_PROTECTED) && ieee80211_snap_parse(&body, &ethertype) &&
+	    ethertype == EAPOL_ETHERTYPE) {
 		if (foreign(s) && !from_ap && is_message_4(body))
 			seen(s, OBSERVED_SEEN);
 		hear_key(s, from_ap ? header->address2 : header->address1,

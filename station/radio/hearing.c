@@ -28,13 +28,15 @@ enum {
 #define TYPE_DATA 0x08
 #define HEAD_LEN 24
 #define QOS_HEAD_LEN 26
+#define HTC_HEAD_LEN 30 /* with HT Control, which +HTC says, 9.2.4.1.10 */
+#define ORDER 0x80
 
 static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 static const uint8_t eapol[8] = { 0xaa, 0xaa, 0x03, 0, 0, 0, 0x88, 0x8e };
 
 static bool is_eapol(struct mr_rd frame)
 {
-	size_t head_len = frame.at[0] == QOS_DATA ? QOS_HEAD_LEN : HEAD_LEN;
+	size_t head_len = frame.at[0] != QOS_DATA ? HEAD_LEN : frame.at[1] & ORDER ? HTC_HEAD_LEN : QOS_HEAD_LEN;
 
 	return (frame.at[0] == DATA || frame.at[0] == QOS_DATA) && frame.left >= head_len + sizeof(eapol) &&
 	       mr_equal(frame.at + head_len, eapol, sizeof(eapol));
@@ -92,7 +94,10 @@ void hearing_filter(char *out, size_t out_len, const struct radio_addresses *own
 		hear & RADIO_HEAR_JOINS
 			? " or wlan[0] = 0xb0 or wlan[0] & 0xcf = 0x00 or wlan[0] = 0xa0 or wlan[0] = 0xc0"
 			  " or (wlan[0] = 0x08 and wlan[24:4] = 0xaaaa0300 and wlan[28:4] = 0x0000888e)"
-			  " or (wlan[0] = 0x88 and wlan[26:4] = 0xaaaa0300 and wlan[30:4] = 0x0000888e)"
+			  " or (wlan[0] = 0x88 and wlan[1] & 0x80 = 0 and wlan[26:4] = 0xaaaa0300 and wlan[30:4] = "
+			  "0x0000888e)"
+			  " or (wlan[0] = 0x88 and wlan[1] & 0x80 != 0 and wlan[30:4] = 0xaaaa0300 and wlan[34:4] = "
+			  "0x0000888e)"
 			: "");
 	assert(used < out_len);
 }

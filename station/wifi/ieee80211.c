@@ -9,6 +9,7 @@ const uint8_t ieee80211_broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 static const uint8_t oui_80211[3] = { 0x00, 0x0f, 0xac };
 static const uint8_t oui_microsoft[3] = { 0x00, 0x50, 0xf2 };
 #define TYPE_WPA 1 /* of oui_microsoft */
+#define TYPE_WMM 2
 #define TYPE_WSC 4
 
 /* --- the header --- */
@@ -16,6 +17,10 @@ static const uint8_t oui_microsoft[3] = { 0x00, 0x50, 0xf2 };
 bool ieee80211_is_management(const struct ieee80211_header *header) { return (header->kind & 0x0c) == 0x00; }
 bool ieee80211_is_data(const struct ieee80211_header *header) { return (header->kind & 0x0c) == 0x08; }
 bool ieee80211_has_qos(const struct ieee80211_header *header) { return (header->kind & 0x8c) == 0x88; }
+bool ieee80211_has_amsdu(const struct ieee80211_header *header)
+{
+	return ieee80211_has_qos(header) && (header->qos & 0x0080);
+}
 bool ieee80211_is_group(const uint8_t address[static 6]) { return address[0] & 1; }
 
 static bool four_addresses(const struct ieee80211_header *header)
@@ -305,6 +310,21 @@ void ieee80211_put_rates(struct mr_wr *w, uint16_t freq_mhz)
 		ieee80211_put_element(w, IEEE80211_EXTENDED_RATES, g_more, sizeof(g_more));
 }
 
+/* WMM 1.2, 2.2.1 and 2.2.2; AIFSN, contention windows and TXOP limits of its table 14. */
+void ieee80211_put_wmm(struct mr_wr *w, bool announcement)
+{
+	static const uint8_t information[] = { 0x00, 0x50, 0xf2, TYPE_WMM, 0, 1, 0 };
+	static const uint8_t parameter[] = { 0x00, 0x50, 0xf2, TYPE_WMM, 1,    1,    0,	   0, 0x03, 0xa4, 0,	0,
+					     0x27, 0xa4, 0,    0,	 0x42, 0x43, 0x5e, 0, 0x62, 0x32, 0x2f, 0 };
+
+	if (announcement)
+		ieee80211_put_element(w, IEEE80211_VENDOR, parameter, sizeof(parameter));
+	else
+		ieee80211_put_element(w, IEEE80211_VENDOR, information, sizeof(information));
+}
+
+bool ieee80211_has_wmm(struct mr_rd elements) { return ieee80211_vendor(elements, oui_microsoft, TYPE_WMM).at != NULL; }
+
 void ieee80211_put_ds(struct mr_wr *w, uint16_t freq_mhz)
 {
 	uint8_t channel = (uint8_t)mr_mhz_to_channel(freq_mhz);
@@ -501,6 +521,7 @@ bool ieee80211_network_of(struct mr_rd mpdu, const struct radio_rx *rx, struct i
 	out->privacy = b.capability & IEEE80211_PRIVACY;
 	out->wpa = e.wpa.at != NULL;
 	out->wsc = ieee80211_vendor(b.elements, oui_microsoft, TYPE_WSC).at != NULL;
+	out->wmm = ieee80211_has_wmm(b.elements);
 	readable = !e.rsn.at || ieee80211_rsn_parse(e.rsn, &out->rsn);
 	if (!readable)
 		out->rsn = (struct ieee80211_rsn){ 0 };

@@ -74,7 +74,8 @@ void ieee80211_header_build(struct mr_wr *w, const struct ieee80211_header *head
 bool ieee80211_is_management(const struct ieee80211_header *header);
 bool ieee80211_is_data(const struct ieee80211_header *header); /* of any subtype */
 bool ieee80211_has_qos(const struct ieee80211_header *header);
-bool ieee80211_is_group(const uint8_t address[static 6]); /* broadcast or multicast */
+bool ieee80211_has_amsdu(const struct ieee80211_header *header); /* the body is several MSDUs, 9.2.4.5.9 */
+bool ieee80211_is_group(const uint8_t address[static 6]);	 /* broadcast or multicast */
 
 /* Destination, source and BSSID by To DS and From DS, table 9-30; NULL where a frame has none. Point into `header`. */
 const uint8_t *ieee80211_da(const struct ieee80211_header *header);
@@ -214,6 +215,10 @@ void ieee80211_put_element(struct mr_wr *w, uint8_t id, const void *bytes, size_
 void ieee80211_put_ssid(struct mr_wr *w, const uint8_t *ssid, size_t len);
 /* Supported Rates and, where they need it, Extended Supported Rates: 802.11g below 3 GHz, 802.11a above. */
 void ieee80211_put_rates(struct mr_wr *w, uint16_t freq_mhz);
+/* WMM (the Wi-Fi Alliance's part of 802.11e, 00:50:f2 2), with which QoS data begins: in announcements with the
+ * parameters of the four access categories, in requests without. */
+void ieee80211_put_wmm(struct mr_wr *w, bool announcement);
+bool ieee80211_has_wmm(struct mr_rd elements);
 void ieee80211_put_ds(struct mr_wr *w, uint16_t freq_mhz); /* nothing above 3 GHz */
 /* A TIM, 9.4.2.5. `bitmap`: 251 octets, one bit for each AID, or NULL for nobody; `group`: group frames wait. */
 void ieee80211_put_tim(struct mr_wr *w, uint8_t dtim_count, uint8_t dtim_period, bool group, const uint8_t *bitmap);
@@ -286,8 +291,8 @@ struct ieee80211_network {
 	uint8_t sender[6];		  /* the BSSID too, but in an IBSS the address of one of its STAs */
 	uint8_t ssid[IEEE80211_SSID_MAX]; /* any octets */
 	uint8_t ssid_len;
-	bool hidden;		 /* no SSID, or zeros in its place; `ssid_len` is 0 then */
-	bool ibss, privacy, wsc; /* `wsc`: a WSC element is there */
+	bool hidden;		      /* no SSID, or zeros in its place; `ssid_len` is 0 then */
+	bool ibss, privacy, wsc, wmm; /* `wsc`, `wmm`: such an element is there */
 	bool pmf_capable, pmf_required;
 	uint8_t security;  /* enum ieee80211_security */
 	bool wpa;	   /* a WPA element is there: mixed mode when `rsn.akm` is not 0 too */

@@ -84,6 +84,8 @@ static void put_description(const struct soft_ap *ap, struct mr_wr *w, bool beac
 	mr_wr_bytes(w, ap->rsne, ap->rsne_len);
 	if (c->security == IEEE80211_WPA)
 		put_wpa(w);
+	if (c->wmm)
+		ieee80211_put_wmm(w, true);
 }
 
 /* --- out --- */

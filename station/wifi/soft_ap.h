@@ -38,6 +38,7 @@ struct soft_ap_config {
 	 */
 	uint8_t security;
 	bool pmf_capable, pmf_required;
+	bool wmm;	 /* QoS data to and from STAs that ask for it, and in its announcements */
 	uint8_t psk[32]; /* of passphrase and SSID; wiped by soft_ap_destroy in its copy */
 	uint16_t freq_mhz;
 	uint16_t interval_tu;	/* of beacons, 1024 us; 0: 100 */

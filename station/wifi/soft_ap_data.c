@@ -85,10 +85,11 @@ void soft_ap_drop_waiting(struct soft_ap *ap, struct soft_ap_sta *sta)
 /* --- out --- */
 
 /* Addresses of table 9-30: from the access point, or within an IBSS. */
-static struct mr_wr begin_data(struct soft_ap *ap, uint8_t *buf, const uint8_t dst[static 6], uint16_t ethertype,
-			       struct mr_rd payload)
+static struct mr_wr begin_data(struct soft_ap *ap, uint8_t *buf, const uint8_t dst[static 6], bool qos,
+			       uint16_t ethertype, struct mr_rd payload)
 {
-	struct ieee80211_header h = { .kind = IEEE80211_DATA, .flags = ap->config.ibss ? 0 : IEEE80211_FROM_DS };
+	struct ieee80211_header h = { .kind = qos ? IEEE80211_QOS_DATA : IEEE80211_DATA,
+				      .flags = ap->config.ibss ? 0 : IEEE80211_FROM_DS };
 	struct mr_wr w = mr_wr_over(buf, SOFT_AP_FRAME_MAX);
 
 	memcpy(h.address1, dst, 6);
@@ -130,7 +131,7 @@ static void leave(struct soft_ap *ap, struct soft_ap_sta *sta, uint8_t *plain, s
 void soft_ap_give(struct soft_ap *ap, struct soft_ap_sta *sta, uint16_t ethertype, struct mr_rd payload, bool protect)
 {
 	uint8_t buf[SOFT_AP_FRAME_MAX];
-	struct mr_wr w = begin_data(ap, buf, sta->mac, ethertype, payload);
+	struct mr_wr w = begin_data(ap, buf, sta->mac, sta->qos, ethertype, payload);
 
 	if (w.bad)
 		return;
@@ -183,7 +184,7 @@ bool soft_ap_send(struct soft_ap *ap, const uint8_t dst[static 6], uint16_t ethe
 		soft_ap_give(ap, sta, ethertype, mr_rd_over(payload, len), true);
 		return true;
 	}
-	w = begin_data(ap, buf, dst, ethertype, mr_rd_over(payload, len));
+	w = begin_data(ap, buf, dst, false, ethertype, mr_rd_over(payload, len));
 	if (ap->config.ibss)
 		return soft_ap_transmit(ap, &w, SOFT_AP_RATE_6M, RADIO_NORMAL, COOKIE_OTHER);
 	if (ap->joined == 0)
@@ -305,7 +306,8 @@ void soft_ap_on_data(struct soft_ap *ap, const struct ieee80211_header *h, struc
 	fall_asleep_or_wake(ap, sta, h->flags & IEEE80211_POWER_MANAGEMENT);
 	if (null)
 		return;
-	if ((h->flags & IEEE80211_MORE_FRAGMENTS) || h->fragment != 0 || body.left > SOFT_AP_FRAME_MAX) {
+	if (ieee80211_has_amsdu(h) || (h->flags & IEEE80211_MORE_FRAGMENTS) || h->fragment != 0 ||
+	    body.left > SOFT_AP_FRAME_MAX) {
 		ap->counters.discarded++; /* nobody fragments here: MSDUs are short */
 		return;
 	}

@@ -8,7 +8,7 @@
 #include "station/wifi/ccmp.h"
 #include "station/wifi/wpa.h"
 
-#define SOFT_AP_FRAME_MAX (IEEE80211_HEADER_LEN + IEEE80211_SNAP_LEN + SOFT_AP_MSDU_MAX + CCMP_OVERHEAD)
+#define SOFT_AP_FRAME_MAX (IEEE80211_HEADER_LEN + 2 + IEEE80211_SNAP_LEN + SOFT_AP_MSDU_MAX + CCMP_OVERHEAD)
 
 /* 11.3.1: the states of a STA; the standard's numbers, but for one that has authenticated for the first time. */
 enum peer_state { PEER_NEW = 0, PEER_AUTHENTICATED = 2, PEER_ASSOCIATED = 3, PEER_JOINED = 4 };
@@ -30,6 +30,7 @@ struct soft_ap_sta {
 	uint16_t aid; /* from authentication on, told at association */
 	enum peer_state state;
 	bool secured, pmf; /* an RSNA was asked for */
+	bool qos;	   /* WMM was */
 	bool keyed, asleep, heard;
 	uint8_t tk[16]; /* of the last handshake that succeeded */
 	uint64_t tx_pn, rx_pn, rx_management_pn;

@@ -81,7 +81,7 @@ static void reset(struct soft_ap *ap, struct soft_ap_sta *sta, int reason)
 	if (sta->secured)
 		wpa_ap_wipe(&sta->wpa);
 	mr_wipe(sta->tk, sizeof(sta->tk));
-	sta->secured = sta->pmf = sta->keyed = sta->asleep = false;
+	sta->secured = sta->pmf = sta->qos = sta->keyed = sta->asleep = false;
 	sta->tx_pn = sta->rx_pn = sta->rx_management_pn = 0;
 	sta->query_us = UINT64_MAX;
 	sta->failures = sta->successes = 0;
@@ -246,6 +246,8 @@ static void answer_association(struct soft_ap *ap, const struct ieee80211_header
 		mr_wr_le32(&t, QUERY_TU);
 		ieee80211_put_element(&w, IEEE80211_TIMEOUT_INTERVAL, interval, sizeof(interval));
 	}
+	if (ap->config.wmm)
+		ieee80211_put_wmm(&w, true);
 	(void)soft_ap_transmit(ap, &w, soft_ap_basic_rate(ap), RADIO_NORMAL, COOKIE_OTHER);
 }
 
@@ -313,6 +315,7 @@ void soft_ap_on_association(struct soft_ap *ap, const struct ieee80211_header *h
 		return;
 	reset(ap, sta, IEEE80211_UNSPECIFIED);
 	enter(ap, sta, PEER_ASSOCIATED, "associated");
+	sta->qos = ap->config.wmm && ieee80211_has_wmm(request.elements);
 	sta->active_us = now_us;
 	soft_ap_due(ap, soft_ap_sta_deadline_us(ap, sta));
 	if (ap->rsn.akm != 0)

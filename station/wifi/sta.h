@@ -1,7 +1,8 @@
 /*
  * Our station's side of one device's BSS: authentication, association, 4-way handshake, data, power save; or an IBSS.
- * IEEE 802.11-2020 11.1 to 11.3, 11.13, 12.5 to 12.7, as a plain 802.11g STA: no HT, no QoS, so no aggregation and no
- * block acks. Many of these share one radio in monitor mode, which acknowledges frames to our address.
+ * IEEE 802.11-2020 11.1 to 11.3, 11.13, 12.5 to 12.7, as a plain 802.11g STA: no HT, so no aggregation and no block
+ * acks; QoS (WMM) for simulated devices only. Many of these share one radio in monitor mode, which acknowledges frames
+ *to our address.
  *
  * Pulled, as action.h: whoever serves the channel asks for the next frame when the radio has room, so a STA costs
  * nothing while its radio is away. One frame of a STA is under way at a time: a frame that was not acknowledged is sent
@@ -35,6 +36,7 @@ struct sta_config {
 	uint8_t ssid[IEEE80211_SSID_MAX], ssid_len;
 	uint16_t freq_mhz;	  /* decides which rates we claim */
 	bool ibss;		  /* ad-hoc, open */
+	bool qos;		  /* its beacons have WMM, and we want it: QoS data. No IBSS */
 	bool secure;		  /* WPA2-PSK with `pmk`, no IBSS; else open, and a BSS that wants more is refused */
 	uint8_t pmk[32];	  /* copied, wiped in sta_destroy */
 	struct ieee80211_rsn rsn; /* by its beacons; zeros: not known, a probe finds out */

@@ -160,7 +160,8 @@ static int on_data(struct sta *sta, const struct ieee80211_header *h, struct mr_
 	const uint8_t direction = h->flags & (IEEE80211_TO_DS | IEEE80211_FROM_DS);
 	uint64_t pn;
 
-	if (h->kind != IEEE80211_DATA || direction != (sta->config.ibss ? 0 : IEEE80211_FROM_DS) ||
+	if ((h->kind != IEEE80211_DATA && h->kind != IEEE80211_QOS_DATA) || ieee80211_has_amsdu(h) ||
+	    direction != (sta->config.ibss ? 0 : IEEE80211_FROM_DS) ||
 	    mr_equal(ieee80211_sa(h), sta->config.own, 6) || /* our own broadcast, relayed */
 	    !unseal(sta, h, mpdu, &body, &pn, out) || !defragment_add(&sta->defragment, h, pn, &body, now_us))
 		return 0;

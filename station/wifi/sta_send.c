@@ -203,6 +203,8 @@ static void build_association(const struct sta *sta, struct mr_wr *w)
 	ieee80211_put_rates(w, sta->config.freq_mhz);
 	if (sta->config.secure)
 		sta_put_rsn(sta, w);
+	if (sta->config.qos)
+		ieee80211_put_wmm(w, false);
 }
 
 static void build_leave(const struct sta *sta, struct mr_wr *w)
@@ -235,7 +237,7 @@ static void build_null(const struct sta *sta, struct mr_wr *w)
 
 static void build_msdu(const struct sta *sta, const struct sta_msdu *m, struct mr_wr *w)
 {
-	struct ieee80211_header h = header(sta, IEEE80211_DATA);
+	struct ieee80211_header h = header(sta, sta->config.qos ? IEEE80211_QOS_DATA : IEEE80211_DATA);
 
 	if (sta->config.ibss) {
 		mr_copy(h.address1, m->dst, 6);

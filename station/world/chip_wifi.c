@@ -193,7 +193,8 @@ static bool have_net(struct chip_wifi *w)
 static bool on_ap_send(void *ctx, struct mr_rd frame, const struct radio_tx *tx)
 {
 	struct chip_wifi *w = ctx;
-	bool to_one = frame.at[0] == IEEE80211_DATA && !ieee80211_is_group(frame.at + 4);
+	bool to_one = (frame.at[0] == IEEE80211_DATA || frame.at[0] == IEEE80211_QOS_DATA) &&
+		      !ieee80211_is_group(frame.at + 4);
 	struct radio_tx marked = *tx;
 
 	marked.cookie |= to_one ? MSDU_COOKIE : 0;
@@ -415,6 +416,7 @@ static void associate(struct chip_wifi *w)
 		memcpy(c.ssid, n->ssid, n->ssid_len);
 		c.ssid_len = n->ssid_len;
 		c.rsn = n->rsn;
+		c.qos = n->wmm;
 		memcpy(c.pmk, w->psk, 32);
 		memcpy(w->join.bssid, n->bssid, 6);
 		w->join.freq_mhz = n->freq_mhz;

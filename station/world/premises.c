@@ -83,6 +83,8 @@ static bool make_network(struct premises *a, struct air *air, uint64_t seed, cha
 	*bss = (struct soft_ap_config){ .mac = { 0x02, 0x4d, 0x54, 0, 0, 1 },
 					.ssid_len = (uint8_t)job->ssid_len,
 					.security = (uint8_t)security_of(job->security),
+					.pmf_capable = seed % 2, /* offered, as new routers do; and not, as old ones */
+					.wmm = true,		 /* every network of 802.11n or newer has it */
 					.stas_max = SOFT_AP_STAS_MAX,
 					.freq_mhz = job->sim_network_mhz ? job->sim_network_mhz : job->channels[0] };
 	memcpy(bss->ssid, job->ssid, job->ssid_len);

@@ -54,6 +54,16 @@ static bool wants(unsigned hear, uint8_t kind, const uint8_t to[6], const uint8_
 	return hearing_wants(&alone, hear, mr_rd_over(frame, sizeof(frame)));
 }
 
+/* With HT Control in its header, as 802.11ax STAs have it. */
+static void make_eapol_htc(uint8_t frame[static FRAME_LEN], uint8_t kind, const uint8_t to[6], const uint8_t from[6])
+{
+	static const uint8_t head[] = { 0xaa, 0xaa, 3, 0, 0, 0, 0x88, 0x8e, 2, 3 };
+
+	make(frame, kind, to, from);
+	frame[1] = 0x80;
+	memcpy(frame + (kind == 0x88 ? 30 : 24), head, sizeof(head));
+}
+
 /* An EAPOL-Key frame's head: LLC, SNAP and Ethernet type after a header of 24 or 26 octets. */
 static void make_eapol(uint8_t frame[static FRAME_LEN], uint8_t kind, const uint8_t to[6], const uint8_t from[6])
 {
@@ -127,6 +137,9 @@ static void of_others_data_only_eapol_belongs_to_a_join(void **state)
 		}
 		make_eapol(frame, kinds[k], other, device);
 		assert_false(hearing_wants(&alone, RADIO_HEAR_NETWORKS, mr_rd_over(frame, sizeof(frame))));
+		make_eapol_htc(frame, kinds[k], other, device);
+		assert_true(hearing_wants(&alone, RADIO_HEAR_JOINS, mr_rd_over(frame, sizeof(frame))));
+		make_eapol(frame, kinds[k], other, device);
 		for (size_t len = 0; len <= FRAME_LEN; len++)
 			assert_int_equal(hearing_wants(&alone, RADIO_HEAR_JOINS, mr_rd_over(frame, len)),
 					 len >= head_len + 8);
@@ -169,12 +182,12 @@ static void filter_agrees(const struct radio_addresses *own, unsigned hear, size
 	if (pcap_compile(pcap, &program, text, 1, PCAP_NETMASK_UNKNOWN) < 0)
 		fail_msg("%s: %s", text, pcap_geterr(pcap));
 	assert_true(program.bf_len < 4096); /* the kernel's limit, BPF_MAXINSNS */
-	for (unsigned n = 0; n < 64 * 6 * 6 * 2; n++) {
+	for (unsigned n = 0; n < 64 * 6 * 6 * 3; n++) {
 		uint8_t kind = (uint8_t)(n % 64 << 2);
 		const uint8_t *to = ends[n / 64 % 6], *from = ends[n / 384 % 6];
 		bool want, control = (kind & 0x0c) == 0x04;
 
-		(n / 2304 ? make_eapol : make)(frame, kind, to, from);
+		(n / 2304 == 2 ? make_eapol_htc : n / 2304 ? make_eapol : make)(frame, kind, to, from);
 		want = hearing_wants(own, hear, mr_rd_over(frame, FRAME_LEN)) ||
 		       (radio_addresses_have(own, from) && !control);
 		assert_int_equal(pcap_offline_filter(&program, &header, bytes) != 0, want);

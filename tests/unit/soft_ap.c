@@ -1144,19 +1144,21 @@ static void live_until(struct pair *p, uint64_t until_us)
 	b->now_us = until_us;
 }
 
-static void pair_with_sta(uint8_t security, bool pmf, unsigned loss)
+static void pair_with_sta(uint8_t security, bool pmf, bool wmm, unsigned loss)
 {
 	struct soft_ap_config c = config_of(security);
 	struct sta_config s = { .ssid = "AC-1",
 				.ssid_len = 4,
 				.freq_mhz = 2437,
 				.secure = security == IEEE80211_WPA2_PSK,
+				.qos = wmm,
 				.patience_us = 20 * SECOND_US };
 	struct pair p = { .loss = loss };
 	uint16_t sequence = 0;
 	unsigned msdus;
 
 	c.pmf_capable = pmf;
+	c.wmm = wmm;
 	p.b = bss_make(&c);
 	memcpy(s.own, own_mac, 6);
 	memcpy(s.bssid, ap_mac, 6);
@@ -1192,9 +1194,11 @@ static void the_stations_sta_joins_talks_sleeps_and_comes_back(void **state)
 {
 	(void)state;
 	for (unsigned loss = 0; loss <= 30; loss += 15) {
-		pair_with_sta(IEEE80211_OPEN, false, loss);
-		pair_with_sta(IEEE80211_WPA2_PSK, false, loss);
-		pair_with_sta(IEEE80211_WPA2_PSK, true, loss);
+		for (int wmm = 0; wmm < 2; wmm++) {
+			pair_with_sta(IEEE80211_OPEN, false, wmm, loss);
+			pair_with_sta(IEEE80211_WPA2_PSK, false, wmm, loss);
+			pair_with_sta(IEEE80211_WPA2_PSK, true, wmm, loss);
+		}
 	}
 }
 

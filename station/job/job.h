@@ -124,6 +124,7 @@ struct job {
 	struct job_fault sim_faults[JOB_LIST_MAX];
 	size_t sim_fault_count;
 	uint16_t sim_network_mhz; /* where the network of the credentials is; 0: the first of `channels` */
+	double sim_odd_share;	  /* of the devices, whose access points are odd */
 	unsigned sim_neighbours;  /* networks of others in the devices' scan lists */
 };
 

@@ -33,6 +33,7 @@ struct joining {
 	bool reported, recorded;
 	struct mr_join report;
 	uint64_t asked_us, away_us, heard_us; /* JOIN answered; until it was back; its last beacon since */
+	uint64_t tsf_us;		      /* the clock in that beacon */
 	uint64_t retry_us;		      /* it was tried and was not back, or not well heard; 0: not yet */
 };
 

@@ -18,7 +18,7 @@
 #define EXCLUSIVE_US 2000000u /* chosen: other channels can do without a radio for so much of an exclusive step */
 #define READY_AIR_US 1000u    /* of a frame and its answer, for the policy */
 
-enum cookie_kind { COOKIE_LINK, COOKIE_DELIVERY, COOKIE_VOICE };
+enum cookie_kind { COOKIE_LINK, COOKIE_DELIVERY, COOKIE_VOICE, COOKIE_FAREWELL };
 
 const char *lane_state_name(enum lane_state state)
 {
@@ -140,6 +140,18 @@ static uint8_t rate_for(int rssi_dbm)
 	return rssi_dbm > -60 ? RATE_24M : rssi_dbm > -68 ? RATE_12M : RATE_6M;
 }
 
+/*
+ * IEEE 802.11-2020 10.6: management at one of the BSS's basic rates, its own rates for the rest. A receiver of 802.11b
+ * hears nothing else, and some never acknowledge what is not a basic rate.
+ */
+static uint8_t rate_of(const struct session *s, const uint8_t *frame)
+{
+	bool slow = s->link->misses > 0 || !link_up(s->link), management = s->link->basic && (frame[0] & 0x0c) == 0;
+	uint8_t wanted = slow || management ? RATE_6M : rate_for(s->unit->rssi_dbm);
+
+	return ieee80211_rate_of(management ? s->link->basic : s->link->rates, wanted);
+}
+
 static bool put(struct lane *lane, struct mr_rd frame, struct radio_tx *tx)
 {
 	struct line *line = lane->line;
@@ -225,12 +237,12 @@ static bool send_of(struct lane *lane, struct session *s, bool hold)
 	enum talk_kind kind;
 	size_t len;
 
-	tx.rate_500kbps = s->link->misses > 0 || !link_up(s->link) ? RATE_6M : rate_for(s->unit->rssi_dbm);
+	tx.rate_500kbps = rate_of(s, (const uint8_t[1]){ IEEE80211_DATA });
 	kind = talk_pull(s, frame, &len, hold, &what, &tx);
 	if (kind == TALK_NONE)
 		return false;
 	if (kind == TALK_LINK) /* what was pulled may have changed that */
-		tx.rate_500kbps = s->link->misses > 0 || !link_up(s->link) ? RATE_6M : rate_for(s->unit->rssi_dbm);
+		tx.rate_500kbps = rate_of(s, frame);
 	kind_of = kind == TALK_LINK ? COOKIE_LINK : COOKIE_DELIVERY;
 	tx.cookie = kind_of << 56 | (uint64_t)s->number << 8 | what;
 	if (frame[4] & 1) /* to a group: nobody acknowledges it */
@@ -243,11 +255,67 @@ static bool send_of(struct lane *lane, struct session *s, bool hold)
 	return false;
 }
 
+/* --- farewells: the session is no more, the frame is --- */
+
+struct farewell {
+	struct farewell *next;
+	uint8_t rate_500kbps;
+	size_t len;
+	uint8_t bytes[];
+};
+
+/* As far as the radio takes them. */
+static void say_farewells(struct lane *lane)
+{
+	struct farewell *f;
+
+	while ((f = lane->channel->farewells)) {
+		struct radio_tx tx = { .rate_500kbps = f->rate_500kbps,
+				       .retries = MAC_RETRIES,
+				       .priority = RADIO_NORMAL,
+				       .cookie = (uint64_t)COOKIE_FAREWELL << 56 };
+
+		if (!put(lane, mr_rd_over(f->bytes, f->len), &tx))
+			return;
+		lane->line->farewells++;
+		lane->channel->farewells = f->next;
+		free(f);
+	}
+}
+
+void lane_farewell(struct session *s)
+{
+	struct farewell **end = &s->channel->farewells, *f;
+	struct lane *lane = s->channel->lane;
+	uint8_t frame[RADIO_FRAME_MAX];
+	size_t len = link_farewell(s->link, frame, session_now(s));
+
+	if (len == 0 || !(f = malloc(sizeof(*f) + len)))
+		return;
+	*f = (struct farewell){ .rate_500kbps = rate_of(s, frame), .len = len };
+	memcpy(f->bytes, frame, len);
+	while (*end)
+		end = &(*end)->next;
+	*end = f;
+	if (lane && (lane->state == LANE_HERE || lane->state == LANE_LEAVING))
+		say_farewells(lane);
+}
+
+bool lanes_say_farewell(const struct line *line)
+{
+	bool waits = line->farewells > 0;
+
+	for (size_t i = 0; !waits && i < line->channel_count; i++)
+		waits = line->channels[i].farewells && line->channels[i].lane;
+	return waits;
+}
+
 /* What there is to be said, as far as the radio has room. */
 static void pump(struct lane *lane)
 {
 	if (lane->state != LANE_HERE)
 		return;
+	say_farewells(lane);
 	(void)speak(lane, METHOD_PRESENT);
 	while (lane->in_flight < LANE_QUEUE) {
 		struct session *s = next_session(lane->channel);
@@ -494,9 +562,14 @@ static void on_status(void *ctx, struct radio *radio, uint64_t cookie, bool acke
 
 	if (lane->in_flight > 0)
 		lane->in_flight--;
-	if (line->ended)
+	if (cookie >> 56 == COOKIE_FAREWELL && line->farewells > 0)
+		line->farewells--;
+	if (line->ended) {
+		if (lane->state == LANE_HERE)
+			say_farewells(lane);
 		return;
-	if (cookie >> 56 != COOKIE_VOICE) {
+	}
+	if (cookie >> 56 == COOKIE_LINK || cookie >> 56 == COOKIE_DELIVERY) {
 		s = map_get(&line->by_session, cookie >> 8 & 0xffffffffu);
 		if (s)
 			report(s, (enum cookie_kind)(cookie >> 56), (uint8_t)cookie, acked, tries);
@@ -638,6 +711,11 @@ void lanes_end(struct line *line)
 {
 	for (size_t i = 0; i < line->lane_count; i++)
 		loop_cancel(line->loop, &line->lanes[i].timer);
+	for (size_t i = 0; i < line->channel_count; i++)
+		for (struct farewell *f; (f = line->channels[i].farewells);) {
+			line->channels[i].farewells = f->next;
+			free(f);
+		}
 	free(line->lanes);
 	line->lanes = NULL;
 	line->lane_count = 0;

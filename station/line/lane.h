@@ -45,5 +45,9 @@ bool lane_may_begin_exclusive(const struct session *s);
 bool lane_move(struct session *s, struct channel *to);
 void lane_join(struct session *s, struct channel *to); /* it was on none */
 void lane_part(struct session *s);
+/* Its association ends: the device is told, now or when a radio is on the channel again. Before link_wipe. */
+void lane_farewell(struct session *s);
+/* Farewells are still to be sent by radios that are where they belong, or have not been reported. */
+bool lanes_say_farewell(const struct line *line);
 /* The session may have something to say, or another deadline: a radio that is there is given it. */
 void lane_touch(struct session *s);

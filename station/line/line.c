@@ -16,6 +16,8 @@
 #include "station/line/orders.h"
 #include "station/line/recipe.h"
 
+#define FAREWELL_US 100000u /* chosen: a frame to a device that is gone is given up before that */
+#define FAREWELL_LOOK_US 5000u
 #define THINK_US 150000u /* a device's work for a request, before any of its kind is known: a signature of an ESP32 */
 
 /* --- what comes from below --- */
@@ -99,7 +101,13 @@ static void on_end(void *ctx, uint64_t now_us)
 {
 	struct line *line = ctx;
 
-	(void)now_us;
+	/* Devices are told that their associations are over; not for longer than a radio takes that still works. */
+	if (lanes_say_farewell(line) && line->farewell_until_us == 0)
+		line->farewell_until_us = now_us + FAREWELL_US;
+	if (lanes_say_farewell(line) && now_us < line->farewell_until_us) {
+		loop_at(line->loop, &line->end_timer, now_us + FAREWELL_LOOK_US);
+		return;
+	}
 	line->o.ended(line->o.ctx);
 }
 

@@ -33,6 +33,7 @@
 #define LINE_RECALL_US 10000000u /* what a unit has beyond its lease to call again */
 
 struct session_program;
+struct farewell; /* lane.c */
 
 /* A channel of the job. */
 struct channel {
@@ -48,6 +49,7 @@ struct channel {
 	unsigned absent;		     /* units whose home this is and that are to call again */
 	struct unit *waiting, *waiting_tail; /* callers without a session, first come first */
 	unsigned waiting_count;
+	struct farewell *farewells; /* last frames of sessions that are no more */
 };
 
 /* A reach in use: the operations that methods of this run share, and what they keep. */
@@ -100,7 +102,9 @@ struct line {
 	struct unit *absent;
 	unsigned homeless; /* of the absent: from an earlier session, they may call on any channel */
 	size_t session_count;
-	struct session *exclusive; /* who delivers with the whole RF space to itself; NULL: nobody */
+	unsigned farewells;	    /* with radios, not reported */
+	uint64_t farewell_until_us; /* the end of the run waits for them until then; 0: not yet */
+	struct session *exclusive;  /* who delivers with the whole RF space to itself; NULL: nobody */
 	struct stranger *strangers;
 	int64_t next_unit, next_attempt;
 	uint64_t next_txn, call_counter;

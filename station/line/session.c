@@ -179,6 +179,7 @@ void session_destroy(struct session *s)
 
 	assert(s->unit->session == s && line->session_count > 0);
 	session_account(s);
+	lane_farewell(s);
 	tickets_forget(&line->tickets, &s->ticket);
 	loop_cancel(line->loop, &s->timer);
 	map_remove(&line->by_session, s->number);

@@ -16,9 +16,10 @@
 #define BODY_MAX (MR_MESSAGE_MAX + PIN_SESSION_OVERHEAD)
 #define RECONNECTS_MAX 4u  /* of one request: the device may close an idle connection, or restart its server */
 #define TLS_FRAGMENT 1024u /* octets of a record that a small device has room for */
-#define LISTEN_US 250000u  /* for the access point of a device that may be back: beacons come ten times a second */
-#define BUSY_US 500000u	   /* a device that says 503 is asked again after it */
-#define ANSWER_US 20000u   /* about when a device answers a segment */
+#define LISTEN_BEACONS 5u  /* halves of its beacon intervals */
+#define LISTEN_MAX_US 10000000u
+#define BUSY_US 500000u	 /* a device that says 503 is asked again after it */
+#define ANSWER_US 20000u /* about when a device answers a segment */
 #define HTTP_PORT 80u
 #define HTTPS_PORT 443u
 
@@ -52,6 +53,7 @@ struct api {
 	uint64_t state_us, asked_us, expect_us, deadline_us;
 	uint64_t again_us;	   /* ASKING: it was busy, and is asked again; UINT64_MAX: no */
 	uint64_t due_us, until_us; /* SUSPENDED */
+	uint64_t listen_us;	   /* for the access point of a device that may be back */
 	bool stay;		   /* SUSPENDED */
 	struct loop_timer wake;
 	bool up_due, response_due;
@@ -443,6 +445,11 @@ int api_start(struct link *base, const struct ieee80211_network *network, const 
 	assert(a->state == SUSPENDED);
 	drop_link(a);
 	a->bss.tag = a->http.tag = base->tag;
+	a->listen_us = LISTEN_BEACONS * 512u * (uint64_t)(network->interval_tu ? network->interval_tu : 100);
+	if (a->listen_us > LISTEN_MAX_US)
+		a->listen_us = LISTEN_MAX_US;
+	base->rates = network->rates;
+	base->basic = network->basic;
 	enter(a, JOINING, UINT64_MAX, "its network is there");
 	result = bss_join(&a->bss, network, peer);
 	if (result != 0) {
@@ -620,8 +627,8 @@ static void resume(struct link *base, uint64_t now_us)
 	struct api *a = of(base);
 
 	bss_resume(&a->bss, now_us);
-	if (a->state == SUSPENDED && a->until_us < now_us + LISTEN_US)
-		a->deadline_us = a->until_us = now_us + LISTEN_US;
+	if (a->state == SUSPENDED && a->until_us < now_us + a->listen_us)
+		a->deadline_us = a->until_us = now_us + a->listen_us;
 	/* Silence while nobody listened is not the device's. */
 	if (a->state >= CONNECTING && a->deadline_us != UINT64_MAX && a->deadline_us < now_us + base->patience_us)
 		a->deadline_us = now_us + base->patience_us;
@@ -695,6 +702,11 @@ static size_t memory(const struct link *base)
 	       (a->pin_session ? sizeof(*a->pin_session) : 0) + a->request_len;
 }
 
+static size_t farewell(struct link *base, uint8_t frame[static RADIO_FRAME_MAX], uint64_t now_us)
+{
+	return bss_farewell(&of(base)->bss, frame, now_us);
+}
+
 static void wipe(struct link *base)
 {
 	struct api *a = of(base);
@@ -719,5 +731,6 @@ static const struct link_ops ops = {
 	.due_us = due_us,
 	.unsafe = unsafe,
 	.memory = memory,
+	.farewell = farewell,
 	.wipe = wipe,
 };

@@ -140,6 +140,7 @@ static void associate(struct bss *b)
 	const struct ieee80211_network *n = &b->network;
 	struct sta_config config = { .ssid_len = n->ssid_len,
 				     .freq_mhz = n->freq_mhz,
+				     .rates = n->rates,
 				     .ibss = n->ibss,
 				     .secure = b->secure,
 				     .rsn = n->rsn,
@@ -280,6 +281,16 @@ void bss_wipe(struct bss *b)
 size_t bss_pull(struct bss *b, uint8_t frame[static RADIO_FRAME_MAX], bool hold, uint8_t *what, uint64_t now_us)
 {
 	return b->sta ? sta_pull(b->sta, frame, hold, what, now_us) : 0;
+}
+
+size_t bss_farewell(struct bss *b, uint8_t frame[static RADIO_FRAME_MAX], uint64_t now_us)
+{
+	uint8_t what;
+
+	if (!b->sta)
+		return 0;
+	sta_leave(b->sta, now_us);
+	return sta_pull(b->sta, frame, false, &what, now_us);
 }
 
 bool bss_ready(const struct bss *b) { return b->sta && b->stage != BSS_OVER && sta_ready(b->sta); }

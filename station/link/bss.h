@@ -96,4 +96,7 @@ uint64_t bss_due_us(const struct bss *bss); /* when the device's next answer is 
 bool bss_unsafe(const struct bss *bss);
 size_t bss_memory(const struct bss *bss); /* octets beside the struct itself */
 
+/* The frame that ends the association, 0: there is none. Then bss_leave or bss_wipe. */
+size_t bss_farewell(struct bss *bss, uint8_t frame[static RADIO_FRAME_MAX], uint64_t now_us);
+
 const char *bss_security(const struct bss *bss); /* of the network that was joined: "open", "wpa2", "wpa2+pmf" */

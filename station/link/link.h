@@ -35,6 +35,7 @@ struct link_ops {
 	uint64_t (*due_us)(const struct link *link);
 	bool (*unsafe)(const struct link *link);
 	size_t (*memory)(const struct link *link);
+	size_t (*farewell)(struct link *link, uint8_t frame[static RADIO_FRAME_MAX], uint64_t now_us); /* NULL: none */
 	void (*wipe)(struct link *link);
 };
 
@@ -44,6 +45,7 @@ struct link {
 	const struct log_tag *tag; /* of the device: the owner sets it as soon as the link is made. NULL: silent */
 	const uint8_t *binding;	   /* 32 octets that only the two ends of this session share or know; once it is up */
 	uint64_t patience_us;	   /* silence of the device that ends the session */
+	uint16_t rates, basic;	   /* of its BSS, ieee80211_rate_bit; 0: any that 802.11a and g have */
 	unsigned misses;	   /* frames in a row that got no answer: send the next one slowly */
 	uint32_t frames_sent, frames_received, retries, octets;
 	uint32_t air_us_once; /* each distinct frame once, without backoff: for the lower bound */
@@ -81,6 +83,12 @@ static inline uint64_t link_due_us(const struct link *l) { return l->ops->due_us
 /* Leaving the channel now would cost the session: a handshake is open. */
 static inline bool link_unsafe(const struct link *l) { return l->ops->unsafe(l); }
 static inline size_t link_memory(const struct link *l) { return l->ops->memory(l); } /* octets it holds now */
+/* The last frame before link_wipe, 0: the device holds nothing for us that it should forget. Best effort: no link_sent
+ * follows, and nothing is pulled or received any more. */
+static inline size_t link_farewell(struct link *l, uint8_t frame[static RADIO_FRAME_MAX], uint64_t now_us)
+{
+	return l->ops && l->ops->farewell ? l->ops->farewell(l, frame, now_us) : 0;
+}
 /* The end: all that the link holds is wiped and freed. A link of zeros has nothing to wipe. */
 static inline void link_wipe(struct link *l)
 {

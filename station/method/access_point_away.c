@@ -8,19 +8,33 @@
 #include "station/line/recipe.h"
 #include "station/method/access_point.h"
 
-#define JOIN_SEEN_US 8000000u  /* after this time nobody waits on the network's channel any more */
-#define JOIN_MAX_US 60000000u  /* from JOIN until the device's access point is up again */
-#define MOVING_US 50000u       /* of a radio, beside its switch time */
-#define SILENT_US 350000u      /* beacons that are missing, one after the other: it is away */
-#define BEACON_WAIT_US 250000u /* an access point that is up is heard in that time, if one of two beacons is lost */
-#define LOOK_AGAIN_US 1000000u /* it was not back when it was looked for */
+#define JOIN_SEEN_US 8000000u	 /* after this time nobody waits on the network's channel any more */
+#define JOIN_MAX_US 60000000u	 /* from JOIN until the device's access point is up again */
+#define MOVING_US 50000u	 /* of a radio, beside its switch time */
+#define INTERVAL_US 102400u	 /* between beacons, where they do not say so */
+#define INTERVAL_MAX_US 4096000u /* chosen: what beacons say beyond that is taken for that */
+#define LINGER_US 15000000u	 /* chosen: beacons that never stopped: perhaps it never had to leave its channel */
+#define LOOK_AGAIN_US 1000000u	 /* it was not back when it was looked for */
+
+/* 9.4.1.3: its beacon interval, in its own words. */
+static uint64_t interval_us(const struct session *s)
+{
+	uint64_t us = 1024u * (uint64_t)access_of(s->unit)->network.interval_tu;
+
+	return us == 0 ? INTERVAL_US : us < INTERVAL_MAX_US ? us : INTERVAL_MAX_US;
+}
+
+/* Three beacons are missing, one after the other, and a fourth is late: it is away. */
+static uint64_t silent_for_us(const struct session *s) { return 7 * interval_us(s) / 2; }
+/* An access point that is up is heard in that time, if one of two beacons is lost. */
+static uint64_t beacon_wait_us(const struct session *s) { return 5 * interval_us(s) / 2; }
 
 /* It is not back yet: others are served, and it is looked for again. */
 static void look_again(struct session *s)
 {
 	uint64_t due_us = session_now(s) + LOOK_AGAIN_US;
 
-	api_suspend(s->link, due_us, due_us + BEACON_WAIT_US, false);
+	api_suspend(s->link, due_us, due_us + beacon_wait_us(s), false);
 }
 
 /* It did not let us in after its return: then what was heard may have been its access point before it went down. */
@@ -62,14 +76,14 @@ static void await_return(struct session *s)
 	if (due_us < session_now(s))
 		due_us = session_now(s);
 	s->joining.returning = true;
-	api_suspend(s->link, due_us, due_us + BEACON_WAIT_US, false);
+	api_suspend(s->link, due_us, due_us + beacon_wait_us(s), false);
 	move_to(s, lane_channel(s->line, access_of(s->unit)->network.freq_mhz));
 }
 
 /* Its radio stays where it joins, about as long as others took. */
 static void await_sight(struct session *s)
 {
-	uint64_t most_us = 2 * s->line->join_us + BEACON_WAIT_US;
+	uint64_t most_us = 2 * s->line->join_us + beacon_wait_us(s);
 
 	assert(s->phase == PHASE_JOINING && !s->joining.returning);
 	api_suspend(s->link, s->joining.asked_us,
@@ -127,18 +141,30 @@ int access_point_expired(struct session *s, int cause)
 	return 0;
 }
 
+/*
+ * It has not left yet while its beacons go on after JOIN: only an access point that was silent and came up anew is a
+ * return. Its clock tells that too, and for a slow beacon interval it is the only thing that does.
+ */
+static bool came_up_anew(struct session *s, const struct ieee80211_network *network)
+{
+	struct joining *j = &s->joining;
+	uint64_t now_us = session_now(s), silent_us = now_us - (j->heard_us ? j->heard_us : j->asked_us);
+	uint64_t before_us = j->heard_us ? j->tsf_us : access_of(s->unit)->network.tsf_us;
+
+	j->heard_us = now_us;
+	j->tsf_us = network->tsf_us;
+	if (j->retry_us)
+		return now_us >= j->retry_us;
+	return network->tsf_us < before_us || silent_us >= silent_for_us(s) || now_us >= j->asked_us + LINGER_US;
+}
+
 void access_point_beacon(struct session *s, const struct ieee80211_network *network, const struct radio_rx *rx)
 {
-	uint64_t silent_us;
 	int result;
 
 	if (s->phase != PHASE_JOINING || !api_suspended(s->link))
 		return;
-	/* It has not left yet while its beacons go on after JOIN: only an access point that was silent and came up anew
-	 * is a return. */
-	silent_us = session_now(s) - (s->joining.heard_us ? s->joining.heard_us : s->joining.asked_us);
-	s->joining.heard_us = session_now(s);
-	if (s->joining.retry_us ? session_now(s) < s->joining.retry_us : silent_us < SILENT_US)
+	if (!came_up_anew(s, network))
 		return;
 	s->joining.away_us = session_now(s) - s->joining.asked_us;
 	joining_unwatch(s);

@@ -298,16 +298,53 @@ void ieee80211_put_ssid(struct mr_wr *w, const uint8_t *ssid, size_t len)
 	ieee80211_put_element(w, IEEE80211_SSID, ssid, len);
 }
 
+static const uint8_t all_rates[12] = { 2, 4, 11, 12, 18, 22, 24, 36, 48, 72, 96, 108 };
+#define BASIC 0x80u
+
+uint16_t ieee80211_rate_bit(uint8_t rate)
+{
+	for (unsigned i = 0; i < sizeof(all_rates); i++)
+		if (all_rates[i] == (rate & ~BASIC))
+			return (uint16_t)(1u << i);
+	return 0; /* a BSS membership selector, 9.4.2.3, is no rate */
+}
+
+uint8_t ieee80211_rate_of(uint16_t set, uint8_t wanted)
+{
+	uint8_t rate = 0;
+
+	for (unsigned i = 0; i < sizeof(all_rates); i++)
+		if ((set >> i & 1) && (rate == 0 || all_rates[i] <= wanted))
+			rate = all_rates[i];
+	return rate ? rate : wanted;
+}
+
+static void put_some(struct mr_wr *w, uint8_t id, const uint8_t *rates, size_t count, uint16_t set)
+{
+	uint8_t some[8];
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (set == 0 || (set & ieee80211_rate_bit(rates[i])))
+			some[n++] = rates[i];
+	if (n > 0)
+		ieee80211_put_element(w, id, some, n);
+}
+
 /* In 500 kb/s; bit 7: basic. What every 802.11g (or 802.11a) access point has as its basic rates. */
-void ieee80211_put_rates(struct mr_wr *w, uint16_t freq_mhz)
+void ieee80211_put_rates(struct mr_wr *w, uint16_t freq_mhz) { ieee80211_put_rates_of(w, freq_mhz, 0); }
+
+void ieee80211_put_rates_of(struct mr_wr *w, uint16_t freq_mhz, uint16_t set)
 {
 	static const uint8_t g[8] = { 0x82, 0x84, 0x8b, 0x96, 12, 18, 24, 36 };
 	static const uint8_t g_more[4] = { 48, 72, 96, 108 };
 	static const uint8_t a[8] = { 0x8c, 18, 0x98, 36, 0xb0, 72, 96, 108 };
 
-	ieee80211_put_element(w, IEEE80211_RATES, mr_band(freq_mhz) == MR_BAND_2GHZ ? g : a, 8);
-	if (mr_band(freq_mhz) == MR_BAND_2GHZ)
-		ieee80211_put_element(w, IEEE80211_EXTENDED_RATES, g_more, sizeof(g_more));
+	const bool low = mr_band(freq_mhz) == MR_BAND_2GHZ;
+
+	put_some(w, IEEE80211_RATES, low ? g : a, 8, set);
+	if (low)
+		put_some(w, IEEE80211_EXTENDED_RATES, g_more, sizeof(g_more), set);
 }
 
 /* WMM 1.2, 2.2.1 and 2.2.2; AIFSN, contention windows and TXOP limits of its table 14. */
@@ -499,6 +536,17 @@ static uint16_t own_freq(const struct ieee80211_elements *e, uint16_t heard_mhz)
 	return freq != 0 && mr_band(heard_mhz) == MR_BAND_2GHZ ? freq : heard_mhz;
 }
 
+static void keep_rates(struct ieee80211_network *n, struct mr_rd rates)
+{
+	while (rates.left > 0) {
+		uint8_t rate = mr_rd_u8(&rates);
+
+		n->rates |= ieee80211_rate_bit(rate);
+		if (rate & BASIC)
+			n->basic |= ieee80211_rate_bit(rate);
+	}
+}
+
 bool ieee80211_network_of(struct mr_rd mpdu, const struct radio_rx *rx, struct ieee80211_network *out)
 {
 	struct ieee80211_header h;
@@ -515,8 +563,11 @@ bool ieee80211_network_of(struct mr_rd mpdu, const struct radio_rx *rx, struct i
 	mr_copy(out->bssid, h.address3, 6);
 	mr_copy(out->sender, h.address2, 6);
 	keep_ssid(out, e.ssid);
+	keep_rates(out, e.rates);
+	keep_rates(out, e.extended_rates);
 	out->freq_mhz = own_freq(&e, rx->freq_mhz);
 	out->interval_tu = b.interval_tu;
+	out->tsf_us = b.timestamp_us;
 	out->ibss = b.capability & IEEE80211_IBSS;
 	out->privacy = b.capability & IEEE80211_PRIVACY;
 	out->wpa = e.wpa.at != NULL;

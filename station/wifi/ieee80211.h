@@ -212,9 +212,16 @@ bool ieee80211_elements_parse(struct mr_rd in, struct ieee80211_elements *out);
 struct mr_rd ieee80211_vendor(struct mr_rd elements, const uint8_t oui[static 3], uint8_t type);
 
 void ieee80211_put_element(struct mr_wr *w, uint8_t id, const void *bytes, size_t len);
+/* The bit of a rate in sets of rates, in order of speed; 0: none of 802.11b, a or g. `rate`: 500 kb/s, bit 7 ignored.
+ */
+uint16_t ieee80211_rate_bit(uint8_t rate);
+/* The fastest of `set` that is not faster than `wanted`, else its slowest; `wanted` when the set is empty. */
+uint8_t ieee80211_rate_of(uint16_t set, uint8_t wanted);
 void ieee80211_put_ssid(struct mr_wr *w, const uint8_t *ssid, size_t len);
 /* Supported Rates and, where they need it, Extended Supported Rates: 802.11g below 3 GHz, 802.11a above. */
 void ieee80211_put_rates(struct mr_wr *w, uint16_t freq_mhz);
+/* The same, of those that are in `set`: what an access point has too. An empty set: all. */
+void ieee80211_put_rates_of(struct mr_wr *w, uint16_t freq_mhz, uint16_t set);
 /* WMM (the Wi-Fi Alliance's part of 802.11e, 00:50:f2 2), with which QoS data begins: in announcements with the
  * parameters of the four access categories, in requests without. */
 void ieee80211_put_wmm(struct mr_wr *w, bool announcement);
@@ -298,6 +305,8 @@ struct ieee80211_network {
 	bool wpa;	   /* a WPA element is there: mixed mode when `rsn.akm` is not 0 too */
 	uint16_t freq_mhz; /* by its own DS parameter; else where it was heard */
 	uint16_t interval_tu;
+	uint64_t tsf_us;       /* its clock: it begins again when the access point does, 11.1.3 */
+	uint16_t rates, basic; /* of the BSS, as ieee80211_rate_bit; zeros: it says none that we know */
 	int8_t rssi_dbm;
 	struct ieee80211_rsn rsn; /* zeros without an RSN element, or with one that cannot be read: security OTHER */
 	uint8_t odd;		  /* elements that were skipped, and an RSN that was cut */

@@ -13,6 +13,7 @@
 #define MAC_RETRIES 7u
 #define PROBE_RETRIES 1u
 #define PROBES_MAX 8u
+#define CCK_11M 22u
 
 /* --- what beacons say --- */
 
@@ -62,6 +63,33 @@ static uint16_t capability(const struct soft_ap *ap)
 			  (ap->config.security != IEEE80211_OPEN ? IEEE80211_PRIVACY : 0));
 }
 
+/* As access points in the field have them: an ERP of length 0, a time-out of one octet, tails, an FCS left on. */
+static void put_odd(struct mr_wr *w, uint8_t which)
+{
+	static const struct {
+		uint8_t len, bytes[8];
+	} tails[SOFT_AP_ODD_MAX] = {
+		{ 2, { 42, 0 } },
+		{ 3, { 56, 1, 0 } },
+		{ 6, { 221, 24, 0x00, 0x50, 0xf2, 2 } },
+		{ 1, { 7 } },
+		{ 4, { 0x7a, 0x1c, 0x9b, 0xd4 } },
+		{ 7, { 40, 65, 'A', 'A', 'A', 'A', 'A' } },
+	};
+
+	mr_wr_bytes(w, tails[which - 1].bytes, tails[which - 1].len);
+}
+
+static void put_rates(const struct soft_ap *ap, struct mr_wr *w)
+{
+	static const uint8_t rates[4] = { 2, 4, 11, 22 };
+	uint16_t set = 0;
+
+	for (size_t i = 0; ap->config.cck_only && i < sizeof(rates); i++)
+		set |= ieee80211_rate_bit(rates[i]);
+	ieee80211_put_rates_of(w, ap->config.freq_mhz, set);
+}
+
 /* Tables 9-32 and 9-39, the elements of an 802.11g or 802.11a BSS; TIM in beacons only. */
 static void put_description(const struct soft_ap *ap, struct mr_wr *w, bool beacon, uint64_t now_us)
 {
@@ -73,19 +101,21 @@ static void put_description(const struct soft_ap *ap, struct mr_wr *w, bool beac
 							      .interval_tu = c->interval_tu,
 							      .capability = capability(ap) });
 	ieee80211_put_ssid(w, c->ssid, names ? c->ssid_len : 0);
-	ieee80211_put_rates(w, c->freq_mhz);
+	put_rates(ap, w);
 	ieee80211_put_ds(w, c->freq_mhz);
 	if (c->ibss)
 		ieee80211_put_element(w, IEEE80211_IBSS_PARAMETER, atim_window, sizeof(atim_window));
 	else if (beacon)
 		ieee80211_put_tim(w, ap->dtim_count, c->dtim_period, ap->group_waiting.first != NULL, ap->waiting);
-	if (mr_band(c->freq_mhz) == MR_BAND_2GHZ)
+	if (mr_band(c->freq_mhz) == MR_BAND_2GHZ && !c->cck_only)
 		ieee80211_put_element(w, IEEE80211_ERP, &erp, 1);
 	mr_wr_bytes(w, ap->rsne, ap->rsne_len);
 	if (c->security == IEEE80211_WPA)
 		put_wpa(w);
 	if (c->wmm)
 		ieee80211_put_wmm(w, true);
+	if (c->odd)
+		put_odd(w, c->odd);
 }
 
 /* --- out --- */
@@ -115,6 +145,8 @@ bool soft_ap_transmit(struct soft_ap *ap, const struct mr_wr *frame, uint8_t rat
 
 	if (frame->bad || frame->len < IEEE80211_HEADER_LEN)
 		return false;
+	if (ap->config.cck_only && rate_500kbps >= SOFT_AP_RATE_6M)
+		tx.rate_500kbps = CCK_11M;
 	assert(ap->sequence <= 0xfff && frame->len <= SOFT_AP_FRAME_MAX);
 	mr_wr_le16(&control, (uint16_t)(ap->sequence << 4)); /* not covered by CCMP's additional data */
 	ap->sequence = (ap->sequence + 1) & 0xfff;
@@ -314,6 +346,7 @@ struct soft_ap *soft_ap_create(const struct soft_ap_config *config, const struct
 
 	if (!ap)
 		return NULL;
+	assert(config->odd <= SOFT_AP_ODD_MAX && !(config->cck_only && mr_band(config->freq_mhz) != MR_BAND_2GHZ));
 	ap->config = *config;
 	ap->events = *events;
 	ap->entropy = entropy;

@@ -23,6 +23,7 @@
 #define SOFT_AP_STAS_MAX 2007u /* AIDs, 9.4.1.8 */
 #define SOFT_AP_BUFFER_MAX 16u /* frames for one STA that sleeps; more are lost */
 #define SOFT_AP_MSDU_MAX 1536u /* octets of payload, LLC/SNAP not counted */
+#define SOFT_AP_ODD_MAX 6u
 #define SOFT_AP_COOKIE                                                                                                 \
 	(UINT64_C(1) << 40) /* set in the cookies of all its frames: others on the same radio leave it clear */
 
@@ -38,6 +39,8 @@ struct soft_ap_config {
 	 */
 	uint8_t security;
 	bool pmf_capable, pmf_required;
+	bool cck_only;	 /* 802.11b: its STAs are to send at 1, 2, 5.5 and 11 Mb/s; so does it */
+	uint8_t odd;	 /* 1 to SOFT_AP_ODD_MAX: its announcements end with an element that is odd; 0: no */
 	bool wmm;	 /* QoS data to and from STAs that ask for it, and in its announcements */
 	uint8_t psk[32]; /* of passphrase and SSID; wiped by soft_ap_destroy in its copy */
 	uint16_t freq_mhz;

@@ -643,5 +643,5 @@ void sta_leave(struct sta *sta, uint64_t now_us)
 	(void)now_us;
 	sta->pending = sta->config.ibss || sta->state < STA_ASSOCIATING ? 0 : (uint16_t)BIT(KIND_LEAVE);
 	sta->left = sta->pending == 0;
-	sta->flight.again = false;
+	sta->flight.again = sta->flight.busy = false; /* what is in the air may arrive, and matters no more */
 }

@@ -34,7 +34,7 @@ struct sta_config {
 	uint8_t bssid[6];
 	uint8_t peer[6]; /* IBSS: the device's own address; else ignored */
 	uint8_t ssid[IEEE80211_SSID_MAX], ssid_len;
-	uint16_t freq_mhz;	  /* decides which rates we claim */
+	uint16_t freq_mhz, rates; /* decide which rates we claim; `rates`: of the BSS, 0: not known */
 	bool ibss;		  /* ad-hoc, open */
 	bool qos;		  /* its beacons have WMM, and we want it: QoS data. No IBSS */
 	bool secure;		  /* WPA2-PSK with `pmk`, no IBSS; else open, and a BSS that wants more is refused */

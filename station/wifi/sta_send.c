@@ -200,7 +200,7 @@ static void build_association(const struct sta *sta, struct mr_wr *w)
 	ieee80211_header_build(w, &h);
 	ieee80211_association_request_build(w, &r);
 	ieee80211_put_ssid(w, sta->config.ssid, sta->config.ssid_len);
-	ieee80211_put_rates(w, sta->config.freq_mhz);
+	ieee80211_put_rates_of(w, sta->config.freq_mhz, sta->config.rates);
 	if (sta->config.secure)
 		sta_put_rsn(sta, w);
 	if (sta->config.qos)

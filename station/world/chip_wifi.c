@@ -55,7 +55,7 @@ struct chip_wifi {
 	uint16_t freq_mhz; /* where the radio is; 0: on its way, or nowhere */
 	uint16_t home_mhz; /* of the access point */
 	struct soft_ap *ap;
-	bool ibss, tls, wpa2;
+	bool ibss, tls, wpa2, cck_only;
 	struct ip_if *net;
 	struct chip_server *server;
 	unsigned in_air_msdus; /* to one STA, not reported yet */
@@ -252,6 +252,22 @@ static bool make_psk(const char *passphrase, const uint8_t *ssid, size_t ssid_le
 	return OPENSSL_hexstr2buf_ex(psk, 32, &len, passphrase, '\0') == 1 && len == 32;
 }
 
+/* What access points of small devices are like that nobody here has made. The MAC decides, so that a restart changes
+ * nothing. */
+static void make_odd(const struct chip_wifi *w, struct soft_ap_config *c)
+{
+	static const uint16_t intervals[4] = { 100, 100, 400, 1000 };
+	unsigned kind = w->config.mac[5] + 5u * w->config.mac[4];
+	bool low = mr_band(c->freq_mhz) == MR_BAND_2GHZ;
+
+	c->odd = (uint8_t)(kind % (SOFT_AP_ODD_MAX + 1));
+	c->interval_tu = c->ibss ? 0 : intervals[kind % 4];
+	c->wmm = kind % 3 == 1 && !c->ibss;
+	c->pmf_capable = kind % 2 && w->wpa2;
+	c->cck_only = kind % 5 == 2 && low;
+	c->stas_max = kind % 3 == 0 ? 1 : STAS_MAX;
+}
+
 void chip_wifi_access_point_up(struct chip_wifi *w, const struct mr_access_point *ap, uint16_t freq_mhz)
 {
 	struct soft_ap_config c = { .ssid_len = ap->ssid_len,
@@ -267,6 +283,9 @@ void chip_wifi_access_point_up(struct chip_wifi *w, const struct mr_access_point
 	c.security = w->wpa2 ? IEEE80211_WPA2_PSK : IEEE80211_OPEN;
 	memcpy(c.mac, w->config.mac, 6);
 	memcpy(c.ssid, ap->ssid, ap->ssid_len);
+	if (w->config.odd)
+		make_odd(w, &c);
+	w->cck_only = c.cck_only;
 	if (have_entropy(w) && (!w->wpa2 || make_psk(ap->passphrase, c.ssid, c.ssid_len, c.psk)))
 		w->ap = soft_ap_create(&c, &events, w->entropy, now_of(w));
 	mr_wipe(&c, sizeof(c));
@@ -624,13 +643,16 @@ void chip_wifi_tuned(struct chip_wifi *w, uint16_t freq_mhz)
 	rearm(w);
 }
 
+static bool ofdm(uint8_t rate) { return rate != 2 && rate != 4 && rate != 11 && rate != 22; }
+
 void chip_wifi_receive(struct chip_wifi *w, struct mr_rd frame, const struct radio_rx *rx)
 {
 	struct ieee80211_network n;
 
 	switch (w->mode) {
 	case MODE_NONE:
-		if (w->ap)
+		/* A receiver of 802.11b has no ear for OFDM. The medium acknowledges it all the same, so it is lost. */
+		if (w->ap && !(w->cck_only && ofdm(rx->rate_500kbps)))
 			soft_ap_receive(w->ap, frame, rx->time_us);
 		break;
 	case MODE_SCANNING:

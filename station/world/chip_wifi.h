@@ -30,6 +30,7 @@ struct chip_wifi_config {
 	struct mr_agent *agent;
 	uint8_t mac[6];
 	uint64_t seed;
+	bool odd;      /* its access point is one of the odd ones of the field, by its MAC: chip_wifi.c has the list */
 	bool five_ghz; /* its radio looks around there too */
 	void *ctx;
 	void (*tune)(void *ctx, uint16_t freq_mhz); /* chip_wifi_tuned follows, unless power is lost */

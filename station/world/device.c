@@ -518,6 +518,7 @@ static bool add_wifi(struct device *d)
 				      .agent = &d->agent,
 				      .seed = d->config.seed ^ d->epoch,
 				      .five_ghz = d->config.five_ghz,
+				      .odd = d->config.odd_network,
 				      .ctx = d,
 				      .tune = on_wifi_tune,
 				      .changed = on_wifi_changed };

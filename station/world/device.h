@@ -24,6 +24,7 @@ struct device_config {
 	uint64_t off_us;
 	struct ip_stack *ip;		/* for an agent with an access point; outlives the device */
 	bool five_ghz;			/* its radio has that band too: it looks for networks there */
+	bool odd_network;		/* its access point is an odd one */
 	uint8_t *placed;		/* set to 1 when it first has power; may be NULL */
 	uint8_t (*flash)[MR_STORE_MAX]; /* MR_STORE_SLOTS slots that outlive the device; NULL: new ones of its own */
 };

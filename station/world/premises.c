@@ -174,6 +174,7 @@ bool premises_configure(struct premises *a, size_t i, struct device_config *c, c
 	*ap = (struct mr_ap_config){ .ssid = label->ssid, .freq_mhz = a->job->channels[i % a->job->channel_count] };
 	c->ip = a->ip;
 	c->five_ghz = a->five_ghz;
+	c->odd_network = (double)(i * 61 % 100) < 100 * a->job->sim_odd_share; /* spread over the lot */
 	c->agent.channel_count = 0;
 	if (!name(a, row, c->agent.mac, label, &ap->ssid_is_whole))
 		return bad_label(i, "a simulated access point needs a name of printable ASCII", error, error_len);

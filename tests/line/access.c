@@ -2,6 +2,10 @@
  * Devices that are access points: whole batches through WPA2, PIN and TLS on the simulated air, with the real
  * agent behind each.
  */
+#include <pcap/pcap.h>
+
+#include "station/radio/radiotap.h"
+#include "station/wifi/ieee80211.h"
 #include "tests/line/hall.h"
 
 #define VIA(method) "{method: " method ", ssid: \"hall\", security: wpa2, access_point: {ssid: \"AC-{mac}\"}}"
@@ -160,6 +164,100 @@ static void an_access_point_that_throws_us_out_is_joined_again(void **state)
 	hall_done(&run);
 }
 
+/* What was on the air, for the access points of devices: who was told that we leave, and what an old one cannot hear.
+ */
+struct air_seen {
+	uint8_t told[64][6], old[64][6];
+	size_t told_count, old_count, to_old, unheard;
+};
+
+static bool remember(uint8_t list[64][6], size_t *count, const uint8_t mac[6], bool add)
+{
+	for (size_t i = 0; i < *count; i++)
+		if (memcmp(list[i], mac, 6) == 0)
+			return true;
+	if (add && *count < 64)
+		memcpy(list[(*count)++], mac, 6);
+	return false;
+}
+
+static void look_at_frame(struct air_seen *seen, const struct radiotap *about, struct mr_rd frame)
+{
+	static const uint8_t hall_network[6] = { 0x02, 0x4d, 0x54, 0, 0, 1 };
+	const struct radio_rx rx = { .freq_mhz = about->freq_mhz };
+	struct ieee80211_network n;
+	struct ieee80211_header h;
+	struct mr_rd in = frame;
+
+	if (!ieee80211_header_parse(&in, &h))
+		return;
+	if (h.kind == IEEE80211_BEACON && ieee80211_network_of(frame, &rx, &n) && n.rates == 0x0027)
+		(void)remember(seen->old, &seen->old_count, n.bssid, true);
+	if (memcmp(h.address2, hall_network, 6) != 0 && remember(seen->old, &seen->old_count, h.address1, false)) {
+		seen->to_old++;
+		seen->unheard += about->rate_500kbps != 2 && about->rate_500kbps != 4 && about->rate_500kbps != 11 &&
+				 about->rate_500kbps != 22;
+	}
+	if (h.kind == IEEE80211_DEAUTHENTICATION && memcmp(h.address1, h.address3, 6) == 0 &&
+	    memcmp(h.address1, hall_network, 6) != 0)
+		(void)remember(seen->told, &seen->told_count, h.address1, true);
+}
+
+static void look_at_air(const char *path, struct air_seen *seen)
+{
+	char error[PCAP_ERRBUF_SIZE];
+	pcap_t *pcap = pcap_open_offline(path, error);
+	struct pcap_pkthdr *header;
+	const u_char *bytes;
+
+	assert_non_null(pcap);
+	while (pcap_next_ex(pcap, &header, &bytes) == 1) {
+		struct radiotap about;
+		struct mr_rd frame;
+
+		if (radiotap_parse(mr_rd_over(bytes, header->caplen), &about, &frame))
+			look_at_frame(seen, &about, frame);
+	}
+	pcap_close(pcap);
+}
+
+/*
+ * Access points of the field: WMM, PMF, 802.11b only, beacons each second, odd elements, room for one STA. All pass,
+ * are seen to join, are told when we leave, and old ones are spoken to at rates that they hear.
+ */
+static void odd_access_points_are_served_like_others(void **state)
+{
+	static const char *const ways[] = { VIA("micro-ap"), VIA("pin") };
+	struct hall *hall = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct air_seen seen = { .told_count = 0 };
+		struct batch_options o;
+		struct run run;
+		char path[160];
+
+		hall_job(hall, &run,
+			 &(struct shape){
+				 .devices = 12, .credentials = ways[i], .simulation = "  odd_networks: 100%\n" },
+			 hall_seed(1400) + i);
+		snprintf(path, sizeof(path), "%s.pcap", run.db);
+		o = hall_options(hall, &run);
+		o.pcap = path;
+		if (batch_run(&o, &run.result, run.error, sizeof(run.error)) != 0)
+			fail_msg("%s", run.error);
+		hall_all_passed(hall, &run, 12);
+		each_was_seen_to_join(&run, 12, i == 0 ? "micro-ap" : "pin");
+		assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_networks WHERE observed = 'key-verified'"), 12);
+		assert_int_equal(hall_ask(&run, "SELECT count(*) FROM attempt"), 12); /* the first was enough */
+		look_at_air(path, &seen);
+		assert_int_equal(seen.told_count, 12);
+		assert_true(seen.old_count > 0 && seen.to_old > 100);
+		assert_int_equal(seen.unheard, 0);
+		(void)unlink(path);
+		hall_done(&run);
+	}
+}
+
 static void a_device_that_cannot_join_does_not_pass(void **state)
 {
 	struct hall *hall = *state;
@@ -274,6 +372,7 @@ int main(void)
 		cmocka_unit_test(a_job_may_leave_the_network_alone),
 		cmocka_unit_test(a_wrong_secret_does_not_pass_and_harms_nobody),
 		cmocka_unit_test(an_access_point_that_throws_us_out_is_joined_again),
+		cmocka_unit_test(odd_access_points_are_served_like_others),
 		cmocka_unit_test(a_device_that_cannot_join_does_not_pass),
 		cmocka_unit_test(what_an_earlier_lot_put_on_record_opens_them),
 		cmocka_unit_test(a_device_that_vanishes_fails_and_the_others_pass),

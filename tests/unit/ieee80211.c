@@ -306,6 +306,30 @@ static void one_odd_element_hides_no_network(void **state)
 	}
 }
 
+/* 10.6: the fastest that both have and that the signal allows; never one that the BSS has not. */
+static void a_rate_is_one_of_the_bss(void **state)
+{
+	static const uint8_t every[] = { 2, 4, 11, 12, 18, 22, 24, 36, 48, 72, 96, 108 };
+	uint8_t bytes[64];
+	struct mr_wr w = mr_wr_over(bytes, sizeof(bytes));
+	const uint16_t b = ieee80211_rate_bit(2) | ieee80211_rate_bit(4) | ieee80211_rate_bit(0x8b) |
+			   ieee80211_rate_bit(0x96);
+
+	(void)state;
+	assert_int_equal(ieee80211_rate_bit(0xff), 0); /* BSS membership selectors are none */
+	assert_int_equal(ieee80211_rate_bit(0x82), ieee80211_rate_bit(2));
+	assert_int_equal(ieee80211_rate_of(b, 48), 22);
+	assert_int_equal(ieee80211_rate_of(b, 12), 11);
+	assert_int_equal(ieee80211_rate_of(ieee80211_rate_bit(108), 12), 108); /* it has no slower one */
+	assert_int_equal(ieee80211_rate_of(0, 48), 48);
+	for (unsigned set = 1; set < 4096; set++)
+		for (size_t i = 0; i < sizeof(every); i++)
+			assert_true(ieee80211_rate_bit(ieee80211_rate_of((uint16_t)set, every[i])) & set);
+	ieee80211_put_rates_of(&w, 2437, b);
+	assert_int_equal(w.len, 6); /* Supported Rates of four; no Extended ones are left */
+	assert_memory_equal(bytes, "\x01\x04\x82\x84\x8b\x96", 6);
+}
+
 static void vendor_elements_are_found_by_type(void **state)
 {
 	static const uint8_t elements[] = { 221,  5,   0, 0x50, 0xf2, 1,    9, 221, 3, 0,   0x50,
@@ -528,6 +552,7 @@ int main(void)
 		cmocka_unit_test(captured_bodies_read_as_they_are_written),
 		cmocka_unit_test(an_element_of_impossible_length_is_odd),
 		cmocka_unit_test(one_odd_element_hides_no_network),
+		cmocka_unit_test(a_rate_is_one_of_the_bss),
 		cmocka_unit_test(vendor_elements_are_found_by_type),
 		cmocka_unit_test(snap_headers_of_both_kinds_are_taken),
 		cmocka_unit_test(a_tim_tells_who_has_something),

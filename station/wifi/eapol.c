@@ -161,12 +161,12 @@ static void put_kde(struct mr_wr *w, enum kde type, size_t len)
 	mr_wr_u8(w, (uint8_t)type);
 }
 
-void eapol_put_gtk(struct mr_wr *w, uint8_t key_id, const uint8_t gtk[static 16])
+void eapol_put_gtk(struct mr_wr *w, uint8_t key_id, const uint8_t *gtk, size_t len)
 {
-	put_kde(w, KDE_GTK, 18);
+	put_kde(w, KDE_GTK, 2 + len);
 	mr_wr_u8(w, (uint8_t)(key_id & 0x03)); /* Tx is 0: a STA sends nothing under the group key */
 	mr_wr_u8(w, 0);
-	mr_wr_bytes(w, gtk, 16);
+	mr_wr_bytes(w, gtk, len);
 }
 
 void eapol_put_igtk(struct mr_wr *w, uint8_t key_id, uint64_t ipn, const uint8_t igtk[static 16])

@@ -76,7 +76,7 @@ struct eapol_data {
  * needs a key or an element asks whether `out` has it. True: all of it was whole.
  */
 bool eapol_data_parse(struct mr_rd data, struct eapol_data *out);
-void eapol_put_gtk(struct mr_wr *w, uint8_t key_id, const uint8_t gtk[static 16]);
+void eapol_put_gtk(struct mr_wr *w, uint8_t key_id, const uint8_t *gtk, size_t len); /* 16 octets, TKIP 32 */
 void eapol_put_igtk(struct mr_wr *w, uint8_t key_id, uint64_t ipn, const uint8_t igtk[static 16]);
 
 /* Pads and wraps key data for `out`, which takes EAPOL_DATA_MAX octets; their number, 0: too long. */

@@ -693,6 +693,27 @@ const char *ieee80211_status_words(uint16_t status)
 	return words_of(list, sizeof(list) / sizeof(list[0]), status);
 }
 
+const char *ieee80211_cipher_name(uint8_t cipher)
+{
+	static const struct words list[] = {
+		{ IEEE80211_CIPHER_GROUP, "the group cipher" },
+		{ IEEE80211_CIPHER_WEP40, "WEP-40" },
+		{ IEEE80211_CIPHER_TKIP, "TKIP" },
+		{ IEEE80211_CIPHER_CCMP, "CCMP" },
+		{ IEEE80211_CIPHER_WEP104, "WEP-104" },
+		{ IEEE80211_CIPHER_BIP_CMAC, "BIP-CMAC" },
+		{ IEEE80211_CIPHER_NO_GROUP, "no group traffic" },
+		{ 8, "GCMP" },
+		{ 9, "GCMP-256" },
+		{ 10, "CCMP-256" },
+		{ 11, "BIP-GMAC" },
+		{ 12, "BIP-GMAC-256" },
+		{ 13, "BIP-CMAC-256" },
+	};
+
+	return words_of(list, sizeof(list) / sizeof(list[0]), cipher);
+}
+
 const char *ieee80211_kind_name(uint8_t kind)
 {
 	static const struct words list[] = {

@@ -246,6 +246,8 @@ enum ieee80211_cipher {
 	IEEE80211_CIPHER_UNKNOWN = 31,
 };
 
+const char *ieee80211_cipher_name(uint8_t cipher); /* "TKIP"; "unknown" */
+
 /* table 9-151 */
 enum ieee80211_akm {
 	IEEE80211_AKM_8021X = 1,

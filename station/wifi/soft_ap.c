@@ -29,7 +29,11 @@ static struct ieee80211_rsn rsn_of(const struct soft_ap_config *c)
 	case IEEE80211_WEP:
 	case IEEE80211_WPA:
 	case IEEE80211_OTHER: return (struct ieee80211_rsn){ 0 };
-	case IEEE80211_WPA2_PSK: rsn.akm = IEEE80211_BIT(IEEE80211_AKM_PSK); break;
+	case IEEE80211_WPA2_PSK:
+		rsn.akm = IEEE80211_BIT(IEEE80211_AKM_PSK);
+		rsn.group = c->group_tkip ? IEEE80211_CIPHER_TKIP : IEEE80211_CIPHER_CCMP;
+		rsn.pairwise |= c->group_tkip ? IEEE80211_BIT(IEEE80211_CIPHER_TKIP) : 0;
+		break;
 	case IEEE80211_WPA2_WPA3:
 		rsn.akm = IEEE80211_BIT(IEEE80211_AKM_PSK) | IEEE80211_BIT(IEEE80211_AKM_SAE);
 		capable = true;
@@ -110,7 +114,7 @@ static void put_description(const struct soft_ap *ap, struct mr_wr *w, bool beac
 	if (mr_band(c->freq_mhz) == MR_BAND_2GHZ && !c->cck_only)
 		ieee80211_put_element(w, IEEE80211_ERP, &erp, 1);
 	mr_wr_bytes(w, ap->rsne, ap->rsne_len);
-	if (c->security == IEEE80211_WPA)
+	if (c->security == IEEE80211_WPA || c->group_tkip)
 		put_wpa(w);
 	if (c->wmm)
 		ieee80211_put_wmm(w, true);
@@ -330,7 +334,8 @@ uint64_t soft_ap_deadline_us(const struct soft_ap *ap)
 
 static void make_group_keys(struct soft_ap *ap)
 {
-	entropy_fill(ap->entropy, ap->group.gtk, sizeof(ap->group.gtk));
+	ap->group.gtk_len = ap->rsn.group == IEEE80211_CIPHER_TKIP ? TKIP_KEY_LEN : 16;
+	entropy_fill(ap->entropy, ap->group.gtk, ap->group.gtk_len);
 	ap->group.gtk_id = 1;
 	if (!(ap->rsn.capabilities & IEEE80211_MFPC))
 		return;
@@ -346,6 +351,7 @@ struct soft_ap *soft_ap_create(const struct soft_ap_config *config, const struct
 
 	if (!ap)
 		return NULL;
+	assert(!config->group_tkip || config->security == IEEE80211_WPA2_PSK);
 	assert(config->odd <= SOFT_AP_ODD_MAX && !(config->cck_only && mr_band(config->freq_mhz) != MR_BAND_2GHZ));
 	ap->config = *config;
 	ap->events = *events;

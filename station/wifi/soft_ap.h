@@ -39,6 +39,7 @@ struct soft_ap_config {
 	 */
 	uint8_t security;
 	bool pmf_capable, pmf_required;
+	bool group_tkip; /* WPA beside WPA2, as ESP32's default has it: TKIP to all, CCMP to each of its STAs of WPA2 */
 	bool cck_only;	 /* 802.11b: its STAs are to send at 1, 2, 5.5 and 11 Mb/s; so does it */
 	uint8_t odd;	 /* 1 to SOFT_AP_ODD_MAX: its announcements end with an element that is odd; 0: no */
 	bool wmm;	 /* QoS data to and from STAs that ask for it, and in its announcements */

@@ -151,9 +151,15 @@ static void leave_to_all(struct soft_ap *ap, struct mr_rd plain)
 	struct mr_wr w = mr_wr_over(buf, sizeof(buf));
 
 	mr_wr_bytes(&w, plain.at, plain.left);
-	if (ap->rsn.akm != 0)
-		w = seal(ap->group.gtk, (struct ccmp_info){ .pn = ++ap->group.pn, .key_id = ap->group.gtk_id }, plain,
-			 sealed);
+	if (ap->rsn.akm != 0) {
+		struct ccmp_info info = { .pn = ++ap->group.pn, .key_id = ap->group.gtk_id };
+
+		w = mr_wr_over(sealed, sizeof(sealed));
+		w.len = ap->group.gtk_len == TKIP_KEY_LEN
+				? tkip_seal(ap->group.gtk, info, plain, sealed, sizeof(sealed))
+				: ccmp_seal(ap->group.gtk, info, plain, sealed, sizeof(sealed));
+		w.bad = w.len == 0;
+	}
 	(void)soft_ap_transmit(ap, &w, soft_ap_basic_rate(ap), RADIO_NORMAL, COOKIE_OTHER);
 }
 

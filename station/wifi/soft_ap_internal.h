@@ -5,10 +5,10 @@
 #include "agent/wire/cause.h"
 #include "station/wifi/soft_ap.h"
 #include "station/base/map.h"
-#include "station/wifi/ccmp.h"
+#include "station/wifi/tkip.h"
 #include "station/wifi/wpa.h"
 
-#define SOFT_AP_FRAME_MAX (IEEE80211_HEADER_LEN + 2 + IEEE80211_SNAP_LEN + SOFT_AP_MSDU_MAX + CCMP_OVERHEAD)
+#define SOFT_AP_FRAME_MAX (IEEE80211_HEADER_LEN + 2 + IEEE80211_SNAP_LEN + SOFT_AP_MSDU_MAX + TKIP_OVERHEAD)
 
 /* 11.3.1: the states of a STA; the standard's numbers, but for one that has authenticated for the first time. */
 enum peer_state { PEER_NEW = 0, PEER_AUTHENTICATED = 2, PEER_ASSOCIATED = 3, PEER_JOINED = 4 };

@@ -217,7 +217,7 @@ static enum ieee80211_status judge(const struct soft_ap *ap, const struct soft_a
 		return IEEE80211_SUCCESS;
 	if (!e.rsn.at || !ieee80211_rsn_parse(e.rsn, rsn))
 		return IEEE80211_INVALID_ELEMENT;
-	if (rsn->group != ap->rsn.group || rsn->pairwise != ap->rsn.pairwise)
+	if (rsn->group != ap->rsn.group || rsn->pairwise != IEEE80211_BIT(IEEE80211_CIPHER_CCMP))
 		return IEEE80211_INVALID_ELEMENT;
 	if (rsn->akm != psk)
 		return IEEE80211_INVALID_AKM;

@@ -34,14 +34,25 @@ bool sta_protects(const struct ieee80211_rsn *rsn)
 	       rsn->group_management == IEEE80211_CIPHER_BIP_CMAC;
 }
 
+/* The cipher that we would have to speak, by name; NULL: we speak what it wants, or the keys are agreed otherwise. */
+static const char *foreign_cipher(const struct ieee80211_rsn *rsn)
+{
+	if (!(rsn->pairwise & IEEE80211_BIT(IEEE80211_CIPHER_CCMP)))
+		return rsn->pairwise ? ieee80211_cipher_name((uint8_t)__builtin_ctz(rsn->pairwise)) : "none";
+	if (rsn->group != IEEE80211_CIPHER_CCMP && rsn->group != IEEE80211_CIPHER_TKIP &&
+	    rsn->group != IEEE80211_CIPHER_NO_GROUP)
+		return ieee80211_cipher_name(rsn->group);
+	return (rsn->capabilities & IEEE80211_MFPR) && !sta_protects(rsn) ? ieee80211_cipher_name(rsn->group_management)
+									  : NULL;
+}
+
 static bool choose(struct sta *sta)
 {
 	const struct ieee80211_rsn *rsn = &sta->config.rsn;
 	const uint32_t psk = IEEE80211_BIT(IEEE80211_AKM_PSK), psk_sha256 = IEEE80211_BIT(IEEE80211_AKM_PSK_SHA256);
 
 	sta->pmf = sta_protects(rsn);
-	if (!(rsn->akm & (psk | psk_sha256)) || !(rsn->pairwise & IEEE80211_BIT(IEEE80211_CIPHER_CCMP)) ||
-	    rsn->group == IEEE80211_CIPHER_UNKNOWN || ((rsn->capabilities & IEEE80211_MFPR) && !sta->pmf))
+	if (!(rsn->akm & (psk | psk_sha256)) || foreign_cipher(rsn))
 		return false;
 	sta->akm = (rsn->akm & psk_sha256) && (sta->pmf || !(rsn->akm & psk)) ? IEEE80211_AKM_PSK_SHA256
 									      : IEEE80211_AKM_PSK;
@@ -262,8 +273,9 @@ static int on_beacon(struct sta *sta, uint8_t kind, struct mr_rd mpdu, const str
 	}
 	sta->config.rsn = n.rsn;
 	if (!choose(sta))
-		return over(sta, MR_CAUSE_UNSUPPORTED, "its beacon demands %s",
-			    ieee80211_security_name((enum ieee80211_security)n.security));
+		return over(sta, MR_CAUSE_UNSUPPORTED, "its beacon demands %s, cipher %s",
+			    ieee80211_security_name((enum ieee80211_security)n.security),
+			    foreign_cipher(&n.rsn) ? foreign_cipher(&n.rsn) : "as ours");
 	enter(sta, STA_AUTHENTICATING, now_us, "its %s says what it demands", ieee80211_kind_name(kind));
 	return 0;
 }
@@ -465,7 +477,8 @@ static void install_group(struct sta *sta)
 	if (sta->wpa.new_gtk && g->gtk_id >= 1 && g->gtk_id <= 3) {
 		struct sta_group *slot = &sta->gtk[g->gtk_id - 1];
 
-		mr_copy(slot->key, g->gtk, 16);
+		mr_copy(slot->key, g->gtk, g->gtk_len);
+		slot->tkip = g->gtk_len == TKIP_KEY_LEN;
 		slot->pn = g->pn;
 		slot->valid = true;
 	}
@@ -589,9 +602,12 @@ int sta_expire(struct sta *sta, uint64_t now_us)
 	if (sta->left)
 		return STA_NOTHING;
 	if (sta->unsupported)
-		return over(sta, MR_CAUSE_UNSUPPORTED, "%s",
-			    sta->config.ibss ? "an ad-hoc network with keys"
-					     : "its beacons demand what we do not speak");
+		return over(sta, MR_CAUSE_UNSUPPORTED, "%s%s",
+			    sta->config.ibss		       ? "an ad-hoc network with keys"
+			    : foreign_cipher(&sta->config.rsn) ? "its beacons demand a cipher that we do not speak: "
+							       : "its beacons demand what we do not speak",
+			    !sta->config.ibss && foreign_cipher(&sta->config.rsn) ? foreign_cipher(&sta->config.rsn)
+										  : "");
 	if (sta->flight.again && now_us >= sta->flight.again_us)
 		sta->flight.ripe = true;
 	if (now_us >= sta->hold_us)

@@ -5,6 +5,7 @@
 #include "station/wifi/ccmp.h"
 #include "station/wifi/defragment.h"
 #include "station/wifi/sta.h"
+#include "station/wifi/tkip.h"
 #include "station/wifi/wpa.h"
 
 #define STA_KEEPALIVE_US 30000000u /* access points drop silent STAs, commonly after 300 s */
@@ -53,8 +54,8 @@ struct sta_pairwise {
 };
 
 struct sta_group {
-	uint8_t key[16];
-	bool valid;
+	uint8_t key[32];
+	bool valid, tkip; /* `tkip`: 32 octets; else 16 */
 	uint64_t pn;
 };
 

@@ -50,15 +50,18 @@ static bool open_pairwise(struct sta *sta, const struct ieee80211_header *h, str
 	return true;
 }
 
-static bool open_group(struct sta *sta, const struct ccmp_info *info, struct mr_rd mpdu, struct sta_out *out,
-		       size_t *len)
+static bool open_group(struct sta *sta, struct ccmp_info *info, struct mr_rd mpdu, struct sta_out *out, size_t *len)
 {
 	struct sta_group *slot;
 
 	if (info->key_id < 1 || info->key_id > 3)
 		return false;
 	slot = &sta->gtk[info->key_id - 1];
-	return slot->valid && ccmp_open(slot->key, mpdu, out->bytes, len) && newer(sta, info->pn, &slot->pn);
+	if (!slot->valid || mpdu.left > sizeof(out->bytes))
+		return false;
+	if (!slot->tkip)
+		return ccmp_open(slot->key, mpdu, out->bytes, len) && newer(sta, info->pn, &slot->pn);
+	return tkip_peek(mpdu, info) && tkip_open(slot->key, mpdu, out->bytes, len) && newer(sta, info->pn, &slot->pn);
 }
 
 /* The body in the clear. False: it is not true, or we have no key. */

@@ -43,8 +43,9 @@ bool wpa_kdf_sha256(const void *key, size_t key_len, const char *label, struct m
 
 /* Group keys of a BSS: what an access point hands out, what a STA is handed. */
 struct wpa_group {
-	uint8_t gtk[16], igtk[16];
-	uint8_t gtk_id;	  /* 1 to 3; 0: none, or of a cipher that is not ours (TKIP) */
+	uint8_t gtk[32], igtk[16];
+	uint8_t gtk_len;  /* 16: CCMP's; 32: TKIP's (tkip.h) */
+	uint8_t gtk_id;	  /* 1 to 3; 0: none, or of a cipher that is not ours */
 	uint8_t igtk_id;  /* 4 or 5; 0: none */
 	uint64_t pn, ipn; /* the last one used under gtk and igtk */
 };

@@ -34,7 +34,7 @@ uint64_t wpa_ap_deadline_us(const struct wpa_ap *w) { return w->deadline_us; }
 
 static void put_group_keys(const struct wpa_ap *w, struct mr_wr *data)
 {
-	eapol_put_gtk(data, w->group->gtk_id, w->group->gtk);
+	eapol_put_gtk(data, w->group->gtk_id, w->group->gtk, w->group->gtk_len);
 	if (w->pmf && w->group->igtk_id)
 		eapol_put_igtk(data, w->group->igtk_id, w->group->ipn, w->group->igtk);
 }

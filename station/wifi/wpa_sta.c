@@ -68,14 +68,18 @@ static bool same_rsn(const struct ieee80211_rsn *a, const struct ieee80211_rsn *
 	       a->akm == b->akm && a->capabilities == b->capabilities;
 }
 
-/* Takes over the group keys that are new; a GTK of another length is TKIP's, and group frames stay closed to us. */
+/* Takes over the group keys that are new. A GTK whose length is not that of its cipher leaves group frames closed. */
 static void take_group(struct wpa_sta *w, const struct eapol_data *data, const uint8_t rsc[static 8])
 {
 	struct wpa_group *g = &w->group;
 	struct mr_rd pn = mr_rd_over(rsc, 6);
 
-	if (data->gtk.left == 16 && (g->gtk_id != data->gtk_id || !mr_equal_ct(g->gtk, data->gtk.at, 16))) {
-		mr_copy(g->gtk, data->gtk.at, 16);
+	size_t len = w->rsn.group == IEEE80211_CIPHER_TKIP ? 32 : w->rsn.group == IEEE80211_CIPHER_CCMP ? 16 : 0;
+
+	if (len > 0 && data->gtk.left == len &&
+	    (g->gtk_id != data->gtk_id || g->gtk_len != len || !mr_equal_ct(g->gtk, data->gtk.at, len))) {
+		mr_copy(g->gtk, data->gtk.at, len);
+		g->gtk_len = (uint8_t)len;
 		g->gtk_id = data->gtk_id;
 		g->pn = mr_rd_le(&pn, 6);
 		w->new_gtk = true;

@@ -264,6 +264,7 @@ static void make_odd(const struct chip_wifi *w, struct soft_ap_config *c)
 	c->interval_tu = c->ibss ? 0 : intervals[kind % 4];
 	c->wmm = kind % 3 == 1 && !c->ibss;
 	c->pmf_capable = kind % 2 && w->wpa2;
+	c->group_tkip = kind % 4 == 3 && w->wpa2;
 	c->cck_only = kind % 5 == 2 && low;
 	c->stas_max = kind % 3 == 0 ? 1 : STAS_MAX;
 }

@@ -48,7 +48,7 @@ static void three_views(struct wpa_sta *sta, struct wpa_ap *ap, struct wpa_witne
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	struct entropy *entropy = entropy_create_seeded(1, "fuzz");
-	struct wpa_group group = { .gtk_id = 1 };
+	struct wpa_group group = { .gtk_len = 16, .gtk_id = 1 };
 	struct mr_rd in = mr_rd_over(bytes, len);
 	uint8_t m1[EAPOL_MAX];
 	struct mr_wr w = mr_wr_over(m1, sizeof(m1));

@@ -4,7 +4,7 @@
  *
  * links: station/wifi/soft_ap.c station/wifi/soft_ap_sta.c station/wifi/soft_ap_data.c
  * links: station/wifi/ieee80211.c
- * links: station/wifi/wpa.c station/wifi/wpa_ap.c station/wifi/eapol.c station/wifi/ccmp.c
+ * links: station/wifi/wpa.c station/wifi/wpa_ap.c station/wifi/eapol.c station/wifi/ccmp.c station/wifi/tkip.c
  * links: station/wifi/aes.c agent/wire/channel.c station/base/entropy.c station/base/map.c
  * links: agent/wire/cause.c
  * links: station/base/log.c

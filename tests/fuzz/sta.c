@@ -4,7 +4,7 @@
  * may hold, and without the key no MSDU comes out.
  *
  * links: station/wifi/sta.c station/wifi/sta_send.c station/wifi/sta_receive.c station/wifi/defragment.c
- * links: station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/eapol.c station/wifi/ccmp.c
+ * links: station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/eapol.c station/wifi/ccmp.c station/wifi/tkip.c
  * links: station/wifi/aes.c station/wifi/ieee80211.c station/base/entropy.c
  * links: station/base/log.c agent/wire/cause.c agent/wire/channel.c
  */

@@ -131,7 +131,7 @@ static void group_keys_go_through_the_wrap(void **state)
 	(void)state;
 	memset(gtk, 0x61, 16);
 	memset(igtk, 0x62, 16);
-	eapol_put_gtk(&w, 2, gtk);
+	eapol_put_gtk(&w, 2, gtk, sizeof(gtk));
 	eapol_put_igtk(&w, 5, 0x0605040302, igtk);
 	len = eapol_wrap(kek, mr_wr_written(&w), wrapped);
 	assert_int_equal(len, ((w.len + 7) & ~(size_t)7) + 8);

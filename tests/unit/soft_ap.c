@@ -5,7 +5,7 @@
  * links: station/wifi/soft_ap.c station/wifi/soft_ap_sta.c station/wifi/soft_ap_data.c
  * links: station/wifi/ieee80211.c
  * links: station/wifi/wpa.c station/wifi/wpa_ap.c station/wifi/wpa_sta.c station/wifi/eapol.c
- * links: station/wifi/ccmp.c
+ * links: station/wifi/ccmp.c station/wifi/tkip.c
  * links: station/wifi/aes.c agent/wire/channel.c station/base/entropy.c station/base/map.c
  * links: agent/wire/cause.c
  * links: station/wifi/sta.c station/wifi/sta_send.c station/wifi/sta_receive.c station/wifi/defragment.c
@@ -1144,7 +1144,7 @@ static void live_until(struct pair *p, uint64_t until_us)
 	b->now_us = until_us;
 }
 
-static void pair_with_sta(uint8_t security, bool pmf, bool wmm, unsigned loss)
+static void pair_with_sta(uint8_t security, bool pmf, bool wmm, bool tkip, unsigned loss)
 {
 	struct soft_ap_config c = config_of(security);
 	struct sta_config s = { .ssid = "AC-1",
@@ -1159,6 +1159,7 @@ static void pair_with_sta(uint8_t security, bool pmf, bool wmm, unsigned loss)
 
 	c.pmf_capable = pmf;
 	c.wmm = wmm;
+	c.group_tkip = tkip;
 	p.b = bss_make(&c);
 	memcpy(s.own, own_mac, 6);
 	memcpy(s.bssid, ap_mac, 6);
@@ -1174,6 +1175,12 @@ static void pair_with_sta(uint8_t security, bool pmf, bool wmm, unsigned loss)
 		live_until(&p, p.b->now_us + 50000);
 	}
 	assert_true(p.over == 0 && p.b->msdus >= 45 && p.msdus >= 45 && p.b->msdus <= 50 && p.msdus <= 50);
+	msdus = p.msdus;
+	for (unsigned i = 0; i < 10; i++) /* to all: under CCMP, under TKIP, in the clear */
+		assert_true(
+			soft_ap_send(p.b->ap, ieee80211_broadcast, 0x0800, (const uint8_t *)"to all", 6, p.b->now_us));
+	live_until(&p, p.b->now_us + SECOND_US);
+	assert_true(p.msdus <= msdus + 10 && p.msdus >= msdus + (loss ? 2 : 10));
 	msdus = p.msdus;
 	sta_park(p.sta, p.b->now_us);
 	live_until(&p, p.b->now_us + SECOND_US);
@@ -1195,9 +1202,10 @@ static void the_stations_sta_joins_talks_sleeps_and_comes_back(void **state)
 	(void)state;
 	for (unsigned loss = 0; loss <= 30; loss += 15) {
 		for (int wmm = 0; wmm < 2; wmm++) {
-			pair_with_sta(IEEE80211_OPEN, false, wmm, loss);
-			pair_with_sta(IEEE80211_WPA2_PSK, false, wmm, loss);
-			pair_with_sta(IEEE80211_WPA2_PSK, true, wmm, loss);
+			pair_with_sta(IEEE80211_OPEN, false, wmm, false, loss);
+			pair_with_sta(IEEE80211_WPA2_PSK, false, wmm, false, loss);
+			pair_with_sta(IEEE80211_WPA2_PSK, true, wmm, false, loss);
+			pair_with_sta(IEEE80211_WPA2_PSK, wmm, wmm, true, loss);
 		}
 	}
 }

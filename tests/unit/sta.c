@@ -4,7 +4,7 @@
  *
  * links: station/wifi/sta.c station/wifi/sta_send.c station/wifi/sta_receive.c station/wifi/defragment.c
  * links: station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/wpa_ap.c station/wifi/eapol.c
- * links: station/wifi/ccmp.c station/wifi/aes.c station/wifi/ieee80211.c agent/wire/channel.c
+ * links: station/wifi/ccmp.c station/wifi/tkip.c station/wifi/aes.c station/wifi/ieee80211.c agent/wire/channel.c
  * links: station/base/entropy.c
  * links: station/base/log.c agent/wire/cause.c
  */
@@ -487,12 +487,15 @@ static void refusals_are_told_apart(void **state)
 
 static void what_we_do_not_speak_is_said_at_once(void **state)
 {
+	static const char *const said[] = { "demand what we do not speak", "we do not speak: TKIP",
+					    "we do not speak: unknown", "we do not speak: BIP-GMAC" };
 	struct world w;
+	struct voice v;
 	struct ieee80211_rsn rsn;
 
 	(void)state;
 	for (int how = 0; how < 4; how++) {
-		open_world(&w, SECURE, 1);
+		open_world_heard(&w, SECURE, 1, voice_open(&v, LOG_INFO));
 		rsn = ap_rsn(&w.ap);
 		rsn.akm = how == 0 ? IEEE80211_BIT(IEEE80211_AKM_SAE) : rsn.akm;
 		rsn.pairwise = how == 1 ? IEEE80211_BIT(IEEE80211_CIPHER_TKIP) : rsn.pairwise;
@@ -507,7 +510,9 @@ static void what_we_do_not_speak_is_said_at_once(void **state)
 		run(&w, w.now_us + 100000);
 		assert_int_equal(w.over, -MR_CAUSE_UNSUPPORTED);
 		assert_int_equal(w.ap.authentications, 0);
+		assert_non_null(strstr(voice_text(&v), said[how])); /* by the cipher's name */
 		close_world(&w);
+		voice_close(&v);
 	}
 	open_world(&w, SECURE | UNKNOWN, 1); /* a key is expected, the access point is open: no */
 	w.ap.secure = false;

@@ -504,7 +504,7 @@ static void open_world_heard(struct world *w, unsigned how, uint32_t seed, const
 				  .pmf = how & PMF,
 				  .offered = how & OFFERED,
 				  .hidden = how & HIDDEN,
-				  .group = { { 0x61 }, { 0x62 }, 1, how & PMF ? 4 : 0, 500, 600 },
+				  .group = { { 0x61 }, { 0x62 }, 16, 1, how & PMF ? 4 : 0, 500, 600 },
 				  .entropy = w->entropy };
 	w->ap.wpa.deadline_us = UINT64_MAX;
 	w->config = (struct sta_config){ .own = { 2, 0, 0, 0, 2, 0 },

@@ -4,7 +4,7 @@
  *
  * links: station/wifi/sta.c station/wifi/sta_send.c station/wifi/sta_receive.c station/wifi/defragment.c
  * links: station/wifi/wpa.c station/wifi/wpa_sta.c station/wifi/wpa_ap.c station/wifi/eapol.c
- * links: station/wifi/ccmp.c station/wifi/aes.c station/wifi/ieee80211.c agent/wire/channel.c
+ * links: station/wifi/ccmp.c station/wifi/tkip.c station/wifi/aes.c station/wifi/ieee80211.c agent/wire/channel.c
  * links: station/base/entropy.c
  * links: station/base/log.c agent/wire/cause.c
  */

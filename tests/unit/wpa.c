@@ -54,7 +54,7 @@ static void open_pair(struct pair *p, bool sha256)
 	uint8_t akm = sha256 ? IEEE80211_AKM_PSK_SHA256 : IEEE80211_AKM_PSK;
 	struct ieee80211_rsn rsn;
 
-	*p = (struct pair){ .pmk = { 7 }, .group = { { 0x61 }, { 0x62 }, 1, sha256 ? 4 : 0, 500, 600 } };
+	*p = (struct pair){ .pmk = { 7 }, .group = { { 0x61 }, { 0x62 }, 16, 1, sha256 ? 4 : 0, 500, 600 } };
 	p->entropy = entropy_create_seeded(1, "wpa");
 	assert_non_null(p->entropy);
 	assert_true(ieee80211_rsn_parse(mr_rd_over(rsne + 2, 20), &rsn));

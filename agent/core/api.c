@@ -201,6 +201,8 @@ void mr_api_sent(struct mr_api *api)
 
 bool mr_api_ended(const struct mr_api *api) { return api->agent && api->ends && !api->answers; }
 
+bool mr_api_idle(const struct mr_api *api) { return api->agent && !api->heard && !api->answers && !api->continues; }
+
 void mr_api_expire(struct mr_api *api)
 {
 	if (!api->agent || now(api) < api->deadline_us)

@@ -5,7 +5,8 @@
  *
  *	mr_api_open -> { mr_api_receive | mr_api_pull | mr_api_sent | mr_api_expire } ... mr_api_ended -> mr_api_close
  *
- * One connection at a time; a second one gets mr_api_busy and is closed. Requests and responses lie in the agent's
+ * One connection at a time; a second one takes the place of one that is idle (mr_api_idle), else it gets mr_api_busy
+ * and is closed. Requests and responses lie in the agent's
  * buffer, so a session over action frames and a request here keep each other out for as long as they last.
  */
 #pragma once
@@ -54,6 +55,8 @@ size_t mr_api_pull(struct mr_api *api, uint8_t *out, size_t cap);
 void mr_api_sent(struct mr_api *api);
 /* Everything has been pulled and nothing more will come: end the connection. */
 bool mr_api_ended(const struct mr_api *api);
+/* Between two requests: this connection may be given up for a new one, as its client connects again when it asks. */
+bool mr_api_idle(const struct mr_api *api);
 /* Call at (or after) the deadline: it ended, if mr_api_ended says so. */
 void mr_api_expire(struct mr_api *api);
 uint64_t mr_api_deadline_us(const struct mr_api *api);

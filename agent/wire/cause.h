@@ -39,6 +39,10 @@ enum mr_cause_class {
 	  "restart the device, retry")                                                                                 \
 	X(JOIN_TIMEOUT, 9, "join-timeout", AIR, "nobody saw the device join its network",                              \
 	  "check that the network's access point is on and in reach, retry")                                           \
+	X(BUSY, 12, "busy", AIR, "the device is busy with somebody else",                                              \
+	  "disconnect phones and other clients from the device, retry")                                                \
+	X(DISTURBED, 13, "disturbed", AIR, "somebody who is not the device answered in its place",                     \
+	  "look for a stranger's radio in reach of the line, retry")                                                   \
 	X(JOURNAL_UNAVAILABLE, 20, "journal-unavailable", STATION, "the database does not take records",               \
 	  "free disk space or repair the database, then run the job again")                                            \
 	X(SIGNER_UNAVAILABLE, 21, "signer-unavailable", STATION, "the CA does not sign",                               \

@@ -224,6 +224,7 @@ static void on_received(void *ctx, const uint8_t *bytes, size_t len)
 {
 	struct http_client *c = ctx;
 
+	c->heard = true;
 	if (c->tls)
 		on_ciphertext(c, bytes, len);
 	else
@@ -252,6 +253,7 @@ bool http_client_connect(struct http_client *c, struct ip_if *net, uint32_t addr
 	static const struct ip_stream_events events = { on_connected, on_received, on_sent, on_closed };
 
 	assert(!c->stream && !c->tls);
+	c->heard = false;
 	c->stream = ip_connect(net, address, port, &events, c);
 	return c->stream != NULL;
 }
@@ -268,5 +270,6 @@ bool http_client_secure(struct http_client *c, struct tls_trust *trust, const st
 	return true;
 }
 
+bool http_client_heard(const struct http_client *c) { return c->heard; }
 const struct tls *http_client_tls(const struct http_client *c) { return c->tls; }
 size_t http_client_memory(const struct http_client *c) { return c->out_len; }

@@ -37,6 +37,7 @@ struct http_client {
 	void *ctx;
 	const struct log_tag *tag; /* the owner sets it; NULL: silent */
 	size_t body_max;
+	bool heard;
 	struct ip_stream *stream; /* NULL: not connected */
 	struct tls *tls;
 	struct http_exchange *exchange; /* under way */
@@ -54,6 +55,7 @@ bool http_client_connect(struct http_client *c, struct ip_if *net, uint32_t addr
 bool http_client_connected(const struct http_client *c);
 /* After connected(), before anything is asked. False: no memory. */
 bool http_client_secure(struct http_client *c, struct tls_trust *trust, const struct tls_policy *policy);
+bool http_client_heard(const struct http_client *c);		/* anything at all over this connection */
 const struct tls *http_client_tls(const struct http_client *c); /* NULL: without TLS */
 
 /*

@@ -17,6 +17,10 @@ enum device_fault {
 				    */
 	DEVICE_FAULT_AP_DEAUTH,	   /* its access point throws its STAs out, once, during `step` */
 	DEVICE_FAULT_NO_JOIN,	   /* the target network refuses it (network_refuse) */
+	DEVICE_FAULT_BUSY,	   /* its server answers 503, always */
+	DEVICE_FAULT_HANGS_UP,	   /* its server closes each connection as soon as it is asked */
+	DEVICE_FAULT_TRICKLES,	   /* its server answers each request with headers that never end, an octet at a time */
+	DEVICE_FAULT_FORGED,	   /* a stranger's 403 answers the first request of each of its access point's lives */
 	DEVICE_FAULT_COUNT
 };
 const char *device_fault_name(enum device_fault fault); /* "selftest", "storage", "vanish", ... as in job files */

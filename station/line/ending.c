@@ -23,6 +23,7 @@ void line_check_end(struct line *line)
 		return;
 	line->ended = true;
 	loop_cancel(line->loop, &line->watch_timer);
+	loop_cancel(line->loop, &line->hold_timer);
 	loop_at(line->loop, &line->end_timer, now_us);
 }
 

@@ -15,6 +15,7 @@
 #include "station/line/lane.h"
 #include "station/line/orders.h"
 
+#define STOP_US 120000000u  /* chosen: a device that joins its network is back long before */
 #define RETURN_US 60000000u /* somebody walks to the device and switches it off and on */
 
 struct order {
@@ -369,10 +370,13 @@ int line_order(struct line *line, const struct line_order *wanted)
 	return LINE_DONE;
 }
 
+/* Those in hand finish, if they do so in time: then what is left is stopped as by a second word. */
 void line_stop(struct line *line, bool now)
 {
-	if (!line->stopping)
+	if (!line->stopping) {
 		line->control.run_us = loop_now_us(line->loop);
+		loop_at(line->loop, &line->hold_timer, loop_now_us(line->loop) + STOP_US);
+	}
 	line->stopping = line->draining = true;
 	if (now)
 		for (size_t i = 0; i < line->channel_count; i++)

@@ -102,7 +102,7 @@ static int examine(struct session *s, const struct mr_message *m)
 	struct unit *u = s->unit;
 	int cause;
 
-	u->handshakes_failed = 0;
+	u->handshakes_failed = u->refusals = 0;
 	if (u->settled && u->state == UNIT_PASSED)
 		return 0;
 	if (!open_attempt(s, m))

@@ -11,8 +11,15 @@
 #include "station/line/lane.h"
 #include "station/line/talk.h"
 
-#define HANDSHAKES_MAX 5u   /* chosen: calls without a handshake before the unit counts as failed */
-#define POWER_EXTRA 3u	    /* attempts that power cuts may add to attempts.max */
+#define HANDSHAKES_MAX 5u /* chosen: calls without a handshake before the unit counts as failed */
+#define REFUSALS_MAX 2u	  /* of a passphrase, a PIN or a certificate, by what cannot be authenticated */
+#define POWER_EXTRA 3u	  /* attempts that power cuts may add to attempts.max */
+/* Chosen, far beyond what a device needs that is only slow: nothing that a lower layer takes for progress moves them.
+ */
+#define REQUEST_US 20000000u
+#define REQUEST_PATIENCES 12u
+#define ATTEMPT_US 300000000u
+#define ATTEMPT_PATIENCES 40u
 #define RECALL_US 10000000u /* a device calls again some seconds after its session was lost, beyond its lease */
 #define RETRY_US 2000000u   /* the same for one that was told */
 
@@ -28,9 +35,32 @@ void session_event(struct session *s, struct line_event e)
 	line_event(s->line, &e);
 }
 
+/* The device has nothing to do with how long this lasts. */
+static bool waits_for_us(enum phase phase)
+{
+	return phase == PHASE_SIGNING || phase == PHASE_RECORDING_IDENTITY || phase == PHASE_RECORDING_CREDENTIALS ||
+	       phase == PHASE_AWAITING_TURN || phase == PHASE_RECORDING_SEAL || phase == PHASE_RECORDING_OUTCOME;
+}
+
+uint64_t session_until_us(const struct session *s)
+{
+	uint64_t request_us;
+
+	if (waits_for_us(s->phase))
+		return UINT64_MAX;
+	if (!phase_operation(s->phase))
+		return s->attempt_until_us;
+	request_us = s->phase_us + s->line->think_us[s->phase] + REQUEST_US +
+		     REQUEST_PATIENCES * s->line->job->patience_us;
+	return request_us < s->attempt_until_us ? request_us : s->attempt_until_us;
+}
+
 void session_enter(struct session *s, enum phase phase)
 {
 	assert(phase < PHASE_COUNT);
+	if (waits_for_us(s->phase))
+		s->attempt_until_us += session_now(s) - s->phase_us;
+	s->phase_us = session_now(s);
 	if (phase != s->phase)
 		log_state(&s->tag, LOG_SESSION, phase_name(s->phase), phase_name(phase), "%s",
 			  job_step_name(phase_step(phase)));
@@ -47,6 +77,12 @@ static void on_timer(void *ctx, uint64_t now_us)
 
 	if (s->refused) {
 		session_end(s, MR_CAUSE_RECORD_REFUSED);
+		return;
+	}
+	if (now_us >= session_until_us(s)) {
+		log_write(&s->tag, LOG_SESSION, LOG_INFO, "%s for %llu ms: that is the end of it", phase_name(s->phase),
+			  (unsigned long long)(now_us - s->phase_us) / 1000);
+		session_end(s, MR_CAUSE_NO_ANSWER);
 		return;
 	}
 	if (s->again_us && now_us >= s->again_us) {
@@ -93,7 +129,8 @@ struct session *session_create(struct line *line, struct unit *unit, uint8_t id[
 	} while (map_get(&line->by_session, s->number));
 	s->line = line;
 	s->unit = unit;
-	s->begun_us = s->step_us = session_now(s);
+	s->begun_us = s->step_us = s->phase_us = session_now(s);
+	s->attempt_until_us = s->begun_us + ATTEMPT_US + ATTEMPT_PATIENCES * line->job->patience_us;
 	s->call_counter = line->call_counter;
 	s->timer = (struct loop_timer){ .fn = on_timer, .ctx = s, .at_us = LOOP_NEVER };
 	s->tag = (struct log_tag){ .log = line->o.log };
@@ -317,6 +354,13 @@ void session_say_verdict(struct session *s, uint8_t verdict)
 		lane_touch(s);
 }
 
+/* Somebody in the device's place can be the reason just as well. */
+static bool is_hearsay(int cause)
+{
+	return cause == MR_CAUSE_PASSPHRASE_REFUSED || cause == MR_CAUSE_PIN_REFUSED || cause == MR_CAUSE_PIN_LOCKED ||
+	       cause == MR_CAUSE_CERTIFICATE_REFUSED;
+}
+
 /* It never got as far as an attempt. */
 static void end_unopened(struct session *s, int cause)
 {
@@ -326,7 +370,10 @@ static void end_unopened(struct session *s, int cause)
 	log_write(&s->tag, LOG_SESSION, LOG_INFO, "ends before it has begun: %s (%s)", mr_cause_name(cause),
 		  mr_cause_sentence(cause));
 	u->handshakes_failed += cause == MR_CAUSE_HANDSHAKE_TIMEOUT || s->unit->method->flags & METHOD_DEVICE_AP;
-	if (mr_cause_class(cause) == MR_CLASS_SECURITY || u->handshakes_failed >= HANDSHAKES_MAX) {
+	u->refusals += is_hearsay(cause);
+	/* Nobody signs that he refuses a secret: one refusal may be a crowded channel, or somebody's joke. */
+	if ((mr_cause_class(cause) == MR_CLASS_SECURITY && (!is_hearsay(cause) || u->refusals >= REFUSALS_MAX)) ||
+	    u->handshakes_failed >= HANDSHAKES_MAX) {
 		enum journal_unit_state state = mr_cause_class(cause) == MR_CLASS_SECURITY ? UNIT_QUARANTINED
 											   : UNIT_FAILED;
 

@@ -53,6 +53,8 @@ struct session {
 	struct ticket ticket;
 	unsigned step_seq;
 	uint64_t begun_us, step_us, asked_us, ready_us, wait_us;
+	uint64_t phase_us;	   /* since when the phase lasts */
+	uint64_t attempt_until_us; /* whatever its link, its delivery and the device do meanwhile */
 	uint32_t device_us, step_device_us, step_misses;
 	uint32_t wait_radio_us, wait_ca_us, wait_journal_us;
 	uint8_t stage; /* of the device, by its own word */
@@ -90,6 +92,8 @@ void session_destroy(struct session *s);
 void session_enter(struct session *s, enum phase phase);
 /* Its link and its delivery are asked for their deadlines again, and may have something to say. */
 void session_touch(struct session *s);
+/* When it ends in any case: this phase, or all of it. Waits for the record, the signer and a turn are not counted. */
+uint64_t session_until_us(const struct session *s);
 void session_await(struct session *s); /* program->durable follows when all submitted so far is on the disk */
 
 void session_answer(struct session *s, struct mr_rd message); /* a response of the device, however it came */

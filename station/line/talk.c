@@ -32,15 +32,18 @@ void talk_not_sent(struct session *s, enum talk_kind kind, uint8_t what)
 
 void talk_rearm(struct session *s)
 {
-	uint64_t at_us = link_deadline_us(s->link), its_us;
+	uint64_t at_us = s->overdue ? LOOP_NEVER : link_deadline_us(s->link), until_us = session_until_us(s), its_us;
 
-	if (s->again_us && s->again_us < at_us)
+	if (!s->overdue && s->again_us && s->again_us < at_us)
 		at_us = s->again_us;
-	if (s->delivery.ops && s->delivery.ops->deadline_us && (its_us = s->delivery.ops->deadline_us(s)) < at_us)
+	if (!s->overdue && s->delivery.ops && s->delivery.ops->deadline_us &&
+	    (its_us = s->delivery.ops->deadline_us(s)) < at_us)
 		at_us = its_us;
+	if (until_us < at_us)
+		at_us = until_us;
 	if (s->refused)
 		at_us = session_now(s);
-	loop_at(s->line->loop, &s->timer, s->overdue && !s->refused ? LOOP_NEVER : at_us);
+	loop_at(s->line->loop, &s->timer, at_us);
 }
 
 void talk_touch(struct session *s)

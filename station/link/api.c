@@ -14,9 +14,15 @@
 #include "station/link/pin_session.h"
 
 #define BODY_MAX (MR_MESSAGE_MAX + PIN_SESSION_OVERHEAD)
-#define RECONNECTS_MAX 4u  /* of one request: the device may close an idle connection, or restart its server */
-#define TLS_FRAGMENT 1024u /* octets of a record that a small device has room for */
-#define LISTEN_BEACONS 5u  /* halves of its beacon intervals */
+#define RECONNECTS_MAX                                                                                                 \
+	4u		 /* of one request, and of coming up: it may close an idle connection, or restart its server   \
+			  */
+#define EXCHANGES_MAX 2u /* with one PIN, where the other end shows another: anybody may answer on an open network */
+/* Whatever TCP, TLS or the device's octets do meanwhile, in patiences: chosen. */
+#define UP_PATIENCES 8u	     /* from the network to a channel that is secured */
+#define REQUEST_PATIENCES 5u /* of one request, beyond what its work takes */
+#define TLS_FRAGMENT 1024u   /* octets of a record that a small device has room for */
+#define LISTEN_BEACONS 5u    /* halves of its beacon intervals */
 #define LISTEN_MAX_US 10000000u
 #define BUSY_US 500000u	 /* a device that says 503 is asked again after it */
 #define ANSWER_US 20000u /* about when a device answers a segment */
@@ -48,10 +54,14 @@ struct api {
 	struct pin_session *pin_session;
 	uint8_t *request; /* the message, to be sent again over another connection */
 	size_t request_len;
-	unsigned reconnects;
+	unsigned reconnects, exchanges;
+	bool was_up;  /* the other end has been authenticated once */
+	bool is_busy; /* what it said last */
 	uint8_t binding[32];
 	uint64_t state_us, asked_us, expect_us, deadline_us;
-	uint64_t again_us;	   /* ASKING: it was busy, and is asked again; UINT64_MAX: no */
+	uint64_t again_us;  /* it was busy, or has hung up: it is asked again; UINT64_MAX: no */
+	uint64_t must_us;   /* what is under way ends then, whatever has come meanwhile; UINT64_MAX: nothing is */
+	uint64_t parked_us; /* since when no radio is there; 0: one is */
 	uint64_t due_us, until_us; /* SUSPENDED */
 	uint64_t listen_us;	   /* for the access point of a device that may be back */
 	bool stay;		   /* SUSPENDED */
@@ -115,6 +125,8 @@ static void venter(struct api *a, enum state state, uint64_t deadline_us, const 
 	a->state = state;
 	a->state_us = now_of(a);
 	a->deadline_us = deadline_us;
+	if (state == IDLE || state == SUSPENDED || state == ENDED)
+		a->must_us = a->again_us = UINT64_MAX;
 }
 
 static void enter(struct api *a, enum state state, uint64_t deadline_us, const char *why, ...)
@@ -139,6 +151,15 @@ static void end(struct api *a, int cause, const char *why, ...)
 	venter(a, ENDED, UINT64_MAX, why, args);
 	va_end(args);
 	wake(a);
+}
+
+/* What can be said of the device when the other end was not authenticated: on an open network anybody can have been it.
+ */
+static int unproved(const struct api *a, int cause)
+{
+	enum mr_cause_class class = mr_cause_class(cause);
+
+	return a->was_up && (class == MR_CLASS_DEVICE || class == MR_CLASS_SECURITY) ? MR_CAUSE_DISTURBED : cause;
 }
 
 /* Silence of the device ends it at this time. */
@@ -233,7 +254,8 @@ static void secured(struct api *a)
 {
 	a->evidence.secure_us = state_took_us(a);
 	a->base.binding = a->binding;
-	a->reconnects = 0;
+	a->was_up = true;
+	a->is_busy = false;
 	if (a->request) { /* the connection was lost in the middle of it */
 		enter(a, ASKING, patience_until_us(a) + a->expect_us, "%s again; the request once more",
 		      a->evidence.cipher);
@@ -245,12 +267,50 @@ static void secured(struct api *a)
 	wake(a);
 }
 
+/* It, or a server in front of it, has no time now, whatever the method: the same once more, later. */
+static void ask_later(struct api *a, const char *why)
+{
+	log_write(a->base.tag, LOG_API, LOG_DEBUG, "%s: once more in %u ms", why, BUSY_US / 1000);
+	a->again_us = now_of(a) + BUSY_US;
+	a->deadline_us = a->again_us + a->base.patience_us + a->expect_us;
+}
+
+static void ask_again(struct api *a)
+{
+	a->again_us = UINT64_MAX;
+	if (!http_client_connected(&a->http))
+		connect_to(a);
+	else if (a->state == ASKING)
+		send_request(a);
+	else
+		ask_pin_exchange(a);
+}
+
+/*
+ * What has come over an open network is not the device's, as far as anybody can tell: what was under way begins again
+ * over another connection, and only when that does not help either it is over.
+ */
+static void begin_again(struct api *a, int cause, const char *why)
+{
+	http_client_drop(&a->http);
+	if (++a->reconnects > RECONNECTS_MAX) {
+		end(a, unproved(a, cause), "%s, %u times", why, a->reconnects);
+		return;
+	}
+	log_write(a->base.tag, LOG_API, LOG_INFO, "%s, and nobody vouches for it: once more", why);
+	if (a->pin_session && a->pin_session->step != PIN_SESSION_OPEN)
+		begin_pin_session(a);
+	connect_to(a);
+}
+
 static void on_pin_answer(struct api *a, unsigned status, struct mr_rd body)
 {
 	int result = pin_session_take(a->pin_session, status, body);
 
-	if (result != 0) {
-		end(a, -result, "the PIN exchange");
+	if (result == -MR_CAUSE_NO_MEMORY || (result == -MR_CAUSE_PIN_REFUSED && ++a->exchanges >= EXCHANGES_MAX)) {
+		end(a, unproved(a, -result), "the PIN exchange");
+	} else if (result != 0) {
+		begin_again(a, -result, "the PIN exchange has failed");
 	} else if (a->pin_session->step == PIN_SESSION_OPEN) {
 		memcpy(a->binding, a->pin_session->binding, 32);
 		secured(a);
@@ -274,44 +334,57 @@ static void agree_again(struct api *a)
 		connect_to(a);
 }
 
-static void on_answer(void *ctx, unsigned status, struct mr_rd body)
+/* An answer that is no response. */
+static void on_refusal(struct api *a, unsigned status)
 {
-	struct api *a = ctx;
+	char why[32];
+
+	snprintf(why, sizeof(why), "status %u", status);
+	if (status == 409 && a->protection == API_PIN && ++a->reconnects <= RECONNECTS_MAX)
+		agree_again(a);
+	else if (a->protection == API_PIN)
+		begin_again(a, MR_CAUSE_DISTURBED, why);
+	else
+		end(a, status == 403 || status == 401 ? MR_CAUSE_UNSUPPORTED : MR_CAUSE_BAD_RESPONSE, "%s", why);
+}
+
+static void on_response(struct api *a, struct mr_rd body)
+{
 	struct mr_wr w = mr_wr_over(a->answer, sizeof(a->answer));
 
-	if (a->state == SECURING) {
-		on_pin_answer(a, status, body);
+	if (a->protection == API_PIN && !pin_session_unseal(a->pin_session, body, &w)) {
+		OPENSSL_cleanse(a->answer, sizeof(a->answer));
+		begin_again(a, MR_CAUSE_DISTURBED, "a body that is not sealed with our key");
 		return;
 	}
-	if (a->state != ASKING)
-		return;
-	if (status == 503) { /* it is busy with somebody else, or with us over action frames: later */
-		log_write(a->base.tag, LOG_API, LOG_DEBUG, "status 503: it is busy, and asked again in %u ms",
-			  BUSY_US / 1000);
-		a->again_us = now_of(a) + BUSY_US;
-		return;
-	}
-	if (status == 409 && a->protection == API_PIN && ++a->reconnects <= RECONNECTS_MAX) {
-		agree_again(a);
-		return;
-	}
-	if (status != 200) {
-		end(a, status == 403 || status == 401 ? MR_CAUSE_UNSUPPORTED : MR_CAUSE_BAD_RESPONSE, "status %u",
-		    status);
-		return;
-	}
-	if (a->protection == API_PIN ? !pin_session_unseal(a->pin_session, body, &w)
-				     : (mr_wr_bytes(&w, body.at, body.left), w.bad)) {
-		end(a, MR_CAUSE_BAD_RESPONSE, "a body of %zu octets that is %s", body.left,
-		    a->protection == API_PIN ? "not sealed with our key" : "too long");
+	if (a->protection != API_PIN && (mr_wr_bytes(&w, body.at, body.left), w.bad)) {
+		end(a, MR_CAUSE_BAD_RESPONSE, "a body of %zu octets that is too long", body.left);
 		return;
 	}
 	a->answer_len = w.len;
 	drop_request(a);
 	a->base.misses = 0;
+	a->is_busy = false;
 	enter(a, IDLE, UINT64_MAX, "answered, %zu octets", w.len);
 	a->response_due = true;
 	wake(a);
+}
+
+static void on_answer(void *ctx, unsigned status, struct mr_rd body)
+{
+	struct api *a = ctx;
+
+	if (a->state != SECURING && a->state != ASKING)
+		return;
+	a->is_busy = status == 503;
+	if (a->is_busy) /* with somebody else, or with us over action frames */
+		ask_later(a, "status 503: it is busy");
+	else if (a->state == SECURING)
+		on_pin_answer(a, status, body);
+	else if (status != 200)
+		on_refusal(a, status);
+	else
+		on_response(a, body);
 }
 
 /* --- the connection --- */
@@ -384,11 +457,20 @@ static void on_connected(void *ctx)
 	secured(a);
 }
 
-static void on_failed(void *ctx, int cause, const char *why) { end(ctx, cause, "%s", why); }
+static void on_failed(void *ctx, int cause, const char *why)
+{
+	struct api *a = ctx;
+
+	if (a->protection == API_PIN && cause != MR_CAUSE_NO_MEMORY)
+		begin_again(a, cause, why);
+	else
+		end(a, a->protection == API_TLS && a->state == SECURING ? unproved(a, cause) : cause, "%s", why);
+}
 
 static void on_closed(void *ctx, int cause)
 {
 	struct api *a = ctx;
+	bool tls;
 
 	if (a->state == ENDED)
 		return;
@@ -397,18 +479,30 @@ static void on_closed(void *ctx, int cause)
 		http_client_drop(&a->http);
 		return;
 	}
-	if (a->state == SECURING && a->protection == API_TLS) {
-		end(a, cause ? -cause : MR_CAUSE_TLS_FAILED, "the connection ended in the TLS handshake");
+	if (a->again_us != UINT64_MAX) { /* it is to be asked later anyhow */
+		http_client_drop(&a->http);
 		return;
 	}
 	if (cause == 0 && http_client_finish(&a->http))
 		return;
-	if (++a->reconnects > RECONNECTS_MAX) {
-		end(a, cause ? -cause : MR_CAUSE_CONNECT_FAILED, "lost %u connections", a->reconnects);
+	if (a->state == SECURING && a->protection == API_TLS && !http_client_heard(&a->http)) {
+		a->is_busy = true; /* how a server says 503 that has no words before the handshake */
+		http_client_drop(&a->http);
+		ask_later(a, "it hangs up before the TLS handshake: it is busy");
 		return;
 	}
+	tls = a->state == SECURING && a->protection == API_TLS;
 	http_client_drop(&a->http);
-	connect_to(a);
+	if (++a->reconnects > RECONNECTS_MAX)
+		end(a,
+		    tls	    ? unproved(a, MR_CAUSE_TLS_FAILED)
+		    : cause ? -cause
+			    : MR_CAUSE_CONNECT_FAILED,
+		    "lost %u connections%s", a->reconnects, tls ? ", the last one in the TLS handshake" : "");
+	else if (a->reconnects > 1)
+		ask_later(a, "another connection is lost");
+	else
+		connect_to(a);
 }
 
 static void connect_to(struct api *a)
@@ -450,6 +544,9 @@ int api_start(struct link *base, const struct ieee80211_network *network, const 
 		a->listen_us = LISTEN_MAX_US;
 	base->rates = network->rates;
 	base->basic = network->basic;
+	a->reconnects = a->exchanges = 0;
+	a->is_busy = false;
+	a->must_us = now_of(a) + UP_PATIENCES * base->patience_us;
 	enter(a, JOINING, UINT64_MAX, "its network is there");
 	result = bss_join(&a->bss, network, peer);
 	if (result != 0) {
@@ -533,7 +630,7 @@ struct link *api_create(const struct api_config *config)
 	copy(a->pin, sizeof(a->pin), config->pin);
 	copy(a->serial, sizeof(a->serial), config->serial);
 	a->wake = (struct loop_timer){ .fn = on_wake, .ctx = a, .at_us = LOOP_NEVER };
-	a->deadline_us = a->until_us = a->due_us = a->again_us = UINT64_MAX;
+	a->deadline_us = a->until_us = a->due_us = a->again_us = a->must_us = UINT64_MAX;
 	return &a->base;
 }
 
@@ -610,6 +707,8 @@ static int request(struct link *base, struct mr_rd message, uint64_t expect_us, 
 	a->asked_us = now_us;
 	a->expect_us = expect_us;
 	a->again_us = UINT64_MAX;
+	a->reconnects = a->exchanges = 0;
+	a->must_us = now_us + expect_us + REQUEST_PATIENCES * base->patience_us;
 	enter(a, ASKING, now_us + expect_us + base->patience_us,
 	      "a request of %zu octets, its work will take about %llu ms", message.left,
 	      (unsigned long long)expect_us / 1000);
@@ -620,7 +719,11 @@ static int request(struct link *base, struct mr_rd message, uint64_t expect_us, 
 	return 0;
 }
 
-static void park(struct link *base, uint64_t now_us) { bss_park(&of(base)->bss, now_us); }
+static void park(struct link *base, uint64_t now_us)
+{
+	of(base)->parked_us = now_us;
+	bss_park(&of(base)->bss, now_us);
+}
 
 static void resume(struct link *base, uint64_t now_us)
 {
@@ -629,6 +732,9 @@ static void resume(struct link *base, uint64_t now_us)
 	bss_resume(&a->bss, now_us);
 	if (a->state == SUSPENDED && a->until_us < now_us + a->listen_us)
 		a->deadline_us = a->until_us = now_us + a->listen_us;
+	if (a->parked_us && a->must_us != UINT64_MAX)
+		a->must_us += now_us - a->parked_us;
+	a->parked_us = 0;
 	/* Silence while nobody listened is not the device's. */
 	if (a->state >= CONNECTING && a->deadline_us != UINT64_MAX && a->deadline_us < now_us + base->patience_us)
 		a->deadline_us = now_us + base->patience_us;
@@ -642,7 +748,7 @@ static uint64_t deadline_us(const struct link *base)
 
 	if (a->state == ENDED)
 		return UINT64_MAX;
-	return least(least(a->deadline_us, bss_deadline_us(&a->bss)), a->state == ASKING ? a->again_us : UINT64_MAX);
+	return least(least(a->deadline_us, bss_deadline_us(&a->bss)), least(a->again_us, a->must_us));
 }
 
 static int expire(struct link *base, uint64_t now_us)
@@ -657,18 +763,16 @@ static int expire(struct link *base, uint64_t now_us)
 	result = bss_expire(&a->bss, now_us);
 	if (result < 0)
 		return result;
-	if (a->state == ASKING && now_us >= a->again_us) { /* it was busy */
-		a->again_us = UINT64_MAX;
-		if (http_client_connected(&a->http))
-			send_request(a);
-		else
-			connect_to(a);
+	if (now_us >= a->must_us || now_us >= a->deadline_us) {
+		int cause = a->is_busy ? MR_CAUSE_BUSY : MR_CAUSE_NO_ANSWER;
+
+		log_state_at(base->tag, LOG_API, LOG_INFO, names[a->state], mr_cause_name(cause), "for %llu ms",
+			     (unsigned long long)(now_us - a->state_us) / 1000);
+		return -cause;
 	}
-	if (now_us < a->deadline_us)
-		return 0;
-	log_state_at(base->tag, LOG_API, LOG_INFO, names[a->state], mr_cause_name(MR_CAUSE_NO_ANSWER), "for %llu ms",
-		     (unsigned long long)(now_us - a->state_us) / 1000);
-	return -MR_CAUSE_NO_ANSWER;
+	if (now_us >= a->again_us)
+		ask_again(a);
+	return 0;
 }
 
 static uint64_t due_us(const struct link *base)

@@ -216,7 +216,7 @@ static int refused(unsigned status)
 	switch (status) {
 	case 423: return -MR_CAUSE_PIN_LOCKED;
 	case 401:
-	case 403: return -MR_CAUSE_PIN_REFUSED;
+	case 403: return -MR_CAUSE_DISTURBED; /* a wrong PIN shows in the device's confirmation, before this */
 	case 404:
 	case 409: return -MR_CAUSE_UNSUPPORTED;
 	case 429:

@@ -50,7 +50,8 @@ const char *pin_session_ask(struct pin_session *p, struct mr_wr *body);
 /*
  * The response to it. 0; -MR_CAUSE_PIN_REFUSED: the PIN is not the device's; -MR_CAUSE_PIN_LOCKED: it takes no more
  * tries; -MR_CAUSE_NO_ANSWER: it pauses after wrong tries; -MR_CAUSE_UNSUPPORTED: it has no PIN;
- * -MR_CAUSE_BAD_RESPONSE.
+ * -MR_CAUSE_DISTURBED: a refusal that the exchange itself does not bear out; -MR_CAUSE_BAD_RESPONSE. None of them is
+ * authenticated: anybody in reach may have said it.
  */
 int pin_session_take(struct pin_session *p, unsigned status, struct mr_rd body);
 

@@ -3,10 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IN_MAX 16384u	   /* octets that wait for the core; a client that sends more is cut off */
-#define LINGER_US 5000000u /* for the last octets to be acknowledged after the end of a connection */
-#define HTTP_PORT 80u	   /* RFC 9110 section 4.2.1 */
-#define HTTPS_PORT 443u	   /* RFC 9110 section 4.2.2 */
+#define IN_MAX 16384u	    /* octets that wait for the core; a client that sends more is cut off */
+#define LINGER_US 5000000u  /* for the last octets to be acknowledged after the end of a connection */
+#define TRICKLE_US 1000000u /* from octet to octet */
+#define HTTP_PORT 80u	    /* RFC 9110 section 4.2.1 */
+#define HTTPS_PORT 443u	    /* RFC 9110 section 4.2.2 */
 
 struct octets {
 	uint8_t *at;
@@ -27,6 +28,8 @@ struct chip_server {
 	struct octets in, out; /* for the core; for TCP */
 	size_t held;	       /* of `out`: written by work that the core is still at */
 	uint64_t linger_us;
+	uint64_t trickle_us; /* DEVICE_FAULT_TRICKLES: of the next octet */
+	bool forged;	     /* DEVICE_FAULT_FORGED has struck */
 };
 
 static bool put(struct octets *o, const uint8_t *bytes, size_t len)
@@ -71,7 +74,7 @@ static void forget(struct chip_server *s)
 	s->stream = NULL;
 	s->fresh = s->eof = s->unacked = s->acked = s->ends = false;
 	s->held = 0;
-	s->linger_us = UINT64_MAX;
+	s->linger_us = s->trickle_us = UINT64_MAX;
 }
 
 static void end(struct chip_server *s, void (*how)(struct ip_stream *stream))
@@ -108,12 +111,42 @@ static void flush(struct chip_server *s, bool link_acked)
 	}
 }
 
+static void say(struct chip_server *s, const char *text)
+{
+	if (put(&s->out, (const uint8_t *)text, strlen(text)))
+		flush(s, false);
+}
+
+/* True: a request got what its fault makes of it. */
+static bool misbehaves(struct chip_server *s)
+{
+	switch (s->config.fault) {
+	case DEVICE_FAULT_HANGS_UP: end(s, ip_stream_abort); return true;
+	case DEVICE_FAULT_TRICKLES:
+		if (s->trickle_us == UINT64_MAX)
+			say(s, "HTTP/1.1 200 OK\r\nContent-Length: 2048\r\n\r\n");
+		s->trickle_us = mr_chip_now_us(s->config.chip) + TRICKLE_US;
+		return true;
+	case DEVICE_FAULT_FORGED:
+		if (s->forged)
+			return false;
+		s->forged = true;
+		say(s, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+		return true;
+	default: return false;
+	}
+}
+
 static void on_received(void *ctx, const uint8_t *bytes, size_t len)
 {
 	struct chip_server *s = ctx;
 
 	if (s->ends)
 		return;
+	if (misbehaves(s)) {
+		changed(s);
+		return;
+	}
 	if (s->in.len + len > IN_MAX || !put(&s->in, bytes, len))
 		end(s, ip_stream_abort);
 	changed(s);
@@ -139,7 +172,7 @@ static void on_closed(void *ctx, int cause)
 static bool idle(const struct chip_server *s)
 {
 	return s->stream && !s->fresh && !s->acked && !s->unacked && s->in.len == 0 && s->out.len == 0 &&
-	       (!s->api.agent || (!s->api.heard && !s->api.answers && !s->api.continues));
+	       (!s->api.agent || mr_api_idle(&s->api));
 }
 
 static void refuse(struct chip_server *s, struct ip_stream *stream)
@@ -160,7 +193,7 @@ static void on_accepted(void *ctx, struct ip_stream *stream)
 
 	if (idle(s))
 		end(s, ip_stream_abort);
-	if (s->stream) {
+	if (s->stream || s->config.fault == DEVICE_FAULT_BUSY) {
 		refuse(s, stream);
 		return;
 	}
@@ -177,7 +210,7 @@ struct chip_server *chip_server_create(struct ip_if *net, const struct chip_serv
 	if (!s)
 		return NULL;
 	s->config = *config;
-	s->linger_us = UINT64_MAX;
+	s->linger_us = s->trickle_us = UINT64_MAX;
 	s->listener = ip_listen(net, config->link == MR_LINK_TLS ? HTTPS_PORT : HTTP_PORT, on_accepted, s);
 	if (s->listener)
 		return s;
@@ -214,6 +247,8 @@ uint64_t chip_server_deadline_us(const struct chip_server *s)
 {
 	uint64_t api_us = mr_api_deadline_us(&s->api);
 
+	if (s->trickle_us < api_us)
+		api_us = s->trickle_us;
 	return !s->stream ? UINT64_MAX : api_us < s->linger_us ? api_us : s->linger_us;
 }
 
@@ -309,6 +344,11 @@ void chip_server_work(struct chip_server *s)
 
 	if (s->linger_us <= mr_chip_now_us(s->config.chip)) {
 		end(s, ip_stream_abort);
+		return;
+	}
+	if (s->trickle_us <= mr_chip_now_us(s->config.chip)) {
+		s->trickle_us = mr_chip_now_us(s->config.chip) + TRICKLE_US;
+		say(s, "a");
 		return;
 	}
 	if (s->fresh && s->config.link != MR_LINK_TLS)

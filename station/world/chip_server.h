@@ -11,14 +11,16 @@
 
 #include "agent/core/api.h"
 #include "agent/port/sim/chip.h"
+#include "station/job/device_fault.h"
 #include "station/ip/ip_stream.h"
 
 struct chip_server;
 
 struct chip_server_config {
 	struct mr_agent *agent;
-	struct mr_chip *chip; /* charged for TLS */
-	enum mr_link link;    /* MR_LINK_TLS: port 443, else port 80 */
+	struct mr_chip *chip;	 /* charged for TLS */
+	enum mr_link link;	 /* MR_LINK_TLS: port 443, else port 80 */
+	enum device_fault fault; /* of its server: busy, hangs-up, trickles, forged; others change nothing here */
 	void *ctx;
 	void (*changed)(void *ctx); /* it may want the core, or its deadline is another; from the loop only */
 };

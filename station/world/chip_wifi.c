@@ -161,6 +161,7 @@ static bool have_net(struct chip_wifi *w)
 {
 	static const struct ip_if_events events = { on_output, NULL };
 	struct chip_server_config server = { .agent = w->config.agent,
+					     .fault = w->config.fault,
 					     .chip = w->config.chip,
 					     .ctx = w,
 					     .changed = on_server,

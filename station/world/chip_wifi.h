@@ -17,6 +17,7 @@
 
 #include "agent/core/agent.h"
 #include "agent/port/sim/chip.h"
+#include "station/job/device_fault.h"
 #include "station/air/air.h"
 #include "station/ip/ip.h"
 
@@ -30,8 +31,9 @@ struct chip_wifi_config {
 	struct mr_agent *agent;
 	uint8_t mac[6];
 	uint64_t seed;
-	bool odd;      /* its access point is one of the odd ones of the field, by its MAC: chip_wifi.c has the list */
-	bool five_ghz; /* its radio looks around there too */
+	bool odd; /* its access point is one of the odd ones of the field, by its MAC: chip_wifi.c has the list */
+	enum device_fault fault; /* what is of its access point is done here */
+	bool five_ghz;		 /* its radio looks around there too */
 	void *ctx;
 	void (*tune)(void *ctx, uint16_t freq_mhz); /* chip_wifi_tuned follows, unless power is lost */
 	void (*changed)(void *ctx); /* it may want the core, or is done with the radio; from the loop only */

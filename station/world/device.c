@@ -519,6 +519,7 @@ static bool add_wifi(struct device *d)
 				      .seed = d->config.seed ^ d->epoch,
 				      .five_ghz = d->config.five_ghz,
 				      .odd = d->config.odd_network,
+				      .fault = d->config.fault,
 				      .ctx = d,
 				      .tune = on_wifi_tune,
 				      .changed = on_wifi_changed };

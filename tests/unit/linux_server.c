@@ -199,6 +199,25 @@ static void a_second_connection_is_told_to_come_back_and_then_served(void **stat
 	assert_memory_equal(s->text, "HTTP/1.1 200 ", 13);
 }
 
+static void a_connection_that_is_only_kept_open_locks_nobody_out(void **state)
+{
+	struct stall *s = *state;
+	int second;
+
+	listen_at(s, MR_LINK_WPA2);
+	s->fd = dial(s);
+	say(s->fd, get);
+	assert_true(hear(s, s->fd, sizeof(s->text), 1000) > 0);
+	for (int i = 0; i < 20; i++)
+		turn(s);
+	second = dial(s);
+	say(second, get);
+	assert_true(hear(s, second, sizeof(s->text), 1000) > 0);
+	assert_memory_equal(s->text, "HTTP/1.1 200 ", 13);
+	assert_true(ended(s, s->fd, 1000));
+	close(second);
+}
+
 static void a_client_that_has_said_all_is_answered(void **state)
 {
 	struct stall *s = *state;
@@ -414,6 +433,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		AT_A_STALL(a_connection_stays_open_for_several_requests),
 		AT_A_STALL(a_second_connection_is_told_to_come_back_and_then_served),
+		AT_A_STALL(a_connection_that_is_only_kept_open_locks_nobody_out),
 		AT_A_STALL(a_client_that_has_said_all_is_answered),
 		AT_A_STALL(the_answer_to_what_is_too_long_arrives_all_the_same),
 		AT_A_STALL(a_device_joins_when_the_answer_has_been_acknowledged),

@@ -125,12 +125,18 @@ static void begin(struct mr_linux_server *s, int fd, uint64_t now_us)
 		mr_linux_server_hang_up(s);
 }
 
+/* Nothing is under way: a client that keeps its connection for later does not lock others out. */
+static bool idle(const struct mr_linux_server *s)
+{
+	return s->open && mr_api_idle(&s->api) && !s->unreported && s->in_at == s->in_len && s->out_at == s->out_len;
+}
+
 static void take_callers(struct mr_linux_server *s, uint64_t now_us)
 {
 	int fd;
 
 	while ((fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-		if (s->fd >= 0 && !s->leaving) {
+		if (s->fd >= 0 && !s->leaving && !idle(s)) {
 			turn_away(s, fd);
 			continue;
 		}

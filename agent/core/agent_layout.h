@@ -54,6 +54,7 @@ struct mr_wifi_state {
 	uint64_t looked_us;   /* when it last did; 0: never */
 	bool chosen;	      /* the JOIN named a BSSID */
 	uint8_t bssid[6];
+	uint8_t binding[32]; /* WPA2: of the name and passphrase that the access point came up with */
 };
 
 /* The PIN's key agreement and the session under its key (pin.c). Contains secrets. */

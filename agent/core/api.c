@@ -27,6 +27,8 @@ void mr_api_open(struct mr_api *api, struct mr_agent *agent, enum mr_link link, 
 	mr_zero(api, sizeof(*api));
 	api->agent = agent;
 	api->link = link;
+	if (!binding && link == MR_LINK_WPA2)
+		binding = agent->wifi.binding;
 	if (binding)
 		mr_copy(api->binding, binding, sizeof(api->binding));
 	next_request(api);

@@ -42,7 +42,7 @@ struct mr_api {
 	uint64_t deadline_us;
 };
 
-/* `binding`: 32 octets of the TLS exporter (RFC 9266); NULL where the link has none. */
+/* `binding`: 32 octets of the TLS exporter (RFC 9266); NULL: WPA2's own, which the agent knows, or none. */
 void mr_api_open(struct mr_api *api, struct mr_agent *agent, enum mr_link link, const uint8_t *binding);
 void mr_api_close(struct mr_api *api);
 

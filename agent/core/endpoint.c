@@ -5,7 +5,6 @@
 #include "agent/core/operation.h"
 #include "agent/wire/channel.h"
 
-#define RESPONSE_HEAD_LEN 7 /* of a response: operation, cause, busy */
 #define JSON "application/json"
 
 static uint8_t *buffer(struct mr_api *api) { return api->agent->buf; }
@@ -131,7 +130,7 @@ static bool network_at(struct mr_api *api, size_t n, struct mr_network *out)
 {
 	struct mr_rd list = mr_rd_over(buffer(api), api->agent->held.response.list_len);
 
-	mr_rd_skip(&list, RESPONSE_HEAD_LEN);
+	mr_rd_skip(&list, MR_RESPONSE_HEAD_LEN);
 	while (list.left > 0) {
 		uint8_t id = mr_rd_u8(&list);
 		struct mr_rd value = mr_rd_sub(&list, mr_rd_le16(&list));

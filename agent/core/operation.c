@@ -173,14 +173,22 @@ void mr_operation_introduce(struct mr_agent *agent, struct mr_wr *w)
 
 static enum mr_cause on_status(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
 {
-	const struct mr_digest_field fields[] = { { agent->binding, 32 } };
-	uint8_t hash[32], sig[64];
+	struct mr_digest_field fields[3] = { { agent->binding, 32 } };
+	struct mr_rd asked = m->value[MR_AT_CHALLENGE], said;
+	uint8_t challenge[32], hash[32], sig[64];
 
+	fields[1] = (struct mr_digest_field){ challenge, m->has[MR_AT_CHALLENGE] ? sizeof(challenge) : 0 };
+	mr_rd_copy(&asked, challenge, fields[1].len); /* the answer takes the place of the request */
 	mr_operation_answer(agent, m, w);
 	describe(agent, w);
+	mr_attribute_add_u8(w, MR_AT_PROTOCOL, MR_PROTOCOL);
 	if (!mr_store_has(&agent->store, MR_SECTION_KEY))
 		return MR_CAUSE_OK;
-	if (!mr_digest(hash, "millrace status", fields, 1) || !sign(agent, hash, sig))
+	said = mr_wr_written(w);
+	mr_rd_skip(&said, MR_RESPONSE_HEAD_LEN);
+	fields[2] = field(said);
+	agent->port.work(agent->port.ctx, MR_WORK_HASH, said.left);
+	if (!mr_digest(hash, "millrace status 2", fields, 3) || !sign(agent, hash, sig))
 		return MR_CAUSE_CRYPTO_FAILED;
 	mr_attribute_add(w, MR_AT_SIGNATURE, sig, sizeof(sig));
 	return MR_CAUSE_OK;

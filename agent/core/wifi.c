@@ -106,8 +106,14 @@ static void put_up(struct mr_agent *agent)
 	enter(agent, MR_WIFI_HOME, UINT64_MAX);
 	if (!wifi || !mr_agent_access_point(agent, &ap))
 		return;
-	if (ap.security == MR_SECURITY_WPA2)
+	if (ap.security == MR_SECURITY_WPA2) {
+		const struct mr_digest_field fields[] = { { ap.ssid, ap.ssid_len },
+							  { ap.passphrase, text_len(ap.passphrase) } };
+
 		agent->port.work(agent->port.ctx, MR_WORK_PBKDF2, 0);
+		if (!mr_digest(agent->wifi.binding, "millrace wpa2", fields, 2))
+			mr_zero(agent->wifi.binding, sizeof(agent->wifi.binding));
+	}
 	agent->wifi.up = wifi->access_point_up(agent->port.ctx, &ap);
 	if (!agent->wifi.up)
 		agent->wifi.deadline_us = now(agent) + AP_RETRY_US;

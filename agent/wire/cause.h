@@ -82,6 +82,8 @@ enum mr_cause_class {
 	  "check firmware and job")                                                                                    \
 	X(RECORD_REFUSED, 53, "record-refused", DEVICE, "what the device says of itself does not go on record",        \
 	  "check its firmware: device id, names and measurements; docs/audit.md says what is taken")                   \
+	X(FIRMWARE_OLD, 54, "firmware-old", DEVICE, "the device's firmware signs less than this station asks for",     \
+	  "update the firmware: its agent is older than protocol 2")                                                   \
 	X(WRONG_PRODUCT, 60, "wrong-product", SECURITY, "the device is of another product than the job's",             \
 	  "put it in the red bin")                                                                                     \
 	X(DUPLICATE_KEY, 61, "duplicate-key", SECURITY,                                                                \

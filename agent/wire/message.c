@@ -4,7 +4,6 @@
 #include "agent/wire/frame.h"
 
 #define RESPONSE_BIT 0x80
-#define RESPONSE_HEAD_LEN 7 /* operation, cause, busy_us */
 
 struct attribute {
 	uint8_t id;
@@ -101,6 +100,7 @@ static bool attribute_parse(struct mr_rd *in, struct mr_message *out)
 bool mr_message_parse(struct mr_rd in, struct mr_message *out)
 {
 	uint8_t operation = mr_rd_u8(&in);
+	struct mr_rd all;
 
 	*out = (struct mr_message){ .operation = operation & (RESPONSE_BIT - 1),
 				    .response = (operation & RESPONSE_BIT) != 0 };
@@ -110,9 +110,16 @@ bool mr_message_parse(struct mr_rd in, struct mr_message *out)
 		out->cause = mr_rd_le16(&in);
 		out->busy_us = mr_rd_le32(&in);
 	}
-	while (!in.bad && in.left > 0)
+	all = in;
+	while (!in.bad && in.left > 0) {
+		bool had = out->has[MR_AT_SIGNATURE];
+		size_t before = all.left - in.left;
+
 		if (!attribute_parse(&in, out))
 			return false;
+		if (out->response && !had && out->has[MR_AT_SIGNATURE] && in.left == 0)
+			out->before_signature = mr_rd_sub(&all, before);
+	}
 	return !in.bad;
 }
 
@@ -127,7 +134,7 @@ void mr_response_begin(struct mr_wr *w, enum mr_operation operation)
 
 void mr_response_end(struct mr_wr *w, uint16_t cause, uint32_t busy_us)
 {
-	struct mr_wr head = mr_wr_over(w->buf, w->bad || w->len < RESPONSE_HEAD_LEN ? 0 : RESPONSE_HEAD_LEN);
+	struct mr_wr head = mr_wr_over(w->buf, w->bad || w->len < MR_RESPONSE_HEAD_LEN ? 0 : MR_RESPONSE_HEAD_LEN);
 
 	(void)mr_wr_room(&head, 1);
 	mr_wr_le16(&head, cause);

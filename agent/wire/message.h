@@ -65,7 +65,8 @@ enum mr_operation {
 	X(JOIN, 29, 15, 15)	    /* struct mr_join; absent: never tried */                                          \
 	X(AP_PASSPHRASE, 30, 8, 63) /* of the device's own access point; printable */                                  \
 	X(BSSID, 31, 6, 6)                                                                                             \
-	X(STA_ADDRESS, 32, 6, 6) /* that the device joins networks from */
+	X(STA_ADDRESS, 32, 6, 6) /* that the device joins networks from */                                             \
+	X(PROTOCOL, 33, 1, 1)	 /* MR_PROTOCOL: what STATUS signs; absent: 1 */
 
 enum mr_attribute {
 #define MR_ATTRIBUTE_ENUM(name, id, shortest, longest) MR_AT_##name = id,
@@ -73,6 +74,8 @@ enum mr_attribute {
 #undef MR_ATTRIBUTE_ENUM
 		MR_AT_COUNT
 };
+
+#define MR_PROTOCOL 2 /* 1 signed the binding alone in STATUS: no station takes that any more */
 
 enum mr_stage { MR_STAGE_KEY = 1, MR_STAGE_IDENTITY = 2, MR_STAGE_CREDENTIALS = 4, MR_STAGE_SEALED = 8 };
 enum mr_security {
@@ -127,6 +130,7 @@ struct mr_message {
 	uint32_t busy_us;		 /* responses */
 	struct mr_rd value[MR_AT_COUNT]; /* at == NULL: absent. SELFTEST_ITEM, NETWORK: use items, networks */
 	bool has[MR_AT_COUNT];
+	struct mr_rd before_signature; /* responses: the attributes before SIGNATURE, where that is the last one */
 	size_t item_count, network_count;
 	struct mr_selftest_item items[MR_SELFTEST_ITEMS_MAX];
 	struct mr_rd networks[MR_NETWORKS_MAX]; /* values, for mr_network_read: a device's stack is small */
@@ -140,6 +144,7 @@ bool mr_message_parse(struct mr_rd in, struct mr_message *out);
 void mr_request_begin(struct mr_wr *w, enum mr_operation operation);
 /* The cause and busy_us of a response are filled by mr_response_end. `w` must be empty: the response is its first. */
 void mr_response_begin(struct mr_wr *w, enum mr_operation operation);
+#define MR_RESPONSE_HEAD_LEN 7 /* octets: operation, cause, busy_us */
 void mr_response_end(struct mr_wr *w, uint16_t cause, uint32_t busy_us);
 void mr_attribute_add(struct mr_wr *w, enum mr_attribute id, const void *value, size_t len);
 void mr_attribute_add_u8(struct mr_wr *w, enum mr_attribute id, uint8_t value);
@@ -177,11 +182,12 @@ void mr_welcome_build(struct mr_wr *w, const struct mr_welcome *welcome);
  *   receipt             version 1 (u8), batch_tag 8, device_id 8, stage u8, txn 8, state digest 32, restarts le32,
  *                       serial (u8 length first)
  *   receipt hash        SHA-256("millrace receipt", challenge, receipt): signed by the device key
- *   status hash         SHA-256("millrace status", binding): signed by the device key if it has one
+ *   status hash         SHA-256("millrace status 2", binding, challenge, all attributes of the response before
+ *                       SIGNATURE, which is the last): signed by the device key if it has one
  * binding: 32 octets that only the two ends of this channel share, so that a signature serves in no other: Noise's
- * handshake hash; the TLS exporter (RFC 9266); that of the PIN's key; zeros where there is none (WPA2).
- * The digests are over what the device READ BACK from its storage. Digests cover secrets: they stay inside the
- * session and never go on record in clear (the station keeps HMAC results only).
+ * handshake hash; the TLS exporter (RFC 9266); that of the PIN's key; SHA-256("millrace wpa2", SSID, passphrase) of
+ * what WPA2's handshake began with. The digests are over what the device READ BACK from its storage. Digests cover
+ * secrets: they stay inside the session and never go on record in clear (the station keeps HMAC results only).
  */
 struct mr_digest_field {
 	const void *bytes;

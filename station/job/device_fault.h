@@ -21,6 +21,7 @@ enum device_fault {
 	DEVICE_FAULT_HANGS_UP,	   /* its server closes each connection as soon as it is asked */
 	DEVICE_FAULT_TRICKLES,	   /* its server answers each request with headers that never end, an octet at a time */
 	DEVICE_FAULT_FORGED,	   /* a stranger's 403 answers the first request of each of its access point's lives */
+	DEVICE_FAULT_OLD_FIRMWARE, /* its STATUS is without PROTOCOL; behind WPA2 only */
 	DEVICE_FAULT_COUNT
 };
 const char *device_fault_name(enum device_fault fault); /* "selftest", "storage", "vanish", ... as in job files */

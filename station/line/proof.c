@@ -115,11 +115,20 @@ static int signature(struct session *s, const struct mr_message *m, const char *
 	return 0;
 }
 
+bool proof_is_recent(const struct mr_message *m)
+{
+	return m->has[MR_AT_PROTOCOL] && m->value[MR_AT_PROTOCOL].at[0] >= MR_PROTOCOL;
+}
+
 int proof_status(struct session *s, const struct mr_message *m)
 {
-	const struct mr_digest_field binding[] = { { s->link->binding, 32 } };
+	const struct mr_digest_field fields[] = { { s->link->binding, 32 },
+						  { s->challenge, 32 },
+						  { m->before_signature.at, m->before_signature.left } };
 
-	return signature(s, m, "millrace status", binding, 1);
+	if (m->before_signature.left == 0)
+		return MR_CAUSE_BAD_RESPONSE;
+	return signature(s, m, "millrace status 2", fields, 3);
 }
 
 int proof_verify(struct session *s, const struct mr_message *m)

@@ -16,6 +16,8 @@ bool proof_identity_digest(struct session *s, const struct verifier *v, uint8_t 
 bool proof_credentials_digest(struct session *s, uint8_t out[static 32]);
 bool proof_recompute(struct session *s); /* the digests that a resuming device has behind it */
 int proof_digest(const struct mr_message *m, const uint8_t want[static 32]);
+/* A STATUS of firmware whose signature covers what it says. False: refuse it, MR_CAUSE_FIRMWARE_OLD. */
+bool proof_is_recent(const struct mr_message *m);
 int proof_status(struct session *s, const struct mr_message *m);  /* a signed STATUS */
 int proof_verify(struct session *s, const struct mr_message *m);  /* the answer to VERIFY */
 int proof_receipt(struct session *s, const struct mr_message *m); /* the answer to SEAL */

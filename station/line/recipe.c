@@ -144,6 +144,8 @@ static int on_introduction(struct session *s, const struct mr_message *m)
 		cause = examine(s, m);
 	if (cause)
 		return -cause;
+	if (!proof_is_recent(m))
+		return -MR_CAUSE_FIRMWARE_OLD;
 	if (s->unit->settled) { /* it passed in an earlier session, and did not hear so */
 		session_say_verdict(s, MR_VERDICT_PASS);
 		return RECIPE_WAITS;
@@ -159,7 +161,7 @@ static int on_status(struct session *s, const struct mr_message *m)
 
 	if (!s->open)
 		return on_introduction(s, m);
-	cause = proof_status(s, m);
+	cause = proof_is_recent(m) ? proof_status(s, m) : MR_CAUSE_FIRMWARE_OLD;
 	return cause ? -cause : RECIPE_DONE;
 }
 
@@ -230,7 +232,7 @@ static const struct {
 	int (*on_durable)(struct session *s);
 	enum mr_cause takes; /* this refusal is for on_response too, and no error yet */
 } rows[PHASE_COUNT] = {
-	[PHASE_ASK_STATUS] = { .on_response = on_status },
+	[PHASE_ASK_STATUS] = { .build = verify_build, .on_response = on_status },
 	[PHASE_ASK_SELFTEST] = { .on_response = on_selftest, .takes = MR_CAUSE_SELFTEST_FAILED },
 	[PHASE_ASK_KEY] = { .build = identity_build_key, .on_response = identity_on_key },
 	[PHASE_RECORDING_IDENTITY] = { .on_durable = identity_recorded },
@@ -244,7 +246,7 @@ static const struct {
 	[PHASE_COMMIT_CREDENTIALS] = { .build = credentials_build_commit, .on_response = credentials_on_committed },
 	[PHASE_ASK_VERIFY] = { .build = verify_build, .on_response = verify_on_proof },
 	[PHASE_ASK_JOIN] = { .build = credentials_build_commit, .on_response = verify_on_join },
-	[PHASE_ASK_JOINED] = { .on_response = verify_on_joined },
+	[PHASE_ASK_JOINED] = { .build = verify_build, .on_response = verify_on_joined },
 	[PHASE_RECORDING_SEAL] = { .on_durable = seal_recorded },
 	[PHASE_ASK_SEAL] = { .build = verify_build, .on_response = seal_on_receipt },
 	[PHASE_RECORDING_OUTCOME] = { .on_durable = passed },

@@ -29,9 +29,9 @@ struct unit {
 	uint8_t hello_nonce[8]; /* of its last call */
 	uint64_t hello_us;	/* when it was last heard to want a session */
 	struct channel *home;
-	unsigned handshakes_failed;
-	struct unit *alias; /* this is an access point of that unit */
-	bool waiting;	    /* in the queue of its home channel */
+	unsigned handshakes_failed, refusals; /* refusals: of a secret, by what cannot be authenticated */
+	struct unit *alias;		      /* this is an access point of that unit */
+	bool waiting;			      /* in the queue of its home channel */
 	struct unit *next_waiting;
 	struct session *session;
 	int last_cause;

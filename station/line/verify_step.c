@@ -111,7 +111,7 @@ int verify_on_join(struct session *s, const struct mr_message *m)
 /* It has been in its network, and is back. */
 int verify_on_joined(struct session *s, const struct mr_message *m)
 {
-	int cause = s->unit->has_certificate ? proof_status(s, m) : 0;
+	int cause = !proof_is_recent(m) ? MR_CAUSE_FIRMWARE_OLD : s->unit->has_certificate ? proof_status(s, m) : 0;
 
 	if (!cause)
 		cause = s->unit->method->ops->back(s, m);

@@ -12,7 +12,7 @@
  */
 int verify_watch(struct session *s);
 int verify_begin(struct session *s);
-int verify_build(struct session *s, struct mr_wr *w); /* VERIFY and SEAL: a challenge */
+int verify_build(struct session *s, struct mr_wr *w); /* STATUS, VERIFY and SEAL: a challenge */
 int verify_on_proof(struct session *s, const struct mr_message *m);
 int verify_on_join(struct session *s, const struct mr_message *m);
 int verify_on_joined(struct session *s, const struct mr_message *m);

@@ -452,9 +452,11 @@ static void on_connected(void *ctx)
 	case API_PIN: begin_pin(a); return;
 	case API_WPA2: break;
 	}
-	memset(a->binding, 0, sizeof(a->binding));
 	snprintf(a->evidence.cipher, sizeof(a->evidence.cipher), "CCMP-128");
-	secured(a);
+	if (bss_binding(&a->bss, a->binding))
+		secured(a);
+	else
+		end(a, MR_CAUSE_NO_MEMORY, "no digest of what opened its network");
 }
 
 static void on_failed(void *ctx, int cause, const char *why)

@@ -7,6 +7,7 @@
 
 #include "agent/wire/channel.h"
 #include "agent/wire/cause.h"
+#include "agent/wire/message.h"
 #include "station/ip/dotted.h"
 #include "station/wifi/sta.h"
 
@@ -176,6 +177,15 @@ static bool has_key_for(const struct bss *b, const struct ieee80211_network *n)
 {
 	return b->secure ? !n->ibss && (n->security == IEEE80211_WPA2_PSK || n->security == IEEE80211_WPA2_WPA3)
 			 : n->security == IEEE80211_OPEN;
+}
+
+bool bss_binding(const struct bss *b, uint8_t out[static 32])
+{
+	const struct mr_digest_field fields[] = { { b->network.ssid, b->network.ssid_len },
+						  { b->passphrase, strlen(b->passphrase) } };
+
+	assert(b->secure && b->stage == BSS_UP);
+	return mr_digest(out, "millrace wpa2", fields, 2);
 }
 
 const char *bss_security(const struct bss *b)

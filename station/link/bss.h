@@ -99,4 +99,6 @@ size_t bss_memory(const struct bss *bss); /* octets beside the struct itself */
 /* The frame that ends the association, 0: there is none. Then bss_leave or bss_wipe. */
 size_t bss_farewell(struct bss *bss, uint8_t frame[static RADIO_FRAME_MAX], uint64_t now_us);
 
+/* Secure, and up: the 32 octets that both ends know by what opened the network (docs/protocol.md). False: no memory. */
+bool bss_binding(const struct bss *bss, uint8_t out[static 32]);
 const char *bss_security(const struct bss *bss); /* of the network that was joined: "open", "wpa2", "wpa2+pmf" */

@@ -259,6 +259,16 @@ static void charge(struct chip_server *s, enum mr_work kind, size_t n)
 	port->work(port->ctx, kind, n);
 }
 
+/* The attribute becomes one that nobody knows. */
+static void hide_protocol(uint8_t *octets, size_t len)
+{
+	static const uint8_t attribute[] = { MR_AT_PROTOCOL, 1, 0, MR_PROTOCOL };
+	uint8_t *at = memmem(octets, len, attribute, sizeof(attribute));
+
+	if (at)
+		*at = UINT8_MAX;
+}
+
 static void answer(struct chip_server *s, const uint8_t *octets, size_t len)
 {
 	if (s->tls) {
@@ -266,6 +276,8 @@ static void answer(struct chip_server *s, const uint8_t *octets, size_t len)
 		s->ends = !mr_tls_write(s->tls, octets, len) || s->ends;
 	} else if (!put(&s->out, octets, len)) {
 		s->ends = true;
+	} else if (s->config.fault == DEVICE_FAULT_OLD_FIRMWARE) {
+		hide_protocol(s->out.at + s->out.len - len, len);
 	}
 	s->unacked = true;
 }

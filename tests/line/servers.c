@@ -66,6 +66,23 @@ static void a_strangers_refusal_costs_time_and_no_device(void **state)
 	hall_done(&run);
 }
 
+static void firmware_that_signs_too_little_is_refused_with_words(void **state)
+{
+	struct hall *hall = *state;
+	struct run run;
+
+	hall_job(hall, &run,
+		 &(struct shape){ .devices = 4,
+				  .credentials = VIA("micro-ap"),
+				  .faults = "    - {kind: old-firmware, count: 1}\n" },
+		 hall_seed(2050));
+	hall_run(hall, &run);
+	assert_int_equal(run.result.summary.passed, 3);
+	assert_int_equal(hall_count(&run, "quarantined", "firmware-old"), 1);
+	hall_check(hall, &run);
+	hall_done(&run);
+}
+
 static void interrupt_at_the_first(void *ctx, const struct line_event *event)
 {
 	unsigned *events = ctx;
@@ -118,6 +135,7 @@ int main(void)
 		cmocka_unit_test(a_server_that_hangs_up_for_ever_does_not_hold_its_session),
 		cmocka_unit_test(a_server_that_never_comes_to_an_end_does_not_hold_its_session),
 		cmocka_unit_test(a_strangers_refusal_costs_time_and_no_device),
+		cmocka_unit_test(firmware_that_signs_too_little_is_refused_with_words),
 		cmocka_unit_test(a_graceful_stop_has_an_end),
 	};
 

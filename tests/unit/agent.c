@@ -499,7 +499,7 @@ static void a_device_goes_the_whole_way_and_every_signature_holds(void **state)
 {
 	struct line *l = *state;
 	uint8_t digest[32], receipt[160], text[8];
-	struct mr_digest_field status[1], verify[3], receipt_fields[2];
+	struct mr_digest_field status[3], verify[3], receipt_fields[2];
 	struct mr_wr w, r = mr_wr_over(receipt, sizeof(receipt)), t = mr_wr_over(text, 8);
 
 	assert_true(peer_connects(&l->peer));
@@ -510,9 +510,14 @@ static void a_device_goes_the_whole_way_and_every_signature_holds(void **state)
 	provision(l);
 	assert_string_equal(mr_agent_serial(&l->board.agent), SERIAL);
 
-	assert_int_equal(ask(l, begin(l, MR_OP_STATUS)), MR_CAUSE_OK);
+	w = begin(l, MR_OP_STATUS);
+	mr_attribute_add(&w, MR_AT_CHALLENGE, challenge, 32);
+	assert_int_equal(ask(l, w), MR_CAUSE_OK);
 	status[0] = f(l->peer.keys.handshake_hash, 32);
-	assert_signed(l, "millrace status", status, 1);
+	status[1] = f(challenge, 32);
+	status[2] = f(l->peer.response.before_signature.at, l->peer.response.before_signature.left);
+	assert_signed(l, "millrace status 2", status, 3);
+	assert_value(l, MR_AT_PROTOCOL, "\2", 1);
 	assert_value(l, MR_AT_SERIAL, SERIAL, strlen(SERIAL));
 	assert_true(l->peer.response.has[MR_AT_KEY_ID]);
 

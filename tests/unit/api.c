@@ -443,6 +443,36 @@ static void nothing_is_changed_over_an_open_network(void **state)
 
 /* ---- the station's way ---- */
 
+/* The report of a join, the stage, the serial number: all of what it says, for this challenge, over this channel. */
+static void each_octet_of_a_status_is_signed(struct desk *d, const struct mr_digest_field fields[static 3])
+{
+	uint8_t hash[32], text[MR_MESSAGE_MAX];
+	struct mr_digest_field other[3] = { fields[0], { zeros, 32 }, fields[2] };
+
+	assert_true(fields[2].len > 60 && d->response.has[MR_AT_PROTOCOL]);
+	assert_true(mr_digest(hash, "millrace status 2", other, 3));
+	assert_false(mr_p256_verify(d->pub, hash, d->response.value[MR_AT_SIGNATURE].at));
+	memcpy(text, fields[2].bytes, fields[2].len);
+	other[1] = fields[1];
+	other[2].bytes = text;
+	for (size_t i = 0; i < fields[2].len; i++) {
+		text[i] ^= 1;
+		assert_true(mr_digest(hash, "millrace status 2", other, 3));
+		assert_false(mr_p256_verify(d->pub, hash, d->response.value[MR_AT_SIGNATURE].at));
+		text[i] ^= 1;
+	}
+}
+
+/* What the access point came up with, before IDENTITY: docs/protocol.md, "HTTP". */
+static const uint8_t *of_its_network(void)
+{
+	static const struct mr_digest_field fields[] = { { "AC-000007", 9 }, { "as it was built", 15 } };
+	static uint8_t out[32];
+
+	assert_true(mr_digest(out, "millrace wpa2", fields, 2));
+	return out;
+}
+
 static void go_whole_way(struct desk *d, const uint8_t binding[static 32])
 {
 	struct mr_wr w;
@@ -457,8 +487,13 @@ static void go_whole_way(struct desk *d, const uint8_t binding[static 32])
 	mr_attribute_add_u8(&w, MR_AT_SECURITY, MR_SECURITY_OPEN);
 	assert_int_equal(ask(d, w), MR_CAUSE_OK);
 	assert_int_equal(commit(d, 2), MR_CAUSE_OK);
-	assert_int_equal(ask(d, begin(d, MR_OP_STATUS)), MR_CAUSE_OK);
-	assert_signed(d, "millrace status", fields, 1);
+	w = begin(d, MR_OP_STATUS);
+	mr_attribute_add(&w, MR_AT_CHALLENGE, challenge, 32);
+	assert_int_equal(ask(d, w), MR_CAUSE_OK);
+	fields[1] = (struct mr_digest_field){ challenge, 32 };
+	fields[2] = (struct mr_digest_field){ d->response.before_signature.at, d->response.before_signature.left };
+	assert_signed(d, "millrace status 2", fields, 3);
+	each_octet_of_a_status_is_signed(d, fields);
 	w = begin(d, MR_OP_VERIFY);
 	mr_attribute_add(&w, MR_AT_CHALLENGE, challenge, 32);
 	assert_int_equal(ask(d, w), MR_CAUSE_OK);
@@ -475,12 +510,12 @@ static void go_whole_way(struct desk *d, const uint8_t binding[static 32])
 	assert_signed(d, "millrace receipt", fields, 2);
 }
 
-static void the_same_operations_go_over_http_and_wpa2_binds_to_nothing(void **state)
+static void the_same_operations_go_over_http_and_wpa2_binds_to_what_opened_it(void **state)
 {
 	struct desk *d = *state;
 
 	d->browser.piece = 100;
-	go_whole_way(d, zeros);
+	go_whole_way(d, of_its_network());
 	assert_true(browser_form(&d->browser, "/v1/credentials", "ssid=a&security=open"));
 	assert_refused(d, 409, "sealed");
 }
@@ -507,7 +542,7 @@ static void until_it_has_a_key_of_its_own_a_tls_server_shows_one_and_the_same(vo
 	assert_true(mr_p256_public(first, pub));
 	mr_api_identity(&d->board.agent, &identity);
 	assert_memory_equal(identity.priv, first, 32);
-	go_whole_way(d, zeros);
+	go_whole_way(d, of_its_network());
 	mr_api_identity(&d->board.agent, &identity);
 	assert_memory_not_equal(identity.priv, first, 32);
 	assert_true(identity.certificate.left > 0);
@@ -519,7 +554,7 @@ static void a_finished_device_closes_its_access_point_and_repeats_only_its_farew
 	struct board *b = &d->board;
 	struct mr_wr w;
 
-	go_whole_way(d, zeros);
+	go_whole_way(d, of_its_network());
 	for (int i = 0; i < 2; i++) {
 		w = begin(d, MR_OP_FINISH);
 		mr_attribute_add_u8(&w, MR_AT_VERDICT, MR_VERDICT_PASS);
@@ -649,7 +684,7 @@ int main(void)
 		ON_A_DESK(credentials_that_make_no_sense_are_refused),
 		ON_A_DESK(a_device_that_cannot_store_or_join_says_so),
 		ON_A_DESK(nothing_is_changed_over_an_open_network),
-		ON_A_DESK(the_same_operations_go_over_http_and_wpa2_binds_to_nothing),
+		ON_A_DESK(the_same_operations_go_over_http_and_wpa2_binds_to_what_opened_it),
 		ON_A_DESK(over_tls_signatures_are_bound_to_the_connection),
 		ON_A_DESK(until_it_has_a_key_of_its_own_a_tls_server_shows_one_and_the_same),
 		ON_A_DESK(a_finished_device_closes_its_access_point_and_repeats_only_its_farewell),

@@ -199,7 +199,7 @@ static struct mr_wr begin(struct hut *h, enum mr_operation operation)
 static void the_right_pin_opens_a_session_whose_key_binds_signatures(void **state)
 {
 	struct hut *h = *state;
-	struct mr_digest_field fields[1] = { { h->binding, 32 } };
+	struct mr_digest_field fields[3] = { { h->binding, 32 }, { NULL, 0 } };
 	uint8_t hash[32], pub[65], certificate[900];
 	struct mr_wr w;
 
@@ -219,7 +219,8 @@ static void the_right_pin_opens_a_session_whose_key_binds_signatures(void **stat
 					     certificate, sizeof(certificate), pub),
 			     0);
 	assert_int_equal(ask(h, begin(h, MR_OP_STATUS)), MR_CAUSE_OK);
-	assert_true(mr_digest(hash, "millrace status", fields, 1));
+	fields[2] = (struct mr_digest_field){ h->response.before_signature.at, h->response.before_signature.left };
+	assert_true(mr_digest(hash, "millrace status 2", fields, 3));
 	assert_true(mr_p256_verify(pub, hash, h->response.value[MR_AT_SIGNATURE].at));
 	/* The session outlives the connection, not the power. */
 	browser_open(&h->browser, &h->board, MR_LINK_OPEN, NULL);

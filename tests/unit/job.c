@@ -124,7 +124,7 @@ static const struct malformed {
 	{ GOOD "simulation: {faults: [{kind: power_cut}]}\n",
 	  "job.yaml:6:30: simulation.faults[].kind: unknown word \"power_cut\"; allowed: selftest, "
 	  "storage, vanish, power-cut, wrong-batch-key, weak-signal, wrong-product, clone, wrong-secret, ap-deauth, "
-	  "no-join, busy, hangs-up, trickles, forged, "
+	  "no-join, busy, hangs-up, trickles, forged, old-firmware, "
 	  "radio-lost, garbage, rogue-station, replay; did you mean \"power-cut\"?" },
 	{ GOOD "simulation: {faults: [{kind: selftest, operation: verify}]}\n",
 	  "job.yaml:6:23: simulation.faults: selftest has no operation; allowed: with vanish, "

@@ -10,7 +10,11 @@
 #define BOOTREQUEST 1u
 #define BOOTREPLY 2u
 #define BROADCAST 0x8000u
-#define LEGACY_LEN 192u	   /* sname and file */
+#define SNAME_LEN 64u
+#define FILE_LEN 128u
+#define LEGACY_LEN (SNAME_LEN + FILE_LEN)
+#define FILE_AT 108u	   /* octets before it: RFC 2131 figure 1 */
+#define OPTIONS_AT 240u	   /* after the cookie */
 #define BOOTP_LEN_MIN 300u /* RFC 1542 2.1: some servers drop shorter messages */
 
 /* RFC 2132: the options we read.  name, number, shortest, longest (octets); routers come as a list, the best first. */
@@ -20,6 +24,7 @@
 	X(REQUESTED, 50, 4, 4)                                                                                         \
 	X(LEASE, 51, 4, 4)                                                                                             \
 	X(TYPE, 53, 1, 1)                                                                                              \
+	X(OVERLOAD, 52, 1, 1)                                                                                          \
 	X(SERVER, 54, 4, 4)
 
 enum dhcp_option {
@@ -50,15 +55,43 @@ static void take_option(uint8_t option, struct mr_rd value, struct dhcp_message 
 	case OPTION_REQUESTED: out->requested = mr_rd_be32(&value); break;
 	case OPTION_LEASE: out->lease_s = mr_rd_be32(&value); break;
 	case OPTION_TYPE: out->type = (enum dhcp_type)mr_rd_u8(&value); break;
+	case OPTION_OVERLOAD: break; /* read before the rest */
 	case OPTION_SERVER: out->server = mr_rd_be32(&value); break;
 	default: break;
 	}
 }
 
-/* RFC 2131 figure 1, then the options. */
+/* One of the three places of options. What is odd is skipped: RFC 2131 has nothing signed that could be lost by that.
+ */
+static void take_options(struct mr_rd in, struct dhcp_message *out, uint8_t *overload)
+{
+	while (in.left > 0) {
+		uint8_t option = mr_rd_u8(&in);
+		struct mr_rd value;
+
+		if (option == OPTION_END)
+			return;
+		if (option == OPTION_PAD)
+			continue;
+		value = mr_rd_sub(&in, mr_rd_u8(&in));
+		if (in.bad) {
+			out->odd++;
+			return;
+		}
+		if (!length_fits(option, value.left))
+			out->odd++;
+		else if (option == OPTION_OVERLOAD)
+			*overload = mr_rd_u8(&value);
+		else
+			take_option(option, value, out);
+	}
+}
+
+/* RFC 2131 figure 1, then the options; RFC 2132 9.3: in `file` (1) and `sname` (2) as well, in that order. */
 bool dhcp_parse(struct mr_rd in, struct dhcp_message *out)
 {
-	uint8_t op = mr_rd_u8(&in), htype = mr_rd_u8(&in), hlen = mr_rd_u8(&in);
+	uint8_t op = mr_rd_u8(&in), htype = mr_rd_u8(&in), hlen = mr_rd_u8(&in), overload = 0, nested;
+	struct mr_rd sname, file;
 
 	*out = (struct dhcp_message){ 0 };
 	mr_rd_skip(&in, 1); /* hops */
@@ -69,22 +102,16 @@ bool dhcp_parse(struct mr_rd in, struct dhcp_message *out)
 	out->yiaddr = mr_rd_be32(&in);
 	mr_rd_skip(&in, 8); /* siaddr, giaddr */
 	mr_rd_copy(&in, out->chaddr, 6);
-	mr_rd_skip(&in, 10 + LEGACY_LEN);
+	mr_rd_skip(&in, 10);
+	sname = mr_rd_sub(&in, SNAME_LEN);
+	file = mr_rd_sub(&in, FILE_LEN);
 	if (mr_rd_be32(&in) != COOKIE || in.bad || htype != 1 || hlen != 6)
 		return false;
-	while (in.left > 0) {
-		uint8_t option = mr_rd_u8(&in);
-
-		if (option == OPTION_END)
-			break;
-		if (option == OPTION_PAD)
-			continue;
-		struct mr_rd value = mr_rd_sub(&in, mr_rd_u8(&in));
-
-		if (in.bad || !length_fits(option, value.left))
-			return false;
-		take_option(option, value, out);
-	}
+	take_options(in, out, &overload);
+	if (overload & 1)
+		take_options(file, out, &nested);
+	if (overload & 2)
+		take_options(sname, out, &nested);
 	if (out->type < DHCP_DISCOVER || out->type > DHCP_RELEASE)
 		return false;
 	return op ==
@@ -142,7 +169,9 @@ void dhcp_build(const struct dhcp_message *m, struct mr_wr *out)
 
 #define FIRST_RETRY_US 60000u /* the first encrypted frame is often lost: the access point opens its port late */
 #define RETRY_US 250000u
+#define REQUESTS_MAX 5u /* 3.8 s: some servers take 3 s for a ping before they answer */
 #define RETRY_MAX_US 2000000u
+#define LEASE_DEFAULT_S 3600u	 /* an ACK without option 51: a session is over long before */
 #define MASK_DEFAULT 0xffffff00u /* RFC 2131 lets a server leave the mask out */
 
 static const char *const names[] = { [DHCP_IDLE] = "idle",
@@ -200,26 +229,29 @@ static bool usable(const struct dhcp_message *m)
 {
 	uint32_t a = m->yiaddr, mask = m->mask, net = a >> 24;
 
-	if (net == 0 || net == 127 || net >= 224 || m->server == 0 || a == m->server)
+	if (net == 0 || net == 127 || net >= 224 || a == m->server)
 		return false;
 	if ((~mask & (~mask + 1)) != 0 || ~mask < 3)
 		return false;
 	return (a & ~mask) != 0 && (a | mask) != UINT32_MAX;
 }
 
-static void take_lease(struct dhcp_client *c, const struct dhcp_message *m)
+static void take_lease(struct dhcp_client *c, const struct dhcp_message *m, uint32_t from)
 {
-	c->lease = (struct ip_lease){
-		.address = m->yiaddr, .mask = m->mask, .router = m->router, .server = m->server, .lease_s = m->lease_s
-	};
+	c->lease = (struct ip_lease){ .address = m->yiaddr,
+				      .mask = m->mask,
+				      .router = m->router,
+				      .server = m->server,
+				      .from = from,
+				      .lease_s = m->lease_s };
 }
 
 /* RFC 2131 4.4.5: asks again after half the lease. */
-static int bound(struct dhcp_client *c, const struct dhcp_message *m, uint64_t now_us)
+static int bound(struct dhcp_client *c, const struct dhcp_message *m, uint32_t from, uint64_t now_us)
 {
 	uint64_t lease_us = (uint64_t)m->lease_s * 1000000u;
 
-	take_lease(c, m);
+	take_lease(c, m, from);
 	enter(c, DHCP_LEASED, m->lease_s == UINT32_MAX ? UINT64_MAX : now_us + lease_us / 2, m->yiaddr, "ACK");
 	c->give_up_us = m->lease_s == UINT32_MAX ? UINT64_MAX : now_us + lease_us;
 	return DHCP_BOUND;
@@ -234,29 +266,42 @@ static int refused(struct dhcp_client *c, uint64_t now_us)
 	return DHCP_NOTHING;
 }
 
-int dhcp_client_receive(struct dhcp_client *c, struct mr_rd in, uint64_t now_us)
+/* Who was asked is who answers: by option 54 where both have one, else by the address it comes from, where both have
+ * one. */
+static bool is_its_server(const struct dhcp_client *c, const struct dhcp_message *m, uint32_t from)
+{
+	if (m->server && c->lease.server)
+		return m->server == c->lease.server;
+	return !from || !c->lease.from || from == c->lease.from;
+}
+
+int dhcp_client_receive(struct dhcp_client *c, struct mr_rd in, uint32_t from, uint64_t now_us)
 {
 	struct dhcp_message m;
 
 	if (!dhcp_parse(in, &m) || m.xid != c->xid || !mr_equal(m.chaddr, c->mac, 6))
 		return DHCP_NOTHING;
+	if (m.odd)
+		log_write(c->tag, LOG_IP, LOG_INFO, "%u odd options of a DHCP message are skipped", m.odd);
 	if (m.mask == 0)
 		m.mask = MASK_DEFAULT;
+	if (m.lease_s == 0)
+		m.lease_s = LEASE_DEFAULT_S;
 	switch (c->state) {
 	case DHCP_SELECTING:
 		if (m.type == DHCP_OFFER && usable(&m)) {
-			take_lease(c, &m);
+			take_lease(c, &m, from);
 			enter(c, DHCP_REQUESTING, now_us, m.yiaddr, "OFFER");
 		}
 		return DHCP_NOTHING;
 	case DHCP_REQUESTING:
 	case DHCP_RENEWING:
-		if (m.server != c->lease.server)
+		if (!is_its_server(c, &m, from))
 			return DHCP_NOTHING;
 		if (m.type == DHCP_NAK)
 			return refused(c, now_us);
-		if (m.type == DHCP_ACK && usable(&m) && m.lease_s > 0 && m.yiaddr == c->lease.address)
-			return bound(c, &m, now_us);
+		if (m.type == DHCP_ACK && usable(&m) && m.yiaddr == c->lease.address)
+			return bound(c, &m, from, now_us);
 		return DHCP_NOTHING;
 	case DHCP_IDLE:
 	case DHCP_LEASED: return DHCP_NOTHING;
@@ -288,9 +333,9 @@ int dhcp_client_expire(struct dhcp_client *c, uint64_t now_us, struct mr_wr *out
 		return gives_up(c, c->state == DHCP_SELECTING	 ? "no server has offered an address"
 				   : c->state == DHCP_REQUESTING ? "the server that offered an address does not answer"
 								 : "the lease has ended");
-	/* An offer that is not acknowledged after three requests is forgotten: its server may have left. */
-	if (c->state == DHCP_REQUESTING && c->tries == 3)
-		enter(c, DHCP_SELECTING, now_us, 0, "three requests without an answer");
+	/* An offer that is not acknowledged after these requests is forgotten: its server may have left. */
+	if (c->state == DHCP_REQUESTING && c->tries == REQUESTS_MAX)
+		enter(c, DHCP_SELECTING, now_us, 0, "several requests without an answer");
 	if (c->state == DHCP_LEASED)
 		enter(c, DHCP_RENEWING, now_us, c->lease.address, "half of the lease is over");
 	memcpy(m.chaddr, c->mac, 6);
@@ -298,7 +343,7 @@ int dhcp_client_expire(struct dhcp_client *c, uint64_t now_us, struct mr_wr *out
 		m.type = DHCP_DISCOVER;
 	} else if (c->state == DHCP_REQUESTING) {
 		m.requested = c->lease.address;
-		m.server = c->lease.server;
+		m.server = c->lease.server ? c->lease.server : c->lease.from;
 	} else {
 		m.ciaddr = c->lease.address;
 	}
@@ -310,6 +355,8 @@ int dhcp_client_expire(struct dhcp_client *c, uint64_t now_us, struct mr_wr *out
 }
 
 /* --- the server of a simulated device --- */
+
+#define SLOW_US 3000000u /* dnsmasq's PING_WAIT */
 
 void dhcp_server_init(struct dhcp_server *s, uint32_t address, uint32_t mask, uint32_t first, unsigned leases,
 		      uint32_t lease_s)
@@ -334,9 +381,38 @@ static int lease_of(struct dhcp_server *s, const uint8_t mac[static 6])
 	return free_one;
 }
 
+/* RFC 2132 9.3: what follows the type goes into `file`. */
+static void overload(struct mr_wr *out, size_t from)
+{
+	uint8_t *message = out->buf + from;
+	struct mr_wr file = mr_wr_over(message + FILE_AT, FILE_LEN), options = mr_wr_over(message + OPTIONS_AT, 8);
+	size_t len = out->len - from;
+
+	assert(len >= OPTIONS_AT + 8 && len <= DHCP_MESSAGE_MAX);
+	mr_wr_bytes(&file, message + OPTIONS_AT + 3, 32); /* four numbers, the end and padding */
+	mr_wr_u8(&options, OPTION_TYPE);
+	mr_wr_u8(&options, 1);
+	(void)mr_wr_room(&options, 1);
+	mr_wr_u8(&options, OPTION_OVERLOAD);
+	mr_wr_u8(&options, 1);
+	mr_wr_u8(&options, 1);
+	mr_wr_u8(&options, OPTION_END);
+}
+
+/* DHCP_SLOW: nobody may have that address, which takes 3 s to find out. */
+static bool still_pings(struct dhcp_server *s)
+{
+	if (s->manner != DHCP_SLOW)
+		return false;
+	if (s->asked_us == 0)
+		s->asked_us = s->now_us;
+	return s->now_us < s->asked_us + SLOW_US;
+}
+
 bool dhcp_server_receive(struct dhcp_server *s, struct mr_rd in, struct mr_wr *out)
 {
 	struct dhcp_message m, answer;
+	size_t from;
 	int i;
 
 	if (!dhcp_parse(in, &m) || (m.type != DHCP_DISCOVER && m.type != DHCP_REQUEST))
@@ -344,7 +420,7 @@ bool dhcp_server_receive(struct dhcp_server *s, struct mr_rd in, struct mr_wr *o
 	if (m.server != 0 && m.server != s->address)
 		return false; /* it has chosen another server */
 	i = lease_of(s, m.chaddr);
-	if (i < 0 && m.type == DHCP_DISCOVER)
+	if ((i < 0 || still_pings(s)) && m.type == DHCP_DISCOVER)
 		return false;
 	uint32_t address = i < 0 ? 0 : s->first + (uint32_t)i;
 	uint32_t wanted = m.requested ? m.requested : m.ciaddr;
@@ -358,11 +434,16 @@ bool dhcp_server_receive(struct dhcp_server *s, struct mr_rd in, struct mr_wr *o
 	if (answer.type != DHCP_NAK) {
 		answer.yiaddr = address;
 		answer.mask = s->mask;
-		answer.router = s->address;
-		answer.lease_s = s->lease_s;
+		answer.router = s->manner == DHCP_OTHER_GATEWAY ? s->address ^ 0xfe : s->address;
+		answer.lease_s = s->manner == DHCP_TERSE ? 0 : s->lease_s;
 		memcpy(s->lease[i].mac, m.chaddr, 6);
 		s->lease[i].taken = true;
 	}
+	if (s->manner == DHCP_TERSE)
+		answer.server = 0;
+	from = out->len;
 	dhcp_build(&answer, out);
+	if (s->manner == DHCP_OVERLOADED && !out->bad)
+		overload(out, from);
 	return !out->bad;
 }

@@ -5,7 +5,7 @@
  *	dhcp_client_start -> { dhcp_client_receive | dhcp_client_expire at its deadline } -> DHCP_BOUND ...
  *	dhcp_server_init  -> { dhcp_server_receive }
  *
- * Not done: overloaded options (52), relays, DECLINE; the address is not probed before use (RFC 2131 4.4.1).
+ * Not done: relays, DECLINE; the address is not probed before use (RFC 2131 4.4.1).
  */
 #pragma once
 
@@ -27,9 +27,10 @@ struct dhcp_message {
 	uint32_t ciaddr, yiaddr;
 	uint8_t chaddr[6];
 	uint32_t mask, router, requested, lease_s, server; /* options 1, 3, 50, 51, 54 */
+	unsigned odd;					   /* options that were skipped: of a wrong length, or cut */
 };
 
-/* False: no DHCP message for Ethernet, an option of a wrong length, or one that runs past the end. */
+/* What is whole is used; odd options are skipped and counted. False: no DHCP message for Ethernet, or of no type. */
 bool dhcp_parse(struct mr_rd in, struct dhcp_message *out);
 void dhcp_build(const struct dhcp_message *message, struct mr_wr *out);
 
@@ -37,7 +38,8 @@ void dhcp_build(const struct dhcp_message *message, struct mr_wr *out);
 struct ip_lease {
 	uint32_t address, mask;
 	uint32_t router;  /* 0: none */
-	uint32_t server;  /* who gave it; 0: nobody, the address was set by hand */
+	uint32_t server;  /* option 54 of whoever gave it; 0: it has none, or the address was set by hand */
+	uint32_t from;	  /* the source address of what it said; 0: not known */
 	uint32_t lease_s; /* UINT32_MAX: for ever */
 };
 
@@ -61,8 +63,9 @@ void dhcp_client_start(struct dhcp_client *c, const uint8_t mac[static 6], uint3
 		       uint64_t now_us, const struct log_tag *tag);
 
 /* DHCP_BOUND: `lease` is valid from now on. Below zero: -(cause), the address must not be used any longer (a renewal
- * was refused). */
-int dhcp_client_receive(struct dhcp_client *c, struct mr_rd in, uint64_t now_us);
+ * was refused). `from`: the source address of the packet, in host order; 0: not known. A server that names itself in no
+ * option 54 is known by that; an ACK without a lease is one for an hour. */
+int dhcp_client_receive(struct dhcp_client *c, struct mr_rd in, uint32_t from, uint64_t now_us);
 
 uint64_t dhcp_client_deadline_us(const struct dhcp_client *c);
 /* At the deadline: a message to be broadcast is in `out` when it is not empty. Below zero: -(cause), the client is
@@ -71,10 +74,22 @@ int dhcp_client_expire(struct dhcp_client *c, uint64_t now_us, struct mr_wr *out
 
 #define DHCP_LEASES_MAX 4u
 
+/* What real servers do, and the textbook does not. */
+enum dhcp_manner {
+	DHCP_PLAIN,
+	DHCP_OTHER_GATEWAY, /* option 3 names somebody who is not there */
+	DHCP_TERSE,	    /* says neither who it is (54) nor for how long (51) */
+	DHCP_OVERLOADED,    /* all options but the type are in `file` (52) */
+	DHCP_SLOW,	    /* pings an address for 3 s before it is offered */
+};
+
 /* Layout is ours. */
 struct dhcp_server {
 	uint32_t address, mask, first, lease_s;
 	unsigned leases;
+	enum dhcp_manner manner;
+	uint64_t now_us;   /* DHCP_SLOW: by its owner's clock, before each message */
+	uint64_t asked_us; /* DHCP_SLOW: when it was asked first; 0: not yet */
 	struct {
 		uint8_t mac[6];
 		bool taken;

@@ -85,7 +85,7 @@ void http_response_init(struct http_response *r, uint8_t *body, size_t body_cap,
 	r->body_cap = body_cap;
 	r->without_body = without_body;
 	r->left = 0;
-	r->interim = 0;
+	r->interim = r->blank = 0;
 	r->head_len = r->line_at = 0;
 	r->fields = 0;
 }
@@ -394,7 +394,13 @@ static bool on_chunk_size(struct http_response *r, struct mr_rd line)
 static bool on_line(struct http_response *r, struct mr_rd line)
 {
 	switch (r->state) {
-	case HTTP_STATUS_LINE: return on_status_line(r, line);
+	case HTTP_STATUS_LINE:
+		if (line.left > 0)
+			return on_status_line(r, line);
+		/* RFC 9112 2.2 has servers take it; some servers send it, after a body whose length was wrong by that.
+		 */
+		r->head_len = r->line_at = (size_t)(line.at - r->head);
+		return ++r->blank <= HTTP_BLANK_MAX;
 	case HTTP_FIELDS: return line.left > 0 ? on_field(r, line) : on_head(r);
 	case HTTP_CHUNK_SIZE:
 	case HTTP_CHUNK_END:

@@ -16,6 +16,7 @@
 #define HTTP_HEAD_MAX 8192u /* octets: status line and fields, all interim responses, chunk trailers */
 #define HTTP_FIELDS_MAX 64u
 #define HTTP_INTERIM_MAX 8u /* 1xx responses before the final one */
+#define HTTP_BLANK_MAX 4u
 
 struct http_field {
 	const char *name, *value;
@@ -58,8 +59,8 @@ struct http_response {
 	size_t body_cap;
 	bool without_body; /* the request was HEAD */
 	bool chunked, has_length, minor_1;
-	uint64_t left; /* of the body or chunk */
-	unsigned interim;
+	uint64_t left;		 /* of the body or chunk */
+	unsigned interim, blank; /* interim responses, empty lines before the status line */
 	size_t head_len, line_at;
 	unsigned fields;
 	struct {

@@ -261,7 +261,8 @@ static bool udp_sum_is_right(const uint8_t *ip, struct mr_rd udp)
 
 static bool on_udp(struct ip_if *net, const uint8_t *ip, struct mr_rd udp)
 {
-	struct mr_rd in = udp;
+	struct mr_rd in = udp, address = mr_rd_over(ip + 12, 4);
+	uint32_t source = mr_rd_be32(&address);
 	uint16_t from = mr_rd_be16(&in), to = mr_rd_be16(&in), len = mr_rd_be16(&in);
 	uint8_t message[DHCP_MESSAGE_MAX];
 	struct mr_wr out = mr_wr_over(message, sizeof(message));
@@ -270,10 +271,11 @@ static bool on_udp(struct ip_if *net, const uint8_t *ip, struct mr_rd udp)
 	if (in.bad || len != udp.left || inet_chksum(ip, IP_HEADER) != 0 || !udp_sum_is_right(ip, udp))
 		return false;
 	if (from == DHCP_SERVER_PORT && to == DHCP_CLIENT_PORT) {
-		on_lease(net, dhcp_client_receive(&net->client, in, loop_now_us(net->stack->loop)));
+		on_lease(net, dhcp_client_receive(&net->client, in, source, loop_now_us(net->stack->loop)));
 		return true;
 	}
 	if (from == DHCP_CLIENT_PORT && to == DHCP_SERVER_PORT && net->serves) {
+		net->server.now_us = loop_now_us(net->stack->loop);
 		if (dhcp_server_receive(&net->server, in, &out))
 			send_dhcp(net, &out, DHCP_SERVER_PORT, DHCP_CLIENT_PORT);
 		return true;
@@ -588,3 +590,5 @@ void ip_if_serve_dhcp(struct ip_if *net, uint32_t first, unsigned leases, uint32
 
 uint32_t ip_if_address(const struct ip_if *net) { return own_address(net); }
 struct ip_if_counters ip_if_counters(const struct ip_if *net) { return net->counters; }
+
+void ip_if_dhcp_manner(struct ip_if *net, enum dhcp_manner manner) { net->server.manner = manner; }

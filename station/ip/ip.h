@@ -83,6 +83,8 @@ void ip_if_static(struct ip_if *net, uint32_t address, uint32_t mask, uint32_t r
 uint32_t ip_link_local(struct entropy *entropy);
 /* The simulated device: gives `leases` addresses from `first` on to those who ask. After ip_if_static. */
 void ip_if_serve_dhcp(struct ip_if *net, uint32_t first, unsigned leases, uint32_t lease_s);
+/* After it: how that server behaves, for simulated devices. */
+void ip_if_dhcp_manner(struct ip_if *net, enum dhcp_manner manner);
 
 uint32_t ip_if_address(const struct ip_if *net); /* 0: none yet */
 struct ip_if_counters ip_if_counters(const struct ip_if *net);

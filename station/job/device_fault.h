@@ -21,6 +21,11 @@ enum device_fault {
 	DEVICE_FAULT_HANGS_UP,	   /* its server closes each connection as soon as it is asked */
 	DEVICE_FAULT_TRICKLES,	   /* its server answers each request with headers that never end, an octet at a time */
 	DEVICE_FAULT_FORGED,	   /* a stranger's 403 answers the first request of each of its access point's lives */
+	DEVICE_FAULT_OTHER_GATEWAY, /* no fault, only odd, as the next three: enum dhcp_manner */
+	DEVICE_FAULT_DHCP_TERSE,
+	DEVICE_FAULT_DHCP_OVERLOAD,
+	DEVICE_FAULT_DHCP_SLOW,
+	DEVICE_FAULT_BLANK_LINE,   /* its server begins each answer with an empty line */
 	DEVICE_FAULT_OLD_FIRMWARE, /* its STATUS is without PROTOCOL; behind WPA2 only */
 	DEVICE_FAULT_COUNT
 };

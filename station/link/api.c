@@ -10,6 +10,7 @@
 #include "agent/wire/cause.h"
 #include "agent/wire/frame.h"
 #include "agent/wire/message.h"
+#include "station/ip/dotted.h"
 #include "station/ip/http_client.h"
 #include "station/link/pin_session.h"
 
@@ -20,6 +21,7 @@
 #define EXCHANGES_MAX 2u /* with one PIN, where the other end shows another: anybody may answer on an open network */
 /* Whatever TCP, TLS or the device's octets do meanwhile, in patiences: chosen. */
 #define UP_PATIENCES 8u	     /* from the network to a channel that is secured */
+#define UP_US 10000000u	     /* beside them: an address from a slow server */
 #define REQUEST_PATIENCES 5u /* of one request, beyond what its work takes */
 #define TLS_FRAGMENT 1024u   /* octets of a record that a small device has room for */
 #define LISTEN_BEACONS 5u    /* halves of its beacon intervals */
@@ -205,13 +207,15 @@ static void connect_to(struct api *a);
 static void ask(struct api *a, const char *path, const char *type, struct mr_rd body)
 {
 	const struct http_field fields[] = { { "Content-Type", type } };
+	char host[16];
 	const struct http_request request = { .method = type ? "POST" : "GET",
-					      .host = "192.168.4.1",
+					      .host = host,
 					      .target = path,
 					      .fields = fields,
 					      .field_count = type ? 1 : 0,
 					      .body = body };
 
+	snprintf(host, sizeof(host), DOTTED, DOTTED_OF(a->bss.address));
 	if (!http_client_ask(&a->http, &request))
 		end(a, MR_CAUSE_NO_MEMORY, "no room for a request of %zu octets", body.left);
 }
@@ -548,7 +552,7 @@ int api_start(struct link *base, const struct ieee80211_network *network, const 
 	base->basic = network->basic;
 	a->reconnects = a->exchanges = 0;
 	a->is_busy = false;
-	a->must_us = now_of(a) + UP_PATIENCES * base->patience_us;
+	a->must_us = now_of(a) + UP_US + UP_PATIENCES * base->patience_us;
 	enter(a, JOINING, UINT64_MAX, "its network is there");
 	result = bss_join(&a->bss, network, peer);
 	if (result != 0) {

@@ -11,7 +11,8 @@
 #include "station/ip/dotted.h"
 #include "station/wifi/sta.h"
 
-#define ANSWER_US 20000u /* about when a device answers a packet */
+#define ADDRESS_US 8000000u /* at least: servers ping an address for 1 to 3 s before they offer it */
+#define ANSWER_US 20000u    /* about when a device answers a packet */
 
 static uint64_t now_of(const struct bss *b) { return loop_now_us(b->station->loop); }
 
@@ -52,6 +53,8 @@ static void enter(struct bss *b, enum bss_stage stage, const char *why, ...)
 	b->stage = stage;
 	b->stage_us = now_of(b);
 	b->deadline_us = waits ? b->stage_us + b->patience_us : UINT64_MAX;
+	if (stage == BSS_ADDRESSING && b->patience_us < ADDRESS_US)
+		b->deadline_us = b->stage_us + ADDRESS_US;
 }
 
 /* It is over; whoever found the reason has said it. */
@@ -94,7 +97,8 @@ static void on_address(void *ctx, int result, const struct ip_lease *lease)
 	if (b->stage != BSS_ADDRESSING)
 		return; /* renewed */
 	b->address_us = stage_took_us(b);
-	b->address = lease->router ? lease->router : lease->server;
+	/* The link has two ends: the device is who answered, whatever it says of gateways. */
+	b->address = lease->from ? lease->from : lease->server ? lease->server : lease->router;
 	enter(b, BSS_UP, "the device is " DOTTED, DOTTED_OF(b->address));
 	b->events->up(b->ctx);
 }

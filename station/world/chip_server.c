@@ -286,6 +286,9 @@ static void pull(struct chip_server *s)
 {
 	uint8_t octets[512];
 
+	if (s->config.fault == DEVICE_FAULT_BLANK_LINE && !s->tls && s->api.answers && s->api.head_at == 0)
+		(void)put(&s->out, (const uint8_t *)"\r\n", 2);
+
 	for (size_t len; (len = mr_api_pull(&s->api, octets, sizeof(octets))) > 0;)
 		answer(s, octets, len);
 	mr_wipe(octets, sizeof(octets));

@@ -181,6 +181,11 @@ static bool have_net(struct chip_wifi *w)
 	} else {
 		ip_if_static(w->net, OWN_ADDRESS, OWN_MASK, 0);
 		ip_if_serve_dhcp(w->net, OWN_ADDRESS + 1, STAS_MAX, LEASE_S);
+		ip_if_dhcp_manner(w->net, w->config.fault == DEVICE_FAULT_OTHER_GATEWAY	  ? DHCP_OTHER_GATEWAY
+					  : w->config.fault == DEVICE_FAULT_DHCP_TERSE	  ? DHCP_TERSE
+					  : w->config.fault == DEVICE_FAULT_DHCP_OVERLOAD ? DHCP_OVERLOADED
+					  : w->config.fault == DEVICE_FAULT_DHCP_SLOW	  ? DHCP_SLOW
+											  : DHCP_PLAIN);
 	}
 	w->server = chip_server_create(w->net, &server);
 	w->idle_us = now_of(w) + IF_IDLE_US;

@@ -70,13 +70,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		now_us = dhcp_client_deadline_us(&client) < UINT64_MAX ? dhcp_client_deadline_us(&client) : now_us;
 		result = dhcp_client_expire(&client, now_us, &out);
 		assert(result <= 0 && !out.bad);
-		result = dhcp_client_receive(&client, made_likely(piece, likely, 2, mac), now_us);
+		result = dhcp_client_receive(&client, made_likely(piece, likely, 2, mac), 0xc0a80401, now_us);
 		if (result == DHCP_BOUND) {
 			uint32_t a = client.lease.address, mask = client.lease.mask;
 
 			assert(a >> 24 != 0 && a >> 24 != 127 && a >> 24 < 224 && (a & ~mask) != 0 &&
 			       (a | mask) != UINT32_MAX);
-			assert(client.lease.server != 0 && client.lease.server != a);
+			assert(client.lease.server != a && client.lease.from == 0xc0a80401);
 		}
 		out = mr_wr_over(answer, sizeof(answer));
 		(void)dhcp_server_receive(

@@ -83,6 +83,32 @@ static void firmware_that_signs_too_little_is_refused_with_words(void **state)
 	hall_done(&run);
 }
 
+/* Servers as they are sold. Each of these devices is sound, and passes in its first attempt. */
+static void odd_servers_are_served(void **state)
+{
+	static const char faults[] = "    - {kind: other-gateway, count: 1}\n    - {kind: dhcp-terse, count: 1}\n"
+				     "    - {kind: dhcp-overload, count: 1}\n    - {kind: dhcp-slow, count: 1}\n"
+				     "    - {kind: blank-line, count: 1}\n";
+	static const char *const patiences[] = { "4s", "1s" };
+	struct hall *hall = *state;
+
+	for (size_t i = 0; i < 4; i++) {
+		struct run run;
+
+		hall_job(hall, &run,
+			 &(struct shape){ .devices = 6,
+					  .credentials = ways[i % 2],
+					  .patience = patiences[i / 2],
+					  .faults = faults },
+			 hall_seed(2060) + i);
+		hall_run(hall, &run);
+		hall_all_passed(hall, &run, 6);
+		assert_int_equal(hall_ask(&run, "SELECT count(*) FROM attempt"), 6);
+		assert_int_equal(hall_ask(&run, "SELECT count(*) FROM sighting"), 0);
+		hall_done(&run);
+	}
+}
+
 static void interrupt_at_the_first(void *ctx, const struct line_event *event)
 {
 	unsigned *events = ctx;
@@ -135,6 +161,7 @@ int main(void)
 		cmocka_unit_test(a_server_that_hangs_up_for_ever_does_not_hold_its_session),
 		cmocka_unit_test(a_server_that_never_comes_to_an_end_does_not_hold_its_session),
 		cmocka_unit_test(a_strangers_refusal_costs_time_and_no_device),
+		cmocka_unit_test(odd_servers_are_served),
 		cmocka_unit_test(firmware_that_signs_too_little_is_refused_with_words),
 		cmocka_unit_test(a_graceful_stop_has_an_end),
 	};

@@ -62,7 +62,10 @@ static enum dhcp_type sent_type(void)
 	return m.type;
 }
 
-static int receive(uint64_t now_us) { return dhcp_client_receive(&client, mr_rd_over(offer, sizeof(offer)), now_us); }
+static int receive(uint64_t now_us)
+{
+	return dhcp_client_receive(&client, mr_rd_over(offer, sizeof(offer)), 0, now_us);
+}
 
 static void an_offer_is_read(void **state)
 {
@@ -80,7 +83,8 @@ static void an_offer_is_read(void **state)
 	assert_memory_equal(m.chaddr, mac, 6);
 }
 
-static void a_message_cut_before_its_end_option_is_refused(void **state)
+/* Refused is what has no type; of the rest what is whole is used, and what is cut is counted. */
+static void a_message_that_is_cut_is_read_as_far_as_it_is_whole(void **state)
 {
 	struct dhcp_message m;
 
@@ -94,12 +98,16 @@ static void a_message_cut_before_its_end_option_is_refused(void **state)
 		bool between = len == 243 || len == 249 || len == 250 || len == 260 || len == 266 || len == 272 ||
 			       len == 276;
 
-		assert_int_equal(dhcp_parse(mr_rd_over(exact, len), &m), between);
+		assert_int_equal(dhcp_parse(mr_rd_over(exact, len), &m), len >= 243);
+		if (len >= 243)
+			assert_int_equal(m.odd, !between);
+		if (len < 249)
+			assert_int_equal(m.mask, 0);
 		test_free(exact);
 	}
 }
 
-static void options_of_wrong_length_are_refused(void **state)
+static void options_of_wrong_length_are_skipped_and_counted(void **state)
 {
 	static const uint8_t wrong[][8] = {
 		{ 53, 2, 2, 2 }, { 53, 0 },    { 1, 3, 255, 255, 255 }, { 1, 5, 255, 255, 255, 0, 0 }, { 3, 2, 1, 1 },
@@ -111,8 +119,34 @@ static void options_of_wrong_length_are_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		memcpy(offer + 236 + 7, wrong[i], 8);
-		assert_false(dhcp_parse(mr_rd_over(offer, sizeof(offer)), &m));
+		assert_true(dhcp_parse(mr_rd_over(offer, sizeof(offer)), &m));
+		assert_true(m.odd > 0);
+		assert_int_equal(m.type, DHCP_OFFER);
+		assert_int_equal(m.mask, 0);
 	}
+}
+
+/* RFC 2132 9.3 */
+static void options_in_file_and_sname_are_read_where_they_are_announced(void **state)
+{
+	static const uint8_t here[] = { 53, 1, 2, 52, 1, 3, 255 }, file[] = { 54, 4, 10, 0, 0, 1, 52, 1, 3, 255 },
+			     sname[] = { 0, 51, 4, 0, 0, 1, 0, 1, 9 };
+	struct dhcp_message m;
+
+	(void)state;
+	memcpy(offer + 240, here, sizeof(here));
+	memcpy(offer + 108, file, sizeof(file));
+	memcpy(offer + 44, sname, sizeof(sname));
+	assert_true(dhcp_parse(mr_rd_over(offer, sizeof(offer)), &m));
+	assert_int_equal(m.server, 0x0a000001);
+	assert_int_equal(m.lease_s, 256);
+	assert_int_equal(m.odd, 1); /* the last of sname, whose length is that of a mask no more */
+	offer[245] = 1;
+	assert_true(dhcp_parse(mr_rd_over(offer, sizeof(offer)), &m));
+	assert_int_equal(m.lease_s, 0);
+	offer[245] = 0;
+	assert_true(dhcp_parse(mr_rd_over(offer, sizeof(offer)), &m));
+	assert_int_equal(m.server, 0);
 }
 
 static void messages_of_other_hardware_cookie_or_direction_are_refused(void **state)
@@ -252,18 +286,24 @@ static void addresses_that_no_host_can_have_are_refused(void **state)
 	}
 }
 
-static void a_server_without_mask_means_24_bits_and_without_a_name_is_refused(void **state)
+static void a_server_without_mask_means_24_bits_and_without_a_name_is_who_answers(void **state)
 {
 	(void)state;
 	expire(0);
 	memset(offer + 236 + 7, 0, 6);
 	offer[236 + 30] = 60; /* its name, under another option */
-	receive(1000);
-	assert_int_equal(client.state, DHCP_SELECTING);
-	offer[236 + 30] = 54;
-	receive(1000);
+	assert_int_equal(dhcp_client_receive(&client, mr_rd_over(offer, sizeof(offer)), SERVER, 1000), DHCP_NOTHING);
 	assert_int_equal(client.state, DHCP_REQUESTING);
 	assert_int_equal(client.lease.mask, MASK);
+	assert_int_equal(client.lease.server, 0);
+	expire(1000);
+	offer[242] = DHCP_ACK;
+	memset(offer + 236 + 22, 0, 2);
+	assert_int_equal(dhcp_client_receive(&client, mr_rd_over(offer, sizeof(offer)), SERVER + 9, 2000),
+			 DHCP_NOTHING);
+	assert_int_equal(client.state, DHCP_REQUESTING);
+	assert_int_equal(dhcp_client_receive(&client, mr_rd_over(offer, sizeof(offer)), SERVER, 2000), DHCP_BOUND);
+	assert_int_equal(client.lease.from, SERVER);
 }
 
 static void a_refusal_begins_again_but_not_at_once(void **state)
@@ -284,7 +324,7 @@ static void an_offer_that_is_not_kept_is_forgotten(void **state)
 	(void)state;
 	expire(0);
 	receive(0);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 5; i++) {
 		expire(dhcp_client_deadline_us(&client));
 		assert_int_equal(sent_type(), DHCP_REQUEST);
 	}
@@ -381,15 +421,16 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(the_log_tells_how_the_address_came_and_went, setup),
 		cmocka_unit_test_setup(an_offer_is_read, setup),
-		cmocka_unit_test_setup(a_message_cut_before_its_end_option_is_refused, setup),
-		cmocka_unit_test_setup(options_of_wrong_length_are_refused, setup),
+		cmocka_unit_test_setup(a_message_that_is_cut_is_read_as_far_as_it_is_whole, setup),
+		cmocka_unit_test_setup(options_of_wrong_length_are_skipped_and_counted, setup),
+		cmocka_unit_test_setup(options_in_file_and_sname_are_read_where_they_are_announced, setup),
 		cmocka_unit_test_setup(messages_of_other_hardware_cookie_or_direction_are_refused, setup),
 		cmocka_unit_test_setup(what_is_built_parses_back, setup),
 		cmocka_unit_test_setup(the_client_asks_after_0_60_310_810_1810_3810_ms_and_gives_up_at_its_time, setup),
 		cmocka_unit_test_setup(an_offer_is_requested_and_acknowledged, setup),
 		cmocka_unit_test_setup(answers_to_others_are_ignored, setup),
 		cmocka_unit_test_setup(addresses_that_no_host_can_have_are_refused, setup),
-		cmocka_unit_test_setup(a_server_without_mask_means_24_bits_and_without_a_name_is_refused, setup),
+		cmocka_unit_test_setup(a_server_without_mask_means_24_bits_and_without_a_name_is_who_answers, setup),
 		cmocka_unit_test_setup(a_refusal_begins_again_but_not_at_once, setup),
 		cmocka_unit_test_setup(an_offer_that_is_not_kept_is_forgotten, setup),
 		cmocka_unit_test_setup(a_lease_is_renewed_or_lost, setup),

@@ -234,10 +234,28 @@ static void the_answer_to_head_has_no_body(void **state)
 
 /* --- servers that mean ill --- */
 
+/* As the case http-leading-crlf has it, in any cuts. */
+static void empty_lines_before_the_status_line_are_skipped(void **state)
+{
+	static const char text[] = "\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+
+	(void)state;
+	for (size_t cut = 0; cut < sizeof(text) - 1; cut++) {
+		http_response_init(&r, body, BODY, false);
+		if (cut)
+			assert_int_equal(receive(text, cut), HTTP_MORE);
+		assert_int_equal(receive(text + cut, sizeof(text) - 1 - cut), HTTP_DONE);
+		assert_int_equal(r.status, 200);
+		assert_memory_equal(body, "hi", 2);
+	}
+	assert_int_equal(whole("\r\n\r\n\r\n\r\nHTTP/1.1 204 \r\n\r\n"), HTTP_DONE);
+}
+
 static void malformed_heads_are_refused(void **state)
 {
 	static const char *const wrong[] = {
-		"\r\n",
+		"\r\n\r\n\r\n\r\n\r\n",
+		"\r\n \r\nHTTP/1.1 200 OK\r\n",
 		"HTTP/1.1\r\n",
 		"HTTP/2.0 200 OK\r\n",
 		"HTTP/1.2 200 OK\r\n",
@@ -402,6 +420,7 @@ int main(void)
 		cmocka_unit_test(what_comes_after_a_response_is_left),
 		cmocka_unit_test(fields_are_found_by_name_in_any_case),
 		cmocka_unit_test(the_answer_to_head_has_no_body),
+		cmocka_unit_test(empty_lines_before_the_status_line_are_skipped),
 		cmocka_unit_test(malformed_heads_are_refused),
 		cmocka_unit_test(lengths_that_lie_are_refused),
 		cmocka_unit_test(chunk_sizes_that_lie_are_refused),

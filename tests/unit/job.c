@@ -124,7 +124,8 @@ static const struct malformed {
 	{ GOOD "simulation: {faults: [{kind: power_cut}]}\n",
 	  "job.yaml:6:30: simulation.faults[].kind: unknown word \"power_cut\"; allowed: selftest, "
 	  "storage, vanish, power-cut, wrong-batch-key, weak-signal, wrong-product, clone, wrong-secret, ap-deauth, "
-	  "no-join, busy, hangs-up, trickles, forged, old-firmware, "
+	  "no-join, busy, hangs-up, trickles, forged, other-gateway, dhcp-terse, dhcp-overload, dhcp-slow, blank-line, "
+	  "old-firmware, "
 	  "radio-lost, garbage, rogue-station, replay; did you mean \"power-cut\"?" },
 	{ GOOD "simulation: {faults: [{kind: selftest, operation: verify}]}\n",
 	  "job.yaml:6:23: simulation.faults: selftest has no operation; allowed: with vanish, "
@@ -326,7 +327,7 @@ static void a_malformed_job_is_refused_with_place_and_remedy(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++) {
-		static char text[20 * 320];
+		static char text[20 * 480];
 		struct job_errors errors;
 
 		assert_null(parse(malformed[i].yaml, &errors));

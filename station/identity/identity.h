@@ -121,6 +121,10 @@ int pin_label_digest(const struct identity *identity, const char *text, size_t l
 int pin_verifier(const char *pin, const char *serial, const uint8_t salt[static 16], uint32_t iterations,
 		 uint8_t w0[static 32], uint8_t l[static 65]);
 /* What the station needs for an exchange with that device: w0 and w1. `salt`: 16 to 32 octets. Wipe them after use. */
+/* The same in two steps, for whoever has PBKDF2 done elsewhere: its input, then its 80 octets. 0 or -(cause). */
+#define PIN_TEXT_MAX 128
+int pin_prover_text(const char *pin, const char *serial, uint8_t text[static PIN_TEXT_MAX], size_t *len);
+int pin_prover_scalars(const uint8_t halves[static 80], uint8_t w0[static 32], uint8_t w1[static 32]);
 int pin_prover(const char *pin, const char *serial, const uint8_t *salt, size_t salt_len, uint32_t iterations,
 	       uint8_t w0[static 32], uint8_t w1[static 32]);
 

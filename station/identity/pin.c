@@ -265,21 +265,38 @@ static bool scalars_of(const uint8_t halves[static 2 * HALF], uint8_t w0[static 
 	return ok;
 }
 
-static int stretch(const char *pin, const char *serial, const uint8_t *salt, size_t salt_len, uint32_t iterations,
-		   uint8_t w0[static 32], uint8_t *w1, uint8_t *l)
+int pin_prover_text(const char *pin, const char *serial, uint8_t text[static PIN_TEXT_MAX], size_t *len)
 {
-	uint8_t room[128], halves[2 * HALF];
-	struct mr_wr in = mr_wr_over(room, sizeof(room));
-	bool ok;
+	struct mr_wr in = mr_wr_over(text, PIN_TEXT_MAX);
 
 	assert((w1 != NULL) != (l != NULL)); /* the prover's half or the verifier's, never both */
 	put_counted(&in, pin);
 	put_counted(&in, IDENTITY_PROVER);
 	put_counted(&in, serial);
-	if (in.bad || iterations < IDENTITY_PIN_ITERATIONS_MIN || iterations > IDENTITY_PIN_ITERATIONS_MAX ||
-	    salt_len < 16 || salt_len > 32)
+	*len = in.len;
+	return in.bad ? -MR_CAUSE_TOO_LONG : 0;
+}
+
+int pin_prover_scalars(const uint8_t halves[static 80], uint8_t w0[static 32], uint8_t w1[static 32])
+{
+	static_assert(2 * HALF == 80, "identity.h says so");
+	if (scalars_of(halves, w0, w1, NULL))
+		return 0;
+	ERR_clear_error();
+	return -MR_CAUSE_SIGNER_UNAVAILABLE;
+}
+
+static int stretch(const char *pin, const char *serial, const uint8_t *salt, size_t salt_len, uint32_t iterations,
+		   uint8_t w0[static 32], uint8_t *w1, uint8_t *l)
+{
+	uint8_t room[PIN_TEXT_MAX], halves[2 * HALF];
+	size_t len = 0;
+	bool ok;
+
+	if (pin_prover_text(pin, serial, room, &len) != 0 || iterations < IDENTITY_PIN_ITERATIONS_MIN ||
+	    iterations > IDENTITY_PIN_ITERATIONS_MAX || salt_len < 16 || salt_len > 32)
 		return -MR_CAUSE_TOO_LONG;
-	ok = PKCS5_PBKDF2_HMAC((const char *)in.buf, (int)in.len, salt, (int)salt_len, (int)iterations, EVP_sha256(),
+	ok = PKCS5_PBKDF2_HMAC((const char *)room, (int)len, salt, (int)salt_len, (int)iterations, EVP_sha256(),
 			       sizeof(halves), halves) == 1 &&
 	     scalars_of(halves, w0, w1, l);
 	OPENSSL_cleanse(room, sizeof(room));

@@ -21,6 +21,7 @@ enum device_fault {
 	DEVICE_FAULT_HANGS_UP,	   /* its server closes each connection as soon as it is asked */
 	DEVICE_FAULT_TRICKLES,	   /* its server answers each request with headers that never end, an octet at a time */
 	DEVICE_FAULT_FORGED,	   /* a stranger's 403 answers the first request of each of its access point's lives */
+	DEVICE_FAULT_MANY_ROUNDS,  /* its PIN's verifier is of 150,000 rounds */
 	DEVICE_FAULT_OTHER_GATEWAY, /* no fault, only odd, as the next three: enum dhcp_manner */
 	DEVICE_FAULT_DHCP_TERSE,
 	DEVICE_FAULT_DHCP_OVERLOAD,

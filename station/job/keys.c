@@ -145,7 +145,9 @@ const struct key job_keys[] = {
 	{ "identity.pin.wps_checksum", KEY_YESNO, .fallback = "false", IN(pin.wps_checksum),
 	  .sentence = "the last of 8 digits is the checksum of WSC 2.0.5 section 7.4.1" },
 	{ "identity.pin.iterations", KEY_COUNT, .fallback = "2000", .low = "1000", .high = "1000000",
-	  IN(pin.iterations), .sentence = "PBKDF2 rounds of the verifier; each costs the station time, per device" },
+	  IN(pin.iterations),
+	  .sentence = "PBKDF2 rounds of the verifier, and the most that a device may ask for; each costs the station "
+		      "time" },
 	{ "identity.certificate", KEY_SECTION, .sentence = "the IDevID certificate, IEEE 802.1AR" },
 	{ "identity.certificate.organization", KEY_UTF8, .fallback = "", .low = "0", .high = "64", IN(organization),
 	  .sentence = "O of the subject; CN is the product, serialNumber the serial" },

@@ -52,6 +52,7 @@ struct api {
 	char pin[IDENTITY_PIN_MAX], serial[IDENTITY_SERIAL_MAX + 1];
 	char issued_pin[IDENTITY_PIN_MAX], issued_serial[IDENTITY_SERIAL_MAX + 1];
 	bool any_certificate;
+	uint32_t pin_iterations;
 	enum state state;
 	struct pin_session *pin_session;
 	uint8_t *request; /* the message, to be sent again over another connection */
@@ -203,6 +204,18 @@ static void drop_link(struct api *a)
 /* --- asking --- */
 
 static void connect_to(struct api *a);
+static void begin_again(struct api *a, int cause, const char *why);
+static void ask_pin_exchange(struct api *a);
+
+/* The next message of the PIN exchange. */
+static void go_on(struct api *a)
+{
+	a->deadline_us = patience_until_us(a);
+	if (http_client_connected(&a->http))
+		ask_pin_exchange(a);
+	else
+		connect_to(a);
+}
 
 static void ask(struct api *a, const char *path, const char *type, struct mr_rd body)
 {
@@ -224,8 +237,13 @@ static void ask_pin_exchange(struct api *a)
 {
 	uint8_t room[256];
 	struct mr_wr w = mr_wr_over(room, sizeof(room));
-	const char *path = pin_session_ask(a->pin_session, &w);
+	const char *path;
 
+	if (a->pin_session->works) { /* which the bound of coming up ends, or of the request */
+		a->deadline_us = UINT64_MAX;
+		return;
+	}
+	path = pin_session_ask(a->pin_session, &w);
 	ask(a, path, w.len ? "application/x-www-form-urlencoded" : NULL, mr_wr_written(&w));
 }
 
@@ -247,10 +265,26 @@ static void send_request(struct api *a)
 		ask(a, "/v1/pin/operation", "application/octet-stream", mr_wr_written(&w));
 }
 
+/* The PIN is stretched; meanwhile the connection may have gone. */
+static void on_worked(void *ctx, int result)
+{
+	struct api *a = ctx;
+
+	if (result != 0)
+		begin_again(a, -result, "the PIN cannot be stretched");
+	else if (a->state == SECURING)
+		go_on(a);
+}
+
 static void begin_pin_session(struct api *a)
 {
+	pin_session_wipe(a->pin_session);
 	pin_session_init(a->pin_session, a->pin, a->station->entropy);
 	a->pin_session->tag = a->base.tag;
+	a->pin_session->iterations_max = a->pin_iterations;
+	a->pin_session->pool = a->station->psk;
+	a->pin_session->worked = on_worked;
+	a->pin_session->ctx = a;
 	pin_session_issued(a->pin_session, a->issued_serial, a->issued_pin);
 }
 
@@ -313,17 +347,15 @@ static void on_pin_answer(struct api *a, unsigned status, struct mr_rd body)
 
 	if (result == -MR_CAUSE_NO_MEMORY || (result == -MR_CAUSE_PIN_REFUSED && ++a->exchanges >= EXCHANGES_MAX)) {
 		end(a, unproved(a, -result), "the PIN exchange");
+	} else if (result == PIN_SESSION_WORKS) {
+		a->deadline_us = UINT64_MAX;
 	} else if (result != 0) {
 		begin_again(a, -result, "the PIN exchange has failed");
 	} else if (a->pin_session->step == PIN_SESSION_OPEN) {
 		memcpy(a->binding, a->pin_session->binding, 32);
 		secured(a);
 	} else {
-		a->deadline_us = patience_until_us(a);
-		if (http_client_connected(&a->http))
-			ask_pin_exchange(a);
-		else
-			connect_to(a);
+		go_on(a);
 	}
 }
 
@@ -630,6 +662,7 @@ struct link *api_create(const struct api_config *config)
 	a->protection = config->protection;
 	a->event = config->event;
 	a->any_certificate = config->any_certificate;
+	a->pin_iterations = config->pin_iterations;
 	bss_init(&a->bss, config->station, config->protection == API_WPA2, config->passphrase, config->patience_us,
 		 &bss_events, a);
 	http_client_init(&a->http, BODY_MAX, &http_events, a);

@@ -30,10 +30,12 @@ enum api_event {
 struct api_config {
 	const struct bss_station *station;
 	enum api_protection protection;
-	const char *passphrase; /* API_WPA2. Copied, wiped with the link */
-	const char *pin;	/* API_PIN; copied as well */
-	const char *serial;	/* API_TLS: that the certificate must name; "": any. Copied */
-	bool any_certificate;	/* API_TLS: any is taken, and put on record */
+	const char *passphrase;	 /* API_WPA2. Copied, wiped with the link */
+	const char *pin;	 /* API_PIN; copied as well */
+	const char *serial;	 /* API_TLS: that the certificate must name; "": any. Copied */
+	bool any_certificate;	 /* API_TLS: any is taken, and put on record */
+	uint32_t pin_iterations; /* API_PIN: the most rounds of PBKDF2 that a device is given; 0: as many as there may
+				    be */
 	uint64_t patience_us;
 	void (*event)(void *ctx, enum api_event event, struct mr_rd message, int cause);
 };

@@ -28,7 +28,12 @@ void pin_session_issued(struct pin_session *p, const char *serial, const char *p
 	snprintf(p->issued_pin, sizeof(p->issued_pin), "%s", pin);
 }
 
-void pin_session_wipe(struct pin_session *p) { OPENSSL_cleanse(p, sizeof(*p)); }
+void pin_session_wipe(struct pin_session *p)
+{
+	if (p->works)
+		psk_cancel(p->pool, &p->stretch);
+	OPENSSL_cleanse(p, sizeof(*p));
+}
 
 static const char *const steps[] = { [PIN_SESSION_DEVICE] = "device",
 				     [PIN_SESSION_SALT] = "salt",
@@ -133,6 +138,47 @@ static bool draw_share(struct pin_session *p)
 	return false;
 }
 
+/* The PIN is stretched, as the salt wants it. */
+static int take_scalars(struct pin_session *p, const uint8_t halves[static PSK_WIDE_LEN])
+{
+	if (pin_prover_scalars(halves, p->w0, p->w1) != 0 || !draw_share(p))
+		return -MR_CAUSE_BAD_RESPONSE;
+	enter(p, PIN_SESSION_SHARE, "salt of %zu octets, %u iterations", p->salt_len, p->iterations);
+	return 0;
+}
+
+static void on_stretched(void *ctx, const uint8_t halves[static PSK_WIDE_LEN])
+{
+	struct pin_session *p = ctx;
+
+	p->works = false;
+	p->worked(p->ctx, take_scalars(p, halves)); /* may wipe it */
+}
+
+static int stretch(struct pin_session *p)
+{
+	uint8_t text[PIN_TEXT_MAX];
+	size_t len;
+	int result;
+
+	static_assert(PIN_TEXT_MAX <= PSK_TEXT_MAX, "it goes there");
+	if (!p->pool) {
+		result = pin_prover(p->pin, p->serial, p->salt, p->salt_len, p->iterations, p->w0, p->w1);
+		if (result != 0 || !draw_share(p))
+			return -MR_CAUSE_BAD_RESPONSE;
+		enter(p, PIN_SESSION_SHARE, "salt of %zu octets, %u iterations", p->salt_len, p->iterations);
+		return 0;
+	}
+	if (pin_prover_text(p->pin, p->serial, text, &len) != 0)
+		return -MR_CAUSE_BAD_RESPONSE;
+	p->works = true;
+	p->stretch.done = on_stretched;
+	p->stretch.ctx = p;
+	psk_stretch(p->pool, &p->stretch, mr_rd_over(text, len), mr_rd_over(p->salt, p->salt_len), p->iterations);
+	OPENSSL_cleanse(text, sizeof(text));
+	return PIN_SESSION_WORKS;
+}
+
 static int take_salt(struct pin_session *p, const json_t *json)
 {
 	const char *salt = json_string_value(json_object_get(json, "salt"));
@@ -146,10 +192,13 @@ static int take_salt(struct pin_session *p, const json_t *json)
 	    iterations > (json_int_t)IDENTITY_PIN_ITERATIONS_MAX)
 		return -MR_CAUSE_BAD_RESPONSE;
 	p->iterations = (uint32_t)iterations;
-	if (pin_prover(p->pin, p->serial, p->salt, p->salt_len, p->iterations, p->w0, p->w1) != 0 || !draw_share(p))
-		return -MR_CAUSE_BAD_RESPONSE;
-	enter(p, PIN_SESSION_SHARE, "salt of %zu octets, %u iterations", p->salt_len, p->iterations);
-	return 0;
+	if (p->iterations_max && p->iterations > p->iterations_max) {
+		log_write(p->tag, LOG_PIN, LOG_INFO,
+			  "it wants %u rounds of PBKDF2, and the job's identity.pin.iterations is %u", p->iterations,
+			  p->iterations_max);
+		return over(p, MR_CAUSE_UNSUPPORTED, "too many rounds");
+	}
+	return stretch(p);
 }
 
 static bool derive(struct pin_session *p, const uint8_t shared[static 32])
@@ -230,6 +279,8 @@ int pin_session_take(struct pin_session *p, unsigned status, struct mr_rd body)
 	json_t *json;
 	int result = -MR_CAUSE_BAD_RESPONSE;
 
+	if (p->works)
+		return result; /* nothing was asked */
 	if (status < 200 || status > 299) {
 		log_state_at(p->tag, LOG_PIN, LOG_INFO, steps[p->step], mr_cause_name(-refused(status)),
 			     "HTTP status %u", status);

@@ -13,6 +13,7 @@
 #include "station/base/entropy.h"
 #include "station/base/log.h"
 #include "station/identity/identity.h"
+#include "station/wifi/psk.h"
 
 /* What is asked next. */
 enum pin_session_step {
@@ -38,7 +39,17 @@ struct pin_session {
 	uint8_t confirm[MR_SPAKE2PLUS_CONFIRM_LEN];
 	uint8_t request_key[32], response_key[32], binding[32];
 	uint64_t counter;
+	/* Set by the owner after pin_session_init. */
+	uint32_t iterations_max; /* that it works for; 0: IDENTITY_PIN_ITERATIONS_MAX */
+	struct psk_pool *pool;	 /* PBKDF2 is done there; NULL: at once */
+	void (*worked)(void *ctx, int result);
+	void *ctx;
+	bool works; /* PIN_SESSION_WORKS: nothing is to be asked before `worked` */
+	struct psk_request stretch;
 };
+
+/* A result of pin_session_take: it goes on with worked(ctx, 0 or -(cause)), from the loop. */
+#define PIN_SESSION_WORKS 1
 
 void pin_session_init(struct pin_session *p, const char *pin, struct entropy *entropy);
 /* The PIN that came with this serial number: a device that says it has that identity is asked for it instead. */
@@ -48,10 +59,10 @@ void pin_session_wipe(struct pin_session *p);
 /* The next request of the exchange: POST with the form in `body`, or GET when it is empty. `path` is static. */
 const char *pin_session_ask(struct pin_session *p, struct mr_wr *body);
 /*
- * The response to it. 0; -MR_CAUSE_PIN_REFUSED: the PIN is not the device's; -MR_CAUSE_PIN_LOCKED: it takes no more
- * tries; -MR_CAUSE_NO_ANSWER: it pauses after wrong tries; -MR_CAUSE_UNSUPPORTED: it has no PIN;
- * -MR_CAUSE_DISTURBED: a refusal that the exchange itself does not bear out; -MR_CAUSE_BAD_RESPONSE. None of them is
- * authenticated: anybody in reach may have said it.
+ * The response to it. 0; PIN_SESSION_WORKS; -MR_CAUSE_PIN_REFUSED: the PIN is not the device's; -MR_CAUSE_PIN_LOCKED:
+ * it takes no more tries; -MR_CAUSE_NO_ANSWER: it pauses after wrong tries; -MR_CAUSE_UNSUPPORTED: it has no PIN, or
+ * one of more rounds than iterations_max; -MR_CAUSE_DISTURBED: a refusal that the exchange itself does not bear out;
+ * -MR_CAUSE_BAD_RESPONSE. None of them is authenticated: anybody in reach may have said it.
  */
 int pin_session_take(struct pin_session *p, unsigned status, struct mr_rd body);
 

@@ -16,7 +16,8 @@
 #include "station/line/lane.h"
 #include "station/line/recipe.h"
 
-#define AGAIN_US 1000000u /* a device whose link failed is left alone for this time */
+#define AGAIN_US 1000000u      /* a device whose link failed is left alone for this time */
+#define FOREIGN_ROUNDS 100000u /* of PBKDF2, for a PIN of somebody else's: a tenth of a second of a thread */
 #define PROBE_EVERY_US 1000000u
 #define PROBE_US 30000u	    /* access points answer a probe request within that */
 #define VERDICT_US 2000000u /* a segment may be lost, or the device has closed the connection */
@@ -288,6 +289,14 @@ static enum api_protection protection_of(const struct method *method)
 						     : API_TLS;
 }
 
+/* A device names its own number, and nobody vouches for it. Without PINs of its own a job says nothing about them. */
+static uint32_t most_rounds(const struct job *job, const struct unit *u)
+{
+	uint32_t most = job->has_pin ? job->pin.iterations : FOREIGN_ROUNDS;
+
+	return u->pin_iterations > most ? u->pin_iterations : most;
+}
+
 static enum method_opened open(struct line *line, void *state, struct unit *u, struct channel *home)
 {
 	const struct access_points *points = state;
@@ -298,6 +307,7 @@ static enum method_opened open(struct line *line, void *state, struct unit *u, s
 				     .pin = a->pin,
 				     .serial = u->serial,
 				     .any_certificate = line->job->ap_certificate == JOB_CERTIFICATE_PINNED,
+				     .pin_iterations = most_rounds(line->job, u),
 				     .patience_us = line->job->patience_us,
 				     .event = on_event };
 	struct link *link = api_create(&config);

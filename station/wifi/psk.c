@@ -90,6 +90,22 @@ static void derive(const uint8_t *ssid, size_t ssid_len, const char *passphrase,
 		memset(psk, 0, 32);
 }
 
+static void derive_for(struct psk_request *r)
+{
+	if (r->rounds == 0)
+		derive(r->ssid, r->ssid_len, r->passphrase, r->psk);
+	else if (PKCS5_PBKDF2_HMAC((const char *)r->text, (int)r->text_len, r->ssid, (int)r->ssid_len, (int)r->rounds,
+				   EVP_sha256(), PSK_WIDE_LEN, r->psk) != 1)
+		memset(r->psk, 0, PSK_WIDE_LEN);
+}
+
+static void wipe(struct psk_request *r)
+{
+	OPENSSL_cleanse(r->psk, sizeof(r->psk));
+	OPENSSL_cleanse(r->passphrase, sizeof(r->passphrase));
+	OPENSSL_cleanse(r->text, sizeof(r->text));
+}
+
 static void key_of(const struct psk_request *r, uint8_t key[static 32])
 {
 	const struct mr_piece pieces[] = { { &r->ssid_len, sizeof(r->ssid_len) },
@@ -143,9 +159,7 @@ static void *work(void *ctx)
 	pthread_mutex_lock(&pool->lock);
 	while (!pool->stop) {
 		struct psk_request *r = pool->queue;
-		uint8_t ssid[32], psk[32];
-		char passphrase[65];
-		size_t ssid_len;
+		struct psk_request own;
 		uint64_t one = 1;
 
 		if (!r) {
@@ -155,21 +169,18 @@ static void *work(void *ctx)
 		take_out(&pool->queue, &pool->queue_tail, r);
 		enter(r, PSK_WORKING);
 		pool->working = r;
-		ssid_len = r->ssid_len;
-		memcpy(ssid, r->ssid, sizeof(ssid));
-		memcpy(passphrase, r->passphrase, sizeof(passphrase));
+		own = *r;
 		pthread_mutex_unlock(&pool->lock);
-		derive(ssid, ssid_len, passphrase, psk);
+		derive_for(&own);
 		pthread_mutex_lock(&pool->lock);
 		if (pool->working) {
-			memcpy(r->psk, psk, sizeof(psk));
+			memcpy(r->psk, own.psk, sizeof(own.psk));
 			enter(r, PSK_DONE);
 			append(&pool->done, &pool->done_tail, r);
 			pool->working = NULL;
 			(void)!write(pool->done_fd, &one, sizeof(one));
 		}
-		OPENSSL_cleanse(passphrase, sizeof(passphrase));
-		OPENSSL_cleanse(psk, sizeof(psk));
+		wipe(&own);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return NULL;
@@ -179,7 +190,7 @@ static void deliver(struct psk_pool *pool)
 {
 	for (;;) {
 		struct psk_request *r;
-		uint8_t psk[32];
+		uint8_t psk[PSK_WIDE_LEN];
 
 		pthread_mutex_lock(&pool->lock);
 		r = pool->done;
@@ -190,10 +201,10 @@ static void deliver(struct psk_pool *pool)
 		pthread_mutex_unlock(&pool->lock);
 		if (!r)
 			return;
-		remember(pool, r);
+		if (r->rounds == 0)
+			remember(pool, r);
 		memcpy(psk, r->psk, sizeof(psk));
-		OPENSSL_cleanse(r->psk, sizeof(r->psk));
-		OPENSSL_cleanse(r->passphrase, sizeof(r->passphrase));
+		wipe(r);
 		r->done(r->ctx, psk); /* may ask again, or free the request */
 		OPENSSL_cleanse(psk, sizeof(psk));
 	}
@@ -261,17 +272,11 @@ void psk_destroy(struct psk_pool *pool)
 	free(pool);
 }
 
-void psk_ask(struct psk_pool *pool, struct psk_request *r, const uint8_t *ssid, size_t ssid_len, const char *passphrase)
+static void submit(struct psk_pool *pool, struct psk_request *r, bool known)
 {
-	assert(r->state == PSK_IDLE && ssid_len <= sizeof(r->ssid) && strlen(passphrase) < sizeof(r->passphrase));
-	memset(r->ssid, 0, sizeof(r->ssid));
-	memcpy(r->ssid, ssid, ssid_len);
-	r->ssid_len = ssid_len;
-	memset(r->passphrase, 0, sizeof(r->passphrase));
-	memcpy(r->passphrase, passphrase, strlen(passphrase));
-	if (recall(pool, r) || !pool->threaded) {
-		if (!recall(pool, r))
-			derive(ssid, ssid_len, passphrase, r->psk);
+	if (known || !pool->threaded) {
+		if (!known)
+			derive_for(r);
 		pthread_mutex_lock(&pool->lock);
 		enter(r, PSK_DONE);
 		append(&pool->done, &pool->done_tail, r);
@@ -286,6 +291,29 @@ void psk_ask(struct psk_pool *pool, struct psk_request *r, const uint8_t *ssid, 
 	pthread_mutex_unlock(&pool->lock);
 }
 
+void psk_ask(struct psk_pool *pool, struct psk_request *r, const uint8_t *ssid, size_t ssid_len, const char *passphrase)
+{
+	assert(r->state == PSK_IDLE && ssid_len <= sizeof(r->ssid) && strlen(passphrase) < sizeof(r->passphrase));
+	memset(r->ssid, 0, sizeof(r->ssid));
+	memcpy(r->ssid, ssid, ssid_len);
+	r->ssid_len = ssid_len;
+	memset(r->passphrase, 0, sizeof(r->passphrase));
+	memcpy(r->passphrase, passphrase, strlen(passphrase));
+	r->rounds = 0;
+	submit(pool, r, recall(pool, r));
+}
+
+void psk_stretch(struct psk_pool *pool, struct psk_request *r, struct mr_rd text, struct mr_rd salt, uint32_t rounds)
+{
+	assert(r->state == PSK_IDLE && salt.left <= sizeof(r->ssid) && text.left <= sizeof(r->text) && rounds > 0);
+	memcpy(r->ssid, salt.at, salt.left);
+	memcpy(r->text, text.at, text.left);
+	r->ssid_len = salt.left;
+	r->text_len = text.left;
+	r->rounds = rounds;
+	submit(pool, r, false);
+}
+
 void psk_cancel(struct psk_pool *pool, struct psk_request *r)
 {
 	pthread_mutex_lock(&pool->lock);
@@ -297,6 +325,5 @@ void psk_cancel(struct psk_pool *pool, struct psk_request *r)
 	}
 	enter(r, PSK_IDLE);
 	pthread_mutex_unlock(&pool->lock);
-	OPENSSL_cleanse(r->psk, sizeof(r->psk));
-	OPENSSL_cleanse(r->passphrase, sizeof(r->passphrase));
+	wipe(r);
 }

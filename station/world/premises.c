@@ -11,6 +11,7 @@
 #include "station/method/method.h"
 #include "station/wifi/wpa.h"
 
+#define MANY_ITERATIONS 150000u
 #define ITERATIONS                                                                                                     \
 	1000u /* of the PIN's verifier, when the job says nothing about PINs: the least that identity.pin takes */
 #define NETWORK_DBM 20.0      /* 100 mW, the limit of ETSI EN 300 328 at 2.4 GHz */
@@ -148,10 +149,10 @@ static bool name(const struct premises *a, const struct roster_row *row, const u
 	return len > 0;
 }
 
-static void verifier(struct premises *a, const char *pin, struct mr_pin_verifier *out)
+static void verifier(struct premises *a, const char *pin, bool many, struct mr_pin_verifier *out)
 {
 	out->salt_len = 16;
-	out->iterations = a->job->has_pin ? a->job->pin.iterations : ITERATIONS;
+	out->iterations = many ? MANY_ITERATIONS : a->job->has_pin ? a->job->pin.iterations : ITERATIONS;
 	entropy_fill(a->entropy, out->salt, out->salt_len);
 	/* Before IDENTITY a device has no serial number to be told apart by: docs/protocol.md, "HTTP". */
 	if (pin_verifier(pin, "", out->salt, out->iterations, out->w0, out->l) != 0)
@@ -195,7 +196,7 @@ bool premises_configure(struct premises *a, size_t i, struct device_config *c, c
 		memcpy(pin, row->pin, sizeof(pin));
 		if (c->fault == DEVICE_FAULT_WRONG_SECRET)
 			change(pin);
-		verifier(a, pin, &label->pin);
+		verifier(a, pin, c->fault == DEVICE_FAULT_MANY_ROUNDS, &label->pin);
 		OPENSSL_cleanse(pin, sizeof(pin));
 		ap->method = MR_AP_PIN;
 		ap->pin = &label->pin;

@@ -2,11 +2,11 @@
  * What a device says in the exchange of the PIN method, JSON or not, and what it claims to have sealed: refused, or the
  * next step; nothing opens that was not sealed with our key.
  *
- * links: station/link/pin_session.c station/identity/pin.c station/identity/identity.c
- * links: station/identity/keyfile.c station/identity/ceremony.c station/identity/certificate.c
- * links: station/identity/serial.c station/identity/signer_file.c agent/wire/cause.c station/base/entropy.c
- * links: station/base/log.c station/base/loop.c agent/wire/message.c agent/wire/spake2plus.c
- * links: agent/wire/hkdf.c agent/port/linux/crypto_openssl.c
+ * links: station/link/pin_session.c station/wifi/psk.c station/base/map.c station/identity/pin.c
+ * links: station/identity/identity.c station/identity/keyfile.c station/identity/ceremony.c
+ * links: station/identity/certificate.c station/identity/serial.c station/identity/signer_file.c
+ * links: agent/wire/cause.c station/base/entropy.c station/base/log.c station/base/loop.c agent/wire/message.c
+ * links: agent/wire/spake2plus.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c
  */
 #include <assert.h>
 

@@ -109,6 +109,12 @@ static void odd_servers_are_served(void **state)
 	}
 }
 
+/* Nobody vouches for the number of rounds: more than the job's are not worked for, and harm nobody else. */
+static void a_device_does_not_choose_how_long_the_station_computes(void **state)
+{
+	one_is_odd(*state, "many-rounds", VIA("pin"), "unsupported", hall_seed(2070));
+}
+
 static void interrupt_at_the_first(void *ctx, const struct line_event *event)
 {
 	unsigned *events = ctx;
@@ -163,6 +169,7 @@ int main(void)
 		cmocka_unit_test(a_strangers_refusal_costs_time_and_no_device),
 		cmocka_unit_test(odd_servers_are_served),
 		cmocka_unit_test(firmware_that_signs_too_little_is_refused_with_words),
+		cmocka_unit_test(a_device_does_not_choose_how_long_the_station_computes),
 		cmocka_unit_test(a_graceful_stop_has_an_end),
 	};
 

@@ -124,7 +124,8 @@ static const struct malformed {
 	{ GOOD "simulation: {faults: [{kind: power_cut}]}\n",
 	  "job.yaml:6:30: simulation.faults[].kind: unknown word \"power_cut\"; allowed: selftest, "
 	  "storage, vanish, power-cut, wrong-batch-key, weak-signal, wrong-product, clone, wrong-secret, ap-deauth, "
-	  "no-join, busy, hangs-up, trickles, forged, other-gateway, dhcp-terse, dhcp-overload, dhcp-slow, blank-line, "
+	  "no-join, busy, hangs-up, trickles, forged, many-rounds, other-gateway, dhcp-terse, dhcp-overload, "
+	  "dhcp-slow, blank-line, "
 	  "old-firmware, "
 	  "radio-lost, garbage, rogue-station, replay; did you mean \"power-cut\"?" },
 	{ GOOD "simulation: {faults: [{kind: selftest, operation: verify}]}\n",

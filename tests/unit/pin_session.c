@@ -1,11 +1,12 @@
 /*
  * The PIN method from the station's end, against the device's own code: right and wrong PINs, lies, and what is sealed.
  *
- * links: station/link/pin_session.c station/identity/pin.c station/identity/identity.c
- * links: station/identity/keyfile.c station/identity/ceremony.c station/identity/certificate.c
- * links: station/identity/serial.c station/identity/signer_file.c station/base/entropy.c station/base/log.c
- * links: station/base/loop.c agent/port/linux/crypto_openssl.c tests/support/board.c
- * links: tests/support/methods_all.c tests/support/browser.c tests/support/peer.c agent/libmr.a
+ * links: station/link/pin_session.c station/wifi/psk.c station/base/map.c station/identity/pin.c
+ * links: station/identity/identity.c station/identity/keyfile.c station/identity/ceremony.c
+ * links: station/identity/certificate.c station/identity/serial.c station/identity/signer_file.c
+ * links: station/base/entropy.c station/base/log.c station/base/loop.c agent/port/linux/crypto_openssl.c
+ * links: tests/support/board.c tests/support/methods_all.c tests/support/browser.c tests/support/peer.c
+ * links: agent/libmr.a
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -193,6 +194,20 @@ static void what_a_device_says_is_refused_when_it_is_nonsense(void **state)
 	}
 }
 
+static void more_rounds_than_the_job_has_are_not_worked_for(void **state)
+{
+	struct desk *d = *state;
+
+	pin_session_init(&d->pin, PIN, d->entropy);
+	d->pin.iterations_max = 999;
+	assert_int_equal(step(d), 0);
+	assert_int_equal(step(d), -MR_CAUSE_UNSUPPORTED);
+	pin_session_init(&d->pin, PIN, d->entropy);
+	d->pin.iterations_max = 1000;
+	assert_int_equal(step(d), 0);
+	assert_int_equal(step(d), 0);
+}
+
 /* Steps and ends are told; the PIN is not. */
 static void the_log_tells_how_far_the_exchange_came_and_no_pin(void **state)
 {
@@ -221,6 +236,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, desk_make, desk_wipe)
 	const struct CMUnitTest tests[] = {
 		TEST(the_log_tells_how_far_the_exchange_came_and_no_pin),
+		TEST(more_rounds_than_the_job_has_are_not_worked_for),
 		TEST(the_right_pin_opens_a_session_and_the_wrong_one_does_not),
 		TEST(wrong_pins_in_a_row_bring_a_pause_and_then_a_lock),
 		TEST(sealed_octets_altered_or_played_again_do_not_open),

@@ -128,6 +128,38 @@ static void a_pool_may_go_while_work_is_left(void **state)
 	loop_destroy(loop);
 }
 
+/* The known vector of PBKDF2-HMAC-SHA256 ("password", "salt", one round), with a thread and without. */
+static void what_pins_are_stretched_to_comes_out(struct loop *loop)
+{
+	static const uint8_t known[32] = { 0x12, 0x0f, 0xb6, 0xcf, 0xfc, 0xf8, 0xb3, 0x2c, 0x43, 0xe7, 0x22,
+					   0x52, 0x56, 0xc4, 0xf8, 0x37, 0xa8, 0x65, 0x48, 0xc9, 0x2c, 0xcc,
+					   0x35, 0x48, 0x08, 0x05, 0x98, 0x7c, 0xb7, 0x0b, 0xe1, 0x7b };
+	struct psk_pool *pool = psk_create(loop);
+	unsigned left = 2;
+	struct asked a = { .request = { .done = done, .ctx = &a }, .loop = loop, .left = &left }, b = a;
+
+	assert_non_null(pool);
+	b.request.ctx = &b;
+	psk_stretch(pool, &a.request, mr_rd_over("password", 8), mr_rd_over("salt", 4), 1);
+	psk_stretch(pool, &b.request, mr_rd_over("password", 8), mr_rd_over("salt", 4), 2);
+	assert_int_equal(a.answers, 0);
+	loop_run(loop);
+	assert_memory_equal(a.psk, known, 32);
+	assert_memory_not_equal(b.psk, known, 32);
+	psk_stretch(pool, &a.request, mr_rd_over("password", 8), mr_rd_over("salt", 4), 100000);
+	psk_cancel(pool, &a.request);
+	assert_int_equal(a.request.text[0], 0);
+	psk_destroy(pool);
+	loop_destroy(loop);
+}
+
+static void pins_are_stretched_off_the_loop_and_on_the_virtual_clock(void **state)
+{
+	(void)state;
+	what_pins_are_stretched_to_comes_out(loop_create_virtual(1700000000000000));
+	what_pins_are_stretched_to_comes_out(loop_create_real());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,6 +167,7 @@ int main(void)
 		cmocka_unit_test(on_the_virtual_clock_it_takes_no_time),
 		cmocka_unit_test(a_cancelled_request_is_not_answered_and_keeps_nothing),
 		cmocka_unit_test(a_pool_may_go_while_work_is_left),
+		cmocka_unit_test(pins_are_stretched_off_the_loop_and_on_the_virtual_clock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,7 +155,9 @@ static void finish_exchange(struct http_client *c)
 
 bool http_client_finish(struct http_client *c)
 {
-	if (!c->exchange || http_response_end(&c->exchange->response) != HTTP_DONE)
+	/* RFC 9112 9.8: a body that ends with the connection is whole only when TLS says that it was meant to end. */
+	if (!c->exchange || (c->tls && tls_end(c->tls) != TLS_CLOSED) ||
+	    http_response_end(&c->exchange->response) != HTTP_DONE)
 		return false;
 	finish_exchange(c);
 	return true;

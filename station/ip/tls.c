@@ -16,6 +16,7 @@
 
 #define CERTIFICATES_LEN_MAX 16384 /* octets of the chain that a device may send */
 #define OUT_WAITING_MAX 32768	   /* octets of ciphertext beyond which no more plaintext is taken */
+#define STRENGTH_MIN 112	   /* bits: NIST SP 800-57 part 1 table 2 */
 #define SERIAL_MAX 64		   /* X.520: ub-serial-number */
 
 struct tls_trust {
@@ -232,6 +233,28 @@ static bool chain_is_right(struct tls *tls, X509_STORE_CTX *chain)
 	return false;
 }
 
+/*
+ * Without anchors OpenSSL looks at no chain and so at no strength: a certificate that anybody could imitate is no
+ * evidence, though it is put on record. The floor is that of security level 2: RSA of 2048 bits, SHA-256.
+ */
+static bool is_strong(struct tls *tls, X509 *cert)
+{
+	EVP_PKEY *key = X509_get0_pubkey(cert);
+	int key_bits = key ? EVP_PKEY_get_security_bits(key) : 0, hash_bits = 0;
+	uint32_t flags = 0;
+	char words[TLS_WORDS_MAX];
+
+	if (!X509_get_signature_info(cert, NULL, NULL, &hash_bits, &flags))
+		hash_bits = 0;
+	if (key_bits >= STRENGTH_MIN && hash_bits >= STRENGTH_MIN)
+		return true;
+	(void)snprintf(words, sizeof(words), "the certificate's %s is worth %d bits, less than %d",
+		       key_bits < STRENGTH_MIN ? "key" : "signature", key_bits < STRENGTH_MIN ? key_bits : hash_bits,
+		       STRENGTH_MIN);
+	(void)fail(tls, -MR_CAUSE_CERTIFICATE_REFUSED, words);
+	return false;
+}
+
 /* OpenSSL asks in the handshake, at the peer's Certificate message; 0 sends an alert. */
 static int judge(X509_STORE_CTX *chain, void *arg)
 {
@@ -241,7 +264,7 @@ static int judge(X509_STORE_CTX *chain, void *arg)
 	bool good;
 
 	(void)arg;
-	good = keep_leaf(tls, cert) && (!tls->anchored || chain_is_right(tls, chain)) &&
+	good = keep_leaf(tls, cert) && (tls->anchored ? chain_is_right(tls, chain) : is_strong(tls, cert)) &&
 	       (!tls->has_serial || serial_is_right(tls, cert));
 	if (good && tls->has_pin && !mr_equal(tls->pin, tls->sha256, 32)) {
 		(void)fail(tls, -MR_CAUSE_CERTIFICATE_REFUSED, "the certificate is not the one on record");
@@ -418,14 +441,31 @@ const char *tls_version(const struct tls *tls) { return SSL_get_version(tls->ssl
 const char *tls_cipher(const struct tls *tls) { return SSL_get_cipher_name(tls->ssl); }
 const char *tls_words(const struct tls *tls) { return tls->words; }
 
+/*
+ * Without extended_master_secret somebody between two connections can have both compute one exporter, but he shows each
+ * end a certificate, and to us his own (RFC 7627 section 1): so that is part of the value. docs/protocol.md, "HTTP".
+ */
+static bool bind_to_certificate(const struct tls *tls, uint8_t out[static TLS_BINDING_LEN])
+{
+	static const char label[16] = "millrace tls 1.2";
+	uint8_t text[sizeof(label) + TLS_BINDING_LEN + 32];
+	struct mr_wr w = mr_wr_over(text, sizeof(text));
+
+	mr_wr_bytes(&w, label, sizeof(label));
+	mr_wr_bytes(&w, out, TLS_BINDING_LEN);
+	mr_wr_bytes(&w, tls->sha256, 32);
+	return tls->has_leaf && !w.bad && EVP_Q_digest(NULL, "SHA256", NULL, text, w.len, out, NULL) == 1;
+}
+
 bool tls_channel_binding(const struct tls *tls, uint8_t out[static TLS_BINDING_LEN])
 {
 	static const char label[] = "EXPORTER-Channel-Binding";
 
-	if (!is_up(tls) || (SSL_version(tls->ssl) == TLS1_2_VERSION && SSL_get_extms_support(tls->ssl) != 1))
+	if (!is_up(tls) || SSL_export_keying_material(tls->ssl, out, TLS_BINDING_LEN, label, sizeof(label) - 1,
+						      (const uint8_t *)"", 0, 1) != 1)
 		return false;
-	return SSL_export_keying_material(tls->ssl, out, TLS_BINDING_LEN, label, sizeof(label) - 1, (const uint8_t *)"",
-					  0, 1) == 1;
+	return SSL_version(tls->ssl) != TLS1_2_VERSION || SSL_get_extms_support(tls->ssl) == 1 ||
+	       bind_to_certificate(tls, out);
 }
 
 struct mr_rd tls_leaf(const struct tls *tls) { return mr_rd_over(tls->leaf, tls->leaf_len); }

@@ -443,7 +443,8 @@ static void on_secured(void *ctx)
 	if (a->evidence.has_certificate && tls_channel_binding(tls, a->binding))
 		secured(a);
 	else
-		end(a, MR_CAUSE_TLS_FAILED, "the channel has no value of its own to sign");
+		end(a, MR_CAUSE_TLS_FAILED,
+		    "its TLS library exports no value of the channel (RFC 5705), and nothing can be signed without");
 }
 
 static void begin_tls(struct api *a)

@@ -231,7 +231,50 @@ static void both_ends_export_the_same_channel_binding(void **state)
 	tls = tls_create(any, &policy);
 	assert_false(tls_channel_binding(tls, here));
 	assert_int_equal(pump(100000), TLS_UP);
-	assert_false(tls_channel_binding(tls, here));
+	/* Without extended_master_secret: with the certificate, as docs/protocol.md has it. */
+	uint8_t text[16 + 64];
+
+	assert_true(tls_channel_binding(tls, here));
+	memcpy(text, "millrace tls 1.2", 16);
+	assert_int_equal(SSL_export_keying_material(server.ssl, text + 16, 32, "EXPORTER-Channel-Binding", 24,
+						    (const uint8_t *)"", 0, 1),
+			 1);
+	assert_memory_not_equal(here, text + 16, 32);
+	assert_true(tls_leaf_sha256(tls, text + 48));
+	assert_int_equal(EVP_Q_digest(NULL, "SHA256", NULL, text, sizeof(text), there, NULL), 1);
+	assert_memory_equal(here, there, 32);
+}
+
+static struct maker weak_maker(EVP_PKEY *key, const EVP_MD *md)
+{
+	struct maker m = { .key = key, .cert = X509_new() };
+
+	assert_non_null(key);
+	assert_true(X509_set_pubkey(m.cert, key) && ASN1_INTEGER_set(X509_get_serialNumber(m.cert), 5) &&
+		    X509_gmtime_adj(X509_getm_notBefore(m.cert), -86400) &&
+		    X509_gmtime_adj(X509_getm_notAfter(m.cert), 864000) && X509_sign(m.cert, key, md) > 0);
+	return m;
+}
+
+/* "pinned" takes anybody's certificate, but not one that anybody could have. */
+static void weak_keys_and_hashes_are_refused_without_anchors_too(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct maker weak = i == 0   ? weak_maker(EVP_RSA_gen(512), EVP_sha256())
+				    : i == 1 ? weak_maker(EVP_RSA_gen(1024), EVP_sha256())
+					     : weak_maker(EVP_EC_gen("P-256"), EVP_sha1());
+
+		teardown(NULL);
+		server_open(&server, &weak, NULL, TLS1_2_VERSION);
+		struct tls_policy policy = serial_policy(NULL);
+
+		tls = tls_create(any, &policy);
+		assert_int_equal(pump(100000), -MR_CAUSE_CERTIFICATE_REFUSED);
+		assert_words(i < 2 ? "certificate's key is worth" : "certificate's signature is worth");
+		X509_free(weak.cert);
+		EVP_PKEY_free(weak.key);
+	}
 }
 
 /* --- certificates that are wrong --- */
@@ -552,6 +595,7 @@ int main(void)
 		TEST(the_issuing_ca_alone_ends_a_chain_and_pem_does_as_well),
 		TEST(a_self_signed_certificate_is_accepted_and_can_be_held_to),
 		TEST(both_ends_export_the_same_channel_binding),
+		TEST(weak_keys_and_hashes_are_refused_without_anchors_too),
 		TEST(wrong_certificates_are_refused_in_the_handshake),
 		TEST(another_ca_of_the_same_name_is_refused),
 		TEST(validity_is_judged_by_the_callers_clock),

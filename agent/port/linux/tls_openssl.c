@@ -261,6 +261,20 @@ void mr_tls_close(struct mr_tls *tls)
 	ERR_pop_to_mark();
 }
 
+/* Without extended_master_secret: the exporter, and the certificate that was shown. docs/protocol.md, "HTTP". */
+static bool bind_to_certificate(SSL *ssl, uint8_t out[static 32])
+{
+	static const char label[16] = "millrace tls 1.2";
+	uint8_t text[sizeof(label) + 64];
+	unsigned len = 0;
+	X509 *own = SSL_get_certificate(ssl);
+
+	memcpy(text, label, sizeof(label));
+	memcpy(text + sizeof(label), out, 32);
+	return own && X509_digest(own, EVP_sha256(), text + sizeof(label) + 32, &len) == 1 && len == 32 &&
+	       EVP_Q_digest(NULL, "SHA256", NULL, text, sizeof(text), out, NULL) == 1;
+}
+
 /* "Context value: zero-length string" is in TLS 1.2 another than no context (RFC 5705 section 4). */
 bool mr_tls_binding(struct mr_tls *tls, uint8_t out[static 32])
 {
@@ -269,8 +283,10 @@ bool mr_tls_binding(struct mr_tls *tls, uint8_t out[static 32])
 	bool ok;
 
 	ERR_set_mark();
-	ok = mr_tls_ready(tls) && (SSL_version(tls->ssl) >= TLS1_3_VERSION || SSL_get_extms_support(tls->ssl) == 1) &&
-	     SSL_export_keying_material(tls->ssl, out, 32, label, sizeof(label) - 1, empty, 0, 1) == 1;
+	ok = mr_tls_ready(tls) &&
+	     SSL_export_keying_material(tls->ssl, out, 32, label, sizeof(label) - 1, empty, 0, 1) == 1 &&
+	     (SSL_version(tls->ssl) >= TLS1_3_VERSION || SSL_get_extms_support(tls->ssl) == 1 ||
+	      bind_to_certificate(tls->ssl, out));
 	ERR_pop_to_mark();
 	if (!ok)
 		memset(out, 0, 32);

@@ -269,7 +269,6 @@ int pin_prover_text(const char *pin, const char *serial, uint8_t text[static PIN
 {
 	struct mr_wr in = mr_wr_over(text, PIN_TEXT_MAX);
 
-	assert((w1 != NULL) != (l != NULL)); /* the prover's half or the verifier's, never both */
 	put_counted(&in, pin);
 	put_counted(&in, IDENTITY_PROVER);
 	put_counted(&in, serial);
@@ -293,6 +292,7 @@ static int stretch(const char *pin, const char *serial, const uint8_t *salt, siz
 	size_t len = 0;
 	bool ok;
 
+	assert((w1 != NULL) != (l != NULL)); /* the prover's half or the verifier's, never both */
 	if (pin_prover_text(pin, serial, room, &len) != 0 || iterations < IDENTITY_PIN_ITERATIONS_MIN ||
 	    iterations > IDENTITY_PIN_ITERATIONS_MAX || salt_len < 16 || salt_len > 32)
 		return -MR_CAUSE_TOO_LONG;

@@ -322,12 +322,14 @@ static bool is_one_of(const char *word, const char *const *words)
 static void check_faults(const struct reading *r)
 {
 	static const char *const with_operation[] = { "vanish", "power-cut", "storage", "ap-deauth", NULL };
-	static const char *const of_access_points[] = { "wrong-secret", "ap-deauth",	 "no-join",    "busy",
-							"hangs-up",	"trickles",	 "forged",     "old-firmware",
-							"many-rounds",	"other-gateway", "dhcp-terse", "dhcp-overload",
-							"dhcp-slow",	"blank-line",	 NULL };
+	static const char *const of_access_points[] = {
+		"wrong-secret", "ap-deauth",	"no-join",     "busy",		"hangs-up",   "trickles",
+		"forged",	"old-firmware", "many-rounds", "other-gateway", "dhcp-terse", "dhcp-overload",
+		"dhcp-slow",	"blank-line",	"fake-ap",     "forged-deauth", NULL
+	};
 	static const char *const with_off[] = { "power-cut", "radio-lost", NULL };
-	static const char *const of_the_line[] = { "radio-lost", "garbage", "rogue-station", "replay", NULL };
+	static const char *const of_the_line[] = { "radio-lost",    "garbage", "rogue-station", "replay", "fake-ap",
+						   "forged-deauth", NULL };
 	const struct job *job = r->job;
 	uint64_t struck = 0;
 	char names[120];

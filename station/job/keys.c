@@ -70,7 +70,8 @@ static const char *chip_word(size_t i)
 
 static const char *fault_word(size_t i)
 {
-	static const char *const of_the_line[] = { "radio-lost", "garbage", "rogue-station", "replay" };
+	static const char *const of_the_line[] = { "radio-lost", "garbage", "rogue-station",
+						   "replay",	 "fake-ap", "forged-deauth" };
 	size_t of_devices = DEVICE_FAULT_COUNT - 1;
 
 	if (i < of_devices)
@@ -300,7 +301,9 @@ const struct key job_keys[] = {
 	{ "simulation.faults[].kind", KEY_WORD, .required = true, .words = fault_word, OF(job_fault, kind),
 	  .sentence = "which" },
 	{ "simulation.faults[].count", KEY_COUNT, .fallback = "1", .low = "1", .high = "100000", OF(job_fault, count),
-	  .sentence = "how many devices it strikes; garbage and replay: frames, rogue-station: times twenty calls" },
+	  .sentence = "how many devices it strikes; garbage, replay, forged-deauth: frames, rogue-station: times "
+		      "twenty calls; "
+		      "fake-ap: access points" },
 	{ "simulation.faults[].operation", KEY_ENUM,
 	  .otherwise = "vanish, power-cut, ap-deauth: `after` it starts; required by storage", .words = operation_word,
 	  .first = 1, OF(job_fault, operation),
@@ -308,7 +311,8 @@ const struct key job_keys[] = {
 	{ "simulation.faults[].after", KEY_DURATION, .fallback = "0ms", .low = "0ms", .high = "1h",
 	  OF(job_fault, after_us),
 	  .sentence =
-		  "how long after that request; for radio-lost, rogue-station, garbage and replay: after the start" },
+		  "how long after that request; clone and same-address: after the device would have come; for what is "
+		  "no device's: after the start" },
 	{ "simulation.faults[].off", KEY_DURATION, .fallback = "2s", .low = "1ms", .high = "1h", OF(job_fault, off_us),
 	  .sentence = "how long the power of a power-cut, or the radio of radio-lost, is away" },
 };

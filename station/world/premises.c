@@ -33,6 +33,8 @@ struct premises {
 	struct network *network;
 	struct network **neighbours;
 	size_t neighbour_count;
+	struct network **fakes;
+	size_t fake_count;
 	uint16_t channels[JOB_LIST_MAX + NEIGHBOUR_CHANNELS]; /* of the neighbours */
 	size_t channel_count;
 	bool five_ghz;
@@ -213,6 +215,40 @@ bool premises_placed(struct premises *a, const struct device_config *c)
 	return c->fault != DEVICE_FAULT_NO_JOIN || !a->network || network_refuse(a->network, c->agent.mac);
 }
 
+bool premises_fakes(struct premises *a, struct air *air, size_t i, unsigned count, uint64_t seed)
+{
+	const struct roster_row *row = roster_row(a->roster, i);
+	const struct method *method = row->method ? row->method : a->job->method;
+	struct network **fakes = realloc(a->fakes, (a->fake_count + count) * sizeof(struct network *));
+	size_t len = strlen(a->labels[i].ssid);
+
+	if (!fakes)
+		return false;
+	a->fakes = fakes;
+	for (unsigned n = 0; n < count; n++) {
+		struct network_config c = { .x_m = (double)entropy_below(a->entropy, 100) * a->job->sim_floor_m / 100,
+					    .y_m = -1,
+					    .tx_dbm = 15,
+					    .seed = seed + n };
+		struct soft_ap_config *bss = &c.bss;
+
+		*bss = (struct soft_ap_config){ .mac = { 0x0e, (uint8_t)(i >> 8), (uint8_t)n, row->mac[3], row->mac[4],
+							 row->mac[5] },
+						.ssid_len = (uint8_t)len,
+						.security = IEEE80211_OPEN,
+						.stas_max = SOFT_AP_STAS_MAX,
+						.freq_mhz = a->job->channels[i % a->job->channel_count] };
+		memcpy(bss->ssid, a->labels[i].ssid, len);
+		if (method->protection == METHOD_BY_WPA2)
+			bss->security = IEEE80211_WPA2_PSK;
+		a->fakes[a->fake_count] = network_create(air, &c);
+		if (!a->fakes[a->fake_count])
+			return false;
+		a->fake_count++;
+	}
+	return true;
+}
+
 /* --- from cradle to grave --- */
 
 static bool has_room(const struct job *job, const struct roster *roster, char *error, size_t error_len)
@@ -263,6 +299,9 @@ void premises_destroy(struct premises *a)
 		return;
 	for (size_t i = 0; i < a->neighbour_count; i++)
 		network_destroy(a->neighbours[i]);
+	for (size_t i = 0; i < a->fake_count; i++)
+		network_destroy(a->fakes[i]);
+	free(a->fakes);
 	network_destroy(a->network);
 	entropy_destroy(a->entropy);
 	if (a->labels)

@@ -27,5 +27,10 @@ void premises_destroy(struct premises *premises);
 /* What the firmware of device `i` has; strings stay the premises'. false: its label is of no use, `error` says why. */
 bool premises_configure(struct premises *premises, size_t i, struct device_config *config, char *error,
 			size_t error_len);
+/*
+ * `count` access points on the channel of device `i` that bear its SSID and the end of its address, and have not its
+ * secret. After the devices. false: no memory.
+ */
+bool premises_fakes(struct premises *premises, struct air *air, size_t i, unsigned count, uint64_t seed);
 /* Those that cannot join are made known to the network. false: no memory. */
 bool premises_placed(struct premises *premises, const struct device_config *config);

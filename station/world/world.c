@@ -98,6 +98,25 @@ static void rogue_station(struct attacker *a)
 		tell(a, mr_wr_written(&w));
 }
 
+/* A device's access point sends the station away, or the station says that it leaves; neither has said so. */
+static void forged_deauth(struct attacker *a)
+{
+	struct world *w = a->world;
+	const uint8_t *device = device_mac(w->devices[entropy_below(w->entropy, w->device_count)]);
+	const uint8_t *station = w->radios[0]->caps.mac;
+	struct ieee80211_header header = { .kind = IEEE80211_DEAUTHENTICATION,
+					   .sequence = (uint16_t)(a->counter++ & 0xfff) };
+	uint8_t buf[64];
+	struct mr_wr out = mr_wr_over(buf, sizeof(buf));
+
+	memcpy(header.address1, a->left % 2 ? device : station, 6);
+	memcpy(header.address2, a->left % 2 ? station : device, 6);
+	memcpy(header.address3, device, 6);
+	ieee80211_header_build(&out, &header);
+	mr_wr_le16(&out, IEEE80211_LEAVING);
+	tell(a, mr_wr_written(&out));
+}
+
 static void replay(struct attacker *a)
 {
 	size_t i;
@@ -141,6 +160,8 @@ static void on_attack(void *ctx, uint64_t now_us)
 		garbage(a);
 	else if (strcmp(kind, "rogue-station") == 0)
 		rogue_station(a);
+	else if (strcmp(kind, "forged-deauth") == 0)
+		forged_deauth(a);
 	else
 		replay(a);
 	if (--a->left > 0)
@@ -150,8 +171,10 @@ static void on_attack(void *ctx, uint64_t now_us)
 static bool is_attack(const char *kind)
 {
 	return strcmp(kind, "garbage") == 0 || strcmp(kind, "rogue-station") == 0 || strcmp(kind, "replay") == 0 ||
-	       strcmp(kind, "radio-lost") == 0;
+	       strcmp(kind, "radio-lost") == 0 || strcmp(kind, "forged-deauth") == 0;
 }
+
+static bool is_of_devices(const char *kind) { return !is_attack(kind) && strcmp(kind, "fake-ap") != 0; }
 
 static bool attack(struct world *w, const struct job_fault *fault, size_t i)
 {
@@ -190,13 +213,25 @@ static enum device_fault fault_named(const char *kind)
 	return DEVICE_FAULT_NONE;
 }
 
+/* What a fault has that is no device's. false: no memory. */
+static bool begin_trouble(struct world *w, const struct job_fault *fault, size_t i, uint64_t seed)
+{
+	if (strcmp(fault->kind, "fake-ap") == 0)
+		return w->device_count == 0 || !w->premises ||
+		       premises_fakes(w->premises, w->air, (size_t)entropy_below(w->entropy, w->device_count),
+				      fault->count, seed * 1000003 + i * 1000);
+	if (strcmp(fault->kind, "forged-deauth") == 0 && w->device_count == 0)
+		return true;
+	return !is_attack(fault->kind) || attack(w, fault, i);
+}
+
 /* Which device has which fault: spread over the batch by the seed, one fault a device. */
 static bool spread(struct world *w, const struct job_fault **of)
 {
 	for (size_t i = 0; i < w->job->sim_fault_count; i++) {
 		const struct job_fault *f = &w->job->sim_faults[i];
 
-		for (unsigned n = 0; !is_attack(f->kind) && n < f->count; n++) {
+		for (unsigned n = 0; is_of_devices(f->kind) && n < f->count; n++) {
 			size_t at = (size_t)entropy_below(w->entropy, w->job->sim_devices), tries = 0;
 
 			while (of[at] && tries++ < w->job->sim_devices)
@@ -244,6 +279,8 @@ static bool place_device(struct world *w, struct identity *identity, size_t i, c
 		c.off_us = fault->off_us ? fault->off_us : 1000000;
 		if (c.fault == DEVICE_FAULT_CLONE && i > 0)
 			id = i - 1;
+		if (c.fault == DEVICE_FAULT_CLONE || c.fault == DEVICE_FAULT_SAME_ADDRESS)
+			c.power_on_us += fault->after_us;
 	}
 	c.agent = (struct mr_agent_config){ .device_id = { 0xd0, w->id[0], w->id[1], 0, (uint8_t)(id >> 24),
 							   (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id },
@@ -254,9 +291,13 @@ static bool place_device(struct world *w, struct identity *identity, size_t i, c
 					    .batch_key = identity_batch_key(identity),
 					    .channels = plan,
 					    .channel_count = count };
+	if (c.fault == DEVICE_FAULT_ZERO_ID)
+		memset(c.agent.device_id, i % 2 ? 0xff : 0, 8);
 	roster_simulated_mac(w->id, i, c.agent.mac);
 	if (w->premises && !premises_configure(w->premises, i, &c, error, error_len))
 		return false;
+	if (c.fault == DEVICE_FAULT_SAME_ADDRESS && i > 0)
+		memcpy(c.agent.mac, device_mac(w->devices[i - 1]), 6);
 	c.flash = flash_of(w->flash, i);
 	c.placed = flash_placed(w->flash, i);
 	if (*c.placed)
@@ -343,8 +384,7 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 	for (size_t i = 0; ok && !(job->method->flags & METHOD_NO_REQUESTS) && i < job->sim_devices; i++)
 		ok = place_device(w, identity, i, of[i], seed, error, error_len);
 	for (size_t i = 0; ok && i < job->sim_fault_count; i++)
-		if (is_attack(job->sim_faults[i].kind))
-			ok = attack(w, &job->sim_faults[i], i);
+		ok = begin_trouble(w, &job->sim_faults[i], i, seed);
 	free(of);
 	(void)loop_enter(loop, side);
 	if (!ok) {

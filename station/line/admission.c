@@ -8,11 +8,12 @@
 
 void admission_enqueue(struct line *line, struct unit *u, struct channel *home)
 {
-	(void)line;
-	u->home = home;
-	if (u->waiting)
+	assert(!u->alias && !u->session);
+	unit_returned(line, u);
+	if (u->waiting && u->home == home) /* it keeps its place */
 		return;
-	assert(!u->next_waiting && !u->alias);
+	unit_unqueue(u);
+	u->home = home;
 	u->waiting = true;
 	if (home->waiting_tail)
 		home->waiting_tail->next_waiting = u;
@@ -22,27 +23,17 @@ void admission_enqueue(struct line *line, struct unit *u, struct channel *home)
 	home->waiting_count++;
 }
 
-static struct unit *dequeue(struct channel *home)
-{
-	struct unit *u = home->waiting;
-
-	assert(u && u->waiting && home->waiting_count > 0);
-	home->waiting = u->next_waiting;
-	if (!home->waiting)
-		home->waiting_tail = NULL;
-	home->waiting_count--;
-	u->waiting = false;
-	u->next_waiting = NULL;
-	return u;
-}
+/* One that has passed and is sealed is told so once more: it would not call if it knew. */
+static bool may_open(const struct unit *u) { return !u->session && (!u->settled || unit_asks_again(u)); }
 
 void admission_fill_channel(struct line *line, struct channel *home)
 {
 	while (home->waiting && units_admitted(line) && home->lane && home->lane->state == LANE_HERE) {
-		struct unit *u = dequeue(home);
+		struct unit *u = home->waiting;
 		const struct method_ops *ops = u->method->ops;
 
-		if (u->session || u->settled)
+		unit_unqueue(u);
+		if (!may_open(u))
 			continue;
 		if (ops->open(line, line_state(line, ops), u, home) == METHOD_NO_ROOM) {
 			line_hold(line, MR_CAUSE_NO_MEMORY, mr_cause_remedy(MR_CAUSE_NO_MEMORY));
@@ -73,7 +64,6 @@ void admission_listed(struct line *line, struct channel *home)
 			continue;
 		if (u->first_heard_us == 0)
 			unit_greet(line, u, &unheard);
-		unit_returned(line, u);
 		admission_enqueue(line, u, home);
 	}
 	admission_fill_channel(line, home);
@@ -92,7 +82,7 @@ struct unit *admission_newcomer(struct line *line, const uint8_t device_id[stati
 		wrong = "weak";
 	else if (job->expect_file[0] && !expected_has(&line->expected, device_id, mac))
 		wrong = "not-expected";
-	else if (line->seen >= job->quantity)
+	else if (line->named >= job->quantity)
 		wrong = "beyond-quantity";
 	if (!wrong)
 		return unit_meet(line, device_id, mac);

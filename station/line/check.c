@@ -35,7 +35,7 @@ static void check_channel(const struct line *line, const struct channel *c, size
 	for (const struct session *s = c->sessions; s; s = s->next, count++)
 		check_session(line, c, s);
 	for (const struct unit *u = c->waiting; u; u = u->next_waiting, waiting++)
-		assert(u->waiting && (u->next_waiting || u == c->waiting_tail));
+		assert(u->waiting && u->home == c && (u->next_waiting || u == c->waiting_tail));
 	assert(count == c->session_count && waiting == c->waiting_count);
 	assert(!c->lane || (c->lane->channel == c && (c->lane->state == LANE_HERE || c->lane->state == LANE_LEAVING)));
 	*sessions += count;
@@ -49,13 +49,14 @@ static void check_unit(const struct unit *u)
 	assert(!(u->session && awaited) ||
 	       u->session->phase == PHASE_ASK_FINISH); /* it is told, and is to come again */
 	assert(!(u->settled && awaited));
+	assert(!u->waiting || (u->home && !u->session && !awaited && !u->alias));
 	assert(!u->settled || !u->way);
 	assert(!u->alias || (!u->session && !u->way && !u->alias->alias));
 }
 
 void line_check(const struct line *line)
 {
-	size_t sessions = 0, settled = 0, seen = 0;
+	size_t sessions = 0, settled = 0, seen = 0, named = 0;
 
 	for (size_t i = 0; i < line->channel_count; i++)
 		check_channel(line, &line->channels[i], &sessions);
@@ -64,8 +65,9 @@ void line_check(const struct line *line)
 		check_unit(line->units[i]);
 		settled += line->units[i]->settled && line->units[i]->same_batch;
 		seen += line->units[i]->same_batch;
+		named += line->units[i]->same_batch && !line->units[i]->unnamed;
 	}
-	assert(settled == line->settled && seen == line->seen);
+	assert(settled == line->settled && seen == line->seen && named == line->named);
 	assert(line->settled == line->passed + line->failed + line->quarantined + line->held);
 	assert(!line->exclusive || line->exclusive->phase == PHASE_DELIVERING);
 	for (size_t i = 0; i < line->lane_count; i++)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "station/line/events.h"
+#include "station/line/units.h"
 
 static bool may_end(const struct line *line)
 {
@@ -14,12 +15,12 @@ static bool may_end(const struct line *line)
 void line_check_end(struct line *line)
 {
 	uint64_t now_us = loop_now_us(line->loop);
-	bool all_known = line->seen >= line->job->quantity;
+	bool all_known = line->named >= line->job->quantity;
 	bool quiet = line->job->quiet_us != 0 && now_us >= line->last_new_us + line->job->quiet_us;
 
 	if (line->ended || line->session_count > 0 || !may_end(line))
 		return;
-	if (!line->draining && (line->settled < line->seen || !(all_known || quiet)))
+	if (!line->draining && (line->settled < line->seen || !(all_known || (quiet && !units_pending(line)))))
 		return;
 	line->ended = true;
 	loop_cancel(line->loop, &line->watch_timer);

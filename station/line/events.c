@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RESTS_US 1000000u  /* chosen: who was refused is looked at once a second */
 #define STRANGERS_MAX 4096 /* chosen: a flood of made-up addresses is counted by the radio, not kept one by one */
 
 struct journal_cause line_cause(int cause)
@@ -53,6 +54,14 @@ void line_stranger(struct line *line, const uint8_t mac[static 6], const struct 
 	}
 	s->count++;
 	s->last_us = utc_us;
+	s->rests_us = loop_now_us(line->loop) + RESTS_US;
+}
+
+bool line_stranger_rests(const struct line *line, const uint8_t mac[static 6])
+{
+	const struct stranger *s = map_get(&line->stranger_map, map_key_mac(mac));
+
+	return s && loop_now_us(line->loop) < s->rests_us;
 }
 
 void line_record_strangers(struct line *line)

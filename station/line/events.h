@@ -15,6 +15,7 @@ struct stranger {
 	int rssi_dbm;
 	unsigned count;
 	uint64_t first_us, last_us;
+	uint64_t rests_us; /* it is not looked at before this instant of the loop */
 	struct stranger *next;
 };
 
@@ -23,6 +24,8 @@ void line_event(struct line *line, const struct line_event *event);
 void line_submit(struct line *line, const struct journal_record *record);
 struct journal_cause line_cause(int cause);
 void line_stranger(struct line *line, const uint8_t mac[static 6], const struct radio_rx *rx, const char *verdict);
+/* It was looked at a moment ago. What it lacked then it may have now: it comes nearer, say, or a place is free. */
+bool line_stranger_rests(const struct line *line, const uint8_t mac[static 6]);
 /* At the end of the run: what was heard goes on record, and is freed. */
 void line_record_strangers(struct line *line);
 void line_free_strangers(struct line *line);

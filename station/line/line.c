@@ -159,6 +159,7 @@ static void take_secrets(struct unit *u, const struct journal_resume *r)
 static void take_state(struct line *line, struct unit *u)
 {
 	line->seen++;
+	line->named++;
 	if (u->state != UNIT_PASSED && u->state != UNIT_FAILED && u->state != UNIT_QUARANTINED) {
 		unit_absent(line, u, line->job->lease_us + LINE_RECALL_US);
 		return;

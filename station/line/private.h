@@ -114,6 +114,7 @@ struct line {
 	unsigned consecutive_fail;
 	uint64_t disk_us; /* when the disk is looked at next */
 	unsigned settled, passed, failed, quarantined, held, first_pass, retries, seen;
+	unsigned named; /* of those seen: that have said who they are. Only they count towards the quantity */
 	uint64_t started_us, last_outcome_us, last_new_us;
 	struct serial_pool *serials;
 	char passphrase[65];

@@ -96,16 +96,17 @@ bool proof_recompute(struct session *s)
 	return ok;
 }
 
-static int signature(struct session *s, const struct mr_message *m, const char *label,
-		     const struct mr_digest_field *fields, size_t count)
+/* Of the device, by the certificate of this attempt or by that of `u`, which an earlier one has left on record. */
+static int signature_of(struct session *s, const struct unit *u, const struct mr_message *m, const char *label,
+			const struct mr_digest_field *fields, size_t count)
 {
 	uint8_t hash[32];
 
 	if (!m->has[MR_AT_SIGNATURE])
 		return MR_CAUSE_BAD_RESPONSE;
 	if (!s->has_public_key) {
-		if (!s->unit->certificate_len ||
-		    identity_certificate_key(s->unit->certificate, s->unit->certificate_len, s->public_key) != 0)
+		if (!u->certificate_len ||
+		    identity_certificate_key(u->certificate, u->certificate_len, s->public_key) != 0)
 			return MR_CAUSE_UNKNOWN_IDENTITY;
 		s->has_public_key = true;
 	}
@@ -120,7 +121,13 @@ bool proof_is_recent(const struct mr_message *m)
 	return m->has[MR_AT_PROTOCOL] && m->value[MR_AT_PROTOCOL].at[0] >= MR_PROTOCOL;
 }
 
-int proof_status(struct session *s, const struct mr_message *m)
+static int signature(struct session *s, const struct mr_message *m, const char *label,
+		     const struct mr_digest_field *fields, size_t count)
+{
+	return signature_of(s, s->unit, m, label, fields, count);
+}
+
+int proof_claim(struct session *s, const struct mr_message *m, const struct unit *claimed)
 {
 	const struct mr_digest_field fields[] = { { s->link->binding, 32 },
 						  { s->challenge, 32 },
@@ -128,8 +135,10 @@ int proof_status(struct session *s, const struct mr_message *m)
 
 	if (m->before_signature.left == 0)
 		return MR_CAUSE_BAD_RESPONSE;
-	return signature(s, m, "millrace status 2", fields, 3);
+	return signature_of(s, claimed, m, "millrace status 2", fields, 3);
 }
+
+int proof_status(struct session *s, const struct mr_message *m) { return proof_claim(s, m, s->unit); }
 
 int proof_verify(struct session *s, const struct mr_message *m)
 {

@@ -18,6 +18,8 @@ bool proof_recompute(struct session *s); /* the digests that a resuming device h
 int proof_digest(const struct mr_message *m, const uint8_t want[static 32]);
 /* A STATUS of firmware whose signature covers what it says. False: refuse it, MR_CAUSE_FIRMWARE_OLD. */
 bool proof_is_recent(const struct mr_message *m);
+/* The same, of a unit that the session is not yet of. */
+int proof_claim(struct session *s, const struct mr_message *m, const struct unit *claimed);
 int proof_status(struct session *s, const struct mr_message *m);  /* a signed STATUS */
 int proof_verify(struct session *s, const struct mr_message *m);  /* the answer to VERIFY */
 int proof_receipt(struct session *s, const struct mr_message *m); /* the answer to SEAL */

@@ -113,16 +113,36 @@ static int examine(struct session *s, const struct mr_message *m)
 	return cause ? cause : check_limit(s, "rssi", u->rssi_dbm, "dBm", true);
 }
 
-/* The device is another one than its address made us think. */
-static int identify(struct session *s, const uint8_t device_id[static 8])
+/*
+ * It says that it is a unit which is known by another address. Anybody can say so: what the record can prove is proved
+ * before the unit is touched, and while that unit is heard where it has always been, this is not its device.
+ */
+static int claim(struct session *s, const struct mr_message *m, struct unit *known)
 {
+	if (known->has_certificate) {
+		if (!s->device_has_key || !mr_equal(known->spki_sha256, s->device_key_id, 32))
+			return MR_CAUSE_DUPLICATE_DEVICE;
+		if (proof_claim(s, m, known) != 0)
+			return MR_CAUSE_BAD_SIGNATURE;
+	} else if (known->first_heard_us != 0) {
+		return MR_CAUSE_DUPLICATE_DEVICE;
+	}
+	return session_hand_over(s, known);
+}
+
+/* The device is another one than its address made us think. */
+static int identify(struct session *s, const struct mr_message *m)
+{
+	const uint8_t *device_id = m->value[MR_AT_DEVICE_ID].at;
 	struct line *line = s->line;
 	struct unit *u = s->unit, *known = unit_of_id(line, device_id);
 
 	if (known == u)
 		return 0;
+	if (!unit_id_valid(device_id, u->mac))
+		return MR_CAUSE_RECORD_REFUSED;
 	if (known)
-		return session_hand_over(s, known);
+		return claim(s, m, known);
 	/* The record has never heard of it: from now on it goes by its own id. */
 	if (u->on_record)
 		return MR_CAUSE_UNKNOWN_IDENTITY;
@@ -139,7 +159,7 @@ static int on_introduction(struct session *s, const struct mr_message *m)
 	int cause = introduce(s, m);
 
 	if (!cause)
-		cause = identify(s, m->value[MR_AT_DEVICE_ID].at);
+		cause = identify(s, m);
 	if (!cause)
 		cause = examine(s, m);
 	if (cause)

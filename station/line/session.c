@@ -119,7 +119,7 @@ struct session *session_create(struct line *line, struct unit *unit, uint8_t id[
 	struct mr_rd key;
 
 	assert(!unit->session && !unit->alias);
-	assert(!unit->settled || unit->state == UNIT_PASSED);
+	assert(!unit->settled || unit_asks_again(unit));
 	if (!s)
 		return NULL;
 	do {
@@ -147,7 +147,7 @@ void session_go(struct session *s, struct channel *channel)
 	assert(s->link && s->link->ops && !s->unit->session);
 	s->link->tag = &s->tag;
 	lane_join(s, channel);
-	unit_returned(s->line, s->unit);
+	unit_take(s->line, s->unit);
 	s->unit->session = s;
 	s->line->session_count++;
 	log_write(&s->tag, LOG_SESSION, LOG_DEBUG, "begins by %s, attempt %u", s->unit->method->name,
@@ -161,8 +161,8 @@ int session_hand_over(struct session *s, struct unit *known)
 
 	if (u->on_record || known->session || known->alias || known->settled)
 		return MR_CAUSE_DUPLICATE_DEVICE;
+	unit_take(s->line, known);
 	unit_forget(known); /* what opened it at another time or place */
-	unit_returned(s->line, known);
 	known->method = u->method;
 	known->way = u->way;
 	known->home = u->home;
@@ -173,6 +173,7 @@ int session_hand_over(struct session *s, struct unit *known)
 	if (u->same_batch) {
 		u->same_batch = false;
 		s->line->seen--;
+		s->line->named -= !u->unnamed;
 	}
 	unit_greet(s->line, known, &(struct radio_rx){ .freq_mhz = s->channel->freq_mhz, .rssi_dbm = known->rssi_dbm });
 	known->session = s;
@@ -361,6 +362,16 @@ static bool is_hearsay(int cause)
 	       cause == MR_CAUSE_CERTIFICATE_REFUSED;
 }
 
+/* Nothing that others can say settles a unit sooner than its own attempts do. */
+static bool is_final(const struct unit *u, int cause)
+{
+	/* Nobody signs that he refuses a secret: one refusal may be a crowded channel, or somebody's joke. */
+	if (is_hearsay(cause))
+		return mr_cause_class(cause) == MR_CLASS_SECURITY && u->refusals >= REFUSALS_MAX;
+	/* What does not go on record will not do so the next time. */
+	return mr_cause_class(cause) == MR_CLASS_SECURITY || cause == MR_CAUSE_RECORD_REFUSED;
+}
+
 /* It never got as far as an attempt. */
 static void end_unopened(struct session *s, int cause)
 {
@@ -371,9 +382,11 @@ static void end_unopened(struct session *s, int cause)
 		  mr_cause_sentence(cause));
 	u->handshakes_failed += cause == MR_CAUSE_HANDSHAKE_TIMEOUT || s->unit->method->flags & METHOD_DEVICE_AP;
 	u->refusals += is_hearsay(cause);
-	/* Nobody signs that he refuses a secret: one refusal may be a crowded channel, or somebody's joke. */
-	if ((mr_cause_class(cause) == MR_CLASS_SECURITY && (!is_hearsay(cause) || u->refusals >= REFUSALS_MAX)) ||
-	    u->handshakes_failed >= HANDSHAKES_MAX) {
+	if (u->settled) { /* it was only to be told what has become of it */
+		session_destroy(s);
+		return;
+	}
+	if (is_final(u, cause) || u->handshakes_failed >= HANDSHAKES_MAX) {
 		enum journal_unit_state state = mr_cause_class(cause) == MR_CLASS_SECURITY ? UNIT_QUARANTINED
 											   : UNIT_FAILED;
 

@@ -92,6 +92,24 @@ void unit_free(struct unit *u)
 	free(u);
 }
 
+/* It is one of this batch's from now on: it has said who it is, or something has become of it. */
+static void join_batch(struct line *line, struct unit *u, uint16_t freq_mhz)
+{
+	if (u->same_batch)
+		return;
+	u->same_batch = true;
+	line->seen++;
+	line->named += !u->unnamed;
+	line->last_new_us = loop_now_us(line->loop);
+	line_event(line,
+		   &(struct line_event){ .kind = LINE_UNIT_SEEN,
+					 .unit = u->id,
+					 .serial = u->serial,
+					 .mac = { u->mac[0], u->mac[1], u->mac[2], u->mac[3], u->mac[4], u->mac[5] },
+					 .freq_mhz = freq_mhz,
+					 .rssi_dbm = u->rssi_dbm });
+}
+
 void unit_greet(struct line *line, struct unit *u, const struct radio_rx *rx)
 {
 	uint64_t now_us = loop_now_us(line->loop);
@@ -100,18 +118,8 @@ void unit_greet(struct line *line, struct unit *u, const struct radio_rx *rx)
 	u->release_us = line->o.release_us ? line->o.release_us(line->o.ctx, u->device_id) : now_us;
 	if (u->release_us == UINT64_MAX) /* by its provisional id: it will say who it is */
 		u->release_us = now_us;
-	if (u->same_batch)
-		return;
-	u->same_batch = true;
-	line->seen++;
-	line->last_new_us = now_us;
-	line_event(line,
-		   &(struct line_event){ .kind = LINE_UNIT_SEEN,
-					 .unit = u->id,
-					 .serial = u->serial,
-					 .mac = { u->mac[0], u->mac[1], u->mac[2], u->mac[3], u->mac[4], u->mac[5] },
-					 .freq_mhz = rx->freq_mhz,
-					 .rssi_dbm = rx->rssi_dbm });
+	if (!u->unnamed)
+		join_batch(line, u, rx->freq_mhz);
 }
 
 /* --- who is awaited --- */
@@ -139,6 +147,33 @@ void unit_returned(struct line *line, struct unit *u)
 	u->return_by_us = RETURNED;
 	--*absent_at(line, u);
 }
+
+void unit_unqueue(struct unit *u)
+{
+	struct channel *home = u->home;
+	struct unit **at = home ? &home->waiting : NULL, *before = NULL;
+
+	if (!u->waiting)
+		return;
+	assert(home && home->waiting_count > 0);
+	for (; *at != u; at = &(*at)->next_waiting)
+		before = *at;
+	*at = u->next_waiting;
+	if (home->waiting_tail == u)
+		home->waiting_tail = before;
+	home->waiting_count--;
+	u->waiting = false;
+	u->next_waiting = NULL;
+}
+
+void unit_take(struct line *line, struct unit *u)
+{
+	assert(!u->session && !u->alias);
+	unit_returned(line, u);
+	unit_unqueue(u);
+}
+
+bool unit_asks_again(const struct unit *u) { return u->settled && u->state == UNIT_PASSED && u->has_receipt; }
 
 /* A unit that left in mid-recipe and did not call again in time. */
 static void give_up(struct line *line, struct unit *u)
@@ -217,12 +252,16 @@ void unit_settle(struct line *line, struct unit *u, enum journal_unit_state stat
 	bool bad = state == UNIT_FAILED || state == UNIT_QUARANTINED;
 
 	assert(!u->settled && !u->alias);
+	join_batch(line, u, u->home ? u->home->freq_mhz : 0);
 	tell(line, u, state, cause);
+	unit_returned(line, u);
+	unit_unqueue(u);
 	u->settled = true;
 	u->state = state;
 	u->last_cause = cause;
 	u->outcome_us = now_us;
-	line->last_outcome_us = now_us;
+	if (!u->unnamed)
+		line->last_outcome_us = now_us;
 	unit_forget(u);
 	count(line, state, 1);
 	line_event(line,
@@ -235,7 +274,8 @@ void unit_settle(struct line *line, struct unit *u, enum journal_unit_state stat
 					 .cause = cause,
 					 .rssi_dbm = u->rssi_dbm,
 					 .duration_us = now_us - u->first_heard_us });
-	if (mr_cause_class(cause) != MR_CLASS_OPERATOR) /* what a person puts aside says nothing about the line */
+	/* What a person puts aside says nothing about the line, nor does what strangers do. */
+	if (mr_cause_class(cause) != MR_CLASS_OPERATOR && !u->unnamed)
 		guard_outcome(line, bad);
 }
 
@@ -253,6 +293,16 @@ static void copy_text(char *out, size_t cap, const struct mr_message *m, enum mr
 	size_t len = m && m->has[id] ? m->value[id].left : 0;
 
 	(void)log_escape(out, cap, len ? m->value[id].at : NULL, len);
+}
+
+/* It has said who it is. */
+static void unit_named(struct line *line, struct unit *u)
+{
+	if (!u->unnamed)
+		return;
+	u->unnamed = false;
+	line->named += u->same_batch;
+	join_batch(line, u, u->home ? u->home->freq_mhz : 0);
 }
 
 bool unit_record(struct line *line, struct unit *u, const struct mr_message *m)
@@ -279,7 +329,7 @@ bool unit_record(struct line *line, struct unit *u, const struct mr_message *m)
 	}
 	line_submit(line, &r);
 	u->on_record = true;
-	u->unnamed = false;
+	unit_named(line, u);
 	return true;
 }
 
@@ -308,9 +358,20 @@ bool units_admitted(const struct line *line)
 	       line->session_count < line->job->max_in_flight;
 }
 
+bool units_pending(const struct line *line)
+{
+	for (size_t i = 0; i < line->unit_count; i++) {
+		const struct unit *u = line->units[i];
+
+		if (u->unnamed && !u->settled && (u->session || u->waiting || u->return_by_us != 0))
+			return true;
+	}
+	return false;
+}
+
 double units_unheard(const struct line *line, const struct channel *channel)
 {
-	double fresh = line->job->quantity > line->seen ? (double)(line->job->quantity - line->seen) : 0;
+	double fresh = line->job->quantity > line->named ? (double)(line->job->quantity - line->named) : 0;
 
 	if (line->draining || line->control.paused)
 		return 0;

@@ -61,8 +61,17 @@ const char *unit_state_name(enum journal_unit_state state);
 void unit_greet(struct line *line, struct unit *unit, const struct radio_rx *rx);
 /* It is to announce itself again by `by_us`, else it fails. */
 void unit_absent(struct line *line, struct unit *unit, uint64_t by_us);
-/* It has announced itself, or is in hand: it is not awaited any more. */
+/* It has announced itself: it is not awaited any more. */
 void unit_returned(struct line *line, struct unit *unit);
+/* Out of the queue of its home channel, where it may be. */
+void unit_unqueue(struct unit *unit);
+/*
+ * The one way into a session: it leaves all lists of those without one. Whoever gives unit.session its value has called
+ * this.
+ */
+void unit_take(struct line *line, struct unit *unit);
+/* It passed and has its receipt, and yet it calls: it has not heard so. */
+bool unit_asks_again(const struct unit *unit);
 /* One look at all that are awaited: those whose time has passed fail. */
 void units_look(struct line *line, uint64_t now_us);
 void unit_settle(struct line *line, struct unit *unit, enum journal_unit_state state, int cause);
@@ -77,5 +86,7 @@ void unit_record_state(struct line *line, struct unit *unit, enum journal_unit_s
 
 /* May anybody get a session now? */
 bool units_admitted(const struct line *line);
+/* Is anybody still to get a turn who was heard and has not said who it is? */
+bool units_pending(const struct line *line);
 /* How many are expected to announce themselves on the channel. */
 double units_unheard(const struct line *line, const struct channel *channel);

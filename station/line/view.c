@@ -65,7 +65,7 @@ void line_look(const struct line *line, struct line_view *out)
 
 bool line_stands(const struct line *line)
 {
-	bool done = line->o.stay && line->settled >= line->seen && line->seen >= line->job->quantity;
+	bool done = line->o.stay && line->settled >= line->seen && line->named >= line->job->quantity;
 
 	return (line->control.paused || done) && line->session_count == 0 && !line->control.orders && !line->draining &&
 	       !line->ended;

@@ -62,6 +62,7 @@ static void end(struct line *line, void *state)
 		return;
 	tls_trust_destroy(a->bss.trust);
 	tls_trust_destroy(a->bss.any);
+	access_point_labels_end(a);
 	map_free(&a->by_bssid);
 	free(a);
 }
@@ -71,7 +72,10 @@ static void end(struct line *line, void *state)
 /* A network that may be a device's, while it is looked at. Secret. */
 struct candidate {
 	const struct method *method;
+	const void *key;   /* of its label */
+	struct unit *unit; /* that is known by its address; NULL: none */
 	struct access access;
+	size_t place; /* among the candidates of its label */
 };
 
 /* Our keys are for access points: an ad-hoc network may only be open. */
@@ -84,13 +88,14 @@ static bool security_fits(const struct method *method, const struct ieee80211_ne
 
 /* What opens this access point, by its label. NULL: it opens; else what is wrong, for the list of sightings. */
 static const char *by_label(struct line *line, const uint8_t from[static 6], const struct ieee80211_network *n,
-			    const char *serial, struct candidate *out, const char **label_serial)
+			    const char *serial, struct candidate *out)
 {
 	const struct roster_row *row = line->o.roster ? roster_find(line->o.roster, from, n->ssid, n->ssid_len, serial)
 						      : NULL;
 
 	if (!row)
 		return "not-on-label-list";
+	out->key = row;
 	out->method = row->method ? row->method : line->job->method;
 	if (out->method->protection == METHOD_BY_WPA2 && !row->passphrase[0])
 		return "no-passphrase";
@@ -98,7 +103,6 @@ static const char *by_label(struct line *line, const uint8_t from[static 6], con
 		return "no-pin";
 	memcpy(out->access.passphrase, row->passphrase, sizeof(out->access.passphrase));
 	memcpy(out->access.pin, row->pin, sizeof(out->access.pin));
-	*label_serial = row->serial;
 	if (n->hidden) {
 		out->access.network.ssid_len = row->ssid_len;
 		memcpy(out->access.network.ssid, row->ssid, row->ssid_len);
@@ -110,94 +114,131 @@ static const char *by_label(struct line *line, const uint8_t from[static 6], con
 	return NULL;
 }
 
-/* What opens it, by what an earlier step has put on record under the serial number in its SSID. */
-static const char *by_record(struct line *line, struct unit *u, struct candidate *out)
+static struct unit *unit_of_serial(const struct line *line, const char *serial)
 {
+	for (size_t i = 0; serial[0] && i < line->unit_count; i++)
+		if (strcmp(line->units[i]->serial, serial) == 0)
+			return line->units[i];
+	return NULL;
+}
+
+/* What opens it, by what an earlier step has put on record under the serial number in its SSID. */
+static const char *by_record(struct line *line, const char *serial, struct candidate *out)
+{
+	const struct unit *u = serial[0] ? unit_of_serial(line, serial) : out->unit;
+
 	out->method = line->job->method;
 	out->access.from_record = true;
+	out->key = u;
 	if (out->method->needs == 0)
 		return NULL;
-	if (out->method->protection == METHOD_BY_WPA2 || u->pin_sealed_len == 0)
+	if (!u || out->method->protection == METHOD_BY_WPA2 || u->pin_sealed_len == 0)
 		return "no-secret-on-record";
 	if (pin_open(line->o.identity, line->job->product, u->serial, u->pin_sealed, u->pin_sealed_len,
 		     out->access.pin) != 0)
 		return "secret-does-not-open";
+	memcpy(out->access.serial, u->serial, sizeof(out->access.serial));
 	return NULL;
-}
-
-static struct unit *unit_of(struct line *line, const uint8_t bssid[static 6], const char *serial)
-{
-	struct unit *u = map_get(&line->by_mac, map_key_mac(bssid));
-	uint8_t id[8];
-
-	if (u)
-		return u;
-	for (size_t i = 0; serial[0] && i < line->unit_count; i++)
-		if (strcmp(line->units[i]->serial, serial) == 0)
-			return line->units[i];
-	unit_id_of_mac(bssid, id);
-	u = unit_meet(line, id, bssid);
-	if (u)
-		u->unnamed = true;
-	return u;
 }
 
 static const char nobody_s[] = ""; /* hidden, and not on the list: it is somebody's, and no sighting */
 
 /* What a network that is named like a device's needs to be one of ours; NULL, or what it lacks. */
 static const char *look_up(struct line *line, const uint8_t from[static 6], const struct ieee80211_network *n,
-			   const struct radio_rx *rx, const char *serial, struct candidate *c, struct unit **unit)
+			   const struct radio_rx *rx, const char *serial, struct candidate *c)
 {
 	const struct job *job = line->job;
 	bool record = job->ap_secrets == JOB_SECRETS_RECORD;
-	const char *wrong = NULL, *label_serial = "";
+	const char *wrong = NULL;
+	uint8_t id[8];
 
 	if (!record)
-		wrong = by_label(line, from, n, serial, c, &label_serial);
+		wrong = by_label(line, from, n, serial, c);
 	if (wrong && n->hidden)
 		return nobody_s;
+	unit_id_of_mac(from, id);
+	if (!unit_id_valid(id, from) || ieee80211_is_group(n->bssid))
+		return "bad-identity";
 	if (!wrong && rx->rssi_dbm < job->min_rssi_dbm)
 		wrong = "weak";
-	if (!wrong && (*unit = unit_of(line, from, serial[0] ? serial : label_serial)) && record)
-		wrong = by_record(line, *unit, c);
+	if (!wrong && record)
+		wrong = by_record(line, serial, c);
 	if (!wrong && !security_fits(c->method, n))
 		wrong = "other-security";
-	if (!wrong && *unit && !(*unit)->same_batch && line->seen >= job->quantity)
+	if (!wrong && !(c->unit && c->unit->same_batch) && line->named >= job->quantity)
 		wrong = "beyond-quantity";
 	return wrong;
 }
 
-/* A network that is named like a device's, heard for the first time. NULL: no device of ours. */
+/* Its place among those of its label, and a unit that goes by its address until it says who it is. NULL, or what is
+ * wrong. */
+static const char *take_place(struct line *line, struct access_points *points, const uint8_t from[static 6],
+			      struct candidate *c)
+{
+	/* With no secret to have, and nothing on record, nobody else is meant. */
+	const char *wrong = c->key ? access_point_label(points, c->key, c->unit, &c->access.label, &c->place) : NULL;
+	uint8_t id[8];
+
+	if (wrong || c->unit)
+		return wrong;
+	if (points->unnamed >= UNNAMED_MAX)
+		return "crowded";
+	unit_id_of_mac(from, id);
+	if (unit_of_id(line, id)) /* it is another's own id */
+		return "bad-identity";
+	c->unit = unit_meet(line, id, from);
+	if (!c->unit)
+		return "crowded";
+	c->unit->unnamed = true;
+	points->unnamed++;
+	return NULL;
+}
+
+/* It is one of ours: what opens it is kept. false: no memory. */
+static bool keep(struct access_points *points, const uint8_t from[static 6], const struct candidate *c)
+{
+	struct unit *u = c->unit;
+
+	if (!u->way && !(u->way = malloc(sizeof(c->access))))
+		return false;
+	u->method = c->method;
+	memcpy(u->way, &c->access, sizeof(c->access));
+	memcpy(access_of(u)->peer, from, 6);
+	if (c->access.label)
+		c->access.label->of[c->place] = u;
+	return map_put(&points->by_bssid, map_key_mac(from), u);
+}
+
+/* A network that is named like a device's, and is not known as one of ours. NULL: it is none of ours, for now. */
 static struct unit *newcomer(struct line *line, struct access_points *points, const uint8_t from[static 6],
 			     const struct ieee80211_network *n, const struct radio_rx *rx)
 {
 	const struct job *job = line->job;
-	struct candidate c = { .access.network = *n };
+	struct candidate c = { .access.network = *n, .unit = map_get(&line->by_mac, map_key_mac(from)) };
 	const char *wrong;
 	char serial[33] = "";
-	struct unit *u = NULL;
+	bool kept = false;
 
 	if (n->hidden ? job->ap_secrets == JOB_SECRETS_RECORD
 		      : !roster_ssid_match(job->ap_ssid, n->ssid, n->ssid_len, from, serial))
 		return NULL;
-	wrong = look_up(line, from, n, rx, serial, &c, &u);
-	if (!wrong && u && (u->way || (u->way = malloc(sizeof(c.access))))) {
-		u->method = c.method;
-		memcpy(u->way, &c.access, sizeof(c.access));
-		memcpy(access_of(u)->peer, from, 6);
-	}
-	OPENSSL_cleanse(&c, sizeof(c));
+	if (c.unit && (c.unit->settled || c.unit->session || c.unit->alias))
+		return NULL;
+	wrong = look_up(line, from, n, rx, serial, &c);
+	if (!wrong)
+		wrong = take_place(line, points, from, &c);
+	if (!wrong)
+		kept = keep(points, from, &c);
+	OPENSSL_cleanse(&c.access, sizeof(c.access));
 	if (wrong && wrong != nobody_s)
 		line_stranger(line, from, rx, wrong);
-	if (wrong || !u || !u->way || !map_put(&points->by_bssid, map_key_mac(from), u))
-		return NULL;
-	return u;
+	return kept ? c.unit : NULL;
 }
 
 static bool may_come(const struct line *line, const struct unit *u, uint64_t now_us)
 {
-	return !u->session && !u->settled && !u->waiting && u->way && now_us >= access_of(u)->again_us &&
-	       !line->draining;
+	return !u->session && !u->settled && !u->waiting && now_us >= access_of(u)->again_us && !line->draining &&
+	       (u->same_batch || line->named < line->job->quantity) && access_point_turn(u, now_us);
 }
 
 /* Its access point is up, and nobody is at work with it: it is admitted like a device that calls. */
@@ -209,12 +250,12 @@ static void announce(struct line *line, struct unit *u, struct channel *c, const
 	if (!n->hidden) {
 		a->network = *n;
 	} else {
-		a->other_name ^= u->last_cause == MR_CAUSE_ASSOCIATION_REFUSED;
+		a->other_name ^= u->handshakes_failed > a->failed; /* it did not answer to that name */
 		access_point_name(line, u);
 	}
+	a->failed = u->handshakes_failed;
 	a->again_us = now_us + AGAIN_US;
 	u->hello_us = now_us;
-	unit_returned(line, u);
 	admission_enqueue(line, u, c);
 	admission_fill(line);
 }
@@ -224,21 +265,24 @@ static void network(struct line *line, void *state, struct lane *lane, const uin
 {
 	struct access_points *points = state;
 	struct unit *u = map_get(&points->by_bssid, map_key_mac(from));
+	uint64_t now_us = loop_now_us(line->loop);
 
-	if (!u && !map_get(&line->stranger_map, map_key_mac(from)))
+	if (!u && !line_stranger_rests(line, from))
 		u = newcomer(line, points, from, n, rx);
 	if (!u)
 		return;
 	if (u->alias)
 		u = u->alias;
-	if (u->settled)
+	/* It is another address of a device that is reached by one, or claims to be. */
+	if (u->settled || !u->way || !mr_equal(access_of(u)->peer, from, 6))
 		return;
 	u->rssi_dbm = rx->rssi_dbm;
+	access_of(u)->heard_us = now_us;
 	if (u->first_heard_us == 0)
 		unit_greet(line, u, rx);
 	if (u->session)
 		access_point_beacon(u->session, n, rx);
-	else if (may_come(line, u, loop_now_us(line->loop)))
+	else if (may_come(line, u, now_us))
 		announce(line, u, lane->channel, n);
 }
 
@@ -273,7 +317,12 @@ static void on_event(void *ctx, enum api_event event, struct mr_rd message, int 
 
 	switch (event) {
 	case API_UP: recipe_linked(s); return;
-	case API_RESPONSE: session_answer(s, message); return;
+	case API_RESPONSE:
+		/* Prepared, it takes effect with COMMIT, whose answer a power cut may take: it is known before that. */
+		if (s->phase == PHASE_ASK_IDENTITY)
+			access_point_give_pin(s);
+		session_answer(s, message);
+		return;
 	case API_CHANGED: lane_touch(s); return;
 	case API_ENDED:
 		if (!access_point_not_yet_back(s))
@@ -305,7 +354,7 @@ static enum method_opened open(struct line *line, void *state, struct unit *u, s
 				     .protection = protection_of(u->method),
 				     .passphrase = a->passphrase,
 				     .pin = a->pin,
-				     .serial = u->serial,
+				     .serial = a->serial[0] ? a->serial : u->serial,
 				     .any_certificate = line->job->ap_certificate == JOB_CERTIFICATE_PINNED,
 				     .pin_iterations = most_rounds(line->job, u),
 				     .patience_us = line->job->patience_us,
@@ -349,6 +398,7 @@ static bool hear(struct line *line, void *state, struct lane *lane, struct mr_rd
 		u = u->alias;
 	s = u ? u->session : NULL;
 	if (!s || !(u->method->flags & METHOD_DEVICE_AP) ||
+	    (u->way && !mr_equal(access_of(u)->peer, header.address2, 6)) ||
 	    (header.kind == IEEE80211_BEACON && !(u->way && access_of(u)->network.ibss)) ||
 	    !(mr_equal(header.address1, line->station.mac, 6) || ieee80211_is_group(header.address1)))
 		return false;
@@ -384,6 +434,8 @@ static void opened(struct session *s)
 					      .secure_us = e->secure_us,
 					      .at_us = line_utc_us(s->line) } };
 
+	if (a->label && !a->label->owner)
+		a->label->owner = s->unit;
 	memcpy(r.link.bssid, a->network.bssid, 6);
 	memcpy(r.link.certificate_sha256, e->certificate_sha256, 32);
 	line_submit(s->line, &r);

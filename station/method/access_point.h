@@ -6,10 +6,23 @@
 
 extern const struct method_ops access_point_ops;
 
+#define CANDIDATES_MAX 8u /* chosen: access points at a time that may be the device of one label */
+#define UNNAMED_MAX 4096u /* chosen: devices of a run that were heard and have not said who they are */
+
+/* The device of a label, or of a unit on record, and whoever may be it. The units are the line's. */
+struct ap_label {
+	struct unit *owner; /* who has said that it is this one; NULL: nobody yet */
+	struct unit *of[CANDIDATES_MAX];
+	struct ap_label *next;
+};
+
 /* Of a run. */
 struct access_points {
 	struct bss_station bss;
 	struct map by_bssid; /* transmitter address of a device's network -> unit */
+	struct map by_label; /* row of the list of labels, or unit on record, by its place in memory */
+	struct ap_label *labels;
+	unsigned unnamed; /* units made for addresses that were heard */
 };
 
 /* The access point of a device, and what opens it: unit.way. Wiped and freed when the unit is settled. */
@@ -17,12 +30,26 @@ struct access {
 	struct ieee80211_network network; /* as last heard */
 	uint8_t peer[6];		  /* the device's own address: the BSSID, but in an ad-hoc network */
 	char passphrase[65], pin[17];
-	bool from_record;	/* the secret; else from the label */
+	char serial[IDENTITY_SERIAL_MAX + 1]; /* under which its secret is on record */
+	struct ap_label *label;		      /* whose candidate it is */
+	bool from_record;		      /* the secret; else from the label */
 	bool named, other_name; /* hidden: its label has the SSID; the SSID that was tried last was not it */
+	unsigned failed;	/* attempts at its link, up to the last one */
+	uint64_t heard_us;	/* last */
 	uint64_t again_us;	/* no attempt before this instant */
 };
 
 static inline struct access *access_of(const struct unit *u) { return u->way; }
+
+/*
+ * access_point_label.c: a place for another candidate of the label `key`; `unit` NULL: none was made for it yet. NULL,
+ * or why there is none, for the list of sightings.
+ */
+const char *access_point_label(struct access_points *points, const void *key, const struct unit *unit,
+			       struct ap_label **label, size_t *place);
+/* Is it this candidate's turn? */
+bool access_point_turn(const struct unit *unit, uint64_t now_us);
+void access_point_labels_end(struct access_points *points);
 
 /* access_point_way.c */
 void access_point_forget(struct unit *unit);

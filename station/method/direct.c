@@ -123,8 +123,7 @@ static void on_caller(struct line *line, struct unit *u, struct channel *c, cons
 	}
 	memcpy(u->hello_nonce, frame->hello.nonce, 8);
 	u->hello_us = loop_now_us(line->loop);
-	unit_returned(line, u);
-	if (u->settled && !(u->state == UNIT_PASSED && u->has_receipt))
+	if (u->settled && !unit_asks_again(u))
 		return; /* failed and quarantined units wait for a person */
 	admission_enqueue(line, u, c);
 	admission_fill_channel(line, c);
@@ -248,7 +247,8 @@ static enum method_opened open(struct line *line, void *state, struct unit *u, s
 	(void)state;
 	assert(!u->session && !u->settled && u->hello_us <= now_us);
 	if (now_us > u->hello_us + HELLO_FRESH_US) { /* it will have given up waiting; it calls again */
-		unit_absent(line, u, now_us + HELLO_FRESH_US + line->job->lease_us);
+		if (!u->settled)
+			unit_absent(line, u, now_us + HELLO_FRESH_US + line->job->lease_us);
 		return METHOD_LATER;
 	}
 	s = session_create(line, u, id);

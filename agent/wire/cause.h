@@ -43,6 +43,8 @@ enum mr_cause_class {
 	  "disconnect phones and other clients from the device, retry")                                                \
 	X(DISTURBED, 13, "disturbed", AIR, "somebody who is not the device answered in its place",                     \
 	  "look for a stranger's radio in reach of the line, retry")                                                   \
+	X(DUPLICATE_ADDRESS, 14, "duplicate-address", AIR, "two devices answer with one MAC address",                  \
+	  "take one of the two away, retry; then give one of them another address")                                    \
 	X(JOURNAL_UNAVAILABLE, 20, "journal-unavailable", STATION, "the database does not take records",               \
 	  "free disk space or repair the database, then run the job again")                                            \
 	X(SIGNER_UNAVAILABLE, 21, "signer-unavailable", STATION, "the CA does not sign",                               \

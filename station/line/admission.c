@@ -73,10 +73,15 @@ struct unit *admission_newcomer(struct line *line, const uint8_t device_id[stati
 				const struct radio_rx *rx)
 {
 	const struct job *job = line->job;
+	struct unit *other = map_get(&line->by_mac, map_key_mac(mac));
+	bool valid = unit_id_valid(device_id, mac);
 	const char *wrong = NULL;
 
-	/* The record takes no such identity, and one address is that of one unit. */
-	if (!unit_id_valid(device_id, mac) || map_get(&line->by_mac, map_key_mac(mac)))
+	if (valid && other) { /* one address is that of one unit */
+		unit_shares_address(line, other, rx);
+		return NULL;
+	}
+	if (!valid) /* the record takes no such identity */
 		wrong = "bad-identity";
 	else if (rx->rssi_dbm != 0 && rx->rssi_dbm < job->min_rssi_dbm) /* 0: it has not been heard */
 		wrong = "weak";

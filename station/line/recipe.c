@@ -141,11 +141,14 @@ static int identify(struct session *s, const struct mr_message *m)
 		return 0;
 	if (!unit_id_valid(device_id, u->mac))
 		return MR_CAUSE_RECORD_REFUSED;
+	if (u->on_record) { /* by another id: two devices take turns under this address */
+		unit_shares_address(line, u,
+				    &(struct radio_rx){ .freq_mhz = s->channel->freq_mhz, .rssi_dbm = u->rssi_dbm });
+		return MR_CAUSE_DUPLICATE_ADDRESS;
+	}
 	if (known)
 		return claim(s, m, known);
 	/* The record has never heard of it: from now on it goes by its own id. */
-	if (u->on_record)
-		return MR_CAUSE_UNKNOWN_IDENTITY;
 	if (!unit_rename(line, u, device_id))
 		return MR_CAUSE_NO_MEMORY;
 	if (line->o.release_us)

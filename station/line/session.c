@@ -380,7 +380,8 @@ static void end_unopened(struct session *s, int cause)
 
 	log_write(&s->tag, LOG_SESSION, LOG_INFO, "ends before it has begun: %s (%s)", mr_cause_name(cause),
 		  mr_cause_sentence(cause));
-	u->handshakes_failed += cause == MR_CAUSE_HANDSHAKE_TIMEOUT || s->unit->method->flags & METHOD_DEVICE_AP;
+	u->handshakes_failed += cause == MR_CAUSE_HANDSHAKE_TIMEOUT || cause == MR_CAUSE_DUPLICATE_ADDRESS ||
+				s->unit->method->flags & METHOD_DEVICE_AP;
 	u->refusals += is_hearsay(cause);
 	if (u->settled) { /* it was only to be told what has become of it */
 		session_destroy(s);
@@ -399,10 +400,11 @@ static void end_unopened(struct session *s, int cause)
 	session_destroy(s);
 }
 
-void session_end(struct session *s, int cause)
+void session_end(struct session *s, int ended)
 {
 	struct line *line = s->line;
 	struct unit *u = s->unit;
+	int cause = unit_cause(u, ended);
 	enum journal_unit_state state;
 	enum journal_outcome outcome = OUTCOME_FAIL;
 	uint8_t verdict = MR_VERDICT_RETRY;
@@ -418,7 +420,7 @@ void session_end(struct session *s, int cause)
 	tickets_forget(&line->tickets, &s->ticket);
 	log_write(&s->tag, LOG_SESSION, LOG_INFO, "attempt %u ends while %s: %s (%s)", u->attempts,
 		  phase_name(s->phase), mr_cause_name(cause), mr_cause_sentence(cause));
-	if (cause == MR_CAUSE_NO_ANSWER) {
+	if (ended == MR_CAUSE_NO_ANSWER) {
 		outcome = OUTCOME_TIMEOUT;
 		u->prescribed_us += line->job->patience_us;
 	} else if (mr_cause_class(cause) == MR_CLASS_POWER) {
@@ -446,7 +448,7 @@ void session_end(struct session *s, int cause)
 		if (state == UNIT_HELD)
 			line_hold(line, cause, mr_cause_remedy(cause));
 	}
-	if (cause == MR_CAUSE_NO_ANSWER || mr_cause_class(cause) == MR_CLASS_POWER)
+	if (ended == MR_CAUSE_NO_ANSWER || mr_cause_class(ended) == MR_CLASS_POWER)
 		session_destroy(s);
 	else
 		session_say_verdict(s, verdict);

@@ -178,7 +178,7 @@ bool unit_asks_again(const struct unit *u) { return u->settled && u->state == UN
 /* A unit that left in mid-recipe and did not call again in time. */
 static void give_up(struct line *line, struct unit *u)
 {
-	int cause = u->last_cause ? u->last_cause : MR_CAUSE_NO_ANSWER;
+	int cause = unit_cause(u, u->last_cause ? u->last_cause : MR_CAUSE_NO_ANSWER);
 
 	u->prescribed_us += line->job->lease_us;
 	unit_record_state(line, u, UNIT_FAILED, cause);
@@ -213,6 +213,19 @@ void units_look(struct line *line, uint64_t now_us)
 }
 
 /* --- what became of it --- */
+
+void unit_shares_address(struct line *line, struct unit *u, const struct radio_rx *rx)
+{
+	line_stranger(line, u->mac, rx, mr_cause_name(MR_CAUSE_DUPLICATE_ADDRESS));
+	u->shared_address = true;
+}
+
+int unit_cause(const struct unit *u, int cause)
+{
+	bool air = mr_cause_class(cause) == MR_CLASS_AIR || cause == MR_CAUSE_DEVICE_RESTARTED;
+
+	return u->shared_address && air ? MR_CAUSE_DUPLICATE_ADDRESS : cause;
+}
 
 static void count(struct line *line, enum journal_unit_state state, int by)
 {

@@ -18,7 +18,8 @@ struct unit {
 	char serial[IDENTITY_SERIAL_MAX + 1];
 	uint64_t identity_txn, credentials_txn, seal_txn;
 	bool on_record, same_batch, has_certificate, has_receipt, settled;
-	bool unnamed; /* known by its address only: it has not said yet who it is */
+	bool shared_address; /* another device was heard with its address */
+	bool unnamed;	     /* known by its address only: it has not said yet who it is */
 	uint8_t spki_sha256[32];
 	uint8_t *certificate; /* of an earlier attempt */
 	uint16_t certificate_len;
@@ -74,6 +75,10 @@ void unit_take(struct line *line, struct unit *unit);
 bool unit_asks_again(const struct unit *unit);
 /* One look at all that are awaited: those whose time has passed fail. */
 void units_look(struct line *line, uint64_t now_us);
+/* Another device has its address: says so on record, and in the cause of what goes wrong on the air from now on. */
+void unit_shares_address(struct line *line, struct unit *unit, const struct radio_rx *rx);
+/* The cause of what has gone wrong with it, when that is `cause` by itself. */
+int unit_cause(const struct unit *unit, int cause);
 void unit_settle(struct line *line, struct unit *unit, enum journal_unit_state state, int cause);
 void unit_unsettle(struct line *line, struct unit *unit);
 

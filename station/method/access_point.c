@@ -260,6 +260,20 @@ static void announce(struct line *line, struct unit *u, struct channel *c, const
 	admission_fill(line);
 }
 
+/* A device takes another name once, with its serial number. One that goes back to the old name is two devices. */
+static void note_name(struct line *line, struct unit *u, const struct ieee80211_network *n, const struct radio_rx *rx)
+{
+	struct access *a = access_of(u);
+
+	if (n->hidden || (a->name.len == n->ssid_len && mr_equal(a->name.ssid, n->ssid, n->ssid_len)))
+		return;
+	if (a->before.len > 0 && a->before.len == n->ssid_len && mr_equal(a->before.ssid, n->ssid, n->ssid_len))
+		unit_shares_address(line, u, rx);
+	a->before = a->name;
+	a->name.len = n->ssid_len;
+	memcpy(a->name.ssid, n->ssid, n->ssid_len);
+}
+
 static void network(struct line *line, void *state, struct lane *lane, const uint8_t from[static 6],
 		    const struct ieee80211_network *n, const struct radio_rx *rx)
 {
@@ -278,6 +292,7 @@ static void network(struct line *line, void *state, struct lane *lane, const uin
 		return;
 	u->rssi_dbm = rx->rssi_dbm;
 	access_of(u)->heard_us = now_us;
+	note_name(line, u, n, rx);
 	if (u->first_heard_us == 0)
 		unit_greet(line, u, rx);
 	if (u->session)

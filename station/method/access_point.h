@@ -30,6 +30,9 @@ struct access {
 	struct ieee80211_network network; /* as last heard */
 	uint8_t peer[6];		  /* the device's own address: the BSSID, but in an ad-hoc network */
 	char passphrase[65], pin[17];
+	struct {
+		uint8_t ssid[IEEE80211_SSID_MAX], len;
+	} name, before;			      /* that it goes by, and went by before */
 	char serial[IDENTITY_SERIAL_MAX + 1]; /* under which its secret is on record */
 	struct ap_label *label;		      /* whose candidate it is */
 	bool from_record;		      /* the secret; else from the label */

@@ -124,11 +124,36 @@ static void copies_of_a_label_cost_no_device_its_place(void **state)
 	}
 }
 
+/* The device before it, and it, under one address: whatever becomes of them, the record says why. */
+static void two_of_one_address_are_told_apart_before_both_are_spoilt(void **state)
+{
+	static const char *const ways[] = { NULL, VIA("micro-ap"), VIA("pin"), PINNED };
+	struct hall *hall = *state;
+	uint64_t seed = hall_seed(400);
+
+	for (unsigned i = 0; i < 12; i++) {
+		char faults[100];
+		struct run run;
+
+		snprintf(faults, sizeof(faults), "    - {kind: same-address, after: %ums}\n", i / 4 * 1200);
+		run_one(hall, &run, &(struct shape){ .devices = 6, .credentials = ways[i % 4], .faults = faults },
+			seed + i);
+		/* The first device has none before it. */
+		assert_true(sightings(&run, "duplicate-address") > 0 || run.result.summary.passed == 6);
+		assert_true(run.result.summary.passed >= 4);
+		assert_int_equal(hall_ask(&run, "SELECT count(*) FROM unit WHERE state <> 'passed' AND cause_name <> "
+						"'duplicate-address'"),
+				 0);
+		hall_done(&run);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_claimed_id_at_any_time_takes_nothing_from_anybody),
 		cmocka_unit_test(an_id_of_zeros_or_ones_ends_its_device_alone),
+		cmocka_unit_test(two_of_one_address_are_told_apart_before_both_are_spoilt),
 		cmocka_unit_test(copies_of_a_label_cost_no_device_its_place),
 	};
 

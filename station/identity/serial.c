@@ -17,6 +17,7 @@
 
 #include "agent/wire/cursor.h"
 #include "station/base/log.h"
+#include "station/base/text_file.h"
 #include "station/identity/identity.h"
 
 #define FILE_SIZE_MAX (256U << 20) /* chosen: ten million serial numbers of 25 characters */
@@ -72,6 +73,15 @@ bool serial_is_valid(const char *serial)
 	size_t len = strnlen(serial, IDENTITY_SERIAL_MAX + 1);
 
 	return len >= 1 && len <= IDENTITY_SERIAL_MAX && all_serial_characters(serial, len);
+}
+
+/* What the record takes for no serial number: db/check.c. */
+static bool is_zeros(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (text[i] != '0')
+			return false;
+	return true;
 }
 
 /* --- the counter's set of used numbers --- */
@@ -170,6 +180,14 @@ struct serial_pool *serial_pool_pattern(const char *pattern, uint64_t first, cha
 			       pattern, (unsigned long long)(limit - 1), (unsigned long long)first);
 		return NULL;
 	}
+	if (first == 0 && is_zeros(pattern, before) && is_zeros(close + 1, after)) {
+		(void)snprintf(
+			error, error_len,
+			"the serial pattern \"%.60s\" starts with a number of zeros, which goes on no record; set "
+			"serial.first to 1",
+			pattern);
+		return NULL;
+	}
 	pool = calloc(1, sizeof(*pool));
 	if (!pool)
 		return complain(error, error_len, pattern, "finds no memory");
@@ -254,6 +272,7 @@ struct cutter {
 	const char *at, *end;
 	size_t line;
 	bool csv;
+	unsigned column; /* of the CSV: which one has the serial numbers */
 	char *error;
 	size_t error_len;
 };
@@ -267,41 +286,101 @@ static bool wrong_line(const struct cutter *cut, const char *what, const char *s
 	return false;
 }
 
-/* The next line's serial, or its first column in a CSV. False at the end. */
-static bool next_line(struct cutter *cut, const char **serial, size_t *len)
+/* The field number `column` of a line of CSV; its quotes are taken off. false: the line has not so many. */
+static bool pick(const char *line, const char *stop, unsigned column, const char **field, size_t *len)
 {
-	const char *newline, *stop, *comma;
+	const char *begin = line, *at;
 
-	if (cut->at == cut->end)
-		return false;
-	newline = memchr(cut->at, '\n', (size_t)(cut->end - cut->at));
-	stop = newline ? newline : cut->end;
-	*serial = cut->at;
-	cut->at = newline ? newline + 1 : cut->end;
-	cut->line++;
-	if (stop > *serial && stop[-1] == '\r')
-		stop--;
-	comma = cut->csv && stop > *serial ? memchr(*serial, ',', (size_t)(stop - *serial)) : NULL;
-	if (comma)
-		stop = comma;
-	if (cut->csv && stop - *serial >= 2 && (*serial)[0] == '"' && stop[-1] == '"') {
-		(*serial)++;
-		stop--;
+	for (;; begin = at + 1, column--) {
+		bool quoted = false;
+
+		for (at = begin; at < stop && (quoted || *at != ','); at++)
+			quoted ^= *at == '"';
+		if (column == 0)
+			break;
+		if (at == stop)
+			return false;
 	}
-	*len = (size_t)(stop - *serial);
+	if (at - begin >= 2 && *begin == '"' && at[-1] == '"') {
+		begin++;
+		at--;
+	}
+	*field = begin;
+	*len = (size_t)(at - begin);
 	return true;
 }
 
-/* A first line whose first column is "serial" is a header: the file is a CSV. */
-static void skip_header(struct cutter *cut)
+/* The next line's serial, or its column in a CSV. False at the end. */
+static bool next_line(struct cutter *cut, const char **serial, size_t *len)
 {
-	struct cutter ahead = *cut;
-	const char *first;
-	size_t len;
+	const char *stop = cut->at;
 
+	if (cut->at == cut->end)
+		return false;
+	*serial = cut->at;
+	while (stop < cut->end && !text_line_end(stop, cut->end))
+		stop++;
+	cut->at = stop + text_line_end(stop, cut->end);
+	cut->line++;
+	*len = (size_t)(stop - *serial);
+	if (cut->csv && !pick(*serial, stop, cut->column, serial, len))
+		*len = 0;
+	return true;
+}
+
+/* "serial", "Serial Number", "SerialNumber", "serial_no", "S/N": what people and their programs call the column. */
+static bool names_serials(const char *text, size_t len)
+{
+	static const char *const names[] = { "serial", "serialnumber", "serialno", "serialnr", "sn" };
+	char plain[IDENTITY_SERIAL_MAX] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < len && n + 1 < sizeof(plain); i++)
+		if (!strchr(" _-./#", text[i]))
+			plain[n++] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i]);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i], plain) == 0)
+			return true;
+	return false;
+}
+
+static bool has_digit(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (text[i] >= '0' && text[i] <= '9')
+			return true;
+	return false;
+}
+
+/*
+ * A first line that names a column of serial numbers is a header: the file is a CSV. One that is none, and looks like
+ * a header, is refused: its word would be the first device's serial number. false: refused.
+ */
+static bool skip_header(struct cutter *cut)
+{
+	struct cutter ahead = *cut, line = *cut;
+	const char *first, *field, *second;
+	size_t first_len, len, second_len;
+
+	if (!next_line(&line, &first, &first_len))
+		return true;
 	ahead.csv = true;
-	if (next_line(&ahead, &first, &len) && len == 6 && memcmp(first, "serial", 6) == 0)
-		*cut = ahead;
+	for (ahead.column = 0; pick(first, first + first_len, ahead.column, &field, &len); ahead.column++)
+		if (names_serials(field, len)) {
+			ahead.at = line.at;
+			ahead.line = line.line;
+			*cut = ahead;
+			return true;
+		}
+	cut->line = 1;
+	if (first_len > 2 && first_len <= IDENTITY_SERIAL_MAX && !has_digit(first, first_len) &&
+	    next_line(&line, &second, &second_len) && has_digit(second, second_len))
+		return wrong_line(
+			cut,
+			"this looks like a header, not a serial number; call the column serial, or remove the line:",
+			first, first_len);
+	cut->line = 0;
+	return true;
 }
 
 static bool add_line(struct list *list, const struct cutter *cut, size_t *text_len, const char *serial, size_t len)
@@ -316,6 +395,8 @@ static bool add_line(struct list *list, const struct cutter *cut, size_t *text_l
 				  len > IDENTITY_SERIAL_MAX + 8 ? IDENTITY_SERIAL_MAX + 8 : len);
 	if (!all_serial_characters(serial, len))
 		return wrong_line(cut, "a serial number is made of A-Z a-z 0-9 . _ -, not as here:", serial, len);
+	if (is_zeros(serial, len))
+		return wrong_line(cut, "a serial number of zeros goes on no record; remove the line", NULL, 0);
 	mr_copy(to, serial, len);
 	to[len] = '\0';
 	list->start[list->count] = (uint32_t)*text_len;
@@ -340,10 +421,9 @@ struct serial_pool *serial_pool_text(const char *name, const char *bytes, size_t
 	size_t serial_len, lines = 1, text_len = 0;
 	bool ok = true;
 
-	if (len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) /* a spreadsheet's byte order mark */
-		cut.at += 3;
+	cut.at += text_mark_len(bytes, len);
 	for (const char *at = cut.at; at < cut.end; at++)
-		lines += *at == '\n';
+		lines += *at == '\n' || *at == '\r';
 	if (pool && len <= FILE_SIZE_MAX) {
 		pool->is_list = true;
 		for (list->cap = 64; list->cap < 2 * lines;)
@@ -359,7 +439,7 @@ struct serial_pool *serial_pool_text(const char *name, const char *bytes, size_t
 		serial_pool_destroy(pool);
 		return NULL;
 	}
-	skip_header(&cut);
+	ok = skip_header(&cut);
 	while (ok && next_line(&cut, &serial, &serial_len))
 		ok = add_line(list, &cut, &text_len, serial, serial_len);
 	if (ok && list->count == 0) {

@@ -723,6 +723,12 @@ static bool characters_fit(enum key_type type, const char *text, size_t len)
 	return true;
 }
 
+/* An SSID may have any octets, and what a block scalar (`|`) ends with was hardly meant. */
+static bool has_line_end(const struct node *node)
+{
+	return memchr(node->text, '\n', node->len) || memchr(node->text, '\r', node->len);
+}
+
 static bool store_text(const struct storing *s)
 {
 	const struct key *key = s->key;
@@ -741,6 +747,12 @@ static bool store_text(const struct storing *s)
 	if (!characters_fit(key->type, node->text, node->len)) {
 		complain(s->c, node->line, node->column, "%s: \"%s\" is not %s; allowed: %s", key->path,
 			 quoted(node->text, node->len).text, types[key->type].name, job_key_allowed(key).text);
+		return false;
+	}
+	if (octets && has_line_end(node)) {
+		complain(s->c, node->line, node->column,
+			 "%s: \"%s\" has a line end in it; allowed: one line, in quotes or behind |-", key->path,
+			 quoted(node->text, node->len).text);
 		return false;
 	}
 	memset(s->place, 0, key->size);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/wire/cause.h"
+#include "station/base/text_file.h"
 
 #define LINE_LONGEST 64 /* octets of one line, its end included: the longest value has 17 */
 
@@ -62,11 +63,31 @@ static bool add(struct expected *e, const char *text, bool *memory)
 	return *memory;
 }
 
+/* A line without its end, which is LF, CR LF or a CR alone. false: none is left. `whole`: it was not too long. */
+static bool next_line(FILE *from, char line[static LINE_LONGEST], bool *whole)
+{
+	size_t len = 0;
+	int c = getc(from);
+
+	if (c == EOF)
+		return false;
+	*whole = true;
+	for (; c != EOF && c != '\n' && c != '\r'; c = getc(from)) {
+		*whole = *whole && c != 0 && len + 1 < LINE_LONGEST;
+		if (*whole)
+			line[len++] = (char)c;
+	}
+	line[len] = '\0';
+	if (c == '\r' && (c = getc(from)) != '\n' && c != EOF)
+		ungetc(c, from);
+	return true;
+}
+
 int expected_load(struct expected *e, const char *path, char *error, size_t error_len)
 {
 	FILE *from = fopen(path, "re");
 	char line[LINE_LONGEST];
-	bool memory = true;
+	bool memory = true, whole;
 	int result = 0;
 
 	if (!from) {
@@ -74,14 +95,12 @@ int expected_load(struct expected *e, const char *path, char *error, size_t erro
 			 strerror(errno));
 		return -MR_CAUSE_BAD_REQUEST;
 	}
-	for (unsigned long n = 1; result == 0 && fgets(line, sizeof(line), from); n++) {
-		size_t len = strcspn(line, "\r\n");
-		bool whole = line[len] != '\0' || feof(from);
+	for (unsigned long n = 1; result == 0 && next_line(from, line, &whole); n++) {
+		const char *text = line + (n == 1 ? text_mark_len(line, strlen(line)) : 0);
 
-		line[len] = '\0';
-		if (whole && (len == 0 || line[0] == '#'))
+		if (whole && (text[0] == '\0' || text[0] == '#'))
 			continue;
-		if (!whole || !add(e, line, &memory)) {
+		if (!whole || !add(e, text, &memory)) {
 			snprintf(error, error_len,
 				 memory ? "%s:%lu: not a device; allowed: 16 hexadecimal digits, or a MAC such as "
 					  "02:4d:52:00:00:07"

@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "agent/port/crypto.h"
 #include "agent/wire/cause.h"
 #include "agent/wire/cursor.h"
 #include "station/base/map.h"
 #include "station/base/secret_file.h"
+#include "station/base/text_file.h"
 #include "station/identity/identity.h"
 #include "station/method/method.h"
 
@@ -226,7 +228,9 @@ static const char *next_field(struct reader *r)
 	if (quoted)
 		r->at++;
 	for (;; r->at++) {
-		if (r->at == r->end || (*r->at == '\n' && !quoted))
+		size_t line_end = text_line_end(r->at, r->end);
+
+		if (r->at == r->end || (line_end && !quoted))
 			break;
 		if (quoted && *r->at == '"') {
 			if (r->at + 1 == r->end || r->at[1] != '"') {
@@ -237,9 +241,7 @@ static const char *next_field(struct reader *r)
 			r->at++;
 		} else if (!quoted && *r->at == ',') {
 			break;
-		} else if (!quoted && *r->at == '\r' && (r->at + 1 == r->end || r->at[1] == '\n')) {
-			continue;
-		} else if (quoted && *r->at == '\n') {
+		} else if (line_end) {
 			return "a quoted field runs over the end of its line";
 		}
 		if (r->len == sizeof(r->field) - 1)
@@ -249,13 +251,10 @@ static const char *next_field(struct reader *r)
 	if (quoted)
 		return "a quote is not closed";
 	r->field[r->len] = '\0';
-	if (r->at < r->end && *r->at == '\r')
-		r->at++;
-	r->last = r->at == r->end || *r->at == '\n';
+	r->last = r->at == r->end || text_line_end(r->at, r->end) > 0;
 	if (!r->last && *r->at != ',')
 		return "something stands behind a quoted field";
-	if (r->at < r->end)
-		r->at++;
+	r->at += r->at == r->end ? 0 : r->last ? text_line_end(r->at, r->end) : 1;
 	return NULL;
 }
 
@@ -318,7 +317,7 @@ static const char *read_header(struct reader *r, enum column *columns, size_t *c
 		int c = 0;
 
 		wrong = next_field(r);
-		while (c < COLUMN_COUNT && strcmp(column_names[c], r->field) != 0)
+		while (c < COLUMN_COUNT && strcasecmp(column_names[c], r->field) != 0)
 			c++;
 		if (!wrong && (c == COLUMN_COUNT || *count == COLUMN_COUNT || (seen & 1u << c)))
 			wrong = "the first line names the columns; allowed, each once: serial, mac, ssid, method, "
@@ -352,16 +351,17 @@ static const char *read_row(struct reader *r, const enum column *columns, size_t
 
 static bool skip_line(struct reader *r)
 {
-	if (*r->at != '#' && *r->at != '\n' && !(*r->at == '\r' && r->at + 1 < r->end && r->at[1] == '\n'))
+	if (*r->at != '#' && !text_line_end(r->at, r->end))
 		return false;
-	while (r->at < r->end && *r->at++ != '\n')
-		;
+	while (r->at < r->end && !text_line_end(r->at, r->end))
+		r->at++;
+	r->at += text_line_end(r->at, r->end);
 	return true;
 }
 
 int roster_parse(struct roster **out, const char *path, const char *text, size_t len, char *error, size_t error_len)
 {
-	struct reader r = { .path = path, .at = text, .end = text + len, .line = 1 };
+	struct reader r = { .path = path, .at = text + text_mark_len(text, len), .end = text + len, .line = 1 };
 	enum column columns[COLUMN_COUNT + 1];
 	size_t column_count = 0, at = 0;
 	struct roster *roster = calloc(1, sizeof(*roster));

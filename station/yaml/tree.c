@@ -5,6 +5,8 @@
 
 #include <yaml.h>
 
+#include "station/base/text_file.h"
+
 struct tree {
 	struct node *nodes; /* TREE_NODES_MAX of them */
 	size_t node_count;
@@ -64,10 +66,6 @@ static bool characters_are_good(const char *bytes, size_t len, struct complaints
 		unsigned long character = 0;
 		size_t n = utf8(at + i, len - i, &character);
 
-		if (i == 0 && character == 0xfeff) { /* a byte order mark is no part of the text */
-			i += n;
-			continue;
-		}
 		if (n == 0) {
 			complain(c, line, column, "octet 0x%02x is not UTF-8; allowed: a text file in UTF-8", at[i]);
 			return false;
@@ -292,7 +290,10 @@ static bool read_events(struct builder *b, const char *bytes, size_t len)
 struct tree *tree_parse(const char *bytes, size_t len, struct complaints *c)
 {
 	struct builder b = { .c = c };
+	size_t mark = text_mark_len(bytes, len);
 
+	bytes += mark;
+	len -= mark;
 	if (len > TREE_OCTETS_MAX) {
 		complain(c, 1, 1, "the file has %zu octets; allowed: %u", len, TREE_OCTETS_MAX);
 		return NULL;

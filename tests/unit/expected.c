@@ -49,6 +49,24 @@ static void ids_and_macs_are_taken_in_any_order(void **state)
 	expected_free(&e);
 }
 
+static void any_line_ends_and_a_byte_order_mark_are_taken(void **state)
+{
+	static const char *const texts[] = { "02:4d:52:00:00:07\r02:4d:52:00:00:08\r",
+					     "\xef\xbb\xbf"
+					     "02:4d:52:00:00:07\r\n02:4d:52:00:00:08",
+					     "\xef\xbb\xbf# a\r\r02:4d:52:00:00:08\n02:4d:52:00:00:07\n" };
+	struct expected e;
+	char error[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		assert_int_equal(load(&e, texts[i], strlen(texts[i]), error), 0);
+		assert_int_equal(e.list_count, 2);
+		assert_true(expected_has(&e, id_7, mac_7) && expected_has(&e, id_8, mac_8));
+		expected_free(&e);
+	}
+}
+
 static void what_is_no_device_is_refused_with_its_line(void **state)
 {
 	static const char *const wrong[] = { "d00000000000007",
@@ -113,6 +131,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ids_and_macs_are_taken_in_any_order),
+		cmocka_unit_test(any_line_ends_and_a_byte_order_mark_are_taken),
 		cmocka_unit_test(what_is_no_device_is_refused_with_its_line),
 		cmocka_unit_test(a_list_that_names_nobody_is_refused),
 		cmocka_unit_test(a_list_cut_anywhere_or_with_odd_octets_never_crashes),

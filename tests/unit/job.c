@@ -121,6 +121,13 @@ static const struct malformed {
 	{ GOOD "simulation: {chips: [{profile: esp23, share: 100%}]}\n",
 	  "job.yaml:6:32: simulation.chips[].profile: unknown word \"esp23\"; allowed: esp32, "
 	  "esp32-c3, cortex-m4, cortex-m3, instant; did you mean \"esp32\"?" },
+	{ FORMAT BATCH IDENTITY "credentials:\n  ssid: |\n    net\n" RADIOS,
+	  "job.yaml:5:9: credentials.ssid: \"net\\x0a\" has a line end in it; allowed: one line, in quotes or behind "
+	  "|-" },
+	{ FORMAT BATCH "identity: {serial: {pattern: \"{06}\", first: 0}}\n" CREDENTIALS RADIOS,
+	  "job.yaml:3:30: identity.serial.pattern: the serial pattern \"{06}\" starts with a number of zeros, which "
+	  "goes "
+	  "on no record; set serial.first to 1; allowed: A-Z a-z 0-9 . _ - and one counter" },
 	{ GOOD "simulation: {faults: [{kind: power_cut}]}\n",
 	  "job.yaml:6:30: simulation.faults[].kind: unknown word \"power_cut\"; allowed: selftest, "
 	  "storage, vanish, power-cut, wrong-batch-key, weak-signal, wrong-product, clone, wrong-secret, ap-deauth, "
@@ -721,6 +728,14 @@ static void a_job_cut_anywhere_is_refused_or_sound(void **state)
 	free(bytes);
 }
 
+static void a_byte_order_mark_and_other_line_ends_change_nothing(void **state)
+{
+	(void)state;
+	job_destroy(parse_good("\xef\xbb\xbf" GOOD));
+	job_destroy(parse_good("format: 1\r\n"
+			       "batch: {lot: a, product: P, quantity: 2, test: true}\r\n" IDENTITY CREDENTIALS RADIOS));
+}
+
 static void a_file_that_cannot_be_read_is_an_error_with_its_reason(void **state)
 {
 	struct job_errors errors;
@@ -885,6 +900,7 @@ int main(void)
 		cmocka_unit_test(the_examples_are_good),
 		cmocka_unit_test(the_demo_is_two_hundred_devices_on_four_radios),
 		cmocka_unit_test(a_job_cut_anywhere_is_refused_or_sound),
+		cmocka_unit_test(a_byte_order_mark_and_other_line_ends_change_nothing),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_an_error_with_its_reason),
 		cmocka_unit_test(every_default_of_the_table_is_within_its_range),
 		cmocka_unit_test(the_reference_has_every_row_of_the_table),

@@ -67,6 +67,23 @@ static void a_device_is_found_by_mac_ssid_or_serial(void **state)
 	roster_destroy(r);
 }
 
+static void a_list_is_taken_as_spreadsheets_write_it(void **state)
+{
+	static const char *const texts[] = { "\xef\xbb\xbfserial,mac,pin\r\nS-1,02:4d:52:00:00:07,12345670\r\n",
+					     "Serial,MAC,PIN\n\nS-1,02:4d:52:00:00:07,12345670",
+					     "# by hand\rSERIAL,\"Mac\",pin\rS-1,02:4d:52:00:00:07,12345670\r" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct roster *r = good(texts[i]);
+
+		assert_int_equal(roster_count(r), 1);
+		assert_string_equal(roster_row(r, 0)->pin, "12345670");
+		assert_string_equal(roster_row(r, 0)->serial, "S-1");
+		roster_destroy(r);
+	}
+}
+
 static void an_address_under_another_name_is_not_that_device(void **state)
 {
 	struct roster *r = good("mac,ssid\n02:4d:52:00:00:07,AC-7\n");
@@ -197,6 +214,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_device_is_found_by_mac_ssid_or_serial),
+		cmocka_unit_test(a_list_is_taken_as_spreadsheets_write_it),
 		cmocka_unit_test(an_address_under_another_name_is_not_that_device),
 		cmocka_unit_test(what_is_wrong_names_line_and_remedy),
 		cmocka_unit_test(no_error_repeats_a_secret),

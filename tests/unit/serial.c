@@ -241,6 +241,39 @@ static void what_is_marked_as_used_in_a_list_is_skipped(void **state)
 	serial_pool_destroy(pool);
 }
 
+/* What spreadsheets and people under all systems write: the header is no device's serial number in any of them. */
+static void a_list_is_taken_as_programs_write_it(void **state)
+{
+	static const char *const lists[] = { "SerialNumber\nGX-0001\nGX-0002\n",
+					     "Serial number\r\nGX-0001\r\nGX-0002\r\n",
+					     "\xef\xbb\xbfserial\rGX-0001\rGX-0002\r",
+					     "mac,serial\n02:4d:52:10:00:01,GX-0001\n02:4d:52:10:00:02,GX-0002\n",
+					     "\"note, if any\",\"S/N\"\n\"a, b\",\"GX-0001\"\n,GX-0002",
+					     "GX-0001\rGX-0002" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		struct serial_pool *pool = text(lists[i]);
+
+		assert_int_equal(serial_pool_left(pool), 2);
+		assert_string_equal(serial_pool_take(pool), "GX-0001");
+		assert_string_equal(serial_pool_take(pool), "GX-0002");
+		serial_pool_destroy(pool);
+	}
+}
+
+static void a_pattern_of_zeros_is_refused_where_it_begins_at_zero(void **state)
+{
+	char error[200] = "";
+
+	(void)state;
+	assert_null(serial_pool_pattern("{06}", 0, error, sizeof(error)));
+	assert_non_null(strstr(error, "set serial.first to 1"));
+	assert_null(serial_pool_pattern("00{02}0", 0, error, sizeof(error)));
+	serial_pool_destroy(pattern("{06}", 1));
+	serial_pool_destroy(pattern("A{06}", 0));
+}
+
 static void wrong_lists_are_refused_with_file_and_line(void **state)
 {
 	static const struct {
@@ -261,6 +294,9 @@ static void wrong_lists_are_refused_with_file_and_line(void **state)
 		{ "A,1\n", "list:1: a serial number is made of" },
 		{ "A\n\x1b[2J\n", "not as here: \"\\x1b[2J\"" },
 		{ "A\n \n", "list:2: a serial number is made of" },
+		{ "mac,serial\n02:4d:52:10:00:01,A\n02:4d:52:10:00:02\n", "list:3: there is no serial number here" },
+		{ "Seriennummer\nGX-0001\n", "list:1: this looks like a header" },
+		{ "GX-1\n000\n", "list:2: a serial number of zeros goes on no record" },
 	};
 
 	(void)state;
@@ -343,6 +379,8 @@ int main(void)
 		cmocka_unit_test(a_list_is_handed_out_in_its_order),
 		cmocka_unit_test(the_first_column_of_a_csv_counts),
 		cmocka_unit_test(what_is_marked_as_used_in_a_list_is_skipped),
+		cmocka_unit_test(a_list_is_taken_as_programs_write_it),
+		cmocka_unit_test(a_pattern_of_zeros_is_refused_where_it_begins_at_zero),
 		cmocka_unit_test(wrong_lists_are_refused_with_file_and_line),
 		cmocka_unit_test(a_file_is_read_and_what_is_no_file_is_refused),
 		cmocka_unit_test(a_list_of_a_million_stays_fast),

@@ -487,7 +487,7 @@ const struct roster_row *roster_find(const struct roster *r, const uint8_t bssid
 {
 	const struct roster_row *row = map_get(&r->by_mac, map_key_mac(bssid));
 
-	if (row && row->ssid_len && (row->ssid_len != ssid_len || memcmp(row->ssid, ssid, ssid_len) != 0))
+	if (row && row->ssid_len && ssid_len && (row->ssid_len != ssid_len || memcmp(row->ssid, ssid, ssid_len) != 0))
 		return NULL; /* the address is on the list, under another name */
 	if (!row && ssid_len)
 		row = map_get(&r->by_ssid, text_key(ssid, ssid_len));

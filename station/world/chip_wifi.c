@@ -279,6 +279,7 @@ void chip_wifi_access_point_up(struct chip_wifi *w, const struct mr_access_point
 {
 	struct soft_ap_config c = { .ssid_len = ap->ssid_len,
 				    .ibss = ap->ibss,
+				    .hidden = w->config.hidden,
 				    .stas_max = STAS_MAX,
 				    .freq_mhz = freq_mhz ? freq_mhz : ap->freq_mhz };
 	struct soft_ap_events events = { w, on_ap_send, on_ap_received, on_ap_admits, on_ap_joined, on_ap_left };

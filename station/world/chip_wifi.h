@@ -24,6 +24,7 @@
 struct chip_wifi;
 
 struct chip_wifi_config {
+	bool hidden; /* its access point does not say its name */
 	struct loop *loop;
 	struct air_node *node;
 	struct ip_stack *ip;

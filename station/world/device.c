@@ -511,7 +511,8 @@ static void on_status(void *ctx, uint64_t cookie, bool acked, unsigned tries)
 /* The parts that are only there when the agent has an access point. */
 static bool add_wifi(struct device *d)
 {
-	struct chip_wifi_config c = { .loop = d->loop,
+	struct chip_wifi_config c = { .hidden = d->config.fault == DEVICE_FAULT_HIDDEN,
+				      .loop = d->loop,
 				      .node = d->node,
 				      .ip = d->config.ip,
 				      .chip = &d->chip,

@@ -148,12 +148,116 @@ static void two_of_one_address_are_told_apart_before_both_are_spoilt(void **stat
 	}
 }
 
+/* A list with mac and ssid, of devices that do not say their names. */
+static void hidden_devices_are_found_by_their_labels(void **state)
+{
+	struct hall *hall = *state;
+	char path[160];
+	struct run run;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/hidden.csv", hall->dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fchmod(fileno(f), 0600), 0);
+	fputs("mac,ssid,passphrase\n", f);
+	for (unsigned i = 1; i <= 6; i++)
+		fprintf(f, "06:4d:00:00:00:%02x,box number %u,the secret of %u\n", i, i, i);
+	assert_int_equal(fclose(f), 0);
+	run_one(hall, &run,
+		&(struct shape){ .devices = 6,
+				 .credentials = "{method: micro-ap, ssid: \"hall\", security: wpa2, access_point: "
+						"{ssid: \"AC-{serial}\", labels: \"hidden.csv\"}}",
+				 .faults = "    - {kind: hidden, count: 6}\n" },
+		hall_seed(500));
+	hall_all_passed(hall, &run, 6);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM attempt"), 6);
+	hall_done(&run);
+}
+
+/* The verdict did not reach them, and they call again while others are at work: they are told. */
+static void a_sealed_device_that_missed_its_verdict_is_told_again(void **state)
+{
+	struct hall *hall = *state;
+	uint64_t seed = hall_seed(600);
+	char *text = NULL;
+	size_t len = 0;
+	struct log log = { .to = open_memstream(&text, &len) };
+	unsigned told = 0;
+	struct run run;
+
+	log_level_all(&log, LOG_DEBUG);
+	hall_job(hall, &run,
+		 &(struct shape){ .devices = 8,
+				  .arrival = "1s",
+				  .faults = "    - {kind: power-cut, operation: finish, count: 8, off: 300ms}\n" },
+		 seed);
+	{
+		struct batch_options o = hall_options(hall, &run);
+
+		o.log = &log;
+		if (batch_run(&o, &run.result, run.error, sizeof(run.error)) != 0)
+			fail_msg("%s", run.error);
+	}
+	fclose(log.to);
+	hall_all_passed(hall, &run, 8);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM attempt"), 8);
+	for (const char *at = text; (at = strstr(at, "handshake -> verdict")); at++)
+		told++;
+	assert_true(told >= 4);
+	free(text);
+	hall_done(&run);
+}
+
+/* A lot of eight among whatever strangers the seed draws: all that are no strangers are served. */
+static void any_mixture_of_strangers_costs_no_device(void **state)
+{
+	static const char *const ways[] = { NULL, VIA("micro-ap"), VIA("pin"), PINNED, BY_LIST };
+	static const char *const of_aps[] = { "fake-ap", "forged-deauth", "hidden" };
+	static const char *const of_all[] = { "garbage", "replay", "rogue-station" };
+	struct hall *hall = *state;
+	uint64_t seed = hall_seed(700);
+
+	labels_by_ssid(hall, 8);
+	for (unsigned i = 0; i < 20; i++) {
+		struct entropy *entropy = entropy_create_seeded(seed + i, "knobs");
+		const char *way = ways[entropy_below(entropy, 5)];
+		unsigned after = (unsigned)entropy_below(entropy, 3000);
+		char faults[400];
+		struct run run;
+
+		snprintf(faults, sizeof(faults), "    - {kind: %s, count: %u, after: %ums}\n",
+			 of_all[entropy_below(entropy, 3)], 1 + (unsigned)entropy_below(entropy, 20), after);
+		for (unsigned k = 0; way && k < 2; k++)
+			snprintf(faults + strlen(faults), sizeof(faults) - strlen(faults),
+				 "    - {kind: %s, count: %u, after: %ums}\n",
+				 of_aps[entropy_below(entropy, way == ways[4] ? 2 : 3)],
+				 1 + (unsigned)entropy_below(entropy, 4), (unsigned)entropy_below(entropy, 3000));
+		run_one(hall, &run,
+			&(struct shape){ .devices = 8,
+					 .credentials = way,
+					 .attempts = "6",
+					 .arrival = entropy_below(entropy, 2) ? "200ms" : NULL,
+					 .faults = faults },
+			seed + i);
+		if (run.result.summary.passed != 8)
+			print_error("seed %llu, %s:\n%s%u passed\n", (unsigned long long)(seed + i),
+				    way ? way : "direct", faults, run.result.summary.passed);
+		assert_int_equal(run.result.summary.passed, 8);
+		hall_done(&run);
+		entropy_destroy(entropy);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_claimed_id_at_any_time_takes_nothing_from_anybody),
 		cmocka_unit_test(an_id_of_zeros_or_ones_ends_its_device_alone),
 		cmocka_unit_test(two_of_one_address_are_told_apart_before_both_are_spoilt),
+		cmocka_unit_test(hidden_devices_are_found_by_their_labels),
+		cmocka_unit_test(a_sealed_device_that_missed_its_verdict_is_told_again),
+		cmocka_unit_test(any_mixture_of_strangers_costs_no_device),
 		cmocka_unit_test(copies_of_a_label_cost_no_device_its_place),
 	};
 

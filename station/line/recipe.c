@@ -156,6 +156,19 @@ static int identify(struct session *s, const struct mr_message *m)
 	return 0;
 }
 
+/* Several were asked at a time, and those that answered before it are as many as the job wants. */
+static bool is_too_many(struct session *s)
+{
+	const struct unit *u = s->unit;
+
+	if (!u->unnamed || u->same_batch || s->line->named < s->line->job->quantity)
+		return false;
+	line_stranger(s->line, u->mac, &(struct radio_rx){ .freq_mhz = s->channel->freq_mhz, .rssi_dbm = u->rssi_dbm },
+		      "beyond-quantity");
+	session_destroy(s);
+	return true;
+}
+
 /* The first thing that a device says over a link that needs no introduction to come up. */
 static int on_introduction(struct session *s, const struct mr_message *m)
 {
@@ -163,6 +176,8 @@ static int on_introduction(struct session *s, const struct mr_message *m)
 
 	if (!cause)
 		cause = identify(s, m);
+	if (!cause && is_too_many(s))
+		return RECIPE_WAITS;
 	if (!cause)
 		cause = examine(s, m);
 	if (cause)

@@ -176,7 +176,8 @@ static const char *take_place(struct line *line, struct access_points *points, c
 			      struct candidate *c)
 {
 	/* With no secret to have, and nothing on record, nobody else is meant. */
-	const char *wrong = c->key ? access_point_label(points, c->key, c->unit, &c->access.label, &c->place) : NULL;
+	const char *wrong = c->key ? access_point_label(points, c->key, c->unit, from, &c->access.label, &c->place)
+				   : NULL;
 	uint8_t id[8];
 
 	if (wrong || c->unit)
@@ -235,7 +236,7 @@ static struct unit *newcomer(struct line *line, struct access_points *points, co
 	return kept ? c.unit : NULL;
 }
 
-static bool may_come(const struct line *line, const struct unit *u, uint64_t now_us)
+static bool may_come(const struct line *line, struct unit *u, uint64_t now_us)
 {
 	return !u->session && !u->settled && !u->waiting && now_us >= access_of(u)->again_us && !line->draining &&
 	       (u->same_batch || line->named < line->job->quantity) && access_point_turn(u, now_us);
@@ -449,8 +450,7 @@ static void opened(struct session *s)
 					      .secure_us = e->secure_us,
 					      .at_us = line_utc_us(s->line) } };
 
-	if (a->label && !a->label->owner)
-		a->label->owner = s->unit;
+	access_point_named(s);
 	memcpy(r.link.bssid, a->network.bssid, 6);
 	memcpy(r.link.certificate_sha256, e->certificate_sha256, 32);
 	line_submit(s->line, &r);

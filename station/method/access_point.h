@@ -13,6 +13,7 @@ extern const struct method_ops access_point_ops;
 struct ap_label {
 	struct unit *owner; /* who has said that it is this one; NULL: nobody yet */
 	struct unit *of[CANDIDATES_MAX];
+	const struct access_points *points;
 	struct ap_label *next;
 };
 
@@ -22,6 +23,8 @@ struct access_points {
 	struct map by_bssid; /* transmitter address of a device's network -> unit */
 	struct map by_label; /* row of the list of labels, or unit on record, by its place in memory */
 	struct ap_label *labels;
+	uint8_t kin[3]; /* OUI of the last that said who it is */
+	bool has_kin;
 	unsigned unnamed; /* units made for addresses that were heard */
 };
 
@@ -45,13 +48,15 @@ struct access {
 static inline struct access *access_of(const struct unit *u) { return u->way; }
 
 /*
- * access_point_label.c: a place for another candidate of the label `key`; `unit` NULL: none was made for it yet. NULL,
- * or why there is none, for the list of sightings.
+ * access_point_label.c: a place for another candidate of the label `key`, at the address `from`; `unit` NULL: none was
+ * made for it yet. NULL, or why there is none, for the list of sightings.
  */
 const char *access_point_label(struct access_points *points, const void *key, const struct unit *unit,
-			       struct ap_label **label, size_t *place);
-/* Is it this candidate's turn? */
-bool access_point_turn(const struct unit *unit, uint64_t now_us);
+			       const uint8_t from[static 6], struct ap_label **label, size_t *place);
+/* Is it this candidate's turn? It has a place then. */
+bool access_point_turn(struct unit *unit, uint64_t now_us);
+/* It has said who it is. */
+void access_point_named(struct session *s);
 void access_point_labels_end(struct access_points *points);
 
 /* access_point_way.c */

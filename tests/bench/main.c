@@ -105,6 +105,8 @@ struct shape {
 	unsigned devices, radios, in_flight;
 	const char *channels, *profile, *arrival, *loss;
 	const char *credentials; /* the section, in braces */
+	unsigned strangers;	 /* devices beyond the quantity */
+	const char *faults;	 /* lines of the list, with their indent */
 	bool no_steer;
 };
 
@@ -215,12 +217,12 @@ static struct job *job_of(struct bench *b, const struct shape *s)
 		"radios: {simulated: %u, profile: %s}\nchannels: [%s]\nschedule: {policy: pex, steer: %s}\n"
 		"admission: {max_in_flight: %u, min_rssi: -82dBm, lease: 5s}\nattempts: {max: 3, patience: 4s}\n"
 		"guards: {consecutive_fail: off, disk_free: 1MiB}\n"
-		"simulation:\n  devices: %u\n  seed: 1\n  arrival: %s\n  loss: %s\n",
+		"simulation:\n  devices: %u\n  seed: 1\n  arrival: %s\n  loss: %s\n%s%s",
 		b->batches, s->devices, ITERATIONS,
 		s->credentials ? s->credentials : "{method: direct, ssid: \"bench\", security: wpa2}", s->radios,
 		s->profile ? s->profile : "mt7612u", s->channels, s->no_steer ? "false" : "true",
-		s->in_flight ? s->in_flight : 96, s->devices, s->arrival ? s->arrival : "together",
-		s->loss ? s->loss : "0%");
+		s->in_flight ? s->in_flight : 96, s->devices + s->strangers, s->arrival ? s->arrival : "together",
+		s->loss ? s->loss : "0%", s->faults ? "  faults:\n" : "", s->faults ? s->faults : "");
 	struct job *job = job_parse("bench", text, (size_t)len, &errors);
 
 	if (!job)
@@ -845,6 +847,42 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 	return remove(path);
 }
 
+/* A lot of 50 behind labels that anybody can copy, alone and among strangers: tests/line/hostile.c has each kind. */
+static void bench_outside(struct bench *b)
+{
+	static const char faults[] = "    - {kind: fake-ap, count: 20}\n    - {kind: fake-ap, count: 4}\n"
+				     "    - {kind: clone, count: 2, after: 2s}\n    - {kind: zero-id, count: 2}\n"
+				     "    - {kind: wrong-secret, count: 2}\n"
+				     "    - {kind: forged-deauth, count: 40, after: 1s}\n"
+				     "    - {kind: garbage, count: 200, after: 500ms}\n";
+	struct shape shape = { .devices = 50, .radios = 2, .channels = "1, 6, 11", .in_flight = 32 };
+	struct outcome alone, among;
+	char path[100], credentials[300];
+	int fd;
+
+	if (!wanted(b, "outside.hostile"))
+		return;
+	snprintf(path, sizeof(path), "%s/labels.csv", b->dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0)
+		die(path);
+	dprintf(fd, "ssid,passphrase\n");
+	for (unsigned i = 0; i < 56; i++)
+		dprintf(fd, "AC-%06u,the secret of %u\n", i, i);
+	close(fd);
+	snprintf(credentials, sizeof(credentials),
+		 "{method: micro-ap, ssid: \"bench\", security: wpa2, access_point: {ssid: \"AC-{serial}\", labels: "
+		 "\"%s\"}}",
+		 path);
+	shape.credentials = credentials;
+	alone = run(b, &shape, "pex", false, false);
+	shape.strangers = 6;
+	shape.faults = faults;
+	among = run(b, &shape, "pex", false, false);
+	report(b, "outside.hostile_served", among.passed, "devices of 50", 50, false);
+	report(b, "outside.hostile_time", (double)among.makespan_us / (double)alone.makespan_us, "times", 1.3, true);
+}
+
 int main(int argc, char **argv)
 {
 	struct bench b = { .dir = "/tmp/millrace-bench-XXXXXX", .prefix = argc > 2 ? argv[2] : "" };
@@ -870,6 +908,7 @@ int main(int argc, char **argv)
 	bench_makespan(&b);
 	bench_large(&b);
 	bench_access(&b);
+	bench_outside(&b);
 	status = collect_lab(&b, argc > 3 ? argv[3] : NULL);
 	bench_operator(&b);
 	if (json_dump_file(b.list, argv[1], JSON_INDENT(1)) != 0) {

@@ -139,10 +139,10 @@ fuzz: deps-ci
 	@tests/fuzz/run $(BUILD)/fuzz/tests/fuzz $(FUZZ_SECONDS)
 fuzz-targets: $(FUZZ)
 
-# ONLY=radio or microap boots the lab, ONLY=main leaves it out. BASELINE=path/to/millrace: another commit's program, for ratios (house).
+# ONLY=radio, microap or outside boots the lab, ONLY=main leaves it out.
 bench: deps-test
 	@$(MAKE) --no-print-directory -j2 all $(BENCH)
-	@case "$(ONLY)" in "" | radio* | microap | microap.l*) $(MAKE) --no-print-directory lab-figures || echo "bench: the lab failed" >&2 ;; esac
+	@case "$(ONLY)" in "" | radio* | microap | microap.l* | outside*) $(MAKE) --no-print-directory lab-figures || echo "bench: the lab failed" >&2 ;; esac
 	@$(OUT)/tests/bench/main $(BUILD)/bench.json "$(ONLY)" $(OUT)/lab
 	@MILLRACE_BIN=$(BIN)/millrace $(OUT)/tests/bench/operator $(BUILD)/bench.json "$(ONLY)"
 	@$(OUT)/tests/bench/scans $(BUILD)/bench.json "$(ONLY)"
@@ -191,7 +191,7 @@ help:
 	@echo "make agent-size what the agent costs a device, by the methods that it carries; writes $(BUILD)/agent-size.json"
 	@echo "make test-asan  the tests under AddressSanitizer and UBSan"
 	@echo "make fuzz       short runs of all fuzz targets (FUZZ_SECONDS=10)"
-	@echo "make test-lab   the kernel's 802.11 in a virtual machine with mac80211_hwsim (ONLY=prefix: a suite)"
+	@echo "make test-lab   the kernel's 802.11 in a virtual machine with mac80211_hwsim (ONLY=prefix: a suite; KERNEL=6.12)"
 	@echo "make lint       builds with clang and without optimisation, cppcheck, shellcheck, the house's own rules, manual page"
 	@echo "make format     the house style on all C files"
 	@echo "make install    programs, manual page, completion, units, examples (prefix=/usr/local, DESTDIR, bindir, datadir, unitdir)"

@@ -20,9 +20,9 @@
  * moment over the sessions open then, SQLite's own memory left out. It holds everything that grows with a batch: the
  * unit records with their certificates, maps, the journal's queue, and the simulated devices' frames under way.
  *
- * radio.* and microap.lab.* are measured in the lab, on kernel radios in a virtual machine (tests/lab); its suites
- * leave them in files,
- * LAB/SUITE/figures, a line each: name, value, unit, lower or higher, target or -. The CPU there is an emulated one.
+ * radio.*, microap.lab.* and outside.first_attempt_* are measured in the lab, on kernel radios in a virtual machine
+ * (tests/lab); its suites leave them in files, LAB/SUITE/figures, a line each: name, value, unit, lower or higher,
+ * target or -. The CPU there is an emulated one.
  */
 #include <fcntl.h>
 #include <ftw.h>
@@ -613,7 +613,7 @@ static int collect_lab(struct bench *b, const char *lab)
 	size_t count = 0;
 	glob_t found;
 
-	if ((!wanted(b, "radio") && !wanted(b, "microap.lab")) || !lab)
+	if ((!wanted(b, "radio") && !wanted(b, "microap.lab") && !wanted(b, "outside.first_attempt")) || !lab)
 		return 0;
 	snprintf(pattern, sizeof(pattern), "%s/*/figures", lab);
 	if (glob(pattern, 0, NULL, &found) == 0) {

@@ -1,4 +1,4 @@
-# radios: 8; channels: 1 2; seconds: 240
+# radios: 8; channels: 1 2; seconds: 240; sample: 1
 # shellcheck shell=bash
 # `millrace radios`, who may use what, and that interfaces get their state back.
 M=$BIN/millrace

@@ -1,4 +1,4 @@
-# radios: 20; channels: 1 2; seconds: 420
+# radios: 20; channels: 1 2; seconds: 420; sample: 2
 # shellcheck shell=bash
 # The demo recipe on three station radios over channels 1, 6 and 11, sixteen devices with a radio each; all of it captured.
 keys=/tmp/keys

@@ -1,5 +1,6 @@
 # The lab: tests on the kernel's own 802.11 stack, in a VM (tests/lab/vm). Included by the Makefile.
-# ONLY=contract runs the suites whose name begins so.
+# ONLY=contract runs the suites whose name begins so, ONLY=links,nuisance both; KERNEL=6.12 on that kernel of Debian's in place of the
+# release's; SAMPLE=1 leaves out what CI has no time for (the first lines of the suites say what).
 LAB_RADIO_C := $(wildcard station/radio/*.c) station/base/loop.c station/base/log.c \
 	       agent/wire/cause.c agent/wire/channel.c
 LAB     := $(OUT)/tests/lab/contract $(OUT)/tests/lab/hwsim $(OUT)/tests/lab/flood $(OUT)/tests/lab/links
@@ -15,7 +16,7 @@ $(LAB):
 
 .PHONY: test-lab lab-figures
 test-lab: deps-lab all $(LAB)
-	$(Q)BUILD=$(BUILD) OUT=$(OUT) BIN=$(BIN) ONLY=$(ONLY) tests/lab/run
+	$(Q)BUILD=$(BUILD) OUT=$(OUT) BIN=$(BIN) ONLY=$(ONLY) KERNEL=$(KERNEL) SAMPLE=$(SAMPLE) tests/lab/run
 # The suites that measure: their figures are $(OUT)/lab/*/figures, which `make bench` collects.
 lab-figures: deps-lab all $(LAB)
 	$(Q)rm -f $(OUT)/lab/*/figures

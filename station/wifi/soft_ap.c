@@ -313,6 +313,10 @@ void soft_ap_expire(struct soft_ap *ap, uint64_t now_us)
 		ap->beacon_us += ((now_us - ap->beacon_us) / interval_us + 1) *
 				 interval_us; /* TBTTs keep their places */
 	}
+	if (now_us >= ap->rekey_us) {
+		ap->rekey_us = now_us + ap->config.rekey_us;
+		soft_ap_rekey(ap, now_us);
+	}
 	if (now_us < ap->stas_us)
 		return;
 	for (struct soft_ap_sta *sta = ap->stas, *next; sta; sta = next) {
@@ -327,7 +331,9 @@ void soft_ap_expire(struct soft_ap *ap, uint64_t now_us)
 
 uint64_t soft_ap_deadline_us(const struct soft_ap *ap)
 {
-	return ap->beacon_us < ap->stas_us ? ap->beacon_us : ap->stas_us;
+	uint64_t at_us = ap->beacon_us < ap->stas_us ? ap->beacon_us : ap->stas_us;
+
+	return at_us < ap->rekey_us ? at_us : ap->rekey_us;
 }
 
 /* --- from cradle to grave --- */
@@ -379,6 +385,7 @@ struct soft_ap *soft_ap_create(const struct soft_ap_config *config, const struct
 	ap->up_us = now_us;
 	ap->beacon_us = now_us + entropy_below(entropy, (uint64_t)ap->config.interval_tu * TU_US);
 	ap->stas_us = UINT64_MAX;
+	ap->rekey_us = ap->config.rekey_us ? now_us + ap->config.rekey_us : UINT64_MAX;
 	return ap;
 }
 

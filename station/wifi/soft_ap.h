@@ -48,6 +48,7 @@ struct soft_ap_config {
 	uint16_t interval_tu;	/* of beacons, 1024 us; 0: 100 */
 	uint8_t dtim_period;	/* 0: 2 */
 	uint16_t stas_max;	/* 0: none, every association is refused */
+	uint64_t rekey_us;	/* between new pairwise keys for all; 0: never */
 	uint64_t inactivity_us; /* a silent STA is sent away; 0: 300 s, the default of hostapd and ESP-IDF */
 	/* Of the access point; lines about a STA have its address in their text. NULL: silent. Outlives it. */
 	const struct log_tag *tag;
@@ -93,6 +94,8 @@ bool soft_ap_send(struct soft_ap *ap, const uint8_t dst[static 6], uint16_t ethe
 void soft_ap_expire(struct soft_ap *ap, uint64_t now_us);
 uint64_t soft_ap_deadline_us(const struct soft_ap *ap);
 
+/* New pairwise keys for each STA that has joined, by another 4-way handshake: as access points do every hour. */
+void soft_ap_rekey(struct soft_ap *ap, uint64_t now_us);
 /* Deauthenticates one STA, NULL: all. `left` follows for each that had joined. */
 void soft_ap_dismiss(struct soft_ap *ap, const uint8_t *mac, enum ieee80211_reason reason, uint64_t now_us);
 /* The radio has gone to another channel and its STAs will find it there. */

@@ -61,6 +61,7 @@ struct soft_ap {
 	uint16_t sequence;
 	uint64_t up_us, beacon_us; /* TSF zero; the next one */
 	uint64_t stas_us;	   /* nothing is due of any STA before */
+	uint64_t rekey_us;	   /* the next new keys; UINT64_MAX: never */
 	uint8_t dtim_count;
 	bool beacon_waits;
 	unsigned probes_wait; /* probe responses that were not reported yet */

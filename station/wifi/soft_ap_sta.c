@@ -391,9 +391,26 @@ void soft_ap_on_eapol(struct soft_ap *ap, struct soft_ap_sta *sta, struct mr_rd 
 	soft_ap_due(ap, soft_ap_sta_deadline_us(ap, sta));
 	if (event != WPA_ESTABLISHED)
 		return;
+	/* Numbers belong to a key. The first handshake's M4 may have come sealed, and was counted under this one. */
+	if (sta->keyed)
+		sta->tx_pn = sta->rx_pn = sta->rx_management_pn = 0;
 	memcpy(sta->tk, sta->wpa.ptk.tk, sizeof(sta->tk));
 	sta->keyed = true;
 	joined(ap, sta);
+}
+
+void soft_ap_rekey(struct soft_ap *ap, uint64_t now_us)
+{
+	for (struct soft_ap_sta *sta = ap->stas; sta; sta = sta->next) {
+		uint8_t buf[EAPOL_MAX];
+		struct mr_wr m1 = mr_wr_over(buf, sizeof(buf));
+
+		if (!sta->keyed || sta->state != PEER_JOINED)
+			continue;
+		wpa_ap_start(&sta->wpa, &m1, now_us);
+		send_eapol(ap, sta, &m1);
+		soft_ap_due(ap, soft_ap_sta_deadline_us(ap, sta));
+	}
 }
 
 static void expire_handshake(struct soft_ap *ap, struct soft_ap_sta *sta, uint64_t now_us)
@@ -412,7 +429,7 @@ static void expire_handshake(struct soft_ap *ap, struct soft_ap_sta *sta, uint64
 
 static uint64_t idle_until_us(const struct soft_ap *ap, const struct soft_ap_sta *sta)
 {
-	return sta->active_us + (sta->state == PEER_AUTHENTICATED ? IDLE_US : ap->config.inactivity_us);
+	return sta->active_us + (sta->state < PEER_ASSOCIATED ? IDLE_US : ap->config.inactivity_us);
 }
 
 uint64_t soft_ap_sta_deadline_us(const struct soft_ap *ap, const struct soft_ap_sta *sta)
@@ -432,7 +449,7 @@ void soft_ap_sta_expire(struct soft_ap *ap, struct soft_ap_sta *sta, uint64_t no
 		return;
 	}
 	if (idle_until_us(ap, sta) <= now_us) {
-		if (sta->state != PEER_AUTHENTICATED)
+		if (sta->state >= PEER_ASSOCIATED)
 			soft_ap_deauthenticate(ap, sta->mac, IEEE80211_INACTIVE, now_us);
 		soft_ap_forget(ap, sta, IEEE80211_INACTIVE);
 		return;

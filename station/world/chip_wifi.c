@@ -24,11 +24,12 @@
 #define FINDS_MAX 2u	       /* scans for the network to join, at most */
 /* Chosen: a join in silence is tried again until then; SDKs leave the number of tries to the application. */
 #define TRY_FOR_US 15000000u
-#define PATIENCE_US 2000000u	       /* chosen: silence of an access point until the next is tried */
-#define DATA_RATE 48u		       /* 24 Mb/s, in 500 kb/s as all rates here */
-#define BASIC_RATE_24 2u	       /* 1 Mb/s */
-#define RATE_6M 12u		       /* 6 Mb/s */
-#define RETRIES 7u		       /* dot11ShortRetryLimit's default, 802.11-2020 annex C */
+#define PATIENCE_US 2000000u /* chosen: silence of an access point until the next is tried */
+#define DATA_RATE 48u	     /* 24 Mb/s, in 500 kb/s as all rates here */
+#define BASIC_RATE_24 2u     /* 1 Mb/s */
+#define RATE_6M 12u	     /* 6 Mb/s */
+#define REKEY_US 200000u     /* of odd access points; chosen: a few times in each session, where others take an hour */
+#define RETRIES 7u	     /* dot11ShortRetryLimit's default, 802.11-2020 annex C */
 #define STA_COOKIE (UINT64_C(1) << 41) /* `what` below; SOFT_AP_COOKIE is the access point's */
 #define PROBE_COOKIE (UINT64_C(1) << 42)
 #define MSDU_COOKIE (UINT64_C(1) << 43) /* beside the access point's */
@@ -271,6 +272,7 @@ static void make_odd(const struct chip_wifi *w, struct soft_ap_config *c)
 	c->wmm = kind % 3 == 1 && !c->ibss;
 	c->pmf_capable = kind % 2 && w->wpa2;
 	c->group_tkip = kind % 4 == 3 && w->wpa2;
+	c->rekey_us = kind % 3 == 2 && w->wpa2 ? REKEY_US : 0;
 	c->cck_only = kind % 5 == 2 && low;
 	c->stas_max = kind % 3 == 0 ? 1 : STAS_MAX;
 }

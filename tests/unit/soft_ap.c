@@ -735,6 +735,25 @@ static void strangers_are_told_that_they_are_none_of_ours(void **state)
 	bss_end(b);
 }
 
+/* Authenticated, and then nothing: its place is free again after 5 s, whatever associated STAs may have. */
+static void who_only_authenticates_keeps_no_place(void **state)
+{
+	struct soft_ap_config c = config_of(IEEE80211_OPEN);
+	struct bss *b;
+	struct peer p;
+
+	(void)state;
+	c.stas_max = 1;
+	b = bss_make(&c);
+	p = peer_of(b);
+	assert_int_equal(authenticate(&p), IEEE80211_SUCCESS);
+	p.mac[5] ^= 1;
+	assert_int_equal(authenticate(&p), IEEE80211_TOO_MANY_STAS);
+	run_until(b, b->now_us + 6 * SECOND_US);
+	assert_int_equal(authenticate(&p), IEEE80211_SUCCESS);
+	bss_end(b);
+}
+
 static void silent_stas_and_those_who_acknowledge_nothing_are_sent_away(void **state)
 {
 	struct soft_ap_config c = config_of(IEEE80211_OPEN);
@@ -1181,6 +1200,16 @@ static void pair_with_sta(uint8_t security, bool pmf, bool wmm, bool tkip, unsig
 			soft_ap_send(p.b->ap, ieee80211_broadcast, 0x0800, (const uint8_t *)"to all", 6, p.b->now_us));
 	live_until(&p, p.b->now_us + SECOND_US);
 	assert_true(p.msdus <= msdus + 10 && p.msdus >= msdus + (loss ? 2 : 10));
+	for (unsigned i = 0; i < 5; i++) { /* new keys, with data on its way in both directions */
+		soft_ap_rekey(p.b->ap, p.b->now_us);
+		for (unsigned k = 0; k < 10; k++) {
+			msdus = p.b->msdus;
+			assert_int_equal(sta_send(p.sta, NULL, 0x0800, "across a rekey", 14), 0);
+			live_until(&p, p.b->now_us + 300000);
+			assert_true(p.b->msdus == msdus + 1 || loss > 0);
+		}
+		assert_true(p.over == 0 && p.downs == 0 && sta_up(p.sta));
+	}
 	msdus = p.msdus;
 	sta_park(p.sta, p.b->now_us);
 	live_until(&p, p.b->now_us + SECOND_US);
@@ -1273,6 +1302,7 @@ int main(void)
 		cmocka_unit_test(when_it_is_full_the_next_one_is_refused),
 		cmocka_unit_test(two_thousand_stas_are_told_apart),
 		cmocka_unit_test(strangers_are_told_that_they_are_none_of_ours),
+		cmocka_unit_test(who_only_authenticates_keeps_no_place),
 		cmocka_unit_test(silent_stas_and_those_who_acknowledge_nothing_are_sent_away),
 		cmocka_unit_test(the_rate_follows_the_acknowledgements),
 		cmocka_unit_test(a_sleeper_gets_its_frames_in_order_when_it_wakes),

@@ -275,6 +275,25 @@ static void note_name(struct line *line, struct unit *u, const struct ieee80211_
 	memcpy(a->name.ssid, n->ssid, n->ssid_len);
 }
 
+/*
+ * An access point with a session goes to another channel: it says so in the beacons before (11.8.8), or it is heard
+ * there. Its session goes with it. Nothing moves for one that is on its way to its network and back.
+ */
+static void follow(struct session *s, const struct ieee80211_network *n)
+{
+	bool goes = n->switch_mhz && n->switch_beacons <= 1;
+	struct channel *to = lane_channel(s->line, goes ? n->switch_mhz : n->freq_mhz);
+
+	if (s->phase == PHASE_JOINING || !to || to == s->channel || !(s->unit->method->flags & METHOD_DEVICE_AP))
+		return;
+	log_write(&s->tag, LOG_SESSION, LOG_INFO, "its access point %s channel %u", goes ? "goes to" : "is on",
+		  mr_mhz_to_channel(to->freq_mhz));
+	access_of(s->unit)->network.freq_mhz = to->freq_mhz;
+	if (lane_move(s, to))
+		lanes_kick(s->line);
+	lane_touch(s);
+}
+
 static void network(struct line *line, void *state, struct lane *lane, const uint8_t from[static 6],
 		    const struct ieee80211_network *n, const struct radio_rx *rx)
 {
@@ -296,6 +315,8 @@ static void network(struct line *line, void *state, struct lane *lane, const uin
 	note_name(line, u, n, rx);
 	if (u->first_heard_us == 0)
 		unit_greet(line, u, rx);
+	if (u->session && u->way)
+		follow(u->session, n);
 	if (u->session)
 		access_point_beacon(u->session, n, rx);
 	else if (may_come(line, u, now_us))

@@ -536,6 +536,17 @@ static uint16_t own_freq(const struct ieee80211_elements *e, uint16_t heard_mhz)
 	return freq != 0 && mr_band(heard_mhz) == MR_BAND_2GHZ ? freq : heard_mhz;
 }
 
+static void keep_switch(struct ieee80211_network *n, const struct ieee80211_elements *e)
+{
+	struct mr_rd in = e->channel_switch.at ? e->channel_switch : e->extended_switch;
+
+	if (!in.at)
+		return;
+	mr_rd_skip(&in, e->channel_switch.at ? 1 : 2); /* mode; and the operating class */
+	n->switch_mhz = mr_channel_to_mhz(mr_rd_u8(&in));
+	n->switch_beacons = mr_rd_u8(&in);
+}
+
 static void keep_rates(struct ieee80211_network *n, struct mr_rd rates)
 {
 	while (rates.left > 0) {
@@ -563,6 +574,7 @@ bool ieee80211_network_of(struct mr_rd mpdu, const struct radio_rx *rx, struct i
 	mr_copy(out->bssid, h.address3, 6);
 	mr_copy(out->sender, h.address2, 6);
 	keep_ssid(out, e.ssid);
+	keep_switch(out, &e);
 	keep_rates(out, e.rates);
 	keep_rates(out, e.extended_rates);
 	out->freq_mhz = own_freq(&e, rx->freq_mhz);

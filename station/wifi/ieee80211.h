@@ -179,9 +179,11 @@ void ieee80211_association_response_build(struct mr_wr *w, const struct ieee8021
 	X(ds, DS_PARAMETER, 3, 1, 1)                                                                                   \
 	X(tim, TIM, 5, 1, 254)                                                                                         \
 	X(ibss, IBSS_PARAMETER, 6, 2, 2)                                                                               \
+	X(channel_switch, CHANNEL_SWITCH, 37, 3, 3)                                                                    \
 	X(erp, ERP, 42, 1, 255)                                                                                        \
 	X(rsn, RSN, 48, 0, 255)                                                                                        \
 	X(extended_rates, EXTENDED_RATES, 50, 0, 255)                                                                  \
+	X(extended_switch, EXTENDED_SWITCH, 60, 4, 4)                                                                  \
 	X(timeout, TIMEOUT_INTERVAL, 56, 5, 5)
 
 enum ieee80211_element {
@@ -307,8 +309,10 @@ struct ieee80211_network {
 	bool wpa;	   /* a WPA element is there: mixed mode when `rsn.akm` is not 0 too */
 	uint16_t freq_mhz; /* by its own DS parameter; else where it was heard */
 	uint16_t interval_tu;
-	uint64_t tsf_us;       /* its clock: it begins again when the access point does, 11.1.3 */
-	uint16_t rates, basic; /* of the BSS, as ieee80211_rate_bit; zeros: it says none that we know */
+	uint64_t tsf_us;	/* its clock: it begins again when the access point does, 11.1.3 */
+	uint16_t switch_mhz;	/* 0: it stays; else it goes there, 9.4.2.18 and 9.4.2.52 */
+	uint8_t switch_beacons; /* after so many more beacons; 0: at any moment */
+	uint16_t rates, basic;	/* of the BSS, as ieee80211_rate_bit; zeros: it says none that we know */
 	int8_t rssi_dbm;
 	struct ieee80211_rsn rsn; /* zeros without an RSN element, or with one that cannot be read: security OTHER */
 	uint8_t odd;		  /* elements that were skipped, and an RSN that was cut */

@@ -306,6 +306,33 @@ static void one_odd_element_hides_no_network(void **state)
 	}
 }
 
+/* 9.4.2.18 and 9.4.2.52: where it goes, and when; one that is cut says nothing. */
+static void a_channel_switch_is_read(void **state)
+{
+	static const struct {
+		const char *tail;
+		uint16_t mhz;
+		uint8_t beacons;
+	} rows[] = {
+		{ "", 0, 0 },	       { "2503000b03", 2462, 3 }, { "3c040051 0600", 2437, 0 },
+		{ "250200 0b", 0, 0 }, { "2503012401", 5180, 1 }, { "3c0300510b", 0, 0 },
+	};
+	static const char beacon[] = "80000000ffffffffffff02a1b2c3d40102a1b2c3d401100000000000000000006400110000094143"
+				     "2d303030303031010482848b96030106";
+	struct ieee80211_network n;
+	uint8_t frame[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t len = hex(beacon, frame, sizeof(frame));
+
+		len += hex(rows[i].tail, frame + len, sizeof(frame) - len);
+		assert_true(ieee80211_network_of(mr_rd_over(frame, len), &rx, &n));
+		assert_int_equal(n.switch_mhz, rows[i].mhz);
+		assert_int_equal(n.switch_beacons, rows[i].beacons);
+	}
+}
+
 /* 10.6: the fastest that both have and that the signal allows; never one that the BSS has not. */
 static void a_rate_is_one_of_the_bss(void **state)
 {
@@ -552,6 +579,7 @@ int main(void)
 		cmocka_unit_test(captured_bodies_read_as_they_are_written),
 		cmocka_unit_test(an_element_of_impossible_length_is_odd),
 		cmocka_unit_test(one_odd_element_hides_no_network),
+		cmocka_unit_test(a_channel_switch_is_read),
 		cmocka_unit_test(a_rate_is_one_of_the_bss),
 		cmocka_unit_test(vendor_elements_are_found_by_type),
 		cmocka_unit_test(snap_headers_of_both_kinds_are_taken),

@@ -245,7 +245,7 @@ static enum method_opened open(struct line *line, void *state, struct unit *u, s
 	uint8_t id[8];
 
 	(void)state;
-	assert(!u->session && !u->settled && u->hello_us <= now_us);
+	assert(!u->session && (!u->settled || u->state == UNIT_PASSED) && u->hello_us <= now_us);
 	if (now_us > u->hello_us + HELLO_FRESH_US) { /* it will have given up waiting; it calls again */
 		if (!u->settled)
 			unit_absent(line, u, now_us + HELLO_FRESH_US + line->job->lease_us);

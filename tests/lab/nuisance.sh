@@ -27,7 +27,9 @@ sed -i 's/attempts: .*/attempts: {max: 3, patience: 8s}/' /tmp/job.yaml
 : > /out/run.json
 once "$mac4" selftest hostapd_cli -p /run/ap4 deauthenticate 02:00:00:00:00:00 > /out/thrown_out 2>&1 &
 started+=($!)
-once "$mac5" selftest ip -n d5 link set wlan6 down > /out/unplugged 2>&1 &
+# Its agent too: it would set its access point up again after it was away.
+unplug() { ip -n d5 link set wlan6 down; kill -KILL "${agents[5]}"; }
+once "$mac5" selftest unplug > /out/unplugged 2>&1 &
 started+=($!)
 "$BIN/millrace" run --db /tmp/lab.db --json --no-compare --log /out/run.log /tmp/job.yaml >> /out/run.json 2> /out/run.err
 is "the batch ends, and not all is well" test $? -eq 1

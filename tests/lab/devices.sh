@@ -5,11 +5,11 @@ first_ap=2 first_client=14
 station=$(cat /sys/class/net/wlan0/address)	# udhcpd gives it an address at once; to others it first looks for 2 s who has it
 agents=()
 
-# hall NUMBER SSID PASSPHRASE: the network that devices are to join, on channel 6.
+# hall NUMBER SSID PASSPHRASE: the network that devices are to join, on channel 6, as today's are: WMM, 802.11n, PMF for who can.
 hall() {
 	ip netns add hall && iw phy "phy$(phy_of "wlan$1")" set netns name hall || return 1
 	printf '%s\n' "interface=wlan$1" driver=nl80211 "ssid=$2" hw_mode=g channel=6 wpa=2 wpa_key_mgmt=WPA-PSK rsn_pairwise=CCMP \
-		"wpa_passphrase=$3" > /tmp/hall.conf
+		"wpa_passphrase=$3" wmm_enabled=1 ieee80211n=1 ieee80211w=1 > /tmp/hall.conf
 	ip netns exec hall hostapd /tmp/hall.conf > /out/hall.log 2>&1 &
 	started+=($!)
 	echo "$3" >> /tmp/secrets
@@ -22,8 +22,37 @@ label_list() {
 	chmod 600 "$1"
 }
 
+# dhcp NUMBER INTERFACE SERVER...: a server for the device's access point. udhcpd gives the station its address at once, `slow` asks
+# the air for 2 s first; dnsmasq and isc are the Debian packages' (dnsmasq asks for 3 s, ISC's for 1 s), with options, or statements
+# of dhcpd.conf, behind them.
+dhcp() {
+	local n=$1 ap=$2 server=$3 conf=/tmp/dhcp$1.conf
+	shift 3
+	: > "/tmp/leases$n"
+	case $server in
+	udhcpd | slow)
+		printf '%s\n' "interface $ap" "start 192.168.4.20" "end 192.168.4.40" "lease_file /tmp/leases$n" "pidfile /tmp/dhcp$n.pid" \
+			"opt subnet 255.255.255.0" "$@" > "$conf"
+		[ "$server" = slow ] || echo "static_lease $station 192.168.4.20" >> "$conf"
+		set -- busybox udhcpd -f "$conf"
+		;;
+	dnsmasq)
+		set -- dnsmasq -k -C /dev/null -u root -p 0 -x "/tmp/dhcp$n.pid" -i "$ap" --bind-dynamic -l "/tmp/leases$n" --log-dhcp \
+			--log-facility=- --dhcp-authoritative -F 192.168.4.20,192.168.4.40,255.255.255.0,1h "$@"
+		;;
+	isc)
+		printf '%s;\n' authoritative "default-lease-time 600" "$@" > "$conf"
+		echo "subnet 192.168.4.0 netmask 255.255.255.0 { range 192.168.4.20 192.168.4.40; }" >> "$conf"
+		set -- "$OUT/lab/peers/usr/sbin/dhcpd" -4 -f -d -cf "$conf" -lf "/tmp/leases$n" -pf "/tmp/dhcp$n.pid" "$ap"
+		;;
+	esac
+	ip netns exec "d$n" "$@" > "/out/dhcp$n.log" 2>&1 &
+	started+=($!)
+}
+
 # device NUMBER wpa2|pin|ibss|https SECRET [LINE OF hostapd.conf]...: built so, with its label on the list. `given`, if it is set, is
-# what the label says instead.
+# what the label says instead; `serves`, its DHCP server, as an array.
+serves=(udhcpd)
 device() {
 	local n=$1 kind=$2 secret=$3 ap=wlan$((first_ap + $1 - 1)) client=wlan$((first_client + $1 - 1)) label=${given:-$3} mac address
 	shift 3
@@ -68,19 +97,13 @@ device() {
 		started+=($!)
 		echo "hostapd = /run/ap$n/$ap" >> "/tmp/device$n.conf"
 		within 30 test -S "/run/ap$n/$ap"
-		printf '%s\n' "interface $ap" "start 192.168.4.20" "end 192.168.4.40" "lease_file /tmp/leases$n" "pidfile /tmp/udhcpd$n.pid" \
-			"opt subnet 255.255.255.0" "static_lease $station 192.168.4.20" > "/tmp/udhcpd$n.conf"
-		: > "/tmp/leases$n"
 	fi
 	within 30 test -S "/run/client$n/$client"
 	chmod 600 "/tmp/device$n.conf"
 	ip -n "d$n" link set lo up
 	ip -n "d$n" link set "$ap" up
 	ip -n "d$n" addr add "$address/$([ "$kind" = ibss ] && echo 16 || echo 24)" dev "$ap"
-	if [ "$kind" != ibss ]; then
-		ip netns exec "d$n" busybox udhcpd -f "/tmp/udhcpd$n.conf" > "/out/udhcpd$n.log" 2>&1 &
-		started+=($!)
-	fi
+	[ "$kind" = ibss ] || dhcp "$n" "$ap" "${serves[@]}"
 	echo "$ap" > "/tmp/interface$n"
 	agent_of "$n"
 }

@@ -42,7 +42,7 @@ not_yet_said() {
 	local s item sentence
 	while IFS=: read -r s item sentence; do
 		[ "$s" = "$SUITE" ] || continue
-		echo "# waits for $item: ${sentence# }"
+		echo "# waits for ${item# }: ${sentence# }"
 		printf '%s\n' "${said[@]}" | grep -qxF -- "${sentence# }" ||
 			{ echo "not ok - tests/lab/not_yet: $SUITE has no such sentence: ${sentence# }"; bad=$((bad + 1)); }
 	done < tests/lab/not_yet

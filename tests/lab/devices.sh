@@ -43,7 +43,7 @@ dhcp() {
 	isc)
 		printf '%s;\n' authoritative "default-lease-time 600" "$@" > "$conf"
 		echo "subnet 192.168.4.0 netmask 255.255.255.0 { range 192.168.4.20 192.168.4.40; }" >> "$conf"
-		set -- "$OUT/lab/peers/usr/sbin/dhcpd" -4 -f -d -cf "$conf" -lf "/tmp/leases$n" -pf "/tmp/dhcp$n.pid" "$ap"
+		set -- "$OUT/lab/peers/dhcpd" -4 -f -d -cf "$conf" -lf "/tmp/leases$n" -pf "/tmp/dhcp$n.pid" "$ap"
 		;;
 	esac
 	ip netns exec "d$n" "$@" > "/out/dhcp$n.log" 2>&1 &

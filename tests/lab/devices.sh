@@ -43,7 +43,10 @@ dhcp() {
 	isc)
 		printf '%s;\n' authoritative "default-lease-time 600" "$@" > "$conf"
 		echo "subnet 192.168.4.0 netmask 255.255.255.0 { range 192.168.4.20 192.168.4.40; }" >> "$conf"
-		set -- "$OUT/lab/peers/dhcpd" -4 -f -d -cf "$conf" -lf "/tmp/leases$n" -pf "/tmp/dhcp$n.pid" "$ap"
+		# It gives up when its interface is down at that moment, as hostapd has it now and then at its start.
+		# shellcheck disable=SC2016 # the inner shell's
+		set -- bash -c 'until "$@"; do sleep 0.3; done' isc "$OUT/lab/peers/dhcpd" \
+			-4 -f -d -cf "$conf" -lf "/tmp/leases$n" -pf "/tmp/dhcp$n.pid" "$ap"
 		;;
 	esac
 	ip netns exec "d$n" "$@" > "/out/dhcp$n.log" 2>&1 &

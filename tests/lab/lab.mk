@@ -8,7 +8,7 @@ LAB     := $(OUT)/tests/lab/contract $(OUT)/tests/lab/hwsim $(OUT)/tests/lab/flo
 $(OUT)/tests/lab/contract: $(call obj,tests/lab/contract.c $(LAB_RADIO_C))
 $(OUT)/tests/lab/hwsim: $(call obj,tests/lab/hwsim.c)
 $(OUT)/tests/lab/flood: $(call obj,tests/lab/flood.c $(LAB_RADIO_C))
-$(OUT)/tests/lab/links: $(call obj,tests/lab/links.c $(LAB_RADIO_C) $(addprefix station/wifi/,sta.c sta_send.c \
+$(OUT)/tests/lab/links: $(call obj,tests/lab/links.c $(LAB_RADIO_C) $(addprefix station/wifi/,tkip.c sta.c sta_send.c \
 	sta_receive.c defragment.c wpa.c wpa_sta.c eapol.c ccmp.c aes.c ieee80211.c) station/base/entropy.c)
 $(LAB):
 	@mkdir -p $(@D); echo "  LINK    $@"

@@ -306,7 +306,7 @@ static void the_one_that_failed_is_explained_by_the_log_alone(void **state)
 		assert_int_equal(h.run.result.summary.passed, DEVICES - 1);
 		if (!has_line(&h, rows[i].line))
 			fail_msg("%s: nothing explains it:\n%s", rows[i].faults, h.text);
-		assert_true(h.len < 1000 * DEVICES); /* five tries of one take 15 lines: it is not lost among the others */
+		assert_true(h.len < 1000 * DEVICES); /* five tries of one are 15 lines */
 		done(&h);
 	}
 }

@@ -52,8 +52,8 @@ static void ids_and_macs_are_taken_in_any_order(void **state)
 static void any_line_ends_and_a_byte_order_mark_are_taken(void **state)
 {
 	static const char *const texts[] = { "02:4d:52:00:00:07\r02:4d:52:00:00:08\r",
-					     "\xef\xbb\xbf"
-					     "02:4d:52:00:00:07\r\n02:4d:52:00:00:08",
+					     ("\xef\xbb\xbf"
+					      "02:4d:52:00:00:07\r\n02:4d:52:00:00:08"),
 					     "\xef\xbb\xbf# a\r\r02:4d:52:00:00:08\n02:4d:52:00:00:07\n" };
 	struct expected e;
 	char error[256];

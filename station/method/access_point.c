@@ -4,6 +4,7 @@
  */
 #include "station/method/access_point.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,6 +144,37 @@ static const char *by_record(struct line *line, const char *serial, struct candi
 
 static const char nobody_s[] = ""; /* hidden, and not on the list: it is somebody's, and no sighting */
 
+/* The verdict names what it has, for the list of sightings; the words are told once, for who looks into the log. */
+static const char *other_security(const struct line *line, const uint8_t from[static 6],
+				  const struct ieee80211_network *n, const struct method *method)
+{
+	static const struct {
+		const char *verdict, *words;
+	} rows[] = {
+		[IEEE80211_OPEN] = { "other-security-open", "no security" },
+		[IEEE80211_WEP] = { "other-security-wep", "WEP" },
+		[IEEE80211_WPA] = { "other-security-wpa", "WPA of before RSN alone, TKIP as a rule" },
+		[IEEE80211_WPA2_PSK] = { "other-security-wpa2", "WPA2 with a passphrase" },
+		[IEEE80211_WPA2_WPA3] = { "other-security-wpa2-wpa3", "WPA2 and WPA3 with a passphrase" },
+		[IEEE80211_WPA3_SAE] = { "other-security-sae", "WPA3 alone, key management SAE" },
+		[IEEE80211_OWE] = { "other-security-owe", "OWE" },
+		[IEEE80211_ENTERPRISE] = { "other-security-enterprise", "IEEE 802.1X" },
+		[IEEE80211_OTHER] = { "other-security-unknown",
+				      "an RSN element with key management or ciphers unknown here" },
+	};
+	struct log_tag tag = { .log = line->o.log };
+
+	assert(n->security < sizeof(rows) / sizeof(rows[0]));
+	memcpy(tag.mac, from, 6);
+	if (!map_get(&line->stranger_map, map_key_mac(from)))
+		log_write(&tag, LOG_METHOD, LOG_INFO, "is not opened: its network has %s, and %s wants %s",
+			  rows[n->security].words, method->name,
+			  n->ibss && method->protection == METHOD_BY_WPA2 ? "an access point"
+			  : method->protection == METHOD_BY_WPA2	  ? "WPA2 with CCMP"
+									  : "an open one");
+	return rows[n->security].verdict;
+}
+
 /* What a network that is named like a device's needs to be one of ours; NULL, or what it lacks. */
 static const char *look_up(struct line *line, const uint8_t from[static 6], const struct ieee80211_network *n,
 			   const struct radio_rx *rx, const char *serial, struct candidate *c)
@@ -164,7 +196,7 @@ static const char *look_up(struct line *line, const uint8_t from[static 6], cons
 	if (!wrong && record)
 		wrong = by_record(line, serial, c);
 	if (!wrong && !security_fits(c->method, n))
-		wrong = "other-security";
+		wrong = other_security(line, from, n, c->method);
 	if (!wrong && !(c->unit && c->unit->same_batch) && line->named >= job->quantity)
 		wrong = "beyond-quantity";
 	return wrong;

@@ -177,7 +177,7 @@ static void look_at(struct session *s, const struct ieee80211_header *header, st
 		seen(s, OBSERVED_SEEN); /* it has a key to encrypt with: the handshake is behind it */
 	if (carries_msdu(header) && !(header->flags & IEEE80211_PROTECTED) && ieee80211_snap_parse(&body, &ethertype) &&
 	    ethertype == EAPOL_ETHERTYPE) {
-		if (foreign(s) && !from_ap && is_message_4(body))
+		if (!from_ap && is_message_4(body))
 			seen(s, OBSERVED_SEEN);
 		hear_key(s, from_ap ? header->address2 : header->address1,
 			 from_ap ? header->address1 : header->address2, from_ap, body);

@@ -651,6 +651,8 @@ static void the_socket_says_what_a_foreign_device_did_not_prove(void **state)
 	screen_ok(&v, "{\"do\":\"stop\",\"reason\":\"tested\"}");
 	screen_close(&v);
 	station_join(&s);
+	for (size_t i = 0; i < floor.count; i++)
+		joiner_destroy(&floor.joiners[i]);
 	assert_int_equal(run.result.summary.passed, 2);
 	hall_done(&run);
 }

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -122,6 +123,34 @@ static void an_unknown_number_is_the_devices_fault(void **state)
 	assert_string_equal(mr_cause_class_name((enum mr_cause_class)99), "unknown");
 }
 
+/* docs/architecture.md, "When something ends": a row for each class, with all of its causes. */
+static void the_architecture_lists_each_cause_in_its_class(void **state)
+{
+	static const struct {
+		int number;
+		const char *name;
+		enum mr_cause_class class;
+	} causes[] = {
+#define CAUSE_ROW(name, number, text, class, sentence, remedy) { (number), (text), MR_CLASS_##class },
+		MR_CAUSES(CAUSE_ROW)
+#undef CAUSE_ROW
+	};
+	FILE *f = fopen("docs/architecture.md", "r");
+	char line[2000], row[40], word[60];
+	unsigned found = 0;
+
+	(void)state;
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
+			snprintf(row, sizeof(row), "| %s | ", mr_cause_class_name(causes[i].class));
+			snprintf(word, sizeof(word), " %s%s", causes[i].name, strstr(line, ", ") ? "" : " ");
+			found += causes[i].number != 0 && strncmp(line, row, strlen(row)) == 0 && strstr(line, word);
+		}
+	fclose(f);
+	assert_int_equal(found, sizeof(causes) / sizeof(causes[0]) - 1); /* all but "ok" */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +158,7 @@ int main(void)
 		cmocka_unit_test(names_are_fit_for_a_query_and_texts_for_a_person),
 		cmocka_unit_test(numbers_names_and_classes_are_what_they_were),
 		cmocka_unit_test(an_unknown_number_is_the_devices_fault),
+		cmocka_unit_test(the_architecture_lists_each_cause_in_its_class),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

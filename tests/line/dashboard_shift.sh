@@ -275,6 +275,7 @@ shows c "EXIT 130" "and says that it was interrupted"
 
 # A screen that hangs when the run is over is waited for until somebody says that it is enough, and not even then for long.
 tmux -L c kill-server
+until ! tmux -L c list-sessions > /dev/null 2>&1; do sleep 0.05; done	# a new one must not find the one that goes
 tmux -u -L c -f /dev/null new-session -d -x 80 -y 24 "$(run c --db "'$dir/m3.db'"); echo EXIT \$?; exec sleep 1000"
 shows c "PASS" "a third run begins"
 kill -STOP "$(child_of "$(cat "$dir/c.pid")")"

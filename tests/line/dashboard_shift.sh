@@ -43,6 +43,12 @@ keys() { local at=$1; shift; tmux -u -L "$at" send-keys "$@"; }
 # What a person types. Keys that tmux sends come as fast as a scanner's, and would be a scan; a paste is a person's.
 types() { tmux -u -L "$1" set-buffer -- "$2"; tmux -u -L "$1" paste-buffer -p; }
 
+# TERMINAL: its server ends, and has ended: a new one must not meet the one that goes.
+gone() {
+	tmux -L "$1" kill-server
+	until ! tmux -L "$1" list-sessions > /dev/null 2>&1; do sleep 0.05; done
+}
+
 # TERMINAL PATTERN SENTENCE: waits until the pattern is on the screen.
 shows() {
 	local until=$((SECONDS + deadline_s))
@@ -253,7 +259,7 @@ finds "the release is on record" grep -q "examined and found good" <("$program" 
 finds "the record holds together" "$program" audit verify --db "$dir/m.db" --keys "$dir/m.db.simulated-keys"
 
 # Ctrl-C at the screen of a run is the run's.
-tmux -L a kill-server
+gone a
 tmux -u -L c -f /dev/null new-session -d -x 80 -y 24 "$(run c --db "'$dir/m2.db'"); echo EXIT \$?; exec sleep 1000"
 shows c "PASS" "another run begins"
 keys c C-z 'C-\'
@@ -274,8 +280,7 @@ shows c "run the same job again to continue" "then the summary is printed"
 shows c "EXIT 130" "and says that it was interrupted"
 
 # A screen that hangs when the run is over is waited for until somebody says that it is enough, and not even then for long.
-tmux -L c kill-server
-until ! tmux -L c list-sessions > /dev/null 2>&1; do sleep 0.05; done	# a new one must not find the one that goes
+gone c
 tmux -u -L c -f /dev/null new-session -d -x 80 -y 24 "$(run c --db "'$dir/m3.db'"); echo EXIT \$?; exec sleep 1000"
 shows c "PASS" "a third run begins"
 kill -STOP "$(child_of "$(cat "$dir/c.pid")")"
@@ -285,7 +290,7 @@ kill -TERM "$(cat "$dir/c.pid")"
 shows c "EXIT 1" "and ends although its screen hangs"
 
 # Where the socket is another station's, or there is none, no screen can be; that is said, and an error where one was asked for.
-tmux -L c kill-server
+gone c
 mkdir -m 700 "$dir/x"
 env -u RUNTIME_DIRECTORY XDG_RUNTIME_DIR="$dir/x" "$program" serve --db "$dir/m4.db" > "$dir/serve.out" 2>&1 &
 echo $! > "$dir/serve.pid"
@@ -297,11 +302,11 @@ begin() {	# OPTION...
 begin --pace 1000
 shows c "no dashboard: control socket .*another station listens there.*there are lines instead" "a run without a socket says why it has no screen"
 shows c "EXIT 1" "and runs"
-tmux -L c kill-server
+gone c
 begin --dashboard
 shows c "millrace run: --dashboard: control socket .*another station" "a screen that was asked for is an error then"
 shows c "EXIT 2" "and nothing runs"
-tmux -L c kill-server
+gone c
 begin --dashboard --control none
 shows c "millrace run: --dashboard: control socket: none" "and so is one without a socket"
 kill "$(cat "$dir/serve.pid")"

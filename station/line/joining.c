@@ -10,6 +10,7 @@
 #include "station/line/session.h"
 #include "station/line/talk.h"
 
+#define SCAN_MISSES 4u	       /* chosen: two scans missed it; in a crowded hall beacons collide */
 #define SCAN_ASKS 8u	       /* chosen: an empty scan list is asked for again, as often as this */
 #define SCAN_AGAIN_US 1000000u /* a scan of 11 channels takes a chip about this long */
 
@@ -267,6 +268,11 @@ int joining_pick(struct session *s, const struct mr_message *m)
 		return cause;
 	if (j->picked) {
 		j->reason = j->candidates > 1 ? "the strongest of those of the job" : "the only one of the job";
+		return 0;
+	}
+	/* It looks for that name alone when it joins, which is answered by fewer. */
+	if (!other && j->heard > 0 && j->asks + 1 >= SCAN_MISSES && s->line->target.network.heard_us != 0) {
+		j->reason = "the station hears it, the device does not";
 		return 0;
 	}
 	if (!other && ++j->asks < SCAN_ASKS) { /* it has only just begun to look around, or missed a beacon */

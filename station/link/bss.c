@@ -364,5 +364,5 @@ uint64_t bss_due_us(const struct bss *b)
 	return UINT64_MAX;
 }
 
-bool bss_unsafe(const struct bss *b) { return b->stage == BSS_JOINING && b->sta && sta_unsafe(b->sta); }
+bool bss_unsafe(const struct bss *b) { return b->stage == BSS_JOINING && b->sta && sta_unsafe(b->sta, now_of(b)); }
 size_t bss_memory(const struct bss *b) { return b->sta ? sta_memory(b->sta) : 0; }

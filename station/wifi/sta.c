@@ -16,6 +16,7 @@
 #define RESPONSE_WAIT_US 1000000u
 #define RESPONSE_WAIT_MAX_US 2000000u
 #define M1_WAIT_US 5000000u	 /* and for each later message; access points repeat theirs after 100 ms, then 1 s */
+#define OPEN_US 400000u		 /* chosen: answers of slow devices come within that */
 #define REFUSED_WAIT_US 1000000u /* "try again later" without saying when */
 #define REFUSED_WAIT_MAX_US 5000000u
 #define QUERY_WAIT_US 201000u /* dot11AssociationSAQueryRetryTimeout, 201 TU as others have it */
@@ -128,6 +129,7 @@ static void enter(struct sta *sta, enum sta_state state, uint64_t now_us, const 
 	sta->wait_us = state == STA_PROBING ? PROBE_WAIT_US : RESPONSE_WAIT_US;
 	sta->deadline_us = UINT64_MAX;
 	sta->refused = false;
+	sta->waited_us = 0;
 	sta->pending &= (uint16_t)~asking;
 	if (BIT(sta->flight.kind) & asking)
 		sta->flight.again = false; /* answered, though its acknowledgement was lost */
@@ -505,6 +507,7 @@ static int answer(struct sta *sta, const struct mr_wr *w, bool sealed, bool prom
 	sta->pending |= BIT(KIND_EAPOL);
 	if (sta->flight.kind == KIND_EAPOL)
 		sta->flight.again = sta->flight.busy = false; /* an answer to something older */
+	sta->waited_us = 0;
 	if (sta->state == STA_HANDSHAKING)
 		sta->deadline_us = now_us + M1_WAIT_US;
 	return 0;
@@ -550,9 +553,23 @@ uint64_t sta_deadline_us(const struct sta *sta)
 
 uint64_t sta_due_us(const struct sta *sta) { return sta->state == STA_AUTHORIZED ? sta->query_us : sta->deadline_us; }
 
-bool sta_unsafe(const struct sta *sta)
+static bool is_joining(const struct sta *sta) { return sta->state > STA_PROBING && sta->state < STA_AUTHORIZED; }
+
+static uint64_t wait_of(const struct sta *sta) { return sta->state == STA_HANDSHAKING ? M1_WAIT_US : sta->wait_us; }
+
+/*
+ * An answer is awaited, and has not come for so long that it is hardly on its way: the other end is not at work with
+ * us, or does not take our key and says nothing.
+ */
+static bool is_waited_for_in_vain(const struct sta *sta, uint64_t now_us)
 {
-	return !sta->left && ((sta->state > STA_PROBING && sta->state < STA_AUTHORIZED) || sta->answer ||
+	return is_joining(sta) && sta->deadline_us != UINT64_MAX &&
+	       (sta->refused || now_us + wait_of(sta) >= sta->deadline_us + OPEN_US);
+}
+
+bool sta_unsafe(const struct sta *sta, uint64_t now_us)
+{
+	return !sta->left && ((is_joining(sta) && !is_waited_for_in_vain(sta, now_us)) || sta->answer ||
 			      sta->next.valid || sta->query_us != UINT64_MAX);
 }
 
@@ -627,7 +644,12 @@ int sta_expire(struct sta *sta, uint64_t now_us)
 
 void sta_park(struct sta *sta, uint64_t now_us)
 {
-	(void)now_us;
+	/* The silence up to here counts: the radio may come and go for ever. */
+	sta->waited_us = 0;
+	if (is_waited_for_in_vain(sta, now_us) && !sta->refused) {
+		sta->waited_us = now_us + wait_of(sta) - sta->deadline_us;
+		sta->silent_us += sta->state < STA_HANDSHAKING ? sta->waited_us : 0;
+	}
 	sta->parked = true;
 	if (sta_up(sta) && !sta->config.ibss && !sta->told)
 		sta->pending |= BIT(KIND_NULL);
@@ -645,11 +667,14 @@ void sta_resume(struct sta *sta, uint64_t now_us)
 	if (sta_up(sta) && !sta->config.ibss && (sta->parked || sta->told))
 		sta->pending |= BIT(KIND_NULL);
 	sta->parked = false;
-	if (sta->deadline_us <= now_us || sta->state < STA_HANDSHAKING) {
+	/* One that was waited for in vain before keeps its deadline. */
+	if (sta->state >= STA_HANDSHAKING && sta->deadline_us <= now_us && sta->waited_us == 0)
 		sta->deadline_us = sta->state == STA_HANDSHAKING ? now_us + M1_WAIT_US : UINT64_MAX;
-		if (sta->state < STA_HANDSHAKING)
-			sta->pending |= (uint16_t)BIT(kind_of(sta->state));
+	if (sta->state < STA_HANDSHAKING && !(is_joining(sta) && sta->refused)) {
+		sta->deadline_us = UINT64_MAX;
+		sta->pending |= (uint16_t)BIT(kind_of(sta->state));
 	}
+	sta->waited_us = 0;
 	if (sta->query_us != UINT64_MAX)
 		sta->query_us = now_us + QUERY_WAIT_US;
 }

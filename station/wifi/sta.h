@@ -117,7 +117,8 @@ uint64_t sta_deadline_us(const struct sta *sta);
 /* At the deadline, with the radio there: asks again (sta_ready), STA_DOWN, or -(cause). Returns enum sta_event. */
 int sta_expire(struct sta *sta, uint64_t now_us);
 uint64_t sta_due_us(const struct sta *sta); /* when its next answer is due; UINT64_MAX: we wait for none */
-bool sta_unsafe(const struct sta *sta);	    /* a handshake is open: leaving the channel now would cost the link */
+bool sta_unsafe(const struct sta *sta,
+		uint64_t now_us); /* a handshake is open: leaving the channel now would cost the link */
 bool sta_up(const struct sta *sta);
 enum sta_state sta_state(const struct sta *sta);
 

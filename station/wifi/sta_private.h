@@ -73,8 +73,9 @@ struct sta {
 	uint64_t silent_us;   /* of the device since it answered last */
 	uint64_t hold_us;     /* no data before; the port opens a little after M4 */
 	uint64_t keepalive_us, query_us;
-	uint8_t requests, responses;		 /* to associate, with numbers of their own, and what came of them */
-	uint8_t attempts;			 /* joined again without having been of use */
+	uint8_t requests, responses; /* to associate, with numbers of their own, and what came of them */
+	uint8_t attempts;	     /* joined again without having been of use */
+	uint64_t waited_us;	     /* in vain, for the answer that is awaited, when the radio left; 0: not so long */
 	bool was_up, left, unsupported, refused; /* refused: told to come back later, which is the deadline */
 	bool parked, told;			 /* wanted; what the access point knows */
 	uint16_t pending;

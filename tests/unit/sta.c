@@ -39,7 +39,7 @@ static void it_joins_and_data_goes_both_ways(void **state)
 		open_world(&w, every_way[i], 1);
 		run(&w, w.now_us + 300000);
 		assert_int_equal(w.ups, 1);
-		assert_true(sta_up(w.sta) && !sta_unsafe(w.sta));
+		assert_true(sta_up(w.sta) && !sta_unsafe(w.sta, w.now_us));
 		assert_true(w.ap.probes == 0 || every_way[i] & UNKNOWN);
 		both_ways(&w);
 		assert_int_equal(w.over, 0);
@@ -532,7 +532,7 @@ static void parked_it_is_silent_and_the_access_point_knows(void **state)
 	sta_park(w.sta, w.now_us);
 	run(&w, w.now_us + 100000);
 	assert_true(w.ap.sleeping && w.ap.nulls == 1);
-	assert_false(sta_ready(w.sta) || sta_unsafe(w.sta));
+	assert_false(sta_ready(w.sta) || sta_unsafe(w.sta, w.now_us));
 	assert_int_equal(sta_queued(w.sta), 1);
 	assert_true(sta_deadline_us(w.sta) == UINT64_MAX);
 	assert_int_equal(sta_pull(w.sta, frame, false, &what, w.now_us + 60000000), 0);
@@ -567,6 +567,29 @@ static void a_radio_about_to_leave_gets_no_data(void **state)
 	close_world(&w);
 }
 
+/* Nor does it hold a radio on his channel who does not answer; he is asked again when it is back. */
+static void who_does_not_answer_holds_no_radio(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w, SECURE, 1);
+	w.ap.silent = true;
+	run(&w, w.now_us + 250000);
+	assert_true(sta_unsafe(w.sta, w.now_us));
+	run(&w, w.now_us + 450000);
+	assert_false(sta_unsafe(w.sta, w.now_us));
+	sta_park(w.sta, w.now_us);
+	w.now_us += 1000000;
+	sta_resume(w.sta, w.now_us);
+	assert_true(sta_unsafe(w.sta, w.now_us));
+	w.ap.silent = false;
+	run(&w, w.now_us + 500000);
+	assert_int_equal(w.ups, 1);
+	both_ways(&w);
+	close_world(&w);
+}
+
 static void a_radio_that_was_away_costs_no_patience(void **state)
 {
 	struct world w;
@@ -575,7 +598,7 @@ static void a_radio_that_was_away_costs_no_patience(void **state)
 	open_world(&w, SECURE, 1);
 	w.ap.silent = true;
 	run(&w, w.now_us + 250000);
-	assert_true(sta_unsafe(w.sta));
+	assert_true(sta_unsafe(w.sta, w.now_us));
 	w.now_us += 3600000000u;
 	sta_resume(w.sta, w.now_us);
 	w.ap.silent = false;
@@ -764,6 +787,7 @@ int main(void)
 		cmocka_unit_test(what_we_do_not_speak_is_said_at_once),
 		cmocka_unit_test(parked_it_is_silent_and_the_access_point_knows),
 		cmocka_unit_test(a_radio_about_to_leave_gets_no_data),
+		cmocka_unit_test(who_does_not_answer_holds_no_radio),
 		cmocka_unit_test(a_radio_that_was_away_costs_no_patience),
 		cmocka_unit_test(it_says_goodbye),
 		cmocka_unit_test(silence_is_kept_alive_and_a_dead_device_found),

@@ -215,7 +215,7 @@ static void pairwise_keys_change_while_data_moves(void **state)
 		assert_int_equal(w.downs, 0);
 		assert_int_equal(w.ap.plain_data, 0);
 		assert_int_equal(w.ap.replays, 0);
-		assert_false(sta_unsafe(w.sta));
+		assert_false(sta_unsafe(w.sta, w.now_us));
 		close_world(&w);
 	}
 }
@@ -327,7 +327,7 @@ static void a_restarted_access_point_is_found_out_by_asking(void **state)
 	w.ap.out_count = 0;
 	run(&w, w.now_us + 900000);
 	assert_int_equal(w.downs, 0);
-	assert_true(sta_unsafe(w.sta));
+	assert_true(sta_unsafe(w.sta, w.now_us));
 	run(&w, w.now_us + 2000000);
 	assert_true(w.downs == 1 && w.ups == 2);
 	both_ways(&w);

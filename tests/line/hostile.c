@@ -249,6 +249,58 @@ static void any_mixture_of_strangers_costs_no_device(void **state)
 	}
 }
 
+/* `millrace audit failures`, as a person reads it. The caller frees it. */
+static char *failures(const struct run *run)
+{
+	const char *bin = getenv("MILLRACE_BIN");
+	char command[300], *text = calloc(1, 65536);
+	FILE *f;
+
+	assert_non_null(text);
+	snprintf(command, sizeof(command), "%s audit failures --db %s", bin ? bin : "build/millrace", run->db);
+	f = popen(command, "r");
+	assert_non_null(f);
+	(void)!fread(text, 1, 65535, f);
+	assert_int_equal(pclose(f), 0);
+	return text;
+}
+
+/* Who looks afterwards finds each stranger with a word for what was wrong with him. */
+static void each_verdict_that_a_stranger_causes_is_among_the_failures(void **state)
+{
+	static const struct {
+		const char *way, *faults, *verdict;
+	} rows[] = {
+		{ BY_LIST, "    - {kind: fake-ap, count: 20}\n", "crowded" },
+		{ VIA("micro-ap"), "    - {kind: zero-id, count: 2}\n", "record-refused" },
+		{ VIA("pin"), "    - {kind: clone, count: 2, after: 1500ms}\n", "duplicate-device" },
+		{ VIA("micro-ap"), "    - {kind: same-address, after: 1200ms}\n", "duplicate-address" },
+	};
+	struct hall *hall = *state;
+	uint64_t seed = hall_seed(800);
+
+	labels_by_ssid(hall, 8);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		unsigned found = 0;
+		struct run run;
+
+		for (unsigned k = 0; k < 4; k++) { /* not each seed lets them meet */
+			char *text;
+
+			run_one(hall, &run,
+				&(struct shape){ .devices = 8, .credentials = rows[i].way, .faults = rows[i].faults },
+				seed + k);
+			text = failures(&run);
+			assert_true((strstr(text, rows[i].verdict) != NULL) == (sightings(&run, rows[i].verdict) > 0));
+			found += strstr(text, rows[i].verdict) != NULL;
+			free(text);
+			hall_done(&run);
+		}
+		if (found == 0)
+			fail_msg("%s is not among the failures", rows[i].verdict);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -259,6 +311,7 @@ int main(void)
 		cmocka_unit_test(a_sealed_device_that_missed_its_verdict_is_told_again),
 		cmocka_unit_test(any_mixture_of_strangers_costs_no_device),
 		cmocka_unit_test(copies_of_a_label_cost_no_device_its_place),
+		cmocka_unit_test(each_verdict_that_a_stranger_causes_is_among_the_failures),
 	};
 
 	return cmocka_run_group_tests(tests, hall_open, hall_close);

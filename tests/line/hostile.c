@@ -305,11 +305,27 @@ static void each_verdict_that_a_stranger_causes_is_among_the_failures(void **sta
 static void any_mixture_of_all_knobs_costs_no_whole_device(void **state)
 {
 	static const char *const ways[] = { NULL, VIA("micro-ap"), VIA("pin"), PINNED };
-	static const char *const of_aps[] = { "busy",	      "hangs-up",     "trickles",      "forged",
-					      "many-rounds",  "dhcp-terse",   "dhcp-overload", "other-gateway",
-					      "hidden",	      "zero-id",      "old-firmware",  "blank-line",
-					      "wrong-secret", "same-address", "clone" };
+	static const char *const of_aps[] = { "busy",
+					      "hangs-up",
+					      "trickles",
+					      "forged",
+					      "many-rounds",
+					      "dhcp-terse",
+					      "dhcp-overload",
+					      "other-gateway",
+					      "hidden",
+					      "zero-id",
+					      "old-firmware",
+					      "blank-line",
+					      "wrong-secret",
+					      "same-address",
+					      "clone",
+					      "dhcp-slow",
+					      "power-cut, operation: commit, off: 500ms",
+					      "vanish, operation: identity",
+					      "ap-deauth, operation: credentials" };
 	static const char *const of_all[] = { "garbage", "replay", "rogue-station" };
+	static const char *const near_aps[] = { "forged-deauth, count: 5, after: 1s", "fake-ap" };
 	struct hall *hall = *state;
 	uint64_t seed = hall_seed(900);
 
@@ -326,6 +342,9 @@ static void any_mixture_of_all_knobs_costs_no_whole_device(void **state)
 		snprintf(faults, sizeof(faults), "    - {kind: %s, count: %u, after: %ums}\n",
 			 of_all[entropy_below(entropy, 3)], 1 + (unsigned)entropy_below(entropy, 20),
 			 (unsigned)entropy_below(entropy, 3000));
+		if (way)
+			snprintf(faults + strlen(faults), sizeof(faults) - strlen(faults), "    - {kind: %s}\n",
+				 near_aps[entropy_below(entropy, 2)]);
 		for (unsigned k = 0; k < 3 && way; k++) {
 			const char *kind = of_aps[entropy_below(entropy, sizeof(of_aps) / sizeof(of_aps[0]))];
 

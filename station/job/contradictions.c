@@ -321,11 +321,13 @@ static bool is_one_of(const char *word, const char *const *words)
 
 static void check_faults(const struct reading *r)
 {
-	static const char *const with_operation[] = { "vanish", "power-cut", "storage", "ap-deauth", NULL };
+	static const char *const with_operation[] = { "vanish",	   "power-cut",	     "storage",
+						      "ap-deauth", "channel-switch", NULL };
 	static const char *const of_access_points[] = {
-		"wrong-secret", "ap-deauth",	"no-join",     "busy",		"hangs-up",	 "trickles",
-		"forged",	"old-firmware", "many-rounds", "other-gateway", "dhcp-terse",	 "dhcp-overload",
-		"dhcp-slow",	"blank-line",	"hidden",      "fake-ap",	"forged-deauth", NULL
+		"wrong-secret", "ap-deauth",	 "no-join",	   "busy",	  "hangs-up",
+		"trickles",	"forged",	 "old-firmware",   "many-rounds", "other-gateway",
+		"dhcp-terse",	"dhcp-overload", "dhcp-slow",	   "blank-line",  "hidden",
+		"fake-ap",	"forged-deauth", "channel-switch", NULL
 	};
 	static const char *const with_off[] = { "power-cut", "radio-lost", NULL };
 	static const char *const of_the_line[] = { "radio-lost",    "garbage", "rogue-station", "replay", "fake-ap",
@@ -344,7 +346,7 @@ static void check_faults(const struct reading *r)
 			CONTRADICTION(
 				r, item,
 				"simulation.faults: %s has no operation; allowed: with vanish, power-cut, storage, "
-				"ap-deauth",
+				"ap-deauth, channel-switch",
 				fault->kind);
 		if (strcmp(fault->kind, "storage") == 0 && !fault->operation)
 			CONTRADICTION(

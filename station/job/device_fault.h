@@ -26,11 +26,12 @@ enum device_fault {
 	DEVICE_FAULT_DHCP_TERSE,
 	DEVICE_FAULT_DHCP_OVERLOAD,
 	DEVICE_FAULT_DHCP_SLOW,
-	DEVICE_FAULT_BLANK_LINE,   /* its server begins each answer with an empty line */
-	DEVICE_FAULT_OLD_FIRMWARE, /* its STATUS is without PROTOCOL; behind WPA2 only */
-	DEVICE_FAULT_ZERO_ID,	   /* says an id of zeros, or of ones */
-	DEVICE_FAULT_SAME_ADDRESS, /* has the address of another device, which its config has */
-	DEVICE_FAULT_HIDDEN,	   /* its access point does not say its name */
+	DEVICE_FAULT_BLANK_LINE,     /* its server begins each answer with an empty line */
+	DEVICE_FAULT_OLD_FIRMWARE,   /* its STATUS is without PROTOCOL; behind WPA2 only */
+	DEVICE_FAULT_ZERO_ID,	     /* says an id of zeros, or of ones */
+	DEVICE_FAULT_SAME_ADDRESS,   /* has the address of another device, which its config has */
+	DEVICE_FAULT_HIDDEN,	     /* its access point does not say its name */
+	DEVICE_FAULT_CHANNEL_SWITCH, /* its access point says that it changes its channel, once, and does */
 	DEVICE_FAULT_COUNT
 };
 const char *device_fault_name(enum device_fault fault); /* "selftest", "storage", "vanish", ... as in job files */

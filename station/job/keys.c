@@ -305,9 +305,9 @@ const struct key job_keys[] = {
 		      "twenty calls; "
 		      "fake-ap: access points" },
 	{ "simulation.faults[].operation", KEY_ENUM,
-	  .otherwise = "vanish, power-cut, ap-deauth: `after` it starts; required by storage", .words = operation_word,
-	  .first = 1, OF(job_fault, operation),
-	  .sentence = "request during which vanish, power-cut, storage and ap-deauth strike" },
+	  .otherwise = "vanish, power-cut, ap-deauth, channel-switch: `after` it starts; required by storage",
+	  .words = operation_word, .first = 1, OF(job_fault, operation),
+	  .sentence = "request during which vanish, power-cut, storage, ap-deauth and channel-switch strike" },
 	{ "simulation.faults[].after", KEY_DURATION, .fallback = "0ms", .low = "0ms", .high = "1h",
 	  OF(job_fault, after_us),
 	  .sentence =

@@ -321,8 +321,11 @@ static void follow(struct session *s, const struct ieee80211_network *n)
 	log_write(&s->tag, LOG_SESSION, LOG_INFO, "its access point %s channel %u", goes ? "goes to" : "is on",
 		  mr_mhz_to_channel(to->freq_mhz));
 	access_of(s->unit)->network.freq_mhz = to->freq_mhz;
-	if (lane_move(s, to))
+	if (lane_move(s, to)) {
+		if (to->lane) /* which is there already, and does not arrive */
+			link_resume(s->link, session_now(s));
 		lanes_kick(s->line);
+	}
 	lane_touch(s);
 }
 

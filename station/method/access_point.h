@@ -41,6 +41,7 @@ struct access {
 	bool from_record;		      /* the secret; else from the label */
 	bool named, other_name; /* hidden: its label has the SSID; the SSID that was tried last was not it */
 	unsigned failed;	/* attempts at its link, up to the last one */
+	unsigned looks;		/* for its return, in vain */
 	uint64_t heard_us;	/* last */
 	uint64_t again_us;	/* no attempt before this instant */
 };

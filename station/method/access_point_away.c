@@ -128,16 +128,34 @@ void access_point_away(struct session *s, const struct mr_message *m)
 	move_to(s, there);
 }
 
+/*
+ * An access point that comes up anew may be where it was, or where it began before it changed its channel, or where it
+ * likes. Each third look is at another channel of the job.
+ */
+static void look_elsewhere(struct session *s)
+{
+	struct access *a = access_of(s->unit);
+	struct channel *own = lane_channel(s->line, a->network.freq_mhz);
+	size_t count = s->line->channel_count, n = a->looks++;
+
+	if (!own || count < 2)
+		return;
+	n = n % 3 == 2 ? 1 + n / 3 % (count - 1) : 0;
+	move_to(s, &s->line->channels[(own->index + n) % count]);
+}
+
 int access_point_expired(struct session *s, int cause)
 {
 	if (access_point_not_yet_back(s))
 		return 0;
 	if (s->phase != PHASE_JOINING || session_now(s) >= s->joining.asked_us + JOIN_MAX_US)
 		return cause;
-	if (s->joining.returning)
-		look_again(s);
-	else
+	if (!s->joining.returning) {
 		await_return(s);
+		return 0;
+	}
+	look_again(s);
+	look_elsewhere(s);
 	return 0;
 }
 

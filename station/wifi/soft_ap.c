@@ -94,6 +94,14 @@ static void put_rates(const struct soft_ap *ap, struct mr_wr *w)
 	ieee80211_put_rates_of(w, ap->config.freq_mhz, set);
 }
 
+/* 9.4.2.18: 1 is the last beacon that says so. STAs may go on sending until then. */
+static void put_switch(const struct soft_ap *ap, struct mr_wr *w)
+{
+	const uint8_t body[3] = { 0, (uint8_t)mr_mhz_to_channel(ap->switch_mhz), ap->switch_beacons };
+
+	ieee80211_put_element(w, IEEE80211_CHANNEL_SWITCH, body, sizeof(body));
+}
+
 /* Tables 9-32 and 9-39, the elements of an 802.11g or 802.11a BSS; TIM in beacons only. */
 static void put_description(const struct soft_ap *ap, struct mr_wr *w, bool beacon, uint64_t now_us)
 {
@@ -113,6 +121,8 @@ static void put_description(const struct soft_ap *ap, struct mr_wr *w, bool beac
 		ieee80211_put_tim(w, ap->dtim_count, c->dtim_period, ap->group_waiting.first != NULL, ap->waiting);
 	if (mr_band(c->freq_mhz) == MR_BAND_2GHZ && !c->cck_only)
 		ieee80211_put_element(w, IEEE80211_ERP, &erp, 1);
+	if (ap->switch_mhz)
+		put_switch(ap, w);
 	mr_wr_bytes(w, ap->rsne, ap->rsne_len);
 	if (c->security == IEEE80211_WPA || c->group_tkip)
 		put_wpa(w);
@@ -166,6 +176,8 @@ static void beacon(struct soft_ap *ap, uint64_t now_us)
 
 	put_description(ap, &w, true, now_us);
 	ap->dtim_count = (uint8_t)(dtim ? ap->config.dtim_period - 1 : ap->dtim_count - 1);
+	if (ap->switch_beacons > 0)
+		ap->switch_beacons--;
 	if (ap->beacon_waits) {
 		ap->counters.skipped++;
 		return;
@@ -304,12 +316,26 @@ void soft_ap_due(struct soft_ap *ap, uint64_t at_us)
 		ap->stas_us = at_us;
 }
 
+/* Its place is taken by the move: the radio is on its way. */
+static bool moves(struct soft_ap *ap)
+{
+	uint16_t to_mhz = ap->switch_mhz;
+
+	if (!to_mhz || ap->switch_beacons > 0)
+		return false;
+	ap->switch_mhz = 0;
+	if (ap->events.moves)
+		ap->events.moves(ap->events.ctx, to_mhz);
+	return true;
+}
+
 void soft_ap_expire(struct soft_ap *ap, uint64_t now_us)
 {
 	if (now_us >= ap->beacon_us) {
 		uint64_t interval_us = (uint64_t)ap->config.interval_tu * TU_US;
 
-		beacon(ap, now_us);
+		if (!moves(ap))
+			beacon(ap, now_us);
 		ap->beacon_us += ((now_us - ap->beacon_us) / interval_us + 1) *
 				 interval_us; /* TBTTs keep their places */
 	}
@@ -411,6 +437,13 @@ void soft_ap_dismiss(struct soft_ap *ap, const uint8_t *mac, enum ieee80211_reas
 		soft_ap_deauthenticate(ap, sta->mac, reason, now_us);
 		soft_ap_forget(ap, sta, (int)reason);
 	}
+}
+
+void soft_ap_switch(struct soft_ap *ap, uint16_t freq_mhz, uint8_t beacons)
+{
+	assert(freq_mhz != 0 && beacons > 0);
+	ap->switch_mhz = freq_mhz;
+	ap->switch_beacons = beacons;
 }
 
 void soft_ap_moved(struct soft_ap *ap, uint16_t freq_mhz) { ap->config.freq_mhz = freq_mhz; }

@@ -67,6 +67,8 @@ struct soft_ap_events {
 		       const uint8_t mac[static 6]); /* MSDUs pass from now on. Not in an IBSS. May be NULL */
 	void (*left)(void *ctx, const uint8_t mac[static 6],
 		     int reason); /* after joined; enum ieee80211_reason. May be NULL */
+	/* What soft_ap_switch announced is due: the radio is to go there, then soft_ap_moved. May be NULL */
+	void (*moves)(void *ctx, uint16_t freq_mhz);
 };
 
 struct soft_ap_counters {
@@ -98,6 +100,8 @@ uint64_t soft_ap_deadline_us(const struct soft_ap *ap);
 void soft_ap_rekey(struct soft_ap *ap, uint64_t now_us);
 /* Deauthenticates one STA, NULL: all. `left` follows for each that had joined. */
 void soft_ap_dismiss(struct soft_ap *ap, const uint8_t *mac, enum ieee80211_reason reason, uint64_t now_us);
+/* Announces in this many beacons that it goes to another channel (11.8.8), then calls `moves`. */
+void soft_ap_switch(struct soft_ap *ap, uint16_t freq_mhz, uint8_t beacons);
 /* The radio has gone to another channel and its STAs will find it there. */
 void soft_ap_moved(struct soft_ap *ap, uint16_t freq_mhz);
 

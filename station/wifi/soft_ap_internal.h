@@ -64,7 +64,9 @@ struct soft_ap {
 	uint64_t rekey_us;	   /* the next new keys; UINT64_MAX: never */
 	uint8_t dtim_count;
 	bool beacon_waits;
-	unsigned probes_wait; /* probe responses that were not reported yet */
+	uint16_t switch_mhz;	/* where it says that it goes; 0: it stays */
+	uint8_t switch_beacons; /* that still say so */
+	unsigned probes_wait;	/* probe responses that were not reported yet */
 	struct soft_ap_counters counters;
 };
 

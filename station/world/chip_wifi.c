@@ -29,6 +29,7 @@
 #define BASIC_RATE_24 2u     /* 1 Mb/s */
 #define RATE_6M 12u	     /* 6 Mb/s */
 #define REKEY_US 200000u     /* of odd access points; chosen: a few times in each session, where others take an hour */
+#define SWITCH_BEACONS 3u    /* that say so before the access point goes: ESP-IDF's default */
 #define RETRIES 7u	     /* dot11ShortRetryLimit's default, 802.11-2020 annex C */
 #define STA_COOKIE (UINT64_C(1) << 41) /* `what` below; SOFT_AP_COOKIE is the access point's */
 #define PROBE_COOKIE (UINT64_C(1) << 42)
@@ -249,6 +250,15 @@ static void on_ap_left(void *ctx, const uint8_t mac[static 6], int reason)
 		w->idle_us = now_of(w) + IF_IDLE_US;
 }
 
+static void on_ap_moves(void *ctx, uint16_t freq_mhz)
+{
+	struct chip_wifi *w = ctx;
+
+	w->home_mhz = freq_mhz;
+	if (w->mode == MODE_NONE)
+		go_to(w, freq_mhz);
+}
+
 /* 802.11-2020 J.4.1; 64 digits are the key itself. The time that it takes is charged where the agent asks for it. */
 static bool make_psk(const char *passphrase, const uint8_t *ssid, size_t ssid_len, uint8_t psk[static 32])
 {
@@ -284,7 +294,8 @@ void chip_wifi_access_point_up(struct chip_wifi *w, const struct mr_access_point
 				    .hidden = w->config.hidden,
 				    .stas_max = STAS_MAX,
 				    .freq_mhz = freq_mhz ? freq_mhz : ap->freq_mhz };
-	struct soft_ap_events events = { w, on_ap_send, on_ap_received, on_ap_admits, on_ap_joined, on_ap_left };
+	struct soft_ap_events events = { w,	     on_ap_send, on_ap_received, on_ap_admits, on_ap_joined,
+					 on_ap_left, on_ap_moves };
 
 	chip_wifi_access_point_down(w);
 	w->ibss = ap->ibss;
@@ -325,6 +336,12 @@ void chip_wifi_dismiss(struct chip_wifi *w)
 	if (w->ap)
 		soft_ap_dismiss(w->ap, NULL, IEEE80211_UNSPECIFIED, now_of(w));
 	rearm(w);
+}
+
+void chip_wifi_switch(struct chip_wifi *w, uint16_t freq_mhz)
+{
+	if (w->ap && freq_mhz != w->home_mhz)
+		soft_ap_switch(w->ap, freq_mhz, SWITCH_BEACONS);
 }
 
 /* --- looking around --- */

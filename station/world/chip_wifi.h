@@ -85,3 +85,6 @@ void chip_wifi_release(struct chip_wifi *wifi); /* the core has come to the end 
 
 /* Trouble: its access point sends its STAs away. */
 void chip_wifi_dismiss(struct chip_wifi *wifi);
+/* Trouble: its access point says that it goes to another channel, and goes. It is back where it was when it comes up
+ * anew. */
+void chip_wifi_switch(struct chip_wifi *wifi, uint16_t freq_mhz);

@@ -54,8 +54,8 @@ struct device {
 	uint16_t agent_mhz;	     /* where the agent wants it for action frames; 0: it does not care */
 	struct chip_wifi *wifi;	     /* NULL: action frames only */
 	bool serving;		     /* the core is at work for the HTTP API */
-	bool deauth;		     /* DEVICE_FAULT_AP_DEAUTH has not struck yet */
-	uint64_t deauth_us;
+	bool strikes;		     /* AP_DEAUTH or CHANNEL_SWITCH has not struck yet */
+	uint64_t strike_us;
 	uint16_t last_control; /* of the last frame heard: the MAC drops repeats (802.11-2020 10.3.2.14) */
 	uint8_t last_sender[6];
 };
@@ -228,9 +228,9 @@ static void on_operation(void *ctx, uint8_t operation, uint64_t at_us)
 {
 	struct device *d = ctx;
 
-	if (d->deauth && operation == d->config.fault_operation) {
-		d->deauth = false;
-		d->deauth_us = at_us + d->config.fault_delay_us;
+	if (d->strikes && operation == d->config.fault_operation) {
+		d->strikes = false;
+		d->strike_us = at_us + d->config.fault_delay_us;
 	}
 }
 
@@ -257,8 +257,8 @@ static void rearm(struct device *d)
 												      : deadline_us;
 		if (d->out.head && can_leave(d, d->out.head) && d->out.head->at_us < at_us)
 			at_us = d->out.head->at_us;
-		if (d->deauth_us < at_us)
-			at_us = d->deauth_us;
+		if (d->strike_us < at_us)
+			at_us = d->strike_us;
 	}
 	if (d->on && d->chip.dead_us < at_us)
 		at_us = d->chip.dead_us;
@@ -272,7 +272,7 @@ static void power_off(struct device *d)
 
 	d->on = d->up = d->tuning = d->serving = false;
 	d->freq_mhz = d->next_mhz = d->agent_mhz = 0;
-	d->deauth_us = UINT64_MAX;
+	d->strike_us = UINT64_MAX;
 	if (d->wifi)
 		chip_wifi_power_off(d->wifi);
 	empty(&d->in);
@@ -383,9 +383,12 @@ static void on_timer(void *ctx, uint64_t now_us)
 		power_off(d);
 		return;
 	}
-	if (now_us >= d->deauth_us) {
-		d->deauth_us = UINT64_MAX;
-		chip_wifi_dismiss(d->wifi);
+	if (now_us >= d->strike_us) {
+		d->strike_us = UINT64_MAX;
+		if (d->config.fault == DEVICE_FAULT_CHANNEL_SWITCH)
+			chip_wifi_switch(d->wifi, d->config.switch_mhz);
+		else
+			chip_wifi_dismiss(d->wifi);
 	}
 	while (d->out.head && d->out.head->at_us <= now_us && can_leave(d, d->out.head)) {
 		struct item *item = take(&d->out);
@@ -419,9 +422,9 @@ static void on_power(void *ctx, uint64_t now_us)
 		d->chip.cut = false;
 		d->chip.dead_us = now_us + d->chip.fault_delay_us;
 	}
-	if (d->deauth && d->config.fault_operation == 0) {
-		d->deauth = false;
-		d->deauth_us = now_us + d->config.fault_delay_us;
+	if (d->strikes && d->config.fault_operation == 0) {
+		d->strikes = false;
+		d->strike_us = now_us + d->config.fault_delay_us;
 	}
 	mr_chip_port(&d->chip, &port);
 	mr_chip_begin(&d->chip, now_us);
@@ -529,7 +532,7 @@ static bool add_wifi(struct device *d)
 	d->wifi = chip_wifi_create(&c);
 	d->chip.wifi = &wifi_of_device;
 	d->chip.began = on_operation;
-	d->deauth = d->config.fault == DEVICE_FAULT_AP_DEAUTH;
+	d->strikes = d->config.fault == DEVICE_FAULT_AP_DEAUTH || d->config.fault == DEVICE_FAULT_CHANNEL_SWITCH;
 	return d->wifi != NULL;
 }
 
@@ -587,7 +590,7 @@ struct device *device_create(struct air *air, struct loop *loop, const struct de
 	node.switch_us = profile->tune_us;
 	memcpy(node.mac, config->agent.mac, 6);
 	d->node = air_add_node(air, &node);
-	d->deauth_us = UINT64_MAX;
+	d->strike_us = UINT64_MAX;
 	if (!d->node || (config->agent.ap.method != MR_AP_NONE && !add_wifi(d))) {
 		if (d->node)
 			air_node_detach(d->node);

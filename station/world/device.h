@@ -18,10 +18,11 @@ struct device_config {
 	uint64_t seed;
 	uint64_t power_on_us; /* when it is put on the line; it answers after the chip's boot time */
 	enum device_fault fault;
-	uint8_t fault_operation; /* enum mr_operation at which VANISH, POWER_CUT, STORAGE, AP_DEAUTH strike; 0: by the
-				    clock */
+	uint8_t fault_operation; /* enum mr_operation at which VANISH, POWER_CUT, STORAGE, AP_DEAUTH,
+				    CHANNEL_SWITCH strike; 0: by the clock */
 	uint64_t fault_delay_us; /* after that operation began, or after the end of booting */
 	uint64_t off_us;
+	uint16_t switch_mhz;		/* CHANNEL_SWITCH: where its access point goes */
 	struct ip_stack *ip;		/* for an agent with an access point; outlives the device */
 	bool five_ghz;			/* its radio has that band too: it looks for networks there */
 	bool odd_network;		/* its access point is an odd one */

@@ -84,7 +84,7 @@ struct network *network_create(struct air *air, const struct network_config *con
 					.ctx = n,
 					.received = on_received,
 					.status = on_status };
-	struct soft_ap_events events = { n, on_send, on_msdu, on_admits, on_joined, NULL };
+	struct soft_ap_events events = { n, on_send, on_msdu, on_admits, on_joined, NULL, NULL };
 
 	if (!n)
 		return NULL;

@@ -175,6 +175,7 @@ bool premises_configure(struct premises *a, size_t i, struct device_config *c, c
 	if (row->has_mac)
 		memcpy(c->agent.mac, row->mac, 6);
 	*ap = (struct mr_ap_config){ .ssid = label->ssid, .freq_mhz = a->job->channels[i % a->job->channel_count] };
+	c->switch_mhz = a->job->channels[(i + 1) % a->job->channel_count];
 	c->ip = a->ip;
 	c->five_ghz = a->five_ghz;
 	c->odd_network = (double)(i * 61 % 100) < 100 * a->job->sim_odd_share; /* spread over the lot */

@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 				    .pmf_capable = kind & 1,
 				    .hidden = kind & 2 };
 	uint64_t now_us = 0, cookie = 0;
-	struct soft_ap_events events = { &cookie, on_send, on_received, NULL, NULL, NULL };
+	struct soft_ap_events events = { &cookie, on_send, on_received, NULL, NULL, NULL, NULL };
 	struct entropy *entropy = entropy_create_seeded(kind, "fuzz");
 	struct soft_ap *ap;
 

@@ -167,6 +167,36 @@ static void an_access_point_that_throws_us_out_is_joined_again(void **state)
 	hall_done(&run);
 }
 
+/*
+ * In the middle of a session its access point says that it goes to another channel, and goes: the session goes with it.
+ * After the join it is where it was at first. With fewer radios than channels nobody may be there to hear it.
+ */
+static void a_channel_switch_costs_no_attempt(void **state)
+{
+	static const char *const ways[] = { VIA("micro-ap"), VIA("pin"), PINNED };
+	static const char at_key[] = "    - {kind: channel-switch, count: 4, operation: key}\n";
+	static const char at_identity[] = "    - {kind: channel-switch, count: 2, operation: identity}\n";
+	struct hall *hall = *state;
+	uint64_t seed = hall_seed(1500);
+
+	for (unsigned i = 0; i < 12; i++) {
+		struct run run;
+
+		hall_job(hall, &run,
+			 &(struct shape){ .devices = 4,
+					  .radios = i % 2 ? 2 : 3,
+					  .channels = "1, 6, 11",
+					  .credentials = ways[i / 4],
+					  .faults = i / 2 % 2 ? at_identity : at_key },
+			 seed + i);
+		hall_run(hall, &run);
+		hall_all_passed(hall, &run, 4);
+		if (i % 2 == 0)
+			assert_int_equal(hall_ask(&run, "SELECT count(*) FROM attempt"), 4);
+		hall_done(&run);
+	}
+}
+
 /* What was on the air, for the access points of devices: who was told that we leave, and what an old one cannot hear.
  */
 struct air_seen {
@@ -376,6 +406,7 @@ int main(void)
 		cmocka_unit_test(a_job_may_leave_the_network_alone),
 		cmocka_unit_test(a_wrong_secret_does_not_pass_and_harms_nobody),
 		cmocka_unit_test(an_access_point_that_throws_us_out_is_joined_again),
+		cmocka_unit_test(a_channel_switch_costs_no_attempt),
 		cmocka_unit_test(odd_access_points_are_served_like_others),
 		cmocka_unit_test(a_device_that_cannot_join_does_not_pass),
 		cmocka_unit_test(what_an_earlier_lot_put_on_record_opens_them),

@@ -117,7 +117,7 @@ static struct soft_ap_config config_of(uint8_t security)
 static struct bss *bss_make(const struct soft_ap_config *config)
 {
 	struct bss *b = calloc(1, sizeof(*b));
-	struct soft_ap_events events = { b, on_send, on_received, on_admits, on_joined, on_left };
+	struct soft_ap_events events = { b, on_send, on_received, on_admits, on_joined, on_left, NULL };
 
 	assert_non_null(b);
 	b->entropy = entropy_create_seeded(1, "soft ap");

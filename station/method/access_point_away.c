@@ -118,6 +118,9 @@ void access_point_away(struct session *s, const struct mr_message *m)
 	struct channel *there = joining_channel(s);
 
 	assert(s->phase == PHASE_JOINING && s->unit->way);
+	/* Its access point may stay up and keep our place in it. Said now or not at all: later we are there anew. */
+	if (s->channel->lane)
+		lane_farewell(s);
 	joining_watch(s, m->has[MR_AT_STA_ADDRESS] ? m->value[MR_AT_STA_ADDRESS].at : access_of(s->unit)->peer,
 		      &events);
 	if (!there || !in_time(s->line, there)) {

@@ -269,6 +269,12 @@ static bool make_psk(const char *passphrase, const uint8_t *ssid, size_t ssid_le
 	return OPENSSL_hexstr2buf_ex(psk, 32, &len, passphrase, '\0') == 1 && len == 32;
 }
 
+/* It keeps its access point, and who is in it, while its radio is elsewhere. */
+static bool stays(const struct chip_wifi *w)
+{
+	return w->config.odd && (w->config.mac[5] + 5u * w->config.mac[4]) % 4 == 1;
+}
+
 /* What access points of small devices are like that nobody here has made. The MAC decides, so that a restart changes
  * nothing. */
 static void make_odd(const struct chip_wifi *w, struct soft_ap_config *c)
@@ -287,6 +293,19 @@ static void make_odd(const struct chip_wifi *w, struct soft_ap_config *c)
 	c->stas_max = kind % 3 == 0 ? 1 : STAS_MAX;
 }
 
+static void take_down(struct chip_wifi *w)
+{
+	if (!w->ap)
+		return;
+	soft_ap_dismiss(w->ap, NULL, IEEE80211_LEAVING, now_of(w));
+	soft_ap_destroy(w->ap);
+	w->ap = NULL;
+	drop_net(w);
+	drop_entropy(w);
+	rearm(w);
+	w->config.changed(w->config.ctx);
+}
+
 void chip_wifi_access_point_up(struct chip_wifi *w, const struct mr_access_point *ap, uint16_t freq_mhz)
 {
 	struct soft_ap_config c = { .ssid_len = ap->ssid_len,
@@ -297,7 +316,9 @@ void chip_wifi_access_point_up(struct chip_wifi *w, const struct mr_access_point
 	struct soft_ap_events events = { w,	     on_ap_send, on_ap_received, on_ap_admits, on_ap_joined,
 					 on_ap_left, on_ap_moves };
 
-	chip_wifi_access_point_down(w);
+	if (w->ap && stays(w))
+		return;
+	take_down(w);
 	w->ibss = ap->ibss;
 	w->tls = ap->tls;
 	w->wpa2 = ap->security == MR_SECURITY_WPA2;
@@ -320,15 +341,8 @@ void chip_wifi_access_point_up(struct chip_wifi *w, const struct mr_access_point
 
 void chip_wifi_access_point_down(struct chip_wifi *w)
 {
-	if (!w->ap)
-		return;
-	soft_ap_dismiss(w->ap, NULL, IEEE80211_LEAVING, now_of(w));
-	soft_ap_destroy(w->ap);
-	w->ap = NULL;
-	drop_net(w);
-	drop_entropy(w);
-	rearm(w);
-	w->config.changed(w->config.ctx);
+	if (!stays(w))
+		take_down(w);
 }
 
 void chip_wifi_dismiss(struct chip_wifi *w)
@@ -585,6 +599,8 @@ void chip_wifi_leave(struct chip_wifi *w)
 	found_clear(&w->found);
 	w->found_us = 0;
 	air_skip_beacons(w->config.node, true);
+	if (w->ap && w->home_mhz)
+		go_to(w, w->home_mhz);
 	rearm(w);
 	w->config.changed(w->config.ctx);
 }

@@ -285,9 +285,9 @@ const struct key job_keys[] = {
 	{ "simulation.neighbours", KEY_COUNT, .fallback = "3", .low = "0", .high = "200", IN(sim_neighbours),
 	  .sentence = "other networks that the devices find when they scan" },
 	{ "simulation.odd_networks", KEY_SHARE, .fallback = "0%", .low = "0%", .high = "100%", IN(sim_odd_share),
-	  .sentence =
-		  "share of the devices whose access points are as odd ones in the field are: WMM, PMF, 802.11b only, "
-		  "long beacon intervals, TKIP to all, new keys, odd elements, one STA at a time, never down" },
+	  .sentence = "share of the devices whose access points are as odd ones in the field are: WMM, 802.11n, PMF, "
+		      "802.11b only, "
+		      "long beacon intervals, TKIP to all, new keys, odd elements, one STA at a time, never down" },
 	{ "simulation.chips", KEY_LIST, .otherwise = "esp32 100%", .low = "1", .high = "8",
 	  ITEMS(sim_chips, sim_chip_count), .sentence = "the chips of the devices; shares add up to 100%" },
 	{ "simulation.chips[]", KEY_SECTION, .sentence = "a kind of chip" },

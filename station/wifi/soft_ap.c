@@ -14,6 +14,9 @@
 #define PROBE_RETRIES 1u
 #define PROBES_MAX 8u
 #define CCK_11M 22u
+#define HT_CAPABILITIES 45 /* table 9-92, as the next two */
+#define HT_OPERATION 61
+#define EXTENDED_CAPABILITIES 127
 
 /* --- what beacons say --- */
 
@@ -94,6 +97,20 @@ static void put_rates(const struct soft_ap *ap, struct mr_wr *w)
 	ieee80211_put_rates_of(w, ap->config.freq_mhz, set);
 }
 
+/* As hostapd has them for one stream of 20 MHz: short guard interval, one stream of STBC, MCS 0 to 7. */
+void soft_ap_put_ht(const struct soft_ap *ap, struct mr_wr *w)
+{
+	static const uint8_t capabilities[26] = { 0x2c, 0x01, 0x17, 0xff },
+			     extended[8] = { 0x04, 0, 0, 0, 0, 0, 0, 0x40 };
+	const uint8_t operation[22] = { (uint8_t)mr_mhz_to_channel(ap->config.freq_mhz) };
+
+	if (!ap->config.ht)
+		return;
+	ieee80211_put_element(w, HT_CAPABILITIES, capabilities, sizeof(capabilities));
+	ieee80211_put_element(w, HT_OPERATION, operation, sizeof(operation));
+	ieee80211_put_element(w, EXTENDED_CAPABILITIES, extended, sizeof(extended));
+}
+
 /* 9.4.2.18: 1 is the last beacon that says so. STAs may go on sending until then. */
 static void put_switch(const struct soft_ap *ap, struct mr_wr *w)
 {
@@ -126,6 +143,7 @@ static void put_description(const struct soft_ap *ap, struct mr_wr *w, bool beac
 	mr_wr_bytes(w, ap->rsne, ap->rsne_len);
 	if (c->security == IEEE80211_WPA || c->group_tkip)
 		put_wpa(w);
+	soft_ap_put_ht(ap, w);
 	if (c->wmm)
 		ieee80211_put_wmm(w, true);
 	if (c->odd)
@@ -384,6 +402,7 @@ struct soft_ap *soft_ap_create(const struct soft_ap_config *config, const struct
 	if (!ap)
 		return NULL;
 	assert(!config->group_tkip || config->security == IEEE80211_WPA2_PSK);
+	assert(!config->ht || (config->wmm && !config->cck_only && !config->ibss));
 	assert(config->odd <= SOFT_AP_ODD_MAX && !(config->cck_only && mr_band(config->freq_mhz) != MR_BAND_2GHZ));
 	ap->config = *config;
 	ap->events = *events;

@@ -43,6 +43,7 @@ struct soft_ap_config {
 	bool cck_only;	 /* 802.11b: its STAs are to send at 1, 2, 5.5 and 11 Mb/s; so does it */
 	uint8_t odd;	 /* 1 to SOFT_AP_ODD_MAX: its announcements end with an element that is odd; 0: no */
 	bool wmm;	 /* QoS data to and from STAs that ask for it, and in its announcements */
+	bool ht;	 /* says that it speaks 802.11n, and goes on at the rates of before: with `wmm` only */
 	uint8_t psk[32]; /* of passphrase and SSID; wiped by soft_ap_destroy in its copy */
 	uint16_t freq_mhz;
 	uint16_t interval_tu;	/* of beacons, 1024 us; 0: 100 */

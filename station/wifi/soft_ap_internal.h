@@ -79,6 +79,8 @@ struct mr_wr soft_ap_begin(struct soft_ap *ap, uint8_t *buf, enum ieee80211_kind
 /* `cookie`: COOKIE_... in its low octet, the AID above. false: it was not taken. */
 bool soft_ap_transmit(struct soft_ap *ap, const struct mr_wr *frame, uint8_t rate_500kbps, enum radio_priority priority,
 		      uint64_t cookie);
+/* 9.4.2.55, 9.4.2.56 and 9.4.2.26, where it speaks 802.11n. */
+void soft_ap_put_ht(const struct soft_ap *ap, struct mr_wr *w);
 uint8_t soft_ap_basic_rate(const struct soft_ap *ap);
 /* Something of a STA is due at `at_us`. */
 void soft_ap_due(struct soft_ap *ap, uint64_t at_us);

@@ -246,6 +246,7 @@ static void answer_association(struct soft_ap *ap, const struct ieee80211_header
 		mr_wr_le32(&t, QUERY_TU);
 		ieee80211_put_element(&w, IEEE80211_TIMEOUT_INTERVAL, interval, sizeof(interval));
 	}
+	soft_ap_put_ht(ap, &w);
 	if (ap->config.wmm)
 		ieee80211_put_wmm(&w, true);
 	(void)soft_ap_transmit(ap, &w, soft_ap_basic_rate(ap), RADIO_NORMAL, COOKIE_OTHER);

@@ -290,6 +290,7 @@ static void make_odd(const struct chip_wifi *w, struct soft_ap_config *c)
 	c->group_tkip = kind % 4 == 3 && w->wpa2;
 	c->rekey_us = kind % 3 == 2 && w->wpa2 ? REKEY_US : 0;
 	c->cck_only = kind % 5 == 2 && low;
+	c->ht = c->wmm && !c->cck_only;
 	c->stas_max = kind % 3 == 0 ? 1 : STAS_MAX;
 }
 

@@ -88,6 +88,7 @@ static bool make_network(struct premises *a, struct air *air, uint64_t seed, cha
 					.security = (uint8_t)security_of(job->security),
 					.pmf_capable = seed % 2, /* offered, as new routers do; and not, as old ones */
 					.wmm = true,		 /* every network of 802.11n or newer has it */
+					.ht = job->sim_odd_share > 0,
 					.stas_max = SOFT_AP_STAS_MAX,
 					.freq_mhz = job->sim_network_mhz ? job->sim_network_mhz : job->channels[0] };
 	memcpy(bss->ssid, job->ssid, job->ssid_len);

@@ -208,7 +208,7 @@ static void a_channel_switch_costs_no_attempt(void **state)
  */
 struct air_seen {
 	uint8_t told[64][6], twice[64][6], old[64][6];
-	size_t told_count, twice_count, old_count, to_old, unheard;
+	size_t told_count, twice_count, old_count, to_old, unheard, ht;
 };
 
 static bool remember(uint8_t list[64][6], size_t *count, const uint8_t mac[6], bool add)
@@ -218,6 +218,20 @@ static bool remember(uint8_t list[64][6], size_t *count, const uint8_t mac[6], b
 			return true;
 	if (add && *count < 64)
 		memcpy(list[(*count)++], mac, 6);
+	return false;
+}
+
+/* HT capabilities, 9.4.2.55. */
+static bool has_ht(struct mr_rd beacon)
+{
+	mr_rd_skip(&beacon, IEEE80211_HEADER_LEN + 12);
+	while (beacon.left >= 2) {
+		uint8_t id = mr_rd_u8(&beacon), len = mr_rd_u8(&beacon);
+
+		if (id == 45)
+			return len == 26;
+		mr_rd_skip(&beacon, len);
+	}
 	return false;
 }
 
@@ -233,6 +247,7 @@ static void look_at_frame(struct air_seen *seen, const struct radiotap *about, s
 		return;
 	if (h.kind == IEEE80211_BEACON && ieee80211_network_of(frame, &rx, &n) && n.rates == 0x0027)
 		(void)remember(seen->old, &seen->old_count, n.bssid, true);
+	seen->ht += h.kind == IEEE80211_BEACON && memcmp(h.address2, hall_network, 6) != 0 && has_ht(frame);
 	if (memcmp(h.address2, hall_network, 6) != 0 && remember(seen->old, &seen->old_count, h.address1, false)) {
 		seen->to_old++;
 		seen->unheard += about->rate_500kbps != 2 && about->rate_500kbps != 4 && about->rate_500kbps != 11 &&
@@ -263,9 +278,9 @@ static void look_at_air(const char *path, struct air_seen *seen)
 }
 
 /*
- * Access points of the field: WMM, PMF, 802.11b only, beacons each second, odd elements, room for one STA. All pass,
- * are seen to join, are told when we leave, first for the time of the join, and old ones are spoken to at rates that
- * they hear.
+ * Access points of the field: WMM, 802.11n, PMF, 802.11b only, beacons each second, odd elements, room for one STA. All
+ * pass, are seen to join, are told when we leave, first for the time of the join, and old ones are spoken to at rates
+ * that they hear.
  */
 static void odd_access_points_are_served_like_others(void **state)
 {
@@ -297,6 +312,7 @@ static void odd_access_points_are_served_like_others(void **state)
 		assert_int_equal(seen.twice_count, 12); /* when it went to its network, and in the end */
 		assert_true(seen.old_count > 0 && seen.to_old > 100);
 		assert_int_equal(seen.unheard, 0);
+		assert_true(seen.ht > 10);
 		(void)unlink(path);
 		hall_done(&run);
 	}

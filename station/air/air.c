@@ -429,6 +429,7 @@ void air_power(struct air_node *node, bool on)
 		loop_at(node->air->loop, &node->report_timer, loop_now_us(node->air->loop));
 }
 
+void air_set_loss(struct air_node *node, double extra_loss_db) { node->config.extra_loss_db = extra_loss_db; }
 void air_skip_beacons(struct air_node *node, bool skip) { node->skips_beacons = skip; }
 void air_node_health(const struct air_node *node, struct radio_health *out) { *out = node->health; }
 size_t air_node_number(const struct air_node *node) { return node->id; }

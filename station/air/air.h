@@ -75,6 +75,8 @@ void air_acknowledge(struct air_node *node, const uint8_t (*addresses)[6], size_
 /* Off: hears nothing, a frame on the air breaks off, the queue is forgotten (each frame is reported: those never sent
  * with 0 tries), a tune under way is forgotten without report. On again: untuned. */
 void air_power(struct air_node *node, bool on);
+/* It is carried elsewhere, or out of its box: extra_loss_db from now on. */
+void air_set_loss(struct air_node *node, double extra_loss_db);
 /*
  * The receiver drops beacons, as access points' chips do that have no use for them (hardware filters: Atheros' "BSS
  * mode"). Not even counted. A new node hears them.

@@ -16,6 +16,7 @@
 #define RATE_6M 12u	       /* 6 Mb/s, in 500 kb/s */
 #define MAC_RETRIES 7u	       /* dot11ShortRetryLimit's default, 802.11-2020 annex C */
 #define WEAK_DB 28.0	       /* chosen: heard below the default of admission.min_rssi */
+#define FAR_DB 48.0	       /* chosen: heard, and below admission.min_rssi, on a floor of a few metres */
 #define RESTART_OFF_US 500000u /* between a hand's off and on */
 
 static const struct mr_method *const image[] = MR_METHODS_ALL;
@@ -387,6 +388,8 @@ static void on_timer(void *ctx, uint64_t now_us)
 		d->strike_us = UINT64_MAX;
 		if (d->config.fault == DEVICE_FAULT_CHANNEL_SWITCH)
 			chip_wifi_switch(d->wifi, d->config.switch_mhz);
+		else if (d->config.fault == DEVICE_FAULT_NEARER)
+			air_set_loss(d->node, 0);
 		else
 			chip_wifi_dismiss(d->wifi);
 	}
@@ -532,7 +535,8 @@ static bool add_wifi(struct device *d)
 	d->wifi = chip_wifi_create(&c);
 	d->chip.wifi = &wifi_of_device;
 	d->chip.began = on_operation;
-	d->strikes = d->config.fault == DEVICE_FAULT_AP_DEAUTH || d->config.fault == DEVICE_FAULT_CHANNEL_SWITCH;
+	d->strikes = d->strikes || d->config.fault == DEVICE_FAULT_AP_DEAUTH ||
+		     d->config.fault == DEVICE_FAULT_CHANNEL_SWITCH;
 	return d->wifi != NULL;
 }
 
@@ -585,6 +589,9 @@ struct device *device_create(struct air *air, struct loop *loop, const struct de
 		d->config.agent.product = "another product";
 	if (config->fault == DEVICE_FAULT_WEAK_SIGNAL)
 		node.extra_loss_db = WEAK_DB;
+	if (config->fault == DEVICE_FAULT_NEARER)
+		node.extra_loss_db = FAR_DB;
+	d->strikes = config->fault == DEVICE_FAULT_NEARER;
 	node.ctx = d;
 	node.tx_queue_max = config->agent.ap.method != MR_AP_NONE ? TX_QUEUE_WIFI : TX_QUEUE;
 	node.switch_us = profile->tune_us;

@@ -318,6 +318,30 @@ static void odd_access_points_are_served_like_others(void **state)
 	}
 }
 
+/* Too weak when it was first heard, and carried to the station then: it is as good as any other. */
+static void one_that_comes_nearer_is_served(void **state)
+{
+	static const char *const ways[] = { VIA("micro-ap"), VIA("pin"), PINNED };
+	struct hall *hall = *state;
+	uint64_t seed = hall_seed(1600);
+	int64_t weak = 0;
+
+	for (unsigned i = 0; i < 6; i++) {
+		struct run run;
+
+		hall_job(hall, &run,
+			 &(struct shape){ .devices = 6,
+					  .credentials = ways[i % 3],
+					  .faults = "    - {kind: nearer, count: 3, after: 1s}\n" },
+			 seed + i);
+		hall_run(hall, &run);
+		hall_all_passed(hall, &run, 6);
+		weak += hall_ask(&run, "SELECT count(*) FROM sighting WHERE verdict = 'weak'");
+		hall_done(&run);
+	}
+	assert_true(weak >= 2);
+}
+
 static void a_device_that_cannot_join_does_not_pass(void **state)
 {
 	struct hall *hall = *state;
@@ -434,6 +458,7 @@ int main(void)
 		cmocka_unit_test(an_access_point_that_throws_us_out_is_joined_again),
 		cmocka_unit_test(a_channel_switch_costs_no_attempt),
 		cmocka_unit_test(odd_access_points_are_served_like_others),
+		cmocka_unit_test(one_that_comes_nearer_is_served),
 		cmocka_unit_test(a_device_that_cannot_join_does_not_pass),
 		cmocka_unit_test(what_an_earlier_lot_put_on_record_opens_them),
 		cmocka_unit_test(a_device_that_vanishes_fails_and_the_others_pass),

@@ -540,6 +540,11 @@ static bool add_wifi(struct device *d)
 	return d->wifi != NULL;
 }
 
+static double loss_of(enum device_fault fault)
+{
+	return fault == DEVICE_FAULT_WEAK_SIGNAL ? WEAK_DB : fault == DEVICE_FAULT_NEARER ? FAR_DB : 0;
+}
+
 struct device *device_create(struct air *air, struct loop *loop, const struct device_config *config)
 {
 	static const uint8_t wrong_key[32] = { 0x77 };
@@ -587,10 +592,7 @@ struct device *device_create(struct air *air, struct loop *loop, const struct de
 		d->config.agent.batch_key = wrong_key;
 	if (config->fault == DEVICE_FAULT_WRONG_PRODUCT)
 		d->config.agent.product = "another product";
-	if (config->fault == DEVICE_FAULT_WEAK_SIGNAL)
-		node.extra_loss_db = WEAK_DB;
-	if (config->fault == DEVICE_FAULT_NEARER)
-		node.extra_loss_db = FAR_DB;
+	node.extra_loss_db = loss_of(config->fault);
 	d->strikes = config->fault == DEVICE_FAULT_NEARER;
 	node.ctx = d;
 	node.tx_queue_max = config->agent.ap.method != MR_AP_NONE ? TX_QUEUE_WIFI : TX_QUEUE;

@@ -105,6 +105,7 @@ $(LINE) $(BENCH): $(OUT)/tests/%: $(OUT)/tests/%.o $$(call links,$$*) $(MILLRACE
 	@mkdir -p $(@D); echo "  LINK    $@"
 	$(Q)$(CC) $(LDALL) -o $@ $^ $(LIBS) -lcmocka
 
+$(BENCH): $(call obj,tests/support/figures.c)
 $(OUT)/tests/bench/scans: $(call obj,tests/support/scans.c)
 
 # --- for people ---

@@ -31,6 +31,7 @@
 #include "station/base/log.h"
 #include "station/identity/ceremony.h"
 #include "station/run/batch.h"
+#include "tests/support/figures.h"
 
 #define ROUNDS 9
 #define DEMO "config/jobs/demo.yaml"
@@ -38,8 +39,8 @@
 
 struct house {
 	char dir[64], keys[80];
-	const char *prefix, *program, *baseline;
-	json_t *list;
+	const char *program, *baseline;
+	struct figures figures;
 	unsigned runs;
 };
 
@@ -49,43 +50,12 @@ static void die(const char *what)
 	exit(2);
 }
 
-static bool wanted(const struct house *h, const char *area)
-{
-	return strncmp(area, h->prefix, strlen(h->prefix)) == 0 || strncmp(area, h->prefix, strlen(area)) == 0;
-}
-
-/* `target` below zero: none. */
-static void report(struct house *h, const char *name, double value, const char *unit, double target, bool lower)
-{
-	json_t *row;
-
-	if (strncmp(name, h->prefix, strlen(h->prefix)) != 0)
-		return;
-	row = json_pack("{s:s, s:f, s:s, s:o, s:s}", "name", name, "value", value, "unit", unit, "target",
-			target < 0 ? json_null() : json_real(target), "better", lower ? "lower" : "higher");
-	if (!row || json_array_append_new(h->list, row) != 0)
-		die("no memory");
-	printf("%-46s %14.4f %-10s", name, value, unit);
-	if (target >= 0)
-		printf(" %s %g%s", lower ? "<=" : ">=", target,
-		       (lower ? value <= target : value >= target) ? "" : "  MISSED");
-	printf("\n");
-	fflush(stdout);
-}
-
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static double median(const double values[static ROUNDS])
 {
 	double sorted[ROUNDS];
 
 	memcpy(sorted, values, sizeof(sorted));
-	qsort(sorted, ROUNDS, sizeof(sorted[0]), by_size);
+	figures_sort(sorted, ROUNDS);
 	return sorted[ROUNDS / 2];
 }
 
@@ -151,10 +121,10 @@ static void read_rooms(struct house *h)
 		count(rooms[i].files, "assert(", &c);
 		if (c.files == 0)
 			die("run it at the root of the tree");
-		report(h, rooms[i].name, 1000.0 * c.words / c.lines, "/1000 lines", 12, false);
+		figures_report(&h->figures, rooms[i].name, 1000.0 * c.words / c.lines, "/1000 lines", 12, false);
 	}
 	count("station/*/*.[ch]", "\"micro-ap\"", &named);
-	report(h, "house.method_files", named.naming, "files", 1, true);
+	figures_report(&h->figures, "house.method_files", named.naming, "files", 1, true);
 }
 
 /* --- the station alone --- */
@@ -271,14 +241,15 @@ static void measure_log(struct house *h)
 		ratio[i] = debug[i] / off[i];
 	}
 	trace = run(h, LOG_TRACE, 1);
-	report(h, "house.log_lines", (double)m.lines / m.devices, "/device", -1, true);
-	report(h, "house.station_cpu_log_off", median(off), "us/device", -1, true);
-	report(h, "house.station_cpu_log_debug", median(debug), "us/device", -1, true);
-	report(h, "house.station_cpu_debug_ratio", median(ratio), "ratio", -1, true);
-	report(h, "house.log_off_places", (double)trace.lines / trace.devices, "/device", -1, true);
-	report(h, "house.log_off_price", price_ns, "ns", -1, true);
-	report(h, "house.log_off_share", 100 * price_ns * (double)trace.lines / trace.devices / 1000 / median(off),
-	       "% of CPU", 0.1, true);
+	figures_report(&h->figures, "house.log_lines", (double)m.lines / m.devices, "/device", -1, true);
+	figures_report(&h->figures, "house.station_cpu_log_off", median(off), "us/device", -1, true);
+	figures_report(&h->figures, "house.station_cpu_log_debug", median(debug), "us/device", -1, true);
+	figures_report(&h->figures, "house.station_cpu_debug_ratio", median(ratio), "ratio", -1, true);
+	figures_report(&h->figures, "house.log_off_places", (double)trace.lines / trace.devices, "/device", -1, true);
+	figures_report(&h->figures, "house.log_off_price", price_ns, "ns", -1, true);
+	figures_report(&h->figures, "house.log_off_share",
+		       100 * price_ns * (double)trace.lines / trace.devices / 1000 / median(off), "% of CPU", 0.1,
+		       true);
 }
 
 /* --- programs --- */
@@ -364,13 +335,13 @@ static void measure_programs(struct house *h)
 		debug_against[i] = talking.cpu_us / before.cpu_us;
 		makespan[i] = now.makespan_us / before.makespan_us;
 	}
-	report(h, "house.program_cpu", median(off) / 1000, "ms", -1, true);
-	report(h, "house.program_cpu_debug_ratio", median(debug), "ratio", -1, true);
+	figures_report(&h->figures, "house.program_cpu", median(off) / 1000, "ms", -1, true);
+	figures_report(&h->figures, "house.program_cpu_debug_ratio", median(debug), "ratio", -1, true);
 	if (!h->baseline)
 		return;
-	report(h, "house.program_cpu_to_baseline", median(against), "ratio", -1, true);
-	report(h, "house.program_cpu_debug_to_baseline", median(debug_against), "ratio", -1, true);
-	report(h, "house.makespan_to_baseline", median(makespan), "ratio", -1, true);
+	figures_report(&h->figures, "house.program_cpu_to_baseline", median(against), "ratio", -1, true);
+	figures_report(&h->figures, "house.program_cpu_debug_to_baseline", median(debug_against), "ratio", -1, true);
+	figures_report(&h->figures, "house.makespan_to_baseline", median(makespan), "ratio", -1, true);
 }
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *walk)
@@ -382,7 +353,6 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 int main(int argc, char **argv)
 {
 	struct house h = { .dir = "/tmp/millrace-house-XXXXXX",
-			   .prefix = argc > 2 ? argv[2] : "",
 			   .program = getenv("MILLRACE_BIN"),
 			   .baseline = getenv("BASELINE") };
 	struct ceremony ceremony = {
@@ -393,14 +363,12 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		die("usage: house OUT.json [PREFIX]");
-	if (!wanted(&h, "house"))
-		return 0;
+	figures_go_on(&h.figures, argv[1], argc > 2 ? argv[2] : "");
+	if (!figures_wanted(&h.figures, "house"))
+		return figures_end(&h.figures) ? 0 : 2;
 	if (h.baseline && !*h.baseline)
 		h.baseline = NULL;
-	h.list = json_load_file(argv[1], 0, NULL);
-	if (!json_is_array(h.list))
-		h.list = json_array();
-	if (!h.list || !entropy || !mkdtemp(h.dir))
+	if (!entropy || !mkdtemp(h.dir))
 		die("no memory or no temporary folder");
 	snprintf(h.keys, sizeof(h.keys), "%s/keys", h.dir);
 	ceremony.dir = h.keys;
@@ -408,13 +376,10 @@ int main(int argc, char **argv)
 		die(error);
 	entropy_destroy(entropy);
 	read_rooms(&h);
-	if (wanted(&h, "house.log") || wanted(&h, "house.station_cpu"))
+	if (figures_wanted(&h.figures, "house.log") || figures_wanted(&h.figures, "house.station_cpu"))
 		measure_log(&h);
-	if (wanted(&h, "house.program") || wanted(&h, "house.makespan"))
+	if (figures_wanted(&h.figures, "house.program") || figures_wanted(&h.figures, "house.makespan"))
 		measure_programs(&h);
-	if (json_dump_file(h.list, argv[1], JSON_INDENT(1)) != 0)
-		die("the figures cannot be written");
-	json_decref(h.list);
 	nftw(h.dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-	return 0;
+	return figures_end(&h.figures) ? 0 : 2;
 }

@@ -50,14 +50,14 @@
 #include "station/control/remote.h"
 #include "station/dashboard/dashboard.h"
 #include "station/identity/ceremony.h"
+#include "tests/support/figures.h"
 
 #define FLOOR_DEVICES 300
 #define ITERATIONS 2000u
 
 struct bench {
 	char dir[64], keys[80];
-	const char *prefix;
-	json_t *list;
+	struct figures figures;
 	unsigned batches;
 };
 
@@ -73,30 +73,6 @@ static void die(const char *what)
 {
 	fprintf(stderr, "bench: %s\n", what);
 	exit(2);
-}
-
-static bool wanted(const struct bench *b, const char *area)
-{
-	return strncmp(area, b->prefix, strlen(b->prefix)) == 0 || strncmp(area, b->prefix, strlen(area)) == 0;
-}
-
-/* `target` below zero: none. */
-static void report(struct bench *b, const char *name, double value, const char *unit, double target, bool lower)
-{
-	json_t *row;
-
-	if (strncmp(name, b->prefix, strlen(b->prefix)) != 0)
-		return;
-	row = json_pack("{s:s, s:f, s:s, s:o, s:s}", "name", name, "value", value, "unit", unit, "target",
-			target < 0 ? json_null() : json_real(target), "better", lower ? "lower" : "higher");
-	if (!row || json_array_append_new(b->list, row) != 0)
-		die("no memory");
-	printf("%-46s %14.3f %-10s", name, value, unit);
-	if (target >= 0)
-		printf(" %s %g%s", lower ? "<=" : ">=", target,
-		       (lower ? value <= target : value >= target) ? "" : "  MISSED");
-	printf("\n");
-	fflush(stdout);
 }
 
 /* --- batches --- */
@@ -467,32 +443,33 @@ static void bench_access(struct bench *b)
 	char name[60];
 	struct outcome o;
 
-	if (!wanted(b, "microap.sim"))
+	if (!figures_wanted(&b->figures, "microap.sim"))
 		return;
 	for (size_t i = 0; i < sizeof(at_once) / sizeof(at_once[0]); i++) {
 		shape.in_flight = at_once[i];
 		o = median_run(b, &shape);
 		snprintf(name, sizeof(name), "microap.sim.per_minute_%u", at_once[i]);
-		report(b, name, 60e6 * o.passed / (double)o.makespan_us, "devices/min", -1, false);
+		figures_report(&b->figures, name, 60e6 * o.passed / (double)o.makespan_us, "devices/min", -1, false);
 		snprintf(name, sizeof(name), "microap.sim.passed_%u", at_once[i]);
-		report(b, name, o.passed, "devices", AP_DEVICES, false);
+		figures_report(&b->figures, name, o.passed, "devices", AP_DEVICES, false);
 	}
-	report(b, "microap.sim.station_cpu", (double)(o.station_cpu_us + o.journal_cpu_us) / o.passed, "us/device", -1,
-	       true);
-	report(b, "microap.sim.session_octets", (double)o.session_octets, "octets", -1, true);
+	figures_report(&b->figures, "microap.sim.station_cpu", (double)(o.station_cpu_us + o.journal_cpu_us) / o.passed,
+		       "us/device", -1, true);
+	figures_report(&b->figures, "microap.sim.session_octets", (double)o.session_octets, "octets", -1, true);
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
 		shape.in_flight = 32;
 		shape.credentials = methods[i].credentials;
 		o = median_run(b, &shape);
 		snprintf(name, sizeof(name), "microap.sim.%s_per_minute_32", methods[i].name);
-		report(b, name, 60e6 * o.passed / (double)o.makespan_us, "devices/min", -1, false);
+		figures_report(&b->figures, name, 60e6 * o.passed / (double)o.makespan_us, "devices/min", -1, false);
 	}
 	/* One radio that takes 450 ms to change its channel, and three channels. */
 	shape = (struct shape){
 		.devices = 24, .radios = 1, .channels = "1, 6, 11", .in_flight = 24, .credentials = VIA("micro-ap")
 	};
 	o = median_run(b, &shape);
-	report(b, "microap.sim.makespan_24_three_channels", (double)o.makespan_us / 1e6, "s (virtual)", 15, true);
+	figures_report(&b->figures, "microap.sim.makespan_24_three_channels", (double)o.makespan_us / 1e6,
+		       "s (virtual)", 15, true);
 }
 
 static void bench_cpu(struct bench *b)
@@ -501,17 +478,19 @@ static void bench_cpu(struct bench *b)
 	double without_us, pbkdf2_us, spent_us;
 	struct outcome o;
 
-	if (!wanted(b, "main.station_cpu"))
+	if (!figures_wanted(&b->figures, "main.station_cpu"))
 		return;
 	measure_floor(b, &without_us, &pbkdf2_us);
 	o = run(b, &shape, NULL, true, false);
 	spent_us = (double)(o.station_cpu_us + o.journal_cpu_us) / o.passed;
-	report(b, "main.station_cpu_floor", without_us + pbkdf2_us, "us/device", -1, true);
-	report(b, "main.station_cpu", spent_us, "us/device", -1, true);
-	report(b, "main.station_cpu_journal", (double)o.journal_cpu_us / o.passed, "us/device", -1, true);
-	report(b, "main.station_cpu_ratio", spent_us / (without_us + pbkdf2_us), "ratio", 2.0, true);
-	report(b, "main.station_cpu_ratio_without_pbkdf2", (spent_us - pbkdf2_us) / without_us, "ratio", -1, true);
-	report(b, "main.world_cpu", (double)o.world_cpu_us / o.passed, "us/device", -1, true);
+	figures_report(&b->figures, "main.station_cpu_floor", without_us + pbkdf2_us, "us/device", -1, true);
+	figures_report(&b->figures, "main.station_cpu", spent_us, "us/device", -1, true);
+	figures_report(&b->figures, "main.station_cpu_journal", (double)o.journal_cpu_us / o.passed, "us/device", -1,
+		       true);
+	figures_report(&b->figures, "main.station_cpu_ratio", spent_us / (without_us + pbkdf2_us), "ratio", 2.0, true);
+	figures_report(&b->figures, "main.station_cpu_ratio_without_pbkdf2", (spent_us - pbkdf2_us) / without_us,
+		       "ratio", -1, true);
+	figures_report(&b->figures, "main.world_cpu", (double)o.world_cpu_us / o.passed, "us/device", -1, true);
 }
 
 static void bench_memory(struct bench *b)
@@ -519,13 +498,13 @@ static void bench_memory(struct bench *b)
 	const struct shape shape = { .devices = 400, .radios = 4, .channels = "1, 6, 11, 36", .in_flight = 200 };
 	struct outcome o;
 
-	if (!wanted(b, "main.session"))
+	if (!figures_wanted(&b->figures, "main.session"))
 		return;
 	o = run(b, &shape, NULL, false, true);
-	report(b, "main.session_octets", (double)o.session_octets, "octets", 8192, true);
-	report(b, "main.sessions_at_once", (double)o.sessions_peak, "sessions", -1, false);
-	report(b, "main.session_heap_octets", o.sessions_peak ? (double)o.heap_octets / (double)o.sessions_peak : 0,
-	       "octets", -1, true);
+	figures_report(&b->figures, "main.session_octets", (double)o.session_octets, "octets", 8192, true);
+	figures_report(&b->figures, "main.sessions_at_once", (double)o.sessions_peak, "sessions", -1, false);
+	figures_report(&b->figures, "main.session_heap_octets",
+		       o.sessions_peak ? (double)o.heap_octets / (double)o.sessions_peak : 0, "octets", -1, true);
 }
 
 static void bench_makespan(struct bench *b)
@@ -548,7 +527,7 @@ static void bench_makespan(struct bench *b)
 	static const char *const policies[] = { "pex", "round-robin" };
 	char name[100];
 
-	if (!wanted(b, "main.makespan_ratio"))
+	if (!figures_wanted(&b->figures, "main.makespan_ratio"))
 		return;
 	for (size_t w = 0; w <= sizeof(workloads) / sizeof(workloads[0]); w++)
 		for (size_t p = 0; p < 2; p++) {
@@ -556,11 +535,11 @@ static void bench_makespan(struct bench *b)
 			struct outcome o;
 
 			snprintf(name, sizeof(name), "main.makespan_ratio.%s.%s", what, policies[p]);
-			if (!wanted(b, name))
+			if (!figures_wanted(&b->figures, name))
 				continue;
 			o = run(b, w == 0 ? NULL : &workloads[w - 1].shape, policies[p], false, false);
-			report(b, name, (double)o.makespan_us / (double)o.bound_us, "ratio",
-			       w == 0 && p == 0 ? 1.3 : -1, true);
+			figures_report(&b->figures, name, (double)o.makespan_us / (double)o.bound_us, "ratio",
+				       w == 0 && p == 0 ? 1.3 : -1, true);
 		}
 }
 
@@ -573,17 +552,20 @@ static void bench_large(struct bench *b)
 				     .channels = "1, 6, 11, 36, 40, 44, 48, 149, 153, 157, 161, 165" };
 	struct outcome o;
 
-	if (!wanted(b, "main.devices_10000"))
+	if (!figures_wanted(&b->figures, "main.devices_10000"))
 		return;
 	o = run(b, &shape, NULL, false, false);
-	report(b, "main.devices_10000_passed", o.passed, "devices", 10000, false);
-	report(b, "main.devices_10000_wall", (double)o.wall_us / 1e6, "s", -1, true);
-	report(b, "main.devices_10000_makespan", (double)o.makespan_us / 1e6, "s (virtual)", -1, true);
-	report(b, "main.devices_10000_makespan_ratio", (double)o.makespan_us / (double)o.bound_us, "ratio", -1, true);
-	report(b, "main.devices_10000_rss", (double)o.rss_octets / 1048576, "MiB", -1, true);
-	report(b, "main.devices_10000_rss_beside_devices",
-	       ((double)o.rss_octets - (double)o.device_octets * 10000) / 1048576, "MiB", -1, true);
-	report(b, "main.devices_10000_air_octets", (double)o.air_octets / o.passed, "octets/device", -1, true);
+	figures_report(&b->figures, "main.devices_10000_passed", o.passed, "devices", 10000, false);
+	figures_report(&b->figures, "main.devices_10000_wall", (double)o.wall_us / 1e6, "s", -1, true);
+	figures_report(&b->figures, "main.devices_10000_makespan", (double)o.makespan_us / 1e6, "s (virtual)", -1,
+		       true);
+	figures_report(&b->figures, "main.devices_10000_makespan_ratio", (double)o.makespan_us / (double)o.bound_us,
+		       "ratio", -1, true);
+	figures_report(&b->figures, "main.devices_10000_rss", (double)o.rss_octets / 1048576, "MiB", -1, true);
+	figures_report(&b->figures, "main.devices_10000_rss_beside_devices",
+		       ((double)o.rss_octets - (double)o.device_octets * 10000) / 1048576, "MiB", -1, true);
+	figures_report(&b->figures, "main.devices_10000_air_octets", (double)o.air_octets / o.passed, "octets/device",
+		       -1, true);
 }
 
 static size_t collect_file(struct bench *b, const char *path)
@@ -598,8 +580,8 @@ static size_t collect_file(struct bench *b, const char *path)
 	while (fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "%63s %lf %31s %7s %23s", name, &value, unit, better, target) != 5)
 			die(path);
-		report(b, name, value, unit, strcmp(target, "-") == 0 ? -1 : strtod(target, NULL),
-		       strcmp(better, "lower") == 0);
+		figures_report(&b->figures, name, value, unit, strcmp(target, "-") == 0 ? -1 : strtod(target, NULL),
+			       strcmp(better, "lower") == 0);
 		count++;
 	}
 	fclose(f);
@@ -613,7 +595,9 @@ static int collect_lab(struct bench *b, const char *lab)
 	size_t count = 0;
 	glob_t found;
 
-	if ((!wanted(b, "radio") && !wanted(b, "microap.lab") && !wanted(b, "outside.first_attempt")) || !lab)
+	if ((!figures_wanted(&b->figures, "radio") && !figures_wanted(&b->figures, "microap.lab") &&
+	     !figures_wanted(&b->figures, "outside.first_attempt")) ||
+	    !lab)
 		return 0;
 	snprintf(pattern, sizeof(pattern), "%s/*/figures", lab);
 	if (glob(pattern, 0, NULL, &found) == 0) {
@@ -689,13 +673,6 @@ static void on_passed(void *ctx, const struct line_event *e)
 		t->passed_us[e->unit] = clock_us(CLOCK_MONOTONIC);
 }
 
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void latencies(const struct theatre *t, struct show *out)
 {
 	static double ms[WATCHED_MAX];
@@ -706,7 +683,7 @@ static void latencies(const struct theatre *t, struct show *out)
 			ms[n++] = (double)(t->told_us[i] - t->passed_us[i]) / 1000;
 	if (n == 0)
 		return;
-	qsort(ms, n, sizeof(ms[0]), by_size);
+	figures_sort(ms, n);
 	out->told_p50_ms = ms[n / 2];
 	out->told_p95_ms = ms[n * 95 / 100];
 }
@@ -798,15 +775,18 @@ static void bench_watched_line(struct bench *b)
 		struct show s = show(b, &line, counts[i], RATE_MOST, 2);
 
 		snprintf(name, sizeof(name), "operator.station_share_%u_clients", counts[i]);
-		report(b, name, 100 * (double)s.station_cpu_us / (double)s.wall_us, "% of a core", -1, true);
+		figures_report(&b->figures, name, 100 * (double)s.station_cpu_us / (double)s.wall_us, "% of a core", -1,
+			       true);
 		snprintf(name, sizeof(name), "operator.station_share_of_%u_clients", counts[i]);
-		report(b, name, 100 * (double)s.onlookers_cpu_us / (double)s.wall_us, "% of a core", 2, true);
+		figures_report(&b->figures, name, 100 * (double)s.onlookers_cpu_us / (double)s.wall_us, "% of a core",
+			       2, true);
 		if (counts[i] == 0)
 			continue;
 		snprintf(name, sizeof(name), "operator.station_octets_%u_clients", counts[i]);
-		report(b, name, (double)s.octets / ((double)s.wall_us / 1e6) / counts[i], "octets/s", -1, true);
+		figures_report(&b->figures, name, (double)s.octets / ((double)s.wall_us / 1e6) / counts[i], "octets/s",
+			       -1, true);
 		snprintf(name, sizeof(name), "operator.station_told_p95_%u_clients", counts[i]);
-		report(b, name, s.told_p95_ms, "ms", 100, true);
+		figures_report(&b->figures, name, s.told_p95_ms, "ms", 100, true);
 	}
 }
 
@@ -828,14 +808,15 @@ static void bench_watched_rush(struct bench *b)
 		struct show s = show(b, &rush, counts[i], DASHBOARD_RATE, 0);
 
 		snprintf(name, sizeof(name), "operator.station_slowdown_%u_clients", counts[i]);
-		report(b, name, 100 * (double)s.onlookers_cpu_us / (double)(s.station_cpu_us + s.journal_cpu_us), "%",
-		       2, true);
+		figures_report(&b->figures, name,
+			       100 * (double)s.onlookers_cpu_us / (double)(s.station_cpu_us + s.journal_cpu_us), "%", 2,
+			       true);
 	}
 }
 
 static void bench_operator(struct bench *b)
 {
-	if (!wanted(b, "operator.station"))
+	if (!figures_wanted(&b->figures, "operator.station"))
 		return;
 	bench_watched_line(b);
 	bench_watched_rush(b);
@@ -860,7 +841,7 @@ static void bench_outside(struct bench *b)
 	char path[100], credentials[300];
 	int fd;
 
-	if (!wanted(b, "outside.hostile"))
+	if (!figures_wanted(&b->figures, "outside.hostile"))
 		return;
 	snprintf(path, sizeof(path), "%s/labels.csv", b->dir);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -879,13 +860,14 @@ static void bench_outside(struct bench *b)
 	shape.strangers = 6;
 	shape.faults = faults;
 	among = run(b, &shape, "pex", false, false);
-	report(b, "outside.hostile_served", among.passed, "devices of 50", 50, false);
-	report(b, "outside.hostile_time", (double)among.makespan_us / (double)alone.makespan_us, "times", 1.3, true);
+	figures_report(&b->figures, "outside.hostile_served", among.passed, "devices of 50", 50, false);
+	figures_report(&b->figures, "outside.hostile_time", (double)among.makespan_us / (double)alone.makespan_us,
+		       "times", 1.3, true);
 }
 
 int main(int argc, char **argv)
 {
-	struct bench b = { .dir = "/tmp/millrace-bench-XXXXXX", .prefix = argc > 2 ? argv[2] : "" };
+	struct bench b = { .dir = "/tmp/millrace-bench-XXXXXX" };
 	struct ceremony ceremony = {
 		.organization = "Bench", .root_days = 3650, .issuing_days = 3650, .utc_us = BATCH_SIM_UTC_US
 	};
@@ -895,8 +877,8 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		die("usage: main OUT.json [PREFIX [LAB]]");
-	b.list = json_array();
-	if (!b.list || !entropy || !mkdtemp(b.dir))
+	figures_begin(&b.figures, argv[1], argc > 2 ? argv[2] : "");
+	if (!entropy || !mkdtemp(b.dir))
 		die("no memory or no temporary folder");
 	snprintf(b.keys, sizeof(b.keys), "%s/keys", b.dir);
 	ceremony.dir = b.keys;
@@ -911,11 +893,8 @@ int main(int argc, char **argv)
 	bench_outside(&b);
 	status = collect_lab(&b, argc > 3 ? argv[3] : NULL);
 	bench_operator(&b);
-	if (json_dump_file(b.list, argv[1], JSON_INDENT(1)) != 0) {
-		fprintf(stderr, "bench: %s cannot be written\n", argv[1]);
+	if (!figures_end(&b.figures))
 		status = 2;
-	}
-	json_decref(b.list);
 	nftw(b.dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return status;
 }

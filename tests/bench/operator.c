@@ -29,6 +29,8 @@
 
 #include <jansson.h>
 
+#include "tests/support/figures.h"
+
 #define DEVICES 2000u
 #define RADIOS 16u
 #define CHANNELS 12u
@@ -49,8 +51,7 @@ struct played {
 	char tail[MARK]; /* the last octets at the terminal */
 	char *line;
 	size_t line_len;
-	json_t *list;
-	const char *prefix;
+	struct figures figures;
 };
 
 static uint64_t now_us(void)
@@ -65,23 +66,6 @@ static void die(const char *what)
 {
 	fprintf(stderr, "bench: operator: %s\n", what);
 	exit(2);
-}
-
-static void report(struct played *p, const char *name, double value, const char *unit, double target)
-{
-	json_t *row;
-
-	if (strncmp(name, p->prefix, strlen(p->prefix)) != 0)
-		return;
-	row = json_pack("{s:s, s:f, s:s, s:o, s:s}", "name", name, "value", value, "unit", unit, "target",
-			target < 0 ? json_null() : json_real(target), "better", "lower");
-	if (!row || json_array_append_new(p->list, row) != 0)
-		die("no memory");
-	printf("%-46s %14.3f %-10s", name, value, unit);
-	if (target >= 0)
-		printf(" <= %g%s", target, value <= target ? "" : "  MISSED");
-	printf("\n");
-	fflush(stdout);
 }
 
 static uint64_t draw_number(struct played *p, uint64_t below)
@@ -346,10 +330,12 @@ static void busy(struct played *p)
 	}
 	serve(p, now_us() + gap, 0);
 	seconds = (double)(now_us() - from) / 1e6;
-	report(p, "operator.busy_updates", p->rate, "1/s", -1);
-	report(p, "operator.busy_cpu", 100 * (cpu(p) - before) / seconds, "% of a core", -1);
-	report(p, "operator.busy_terminal_octets", (double)(p->drawn - drawn) / seconds, "octets/s", -1);
-	report(p, "operator.busy_socket_octets", (double)(p->sent - sent) / seconds, "octets/s", -1);
+	figures_report(&p->figures, "operator.busy_updates", p->rate, "1/s", -1, true);
+	figures_report(&p->figures, "operator.busy_cpu", 100 * (cpu(p) - before) / seconds, "% of a core", -1, true);
+	figures_report(&p->figures, "operator.busy_terminal_octets", (double)(p->drawn - drawn) / seconds, "octets/s",
+		       -1, true);
+	figures_report(&p->figures, "operator.busy_socket_octets", (double)(p->sent - sent) / seconds, "octets/s", -1,
+		       true);
 }
 
 static void idle(struct played *p)
@@ -364,15 +350,10 @@ static void idle(struct played *p)
 		send_line(p);
 	}
 	serve(p, from + IDLE_US, 0);
-	report(p, "operator.idle_cpu", 100 * (cpu(p) - before) / (IDLE_US / 1e6), "% of a core", 0.5);
-	report(p, "operator.idle_terminal_octets", (double)(p->drawn - drawn) / (IDLE_US / 1e6), "octets/s", -1);
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
+	figures_report(&p->figures, "operator.idle_cpu", 100 * (cpu(p) - before) / (IDLE_US / 1e6), "% of a core", 0.5,
+		       true);
+	figures_report(&p->figures, "operator.idle_terminal_octets", (double)(p->drawn - drawn) / (IDLE_US / 1e6),
+		       "octets/s", -1, true);
 }
 
 /* Events at random moments in a busy line; each is a new lot name, of which every letter is new. */
@@ -404,26 +385,24 @@ static void lateness(struct played *p)
 		took_ms[done++] = (double)(now_us() - event) / 1000;
 		event = now_us() + 50000 + draw_number(p, 100000);
 	}
-	qsort(took_ms, EVENTS, sizeof(took_ms[0]), compare);
-	report(p, "operator.event_to_screen_median", took_ms[EVENTS / 2], "ms", -1);
-	report(p, "operator.event_to_screen_p99", took_ms[EVENTS * 99 / 100], "ms", 100);
+	figures_sort(took_ms, EVENTS);
+	figures_report(&p->figures, "operator.event_to_screen_median", took_ms[EVENTS / 2], "ms", -1, true);
+	figures_report(&p->figures, "operator.event_to_screen_p99", took_ms[EVENTS * 99 / 100], "ms", 100, true);
 }
 
 int main(int argc, char **argv)
 {
-	struct played p = { .dir = "/tmp/millrace-operator-XXXXXX", .prefix = argc > 2 ? argv[2] : "", .x = 0x5eed };
+	struct played p = { .dir = "/tmp/millrace-operator-XXXXXX", .x = 0x5eed };
 	struct rusage usage;
 	int status;
 
 	if (argc < 2)
 		die("usage: operator OUT.json [PREFIX]");
-	if (strncmp("operator", p.prefix, strlen(p.prefix) < 8 ? strlen(p.prefix) : 8) != 0)
-		return 0;
-	p.list = json_load_file(argv[1], 0, NULL);
-	if (!json_is_array(p.list))
-		p.list = json_array();
+	figures_go_on(&p.figures, argv[1], argc > 2 ? argv[2] : "");
+	if (!figures_wanted(&p.figures, "operator"))
+		return figures_end(&p.figures) ? 0 : 2;
 	p.line = malloc(4u << 20);
-	if (!p.list || !p.line || !mkdtemp(p.dir))
+	if (!p.line || !mkdtemp(p.dir))
 		die("no memory or no temporary folder");
 	snprintf(p.socket, sizeof(p.socket), "%s/control.sock", p.dir);
 	open_dashboard(&p);
@@ -432,12 +411,9 @@ int main(int argc, char **argv)
 	lateness(&p);
 	kill(p.pid, SIGTERM);
 	if (wait4(p.pid, &status, 0, &usage) == p.pid)
-		report(&p, "operator.rss", (double)usage.ru_maxrss / 1024, "MiB", -1);
+		figures_report(&p.figures, "operator.rss", (double)usage.ru_maxrss / 1024, "MiB", -1, true);
 	unlink(p.socket);
 	rmdir(p.dir);
-	if (json_dump_file(p.list, argv[1], JSON_INDENT(1)) != 0)
-		die("the figures cannot be written");
-	json_decref(p.list);
 	free(p.line);
-	return 0;
+	return figures_end(&p.figures) ? 0 : 2;
 }

@@ -298,3 +298,17 @@ void scans_try(const struct scans_code *code, unsigned speed, unsigned framing, 
 	forget(&s.out);
 	desk_destroy(s.desk);
 }
+
+void scans_all(struct scans_result *r)
+{
+	for (unsigned number = 0; number < SCANS_CODES; number++) {
+		struct scans_code code;
+
+		scans_code(number, &code);
+		for (unsigned speed = 0; speed < SCANS_SPEEDS; speed++)
+			for (unsigned framing = 0; framing < SCANS_FRAMINGS; framing++)
+				for (unsigned where = 0; where < SCANS_WHERE; where++)
+					scans_try(&code, speed, framing, where, r);
+	}
+	scans_end();
+}

@@ -40,5 +40,7 @@ void scans_code(unsigned number, struct scans_code *out);
 /* Sends one and lets time pass behind it; adds to the result. */
 void scans_try(const struct scans_code *code, unsigned speed, unsigned framing, unsigned where,
 	       struct scans_result *result);
+/* Each code at each speed in each framing at each place; begins with a result of zeros, and ends them. */
+void scans_all(struct scans_result *result);
 /* Frees what all of them share. */
 void scans_end(void);

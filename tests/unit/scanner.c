@@ -501,16 +501,7 @@ static void no_generated_scan_is_a_command_or_finds_a_wrong_unit(void **state)
 	struct scans_result r = { 0 };
 
 	(void)state;
-	for (unsigned number = 0; number < SCANS_CODES; number++) {
-		struct scans_code code;
-
-		scans_code(number, &code);
-		for (unsigned speed = 0; speed < SCANS_SPEEDS; speed++)
-			for (unsigned framing = 0; framing < SCANS_FRAMINGS; framing++)
-				for (unsigned where = 0; where < SCANS_WHERE; where++)
-					scans_try(&code, speed, framing, where, &r);
-	}
-	scans_end();
+	scans_all(&r);
 	if (r.keys + r.commands + r.wrong > 0 || r.found < r.to_find)
 		fail_msg("%u scans: %u keys, %u commands, %u wrong units, %u of %u found; %s", r.scans, r.keys,
 			 r.commands, r.wrong, r.found, r.to_find, r.first);

@@ -3,12 +3,13 @@
  * OUT.json.
  *
  *   house.asserts_*        asserts about our own state for each 1,000 lines of a room's .c files
- *   house.method_files     files of the station, beside its own, that name the method micro-ap: the row is to be the
- * only one house.log_lines        lines for each device of config/jobs/demo.yaml at debug house.station_cpu_*    of the
- * same job for each device: the loop's thread while it is the station, and the journal's; without a log, with one at
- * debug. Runs alternate, each in a process of its own; medians. house.log_off_*        what a log costs that nobody
- * wants: places passed at trace, times the price of one such place house.program_*        the program as a whole,
- * simulated air and devices included
+ *   house.method_files     files of the station, beside its own, that name the method micro-ap: only the row may
+ *   house.log_lines        lines for each device of config/jobs/demo.yaml at debug
+ *   house.station_cpu_*    of the same job for each device: the loop's thread while it is the station, and the
+ *                          journal's; without a log, with one at debug. Runs alternate, each in a process of its
+ *                          own; medians
+ *   house.log_off_*        what a log costs that nobody wants: places passed at trace, times the price of one
+ *   house.program_*        the program as a whole, simulated air and devices included
  *
  * With BASELINE=path/to/millrace in the environment the program of another commit takes its turn in each round, with
  * the same keys and seeds: ratios of CPU and makespan are of one round each, and the median of them is the figure. Of

@@ -6,13 +6,11 @@
  * the other, by the thread's CPU clock.
  *   above the line  the loop's thread while it is the station (loop_meter: the simulated radio and each timer change
  *                   sides, so the air and the devices are not counted; the two system calls of each crossing are, on
- *                     both
- *                   sides) and the journal's thread with SQLite, the hash chain and its fsync calls
+ *                   both sides) and the journal's thread with SQLite, the hash chain and its fsync calls
  *   the floor       for each device: 3 X25519 and the HKDFs of the handshake, HMACs of HELLO and INVITE, AES-GCM over
  *                   each request and response at its size, the check of the CSR, the certificate's signature, seal,
- *                     lookup
- *                   and SPAKE2+ verifier of the PIN (PBKDF2, the job's 2000 iterations), 2 signature checks, the
- *                     digests
+ *                   lookup and SPAKE2+ verifier of the PIN (PBKDF2, the job's 2000 iterations), 2 signature checks,
+ *                   the digests
  * PBKDF2 is a large part of both and says little about the station; ..._without_pbkdf2 leaves it out of both.
  *
  * main.session_octets is the session object at its largest with its link's buffers, by the line's own count.

@@ -1,5 +1,5 @@
 -- The record as it is: the sum of db/migrations, with its explanation (tests/unit/journal.c compares the two).
--- application_id 0x4d494c4c ("MILL"), user_version 5, WAL, synchronous=FULL, foreign_keys. docs/audit.md is the manual.
+-- application_id 0x4d494c4c ("MILL"), user_version 6, WAL, synchronous=FULL, foreign_keys. docs/audit.md is the manual.
 --
 -- Times *_us are microseconds since 1970 in UTC, or durations. Causes are those of agent/wire/cause.h, as number, name and
 -- class ("side"). A row is written once; what may change, and how far, the triggers at the end say. Every CHECK has its twin in
@@ -58,6 +58,7 @@ CREATE TABLE session (
 	makespan_us    INTEGER,
 	lower_bound_us INTEGER
 ) STRICT;
+CREATE INDEX session_batch ON session (batch);
 
 -- A device, from the moment that it proved who it is; or a foreign one, which no agent of ours answers for, from the moment
 -- that it was matched to the list that names it. What a foreign device says about itself is proved by nothing.
@@ -86,6 +87,9 @@ CREATE TABLE unit (
 	CHECK (agentless = 1 OR device_id IS NOT NULL)
 ) STRICT;
 CREATE UNIQUE INDEX unit_serial ON unit (serial) WHERE serial IS NOT NULL;
+CREATE INDEX unit_batch ON unit (batch);
+-- What a dead session left in hand.
+CREATE INDEX unit_active ON unit (batch) WHERE state = 'active';
 
 -- Each time that a unit is taken in hand. A closed attempt never changes; a verdict is never overwritten.
 CREATE TABLE attempt (
@@ -127,6 +131,9 @@ CREATE TABLE attempt (
 	UNIQUE (unit, batch, n),
 	CHECK ((outcome IS NULL) = (ended_us IS NULL))
 ) STRICT;
+CREATE INDEX attempt_batch ON attempt (batch);
+-- What a dead session left open.
+CREATE INDEX attempt_open ON attempt (unit) WHERE outcome IS NULL;
 
 -- What an attempt did, step by step of the recipe.
 CREATE TABLE step (
@@ -170,6 +177,7 @@ CREATE TABLE txn (
 	prepared_us  INTEGER,
 	committed_us INTEGER
 ) STRICT;
+CREATE INDEX txn_unit ON txn (unit, operation);
 
 -- PINs, sealed with a key that is not in here: AES-256-GCM, with product, serial number and kind as associated data.
 CREATE TABLE pin (
@@ -219,6 +227,7 @@ CREATE TABLE cert (
 		ELSE 'issued' END) VIRTUAL,
 	UNIQUE (serial_hex, issuer)
 ) STRICT;
+CREATE INDEX cert_unit ON cert (unit);
 -- One key is never certified for two devices.
 CREATE UNIQUE INDEX cert_spki ON cert (spki_sha256) WHERE void_us IS NULL;
 -- One certificate of a unit lives at a time.
@@ -404,6 +413,8 @@ CREATE TABLE label_scan (
 	at_us    INTEGER NOT NULL,
 	CHECK ((label IS NULL) = (verdict = 'unknown'))
 ) STRICT;
+CREATE INDEX label_scan_batch ON label_scan (batch);
+CREATE INDEX label_scan_unit ON label_scan (unit) WHERE unit IS NOT NULL;
 
 -- The hash chain (db/chain.h). It carries hashes of what the other tables hold.
 CREATE TABLE audit (
@@ -422,6 +433,8 @@ CREATE TABLE audit (
 	prev    BLOB NOT NULL CHECK (length(prev) = 32),
 	hash    BLOB NOT NULL CHECK (length(hash) = 32)
 ) STRICT;
+CREATE INDEX audit_session ON audit (session);
+CREATE INDEX audit_subject ON audit (subject);
 
 -- The station's signatures (ECDSA P-256, DER) over the hash of one row: it holds that row and all before it.
 CREATE TABLE anchor (

@@ -632,7 +632,7 @@ static void a_migration_that_fails_changes_nothing(void **state)
 	journal_close(journal);
 	open_with(place, bad_migration, &store, -STORE_UNAVAILABLE);
 	assert_non_null(strstr(place->error, "no such table: nowhere"));
-	assert_row(place->path, "PRAGMA user_version", "5");
+	assert_row(place->path, "PRAGMA user_version", "6");
 	assert_row(place->path, "SELECT count(*) FROM sqlite_schema WHERE name = 'pallet'", "0");
 	journal = opened_lot(place, "A");
 	put(journal, unit_record(2));
@@ -734,7 +734,7 @@ static void every_table_is_strict_and_every_setting_holds(void **state)
 		   "strict",
 		   "0");
 	assert_row(place->path, "PRAGMA application_id", "1296649292");
-	assert_row(place->path, "PRAGMA user_version", "5");
+	assert_row(place->path, "PRAGMA user_version", "6");
 	assert_row(place->path, "SELECT count(*) FROM pragma_foreign_key_check", "0");
 }
 

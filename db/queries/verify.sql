@@ -27,9 +27,9 @@ sealed AS MATERIALIZED (
 	FROM link WHERE action = 'receipt'),
 outcome AS MATERIALIZED (
 	SELECT max(seq) AS seq, unit, json_extract(body, '$.state') AS state FROM link WHERE action = 'outcome' GROUP BY unit),
--- Labels are also written outside sessions.
+-- Labels are also written outside sessions. (CAST: a column without a type is found by no index.)
 about_label AS MATERIALIZED (
-	SELECT seq, action, CASE WHEN subject LIKE 'unit %' THEN CAST(substr(subject, 6) AS INTEGER) END AS unit,
+	SELECT seq, action, CAST(CASE WHEN subject LIKE 'unit %' THEN substr(subject, 6) END AS INTEGER) AS unit,
 		CASE WHEN json_valid(body) THEN body ELSE '{}' END AS body
 	FROM audit WHERE action IN ('label', 'label-state', 'label-scan')),
 labelled AS MATERIALIZED (
@@ -37,10 +37,10 @@ labelled AS MATERIALIZED (
 		json_extract(body, '$.copy') AS copy, json_extract(body, '$.reason') AS reason
 	FROM about_label WHERE action = 'label'),
 label_went AS MATERIALIZED (
-	SELECT seq, unit, json_extract(body, '$.label') AS label, json_extract(body, '$.state') AS state
+	SELECT seq, unit, CAST(json_extract(body, '$.label') AS INTEGER) AS label, json_extract(body, '$.state') AS state
 	FROM about_label WHERE action = 'label-state'),
 label_read AS MATERIALIZED (
-	SELECT seq, unit, json_extract(body, '$.scan') AS scan, json_extract(body, '$.verdict') AS verdict,
+	SELECT seq, unit, CAST(json_extract(body, '$.scan') AS INTEGER) AS scan, json_extract(body, '$.verdict') AS verdict,
 		json_extract(body, '$.label') AS label
 	FROM about_label WHERE action = 'label-scan'),
 linked AS MATERIALIZED (
@@ -188,7 +188,7 @@ SELECT 'label', printf('chain row %d: the label of unit %d is not in the table',
 FROM labelled AS c LEFT JOIN label AS l ON l.label = c.label AND l.unit = c.unit WHERE l.label IS NULL
 UNION ALL
 SELECT 'label', printf('label %d of unit %d is %s, and the chain does not say so', l.label, l.unit, s.state)
-FROM label AS l JOIN (SELECT 'sent' AS state UNION ALL SELECT 'printed' UNION ALL SELECT 'scanned' UNION ALL SELECT 'void') AS s
+FROM label AS l CROSS JOIN (SELECT 'sent' AS state UNION ALL SELECT 'printed' UNION ALL SELECT 'scanned' UNION ALL SELECT 'void') AS s
 	ON CASE s.state WHEN 'sent' THEN l.sent_us WHEN 'printed' THEN l.printed_us WHEN 'scanned' THEN l.scanned_us
 		ELSE l.void_us END IS NOT NULL
 LEFT JOIN label_went AS w ON w.label = l.label AND w.unit = l.unit AND w.state = s.state

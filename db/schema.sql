@@ -131,7 +131,7 @@ CREATE TABLE attempt (
 	UNIQUE (unit, batch, n),
 	CHECK ((outcome IS NULL) = (ended_us IS NULL))
 ) STRICT;
-CREATE INDEX attempt_batch ON attempt (batch);
+CREATE INDEX attempt_batch ON attempt (batch, unit);
 -- What a dead session left open.
 CREATE INDEX attempt_open ON attempt (unit) WHERE outcome IS NULL;
 

@@ -1,5 +1,10 @@
 -- The audit interface: views, not tables. docs/audit.md explains each with its columns and an example.
 -- Made anew whenever this file has changed. Times are UTC; a column *_us is microseconds.
+--
+-- Most are asked for one lot, of a record that may hold a thousand. SQLite (3.40) carries `lot = ...` down into a subquery that has a
+-- column `lot`: past joins that are not outer ones, past UNION, past windows that are partitioned by lot, and past one GROUP BY
+-- that has it, over tables. Not into a WITH that is used twice. So that is how they are written; tests/unit/record_scale.c
+-- holds that a lot of a large record costs what it costs in a small one.
 
 -- Units, one row each. `agentless`: a foreign device, which no agent of ours answers for; `not_proven`: what is therefore not
 -- known about it, from what is really absent. NULL: a unit that our agent answered for, whose columns say what there is.
@@ -40,104 +45,119 @@ FROM attempt AS a JOIN batch AS b ON b.batch = a.batch JOIN v_unit AS u ON u.uni
 -- What each unit did in each batch that worked on it. An attempt that ended for a cause on the station's, a person's or the
 -- mains' side says nothing about the product: it is not finished.
 CREATE VIEW v_unit_batch AS
-WITH tries AS (
-	SELECT unit, batch, count(*) AS attempts, max(outcome = 'pass') AS passed,
-		min(CASE WHEN outcome = 'pass' OR side IN ('air', 'device', 'security') THEN attempt END) AS first_attempt
-	FROM attempt GROUP BY unit, batch),
-latest AS (SELECT unit, batch, max(attempt) FROM attempt GROUP BY unit),
-member AS (SELECT unit, batch FROM unit UNION SELECT unit, batch FROM attempt)
-SELECT m.batch, b.lot, m.unit, u.serial, u.batch <> m.batch AS rework, coalesce(t.attempts, 0) AS attempts,
+SELECT b.batch, b.lot, u.unit, u.serial, u.batch <> b.batch AS rework,
+	(SELECT count(*) FROM attempt AS a WHERE a.unit = u.unit AND a.batch = b.batch) AS attempts,
 	f.outcome AS first_outcome,
 	(SELECT max(tries) FROM step WHERE step.attempt = f.attempt) AS first_step_tries,
-	CASE WHEN coalesce(l.batch, u.batch) = m.batch THEN u.state WHEN t.passed THEN 'passed' ELSE 'failed' END AS state
-FROM member AS m JOIN unit AS u ON u.unit = m.unit JOIN batch AS b ON b.batch = m.batch
-LEFT JOIN tries AS t ON t.unit = m.unit AND t.batch = m.batch
-LEFT JOIN latest AS l ON l.unit = m.unit
-LEFT JOIN attempt AS f ON f.attempt = t.first_attempt;
+	CASE WHEN coalesce(l.batch, u.batch) = b.batch THEN u.state
+		WHEN EXISTS (SELECT 1 FROM attempt AS a WHERE a.unit = u.unit AND a.batch = b.batch AND a.outcome = 'pass') THEN 'passed'
+		ELSE 'failed' END AS state
+FROM batch AS b
+CROSS JOIN unit AS u ON u.unit IN (SELECT unit FROM unit WHERE batch = b.batch UNION SELECT unit FROM attempt WHERE batch = b.batch)
+LEFT JOIN attempt AS l ON l.attempt = (SELECT max(attempt) FROM attempt AS a WHERE a.unit = u.unit)
+LEFT JOIN attempt AS f ON f.attempt = (SELECT min(attempt) FROM attempt AS a WHERE a.unit = u.unit AND a.batch = b.batch
+	AND (a.outcome = 'pass' OR a.side IN ('air', 'device', 'security')));
 
 -- Batches, one row each.
 CREATE VIEW v_batch AS
 SELECT b.batch, b.lot, b.product, b.hw_rev, b.work_order, b.quantity, b.state,
-	count(m.unit) AS units, sum(m.state = 'passed') AS passed, sum(m.state = 'failed') AS failed,
-	sum(m.state = 'quarantined') AS quarantined, sum(m.state NOT IN ('passed', 'failed', 'quarantined')) AS unfinished,
+	m.units, m.passed, m.failed, m.quarantined, m.unfinished,
 	s.sessions, s.makespan_us, s.lower_bound_us, s.policy, s.operator, s.software, printf('%u', s.seed) AS seed,
 	(SELECT simulated FROM record) AS simulated, b.test,
 	strftime('%Y-%m-%dT%H:%M:%fZ', b.opened_us / 1e6, 'unixepoch') AS opened,
 	strftime('%Y-%m-%dT%H:%M:%fZ', b.closed_us / 1e6, 'unixepoch') AS closed,
 	lower(hex(b.job_sha256)) AS job_sha256
 FROM batch AS b
+JOIN (SELECT lot, count(*) AS units, sum(state = 'passed') AS passed, sum(state = 'failed') AS failed,
+		sum(state = 'quarantined') AS quarantined, sum(state NOT IN ('passed', 'failed', 'quarantined')) AS unfinished
+	FROM v_unit_batch GROUP BY lot
+	UNION ALL SELECT lot, 0, NULL, NULL, NULL, NULL FROM batch AS e WHERE NOT EXISTS (SELECT 1 FROM unit WHERE batch = e.batch)
+		AND NOT EXISTS (SELECT 1 FROM attempt WHERE batch = e.batch)) AS m ON m.lot = b.lot
 LEFT JOIN (SELECT batch, count(*) AS sessions, sum(makespan_us) AS makespan_us, sum(lower_bound_us) AS lower_bound_us,
 		policy, operator, software, seed, max(session) FROM session GROUP BY batch) AS s ON s.batch = b.batch
-LEFT JOIN v_unit_batch AS m ON m.batch = b.batch
-GROUP BY b.batch;
+ORDER BY b.batch;
 
 -- Yields, as fractions. FPY: units whose first finished attempt passed / units with a first finished attempt; a unit counts
 -- in the batch of its first attempt. Clean pass: that attempt had no step tried twice. Final: passed / started.
 -- Report yield: passed attempts / closed attempts; it speaks of the station, never of the product.
 CREATE VIEW v_batch_yield AS
-SELECT b.lot, m.started, m.finished, m.first_passed, round(1.0 * m.first_passed / m.finished, 4) AS fpy,
+SELECT m.lot, m.started, m.finished, m.first_passed, round(1.0 * m.first_passed / m.finished, 4) AS fpy,
 	round(1.0 * m.clean / m.finished, 4) AS clean_pass,
 	m.passed, round(1.0 * m.passed / m.started, 4) AS final_yield, m.failed, m.quarantined, m.rework,
-	a.attempts, a.passed AS attempts_passed, round(1.0 * a.passed / a.attempts, 4) AS report_yield
-FROM batch AS b
-LEFT JOIN (
-	SELECT batch, sum(attempts > 0) AS started, sum(NOT rework AND first_outcome IS NOT NULL) AS finished,
+	nullif(a.attempts, 0) AS attempts, a.passed AS attempts_passed, round(1.0 * a.passed / a.attempts, 4) AS report_yield
+FROM (
+	SELECT lot, sum(attempts > 0) AS started, sum(NOT rework AND first_outcome IS NOT NULL) AS finished,
 		sum(NOT rework AND first_outcome IS 'pass') AS first_passed,
 		sum(NOT rework AND first_outcome IS 'pass' AND coalesce(first_step_tries, 1) <= 1) AS clean,
 		sum(attempts > 0 AND state = 'passed') AS passed, sum(attempts > 0 AND state = 'failed') AS failed,
 		sum(attempts > 0 AND state = 'quarantined') AS quarantined, sum(rework) AS rework
-	FROM v_unit_batch GROUP BY batch) AS m ON m.batch = b.batch
-LEFT JOIN (
-	SELECT batch, count(*) AS attempts, sum(outcome = 'pass') AS passed
-	FROM attempt WHERE outcome IS NOT NULL GROUP BY batch) AS a ON a.batch = b.batch;
+	FROM v_unit_batch GROUP BY lot
+	UNION ALL SELECT lot, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM batch AS e
+		WHERE NOT EXISTS (SELECT 1 FROM unit WHERE batch = e.batch) AND NOT EXISTS (SELECT 1 FROM attempt WHERE batch = e.batch)) AS m
+JOIN (
+	SELECT b.lot, b.batch, count(t.outcome) AS attempts, sum(t.outcome = 'pass') AS passed
+	FROM batch AS b LEFT JOIN attempt AS t ON t.batch = b.batch GROUP BY b.lot) AS a ON a.lot = m.lot
+ORDER BY a.batch;
 
 -- What goes wrong most: attempts that did not pass, by side, step and cause.
 CREATE VIEW v_pareto AS
 WITH failure AS (
-	SELECT batch, coalesce(side, '') AS side, coalesce(step, '') AS step, coalesce(cause_name, outcome) AS cause,
-		count(*) AS attempts, count(DISTINCT unit) AS units
-	FROM attempt WHERE outcome <> 'pass' GROUP BY 1, 2, 3, 4)
-SELECT b.lot, f.side, f.step, f.cause, f.attempts, f.units,
-	round(1.0 * f.attempts / sum(f.attempts) OVER (PARTITION BY f.batch), 4) AS share,
-	round(1.0 * sum(f.attempts) OVER (PARTITION BY f.batch ORDER BY f.attempts DESC, f.side, f.step, f.cause) /
-		sum(f.attempts) OVER (PARTITION BY f.batch), 4) AS cumulative
-FROM failure AS f JOIN batch AS b ON b.batch = f.batch
-ORDER BY b.batch, f.attempts DESC, f.side, f.step, f.cause;
+	SELECT b.lot, b.batch, coalesce(a.side, '') AS side, coalesce(a.step, '') AS step, coalesce(a.cause_name, a.outcome) AS cause,
+		count(*) AS attempts, count(DISTINCT a.unit) AS units
+	FROM batch AS b JOIN attempt AS a ON a.batch = b.batch WHERE a.outcome <> 'pass' GROUP BY 1, 2, 3, 4, 5)
+SELECT f.lot, f.side, f.step, f.cause, f.attempts, f.units,
+	round(1.0 * f.attempts / sum(f.attempts) OVER (PARTITION BY f.lot), 4) AS share,
+	round(1.0 * sum(f.attempts) OVER (PARTITION BY f.lot ORDER BY f.attempts DESC, f.side, f.step, f.cause) /
+		sum(f.attempts) OVER (PARTITION BY f.lot), 4) AS cumulative
+FROM failure AS f
+ORDER BY f.batch, f.attempts DESC, f.side, f.step, f.cause;
 
 -- How long it takes: passed steps by name, and passed attempts as a whole and by what they waited for. Nearest rank.
 CREATE VIEW v_cycle AS
-WITH sample (batch, part, step, value_us) AS (
-	SELECT a.batch, 2, s.name, s.duration_us FROM step AS s JOIN attempt AS a ON a.attempt = s.attempt
+WITH sample (lot, batch, part, step, value_us) AS (
+	SELECT b.lot, b.batch, 2, s.name, s.duration_us
+		FROM batch AS b JOIN attempt AS a ON a.batch = b.batch JOIN step AS s ON s.attempt = a.attempt
 		WHERE s.outcome = 'pass'
-	UNION ALL SELECT batch, 1, '(attempt)', active_us FROM attempt WHERE outcome = 'pass'
-	UNION ALL SELECT batch, 3, '(device works)', device_us FROM attempt WHERE outcome = 'pass'
-	UNION ALL SELECT batch, 3, '(waits for radio)', wait_radio_us FROM attempt WHERE outcome = 'pass'
-	UNION ALL SELECT batch, 3, '(waits for CA)', wait_ca_us FROM attempt WHERE outcome = 'pass'
-	UNION ALL SELECT batch, 3, '(waits for record)', wait_journal_us FROM attempt WHERE outcome = 'pass'),
+	UNION ALL SELECT b.lot, b.batch, w.part, w.step, CASE w.step WHEN '(attempt)' THEN a.active_us WHEN '(device works)' THEN a.device_us
+			WHEN '(waits for radio)' THEN a.wait_radio_us WHEN '(waits for CA)' THEN a.wait_ca_us ELSE a.wait_journal_us END
+		FROM batch AS b JOIN attempt AS a ON a.batch = b.batch JOIN (SELECT 1 AS part, '(attempt)' AS step
+			UNION ALL SELECT 3, '(device works)' UNION ALL SELECT 3, '(waits for radio)' UNION ALL SELECT 3, '(waits for CA)'
+			UNION ALL SELECT 3, '(waits for record)') AS w
+		WHERE a.outcome = 'pass'),
 ranked AS (
-	SELECT *, row_number() OVER (PARTITION BY batch, step ORDER BY value_us) AS rank,
-		count(*) OVER (PARTITION BY batch, step) AS n
-	FROM sample)
-SELECT b.lot, r.step, max(r.n) AS n, min(CASE WHEN 100 * r.rank >= 50 * r.n THEN r.value_us END) AS p50_us,
-	min(CASE WHEN 100 * r.rank >= 95 * r.n THEN r.value_us END) AS p95_us, max(r.value_us) AS max_us,
-	CAST(avg(r.value_us) AS INTEGER) AS mean_us
-FROM ranked AS r JOIN batch AS b ON b.batch = r.batch
-GROUP BY r.batch, r.step ORDER BY r.batch, r.part, r.step;
+	SELECT *, row_number() OVER (PARTITION BY lot, step ORDER BY value_us) AS rank, count(*) OVER (PARTITION BY lot, step) AS n
+	FROM sample),
+-- One row of each step stands for all.
+summed AS (
+	SELECT lot, batch, part, step, rank, n,
+		min(CASE WHEN 100 * rank >= 50 * n THEN value_us END) OVER (PARTITION BY lot, step) AS p50_us,
+		min(CASE WHEN 100 * rank >= 95 * n THEN value_us END) OVER (PARTITION BY lot, step) AS p95_us,
+		max(value_us) OVER (PARTITION BY lot, step) AS max_us, avg(value_us) OVER (PARTITION BY lot, step) AS mean_us
+	FROM ranked)
+SELECT lot, step, n, p50_us, p95_us, max_us, CAST(mean_us AS INTEGER) AS mean_us
+FROM summed WHERE rank = n ORDER BY batch, part, step;
 
 -- Radios, one row for each session. A yield far below the other radios' points at the adapter, its place or its channel.
 CREATE VIEW v_radio_health AS
-WITH name AS (SELECT session, radio FROM radio UNION SELECT session, radio FROM attempt WHERE radio <> ''),
-work AS (
-	SELECT session, radio, count(*) AS attempts, sum(outcome = 'pass') AS passed,
-		sum(outcome <> 'pass' AND side = 'air') AS air_failures, round(avg(rssi_dbm), 1) AS rssi_mean_dbm
-	FROM attempt WHERE outcome IS NOT NULL GROUP BY session, radio)
-SELECT b.lot, n.session, n.radio, r.driver, r.path, coalesce(w.attempts, 0) AS attempts, coalesce(w.passed, 0) AS passed,
-	round(1.0 * w.passed / w.attempts, 4) AS report_yield, coalesce(w.air_failures, 0) AS air_failures, w.rssi_mean_dbm,
+WITH worked (lot, session, radio, outcome, side, rssi_dbm) AS (
+	SELECT b.lot, r.session, r.radio, NULL, NULL, NULL
+		FROM batch AS b JOIN session AS s ON s.batch = b.batch JOIN radio AS r ON r.session = s.session
+	UNION ALL SELECT b.lot, a.session, a.radio, a.outcome, a.side, CASE WHEN a.outcome IS NOT NULL THEN a.rssi_dbm END
+		FROM batch AS b JOIN attempt AS a ON a.batch = b.batch WHERE a.radio <> ''),
+-- One row of each radio stands for all.
+summed AS (
+	SELECT lot, session, radio, row_number() OVER (PARTITION BY lot, session, radio) AS nth,
+		count(outcome) OVER (PARTITION BY lot, session, radio) AS attempts,
+		sum(outcome = 'pass') OVER (PARTITION BY lot, session, radio) AS passed,
+		sum(outcome <> 'pass' AND side = 'air') OVER (PARTITION BY lot, session, radio) AS air_failures,
+		round(avg(rssi_dbm) OVER (PARTITION BY lot, session, radio), 1) AS rssi_mean_dbm
+	FROM worked)
+SELECT n.lot, n.session, n.radio, r.driver, r.path, n.attempts, coalesce(n.passed, 0) AS passed,
+	round(1.0 * n.passed / n.attempts, 4) AS report_yield, coalesce(n.air_failures, 0) AS air_failures, n.rssi_mean_dbm,
 	r.sent, r.acked, r.unacked, round(1.0 * r.acked / nullif(r.acked + r.unacked, 0), 4) AS acked_share, r.retries,
 	r.received, r.dropped, r.garbage, r.switches, r.switch_us, r.airtime_us
-FROM name AS n JOIN session AS s ON s.session = n.session JOIN batch AS b ON b.batch = s.batch
-LEFT JOIN radio AS r ON r.session = n.session AND r.radio = n.radio
-LEFT JOIN work AS w ON w.session = n.session AND w.radio = n.radio;
+FROM summed AS n LEFT JOIN radio AS r ON r.session = n.session AND r.radio = n.radio
+WHERE n.nth = 1;
 
 -- All that is on record about one unit, in the order of time: WHERE serial = '...' ORDER BY at_us, step.
 CREATE VIEW v_unit_life AS
@@ -183,10 +203,10 @@ WITH event (unit, at_us, place, event, detail) AS (
 	UNION ALL SELECT unit, void_us, 9, printf('label %s %d void', template, copy), 'it counts no longer' FROM label
 		WHERE void_us IS NOT NULL
 	UNION ALL SELECT unit, at_us, 10, 'label scanned', printf('%s, by %s', verdict, actor) FROM label_scan WHERE unit IS NOT NULL
-	UNION ALL SELECT CAST(substr(subject, 6) AS INTEGER), at_us, 7, action,
-		CASE action WHEN 'outcome' THEN replace(replace(replace(body, '{"state":"', ''), '","cause":"', ', '), '"}', '')
-		ELSE body END || ' (chain ' || seq || ', ' || actor || ')'
-		FROM audit WHERE subject LIKE 'unit %' AND action NOT IN ('unit', 'identity', 'attempt', 'receipt', 'certificate', 'link', 'delivery',
+	UNION ALL SELECT u.unit, c.at_us, 7, c.action,
+		CASE c.action WHEN 'outcome' THEN replace(replace(replace(c.body, '{"state":"', ''), '","cause":"', ', '), '"}', '')
+		ELSE c.body END || ' (chain ' || c.seq || ', ' || c.actor || ')'
+		FROM unit AS u JOIN audit AS c ON c.subject = 'unit ' || u.unit WHERE c.action NOT IN ('unit', 'identity', 'attempt', 'receipt', 'certificate', 'link', 'delivery',
 			'network', 'label', 'label-state', 'label-scan'))
 SELECT e.unit, u.serial, u.mac, u.device_id, e.at_us, e.place AS step,
 	strftime('%Y-%m-%dT%H:%M:%fZ', e.at_us / 1e6, 'unixepoch') AS at, e.event, e.detail
@@ -206,10 +226,12 @@ FROM cert AS k JOIN v_unit AS u ON u.unit = k.unit;
 -- Units that have an identity, and their PINs. `duplicates`: PINs of the product that more than one unit has; always 0.
 CREATE VIEW v_pin_coverage AS
 SELECT b.lot, b.product, count(u.unit) AS identified, count(p.unit) AS with_pin, count(u.unit) - count(p.unit) AS without_pin,
-	(SELECT count(*) FROM (SELECT 1 FROM pin WHERE pin.product = b.product GROUP BY lookup HAVING count(DISTINCT unit) > 1))
-		AS duplicates
+	coalesce(d.duplicates, 0) AS duplicates
 FROM batch AS b LEFT JOIN unit AS u ON u.batch = b.batch AND u.serial IS NOT NULL
-LEFT JOIN (SELECT DISTINCT unit FROM pin) AS p ON p.unit = u.unit
+LEFT JOIN pin AS p ON p.pin = (SELECT max(pin) FROM pin AS q WHERE q.unit = u.unit)
+LEFT JOIN (SELECT product, count(*) AS duplicates
+	FROM (SELECT product FROM pin GROUP BY lookup, product HAVING count(DISTINCT unit) > 1) GROUP BY product)
+	AS d ON d.product = b.product
 GROUP BY b.batch;
 
 -- What people ordered, from the chain. Its body is {"state":...,"cause":...,"outcome":...,"reason":...}, the first three not always;
@@ -231,52 +253,61 @@ WHERE a.action IN ('line-pause', 'line-resume', 'line-stop', 'line-abort', 'unit
 -- What was ordered against the usual way, and for which unit. `was`, `cause`: of the unit before. `overtaken`: why it did not
 -- take effect, because something else was quicker.
 CREATE VIEW v_override AS
-SELECT o.lot, o.session, o.at, o.actor, o.action, u.serial, u.mac, o.reason, o.was, o.cause, o.overtaken, o.subject, o.unit, o.seq
-FROM v_order AS o LEFT JOIN v_unit AS u ON u.unit = o.unit
+SELECT o.lot, o.session, o.at, o.actor, o.action, u.serial,
+	lower(printf('%s:%s:%s:%s:%s:%s', substr(hex(u.mac), 1, 2), substr(hex(u.mac), 3, 2), substr(hex(u.mac), 5, 2),
+		substr(hex(u.mac), 7, 2), substr(hex(u.mac), 9, 2), substr(hex(u.mac), 11, 2))) AS mac,
+	o.reason, o.was, o.cause, o.overtaken, o.subject, o.unit, o.seq
+FROM v_order AS o LEFT JOIN unit AS u ON u.unit = o.unit
 WHERE o.action NOT IN ('line-pause', 'line-resume', 'badge');
 
 -- When no device was admitted: by a person's order or a guard, until somebody resumed or the session ended.
 CREATE VIEW v_pause AS
-WITH off AS (
-	SELECT seq, at_us, session, actor, 'guard ' || subject AS reason FROM audit WHERE action = 'guard'
-	UNION ALL SELECT seq, at_us, session, actor, reason FROM v_order WHERE action = 'line-pause' AND overtaken IS NULL),
-back AS (
-	SELECT seq, at_us, session, actor, action FROM audit WHERE action = 'batch-end'
-	UNION ALL SELECT seq, at_us, session, actor, action FROM v_order
-	WHERE action IN ('line-resume', 'guard-override', 'line-stop', 'line-abort') AND overtaken IS NULL)
-SELECT b.lot, o.session, strftime('%Y-%m-%dT%H:%M:%fZ', o.at_us / 1e6, 'unixepoch') AS since,
+WITH went (lot, seq, at_us, session, actor, action, reason, off) AS (
+	SELECT b.lot, a.seq, a.at_us, a.session, a.actor, a.action, 'guard ' || a.subject, a.action = 'guard'
+		FROM batch AS b JOIN session AS s ON s.batch = b.batch JOIN audit AS a ON a.session = s.session
+		WHERE a.action IN ('guard', 'batch-end')
+	UNION ALL SELECT lot, seq, at_us, session, actor, action, reason, action = 'line-pause' FROM v_order
+		WHERE action IN ('line-pause', 'line-resume', 'guard-override', 'line-stop', 'line-abort') AND overtaken IS NULL),
+-- To each row, the next one that is no pause.
+until AS (
+	SELECT *, min(CASE WHEN NOT off THEN seq END) OVER (PARTITION BY lot, session ORDER BY seq DESC
+		ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS until_seq
+	FROM went)
+SELECT o.lot, o.session, strftime('%Y-%m-%dT%H:%M:%fZ', o.at_us / 1e6, 'unixepoch') AS since,
 	strftime('%Y-%m-%dT%H:%M:%fZ', k.at_us / 1e6, 'unixepoch') AS until, k.at_us - o.at_us AS pause_us, o.actor, o.reason,
 	k.action AS ended_by, k.actor AS ended_actor, o.seq
-FROM off AS o JOIN session AS s ON s.session = o.session JOIN batch AS b ON b.batch = s.batch
-LEFT JOIN back AS k ON k.seq = (SELECT min(seq) FROM back WHERE back.session = o.session AND back.seq > o.seq);
+FROM until AS o LEFT JOIN audit AS k ON k.seq = o.until_seq
+WHERE o.off;
 
 -- What must not be when a batch is done. Empty, or somebody has to look.
 CREATE VIEW v_orphan AS
-WITH found (batch, unit, kind, what) AS (
-	SELECT batch, unit, 'open-attempt', 'attempt ' || attempt || ' never ended' FROM attempt WHERE outcome IS NULL
-	UNION ALL SELECT u.batch, u.unit, 'unfinished', 'the unit is ' || u.state FROM unit AS u JOIN batch AS b ON b.batch = u.batch
+WITH found (lot, unit, kind, what) AS (
+	SELECT b.lot, a.unit, 'open-attempt', 'attempt ' || a.attempt || ' never ended' FROM attempt AS a JOIN batch AS b ON b.batch = a.batch
+		WHERE a.outcome IS NULL
+	UNION ALL SELECT b.lot, u.unit, 'unfinished', 'the unit is ' || u.state FROM batch AS b JOIN unit AS u ON u.batch = b.batch
 		WHERE u.state IN ('seen', 'active') AND b.state = 'done'
-	UNION ALL SELECT u.batch, u.unit, 'passed-unverified', 'passed, and its certificate ' || k.serial_hex || ' is ' || k.state
-		FROM unit AS u JOIN cert AS k ON k.unit = u.unit
-		WHERE u.state = 'passed' AND k.state IN ('issued', 'installed')
-	UNION ALL SELECT u.batch, u.unit, 'passed-uncertified', 'passed, and every certificate that it had is void or revoked'
-		FROM unit AS u WHERE u.state = 'passed' AND EXISTS (SELECT 1 FROM cert AS k WHERE k.unit = u.unit)
-		AND NOT EXISTS (SELECT 1 FROM cert AS k WHERE k.unit = u.unit AND k.state NOT IN ('void', 'revoked'))
-	UNION ALL SELECT u.batch, u.unit, 'passed-unsealed', 'passed, was to be sealed, and there is no receipt'
-		FROM unit AS u WHERE u.state = 'passed'
-		AND u.unit IN (SELECT unit FROM txn WHERE operation = 'seal')
-		AND u.unit NOT IN (SELECT unit FROM receipt)
-	UNION ALL SELECT u.batch, u.unit, 'passed-unproved', 'passed, and no attempt of it did'
-		FROM unit AS u WHERE u.state = 'passed' AND u.unit NOT IN (SELECT unit FROM attempt WHERE outcome = 'pass')
-	UNION ALL SELECT u.batch, u.unit, 'passed-unseen', 'passed without an agent of ours, and was not seen to join'
-		FROM unit AS u WHERE u.state = 'passed' AND u.agentless AND NOT EXISTS (SELECT 1 FROM network AS t
-			JOIN attempt AS a ON a.attempt = t.attempt WHERE a.unit = u.unit AND t.observed <> 'no')
-	UNION ALL SELECT u.batch, u.unit, 'sealed-unpassed', 'the device is sealed, and the unit is ' || u.state
-		FROM unit AS u WHERE u.state NOT IN ('passed', 'quarantined') AND u.unit IN (SELECT unit FROM receipt)
-	UNION ALL SELECT u.batch, u.unit, 'labelled-unpassed', 'it has the label ' || l.template || ', and the unit is ' || u.state
-		FROM unit AS u JOIN label AS l ON l.unit = u.unit WHERE u.state <> 'passed' AND l.void_us IS NULL)
-SELECT f.kind, b.lot, b.state AS batch_state, f.unit, u.serial, u.mac, f.what
-FROM found AS f JOIN batch AS b ON b.batch = f.batch JOIN v_unit AS u ON u.unit = f.unit;
+	UNION ALL SELECT b.lot, p.unit, 'passed-unverified', 'passed, and its certificate ' || k.serial_hex || ' is ' || k.state
+		FROM batch AS b JOIN unit AS p ON p.batch = b.batch JOIN cert AS k ON k.unit = p.unit
+		WHERE p.state = 'passed' AND k.state IN ('issued', 'installed')
+	UNION ALL SELECT b.lot, p.unit, 'passed-uncertified', 'passed, and every certificate that it had is void or revoked'
+		FROM batch AS b JOIN unit AS p ON p.batch = b.batch WHERE p.state = 'passed' AND EXISTS (SELECT 1 FROM cert AS k WHERE k.unit = p.unit)
+		AND NOT EXISTS (SELECT 1 FROM cert AS k WHERE k.unit = p.unit AND k.state NOT IN ('void', 'revoked'))
+	UNION ALL SELECT b.lot, p.unit, 'passed-unsealed', 'passed, was to be sealed, and there is no receipt'
+		FROM batch AS b JOIN unit AS p ON p.batch = b.batch WHERE p.state = 'passed' AND EXISTS (SELECT 1 FROM txn AS t WHERE t.unit = p.unit AND t.operation = 'seal')
+		AND NOT EXISTS (SELECT 1 FROM receipt AS r WHERE r.unit = p.unit)
+	UNION ALL SELECT b.lot, p.unit, 'passed-unproved', 'passed, and no attempt of it did'
+		FROM batch AS b JOIN unit AS p ON p.batch = b.batch WHERE p.state = 'passed' AND NOT EXISTS (SELECT 1 FROM attempt AS a WHERE a.unit = p.unit AND a.outcome = 'pass')
+	UNION ALL SELECT b.lot, p.unit, 'passed-unseen', 'passed without an agent of ours, and was not seen to join'
+		FROM batch AS b JOIN unit AS p ON p.batch = b.batch WHERE p.state = 'passed' AND p.agentless AND NOT EXISTS (SELECT 1 FROM attempt AS a
+			JOIN network AS t ON t.attempt = a.attempt WHERE a.unit = p.unit AND t.observed <> 'no')
+	UNION ALL SELECT b.lot, u.unit, 'sealed-unpassed', 'the device is sealed, and the unit is ' || u.state
+		FROM batch AS b JOIN unit AS u ON u.batch = b.batch WHERE u.state NOT IN ('passed', 'quarantined')
+		AND EXISTS (SELECT 1 FROM receipt AS r WHERE r.unit = u.unit)
+	UNION ALL SELECT b.lot, u.unit, 'labelled-unpassed', 'it has the label ' || l.template || ', and the unit is ' || u.state
+		FROM batch AS b JOIN unit AS u ON u.batch = b.batch JOIN label AS l ON l.unit = u.unit
+		WHERE u.state <> 'passed' AND l.void_us IS NULL)
+SELECT f.kind, f.lot, b.state AS batch_state, f.unit, u.serial, u.mac, f.what
+FROM found AS f JOIN batch AS b ON b.lot = f.lot JOIN v_unit AS u ON u.unit = f.unit;
 
 -- Sessions, one row for each run of the station on a lot.
 CREATE VIEW v_session AS
@@ -289,27 +320,30 @@ FROM session AS s JOIN batch AS b ON b.batch = s.batch;
 -- Passes in the order of time: what cadence is counted from. `after_us`: since the lot began; `running_us`:
 -- the same without the time between sessions; `gap_us`: since the pass before it in the same session.
 CREATE VIEW v_pass AS
-SELECT b.lot, a.session, u.serial, a.radio, row_number() OVER (PARTITION BY a.batch ORDER BY a.ended_us, a.attempt) AS nth,
+SELECT b.lot, a.session, u.serial, a.radio, row_number() OVER (PARTITION BY b.lot ORDER BY a.ended_us, a.attempt) AS nth,
 	strftime('%Y-%m-%dT%H:%M:%fZ', a.ended_us / 1e6, 'unixepoch') AS at, a.ended_us - b.opened_us AS after_us,
 	a.ended_us - s.started_us + coalesce((SELECT sum(p.ended_us - p.started_us) FROM session AS p WHERE p.batch = a.batch
 		AND p.session < a.session), 0) AS running_us,
-	a.ended_us - lag(a.ended_us) OVER (PARTITION BY a.session ORDER BY a.ended_us, a.attempt) AS gap_us
+	CASE WHEN lag(a.session) OVER timely = a.session THEN a.ended_us - lag(a.ended_us) OVER timely END AS gap_us
 FROM attempt AS a JOIN batch AS b ON b.batch = a.batch JOIN session AS s ON s.session = a.session JOIN unit AS u ON u.unit = a.unit
-WHERE a.outcome = 'pass';
+WHERE a.outcome = 'pass'
+WINDOW timely AS (PARTITION BY b.lot ORDER BY a.session, a.ended_us, a.attempt);
 
 -- How fast units pass, one row for each lot. Cadence: running time up to the last pass / passes; it is what compares to takt.
 CREATE VIEW v_cadence AS
 WITH ranked AS (
-	SELECT *, row_number() OVER (PARTITION BY lot ORDER BY gap_us) AS rank, count(gap_us) OVER (PARTITION BY lot) AS n
-	FROM v_pass WHERE gap_us IS NOT NULL),
-gaps AS (
-	SELECT lot, min(CASE WHEN 100 * rank >= 50 * n THEN gap_us END) AS p50, min(CASE WHEN 100 * rank >= 95 * n THEN gap_us END) AS p95,
-		max(gap_us) AS longest
-	FROM ranked GROUP BY lot)
-SELECT p.lot, count(*) AS passed, max(p.running_us) AS running_us, max(p.running_us) / count(*) AS cadence_us, g.p50 AS gap_p50_us,
-	g.p95 AS gap_p95_us, g.longest AS gap_max_us
-FROM v_pass AS p LEFT JOIN gaps AS g ON g.lot = p.lot
-GROUP BY p.lot;
+	SELECT lot, running_us, gap_us, row_number() OVER (PARTITION BY lot ORDER BY gap_us) AS place,
+		count(*) OVER (PARTITION BY lot) AS passed, count(gap_us) OVER (PARTITION BY lot) AS n
+	FROM v_pass),
+-- The first pass of a session has no gap, which comes before all gaps. One row of each lot stands for all.
+summed AS (
+	SELECT lot, place, passed, max(running_us) OVER (PARTITION BY lot) AS running_us,
+		min(CASE WHEN 100 * (place - passed + n) >= 50 * n THEN gap_us END) OVER (PARTITION BY lot) AS p50,
+		min(CASE WHEN 100 * (place - passed + n) >= 95 * n THEN gap_us END) OVER (PARTITION BY lot) AS p95,
+		max(gap_us) OVER (PARTITION BY lot) AS longest
+	FROM ranked)
+SELECT lot, passed, running_us, running_us / passed AS cadence_us, p50 AS gap_p50_us, p95 AS gap_p95_us, longest AS gap_max_us
+FROM summed WHERE place = passed;
 
 -- What stopped the admission of devices.
 CREATE VIEW v_guard AS
@@ -357,14 +391,15 @@ LEFT JOIN unit AS u ON u.unit = t.unit LEFT JOIN unit AS e ON e.unit = t.expecte
 
 -- How far a lot is labelled, by template: units that passed, and how many of them have such a label in each state.
 CREATE VIEW v_label_coverage AS
-SELECT b.lot, t.template, p.passed, coalesce(sum(l.state = 'queued'), 0) AS queued, coalesce(sum(l.state = 'sent'), 0) AS sent,
-	coalesce(sum(l.state = 'printed'), 0) AS printed, coalesce(sum(l.state = 'scanned'), 0) AS scanned,
-	p.passed - count(l.label) AS without
-FROM batch AS b JOIN (SELECT DISTINCT u.batch, l.template FROM label AS l JOIN unit AS u ON u.unit = l.unit) AS t ON t.batch = b.batch
-JOIN (SELECT batch, sum(state = 'passed') AS passed FROM unit GROUP BY batch) AS p ON p.batch = b.batch
-LEFT JOIN unit AS u ON u.batch = b.batch AND u.state = 'passed'
-LEFT JOIN label AS l ON l.unit = u.unit AND l.template = t.template AND l.void_us IS NULL
-GROUP BY b.batch, t.template;
+WITH counted AS (
+	SELECT b.lot, l.template,
+		(SELECT count(*) FROM unit AS p WHERE p.batch = b.batch AND p.state = 'passed') AS passed,
+		sum(u.state = 'passed' AND l.state = 'queued') AS queued, sum(u.state = 'passed' AND l.state = 'sent') AS sent,
+		sum(u.state = 'passed' AND l.state = 'printed') AS printed, sum(u.state = 'passed' AND l.state = 'scanned') AS scanned,
+		sum(u.state = 'passed' AND l.state <> 'void') AS live
+	FROM batch AS b JOIN unit AS u ON u.batch = b.batch JOIN label AS l ON l.unit = u.unit
+	GROUP BY b.lot, b.batch, l.template)
+SELECT lot, template, passed, queued, sent, printed, scanned, passed - live AS without FROM counted;
 
 -- How devices were reached through a BSS, their own or ours. Times in milliseconds, each from the stage before it; NULL: the
 -- method has no such stage. `evidence`: what else the method saw, in JSON (docs/audit.md has the shapes).

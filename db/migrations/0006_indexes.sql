@@ -3,7 +3,7 @@
 CREATE INDEX session_batch ON session (batch);
 CREATE INDEX unit_batch ON unit (batch);
 CREATE INDEX unit_active ON unit (batch) WHERE state = 'active';
-CREATE INDEX attempt_batch ON attempt (batch);
+CREATE INDEX attempt_batch ON attempt (batch, unit);
 CREATE INDEX attempt_open ON attempt (unit) WHERE outcome IS NULL;
 CREATE INDEX txn_unit ON txn (unit, operation);
 CREATE INDEX cert_unit ON cert (unit);

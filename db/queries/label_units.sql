@@ -4,10 +4,11 @@ SELECT u.unit, u.serial, u.mac, u.device_id, b.lot, u.product, u.hw_rev, u.firmw
 	p.product AS pin_product, p.sealed, p.kek_id, l.label, l.state AS label_state, l.kind,
 	(SELECT coalesce(max(copy), 0) FROM label AS c WHERE c.unit = u.unit AND c.template = :template) AS copies
 FROM batch AS b
-JOIN unit AS u ON u.batch = b.batch OR EXISTS (SELECT 1 FROM attempt AS a WHERE a.unit = u.unit AND a.batch = b.batch)
+CROSS JOIN unit AS u ON u.unit IN (SELECT :unit UNION SELECT unit FROM unit WHERE :unit IS NULL AND batch = b.batch
+		UNION SELECT unit FROM attempt WHERE :unit IS NULL AND batch = b.batch)
+	AND (u.batch = b.batch OR EXISTS (SELECT 1 FROM attempt AS a WHERE a.unit = u.unit AND a.batch = b.batch))
 LEFT JOIN cert AS k ON k.unit = u.unit AND k.void_us IS NULL AND k.revoked_us IS NULL
 LEFT JOIN pin AS p ON p.pin = (SELECT max(pin) FROM pin AS q WHERE q.unit = u.unit)
 LEFT JOIN label AS l ON l.unit = u.unit AND l.template = :template AND l.void_us IS NULL
 WHERE b.lot = :lot AND u.state = 'passed' AND u.serial IS NOT NULL
-	AND u.unit BETWEEN coalesce(:unit, 1) AND coalesce(:unit, 9223372036854775807)
 ORDER BY u.serial, u.unit;

@@ -44,6 +44,7 @@ struct queue {
 struct journal {
 	struct store store;
 	struct writer writer; /* under `connection` */
+	struct finder finder; /* the caller's */
 	pthread_mutex_t connection;
 	pthread_t thread;
 	bool started;
@@ -245,11 +246,16 @@ static void tell(struct journal *journal)
 		return;
 }
 
+/* The first reason stays: the thread may fail at a commit while the caller fails at a search. */
 static void give_up(struct journal *journal, const char *reason)
 {
-	assert(*reason && !journal_failed(journal));
-	snprintf(journal->reason, sizeof(journal->reason), "%s", reason);
-	atomic_store_explicit(&journal->failed, journal->reason, memory_order_release);
+	assert(*reason);
+	pthread_mutex_lock(&journal->lock);
+	if (!journal_failed(journal)) {
+		snprintf(journal->reason, sizeof(journal->reason), "%s", reason);
+		atomic_store_explicit(&journal->failed, journal->reason, memory_order_release);
+	}
+	pthread_mutex_unlock(&journal->lock);
 }
 
 /* One transaction. 0, or -1: rolled back, and the reason is kept. */
@@ -308,7 +314,7 @@ static void *run(void *ctx)
 		pthread_mutex_unlock(&journal->lock);
 
 		pthread_mutex_lock(&journal->connection);
-		result = commit_queue(journal, queue, last);
+		result = journal_failed(journal) ? -1 : commit_queue(journal, queue, last);
 		pthread_mutex_unlock(&journal->connection);
 		if (result == 0 && queue->first)
 			atomic_store_explicit(&journal->durable, queue->tickets, memory_order_release);
@@ -384,22 +390,49 @@ int journal_open(struct journal **out, const struct journal_options *options, ch
 }
 
 int journal_begin(struct journal *journal, const struct journal_batch *batch, struct journal_start *start,
-		  journal_resume_fn *unit, void (*serial)(void *ctx, const char *serial),
-		  void (*pin)(void *ctx, const uint8_t lookup[static 32]), void *ctx, char *error, size_t error_len)
+		  journal_resume_fn *unit, void *ctx, char *error, size_t error_len)
 {
-	const struct resume_calls calls = { unit, serial, pin, ctx };
 	char holder[80];
 	int rc;
 
 	pthread_mutex_lock(&journal->connection);
 	assert(journal->writer.session == 0); /* one session for each journal */
-	rc = resume_begin(&journal->writer, journal->store.simulated, batch, start, &calls, error, error_len);
+	rc = resume_begin(&journal->writer, journal->store.simulated, batch, start, unit, ctx, error, error_len);
+	if (rc == 0 && finder_open(&journal->finder, &journal->writer, start) != 0) {
+		snprintf(error, error_len, "%s", journal->finder.error);
+		rc = -1;
+	}
 	pthread_mutex_unlock(&journal->connection);
 	if (rc == 0) {
 		snprintf(holder, sizeof(holder), "lot %s", batch->lot);
 		store_hold_as(&journal->store, holder);
 	}
 	return rc;
+}
+
+int64_t journal_find(struct journal *journal, enum journal_find by, const void *key, size_t len)
+{
+	int64_t unit;
+
+	if (journal_failed(journal))
+		return -1;
+	unit = finder_find(&journal->finder, by, key, len);
+	if (unit < 0) {
+		give_up(journal, journal->finder.error);
+		tell(journal);
+	}
+	return unit;
+}
+
+int journal_read(struct journal *journal, int64_t number, journal_resume_fn *unit, void *ctx)
+{
+	if (journal_failed(journal))
+		return -1;
+	if (finder_read(&journal->finder, number, unit, ctx) == 0)
+		return 0;
+	give_up(journal, journal->finder.error);
+	tell(journal);
+	return -1;
 }
 
 uint64_t journal_submit(struct journal *journal, const struct journal_record *record)
@@ -471,6 +504,7 @@ void journal_close(struct journal *journal)
 		pthread_join(journal->thread, NULL);
 		assert(journal_failed(journal) || journal_durable(journal) == journal->submitted);
 	}
+	finder_close(&journal->finder);
 	writer_wipe(&journal->writer);
 	store_close(&journal->store);
 	for (size_t i = 0; i < 2; i++)

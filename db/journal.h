@@ -374,11 +374,28 @@ struct journal_start {
 /*
  * Starts a session of a batch, synchronously and durable: the lot is new, or it is there with the same job (resumed),
  * or -1 with a sentence in `error` (the lot exists with other job bytes). Open attempts of a dead session are closed as
- * interrupted. Then calls `unit` for every unit of this database, and `serial` for every serial that is used or burned.
+ * interrupted. Then calls `unit` for every unit that this lot saw first; those of other lots are found below.
  */
 int journal_begin(struct journal *journal, const struct journal_batch *batch, struct journal_start *start,
-		  journal_resume_fn *unit, void (*serial)(void *ctx, const char *serial),
-		  void (*pin)(void *ctx, const uint8_t lookup[static 32]), void *ctx, char *error, size_t error_len);
+		  journal_resume_fn *unit, void *ctx, char *error, size_t error_len);
+
+/* What a unit is found by. JOURNAL_BY_PIN: the lookup value of a PIN of the batch's product. */
+enum journal_find {
+	JOURNAL_BY_DEVICE_ID,
+	JOURNAL_BY_MAC,
+	JOURNAL_BY_SERIAL,
+	JOURNAL_BY_PUBLIC_KEY, /* SHA-256 of its SubjectPublicKeyInfo, in a certificate that is not void */
+	JOURNAL_BY_PIN,
+	JOURNAL_FINDS
+};
+/*
+ * Whose it was when this session began: the number of the unit, 0 for nobody's, or -1: the journal has failed. Units of
+ * this session (from start.next_unit on) are never found, and what it gave to older ones may be found or not: the
+ * caller looks into its own memory first. By an index, on the caller's thread: microseconds, or what the disk takes.
+ */
+int64_t journal_find(struct journal *journal, enum journal_find by, const void *key, size_t len);
+/* Calls `unit` with a unit that journal_find has found. 0, or -1: the journal has failed. */
+int journal_read(struct journal *journal, int64_t number, journal_resume_fn *unit, void *ctx);
 
 /*
  * Queues a copy. The ticket counts from 1; a record that refers to another is submitted after it. 0: nothing was

@@ -13,6 +13,7 @@
 #define CAUSE_RESTARTED 24
 #define CAUSE_RESTARTED_NAME "station-restarted"
 #define CAUSE_RESTARTED_SIDE "power"
+#define FIND_BUSY_MS 5000 /* chosen: a reader of a WAL waits for nobody but who recovers it after a crash */
 
 /* These statements run once in a session, so they are prepared where they are used. */
 static sqlite3_stmt *prepare(struct writer *writer, const char *name)
@@ -349,55 +350,33 @@ static bool resume_from_row(sqlite3_stmt *row, struct journal_resume *unit)
 	       state_from_name((const char *)sqlite3_column_text(row, 3), &unit->state);
 }
 
-static int tell_units(struct writer *writer, const struct resume_calls *calls)
+/* The rows of :resume, told one by one; `told` of them. SQLITE_DONE, or what went wrong. */
+static int tell_rows(sqlite3_stmt *statement, int *told, journal_resume_fn *unit, void *ctx)
+{
+	struct journal_resume resume;
+	int rc;
+
+	for (*told = 0; (rc = sqlite3_step(statement)) == SQLITE_ROW; ++*told) {
+		if (!resume_from_row(statement, &resume))
+			return SQLITE_CORRUPT;
+		unit(ctx, &resume);
+	}
+	return rc;
+}
+
+static int tell_units(struct writer *writer, journal_resume_fn *unit, void *ctx)
 {
 	sqlite3_stmt *statement = prepare(writer, "resume");
-	int rc;
+	int told;
 
 	if (!statement)
 		return -1;
 	sqlite3_bind_int64(statement, 1, writer->batch);
-	while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
-		struct journal_resume unit;
-
-		if (!resume_from_row(statement, &unit)) {
-			rc = SQLITE_CORRUPT;
-			break;
-		}
-		calls->unit(calls->ctx, &unit);
-	}
-	return done(writer, statement, rc, "its units");
-}
-
-static int tell_serials(struct writer *writer, const struct resume_calls *calls)
-{
-	sqlite3_stmt *statement = prepare(writer, "serials");
-	int rc;
-
-	if (!statement)
-		return -1;
-	while ((rc = sqlite3_step(statement)) == SQLITE_ROW)
-		calls->serial(calls->ctx, (const char *)sqlite3_column_text(statement, 0));
-	return done(writer, statement, rc, "its serial numbers");
-}
-
-static int tell_pins(struct writer *writer, const struct resume_calls *calls)
-{
-	sqlite3_stmt *statement = prepare(writer, "pins");
-	uint8_t lookup[32];
-	int rc;
-
-	if (!statement)
-		return -1;
-	sqlite3_bind_text(statement, 1, writer->product, -1, SQLITE_STATIC);
-	while ((rc = sqlite3_step(statement)) == SQLITE_ROW)
-		if (column_octets(statement, 0, lookup, sizeof(lookup)))
-			calls->pin(calls->ctx, lookup);
-	return done(writer, statement, rc, "its PINs");
+	return done(writer, statement, tell_rows(statement, &told, unit, ctx), "its units");
 }
 
 int resume_begin(struct writer *writer, bool simulated, const struct journal_batch *batch, struct journal_start *start,
-		 const struct resume_calls *calls, char *error, size_t error_len)
+		 journal_resume_fn *unit, void *ctx, char *error, size_t error_len)
 {
 	uint64_t seq = writer->seq;
 	uint8_t head[CHAIN_HASH_LEN];
@@ -423,10 +402,101 @@ int resume_begin(struct writer *writer, bool simulated, const struct journal_bat
 	}
 	assert(writer->seq > seq && sqlite3_get_autocommit(writer->db));
 	assert(start->session == writer->session && start->batch == writer->batch);
-	if ((calls->unit && tell_units(writer, calls) != 0) || (calls->serial && tell_serials(writer, calls) != 0) ||
-	    (calls->pin && tell_pins(writer, calls) != 0)) {
+	if (unit && tell_units(writer, unit, ctx) != 0) {
 		snprintf(error, error_len, "%s", writer->error);
 		return -1;
 	}
 	return 0;
+}
+
+/* --- units of other lots --- */
+
+static int finder_failed(struct finder *finder)
+{
+	snprintf(finder->error, sizeof(finder->error), "the database does not give a unit: %s; %s",
+		 finder->db ? sqlite3_errmsg(finder->db) : "no memory is left",
+		 store_remedy(sqlite3_extended_errcode(finder->db)));
+	return -1;
+}
+
+static sqlite3_stmt *prepare_kept(sqlite3 *db, const char *name)
+{
+	struct sql_text text = sql_statement(name);
+	sqlite3_stmt *statement = NULL;
+
+	assert(text.at);
+	if (sqlite3_prepare_v3(db, text.at, (int)text.len, SQLITE_PREPARE_PERSISTENT, &statement, NULL) != SQLITE_OK)
+		return NULL;
+	assert(sqlite3_stmt_readonly(statement));
+	return statement;
+}
+
+int finder_open(struct finder *finder, const struct writer *writer, const struct journal_start *start)
+{
+	static const char *const names[JOURNAL_FINDS] = { [JOURNAL_BY_DEVICE_ID] = "find_device_id",
+							  [JOURNAL_BY_MAC] = "find_mac",
+							  [JOURNAL_BY_SERIAL] = "find_serial",
+							  [JOURNAL_BY_PUBLIC_KEY] = "find_key",
+							  [JOURNAL_BY_PIN] = "find_pin" };
+
+	assert(!finder->db && writer->batch == start->batch);
+	finder->batch = start->batch;
+	finder->next_unit = start->next_unit;
+	finder->product = strdup(writer->product);
+	if (!finder->product || sqlite3_open_v2(sqlite3_db_filename(writer->db, "main"), &finder->db,
+						SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+		return finder_failed(finder);
+	sqlite3_busy_timeout(finder->db, FIND_BUSY_MS);
+	sqlite3_db_config(finder->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	finder->read = prepare_kept(finder->db, "resume");
+	for (size_t i = 0; i < JOURNAL_FINDS; i++)
+		if (!(finder->find[i] = prepare_kept(finder->db, names[i])))
+			return finder_failed(finder);
+	return finder->read ? 0 : finder_failed(finder);
+}
+
+void finder_close(struct finder *finder)
+{
+	sqlite3_finalize(finder->read);
+	for (size_t i = 0; i < JOURNAL_FINDS; i++)
+		sqlite3_finalize(finder->find[i]);
+	sqlite3_close(finder->db);
+	free(finder->product);
+	*finder = (struct finder){ 0 };
+}
+
+int64_t finder_find(struct finder *finder, enum journal_find by, const void *key, size_t len)
+{
+	sqlite3_stmt *find = finder->find[by];
+	int64_t unit = 0;
+	int rc;
+
+	if (by == JOURNAL_BY_SERIAL)
+		sqlite3_bind_text(find, 1, key, (int)len, SQLITE_STATIC);
+	else
+		sqlite3_bind_blob(find, 1, key, (int)len, SQLITE_STATIC);
+	sqlite3_bind_int64(find, 2, finder->next_unit);
+	if (by == JOURNAL_BY_PIN)
+		sqlite3_bind_text(find, 3, finder->product, -1, SQLITE_STATIC);
+	rc = sqlite3_step(find);
+	if (rc == SQLITE_ROW)
+		unit = sqlite3_column_int64(find, 0);
+	else if (rc != SQLITE_DONE)
+		unit = finder_failed(finder);
+	sqlite3_reset(find);
+	sqlite3_clear_bindings(find);
+	return unit;
+}
+
+int finder_read(struct finder *finder, int64_t number, journal_resume_fn *unit, void *ctx)
+{
+	int told, rc;
+
+	sqlite3_bind_int64(finder->read, 1, finder->batch);
+	sqlite3_bind_int64(finder->read, 2, number);
+	rc = tell_rows(finder->read, &told, unit, ctx);
+	sqlite3_reset(finder->read);
+	if (rc == SQLITE_DONE && told == 1)
+		return 0;
+	return finder_failed(finder);
 }

@@ -160,29 +160,33 @@ UPDATE unit SET state = 'seen', state_us = ?1 WHERE state = 'active';
 SELECT coalesce((SELECT max(unit) FROM unit), 0) + 1, coalesce((SELECT max(attempt) FROM attempt), 0) + 1,
 	coalesce((SELECT max(txn) FROM txn), 0) + 1,
 	(SELECT count(*) FROM unit WHERE batch = ?1 AND state = 'passed');
--- :serials
-SELECT serial FROM unit WHERE serial IS NOT NULL ORDER BY unit;
--- :pins
-SELECT lookup FROM pin WHERE product = ?1 ORDER BY pin;
+-- Units to go on with, each found by index: ?2, or NULL: all of the lot.
 -- :resume
-WITH tries AS (
-	SELECT unit, count(*) AS begun, sum(outcome <> 'pass' AND side IN ('air', 'device')) AS counted
-	FROM attempt WHERE batch = ?1 GROUP BY unit),
-last AS (
-	SELECT unit, operation, max(txn) AS txn,
-		CASE WHEN committed_us IS NOT NULL THEN 2 WHEN prepared_us IS NOT NULL THEN 1 ELSE 0 END AS phase
-	FROM txn GROUP BY unit, operation),
-latest_pin AS (SELECT unit, max(pin) AS pin, sealed, salt, iterations FROM pin GROUP BY unit),
-sealed AS (SELECT DISTINCT unit FROM receipt)
-SELECT u.unit, u.device_id, u.mac, u.state, coalesce(t.begun, 0), coalesce(t.counted, 0), u.serial,
-	i.txn, i.phase, c.txn, c.phase, s.txn, s.phase, k.der, k.spki_sha256, r.unit IS NOT NULL,
-	p.sealed, p.salt, p.iterations, u.batch = ?1, u.agentless
+SELECT u.unit, u.device_id, u.mac, u.state,
+	(SELECT count(*) FROM attempt AS a WHERE a.unit = u.unit AND a.batch = ?1),
+	(SELECT count(*) FROM attempt AS a WHERE a.unit = u.unit AND a.batch = ?1 AND a.outcome <> 'pass' AND a.side IN ('air', 'device')),
+	u.serial, i.txn, i.phase, c.txn, c.phase, s.txn, s.phase, k.der, k.spki_sha256,
+	EXISTS (SELECT 1 FROM receipt AS r WHERE r.unit = u.unit), p.sealed, p.salt, p.iterations, u.batch = ?1, u.agentless
 FROM unit AS u
-LEFT JOIN tries AS t ON t.unit = u.unit
-LEFT JOIN last AS i ON i.unit = u.unit AND i.operation = 'identity'
-LEFT JOIN last AS c ON c.unit = u.unit AND c.operation = 'credentials'
-LEFT JOIN last AS s ON s.unit = u.unit AND s.operation = 'seal'
+LEFT JOIN (SELECT txn, CASE WHEN committed_us IS NOT NULL THEN 2 WHEN prepared_us IS NOT NULL THEN 1 ELSE 0 END AS phase FROM txn) AS i
+	ON i.txn = (SELECT max(txn) FROM txn WHERE unit = u.unit AND operation = 'identity')
+LEFT JOIN (SELECT txn, CASE WHEN committed_us IS NOT NULL THEN 2 WHEN prepared_us IS NOT NULL THEN 1 ELSE 0 END AS phase FROM txn) AS c
+	ON c.txn = (SELECT max(txn) FROM txn WHERE unit = u.unit AND operation = 'credentials')
+LEFT JOIN (SELECT txn, CASE WHEN committed_us IS NOT NULL THEN 2 WHEN prepared_us IS NOT NULL THEN 1 ELSE 0 END AS phase FROM txn) AS s
+	ON s.txn = (SELECT max(txn) FROM txn WHERE unit = u.unit AND operation = 'seal')
 LEFT JOIN cert AS k ON k.unit = u.unit AND k.void_us IS NULL AND k.revoked_us IS NULL
-LEFT JOIN latest_pin AS p ON p.unit = u.unit
-LEFT JOIN sealed AS r ON r.unit = u.unit
+LEFT JOIN pin AS p ON p.pin = (SELECT max(pin) FROM pin WHERE unit = u.unit)
+WHERE u.unit IN (SELECT ?2 UNION SELECT unit FROM unit WHERE ?2 IS NULL AND batch = ?1)
 ORDER BY u.unit;
+
+-- Which unit has it? Numbers from ?2 on are of this session, whose station knows them, committed or not.
+-- :find_device_id
+SELECT unit FROM unit WHERE device_id = ?1 AND unit < ?2;
+-- :find_mac
+SELECT unit FROM unit WHERE mac = ?1 AND unit < ?2;
+-- :find_serial
+SELECT unit FROM unit WHERE serial = ?1 AND unit < ?2;
+-- :find_key
+SELECT unit FROM cert WHERE spki_sha256 = ?1 AND void_us IS NULL AND unit < ?2;
+-- :find_pin
+SELECT unit FROM pin WHERE lookup = ?1 AND product = ?3 AND unit < ?2;

@@ -138,8 +138,9 @@ struct serial_pool *serial_pool_file(const char *path, char *error, size_t error
 struct serial_pool *serial_pool_text(const char *name, const char *bytes, size_t len, char *error, size_t error_len);
 /* 1 to IDENTITY_SERIAL_MAX characters of A-Z a-z 0-9 . _ - */
 bool serial_is_valid(const char *serial);
-void serial_pool_mark_used(struct serial_pool *pool, const char *serial);
-/* NULL: empty. Marks it as used. */
+/* The next one; NULL: none is left. Lives until the next call. */
+const char *serial_pool_peek(struct serial_pool *pool);
+/* The same, and goes on behind it. */
 const char *serial_pool_take(struct serial_pool *pool);
 uint64_t serial_pool_left(const struct serial_pool *pool);
 void serial_pool_destroy(struct serial_pool *pool);

@@ -1,10 +1,6 @@
 /*
- * Serial numbers of a batch, handed out once each.
- *
- * A pattern is a counter between two texts. What is used of it is a set of bits, 64 to an entry of a hash
- * table, so that the contiguous past of a long batch takes two bits' worth of memory per number and a
- * scattered one still little. A list is the file's text, cut at its line ends, with a hash table over the
- * lines.
+ * Serial numbers of a batch, handed out once each: from a counter between two texts, or from a list, which is the file's
+ * text, cut at its line ends. What earlier lots have used is on record, where the caller looks.
  */
 #include <assert.h>
 #include <errno.h>
@@ -23,26 +19,16 @@
 #define FILE_SIZE_MAX (256U << 20) /* chosen: ten million serial numbers of 25 characters */
 #define COUNTER_DIGITS_MAX 18	   /* 10^18 is the last power of ten in an int64_t */
 
-/* 64 numbers of the counter */
-struct word {
-	uint64_t index; /* plus one; 0: free entry */
-	uint64_t used;
-};
-
 struct pattern {
 	char prefix[IDENTITY_SERIAL_MAX + 1], suffix[IDENTITY_SERIAL_MAX + 1];
 	size_t digits;
-	uint64_t next, limit; /* numbers from `next` to limit - 1 are left, less `ahead` */
-	uint64_t ahead;	      /* marked as used, and not below `next` */
-	struct word *words;
-	size_t cap, count; /* cap: a power of two */
+	uint64_t next, limit; /* numbers from `next` to limit - 1 are left */
 };
 
 struct list {
 	char *text;	 /* serials, each ending with NUL */
 	uint32_t *start; /* offset in `text` of each */
-	bool *used;
-	size_t count, next, left;
+	size_t count, next;
 	uint32_t *slots; /* number of a line plus one; 0: free */
 	size_t cap;	 /* a power of two */
 };
@@ -51,7 +37,7 @@ struct serial_pool {
 	bool is_list;
 	struct pattern pattern;
 	struct list list;
-	char taken[IDENTITY_SERIAL_MAX + 1];
+	char shown[IDENTITY_SERIAL_MAX + 1]; /* of a pattern, by the last peek or take */
 };
 
 static bool is_serial_character(char c)
@@ -82,63 +68,6 @@ static bool is_zeros(const char *text, size_t len)
 		if (text[i] != '0')
 			return false;
 	return true;
-}
-
-/* --- the counter's set of used numbers --- */
-
-static size_t hash_number(uint64_t number) { return (size_t)(number * UINT64_C(0x9e3779b97f4a7c15) >> 20); }
-
-static struct word *find_word(struct word *words, size_t cap, uint64_t index)
-{
-	size_t at = hash_number(index) & (cap - 1);
-
-	assert((cap & (cap - 1)) == 0);
-	while (words[at].index != 0 && words[at].index != index + 1)
-		at = (at + 1) & (cap - 1);
-	return &words[at];
-}
-
-static bool grow_words(struct pattern *p)
-{
-	size_t cap = p->cap ? 2 * p->cap : 64;
-	struct word *words = calloc(cap, sizeof(*words));
-
-	if (!words)
-		return false;
-	for (size_t i = 0; i < p->cap; i++)
-		if (p->words[i].index != 0)
-			*find_word(words, cap, p->words[i].index - 1) = p->words[i];
-	free(p->words);
-	p->words = words;
-	p->cap = cap;
-	assert(p->count < p->cap); /* a search ends at a free entry */
-	return true;
-}
-
-static bool is_used(const struct pattern *p, uint64_t number)
-{
-	const struct word *word = p->cap ? find_word(p->words, p->cap, number / 64) : NULL;
-
-	return word && word->index != 0 && (word->used >> number % 64 & 1) != 0;
-}
-
-static void use_number(struct pattern *p, uint64_t number)
-{
-	struct word *word;
-
-	if (number < p->next || number >= p->limit || is_used(p, number))
-		return;
-	/* Forgetting that a serial number was used would be worse than to stop. */
-	if (2 * (p->count + 1) > p->cap && !grow_words(p))
-		abort();
-	word = find_word(p->words, p->cap, number / 64);
-	if (word->index == 0) {
-		word->index = number / 64 + 1;
-		p->count++;
-	}
-	word->used |= UINT64_C(1) << number % 64;
-	p->ahead++;
-	assert(p->ahead <= p->limit - p->next);
 }
 
 /* --- patterns --- */
@@ -199,48 +128,20 @@ struct serial_pool *serial_pool_pattern(const char *pattern, uint64_t first, cha
 	return pool;
 }
 
-/* The number in a serial of this pattern. */
-static bool number_of(const struct pattern *p, const char *serial, uint64_t *number)
-{
-	size_t before = strlen(p->prefix), digits = p->digits;
-
-	if (strlen(serial) != before + digits + strlen(p->suffix) || strncmp(serial, p->prefix, before) != 0 ||
-	    strcmp(serial + before + digits, p->suffix) != 0)
-		return false;
-	*number = 0;
-	for (size_t i = 0; i < digits; i++) {
-		char c = serial[before + i];
-
-		if (c < '0' || c > '9')
-			return false;
-		*number = *number * 10 + (uint64_t)(c - '0');
-	}
-	return true;
-}
-
-static const char *take_number(struct serial_pool *pool)
+static const char *show_number(struct serial_pool *pool)
 {
 	struct pattern *p = &pool->pattern;
-	struct mr_wr out = mr_wr_over(pool->taken, IDENTITY_SERIAL_MAX);
+	struct mr_wr out = mr_wr_over(pool->shown, IDENTITY_SERIAL_MAX);
 	char *digits;
 
-	while (p->next < p->limit && p->ahead > 0 && is_used(p, p->next)) {
-		p->next++;
-		p->ahead--;
-	}
-	assert(p->next <= p->limit && p->ahead <= p->limit - p->next);
-	if (p->next == p->limit)
-		return NULL;
-	assert(!is_used(p, p->next));
 	mr_wr_bytes(&out, p->prefix, strlen(p->prefix));
 	digits = (char *)mr_wr_room(&out, p->digits);
 	mr_wr_bytes(&out, p->suffix, strlen(p->suffix));
 	assert(digits && !out.bad); /* serial_pool_pattern has measured it */
-	pool->taken[out.len] = '\0';
+	pool->shown[out.len] = '\0';
 	for (uint64_t i = p->digits, number = p->next; i > 0; i--, number /= 10)
 		digits[i - 1] = (char)('0' + number % 10);
-	p->next++;
-	return pool->taken;
+	return pool->shown;
 }
 
 /* --- lists --- */
@@ -430,10 +331,9 @@ struct serial_pool *serial_pool_text(const char *name, const char *bytes, size_t
 			list->cap *= 2;
 		list->text = malloc(len + 2);
 		list->start = calloc(lines, sizeof(*list->start));
-		list->used = calloc(lines, sizeof(*list->used));
 		list->slots = calloc(list->cap, sizeof(*list->slots));
 	}
-	if (!pool || !list->text || !list->start || !list->used || !list->slots) {
+	if (!pool || !list->text || !list->start || !list->slots) {
 		(void)snprintf(error, error_len, "%s: %s", name,
 			       len > FILE_SIZE_MAX ? "is longer than 256 MiB" : "no memory for it");
 		serial_pool_destroy(pool);
@@ -450,7 +350,6 @@ struct serial_pool *serial_pool_text(const char *name, const char *bytes, size_t
 		serial_pool_destroy(pool);
 		return NULL;
 	}
-	list->left = list->count;
 	return pool;
 }
 
@@ -497,56 +396,38 @@ struct serial_pool *serial_pool_file(const char *path, char *error, size_t error
 	return pool;
 }
 
-static const char *take_line(struct list *list)
+const char *serial_pool_peek(struct serial_pool *pool)
 {
-	while (list->next < list->count && list->used[list->next])
-		list->next++;
-	assert(list->next <= list->count && list->left <= list->count - list->next);
-	if (list->next == list->count)
+	const struct list *list = &pool->list;
+
+	assert(pool->is_list ? list->next <= list->count : pool->pattern.next <= pool->pattern.limit);
+	if (serial_pool_left(pool) == 0)
 		return NULL;
-	assert(list->left > 0);
-	list->used[list->next] = true;
-	list->left--;
-	return list->text + list->start[list->next++];
-}
-
-void serial_pool_mark_used(struct serial_pool *pool, const char *serial)
-{
-	struct list *list = &pool->list;
-	uint64_t number;
-	uint32_t *slot;
-
-	if (!pool->is_list) {
-		if (number_of(&pool->pattern, serial, &number))
-			use_number(&pool->pattern, number);
-		return;
-	}
-	slot = find_slot(list, serial);
-	if (*slot != 0 && !list->used[*slot - 1]) {
-		assert(list->left > 0);
-		list->used[*slot - 1] = true;
-		list->left--;
-	}
+	return pool->is_list ? list->text + list->start[list->next] : show_number(pool);
 }
 
 const char *serial_pool_take(struct serial_pool *pool)
 {
-	return pool->is_list ? take_line(&pool->list) : take_number(pool);
+	const char *serial = serial_pool_peek(pool);
+
+	if (serial && pool->is_list)
+		pool->list.next++;
+	else if (serial)
+		pool->pattern.next++;
+	return serial;
 }
 
 uint64_t serial_pool_left(const struct serial_pool *pool)
 {
-	return pool->is_list ? pool->list.left : pool->pattern.limit - pool->pattern.next - pool->pattern.ahead;
+	return pool->is_list ? pool->list.count - pool->list.next : pool->pattern.limit - pool->pattern.next;
 }
 
 void serial_pool_destroy(struct serial_pool *pool)
 {
 	if (!pool)
 		return;
-	free(pool->pattern.words);
 	free(pool->list.text);
 	free(pool->list.start);
-	free(pool->list.used);
 	free(pool->list.slots);
 	free(pool);
 }

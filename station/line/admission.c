@@ -55,7 +55,7 @@ void admission_listed(struct line *line, struct channel *home)
 	uint8_t id[8];
 
 	for (size_t i = 0; i < e->list_count && !line->draining; i++) {
-		struct unit *u = map_get(&line->by_mac, map_key_mac(e->list[i]));
+		struct unit *u = unit_of_mac(line, e->list[i]);
 
 		unit_id_of_mac(e->list[i], id);
 		if (!u && !(u = admission_newcomer(line, id, e->list[i], &unheard)))
@@ -73,7 +73,7 @@ struct unit *admission_newcomer(struct line *line, const uint8_t device_id[stati
 				const struct radio_rx *rx)
 {
 	const struct job *job = line->job;
-	struct unit *other = map_get(&line->by_mac, map_key_mac(mac));
+	struct unit *other = unit_of_mac(line, mac);
 	bool valid = unit_id_valid(device_id, mac);
 	const char *wrong = NULL;
 

@@ -19,14 +19,13 @@ int identity_build_key(struct session *s, struct mr_wr *w)
 	return 0;
 }
 
-bool identity_key_taken(const struct session *s, const uint8_t spki[static 32])
-{
-	const struct unit *other = map_get(&s->line->keys, map_key_octets(spki));
-
-	return other && other != s->unit;
-}
-
 /* --- on record --- */
+
+static bool pin_taken(const struct line *line, const uint8_t lookup[static 32])
+{
+	return map_get(&line->pins, map_key_octets(lookup)) ||
+	       journal_find(line->o.journal, JOURNAL_BY_PIN, lookup, 32) > 0;
+}
 
 /* A PIN that no other unit of the product has; its lookup value and its seal. */
 static int make_pin(struct session *s, uint8_t lookup[static 32])
@@ -39,7 +38,7 @@ static int make_pin(struct session *s, uint8_t lookup[static 32])
 	do {
 		pin_generate(line->o.entropy, &line->job->pin, s->pin);
 		result = pin_lookup(line->o.identity, line->job->product, s->pin, lookup);
-	} while (result == 0 && map_get(&line->pins, map_key_octets(lookup)));
+	} while (result == 0 && pin_taken(line, lookup));
 	if (result != 0)
 		return result;
 	if (!map_put(&line->pins, map_key_octets(lookup), line))
@@ -125,6 +124,16 @@ static void on_issued(void *ctx, int result, const struct identity_certificate *
 	s->line->program->next(s, result != 0 ? result : record(s, c));
 }
 
+const char *identity_next_serial(struct line *line)
+{
+	const char *serial;
+
+	while ((serial = serial_pool_peek(line->serials)) &&
+	       journal_find(line->o.journal, JOURNAL_BY_SERIAL, serial, strlen(serial)) > 0)
+		(void)serial_pool_take(line->serials);
+	return serial;
+}
+
 /* A new key: it gets a serial number and goes to be signed. */
 static int issue(struct session *s, const struct identity_csr *csr)
 {
@@ -134,10 +143,11 @@ static int issue(struct session *s, const struct identity_csr *csr)
 	int result;
 
 	if (!u->serial[0]) {
-		serial = serial_pool_take(line->serials);
+		serial = identity_next_serial(line);
 		if (!serial)
 			return -MR_CAUSE_POOL_EMPTY;
 		strncpy(u->serial, serial, sizeof(u->serial) - 1);
+		(void)serial_pool_take(line->serials);
 	}
 	if (!map_put(&line->keys, map_key_octets(csr->spki_sha256), u))
 		return -MR_CAUSE_NO_MEMORY;
@@ -166,7 +176,7 @@ int identity_on_key(struct session *s, const struct mr_message *m)
 	memcpy(s->public_key, csr.public_key, sizeof(s->public_key));
 	memcpy(s->device_key_id, csr.spki_sha256, 32);
 	s->has_public_key = true;
-	if (identity_key_taken(s, csr.spki_sha256))
+	if (unit_key_taken(s->line, u, csr.spki_sha256))
 		return -MR_CAUSE_DUPLICATE_KEY;
 	if (!u->has_certificate)
 		return issue(s, &csr);

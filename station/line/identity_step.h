@@ -14,5 +14,5 @@ int identity_build(struct session *s, struct mr_wr *w);
 int identity_on_stored(struct session *s, const struct mr_message *m);
 int identity_build_commit(struct session *s, struct mr_wr *w);
 int identity_on_committed(struct session *s, const struct mr_message *m);
-/* The key is on record for another unit. */
-bool identity_key_taken(const struct session *s, const uint8_t spki[static 32]);
+/* The next serial number of the pool that no unit has, passing by those that one has; NULL: none is left. */
+const char *identity_next_serial(struct line *line);

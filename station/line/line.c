@@ -11,6 +11,7 @@
 #include "station/line/ending.h"
 #include "station/line/events.h"
 #include "station/line/guards.h"
+#include "station/line/identity_step.h"
 #include "station/line/joining.h"
 #include "station/line/lane.h"
 #include "station/line/orders.h"
@@ -137,82 +138,6 @@ static void on_heard(struct line *line, struct lane *lane, struct mr_rd mpdu, co
 
 /* --- begin --- */
 
-static void take_secrets(struct unit *u, const struct journal_resume *r)
-{
-	memcpy(u->spki_sha256, r->spki_sha256, 32);
-	if (r->serial)
-		strncpy(u->serial, r->serial, sizeof(u->serial) - 1);
-	if (r->certificate.len && r->certificate.len <= IDENTITY_CERT_MAX &&
-	    (u->certificate = malloc(r->certificate.len))) {
-		memcpy(u->certificate, r->certificate.at, r->certificate.len);
-		u->certificate_len = (uint16_t)r->certificate.len;
-	}
-	if (r->pin_sealed.len <= sizeof(u->pin_sealed) && r->pin_salt.len == sizeof(u->pin_salt)) {
-		memcpy(u->pin_sealed, r->pin_sealed.at, r->pin_sealed.len);
-		u->pin_sealed_len = (uint8_t)r->pin_sealed.len;
-		memcpy(u->pin_salt, r->pin_salt.at, sizeof(u->pin_salt));
-		u->pin_iterations = r->pin_iterations;
-	}
-}
-
-/* A unit of this batch: outcomes of earlier sessions stay; what was only begun is to go on. */
-static void take_state(struct line *line, struct unit *u)
-{
-	line->seen++;
-	line->named++;
-	if (u->state != UNIT_PASSED && u->state != UNIT_FAILED && u->state != UNIT_QUARANTINED) {
-		unit_absent(line, u, line->job->lease_us + LINE_RECALL_US);
-		return;
-	}
-	u->settled = true;
-	line->settled++;
-	line->passed += u->state == UNIT_PASSED;
-	line->failed += u->state == UNIT_FAILED;
-	line->quarantined += u->state == UNIT_QUARANTINED;
-}
-
-static void on_resume(void *ctx, const struct journal_resume *r)
-{
-	struct line *line = ctx;
-	uint8_t id[8];
-	struct unit *u;
-
-	if (r->agentless)
-		unit_id_of_mac(r->mac, id);
-	else
-		memcpy(id, r->device_id, 8);
-	u = unit_new(line, id);
-	if (!u)
-		return;
-	u->id = r->unit;
-	memcpy(u->mac, r->mac, 6);
-	(void)map_put(&line->by_mac, map_key_mac(u->mac), u);
-	u->state = r->state;
-	u->attempts = r->attempts;
-	u->counted = r->counted;
-	u->identity_txn = r->identity_txn;
-	u->credentials_txn = r->same_batch && r->credentials_phase == PHASE_COMMITTED ? r->credentials_txn : 0;
-	u->seal_txn = r->seal_txn;
-	u->on_record = true;
-	u->same_batch = r->same_batch;
-	u->has_certificate = r->has_certificate;
-	u->has_receipt = r->has_receipt;
-	u->next_kind = r->attempts ? ATTEMPT_RESUME : ATTEMPT_FIRST;
-	take_secrets(u, r);
-	if (u->has_certificate)
-		(void)map_put(&line->keys, map_key_octets(u->spki_sha256), u);
-	if (u->same_batch)
-		take_state(line, u);
-}
-
-static void on_serial(void *ctx, const char *serial) { serial_pool_mark_used(((struct line *)ctx)->serials, serial); }
-
-static void on_pin(void *ctx, const uint8_t lookup[static 32])
-{
-	struct line *line = ctx;
-	(void)map_put(&line->pins, map_key_octets(lookup), line);
-}
-
 static int begin(struct line *line, char *error, size_t error_len)
 {
 	const struct job *job = line->job;
@@ -234,12 +159,14 @@ static int begin(struct line *line, char *error, size_t error_len)
 	};
 
 	memcpy(batch.job_sha256, job->sha256, 32);
-	if (journal_begin(line->o.journal, &batch, &line->start, on_resume, on_serial, on_pin, line, error,
-			  error_len) != 0)
+	if (journal_begin(line->o.journal, &batch, &line->start, units_resume, line, error, error_len) != 0)
 		return -MR_CAUSE_JOURNAL_UNAVAILABLE;
 	line->next_unit = line->start.next_unit;
 	line->next_attempt = line->start.next_attempt;
 	line->next_txn = line->start.next_transaction;
+	/* A long past of the pool is passed by now, not when the first device waits. */
+	if (job_has_step(job, JOB_IDENTITY))
+		(void)identity_next_serial(line);
 	return 0;
 }
 

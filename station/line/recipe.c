@@ -73,7 +73,7 @@ static int compare_with_record(struct session *s)
 {
 	const struct unit *u = s->unit;
 
-	if (s->device_has_key && identity_key_taken(s, s->device_key_id))
+	if (s->device_has_key && unit_key_taken(s->line, s->unit, s->device_key_id))
 		return MR_CAUSE_DUPLICATE_KEY;
 	if (u->has_certificate && (!s->device_has_key || !mr_equal(u->spki_sha256, s->device_key_id, 32)))
 		return MR_CAUSE_KEY_CHANGED;

@@ -11,11 +11,6 @@
 #define WATCH_US LINE_WATCH_US
 #define RETURNED UINT64_MAX /* unit.return_by_us: called again, not yet out of the list */
 
-struct unit *unit_of_id(const struct line *line, const uint8_t device_id[static 8])
-{
-	return map_get(&line->by_device, map_key_octets(device_id));
-}
-
 bool unit_id_valid(const uint8_t device_id[static 8], const uint8_t mac[static 6])
 {
 	static const uint8_t zeros[8], ones[8] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
@@ -90,6 +85,132 @@ void unit_free(struct unit *u)
 	unit_forget(u);
 	free(u->certificate);
 	free(u);
+}
+
+/* --- what the record has of it --- */
+
+static void take_secrets(struct unit *u, const struct journal_resume *r)
+{
+	memcpy(u->spki_sha256, r->spki_sha256, 32);
+	if (r->serial)
+		strncpy(u->serial, r->serial, sizeof(u->serial) - 1);
+	if (r->certificate.len && r->certificate.len <= IDENTITY_CERT_MAX &&
+	    (u->certificate = malloc(r->certificate.len))) {
+		memcpy(u->certificate, r->certificate.at, r->certificate.len);
+		u->certificate_len = (uint16_t)r->certificate.len;
+	}
+	if (r->pin_sealed.len <= sizeof(u->pin_sealed) && r->pin_salt.len == sizeof(u->pin_salt)) {
+		memcpy(u->pin_sealed, r->pin_sealed.at, r->pin_sealed.len);
+		u->pin_sealed_len = (uint8_t)r->pin_sealed.len;
+		memcpy(u->pin_salt, r->pin_salt.at, sizeof(u->pin_salt));
+		u->pin_iterations = r->pin_iterations;
+	}
+}
+
+/* A unit of this batch: outcomes of earlier sessions stay; what was only begun is to go on. */
+static void take_state(struct line *line, struct unit *u)
+{
+	line->seen++;
+	line->named++;
+	if (u->state != UNIT_PASSED && u->state != UNIT_FAILED && u->state != UNIT_QUARANTINED) {
+		unit_absent(line, u, line->job->lease_us + LINE_RECALL_US);
+		return;
+	}
+	u->settled = true;
+	line->settled++;
+	line->passed += u->state == UNIT_PASSED;
+	line->failed += u->state == UNIT_FAILED;
+	line->quarantined += u->state == UNIT_QUARANTINED;
+}
+
+void units_resume(void *ctx, const struct journal_resume *r)
+{
+	struct line *line = ctx;
+	uint8_t id[8];
+	struct unit *u;
+
+	if (r->agentless)
+		unit_id_of_mac(r->mac, id);
+	else
+		memcpy(id, r->device_id, 8);
+	u = unit_new(line, id);
+	if (!u)
+		return;
+	u->id = r->unit;
+	memcpy(u->mac, r->mac, 6);
+	(void)map_put(&line->by_mac, map_key_mac(u->mac), u);
+	u->state = r->state;
+	u->attempts = r->attempts;
+	u->counted = r->counted;
+	u->identity_txn = r->identity_txn;
+	u->credentials_txn = r->same_batch && r->credentials_phase == PHASE_COMMITTED ? r->credentials_txn : 0;
+	u->seal_txn = r->seal_txn;
+	u->on_record = true;
+	u->same_batch = r->same_batch;
+	u->has_certificate = r->has_certificate;
+	u->has_receipt = r->has_receipt;
+	u->next_kind = r->attempts ? ATTEMPT_RESUME : ATTEMPT_FIRST;
+	take_secrets(u, r);
+	if (u->has_certificate)
+		(void)map_put(&line->keys, map_key_octets(u->spki_sha256), u);
+	if (u->same_batch)
+		take_state(line, u);
+}
+
+/* A unit of another lot, as the record has it; NULL: there is none. */
+static struct unit *recall(struct line *line, enum journal_find by, const void *key, size_t len)
+{
+	int64_t number = journal_find(line->o.journal, by, key, len);
+	size_t before = line->unit_count;
+
+	if (number <= 0)
+		return NULL;
+	for (size_t i = 0; i < line->unit_count; i++)
+		if (line->units[i]->id == number)
+			return line->units[i];
+	if (journal_read(line->o.journal, number, units_resume, line) != 0)
+		return NULL;
+	return line->unit_count > before ? line->units[before] : NULL;
+}
+
+struct unit *unit_of_id(struct line *line, const uint8_t device_id[static 8])
+{
+	struct unit *u = map_get(&line->by_device, map_key_octets(device_id));
+	uint8_t mac[6], id[8];
+
+	if (!u)
+		u = recall(line, JOURNAL_BY_DEVICE_ID, device_id, 8);
+	if (u)
+		return u;
+	/* Units that have none go by their address. */
+	memcpy(mac, device_id, 3);
+	memcpy(mac + 3, device_id + 5, 3);
+	unit_id_of_mac(mac, id);
+	u = mr_equal(id, device_id, 8) ? unit_of_mac(line, mac) : NULL;
+	return u && mr_equal(u->device_id, device_id, 8) ? u : NULL;
+}
+
+struct unit *unit_of_mac(struct line *line, const uint8_t mac[static 6])
+{
+	struct unit *u = map_get(&line->by_mac, map_key_mac(mac));
+
+	return u ? u : recall(line, JOURNAL_BY_MAC, mac, 6);
+}
+
+struct unit *unit_of_serial(struct line *line, const char *serial)
+{
+	for (size_t i = 0; i < line->unit_count; i++)
+		if (strcmp(line->units[i]->serial, serial) == 0)
+			return line->units[i];
+	return recall(line, JOURNAL_BY_SERIAL, serial, strlen(serial));
+}
+
+bool unit_key_taken(const struct line *line, const struct unit *u, const uint8_t spki[static 32])
+{
+	const struct unit *other = map_get(&line->keys, map_key_octets(spki));
+	int64_t number = other ? other->id : journal_find(line->o.journal, JOURNAL_BY_PUBLIC_KEY, spki, 32);
+
+	return number > 0 && number != u->id;
 }
 
 /* It is one of this batch's from now on: it has said who it is, or something has become of it. */

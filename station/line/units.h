@@ -48,7 +48,17 @@ struct unit *unit_new(struct line *line, const uint8_t device_id[static 8]);
 /* The same with a number and the address, for a device that nobody has met. The caller has looked that there is none.
  */
 struct unit *unit_meet(struct line *line, const uint8_t device_id[static 8], const uint8_t mac[static 6]);
-struct unit *unit_of_id(const struct line *line, const uint8_t device_id[static 8]);
+/*
+ * Who has this id, address or serial number: of those known to this run, or in the record, where units of other lots stay
+ * until one of them arrives (journal_find: microseconds). NULL: nobody. A serial number is not empty.
+ */
+struct unit *unit_of_id(struct line *line, const uint8_t device_id[static 8]);
+struct unit *unit_of_mac(struct line *line, const uint8_t mac[static 6]);
+struct unit *unit_of_serial(struct line *line, const char *serial);
+/* Has the key of that hash been certified for another unit? */
+bool unit_key_taken(const struct line *line, const struct unit *unit, const uint8_t spki[static 32]);
+/* A journal_resume_fn: a unit as the record has it becomes known to this run; `line` is a struct line. */
+void units_resume(void *line, const struct journal_resume *unit);
 void unit_id_of_mac(const uint8_t mac[static 6], uint8_t id[static 8]);
 /* Would the record take this identity? (db/schema.sql: no group address, neither zeros nor ff.) */
 bool unit_id_valid(const uint8_t device_id[static 8], const uint8_t mac[static 6]);

@@ -115,14 +115,6 @@ static const char *by_label(struct line *line, const uint8_t from[static 6], con
 	return NULL;
 }
 
-static struct unit *unit_of_serial(const struct line *line, const char *serial)
-{
-	for (size_t i = 0; serial[0] && i < line->unit_count; i++)
-		if (strcmp(line->units[i]->serial, serial) == 0)
-			return line->units[i];
-	return NULL;
-}
-
 /* What opens it, by what an earlier step has put on record under the serial number in its SSID. */
 static const char *by_record(struct line *line, const char *serial, struct candidate *out)
 {
@@ -247,7 +239,7 @@ static struct unit *newcomer(struct line *line, struct access_points *points, co
 			     const struct ieee80211_network *n, const struct radio_rx *rx)
 {
 	const struct job *job = line->job;
-	struct candidate c = { .access.network = *n, .unit = map_get(&line->by_mac, map_key_mac(from)) };
+	struct candidate c = { .access.network = *n };
 	const char *wrong;
 	char serial[33] = "";
 	bool kept = false;
@@ -255,6 +247,7 @@ static struct unit *newcomer(struct line *line, struct access_points *points, co
 	if (n->hidden ? job->ap_secrets == JOB_SECRETS_RECORD
 		      : !roster_ssid_match(job->ap_ssid, n->ssid, n->ssid_len, from, serial))
 		return NULL;
+	c.unit = unit_of_mac(line, from);
 	if (c.unit && (c.unit->settled || c.unit->session || c.unit->alias))
 		return NULL;
 	wrong = look_up(line, from, n, rx, serial, &c);

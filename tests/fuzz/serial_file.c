@@ -14,15 +14,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 static void use_up(struct serial_pool *pool)
 {
 	uint64_t left = serial_pool_left(pool);
-	const char *serial;
+	const char *serial, *next;
 	char first[IDENTITY_SERIAL_MAX + 1] = "";
 
-	while ((serial = serial_pool_take(pool)) != NULL) {
+	while ((next = serial_pool_peek(pool)) != NULL) {
+		char ahead[IDENTITY_SERIAL_MAX + 1];
+
+		strcpy(ahead, next);
+		serial = serial_pool_take(pool);
+		if (!serial || strcmp(serial, ahead) != 0)
+			abort();
 		if (!serial_is_valid(serial) || strcmp(serial, first) == 0 || serial_pool_left(pool) != --left)
 			abort();
 		if (!first[0])
 			memcpy(first, serial, strlen(serial) + 1);
-		serial_pool_mark_used(pool, serial);
 	}
 	if (left != 0 || serial_pool_left(pool) != 0)
 		abort();

@@ -533,7 +533,7 @@ static int write_lot(struct writing *w, const struct large_record *want, char *e
 	batch.at_us = w->now_us += 10 * S;
 	if (journal_open(&w->journal, &options, error, error_len) != 0)
 		return -1;
-	if (journal_begin(w->journal, &batch, &start, NULL, NULL, NULL, NULL, error, error_len) == 0) {
+	if (journal_begin(w->journal, &batch, &start, NULL, NULL, error, error_len) == 0) {
 		w->batch = start.batch;
 		w->unit = start.next_unit - 1;
 		w->attempt = start.next_attempt - 1;

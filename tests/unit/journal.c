@@ -1168,11 +1168,13 @@ static void a_session_goes_on_with_what_the_record_says(void **state)
 	assert_false(resumed.units[2].has_certificate);
 	journal_close(journal);
 
-	/* Another lot of the same database knows these devices as others'. */
+	/* Another lot of the same database is not told of these devices, and finds them as others'. */
 	journal = opened(place);
 	memset(&resumed, 0, sizeof(resumed));
 	assert_int_equal(begin_lot(journal, place, "B", "job", &start, keep_unit, &resumed), 0);
-	assert_int_equal(resumed.count, 3);
+	assert_int_equal(resumed.count, 0);
+	for (int64_t unit = 1; unit <= 3; unit++)
+		assert_int_equal(journal_read(journal, unit, keep_unit, &resumed), 0);
 	assert_false(resumed.units[0].same_batch);
 	assert_int_equal(resumed.units[2].attempts, 0);
 	/* It may work on one of them; its tries are counted anew. */
@@ -1180,54 +1182,77 @@ static void a_session_goes_on_with_what_the_record_says(void **state)
 	journal_close(journal);
 }
 
-struct told {
-	char serials[200];
-	unsigned pins;
-};
-
-static void keep_serial(void *ctx, const char *serial)
+static int64_t found(struct journal *journal, enum journal_find by, uint8_t octet, size_t len)
 {
-	struct told *told = ctx;
+	uint8_t key[32];
 
-	strncat(told->serials, serial, sizeof(told->serials) - strlen(told->serials) - 1);
+	memset(key, octet, sizeof(key));
+	return journal_find(journal, by, key, len);
 }
 
-static void keep_pin(void *ctx, const uint8_t lookup[static 32])
-{
-	struct told *told = ctx;
-
-	told->pins += lookup[0];
-}
-
-static void every_used_serial_and_pin_is_told(void **state)
+static void units_of_other_lots_are_found_by_all_that_is_used_once(void **state)
 {
 	struct place *place = *state;
 	struct journal *journal = opened_lot(place, "A");
-	struct journal_batch batch = { .lot = "B", .product = "AC-100", .job = { "job", 3 }, .at_us = T0 };
+	struct journal_record third = unit_record(3), last = unit_record(4);
+	struct journal_batch batch = { .lot = "C", .product = "AC-200", .job = { "job", 3 }, .at_us = T0 };
 	struct journal_start start;
-	struct told told = { 0 };
 
 	put_passing_unit(journal, 1, 1);
 	put_passing_unit(journal, 2, 2);
+	put_durable(journal, third);
 	journal_close(journal);
-	SHA256((const uint8_t *)"job", 3, batch.job_sha256);
-	journal = opened(place);
-	assert_int_equal(journal_begin(journal, &batch, &start, NULL, keep_serial, keep_pin, &told, place->error,
-				       sizeof(place->error)),
-			 0);
-	assert_string_equal(told.serials, "AC00001AC00002");
-	assert_int_equal(told.pins, 3);
+	journal = opened_lot(place, "B");
+	assert_int_equal(journal_find(journal, JOURNAL_BY_DEVICE_ID, third.unit.device_id, 8), 3);
+	assert_int_equal(journal_find(journal, JOURNAL_BY_MAC, third.unit.mac, 6), 3);
+	assert_int_equal(journal_find(journal, JOURNAL_BY_SERIAL, "AC00002", 7), 2);
+	assert_int_equal(found(journal, JOURNAL_BY_PUBLIC_KEY, 1, 32), 1);
+	assert_int_equal(found(journal, JOURNAL_BY_PIN, 2, 32), 2);
+	/* Nobody's; a text is all of it. */
+	assert_int_equal(found(journal, JOURNAL_BY_DEVICE_ID, 7, 8), 0);
+	assert_int_equal(found(journal, JOURNAL_BY_MAC, 7, 6), 0);
+	assert_int_equal(journal_find(journal, JOURNAL_BY_SERIAL, "AC0000", 6), 0);
+	assert_int_equal(journal_find(journal, JOURNAL_BY_SERIAL, "AC00003", 7), 0);
+	assert_int_equal(found(journal, JOURNAL_BY_PUBLIC_KEY, 3, 32), 0);
+	assert_int_equal(found(journal, JOURNAL_BY_PIN, 3, 32), 0);
+	/* What this session writes is known to its station, whether it is committed yet or not. */
+	put_durable(journal, last);
+	assert_int_equal(journal_find(journal, JOURNAL_BY_MAC, last.unit.mac, 6), 0);
+	/* A certificate that is void has given its key back. */
+	put_durable(journal, cert_record(1, CERT_VOID));
+	assert_int_equal(found(journal, JOURNAL_BY_PUBLIC_KEY, 1, 32), 0);
 	journal_close(journal);
 	/* A PIN is unique within its product: another product may have the same. */
-	batch.lot = "C";
-	batch.product = "AC-200";
-	told = (struct told){ 0 };
+	SHA256((const uint8_t *)"job", 3, batch.job_sha256);
 	journal = opened(place);
-	assert_int_equal(journal_begin(journal, &batch, &start, NULL, keep_serial, keep_pin, &told, place->error,
-				       sizeof(place->error)),
+	assert_int_equal(journal_begin(journal, &batch, &start, NULL, NULL, place->error, sizeof(place->error)), 0);
+	assert_int_equal(found(journal, JOURNAL_BY_PIN, 2, 32), 0);
+	assert_int_equal(journal_find(journal, JOURNAL_BY_SERIAL, "AC00002", 7), 2);
+	assert_int_equal(journal_find(journal, JOURNAL_BY_MAC, last.unit.mac, 6), 4);
+	journal_close(journal);
+}
+
+static void a_record_that_cannot_be_searched_has_failed(void **state)
+{
+	struct place *place = *state;
+	struct journal *journal = opened_lot(place, "A");
+	struct pollfd poll_fd = { .events = POLLIN };
+	uint64_t count;
+
+	put_durable(journal, unit_record(1));
+	poll_fd.fd = journal_fd(journal);
+	assert_int_equal(poll(&poll_fd, 1, 10000), 1);
+	assert_int_equal(read(poll_fd.fd, &count, sizeof(count)), sizeof(count));
+	/* Somebody takes the table away: nothing that is read from it is to be had. */
+	plain_exec(place->path, "DROP TRIGGER unit_keep; ALTER TABLE unit RENAME TO gone");
+	assert_int_equal(found(journal, JOURNAL_BY_MAC, 2, 6), -1);
+	assert_non_null(strstr(journal_failed(journal), "no such table"));
+	assert_int_equal(poll(&poll_fd, 1, 10000), 1);
+	assert_int_equal(found(journal, JOURNAL_BY_MAC, 2, 6), -1);
+	assert_int_equal(journal_read(journal, 1, keep_unit, NULL), -1);
+	assert_int_equal(journal_submit(journal, &(struct journal_record){ .kind = JOURNAL_GUARD,
+									   .guard = { "g", "d", T0 } }),
 			 0);
-	assert_string_equal(told.serials, "AC00001AC00002");
-	assert_int_equal(told.pins, 0);
 	journal_close(journal);
 }
 
@@ -1315,7 +1340,8 @@ int main(void)
 		TEST(a_void_certificate_makes_room_for_another_and_the_pin_may_stay),
 		TEST(a_lot_with_another_job_is_refused),
 		TEST(a_session_goes_on_with_what_the_record_says),
-		TEST(every_used_serial_and_pin_is_told),
+		TEST(units_of_other_lots_are_found_by_all_that_is_used_once),
+		TEST(a_record_that_cannot_be_searched_has_failed),
 		TEST(the_head_is_signed_every_so_many_rows_on_the_journals_thread),
 	};
 

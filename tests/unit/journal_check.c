@@ -85,7 +85,7 @@ static void direct_open(struct place *place, struct direct *direct)
 	    0)
 		fail_msg("%s", place->error);
 	assert_int_equal(writer_init(&direct->writer, direct->store.db), 0);
-	assert_int_equal(resume_begin(&direct->writer, true, &batch, &start, &(struct resume_calls){ 0 }, place->error,
+	assert_int_equal(resume_begin(&direct->writer, true, &batch, &start, NULL, NULL, place->error,
 				      sizeof(place->error)),
 			 0);
 	assert_int_equal(writer_transaction(&direct->writer, WRITE_begin), 0);

@@ -107,7 +107,7 @@ static inline int begin_lot(struct journal *journal, struct place *place, const 
 	};
 
 	SHA256((const uint8_t *)job, strlen(job), batch.job_sha256);
-	return journal_begin(journal, &batch, start, unit, NULL, NULL, ctx, place->error, sizeof(place->error));
+	return journal_begin(journal, &batch, start, unit, ctx, place->error, sizeof(place->error));
 }
 
 static inline struct journal *opened_lot(struct place *place, const char *lot)

@@ -1,5 +1,5 @@
 /*
- * Serial numbers from a pattern and from a list: each once, in order, none of them twice after a resume.
+ * Serial numbers from a pattern and from a list: each once, in order.
  *
  * links: station/identity/serial.c station/base/log.c
  */
@@ -9,7 +9,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,80 +114,29 @@ static void wrong_patterns_are_refused_with_the_reason(void **state)
 	}
 }
 
-static void what_is_marked_as_used_is_not_handed_out_again(void **state)
+static void who_peeks_sees_what_is_taken_next(void **state)
 {
-	struct serial_pool *pool = pattern("A{04}", 10);
+	struct serial_pool *pool = pattern("A{01}", 7);
 
 	(void)state;
-	serial_pool_mark_used(pool, "A0010");
-	serial_pool_mark_used(pool, "A0012");
-	serial_pool_mark_used(pool, "A0012"); /* twice is once */
-	serial_pool_mark_used(pool, "A0003"); /* before the start */
-	serial_pool_mark_used(pool, "B0013"); /* of other batches */
-	serial_pool_mark_used(pool, "A00130");
-	serial_pool_mark_used(pool, "A001");
-	serial_pool_mark_used(pool, "A00x3");
-	serial_pool_mark_used(pool, "");
-	assert_int_equal(serial_pool_left(pool), 10000 - 10 - 2);
-	assert_string_equal(serial_pool_take(pool), "A0011");
-	assert_string_equal(serial_pool_take(pool), "A0013");
-	serial_pool_mark_used(pool, "A0013"); /* taken already */
-	serial_pool_mark_used(pool, "A9999");
-	assert_int_equal(serial_pool_left(pool), 10000 - 14 - 1);
+	assert_string_equal(serial_pool_peek(pool), "A7");
+	assert_string_equal(serial_pool_peek(pool), "A7");
+	assert_int_equal(serial_pool_left(pool), 3);
+	assert_string_equal(serial_pool_take(pool), "A7");
+	assert_string_equal(serial_pool_take(pool), "A8");
+	assert_string_equal(serial_pool_peek(pool), "A9");
+	assert_string_equal(serial_pool_take(pool), "A9");
+	assert_null(serial_pool_peek(pool));
+	assert_null(serial_pool_take(pool));
+	assert_int_equal(serial_pool_left(pool), 0);
 	serial_pool_destroy(pool);
-}
-
-/* Any order of marks and takes: a bit map is the judge. */
-static void a_pattern_agrees_with_a_bit_map_under_random_use(void **state)
-{
-	static bool used[20000];
-	struct serial_pool *pool = pattern("S{05}", 300);
-	uint64_t random = 42, left = 100000 - 300;
-	unsigned next = 300;
-
-	(void)state;
-	for (unsigned step = 0; step < 30000 && next < 15000; step++) {
-		random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
-		if (random >> 63) {
-			unsigned n = (unsigned)(random >> 33) % 18000;
-			char serial[8];
-
-			(void)snprintf(serial, sizeof(serial), "S%05u", n);
-			serial_pool_mark_used(pool, serial);
-			left -= !used[n] && n >= 300;
-			used[n] = true;
-		} else {
-			char serial[8];
-
-			while (used[next])
-				next++;
-			(void)snprintf(serial, sizeof(serial), "S%05u", next);
-			assert_string_equal(serial_pool_take(pool), serial);
-			used[next] = true;
-			left--;
-		}
-		assert_int_equal(serial_pool_left(pool), left);
-	}
-	serial_pool_destroy(pool);
-}
-
-static void a_million_used_numbers_take_little_memory_and_time(void **state)
-{
-	struct serial_pool *pool = pattern("AC1{09}", 0);
-	clock_t start = clock();
-	size_t before = mallinfo2().uordblks + mallinfo2().hblkhd, after;
-
-	(void)state;
-	for (unsigned n = 0; n < 1000000; n++) {
-		char serial[24];
-
-		(void)snprintf(serial, sizeof(serial), "AC1%09u", n);
-		serial_pool_mark_used(pool, serial);
-	}
-	after = mallinfo2().uordblks + mallinfo2().hblkhd;
-	assert_true(after - before < 1 << 20);
-	assert_string_equal(serial_pool_take(pool), "AC1001000000");
-	assert_true((clock() - start) / CLOCKS_PER_SEC < 10);
+	pool = text("B\nA\n");
+	assert_string_equal(serial_pool_peek(pool), "B");
+	assert_string_equal(serial_pool_take(pool), "B");
+	assert_string_equal(serial_pool_peek(pool), "A");
+	assert_int_equal(serial_pool_left(pool), 1);
+	assert_string_equal(serial_pool_take(pool), "A");
+	assert_null(serial_pool_peek(pool));
 	serial_pool_destroy(pool);
 }
 
@@ -220,24 +168,6 @@ static void the_first_column_of_a_csv_counts(void **state)
 	/* Without the header, a serial may well be "serial". */
 	pool = text("A1\nserial\n");
 	assert_int_equal(serial_pool_left(pool), 2);
-	serial_pool_destroy(pool);
-}
-
-static void what_is_marked_as_used_in_a_list_is_skipped(void **state)
-{
-	struct serial_pool *pool = text("A\nB\nC\nD\n");
-
-	(void)state;
-	serial_pool_mark_used(pool, "A");
-	serial_pool_mark_used(pool, "C");
-	serial_pool_mark_used(pool, "C");
-	serial_pool_mark_used(pool, "Z");
-	assert_int_equal(serial_pool_left(pool), 2);
-	assert_string_equal(serial_pool_take(pool), "B");
-	serial_pool_mark_used(pool, "B");
-	assert_int_equal(serial_pool_left(pool), 1);
-	assert_string_equal(serial_pool_take(pool), "D");
-	assert_null(serial_pool_take(pool));
 	serial_pool_destroy(pool);
 }
 
@@ -349,13 +279,8 @@ static void a_list_of_a_million_stays_fast(void **state)
 	start = clock();
 	pool = serial_pool_text("list", bytes, lines * width, error, sizeof(error));
 	assert_non_null(pool);
-	for (size_t i = 0; i < lines; i += 2) {
-		char serial[12];
-
-		(void)snprintf(serial, sizeof(serial), "AC%08zu", (i * 7919) % lines);
-		serial_pool_mark_used(pool, serial);
-	}
-	assert_int_equal(serial_pool_left(pool), lines / 2);
+	assert_int_equal(serial_pool_left(pool), lines);
+	assert_string_equal(serial_pool_take(pool), "AC00000000");
 	assert_string_equal(serial_pool_take(pool), "AC00007919");
 	assert_true((clock() - start) / CLOCKS_PER_SEC < 10); /* a quadratic one would take hours */
 	serial_pool_destroy(pool);
@@ -373,12 +298,9 @@ int main(void)
 		cmocka_unit_test(a_counter_may_stand_anywhere_and_alone),
 		cmocka_unit_test(a_counter_ends_and_stays_ended),
 		cmocka_unit_test(wrong_patterns_are_refused_with_the_reason),
-		cmocka_unit_test(what_is_marked_as_used_is_not_handed_out_again),
-		cmocka_unit_test(a_pattern_agrees_with_a_bit_map_under_random_use),
-		cmocka_unit_test(a_million_used_numbers_take_little_memory_and_time),
+		cmocka_unit_test(who_peeks_sees_what_is_taken_next),
 		cmocka_unit_test(a_list_is_handed_out_in_its_order),
 		cmocka_unit_test(the_first_column_of_a_csv_counts),
-		cmocka_unit_test(what_is_marked_as_used_in_a_list_is_skipped),
 		cmocka_unit_test(a_list_is_taken_as_programs_write_it),
 		cmocka_unit_test(a_pattern_of_zeros_is_refused_where_it_begins_at_zero),
 		cmocka_unit_test(wrong_lists_are_refused_with_file_and_line),

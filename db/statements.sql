@@ -150,7 +150,7 @@ INSERT INTO session (batch, simulated, software, schema_version, job_path, polic
 	started_us)
 VALUES (?1, ?2, ?3, (SELECT user_version FROM pragma_user_version), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
 -- :attempts_open
-SELECT attempt, unit FROM attempt WHERE outcome IS NULL ORDER BY attempt;
+SELECT attempt, unit FROM attempt WHERE outcome IS NULL ORDER BY +attempt;
 -- :attempt_interrupt
 UPDATE attempt SET outcome = 'interrupted', cause = ?2, cause_name = ?3, side = ?4, ended_us = max(?5, started_us)
 WHERE attempt = ?1 AND outcome IS NULL;

@@ -120,7 +120,7 @@ WITH sample (lot, batch, part, step, value_us) AS (
 		WHERE s.outcome = 'pass'
 	UNION ALL SELECT b.lot, b.batch, w.part, w.step, CASE w.step WHEN '(attempt)' THEN a.active_us WHEN '(device works)' THEN a.device_us
 			WHEN '(waits for radio)' THEN a.wait_radio_us WHEN '(waits for CA)' THEN a.wait_ca_us ELSE a.wait_journal_us END
-		FROM batch AS b JOIN attempt AS a ON a.batch = b.batch JOIN (SELECT 1 AS part, '(attempt)' AS step
+		FROM batch AS b JOIN attempt AS a ON a.batch = b.batch CROSS JOIN (SELECT 1 AS part, '(attempt)' AS step
 			UNION ALL SELECT 3, '(device works)' UNION ALL SELECT 3, '(waits for radio)' UNION ALL SELECT 3, '(waits for CA)'
 			UNION ALL SELECT 3, '(waits for record)') AS w
 		WHERE a.outcome = 'pass'),

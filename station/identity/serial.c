@@ -1,6 +1,6 @@
 /*
- * Serial numbers of a batch, handed out once each: from a counter between two texts, or from a list, which is the file's
- * text, cut at its line ends. What earlier lots have used is on record, where the caller looks.
+ * Serial numbers of a batch, handed out once each: from a counter between two texts, or from a list, which is the
+ * file's text, cut at its line ends. What earlier lots have used is on record, where the caller looks.
  */
 #include <assert.h>
 #include <errno.h>

@@ -65,9 +65,10 @@ static void numbers_between_used_ones_are_given_out(void **state)
 	begin_second(hall, &second, &first, &shape, seed + 1);
 	hall_run(hall, &second);
 	assert_int_equal(second.result.summary.passed, 3);
-	assert_int_equal(hall_ask(&second,
-				  "SELECT count(*) FROM unit WHERE batch = 2 AND serial IN ('T000003', 'T000012', 'T000013')"),
-			 3);
+	assert_int_equal(
+		hall_ask(&second,
+			 "SELECT count(*) FROM unit WHERE batch = 2 AND serial IN ('T000003', 'T000012', 'T000013')"),
+		3);
 	end_both(&first, &second);
 }
 
@@ -137,7 +138,9 @@ static int64_t differences(const struct run *run, const char *other, const char 
 
 static void a_second_lot_repeats_to_the_octet(void **state)
 {
-	static const char *const tables[] = { "unit", "attempt", "step", "txn", "pin", "cert", "receipt", "measurement" };
+	static const char *const tables[] = {
+		"unit", "attempt", "step", "txn", "pin", "cert", "receipt", "measurement"
+	};
 	struct hall *hall = *state;
 	uint64_t seed = hall_seed(1330);
 	struct run first, second;
@@ -152,7 +155,8 @@ static void a_second_lot_repeats_to_the_octet(void **state)
 	copy_file(first.db, kept_db);
 	copy_file(flash, kept_flash);
 	begin_second(hall, &second, &first,
-		     &(struct shape){ .devices = DEVICES, .radios = 2, .channels = "1, 6", .loss = "10%", .arrival = "15ms" },
+		     &(struct shape){
+			     .devices = DEVICES, .radios = 2, .channels = "1, 6", .loss = "10%", .arrival = "15ms" },
 		     seed);
 	hall_run(hall, &second);
 	assert_int_equal(second.result.summary.passed, DEVICES);

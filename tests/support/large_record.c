@@ -90,11 +90,10 @@ static struct journal_cause cause_of(int cause)
 
 static void set_state(struct writing *w, enum journal_unit_state state, int cause)
 {
-	put(w, (struct journal_record){ .kind = JOURNAL_UNIT_STATE,
-					.unit_state = { .unit = w->unit,
-							.state = state,
-							.cause = cause_of(cause),
-							.at_us = w->now_us } });
+	put(w,
+	    (struct journal_record){
+		    .kind = JOURNAL_UNIT_STATE,
+		    .unit_state = { .unit = w->unit, .state = state, .cause = cause_of(cause), .at_us = w->now_us } });
 }
 
 static void begin_attempt(struct writing *w, unsigned n)
@@ -175,22 +174,21 @@ static void link_up(struct writing *w)
 static void end_attempt(struct writing *w, enum journal_outcome outcome, int cause, const char *where)
 {
 	w->now_us += 700000;
-	put(w, (struct journal_record){
-		       .kind = JOURNAL_ATTEMPT_END,
-		       .attempt_end = { .attempt = w->attempt,
-					.outcome = outcome,
-					.cause = cause_of(cause),
-					.step = where,
-					.detail = cause ? "the device stopped answering" : NULL,
-					.at_us = w->now_us,
-					.active_us = (uint32_t)(700000 + w->attempt * 6271 % 400000),
-					.device_us = 400000,
-					.wait_ca_us = 3000,
-					.wait_journal_us = 9000,
-					.frames_sent = 11,
-					.frames_received = 9,
-					.retries = 3,
-					.octets = 1900 } });
+	put(w, (struct journal_record){ .kind = JOURNAL_ATTEMPT_END,
+					.attempt_end = { .attempt = w->attempt,
+							 .outcome = outcome,
+							 .cause = cause_of(cause),
+							 .step = where,
+							 .detail = cause ? "the device stopped answering" : NULL,
+							 .at_us = w->now_us,
+							 .active_us = (uint32_t)(700000 + w->attempt * 6271 % 400000),
+							 .device_us = 400000,
+							 .wait_ca_us = 3000,
+							 .wait_journal_us = 9000,
+							 .frames_sent = 11,
+							 .frames_received = 9,
+							 .retries = 3,
+							 .octets = 1900 } });
 }
 
 /* --- a unit that passes --- */
@@ -232,9 +230,9 @@ static void give_identity(struct writing *w)
 
 static void write_to_device(struct writing *w, const char *operation, uint64_t txn)
 {
-	put(w, (struct journal_record){
-		       .kind = JOURNAL_TRANSACTION,
-		       .transaction = { w->unit, w->attempt, txn, operation, PHASE_INTENT, w->now_us } });
+	put(w,
+	    (struct journal_record){ .kind = JOURNAL_TRANSACTION,
+				     .transaction = { w->unit, w->attempt, txn, operation, PHASE_INTENT, w->now_us } });
 	put(w, (struct journal_record){
 		       .kind = JOURNAL_TRANSACTION,
 		       .transaction = { w->unit, w->attempt, txn, operation, PHASE_COMMITTED, w->now_us } });
@@ -279,8 +277,8 @@ static void seal(struct writing *w)
 					      .signature = { signature, sizeof(signature) },
 					      .at_us = w->now_us };
 	write_to_device(w, "seal", r.receipt.transaction);
-	put(w, (struct journal_record){ .kind = JOURNAL_CERT_STATE,
-					.cert_state = { w->unit, CERT_VERIFIED, w->now_us } });
+	put(w,
+	    (struct journal_record){ .kind = JOURNAL_CERT_STATE, .cert_state = { w->unit, CERT_VERIFIED, w->now_us } });
 	put(w, r);
 }
 

@@ -1,8 +1,9 @@
 /*
- * A record of many lots, written by the station's own journal: for tests and benchmarks of what is asked of a large one.
- * Its rows are those that lots leave: most units pass at once, some at the second try, some never; methods, links,
- * deliveries, foreign devices, labels with reprints and scans, orders, guards, strangers. The octets of certificates and
- * receipts are those of a counter, so their signatures say nothing, and nothing else is made up: same numbers, same file.
+ * A record of many lots, written by the station's own journal: for tests and benchmarks of what is asked of a large
+ * one. Its rows are those that lots leave: most units pass at once, some at the second try, some never; methods, links,
+ * deliveries, foreign devices, labels with reprints and scans, orders, guards, strangers. The octets of certificates
+ * and receipts are those of a counter, so their signatures say nothing, and nothing else is made up: same numbers, same
+ * file.
  */
 #pragma once
 

@@ -1250,9 +1250,9 @@ static void a_record_that_cannot_be_searched_has_failed(void **state)
 	assert_int_equal(poll(&poll_fd, 1, 10000), 1);
 	assert_int_equal(found(journal, JOURNAL_BY_MAC, 2, 6), -1);
 	assert_int_equal(journal_read(journal, 1, keep_unit, NULL), -1);
-	assert_int_equal(journal_submit(journal, &(struct journal_record){ .kind = JOURNAL_GUARD,
-									   .guard = { "g", "d", T0 } }),
-			 0);
+	assert_int_equal(
+		journal_submit(journal, &(struct journal_record){ .kind = JOURNAL_GUARD, .guard = { "g", "d", T0 } }),
+		0);
 	journal_close(journal);
 }
 

@@ -13,7 +13,7 @@
 /* Where in the record we are, and what its next rows are numbered. */
 struct writing {
 	struct journal *journal;
-	int64_t batch, unit, attempt, label, scan;
+	int64_t batch, unit, attempt, serial, label, scan;
 	uint64_t txn, ticket;
 	unsigned lot, place; /* of the unit in its lot: 1, 2, ... */
 	int64_t now_us;
@@ -199,7 +199,7 @@ static void give_identity(struct writing *w)
 	char serial[24], serial_hex[40], subject[80];
 	uint8_t der[451], sealed[36], salt[16];
 
-	snprintf(serial, sizeof(serial), "AC1%07lld", (long long)w->unit);
+	snprintf(serial, sizeof(serial), "AC1%07lld", (long long)++w->serial);
 	snprintf(serial_hex, sizeof(serial_hex), "16%030lld", (long long)w->unit);
 	snprintf(subject, sizeof(subject), "O=Factory,CN=AC-100,serialNumber=%s", serial);
 	octets_of(der, sizeof(der), w->unit, "der");

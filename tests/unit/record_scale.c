@@ -363,6 +363,46 @@ static void a_start_is_told_of_its_lot_alone(void **state)
 	assert_int_equal(told_at_start(*state, TIMES + 1), 0);
 }
 
+/* --- where a simulated clock goes on --- */
+
+static int64_t number_of(const struct place *place, const char *sql)
+{
+	char text[64];
+
+	return atoll(plain_row(place->path, sql, text, sizeof(text)));
+}
+
+static void assert_last_time(const struct place *place)
+{
+	int64_t last = number_of(place, "SELECT max(at_us) FROM audit");
+
+	assert_true(last > T0);
+	assert_int_equal(number_of(place, sql_query("last_time")), last);
+}
+
+static void the_last_time_is_that_of_the_whole_chain(void **state)
+{
+	struct records *r = *state;
+	struct place place = *r->place;
+	struct journal_audit note = { "0417", "pin-reveal", "unit 1", "{}", T0 + 900 * S };
+	struct journal *journal;
+
+	snprintf(place.path, sizeof(place.path), "%s/times.db", place.dir);
+	journal = opened_lot(&place, "A");
+	put_passing_unit(journal, 1, 1);
+	put_durable(journal, state_record(1, UNIT_QUARANTINED, 0, NULL, NULL));
+	assert_last_time(&place); /* while a session runs, or after it was killed */
+	put_durable(journal, batch_end_record("done"));
+	journal_close(journal);
+	assert_last_time(&place);
+	if (journal_note(place.path, &note, place.error, sizeof(place.error)) != 0)
+		fail_msg("%s", place.error);
+	assert_last_time(&place); /* somebody wrote at a desk */
+	note.at_us = T0 + 1;	  /* whose clock is another */
+	assert_int_equal(journal_note(place.path, &note, place.error, sizeof(place.error)), 0);
+	assert_true(number_of(&place, sql_query("last_time")) >= T0 + 200 * S);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +411,7 @@ int main(void)
 		cmocka_unit_test(every_query_does_so_too),
 		cmocka_unit_test(a_station_reads_no_whole_table),
 		cmocka_unit_test(a_start_is_told_of_its_lot_alone),
+		cmocka_unit_test(the_last_time_is_that_of_the_whole_chain),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -265,7 +265,7 @@ static int commit_queue(struct journal *journal, const struct queue *queue, bool
 	uint64_t put = 0;
 
 	assert(sqlite3_get_autocommit(writer->db));
-	if (writer_transaction(writer, WRITE_begin) != 0)
+	if (writer_begin(writer) != 0)
 		goto failed;
 	for (const struct entry *entry = queue->first; entry; entry = entry->next, put++)
 		if (writer_put(writer, &entry->record) != 0)
@@ -280,15 +280,12 @@ static int commit_queue(struct journal *journal, const struct queue *queue, bool
 		if (writer_run(writer, bound(&bind), "the end of the session") != 0)
 			goto failed;
 	}
-	if (writer_anchor(writer, last) != 0 || writer_transaction(writer, WRITE_commit) != 0)
+	if (writer_commit(writer) != 0)
 		goto failed;
-	assert(sqlite3_get_autocommit(writer->db));
 	return 0;
 failed:
 	give_up(journal, writer->error);
-	/* An error that rolled back by itself leaves nothing to roll back. */
-	if (!sqlite3_get_autocommit(writer->db))
-		writer_transaction(writer, WRITE_rollback);
+	writer_rollback(writer);
 	return -1;
 }
 
@@ -335,7 +332,7 @@ static int journal_prepare(struct journal *journal, const struct journal_options
 	size_t count;
 	int rc;
 
-	journal->store.lock_fd = -1;
+	journal->store.outside.lock = journal->store.outside.file = journal->store.outside.heads = -1;
 	journal->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	for (size_t i = 0; i < 2; i++)
 		journal->queues[i].last = &journal->queues[i].first;
@@ -351,18 +348,14 @@ static int journal_prepare(struct journal *journal, const struct journal_options
 	 * harm. */
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	migrations = sql_migrations(&count);
-	rc = store_open(&journal->store, options->path, options->simulated ? STORE_SIMULATED : STORE_REAL, migrations,
-			count, error, error_len);
+	rc = store_open(&journal->store, options, options->simulated ? STORE_SIMULATED : STORE_REAL, migrations, count,
+			error, error_len);
 	if (rc != 0)
 		return rc;
-	if (writer_init(&journal->writer, journal->store.db) != 0) {
+	if (writer_init(&journal->writer, &journal->store) != 0) {
 		snprintf(error, error_len, "%s: %s", options->path, journal->writer.error);
 		return -STORE_UNAVAILABLE;
 	}
-	journal->writer.sign = options->sign;
-	journal->writer.sign_ctx = options->sign_ctx;
-	journal->writer.sign_key_id = options->sign_key_id;
-	journal->writer.anchor_every = options->anchor_every;
 	if (pthread_create(&journal->thread, NULL, run, journal) != 0) {
 		snprintf(error, error_len, "the system gives no thread: raise the limit of processes");
 		return -STORE_UNAVAILABLE;
@@ -398,6 +391,9 @@ int journal_begin(struct journal *journal, const struct journal_batch *batch, st
 	pthread_mutex_lock(&journal->connection);
 	assert(journal->writer.session == 0); /* one session for each journal */
 	rc = resume_begin(&journal->writer, journal->store.simulated, batch, start, unit, ctx, error, error_len);
+	/* Serial numbers count on from what is on record: the beginning of a record is not left to its log alone. */
+	if (rc == 0 && start->session == 1)
+		rc = store_settle(&journal->store, error, error_len);
 	if (rc == 0 && finder_open(&journal->finder, &journal->writer, start) != 0) {
 		snprintf(error, error_len, "%s", journal->finder.error);
 		rc = -1;
@@ -405,7 +401,7 @@ int journal_begin(struct journal *journal, const struct journal_batch *batch, st
 	pthread_mutex_unlock(&journal->connection);
 	if (rc == 0) {
 		snprintf(holder, sizeof(holder), "lot %s", batch->lot);
-		store_hold_as(&journal->store, holder);
+		outside_hold_as(&journal->store.outside, holder);
 	}
 	return rc;
 }
@@ -520,19 +516,26 @@ void journal_close(struct journal *journal)
 
 static int note_in(struct store *store, const struct journal_audit *note, char *error, size_t error_len)
 {
-	struct writer writer;
+	struct writer *writer = calloc(1, sizeof(*writer));
 	int rc = -1;
 
-	if (writer_init(&writer, store->db) == 0 && writer_transaction(&writer, WRITE_begin) == 0 &&
-	    writer_audit(&writer, note->at_us, 0, note->actor, note->action, note->subject, note->body) == 0)
-		rc = writer_transaction(&writer, WRITE_commit);
-	if (rc != 0)
-		snprintf(error, error_len, "%s", writer.error);
-	writer_wipe(&writer);
+	if (!writer) {
+		snprintf(error, error_len, "no memory is left");
+		return -1;
+	}
+	if (writer_init(writer, store) == 0 && writer_begin(writer) == 0 &&
+	    writer_audit(writer, note->at_us, 0, note->actor, note->action, note->subject, note->body) == 0)
+		rc = writer_commit(writer);
+	if (rc != 0) {
+		snprintf(error, error_len, "%s", writer->error);
+		writer_rollback(writer);
+	}
+	writer_wipe(writer);
+	free(writer);
 	return rc;
 }
 
-int journal_note(const char *path, const struct journal_audit *note, char *error, size_t error_len)
+int journal_note(const struct journal_options *options, const struct journal_audit *note, char *error, size_t error_len)
 {
 	const struct sql_migration *migrations;
 	struct store store;
@@ -540,7 +543,7 @@ int journal_note(const char *path, const struct journal_audit *note, char *error
 	int rc;
 
 	migrations = sql_migrations(&count);
-	if (store_open(&store, path, STORE_WHICHEVER, migrations, count, error, error_len) != 0)
+	if (store_open(&store, options, STORE_WHICHEVER, migrations, count, error, error_len) != 0)
 		return -1;
 	rc = note_in(&store, note, error, error_len);
 	store_close(&store);

@@ -309,23 +309,32 @@ struct journal_record {
 
 #define JOURNAL_KINDS (JOURNAL_BATCH_END + 1)
 
-/* Signs anchors of the chain (the station's P-256 key): DER ECDSA over `hash`, `sig` has room for 256 octets. Called on
- * the journal's thread. 0, or non-zero: not now, and the next commit asks again. */
+/*
+ * Signs each commit (the station's P-256 key): DER ECDSA over `hash`, `sig` has room for 256 octets. Called on the
+ * journal's thread, or on the caller's in journal_open and journal_begin; never twice at a time. 0, or non-zero: there
+ * is no signature, and the journal fails as on a full disk.
+ */
 typedef int journal_sign_fn(void *ctx, const uint8_t hash[static 32], uint8_t *sig, size_t *sig_len);
+/* Did a key of ours sign it, now or in former times? */
+typedef bool journal_check_fn(void *ctx, const uint8_t hash[static 32], const uint8_t *sig, size_t len,
+			      const char *key_id);
 
 struct journal_options {
 	const char *path;
-	bool simulated;	       /* marks the session; a database is either for simulated runs or for real ones */
-	journal_sign_fn *sign; /* NULL: no anchors */
-	void *sign_ctx;
+	bool simulated;		 /* marks the session; a database is either for simulated runs or for real ones */
+	journal_sign_fn *sign;	 /* NULL: nothing is signed, which a record that is signed refuses */
+	journal_check_fn *check; /* NULL: the last signature is not looked at before a new one is added */
+	void *sign_ctx, *check_ctx;
 	const char *sign_key_id;
-	unsigned anchor_every; /* chain rows; 0: only at the end */
+	/* A folder for how far each record had come, beside the keys; it is made in an existing one. NULL: none. */
+	const char *heads;
+	const uint8_t *id; /* 16 octets for a record that is new; NULL: drawn */
 };
 
 /*
  * Opens or creates, migrates (after a backup beside it), checks application_id and version, starts the thread.
  * 0, or -(enum mr_cause) as a number with a sentence and remedy in `error`: foreign file, newer version, read-only,
- * locked by another station, simulated/real mix, damaged.
+ * locked by another station, simulated/real mix, damaged, not as stations left it, behind what is known outside it.
  */
 int journal_open(struct journal **out, const struct journal_options *options, char *error, size_t error_len);
 
@@ -415,11 +424,12 @@ int journal_fd(const struct journal *journal);
 const char *journal_failed(const struct journal *journal);
 /* CPU time of the journal's thread so far, microseconds. */
 uint64_t journal_cpu_us(const struct journal *journal);
-/* Waits for what was submitted, signs the last anchor, ends the session as clean, closes. */
+/* Waits for what was submitted, ends the session as clean, closes. */
 void journal_close(struct journal *journal);
 
 /*
  * One row of the chain outside any session: an auditor opened a PIN. Durable when it returns 0; -1 with a sentence in
  * `error`: a station holds the database (it names it), or what journal_open refuses.
  */
-int journal_note(const char *path, const struct journal_audit *note, char *error, size_t error_len);
+int journal_note(const struct journal_options *options, const struct journal_audit *note, char *error,
+		 size_t error_len);

@@ -14,7 +14,7 @@ struct desk {
 	struct writer writer;
 };
 
-int desk_open(struct desk **out, const char *path, const char *what, char *error, size_t error_len)
+int desk_open(struct desk **out, const struct journal_options *options, const char *what, char *error, size_t error_len)
 {
 	struct desk *desk = calloc(1, sizeof(*desk));
 	const struct sql_migration *migrations;
@@ -26,12 +26,12 @@ int desk_open(struct desk **out, const char *path, const char *what, char *error
 		return -1;
 	}
 	migrations = sql_migrations(&count);
-	if (store_open(&desk->store, path, STORE_WHICHEVER, migrations, count, error, error_len) != 0) {
+	if (store_open(&desk->store, options, STORE_WHICHEVER, migrations, count, error, error_len) != 0) {
 		free(desk);
 		return -1;
 	}
-	store_hold_as(&desk->store, what);
-	if (writer_init(&desk->writer, desk->store.db) != 0) {
+	outside_hold_as(&desk->store.outside, what);
+	if (writer_init(&desk->writer, &desk->store) != 0) {
 		snprintf(error, error_len, "%s", desk->writer.error);
 		desk_close(desk);
 		return -1;
@@ -61,26 +61,17 @@ int desk_put(struct desk *desk, const struct journal_record *records, size_t cou
 			return -1;
 		}
 	}
-	assert(sqlite3_get_autocommit(writer->db));
-	rc = writer_transaction(writer, WRITE_begin);
+	rc = writer_begin(writer);
 	for (size_t i = 0; rc == 0 && i < count; i++) {
 		assert(is_for_desks(records[i].kind));
 		rc = writer_put(writer, &records[i]);
 	}
 	if (rc == 0)
-		rc = writer_transaction(writer, WRITE_commit);
-	if (rc == 0) {
-		assert(sqlite3_get_autocommit(writer->db));
+		rc = writer_commit(writer);
+	if (rc == 0)
 		return 0;
-	}
 	snprintf(error, error_len, "%s", writer->error);
-	/* An error that rolled back by itself leaves nothing to roll back. */
-	if (!sqlite3_get_autocommit(writer->db))
-		(void)writer_transaction(writer, WRITE_rollback);
-	/* The writer counts on from the chain's head, which the rollback took back: prepare it anew. */
-	writer_wipe(writer);
-	if (writer_init(writer, desk->store.db) != 0)
-		snprintf(error, error_len, "%s", writer->error);
+	writer_rollback(writer);
 	return -1;
 }
 

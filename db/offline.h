@@ -15,9 +15,11 @@
 
 struct desk;
 
-/* `what`: read by others that are refused meanwhile, "labels of lot A". 0, or -1 with a sentence in `error`: a station
- * holds the database (it names it), or what journal_open refuses. */
-int desk_open(struct desk **out, const char *path, const char *what, char *error, size_t error_len);
+/* Of `options` everything but `simulated` and `id` counts. `what`: read by others that are refused meanwhile, "labels
+ * of lot A". 0, or -1 with a sentence in `error`: a station holds the database (it names it), or what journal_open
+ * refuses. */
+int desk_open(struct desk **out, const struct journal_options *options, const char *what, char *error,
+	      size_t error_len);
 /* For reading; belongs to the desk. */
 sqlite3 *desk_db(struct desk *desk);
 /* All of `records` (labels, their states and scans, rows of the chain) in one transaction, or nothing. 0, or -1 with a

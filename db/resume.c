@@ -379,24 +379,19 @@ int resume_begin(struct writer *writer, bool simulated, const struct journal_bat
 		 journal_resume_fn *unit, void *ctx, char *error, size_t error_len)
 {
 	uint64_t seq = writer->seq;
-	uint8_t head[CHAIN_HASH_LEN];
 
 	assert(sqlite3_get_autocommit(writer->db));
 	*start = (struct journal_start){ 0 };
-	memcpy(head, writer->head, sizeof(head));
 	free(writer->product);
 	writer->product = strdup(batch->product ? batch->product : "");
 	if (!writer->product) {
 		snprintf(error, error_len, "no memory is left");
 		return -1;
 	}
-	if (writer_transaction(writer, WRITE_begin) != 0 || write_start(writer, simulated, batch, start) != 0 ||
-	    writer_anchor(writer, false) != 0 || writer_transaction(writer, WRITE_commit) != 0) {
+	if (writer_begin(writer) != 0 || write_start(writer, simulated, batch, start) != 0 ||
+	    writer_commit(writer) != 0) {
 		snprintf(error, error_len, "%s", writer->error);
-		if (!sqlite3_get_autocommit(writer->db))
-			writer_transaction(writer, WRITE_rollback);
-		writer->seq = seq;
-		memcpy(writer->head, head, sizeof(head));
+		writer_rollback(writer);
 		writer->batch = writer->session = 0;
 		return -1;
 	}

@@ -1,5 +1,5 @@
 -- The record as it is: the sum of db/migrations, with its explanation (tests/unit/journal.c compares the two).
--- application_id 0x4d494c4c ("MILL"), user_version 6, WAL, synchronous=FULL, foreign_keys. docs/audit.md is the manual.
+-- application_id 0x4d494c4c ("MILL"), user_version 7, WAL, synchronous=FULL, foreign_keys. docs/audit.md is the manual.
 --
 -- Times *_us are microseconds since 1970 in UTC, or durations. Causes are those of agent/wire/cause.h, as number, name and
 -- class ("side"). A row is written once; what may change, and how far, the triggers at the end say. Every CHECK has its twin in
@@ -10,7 +10,9 @@ CREATE TABLE record (
 	one          INTEGER PRIMARY KEY CHECK (one = 1),
 	simulated    INTEGER NOT NULL CHECK (simulated IN (0, 1)),
 	-- of db/views.sql: views are made anew when it changed
-	views_sha256 BLOB
+	views_sha256 BLOB,
+	-- drawn when the record was begun (or came to schema version 7): what is kept outside the file is about this one
+	id           BLOB CHECK (length(id) = 16)
 ) STRICT;
 
 -- A lot and the exact octets of the job file that describes it.
@@ -436,7 +438,8 @@ CREATE TABLE audit (
 CREATE INDEX audit_session ON audit (session);
 CREATE INDEX audit_subject ON audit (subject);
 
--- The station's signatures (ECDSA P-256, DER) over the hash of one row: it holds that row and all before it.
+-- Signatures of schema versions below 7 (ECDSA P-256, DER) over the hash of one row: each holds that row and all before it.
+-- What is signed since is in `written`.
 CREATE TABLE anchor (
 	seq       INTEGER PRIMARY KEY REFERENCES audit,
 	-- audit.hash of row seq
@@ -446,12 +449,33 @@ CREATE TABLE anchor (
 	key_id    TEXT NOT NULL
 ) STRICT;
 
+-- One row for each transaction that changed anything: the list of the rows that it changed, each with the SHA-256 of the whole
+-- row before and after (db/changes.h), and the station's signature. So no value of any table changes unnoticed, and every
+-- row that is there was written by a station.
+CREATE TABLE written (
+	n         INTEGER PRIMARY KEY CHECK (n > 0),
+	-- the chain's last row at that time; 0: it had none
+	seq       INTEGER NOT NULL CHECK (seq >= 0),
+	-- 0: of a transaction; 1, 2, ...: a list of all rows, in so many parts, made when the schema got a new version
+	part      INTEGER NOT NULL CHECK (part >= 0),
+	changes   BLOB NOT NULL,
+	-- over all of this row but the signature, the hash and signature of the row before, and audit.hash of row seq (db/written.h)
+	hash      BLOB NOT NULL CHECK (length(hash) = 32),
+	-- ECDSA P-256, DER, over `hash`; NULL: written by a program that had no key
+	signature BLOB,
+	-- which record key
+	key_id    TEXT,
+	CHECK ((signature IS NULL) = (key_id IS NULL))
+) STRICT;
+
 -- What never changes. Triggers stop accidents; for what they cannot stop there is the chain.
 
 CREATE TRIGGER record_kind BEFORE UPDATE OF one, simulated ON record
 BEGIN SELECT raise(ABORT, 'a database stays simulated or real'); END;
 CREATE TRIGGER record_keep BEFORE DELETE ON record
 BEGIN SELECT raise(ABORT, 'a database stays simulated or real'); END;
+CREATE TRIGGER record_id BEFORE UPDATE OF id ON record WHEN OLD.id IS NOT NULL
+BEGIN SELECT raise(ABORT, 'a record stays the one that it is'); END;
 
 CREATE TRIGGER batch_fixed BEFORE UPDATE OF batch, lot, product, hw_rev, work_order, quantity, test, job, job_sha256, opened_us
 ON batch
@@ -561,6 +585,12 @@ CREATE TRIGGER anchor_fixed BEFORE UPDATE ON anchor
 BEGIN SELECT raise(ABORT, 'an anchor never changes'); END;
 CREATE TRIGGER anchor_keep BEFORE DELETE ON anchor
 BEGIN SELECT raise(ABORT, 'an anchor is never deleted'); END;
+CREATE TRIGGER written_next BEFORE INSERT ON written WHEN NEW.n IS NOT (SELECT coalesce(max(n), 0) + 1 FROM written)
+BEGIN SELECT raise(ABORT, 'commits are numbered without a gap'); END;
+CREATE TRIGGER written_fixed BEFORE UPDATE ON written
+BEGIN SELECT raise(ABORT, 'what a commit wrote never changes'); END;
+CREATE TRIGGER written_keep BEFORE DELETE ON written
+BEGIN SELECT raise(ABORT, 'what a commit wrote is never deleted'); END;
 
 CREATE TRIGGER label_passed BEFORE INSERT ON label WHEN (SELECT state FROM unit WHERE unit = NEW.unit) IS NOT 'passed'
 BEGIN SELECT raise(ABORT, 'only a unit that passed gets a label'); END;

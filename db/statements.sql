@@ -128,10 +128,13 @@ UPDATE session SET ended_us = ?2, end_kind = 'clean' WHERE session = ?1;
 -- :audit
 INSERT INTO audit (seq, at_us, session, actor, action, subject, body, prev, hash)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
--- :anchor
-INSERT INTO anchor (seq, head, signature, key_id) VALUES (?1, ?2, ?3, ?4);
+-- :written
+INSERT INTO written (n, seq, part, changes, hash, signature, key_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
 -- :head
-SELECT seq, hash, (SELECT coalesce(max(seq), 0) FROM anchor) FROM audit ORDER BY seq DESC LIMIT 1;
+SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1;
+-- Rises when another connection has written.
+-- :others
+PRAGMA data_version;
 
 -- The start of a session.
 -- :batch_find

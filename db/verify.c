@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 #include "db/chain.h"
+#include "db/outside.h"
+#include "db/proof.h"
+#include "db/schema.h"
 #include "db/sql.h"
 #include "db/store.h"
 
@@ -123,6 +126,13 @@ int reader_open(sqlite3 **out, const char *path, char *error, size_t error_len)
 	sqlite3_busy_timeout(db, 5000);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	/* What a view of that name in the file says is the file's own business. */
+	if (schema_own_views(db) != 0) {
+		say(error, error_len, "%s cannot be read: %s; %s", path, sqlite3_errmsg(db),
+		    store_remedy(sqlite3_extended_errcode(db)));
+		sqlite3_close(db);
+		return -1;
+	}
 	*out = db;
 	return 0;
 }
@@ -242,7 +252,7 @@ static void functions_wipe(struct functions *functions, sqlite3 *db)
 
 /* Findings */
 
-__attribute__((format(printf, 3, 4))) static void find(struct verify *verify, const char *kind, const char *format, ...)
+void verify_find(struct verify *verify, const char *kind, const char *format, ...)
 {
 	char what[600];
 	va_list args;
@@ -255,7 +265,7 @@ __attribute__((format(printf, 3, 4))) static void find(struct verify *verify, co
 	verify->found(verify->ctx, kind, what);
 }
 
-__attribute__((format(printf, 2, 3))) static void note(struct verify *verify, const char *format, ...)
+void verify_note(struct verify *verify, const char *format, ...)
 {
 	char what[600];
 	va_list args;
@@ -302,22 +312,24 @@ static bool check_row(struct verify *verify, struct chain_sha *sha, sqlite3_stmt
 		.body = column_text(row, 6),
 	};
 	unsigned long long seq = link.seq, expected = verify->rows + 1;
+	bool session_of_none = sqlite3_column_type(row, 2) == SQLITE_INTEGER && link.session == 0; /* hashed alike */
 
 	if (seq < expected) {
-		find(verify, "chain", "row %llu of the chain is before its first", seq);
+		verify_find(verify, "chain", "row %llu of the chain is before its first", seq);
 		return false;
 	}
 	if (seq > expected) {
-		find(verify, "chain", "rows %llu to %llu of the chain are missing", expected, seq - 1);
+		verify_find(verify, "chain", "rows %llu to %llu of the chain are missing", expected, seq - 1);
 		return false;
 	}
 	if (!column_hash(row, 7, prev) || memcmp(prev, verify->head, sizeof(prev)) != 0) {
-		find(verify, "chain", "row %llu of the chain does not follow the row before it", seq);
+		verify_find(verify, "chain", "row %llu of the chain does not follow the row before it", seq);
 		return false;
 	}
-	if (!link.actor || !link.action || !link.subject || !link.body || !column_hash(row, 8, stored) ||
-	    !chain_hash(sha, &link, prev, computed) || memcmp(stored, computed, sizeof(stored)) != 0) {
-		find(verify, "chain", "row %llu of the chain was changed: its hash is another", seq);
+	if (session_of_none || !link.actor || !link.action || !link.subject || !link.body ||
+	    !column_hash(row, 8, stored) || !chain_hash(sha, &link, prev, computed) ||
+	    memcmp(stored, computed, sizeof(stored)) != 0) {
+		verify_find(verify, "chain", "row %llu of the chain was changed: its hash is another", seq);
 		return false;
 	}
 	assert(seq == verify->rows + 1);
@@ -354,15 +366,15 @@ static void check_anchor(struct verify *verify, sqlite3_stmt *row)
 	const char *key_id = column_text(row, 3);
 
 	if (!column_hash(row, 1, head) || !key_id) {
-		find(verify, "anchor", "the anchor of row %llu is malformed", seq);
+		verify_find(verify, "anchor", "the anchor of row %llu is malformed", seq);
 	} else if (!column_hash(row, 4, there)) {
-		find(verify, "anchor", "row %llu of the chain was signed and is gone: the chain was cut", seq);
+		verify_find(verify, "anchor", "row %llu of the chain was signed and is gone: the chain was cut", seq);
 	} else if (memcmp(head, there, sizeof(head)) != 0) {
-		find(verify, "anchor",
-		     "row %llu of the chain is not the one that was signed: the chain was written anew", seq);
+		verify_find(verify, "anchor",
+			    "row %llu of the chain is not the one that was signed: the chain was written anew", seq);
 	} else if (verify->signature && !verify->signature(verify->ctx, head, sqlite3_column_blob(row, 2),
 							   (size_t)sqlite3_column_bytes(row, 2), key_id)) {
-		find(verify, "anchor", "the signature of row %llu (key %s) is not this station's", seq, key_id);
+		verify_find(verify, "anchor", "the signature of row %llu (key %s) is not this station's", seq, key_id);
 	} else {
 		verify->anchors++;
 		verify->anchored = seq;
@@ -372,7 +384,6 @@ static void check_anchor(struct verify *verify, sqlite3_stmt *row)
 static int verify_anchors(sqlite3 *db, struct verify *verify, char *error, size_t error_len)
 {
 	sqlite3_stmt *row = sql_prepare(db, "anchors");
-	int64_t ends[2] = { 0 }, clean, last;
 	int rc;
 
 	if (!row)
@@ -380,23 +391,7 @@ static int verify_anchors(sqlite3 *db, struct verify *verify, char *error, size_
 	while ((rc = sqlite3_step(row)) == SQLITE_ROW)
 		check_anchor(verify, row);
 	sqlite3_finalize(row);
-	if (rc != SQLITE_DONE || !ask(db, "chain_ends", ends, 2))
-		return failed(db, "the anchors", error, error_len);
-	clean = ends[0];
-	last = ends[1];
-	/* A session signs its last row before it ends, so a clean end without a signature was not written by a station.
-	 */
-	if (verify->signature && clean > (int64_t)verify->anchored)
-		find(verify, "anchor",
-		     "rows %lld to %lld of the chain belong to sessions that ended cleanly, and no valid anchor "
-		     "holds them",
-		     (long long)verify->anchored + 1, (long long)clean);
-	else if (last > (int64_t)verify->anchored)
-		note(verify, "rows %lld to %lld of the chain are not signed yet: the next session signs them",
-		     (long long)verify->anchored + 1, (long long)last);
-	if (!verify->signature)
-		note(verify, "the signatures were not looked at: give the folder of record.pub with --keys");
-	return 0;
+	return rc == SQLITE_DONE ? 0 : failed(db, "the anchors", error, error_len);
 }
 
 /* Rows of (kind, what). */
@@ -408,8 +403,8 @@ static int verify_query(sqlite3 *db, struct verify *verify, const char *query, c
 	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
 		rc = sqlite3_step(row);
 		if (rc == SQLITE_ROW)
-			find(verify, (const char *)sqlite3_column_text(row, 0), "%s",
-			     (const char *)sqlite3_column_text(row, 1));
+			verify_find(verify, (const char *)sqlite3_column_text(row, 0), "%s",
+				    (const char *)sqlite3_column_text(row, 1));
 	}
 	if (rc != SQLITE_DONE)
 		failed(db, "the record", error, error_len);
@@ -425,12 +420,13 @@ static int note_open_batches(sqlite3 *db, struct verify *verify, char *error, si
 	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
 		rc = sqlite3_step(row);
 		if (rc == SQLITE_ROW)
-			note(verify,
-			     "lot %s is %s, with %d loose ends, which are no fault before it is done: run its job "
-			     "again "
-			     "to go on",
-			     (const char *)sqlite3_column_text(row, 0), (const char *)sqlite3_column_text(row, 1),
-			     sqlite3_column_int(row, 2));
+			verify_note(
+				verify,
+				"lot %s is %s, with %d loose ends, which are no fault before it is done: run its job "
+				"again "
+				"to go on",
+				(const char *)sqlite3_column_text(row, 0), (const char *)sqlite3_column_text(row, 1),
+				sqlite3_column_int(row, 2));
 	}
 	if (rc != SQLITE_DONE)
 		failed(db, "the batches", error, error_len);
@@ -449,12 +445,13 @@ static int note_old_methods(sqlite3 *db, struct verify *verify, char *error, siz
 		if (rc == SQLITE_ROW) {
 			long long attempts = sqlite3_column_int64(row, 2);
 
-			note(verify,
-			     "%lld attempt%s of lot %s bear%s the job's method, %s, where a label named another for "
-			     "the "
-			     "device: an older program wrote it so; v_attempt and v_links have the device's own",
-			     attempts, attempts == 1 ? "" : "s", (const char *)sqlite3_column_text(row, 0),
-			     attempts == 1 ? "s" : "", (const char *)sqlite3_column_text(row, 1));
+			verify_note(
+				verify,
+				"%lld attempt%s of lot %s bear%s the job's method, %s, where a label named another for "
+				"the "
+				"device: an older program wrote it so; v_attempt and v_links have the device's own",
+				attempts, attempts == 1 ? "" : "s", (const char *)sqlite3_column_text(row, 0),
+				attempts == 1 ? "s" : "", (const char *)sqlite3_column_text(row, 1));
 		}
 	}
 	if (rc != SQLITE_DONE)
@@ -463,25 +460,115 @@ static int note_old_methods(sqlite3 *db, struct verify *verify, char *error, siz
 	return rc == SQLITE_DONE ? 0 : -1;
 }
 
+static void found_in_schema(void *ctx, const char *what)
+{
+	verify_find(ctx, "schema",
+		    "%s: whoever changed it could have the file say anything by its own views and guards", what);
+}
+
+static int verify_schema(sqlite3 *db, struct verify *verify, char *error, size_t error_len)
+{
+	const struct sql_migration *migrations;
+	size_t count;
+	int own = store_views_are_own(db);
+
+	migrations = sql_migrations(&count);
+	if (own < 0)
+		return failed(db, "the views", error, error_len);
+	if (own == 0)
+		verify_note(verify,
+			    "the views in the file are another version's of millrace, and were not looked at; this "
+			    "answer is by this program's own");
+	return schema_compare(db, migrations, count, migrations[count - 1].version, own == 1, found_in_schema, verify,
+			      error, error_len);
+}
+
+/* What was known outside, before this look at the file began: the file may have gone on since. */
+struct known_outside {
+	struct outside_head lock, heads;
+};
+
+static void read_outside(sqlite3 *db, const struct verify *verify, struct known_outside *out)
+{
+	const char *path = sqlite3_db_filename(db, "main");
+	sqlite3_stmt *last = sql_prepare(db, "written_last");
+
+	*out = (struct known_outside){ 0 };
+	if (path && *path)
+		outside_read_lock(path, &out->lock);
+	if (verify->heads && last && sqlite3_step(last) == SQLITE_ROW && sqlite3_column_bytes(last, 5) == 16)
+		outside_read_heads(verify->heads, sqlite3_column_blob(last, 5), &out->heads);
+	sqlite3_finalize(last);
+}
+
+static void verify_outside(sqlite3 *db, struct verify *verify, const struct known_outside *known)
+{
+	char what[300];
+
+	if (known->lock.n > 0 && !outside_matches(&known->lock, "FILE.lock", db, what, sizeof(what)))
+		verify_find(verify, "outside", "%s", what);
+	if (known->heads.n > 0 && !outside_matches(&known->heads, "the folder of keys", db, what, sizeof(what)))
+		verify_find(verify, "outside", "%s", what);
+	if (known->heads.n == 0 && known->lock.n == 0)
+		verify_note(verify,
+			    "nothing outside the file says how far it had come (FILE.lock, KEYS/heads): that it is "
+			    "an older copy would not be noticed");
+	else if (known->heads.n == 0)
+		verify_note(verify,
+			    "the folder of keys does not say how far this record had come: whoever has the file and "
+			    "its lock could bring back an older copy");
+}
+
+/* What is signed, and that it is. */
+static int verify_chains(sqlite3 *db, struct verify *verify, char *error, size_t error_len)
+{
+	struct chain_sha sha;
+	int rc = -1;
+
+	if (!chain_sha_init(&sha))
+		say(error, error_len, "SHA-256 is not available: repair the installation of OpenSSL");
+	else if (verify_chain(db, verify, &sha, error, error_len) == 0 &&
+		 verify_anchors(db, verify, error, error_len) == 0)
+		rc = proof_commits(db, verify, error, error_len);
+	chain_sha_wipe(&sha);
+	return rc;
+}
+
+static void begin(struct verify *verify)
+{
+	assert(verify->found && verify->noted);
+	verify->rows = verify->anchors = verify->anchored = verify->commits = 0;
+	verify->findings = 0;
+	memset(verify->head, 0, sizeof(verify->head));
+	memset(verify->commit, 0, sizeof(verify->commit));
+}
+
+int verify_written(sqlite3 *db, struct verify *verify, char *error, size_t error_len)
+{
+	begin(verify);
+	return verify_chains(db, verify, error, error_len) != 0 ? -1 : proof_rows(db, verify, error, error_len);
+}
+
 int verify_record(sqlite3 *db, struct verify *verify, char *error, size_t error_len)
 {
 	struct functions functions = { 0 };
+	struct known_outside known;
 	int rc = -1;
 
-	assert(verify->found && verify->noted && sqlite3_get_autocommit(db));
-	verify->rows = verify->anchors = verify->anchored = 0;
-	verify->findings = 0;
-	memset(verify->head, 0, sizeof(verify->head));
+	assert(sqlite3_get_autocommit(db));
+	begin(verify);
+	read_outside(db, verify, &known);
 	/* One transaction: one state of the record, whatever a station writes meanwhile. */
 	if (!functions_init(&functions, db) || sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
 		failed(db, "the record", error, error_len);
 	else if (verify_query(db, verify, "file_whole", error, error_len) == 0 &&
-		 verify_chain(db, verify, &functions.sha, error, error_len) == 0 &&
-		 verify_anchors(db, verify, error, error_len) == 0 &&
+		 verify_chains(db, verify, error, error_len) == 0 && verify_schema(db, verify, error, error_len) == 0 &&
 		 verify_query(db, verify, "verify", error, error_len) == 0 &&
 		 verify_query(db, verify, "file_references", error, error_len) == 0 &&
-		 note_old_methods(db, verify, error, error_len) == 0)
+		 proof_rows(db, verify, error, error_len) == 0 && note_old_methods(db, verify, error, error_len) == 0)
 		rc = note_open_batches(db, verify, error, error_len);
+	if (rc == 0)
+		verify_outside(db, verify, &known);
 	if (!sqlite3_get_autocommit(db))
 		sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
 	functions_wipe(&functions, db);

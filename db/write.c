@@ -245,15 +245,29 @@ static int run_one(struct writer *writer, sqlite3_stmt *statement, const char *w
 	return sqlite3_changes(writer->db) == 1 ? 0 : fail_about(writer, what, id, otherwise);
 }
 
-int writer_init(struct writer *writer, sqlite3 *db)
+static int read_chain(struct writer *writer)
+{
+	sqlite3_stmt *head = writer->statement[WRITE_head];
+	int rc = sqlite3_step(head);
+
+	if (rc == SQLITE_ROW && sqlite3_column_int64(head, 0) > 0 && sqlite3_column_bytes(head, 1) == CHAIN_HASH_LEN) {
+		writer->seq = (uint64_t)sqlite3_column_int64(head, 0);
+		memcpy(writer->head, sqlite3_column_blob(head, 1), CHAIN_HASH_LEN);
+	} else if (rc != SQLITE_DONE) {
+		return fail(writer, "the reading of its audit chain");
+	}
+	sqlite3_reset(head);
+	return 0;
+}
+
+int writer_init(struct writer *writer, struct store *store)
 {
 	static const char *const names[] = {
 #define WRITE_STATEMENT_NAME(name) #name,
 		WRITE_STATEMENTS(WRITE_STATEMENT_NAME)
 	};
-	int rc;
 
-	*writer = (struct writer){ .db = db };
+	*writer = (struct writer){ .store = store, .db = store->db };
 	if (!chain_sha_init(&writer->sha)) {
 		snprintf(writer->error, sizeof(writer->error),
 			 "SHA-256 is not available: repair the installation of OpenSSL");
@@ -263,39 +277,90 @@ int writer_init(struct writer *writer, sqlite3 *db)
 		struct sql_text text = sql_statement(names[i]);
 
 		assert(text.at);
-		if (sqlite3_prepare_v3(db, text.at, (int)text.len, SQLITE_PREPARE_PERSISTENT, &writer->statement[i],
-				       NULL) != SQLITE_OK)
+		if (sqlite3_prepare_v3(writer->db, text.at, (int)text.len, SQLITE_PREPARE_PERSISTENT,
+				       &writer->statement[i], NULL) != SQLITE_OK)
 			return fail(writer, names[i]);
 	}
-	rc = sqlite3_step(writer->statement[WRITE_head]);
-	if (rc == SQLITE_ROW && sqlite3_column_int64(writer->statement[WRITE_head], 0) > 0 &&
-	    sqlite3_column_bytes(writer->statement[WRITE_head], 1) == CHAIN_HASH_LEN) {
-		writer->seq = (uint64_t)sqlite3_column_int64(writer->statement[WRITE_head], 0);
-		memcpy(writer->head, sqlite3_column_blob(writer->statement[WRITE_head], 1), CHAIN_HASH_LEN);
-		writer->anchored = (uint64_t)sqlite3_column_int64(writer->statement[WRITE_head], 2);
-	} else if (rc != SQLITE_DONE) {
-		return fail(writer, "the reading of its audit chain");
+	if (read_chain(writer) != 0)
+		return -1;
+	if (written_init(&writer->written, writer->db, &store->options) != 0) {
+		snprintf(writer->error, sizeof(writer->error), "%s", writer->written.error);
+		return -1;
 	}
-	sqlite3_reset(writer->statement[WRITE_head]);
-	return 0;
+	return changes_begin(&writer->changes, writer->db, writer->error, sizeof(writer->error));
 }
 
 void writer_wipe(struct writer *writer)
 {
 	for (size_t i = 0; i < WRITE_STATEMENT_COUNT; i++)
 		sqlite3_finalize(writer->statement[i]);
+	changes_end(&writer->changes);
+	written_wipe(&writer->written);
 	chain_sha_wipe(&writer->sha);
 	free(writer->body.at);
 	free(writer->product);
 	*writer = (struct writer){ 0 };
 }
 
-int writer_transaction(struct writer *writer, enum write_statement which)
+int writer_begin(struct writer *writer)
 {
-	assert(which == WRITE_begin || which == WRITE_commit || which == WRITE_rollback);
-	/* One at a time, and none that is over ends again. */
-	assert(!sqlite3_get_autocommit(writer->db) == (which != WRITE_begin));
-	return writer_run(writer, writer->statement[which], "the transaction");
+	/* One at a time. */
+	assert(sqlite3_get_autocommit(writer->db) && writer->changes.count == 0);
+	writer->before.seq = writer->seq;
+	memcpy(writer->before.head, writer->head, sizeof(writer->head));
+	writer->before.written = writer->written.head;
+	if (writer_run(writer, writer->statement[WRITE_begin], "the transaction") != 0)
+		return -1;
+	return store_is_ours(writer->store, writer->error, sizeof(writer->error));
+}
+
+/* A transaction that changed nothing leaves no commit. */
+static int put_written(struct writer *writer)
+{
+	struct changes *changes = &writer->changes;
+
+	if (changes->bad || changes->list.bad) {
+		snprintf(writer->error, sizeof(writer->error),
+			 "no memory is left for the list of what was changed: close other programs, then run the job "
+			 "again");
+		return -1;
+	}
+	if (changes->count == 0 && writer->seq == writer->before.seq)
+		return 0;
+	if (written_add(&writer->written, writer->seq, writer->head, 0, &changes->list) == 0)
+		return 0;
+	snprintf(writer->error, sizeof(writer->error), "%s", writer->written.error);
+	return -1;
+}
+
+int writer_commit(struct writer *writer)
+{
+	struct outside *outside = &writer->store->outside;
+
+	assert(!sqlite3_get_autocommit(writer->db));
+	if (put_written(writer) != 0 || writer_run(writer, writer->statement[WRITE_commit], "the transaction") != 0)
+		return -1;
+	assert(sqlite3_get_autocommit(writer->db));
+	changes_forget(&writer->changes);
+	/* It was written to these files; whether that is to be told depends on whether they are still there. */
+	if (outside_still(outside, writer->error, sizeof(writer->error)) != 0) {
+		outside->touched = true;
+		return -1;
+	}
+	if (writer->written.head.n > writer->before.written.n)
+		outside_keep(outside, &writer->written.head);
+	return 0;
+}
+
+void writer_rollback(struct writer *writer)
+{
+	/* An error that rolled back by itself leaves nothing to roll back. */
+	if (!sqlite3_get_autocommit(writer->db))
+		(void)writer_run(writer, writer->statement[WRITE_rollback], "the transaction");
+	changes_forget(&writer->changes);
+	writer->seq = writer->before.seq;
+	memcpy(writer->head, writer->before.head, sizeof(writer->head));
+	writer->written.head = writer->before.written;
 }
 
 /* The chain */
@@ -371,30 +436,6 @@ int writer_audit_attempt(struct writer *writer, int64_t attempt, int64_t unit, c
 	write_string(&writer->body, "cause", cause);
 	write_hex(&writer->body, "evidence", sha256, sizeof(sha256));
 	return audit_unit(writer, at_us, "attempt", unit);
-}
-
-int writer_anchor(struct writer *writer, bool now)
-{
-	struct write_bind bind = write_bind(writer->statement[WRITE_anchor]);
-	uint8_t signature[256];
-	size_t len = sizeof(signature);
-	bool due = now || writer->anchor_now ||
-		   (writer->anchor_every && writer->seq - writer->anchored >= writer->anchor_every);
-
-	assert(!sqlite3_get_autocommit(writer->db));
-	if (!writer->sign || !due || writer->seq == writer->anchored ||
-	    writer->sign(writer->sign_ctx, writer->head, signature, &len) != 0)
-		return 0;
-	assert(len > 0 && len <= sizeof(signature));
-	bind_int(&bind, (int64_t)writer->seq);
-	bind_blob(&bind, writer->head, CHAIN_HASH_LEN);
-	bind_blob(&bind, signature, len);
-	bind_words(&bind, writer->sign_key_id);
-	if (writer_run(writer, bound(&bind), "an anchor of the audit chain") != 0)
-		return -1;
-	writer->anchored = writer->seq;
-	writer->anchor_now = false;
-	return 0;
 }
 
 /* One function for each kind of record */
@@ -965,7 +1006,6 @@ static int put_batch_end(struct writer *writer, const struct journal_batch_end *
 	write_number(&writer->body, "makespan_us", (int64_t)end->makespan_us);
 	write_number(&writer->body, "lower_bound_us", (int64_t)end->lower_bound_us);
 	snprintf(subject, sizeof(subject), "batch %lld", (long long)writer->batch);
-	writer->anchor_now = true;
 	return writer_audit(writer, end->at_us, writer->session, "station", "batch-end", subject,
 			    write_end(&writer->body));
 }

@@ -1,6 +1,9 @@
 /*
- * Records into rows: prepared statements, the audit chain, its anchors. On whichever thread holds the connection.
- * Inside db/ only. Everything here runs inside a transaction that the caller begins and commits.
+ * Records into rows: prepared statements, the audit chain, the commits. On whichever thread holds the connection.
+ * Inside db/ only. Everything here runs inside a transaction.
+ *
+ *	writer_init -> { writer_begin -> writer_put, writer_audit ... -> writer_commit | writer_rollback } ->
+ *writer_wipe
  */
 #pragma once
 
@@ -11,7 +14,10 @@
 #include <sqlite3.h>
 
 #include "db/chain.h"
+#include "db/changes.h"
 #include "db/journal.h"
+#include "db/store.h"
+#include "db/written.h"
 
 /* clang-format off */
 #define WRITE_STATEMENTS(X)                                                                                        \
@@ -21,7 +27,7 @@
 	X(txn_committed) X(receipt) X(sighting) X(radio) X(guard) X(batch_end) X(session_result) X(session_end)    \
 	X(label) X(label_sent) X(label_printed) X(label_scanned) X(label_void) X(label_scan)                       \
 	X(link) X(delivery) X(network)                                                                                         \
-	X(audit) X(anchor) X(head)
+	X(audit) X(head)
 /* clang-format on */
 
 enum write_statement {
@@ -39,27 +45,35 @@ struct write_text {
 };
 
 struct writer {
+	struct store *store;
 	sqlite3 *db;
 	sqlite3_stmt *statement[WRITE_STATEMENT_COUNT];
 	struct chain_sha sha;
 	struct write_text body;
-	uint64_t seq, anchored; /* of the chain's last row, of the last anchor */
+	struct changes changes;
+	struct written written;
+	uint64_t seq; /* of the chain's last row */
 	uint8_t head[CHAIN_HASH_LEN];
+	struct writer_point {
+		uint64_t seq;
+		uint8_t head[CHAIN_HASH_LEN];
+		struct written_head written;
+	} before; /* the transaction */
 	int64_t batch, session, last_us;
 	char *product;
-	journal_sign_fn *sign;
-	void *sign_ctx;
-	const char *sign_key_id;
-	unsigned anchor_every;
-	bool anchor_now;
 	char error[400]; /* of the last -1 */
 };
 
-/* Prepares everything and reads the chain's head. 0, or -1 with `error`. */
-int writer_init(struct writer *writer, sqlite3 *db);
+/* Prepares everything and reads the heads of chain and commits. `store` stays. 0, or -1 with `error`. */
+int writer_init(struct writer *writer, struct store *store);
 void writer_wipe(struct writer *writer);
 
-int writer_transaction(struct writer *writer, enum write_statement which); /* begin, commit, rollback */
+/* 0, or -1 with `error`: the record is no longer where it was, or somebody else wrote to it. */
+int writer_begin(struct writer *writer);
+/* Lists what was changed, signs it, and makes it durable. 0, or -1 with `error`: writer_rollback it. */
+int writer_commit(struct writer *writer);
+/* What was written since writer_begin is gone; also after a commit that failed. */
+void writer_rollback(struct writer *writer);
 int writer_put(struct writer *writer, const struct journal_record *record);
 /* One row of the chain; session 0: none. */
 int writer_audit(struct writer *writer, int64_t at_us, int64_t session, const char *actor, const char *action,
@@ -67,10 +81,6 @@ int writer_audit(struct writer *writer, int64_t at_us, int64_t session, const ch
 /* The chain's row about a closed attempt, with the hash over all that is stored of it. */
 int writer_audit_attempt(struct writer *writer, int64_t attempt, int64_t unit, const char *outcome, const char *cause,
 			 int64_t at_us);
-/* Signs the head when it is due: every anchor_every rows, after a batch end, or `now`. A signer that says "not now" is
- * asked again at the next commit. */
-int writer_anchor(struct writer *writer, bool now);
-
 /* An object in JSON, for `body`: start, members, end. */
 void write_object(struct write_text *text);
 void write_number(struct write_text *text, const char *key, int64_t value);

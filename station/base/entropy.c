@@ -142,3 +142,13 @@ void entropy_lend_to_openssl(struct entropy *e)
 	lent = e;
 	(void)RAND_set_rand_method(e ? &method : NULL);
 }
+
+struct entropy *entropy_lent_pause(void)
+{
+	struct entropy *paused = lent;
+
+	lent = NULL;
+	return paused;
+}
+
+void entropy_lent_resume(struct entropy *paused) { lent = paused; }

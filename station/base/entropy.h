@@ -24,3 +24,7 @@ uint64_t entropy_below(struct entropy *entropy, uint64_t bound);
  * OpenSSL's generator is process-wide. NULL gives OpenSSL its own generator back.
  */
 void entropy_lend_to_openssl(struct entropy *entropy);
+/* What OpenSSL draws on this thread from here on is the kernel's, until it is resumed: for what a repeated run may
+ * differ in, so that it shifts nothing else. */
+struct entropy *entropy_lent_pause(void);
+void entropy_lent_resume(struct entropy *paused);

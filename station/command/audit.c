@@ -13,6 +13,7 @@
 #include "db/verify.h"
 #include "station/base/log.h"
 #include "station/command/command.h"
+#include "station/command/desk_keys.h"
 #include "station/report/evidence.h"
 #include "station/report/sheet.h"
 #include "station/identity/identity.h"
@@ -197,13 +198,15 @@ static int note_reveal(const struct audit *audit, int64_t unit, const char *seri
 				      .subject = subject,
 				      .body = text,
 				      .at_us = utc_now_us() };
+	struct desk_keys desk = { 0 };
 	int rc = -1;
 
 	snprintf(subject, sizeof(subject), "unit %lld", (long long)unit);
-	if (text)
-		rc = journal_note(audit->db_path, &note, error, error_len);
-	else
+	if (!text)
 		snprintf(error, error_len, "no memory is left");
+	else if (desk_keys_open(&desk, audit->db_path, audit->keys, error, error_len) == 0)
+		rc = journal_note(&desk.options, &note, error, error_len);
+	desk_keys_close(&desk);
 	free(text);
 	json_decref(body);
 	return rc;
@@ -462,6 +465,7 @@ static int run_verify(struct audit *audit)
 		 (audit->keys && !(verdict.evidence = evidence_open(audit->keys, error, sizeof(error)))))
 		unusable(audit, error);
 	else {
+		verify.heads = evidence_heads(verdict.evidence);
 		if (verdict.evidence)
 			verify.signature = anchor_holds;
 		if (verify_record(audit->db, &verify, error, sizeof(error)) != 0 ||

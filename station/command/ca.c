@@ -23,6 +23,7 @@
 #include "station/identity/ceremony.h"
 #include "station/identity/identity.h"
 #include "station/identity/keyfile.h"
+#include "station/identity/record_keys.h"
 
 #define ERROR_MAX 600 /* octets; chosen: a sentence, a path and a remedy */
 #define DEFAULT_DIR "keys"
@@ -541,6 +542,33 @@ static int run_issue_station(int argc, char **argv)
 	return EXIT_ALL_WELL;
 }
 
+static const struct command new_record_key_command = {
+	"ca new-record-key", "", "makes another key that signs the record; what the old one signed stays checkable",
+	NULL
+};
+
+static int run_new_record_key(int argc, char **argv)
+{
+	const char *dir = DEFAULT_DIR;
+	const struct option_row rows[] = {
+		{ "--dir", "DIR", "folder of the keys (default: " DEFAULT_DIR ")", &dir, NULL },
+		{ 0 },
+	};
+	char error[ERROR_MAX] = "", aside[40];
+	int status = command_options(&new_record_key_command, rows, argc, argv, NULL, 0, NULL);
+
+	if (status >= 0)
+		return status;
+	if (record_keys_renew(dir, utc_now_us(), aside, error, sizeof(error)) != 0)
+		return unusable(&new_record_key_command, error);
+	printf("Made a new %s/record.key and record.pub; the old key is %s/%s.\n"
+	       "Its public half stays in %s as record-....pub: without it nothing that it signed can be verified.\n"
+	       "Give both to whoever verifies the record, and destroy the old key (shred -u) when no station uses "
+	       "it.\n",
+	       dir, dir, aside, dir);
+	return EXIT_ALL_WELL;
+}
+
 static const struct command new_batch_key_command = { "ca new-batch-key", "NAME", "makes a batch key", NULL };
 
 static int run_new_batch_key(int argc, char **argv)
@@ -786,6 +814,7 @@ static const struct command subcommands[] = {
 	{ "show", "", "what the folder holds, or a C header for the firmware", run_show },
 	{ "issue-station", "", "a new station key", run_issue_station },
 	{ "new-batch-key", "NAME", "another batch key", run_new_batch_key },
+	{ "new-record-key", "", "the next key that signs the record", run_new_record_key },
 	{ "new-issuing-ca", "", "the next issuing CA, with the root's key", run_new_issuing },
 	{ "verify", "", "try every key", run_verify },
 	{ "pin-verifier", "", "what firmware keeps of a PIN", ca_pin_verifier },

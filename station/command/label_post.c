@@ -98,7 +98,9 @@ static int take_desk(struct label_post *post, const struct label_post_options *o
 	char what[80];
 
 	snprintf(what, sizeof(what), "labels of lot %.40s", o->lot);
-	if (desk_open(&post->desk, o->db, what, error, error_len) != 0)
+	desk_keys_close(&post->keys);
+	if (desk_keys_open(&post->keys, o->db, o->keys, error, error_len) != 0 ||
+	    desk_open(&post->desk, &post->keys.options, what, error, error_len) != 0)
 		return -1;
 	post->book.put = put;
 	post->book.put_ctx = post->desk;
@@ -140,6 +142,7 @@ void label_post_close(struct label_post *post)
 	if (post->told)
 		label_post_printer(post, "none", "");
 	desk_close(post->desk);
+	desk_keys_close(&post->keys);
 	remote_close(post->station);
 	sqlite3_close(post->reader);
 	*post = (struct label_post){ 0 };

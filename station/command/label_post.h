@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "station/command/desk_keys.h"
 #include "station/control/remote.h"
 #include "station/label/book.h"
 
@@ -14,12 +15,14 @@ struct label_post_options {
 	const char *operator;	     /* who, at a desk; a station says who we are to it */
 	const char *control, *badge; /* of the station; NULL: it is only asked when it holds the database; no badge */
 	const struct identity *pins; /* NULL: PINs stay closed */
+	const char *keys;	     /* as in desk_keys_open */
 };
 
 /* layout is ours; zero it first */
 struct label_post {
 	struct book book;  /* book.db is for reading */
 	struct desk *desk; /* NULL: through the station */
+	struct desk_keys keys;
 	struct remote *station;
 	sqlite3 *reader;
 	struct label_post_options o; /* its texts are the caller's */

@@ -160,7 +160,8 @@ static int open_post(struct labels *labels)
 						    .operator= labels->operator,
 						    .control = labels->control,
 						    .badge = labels->badge,
-						    .pins = labels->pins };
+						    .pins = labels->pins,
+						    .keys = labels->keys };
 	char error[ERROR_MAX] = "";
 
 	if (label_post_open(&labels->post, &options, error, sizeof(error)) != 0 ||

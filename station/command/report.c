@@ -56,6 +56,7 @@ static int verify_chain(sqlite3 *db, const char *keys, struct report_chain *chai
 
 	if (keys && !(verdict.evidence = evidence_open(keys, error, error_len)))
 		return -1;
+	verify.heads = evidence_heads(verdict.evidence);
 	if (verdict.evidence)
 		verify.signature = anchor_holds;
 	if (verify_record(db, &verify, error, error_len) == 0 &&

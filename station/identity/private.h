@@ -40,5 +40,8 @@ struct identity {
 	struct issue *pending; /* waiting for their signature */
 };
 
+struct keyfile_error;
+/* record.key, which must belong to record.pub. */
+bool identity_open_record_key(struct identity *identity, const char *dir, const struct keyfile_error *error);
 /* The subkeys and the key id from the 32 octets of pin.key. */
 bool pin_derive(const uint8_t pin_key[static 32], struct identity *identity);

@@ -17,12 +17,12 @@
 #include "agent/wire/message.h"
 #include "db/sql.h"
 #include "station/identity/identity.h"
+#include "station/identity/record_keys.h"
 
 struct evidence {
 	X509_STORE *roots;
 	STACK_OF(X509) * issuers;
-	uint8_t record_key[65];
-	char record_key_id[24];
+	struct record_keys *record_keys;
 };
 
 struct check {
@@ -92,7 +92,7 @@ struct evidence *evidence_open(const char *dir, char *error, size_t error_len)
 	} else if (!root) {
 		snprintf(error, error_len, "%s/root.crt: %s; give the folder that `millrace ca init` made", dir,
 			 errno ? strerror(errno) : "is not a certificate");
-	} else if (identity_record_public(dir, evidence->record_key, evidence->record_key_id, error, error_len) == 0) {
+	} else if (record_keys_open(&evidence->record_keys, dir, error, error_len) == 0) {
 		evidence->roots = X509_STORE_new();
 		evidence->issuers = sk_X509_new_null();
 		good = evidence->roots && evidence->issuers && X509_STORE_add_cert(evidence->roots, root) == 1 &&
@@ -113,14 +113,19 @@ void evidence_close(struct evidence *evidence)
 		return;
 	X509_STORE_free(evidence->roots);
 	sk_X509_pop_free(evidence->issuers, X509_free);
+	record_keys_close(evidence->record_keys);
 	free(evidence);
 }
 
 bool evidence_anchor(struct evidence *evidence, const uint8_t head[static 32], const uint8_t *sig, size_t len,
 		     const char *key_id)
 {
-	return strcmp(key_id, evidence->record_key_id) == 0 &&
-	       identity_record_verify(evidence->record_key, head, sig, len);
+	return record_keys_check(evidence->record_keys, head, sig, len, key_id);
+}
+
+const char *evidence_heads(const struct evidence *evidence)
+{
+	return evidence ? record_keys_heads(evidence->record_keys) : NULL;
 }
 
 __attribute__((format(printf, 4, 5))) static void find(struct check *check, const char *kind, const struct stored *row,

@@ -12,13 +12,17 @@
 
 struct evidence;
 
-/* `dir`: root.crt, issuing.crt and those before it (issuing.crt.DATE), record.pub. NULL with a sentence in `error`. */
+/* `dir`: root.crt, issuing.crt and those before it (issuing.crt.DATE), record.pub and those before it. NULL with a
+ * sentence in `error`. */
 struct evidence *evidence_open(const char *dir, char *error, size_t error_len);
 void evidence_close(struct evidence *evidence);
 
 /* As verify.signature of db/verify.h wants it; ctx: a struct evidence. */
 bool evidence_anchor(struct evidence *evidence, const uint8_t head[static 32], const uint8_t *sig, size_t len,
 		     const char *key_id);
+
+/* The folder's heads, as verify.heads wants it; NULL: no folder. */
+const char *evidence_heads(const struct evidence *evidence);
 
 /* What is checked without a folder of keys too: NULL for `evidence` leaves out the CA. Counts what it looked at. */
 struct evidence_count {

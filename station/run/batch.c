@@ -16,19 +16,18 @@
 #include "station/base/version.h"
 #include "station/control/control.h"
 #include "station/identity/ceremony.h"
+#include "station/identity/record_keys.h"
 #include "station/ip/ip.h"
 #include "station/method/method.h"
 #include "station/radio/adapters.h"
 
-#define ANCHOR_EVERY                                                                                                   \
-	1000 /* rows of the chain; chosen: a killed session leaves few unsigned, and a signature costs little beside   \
-		them */
 #define CLOCK_PLAUSIBLE_US 1704067200000000 /* 2024-01-01: a clock before that was never set */
 
 struct batch {
 	const struct batch_options *o;
 	struct loop *loop;
 	struct identity *identity;
+	struct record_keys *record_keys;
 	struct signer *signer;
 	struct entropy *entropy;
 	struct journal *journal;
@@ -42,7 +41,9 @@ struct batch {
 	FILE *pcap;
 	unsigned interrupts;
 	uint64_t seed;
+	char keys[512];	      /* their folder */
 	bool adapters, first; /* first: there was no database */
+	bool made_keys;	      /* for this database, by a simulated run */
 };
 
 static uint64_t cpu_us(clockid_t id)
@@ -211,6 +212,11 @@ static int open_keys(struct batch *b, char *error, size_t error_len)
 		if (result)
 			return result;
 		dir = made;
+		b->made_keys = true;
+	}
+	if (snprintf(b->keys, sizeof(b->keys), "%s", dir) >= (int)sizeof(b->keys)) {
+		snprintf(error, error_len, "the name of the folder of keys is too long: %s", dir);
+		return -MR_CAUSE_SIGNER_UNAVAILABLE;
 	}
 	return identity_open(&b->identity, dir, job->batch_key[0] ? job->batch_key : "default", real_utc_us(), error,
 			     error_len);
@@ -337,15 +343,36 @@ static int open_signer(struct batch *b, char *error, size_t error_len)
 	return -MR_CAUSE_SIGNER_UNAVAILABLE;
 }
 
+/* 16 octets; a simulated run repeats to the octet, and what it draws elsewhere does not depend on this. */
+static const uint8_t *record_id(const struct batch *b, uint8_t id[static 16])
+{
+	struct entropy *seeded = b->o->job->radios_simulated ? entropy_create_seeded(b->seed, "record") : NULL;
+
+	if (!seeded)
+		return NULL;
+	entropy_fill(seeded, id, 16);
+	entropy_destroy(seeded);
+	return id;
+}
+
 static int open_journal(struct batch *b, char *error, size_t error_len)
 {
+	uint8_t id[16];
 	struct journal_options journal = { .path = b->o->db,
 					   .simulated = b->o->job->radios_simulated,
 					   .sign = identity_sign_record,
 					   .sign_ctx = b->identity,
 					   .sign_key_id = identity_record_key_id(b->identity),
-					   .anchor_every = ANCHOR_EVERY };
+					   .check = record_keys_check,
+					   .id = record_id(b, id) };
+	int result = record_keys_open(&b->record_keys, b->keys, error, error_len);
 
+	if (result)
+		return result;
+	journal.check_ctx = b->record_keys;
+	/* Two records for play that have one seed have one id: they share no folder for their heads. */
+	if (!journal.simulated || b->made_keys)
+		journal.heads = record_keys_heads(b->record_keys);
 	return journal_open(&b->journal, &journal, error, error_len);
 }
 
@@ -462,6 +489,7 @@ static void end(struct batch *b, struct batch_result *r)
 		b->signer->close(b->signer);
 	if (b->identity)
 		identity_close(b->identity);
+	record_keys_close(b->record_keys);
 	entropy_lend_to_openssl(NULL);
 	entropy_destroy(b->entropy);
 	loop_destroy(b->loop);

@@ -3,6 +3,7 @@
  * station's key, but with every trigger out of the way.
  *
  * links: db/journal.c db/check.c db/json_text.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c db/verify.c
+ * links: db/tables.c db/changes.c db/written.c db/outside.c db/schema.c db/proof.c
  */
 #include "tests/unit/record.h"
 
@@ -26,7 +27,7 @@ static int sign_with_key(void *ctx, const uint8_t hash[static 32], uint8_t *sig,
 struct answer {
 	EVP_PKEY *key;
 	char kinds[400]; /* of the findings, each once, in their order */
-	char first[600];
+	char first[600], all[20000];
 	char notes[1000];
 };
 
@@ -36,6 +37,7 @@ static void found(void *ctx, const char *kind, const char *what)
 
 	if (!*answer->first)
 		snprintf(answer->first, sizeof(answer->first), "%s", what);
+	snprintf(answer->all + strlen(answer->all), sizeof(answer->all) - strlen(answer->all), "%s: %s\n", kind, what);
 	if (!strstr(answer->kinds, kind)) {
 		strcat(answer->kinds, *answer->kinds ? " " : "");
 		strcat(answer->kinds, kind);
@@ -62,10 +64,14 @@ static bool holds(void *ctx, const uint8_t head[static 32], const uint8_t *sig, 
 
 static struct verify verified(struct place *place, struct answer *answer, bool with_key)
 {
-	struct verify verify = { .found = found, .noted = noted, .signature = with_key ? holds : NULL, .ctx = answer };
+	struct verify verify = { .found = found,
+				 .noted = noted,
+				 .signature = with_key ? holds : NULL,
+				 .heads = *place->heads ? place->heads : NULL,
+				 .ctx = answer };
 	sqlite3 *db;
 
-	*answer->kinds = *answer->first = *answer->notes = '\0';
+	*answer->kinds = *answer->first = *answer->all = *answer->notes = '\0';
 	if (reader_open(&db, place->path, place->error, sizeof(place->error)) != 0 ||
 	    verify_record(db, &verify, place->error, sizeof(place->error)) != 0)
 		fail_msg("%s", place->error);
@@ -80,7 +86,7 @@ static void good_lot(struct place *place, EVP_PKEY *key)
 
 	place->sign = sign_with_key;
 	place->sign_ctx = key;
-	place->anchor_every = 5;
+	snprintf(place->heads, sizeof(place->heads), "%s/heads", place->dir);
 	journal = opened_lot(place, "A");
 	for (int64_t unit = 1; unit <= 2; unit++) {
 		put_passing_unit(journal, unit, unit);
@@ -97,27 +103,34 @@ static void good_lot(struct place *place, EVP_PKEY *key)
 	journal_close(journal);
 }
 
-static const char no_triggers[] = "SELECT 'DROP TRIGGER ' || name FROM sqlite_schema WHERE type = 'trigger'";
-
-/* Somebody who knows SQL: no triggers, no foreign keys. */
+/* Somebody who knows SQL: triggers are out of the way for a moment, and foreign keys. */
 static void tamper(struct place *place, const char *sql)
 {
 	sqlite3 *db = plain_open(place->path);
 	sqlite3_stmt *statement = NULL;
-	char *drop[80] = { 0 };
+	char *again[80] = { 0 }, drop[200];
 	size_t count = 0;
 
-	assert_int_equal(sqlite3_prepare_v2(db, no_triggers, -1, &statement, NULL), SQLITE_OK);
-	while (count < 80 && sqlite3_step(statement) == SQLITE_ROW)
-		drop[count++] = strdup((const char *)sqlite3_column_text(statement, 0));
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'", -1,
+					    &statement, NULL),
+			 SQLITE_OK);
+	while (count < 80 && sqlite3_step(statement) == SQLITE_ROW) {
+		again[count] = sqlite3_mprintf("DROP TRIGGER %s;%s", sqlite3_column_text(statement, 0),
+					       sqlite3_column_text(statement, 1));
+		count++;
+	}
 	sqlite3_finalize(statement);
 	for (size_t i = 0; i < count; i++) {
-		assert_int_equal(sqlite3_exec(db, drop[i], NULL, NULL, NULL), SQLITE_OK);
-		free(drop[i]);
+		snprintf(drop, sizeof(drop), "%.*s", (int)strcspn(again[i], ";"), again[i]);
+		assert_int_equal(sqlite3_exec(db, drop, NULL, NULL, NULL), SQLITE_OK);
 	}
 	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
 		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
 	assert_true(sqlite3_total_changes(db) > 0 || strstr(sql, "DROP"));
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(sqlite3_exec(db, strchr(again[i], ';') + 1, NULL, NULL, NULL), SQLITE_OK);
+		sqlite3_free(again[i]);
+	}
 	sqlite3_close(db);
 }
 
@@ -130,6 +143,7 @@ static void forge_chain(struct place *place)
 	uint8_t head[32] = { 0 }, hash[32];
 
 	assert_true(chain_sha_init(&sha));
+	assert_int_equal(sqlite3_exec(db, "DROP TRIGGER audit_fixed", NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(
 		sqlite3_prepare_v2(db,
 				   "SELECT seq, at_us, coalesce(session, 0), actor, action, subject, body FROM audit "
@@ -265,13 +279,23 @@ static const struct {
 	  "chain", "row 6 of the chain does not follow" },
 	{ "UPDATE audit SET seq = 0 WHERE seq = 1", "chain", "row 0 of the chain is before its first" },
 	{ "UPDATE audit SET seq = -1 WHERE seq = 1", "chain", "of the chain are missing" },
-	{ "DELETE FROM audit WHERE seq > 10", "anchor", "was signed and is gone: the chain was cut" },
-	/* Anchors */
-	{ "UPDATE anchor SET signature = zeroblob(70) WHERE seq = (SELECT min(seq) FROM anchor)", "anchor",
+	{ "DELETE FROM audit WHERE seq > 10", "commit", "of the chain, which is not there" },
+	/* Commits and their signatures */
+	{ "UPDATE written SET signature = zeroblob(70) WHERE n = 2", "commit",
+	  "commit 3, or the one before it, was changed" },
+	{ "UPDATE written SET signature = zeroblob(70) WHERE n = (SELECT max(n) FROM written)", "anchor",
 	  "is not this station's" },
-	{ "UPDATE anchor SET key_id = 'other-key'", "anchor", "(key other-key) is not this station's" },
-	{ "DELETE FROM anchor", "anchor", "no valid anchor holds them" },
-	{ "DELETE FROM anchor WHERE seq = (SELECT max(seq) FROM anchor)", "anchor", "no valid anchor holds them" },
+	{ "UPDATE written SET key_id = 'other-key' WHERE n = (SELECT max(n) FROM written)", "anchor",
+	  "(key other-key) is not this station's" },
+	{ "UPDATE written SET signature = NULL, key_id = NULL WHERE n = (SELECT max(n) FROM written)", "anchor",
+	  "is not signed, and the one before it is" },
+	{ "UPDATE written SET changes = zeroblob(length(changes)) WHERE n = 3", "commit",
+	  "commit 3, or the one before" },
+	{ "UPDATE written SET part = 1 WHERE n = 3", "commit", "commit 3, or the one before it, was changed" },
+	{ "UPDATE written SET seq = seq + 1 WHERE n = 3", "commit", "commit 3, or the one before it, was changed" },
+	{ "DELETE FROM written WHERE n = 3", "commit", "commits 3 to 3 are missing" },
+	{ "DELETE FROM written", "commit", "there are no commits: the table was emptied" },
+	{ "DELETE FROM written WHERE n = (SELECT max(n) FROM written)", "outside", "FILE.lock knows commit" },
 	/* What the chain covers */
 	{ "UPDATE batch SET job = CAST('other' AS BLOB)", "job", "the job file is not the one" },
 	{ "UPDATE batch SET job = CAST('other' AS BLOB), job_sha256 = zeroblob(32)", "job", "job file is not the one" },
@@ -351,9 +375,8 @@ static void every_change_is_noticed_and_named(void **state)
 		if (!strstr(answer.kinds, tamperings[i].kinds))
 			fail_msg("%s: found as \"%s\", not \"%s\"", tamperings[i].sql, answer.kinds,
 				 tamperings[i].kinds);
-		if (!strstr(answer.first, tamperings[i].words) && strcmp(tamperings[i].kinds, "twice") != 0)
-			fail_msg("%s: \"%s\" does not say \"%s\"", tamperings[i].sql, answer.first,
-				 tamperings[i].words);
+		if (!strstr(answer.all, tamperings[i].words) && strcmp(tamperings[i].kinds, "twice") != 0)
+			fail_msg("%s: \"%s\" does not say \"%s\"", tamperings[i].sql, answer.all, tamperings[i].words);
 	}
 	/* And the unchanged one is still good. */
 	copy_file(good, place->path);
@@ -380,8 +403,8 @@ static void assert_noticed(struct place *place, struct answer *answer, const str
 		copy_file(whole, place->path);
 		tamper(place, changes[i].sql);
 		assert_true(verified(place, answer, true).findings > 0);
-		if (!strstr(answer->first, changes[i].words))
-			fail_msg("%s: \"%s\" does not say \"%s\"", changes[i].sql, answer->first, changes[i].words);
+		if (!strstr(answer->all, changes[i].words))
+			fail_msg("%s: \"%s\" does not say \"%s\"", changes[i].sql, answer->all, changes[i].words);
 	}
 }
 
@@ -505,51 +528,40 @@ static void a_foreign_unit_that_nobody_saw_join_is_an_orphan(void **state)
 	assert_string_equal(answer.first, "lot A, unit 1: passed without an agent of ours, and was not seen to join");
 }
 
-static void a_chain_written_anew_fails_at_its_anchors(void **state)
+static void a_chain_written_anew_fails_at_its_commits(void **state)
 {
 	struct place *place = *state;
 	struct answer answer = { .key = EVP_EC_gen("P-256") };
-	EVP_PKEY *other = EVP_EC_gen("P-256");
 
-	/* Everything fits but the signature: the failed unit is made a passed one, in the table and in the chain. */
+	/* The failed unit is made a passed one, in the table and in the chain: the commits say otherwise of both. */
 	good_lot(place, answer.key);
 	tamper(place,
 	       "UPDATE audit SET body = '{\"state\":\"passed\"}' WHERE subject = 'unit 3' AND action = 'outcome';"
 	       "UPDATE unit SET state = 'passed', cause = NULL, cause_name = NULL, side = NULL WHERE unit = 3");
 	forge_chain(place);
 	verified(place, &answer, true);
-	assert_non_null(strstr(answer.kinds, "anchor"));
-	assert_non_null(strstr(answer.first, "is not the one that was signed: the chain was written anew"));
-	/* With anchors of his own key he is no better off. */
-	tamper(place, "UPDATE anchor SET head = (SELECT hash FROM audit WHERE audit.seq = anchor.seq)");
-	verified(place, &answer, true);
-	assert_non_null(strstr(answer.first, "is not this station's"));
-	/* Nor with none. */
-	tamper(place, "DELETE FROM anchor");
-	verified(place, &answer, true);
-	assert_non_null(strstr(answer.first, "no valid anchor holds them"));
-	/* That signature by the right key is what makes the difference. */
-	EVP_PKEY_free(other);
+	assert_non_null(strstr(answer.all, "commit: commit "));
+	assert_non_null(strstr(answer.all, "row: unit 3: it is not as commit "));
 	EVP_PKEY_free(answer.key);
 }
 
-static void a_chain_cut_back_to_an_anchor_contradicts_the_tables(void **state)
+static void a_record_cut_back_to_a_commit_contradicts_its_rows_and_what_is_known_outside(void **state)
 {
 	struct place *place = *state;
 	struct answer answer = { .key = EVP_EC_gen("P-256") };
 
 	good_lot(place, answer.key);
-	/* Back to the first anchor, with what came later cut from chain and anchors; the session made a dead one. */
-	tamper(place, "DELETE FROM anchor WHERE seq > (SELECT min(seq) FROM anchor);"
-		      "DELETE FROM audit WHERE seq > (SELECT max(seq) FROM anchor);"
+	/* Back to the second commit, with what came later cut from chain and commits; the session made a dead one. */
+	tamper(place, "DELETE FROM written WHERE n > 2; DELETE FROM audit WHERE seq > (SELECT max(seq) FROM written);"
 		      "UPDATE session SET ended_us = NULL, end_kind = NULL; UPDATE batch SET state = 'open', closed_us "
 		      "= NULL");
 	verified(place, &answer, true);
 	assert_null(strstr(answer.kinds, "chain"));
 	assert_non_null(strstr(answer.kinds, "certificate"));
-	assert_non_null(strstr(answer.kinds, "receipt"));
-	assert_non_null(strstr(answer.kinds, "outcome"));
 	assert_non_null(strstr(answer.kinds, "attempt"));
+	assert_non_null(strstr(answer.all, "row: unit 1: no commit wrote it"));
+	assert_non_null(strstr(answer.all, "outside: it ends at commit 2, and FILE.lock knows commit"));
+	assert_non_null(strstr(answer.all, "outside: it ends at commit 2, and the folder of keys knows commit"));
 	EVP_PKEY_free(answer.key);
 }
 
@@ -567,7 +579,6 @@ static void an_open_batch_is_a_note_and_no_fault(void **state)
 	/* Beside the running station. */
 	assert_int_equal(verified(place, &answer, true).findings, 0);
 	assert_non_null(strstr(answer.notes, "lot A is open, with 1 loose ends"));
-	assert_non_null(strstr(answer.notes, "not signed yet"));
 	journal_close(journal);
 	EVP_PKEY_free(answer.key);
 }
@@ -581,30 +592,31 @@ static void a_note_enters_the_chain_when_no_station_holds_the_database(void **st
 				      .subject = "unit 1",
 				      .body = "{\"reason\":\"return\"}",
 				      .at_us = T0 + 999 * S };
+	struct journal_options options;
 	struct journal *journal;
 	struct verify verify;
 
 	good_lot(place, answer.key);
+	options = place_options(place);
 	journal = opened_lot(place, "A");
-	assert_int_equal(journal_note(place->path, &note, place->error, sizeof(place->error)), -1);
+	assert_int_equal(journal_note(&options, &note, place->error, sizeof(place->error)), -1);
 	assert_non_null(strstr(place->error, "in use by another station (lot A"));
 	journal_close(journal);
-	assert_int_equal(journal_note(place->path, &note, place->error, sizeof(place->error)), 0);
+	assert_int_equal(journal_note(&options, &note, place->error, sizeof(place->error)), 0);
 	verify = verified(place, &answer, true);
 	assert_int_equal(verify.findings, 0);
-	assert_int_equal(verify.anchored, verify.rows - 1);
-	assert_non_null(strstr(answer.notes, "not signed yet"));
+	assert_int_equal(verify.anchored, verify.rows);
 	assert_row(place->path, "SELECT actor, action, session IS NULL FROM audit ORDER BY seq DESC LIMIT 1",
 		   "Eve|pin-reveal|1");
 	assert_row(place->path, "SELECT count(*) FROM v_unit_life WHERE event = 'pin-reveal' AND serial = 'AC00001'",
 		   "1");
-	/* The next session signs it. */
-	journal_close(opened_lot(place, "A"));
-	verify = verified(place, &answer, true);
-	assert_int_equal(verify.anchored, verify.rows);
-	assert_int_equal(verify.findings, 0);
+	/* Nobody writes to a signed record without the key. */
+	options.sign = NULL;
+	assert_int_equal(journal_note(&options, &note, place->error, sizeof(place->error)), -1);
+	assert_non_null(strstr(place->error, "are signed, and there is no record.key"));
+	assert_int_equal(verified(place, &answer, true).findings, 0);
 	strcat(place->path, ".not");
-	assert_int_equal(journal_note(place->path, &note, place->error, sizeof(place->error)), -1);
+	assert_int_equal(journal_note(&options, &note, place->error, sizeof(place->error)), -1);
 	assert_int_equal(access(place->path, F_OK), -1);
 	EVP_PKEY_free(answer.key);
 }
@@ -701,6 +713,7 @@ static void a_snapshot_in_a_read_only_folder_can_be_read(void **state)
 	snprintf(odd, sizeof(odd), "%s/100%%3f?#.db", place->dir);
 	assert_int_equal(rename(place->path, odd), 0);
 	strcpy(place->path, odd);
+	assert_int_equal(chmod(odd, 0644), 0);
 	assert_int_equal(chmod(place->dir, 0555), 0);
 	as_nobody(place, read_snapshot);
 	assert_int_equal(chmod(place->dir, 0755), 0);
@@ -717,8 +730,8 @@ int main(void)
 		TEST(evidence_and_units_without_an_agent_are_held_by_the_chain),
 		TEST(a_method_that_is_not_that_of_its_links_is_noticed),
 		TEST(a_foreign_unit_that_nobody_saw_join_is_an_orphan),
-		TEST(a_chain_written_anew_fails_at_its_anchors),
-		TEST(a_chain_cut_back_to_an_anchor_contradicts_the_tables),
+		TEST(a_chain_written_anew_fails_at_its_commits),
+		TEST(a_record_cut_back_to_a_commit_contradicts_its_rows_and_what_is_known_outside),
 		TEST(an_open_batch_is_a_note_and_no_fault),
 		TEST(a_note_enters_the_chain_when_no_station_holds_the_database),
 		TEST(a_reader_cannot_write),

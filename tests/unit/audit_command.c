@@ -3,6 +3,7 @@
  * what is printed, the exit status.
  *
  * links: station/command/audit.c station/report/sheet.c station/report/evidence.c station/command/command.c
+ * links: station/identity/record_keys.c station/command/desk_keys.c
  * links: station/yaml/words.c station/identity/certificate.c station/identity/identity.c
  * links: station/identity/keyfile.c
  * links: station/identity/ceremony.c station/identity/pin.c station/identity/serial.c
@@ -11,6 +12,7 @@
  * links: agent/wire/cause.c
  * links: agent/wire/message.c agent/port/linux/crypto_openssl.c
  * links: db/journal.c db/check.c db/json_text.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c db/verify.c
+ * links: db/tables.c db/changes.c db/written.c db/outside.c db/schema.c db/proof.c
  */
 #include "tests/unit/real_lot.h"
 

@@ -2,6 +2,7 @@
  * The audit interface against figures worked out by hand, and in the hands of the plain sqlite3 shell.
  *
  * links: db/journal.c db/check.c db/json_text.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c
+ * links: db/tables.c db/changes.c db/written.c db/outside.c db/schema.c db/proof.c db/verify.c
  */
 #include "tests/unit/record.h"
 

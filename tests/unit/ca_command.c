@@ -3,6 +3,7 @@
  * exit status. What the keys are good for is tests/unit/identity.c's matter.
  *
  * links: station/command/verifier.c station/command/ca.c station/command/command.c station/yaml/words.c
+ * links: station/identity/record_keys.c
  * links: station/identity/certificate.c
  * links: station/identity/identity.c station/identity/keyfile.c station/identity/ceremony.c
  * links: station/identity/pin.c

@@ -2,6 +2,7 @@
  * The record on real SQLite files: what is acknowledged is there, what contradicts itself is refused.
  *
  * links: db/journal.c db/check.c db/json_text.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c
+ * links: db/tables.c db/changes.c db/written.c db/outside.c db/schema.c db/proof.c db/verify.c
  * agent/wire/cause.c
  */
 #include "tests/unit/record.h"
@@ -475,12 +476,13 @@ static void open_with(struct place *place, const char *second, struct store *sto
 {
 	size_t count;
 	const struct sql_migration *own = sql_migrations(&count);
-	struct sql_migration list[8];
+	struct sql_migration list[12];
+	struct journal_options options = place_options(place);
 
-	assert_true(count < 8);
+	assert_true(count < 12);
 	memcpy(list, own, count * sizeof(*own));
 	list[count] = (struct sql_migration){ own[count - 1].version + 1, second };
-	if (store_open(store, place->path, STORE_SIMULATED, list, count + 1, place->error, sizeof(place->error)) !=
+	if (store_open(store, &options, STORE_SIMULATED, list, count + 1, place->error, sizeof(place->error)) !=
 	    expected)
 		fail_msg("%s", place->error);
 }
@@ -605,21 +607,16 @@ static void a_record_of_the_first_version_with_data_gets_labels(void **state)
 static void a_record_numbered_by_somebody_else_is_refused(void **state)
 {
 	struct place *place = *state;
-	struct journal_start start;
 	struct journal *journal;
 
 	journal_close(opened_lot(place, "A"));
 	plain_exec(place->path, "PRAGMA foreign_keys = OFF; DROP TRIGGER audit_fixed; UPDATE audit SET seq = -1;");
 	assert_int_equal(try_open(place, &journal), -MR_CAUSE_JOURNAL_UNAVAILABLE);
-	assert_non_null(strstr(place->error, "audit chain"));
-	plain_exec(place->path,
-		   "PRAGMA foreign_keys = OFF; UPDATE audit SET seq = 1; DROP TRIGGER batch_fixed; DROP TRIGGER "
-		   "session_fixed; UPDATE batch SET batch = -7; UPDATE session SET batch = -7");
-	journal = opened(place);
-	assert_int_equal(begin_lot(journal, place, "A", "job", &start, NULL, NULL), -1);
-	assert_non_null(strstr(place->error, "below 1"));
-	assert_int_equal(begin_lot(journal, place, "B", "job", &start, NULL, NULL), -1);
-	journal_close(journal);
+	assert_non_null(strstr(place->error, "not as stations left it: trigger audit_fixed is missing"));
+	plain_exec(place->path, "CREATE TRIGGER audit_fixed BEFORE UPDATE ON audit\n"
+				"BEGIN SELECT raise(ABORT, 'the audit chain never changes'); END");
+	assert_int_equal(try_open(place, &journal), -MR_CAUSE_JOURNAL_UNAVAILABLE);
+	assert_non_null(strstr(place->error, "of the chain are missing"));
 }
 
 static void a_migration_that_fails_changes_nothing(void **state)
@@ -632,7 +629,7 @@ static void a_migration_that_fails_changes_nothing(void **state)
 	journal_close(journal);
 	open_with(place, bad_migration, &store, -STORE_UNAVAILABLE);
 	assert_non_null(strstr(place->error, "no such table: nowhere"));
-	assert_row(place->path, "PRAGMA user_version", "6");
+	assert_row(place->path, "PRAGMA user_version", "7");
 	assert_row(place->path, "SELECT count(*) FROM sqlite_schema WHERE name = 'pallet'", "0");
 	journal = opened_lot(place, "A");
 	put(journal, unit_record(2));
@@ -734,7 +731,7 @@ static void every_table_is_strict_and_every_setting_holds(void **state)
 		   "strict",
 		   "0");
 	assert_row(place->path, "PRAGMA application_id", "1296649292");
-	assert_row(place->path, "PRAGMA user_version", "6");
+	assert_row(place->path, "PRAGMA user_version", "7");
 	assert_row(place->path, "SELECT count(*) FROM pragma_foreign_key_check", "0");
 }
 
@@ -1256,7 +1253,7 @@ static void a_record_that_cannot_be_searched_has_failed(void **state)
 	journal_close(journal);
 }
 
-/* --- anchors --- */
+/* --- signatures --- */
 
 struct signer_seen {
 	pthread_t threads[64];
@@ -1276,7 +1273,35 @@ static int sign_and_count(void *ctx, const uint8_t hash[static 32], uint8_t *sig
 	return 0;
 }
 
-static void the_head_is_signed_every_so_many_rows_on_the_journals_thread(void **state)
+static void each_commit_is_signed_and_follows_the_one_before(void **state)
+{
+	struct place *place = *state;
+	struct signer_seen seen = { 0 };
+	struct journal *journal;
+	unsigned before;
+
+	place->sign = sign_and_count;
+	place->sign_ctx = &seen;
+	journal = opened_lot(place, "A");
+	before = seen.count; /* the record, and the start of its session: on our thread */
+	assert_int_equal(before, 2);
+	for (int64_t unit = 1; unit <= 10; unit++) {
+		put_passing_unit(journal, unit, unit);
+		put_durable(journal, (struct journal_record){ .kind = JOURNAL_GUARD, .guard = { "g", "d", T0 } });
+	}
+	assert_true(seen.count >= before + 10);
+	for (unsigned i = before; i < seen.count && i < 64; i++)
+		assert_false(pthread_equal(seen.threads[i], pthread_self()));
+	put_durable(journal, batch_end_record("done"));
+	journal_close(journal);
+	assert_row(place->path,
+		   "SELECT count(*) = max(n), sum(signature = hash) = count(*), max(key_id), max(seq) = (SELECT "
+		   "max(seq) FROM "
+		   "audit), sum(part > 0) FROM written",
+		   "1|1|test-key|1|1");
+}
+
+static void a_signature_that_does_not_come_ends_the_journal_and_nothing_of_its_commit_stays(void **state)
 {
 	struct place *place = *state;
 	struct signer_seen seen = { 0 };
@@ -1284,24 +1309,19 @@ static void the_head_is_signed_every_so_many_rows_on_the_journals_thread(void **
 
 	place->sign = sign_and_count;
 	place->sign_ctx = &seen;
-	place->anchor_every = 8;
 	journal = opened_lot(place, "A");
-	for (int64_t unit = 1; unit <= 10; unit++) {
-		put_passing_unit(journal, unit, unit); /* four rows of the chain */
-		put_durable(journal, (struct journal_record){ .kind = JOURNAL_GUARD, .guard = { "g", "d", T0 } });
-	}
-	assert_true(seen.count >= 5 && seen.count <= 7);
-	assert_false(pthread_equal(seen.threads[0], pthread_self()));
-	/* A signer that is away is asked again, and the end signs what is left. */
+	put_durable(journal, unit_record(1));
 	seen.refuse = true;
-	put_durable(journal, batch_end_record("done"));
-	seen.refuse = false;
+	assert_int_equal(journal_wait(journal, put(journal, unit_record(2))), -1);
+	assert_non_null(strstr(journal_failed(journal), "the record's key did not sign"));
 	journal_close(journal);
-	assert_row(
-		place->path,
-		"SELECT (SELECT max(seq) FROM anchor) = (SELECT max(seq) FROM audit), count(*) >= 6, "
-		"sum(head = (SELECT hash FROM audit WHERE audit.seq = anchor.seq)) = count(*), max(key_id) FROM anchor",
-		"1|1|1|test-key");
+	assert_row(place->path, "SELECT count(*) FROM unit", "1");
+	/* Nor does it go on without one. */
+	place->sign = NULL;
+	journal = opened(place);
+	assert_int_equal(begin_lot(journal, place, "A", "job", &(struct journal_start){ 0 }, NULL, NULL), -1);
+	assert_non_null(strstr(place->error, "are signed, and there is no record.key"));
+	journal_close(journal);
 }
 
 int main(void)
@@ -1342,7 +1362,8 @@ int main(void)
 		TEST(a_session_goes_on_with_what_the_record_says),
 		TEST(units_of_other_lots_are_found_by_all_that_is_used_once),
 		TEST(a_record_that_cannot_be_searched_has_failed),
-		TEST(the_head_is_signed_every_so_many_rows_on_the_journals_thread),
+		TEST(each_commit_is_signed_and_follows_the_one_before),
+		TEST(a_signature_that_does_not_come_ends_the_journal_and_nothing_of_its_commit_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
  * together.
  *
  * links: db/journal.c db/check.c db/json_text.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c db/verify.c
+ * links: db/tables.c db/changes.c db/written.c db/outside.c db/schema.c db/proof.c
  */
 #include "tests/unit/record.h"
 
@@ -92,7 +93,7 @@ static void a_record_of_version_4_keeps_its_rows_and_holds_together(void **state
 	for (size_t i = 0; i < 3; i++)
 		assert_true(strlen(plain_row(place->path, same[i], before[i], sizeof(before[i]))) > 60);
 	journal_close(opened(place));
-	assert_row(place->path, "PRAGMA user_version", "6");
+	assert_row(place->path, "PRAGMA user_version", "7");
 	snprintf(backup, sizeof(backup), "%s.v4.backup", place->path);
 	assert_row(backup, "PRAGMA user_version", "4");
 	for (size_t i = 0; i < 3; i++) {
@@ -186,7 +187,7 @@ static void a_session_of_today_goes_on_in_it(void **state)
 	assert_string_equal(told.first, "");
 	/* begin; unit, delivery, network, attempt, outcome of two; end */
 	assert_int_equal(verify.rows, 59 + 1 + 10 + 1);
-	assert_row(place->path, "SELECT schema_version FROM session ORDER BY session DESC LIMIT 1", "6");
+	assert_row(place->path, "SELECT schema_version FROM session ORDER BY session DESC LIMIT 1", "7");
 	assert_row(place->path, "SELECT count(*) FROM v_unit WHERE not_proven = 'no key, no certificate, no receipt'",
 		   "2");
 }

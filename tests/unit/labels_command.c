@@ -3,6 +3,7 @@
  * the exit status. Everything on the record is real; the printer is ours, on the loopback.
  *
  * links: station/command/labels.c station/command/label_post.c station/command/label_codes.c
+ * links: station/identity/record_keys.c station/command/desk_keys.c
  * links: station/control/remote.c station/control/settings.c station/control/request.c station/dashboard/scan.c
  * links: station/dashboard/text.c
  * links: station/control/place.c station/command/report.c station/report/sheet.c station/report/evidence.c
@@ -23,6 +24,7 @@
  * links: station/base/entropy.c station/base/log.c agent/wire/hkdf.c agent/wire/cause.c agent/wire/message.c
  * links: agent/port/linux/crypto_openssl.c
  * links: db/journal.c db/check.c db/json_text.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c
+ * links: db/tables.c db/changes.c db/written.c db/outside.c db/schema.c db/proof.c
  * links: db/verify.c db/offline.c
  */
 #include "tests/unit/real_lot.h"
@@ -339,6 +341,7 @@ static unsigned times(const char *text, const char *word)
 static void what_is_scanned_back_is_judged_wrong_before_right(void **state)
 {
 	struct factory *f = *state;
+	struct journal *journal;
 
 	write_lot(f, false);
 	journal_close(opened_lot(&f->place, "B"));
@@ -385,7 +388,9 @@ static void what_is_scanned_back_is_judged_wrong_before_right(void **state)
 		EXIT_NOT_ALL_WELL);
 	assert_says(f->out, "\"verdict\": \"duplicate\"");
 	assert_null(strstr(f->out, "9173"));
-	plain_exec(f->place.path, "UPDATE unit SET state = 'quarantined' WHERE serial = 'AC0000002'");
+	journal = opened_lot(&f->place, "2611-A07");
+	put(journal, state_record(2, UNIT_QUARANTINED, 0, NULL, NULL));
+	journal_close(journal);
 	assert_int_equal(labels(f, "scan", "2611-A07", WIFI_2, "--operator", "Ben", "--keys", f->keys, NULL),
 			 EXIT_NOT_ALL_WELL);
 	assert_says(f->out, "not-passed  AC0000002 has not passed: put it into the RED bin");

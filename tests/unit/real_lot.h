@@ -131,14 +131,14 @@ static inline void write_lot(struct factory *f, bool wrong_receipt)
 
 	f->place.sign = identity_sign_record;
 	f->place.sign_ctx = f->identity;
+	f->place.key_id = identity_record_key_id(f->identity);
 	journal = NULL;
 	assert_int_equal(journal_open(&journal,
 				      &(struct journal_options){ .path = f->place.path,
 								 .simulated = true,
 								 .sign = identity_sign_record,
 								 .sign_ctx = f->identity,
-								 .sign_key_id = identity_record_key_id(f->identity),
-								 .anchor_every = 10 },
+								 .sign_key_id = identity_record_key_id(f->identity) },
 				      f->place.error, sizeof(f->place.error)),
 			 0);
 	assert_int_equal(begin_lot(journal, &f->place, "2611-A07", "job", &(struct journal_start){ 0 }, NULL, NULL), 0);
@@ -160,7 +160,7 @@ static inline int set_up(void **state)
 	struct ceremony plan = {
 		.dir = f->keys, .organization = "Acme", .root_days = 7300, .issuing_days = 1825, .utc_us = NOW_US
 	};
-	char error[300] = "";
+	char error[300] = "", made[140];
 
 	strcpy(f->place.dir, "/tmp/millrace-audit-XXXXXX");
 	if (!mkdtemp(f->place.dir))
@@ -173,6 +173,10 @@ static inline int set_up(void **state)
 	if (ceremony_init(&plan, f->entropy, error, sizeof(error)) != 0 ||
 	    identity_open(&f->identity, f->keys, "default", NOW_US, error, sizeof(error)) != 0)
 		fail_msg("%s", error);
+	/* Where commands look when they are told no --keys. */
+	snprintf(made, sizeof(made), "%s.simulated-keys", f->place.path);
+	if (symlink(f->keys, made) != 0)
+		return -1;
 	f->signer = signer_create_file(f->identity);
 	*state = f;
 	return 0;

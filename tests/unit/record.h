@@ -31,7 +31,9 @@ struct place {
 	char dir[64], path[96], error[512];
 	journal_sign_fn *sign;
 	void *sign_ctx;
-	unsigned anchor_every;
+	journal_check_fn *check;
+	const char *key_id; /* NULL: "test-key" */
+	char heads[96];	    /* "": none */
 	bool real;
 };
 
@@ -64,14 +66,21 @@ static inline int place_tear_down(void **state)
 	return 0;
 }
 
+static inline struct journal_options place_options(struct place *place)
+{
+	return (struct journal_options){ .path = place->path,
+					 .simulated = !place->real,
+					 .sign = place->sign,
+					 .sign_ctx = place->sign_ctx,
+					 .sign_key_id = place->key_id ? place->key_id : "test-key",
+					 .check = place->check,
+					 .check_ctx = place->sign_ctx,
+					 .heads = *place->heads ? place->heads : NULL };
+}
+
 static inline int try_open(struct place *place, struct journal **journal)
 {
-	struct journal_options options = { .path = place->path,
-					   .simulated = !place->real,
-					   .sign = place->sign,
-					   .sign_ctx = place->sign_ctx,
-					   .sign_key_id = "test-key",
-					   .anchor_every = place->anchor_every };
+	struct journal_options options = place_options(place);
 
 	*journal = NULL;
 	return journal_open(journal, &options, place->error, sizeof(place->error));

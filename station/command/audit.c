@@ -416,13 +416,19 @@ static bool anchor_holds(void *ctx, const uint8_t head[static 32], const uint8_t
 	return evidence_anchor(((struct verdict *)ctx)->evidence, head, sig, len, key_id);
 }
 
+static void hex_of(char out[static 65], const uint8_t hash[static 32])
+{
+	for (size_t i = 0; i < 32; i++)
+		snprintf(out + 2 * i, 3, "%02x", hash[i]);
+}
+
 static void report(const struct verdict *verdict, const struct verify *verify, const struct evidence_count *count)
 {
 	size_t wrong = json_array_size(verdict->findings);
-	char head[65];
+	char head[65], commit[65];
 
-	for (size_t i = 0; i < sizeof(verify->head); i++)
-		snprintf(head + 2 * i, 3, "%02x", verify->head[i]);
+	hex_of(head, verify->head);
+	hex_of(commit, verify->commit);
 	if (verdict->audit->json) {
 		json_t *answer = verdict->audit->answer;
 
@@ -432,15 +438,16 @@ static void report(const struct verdict *verdict, const struct verify *verify, c
 		json_object_set_new(answer, "chain_rows", json_integer((json_int_t)verify->rows));
 		json_object_set_new(answer, "anchors", json_integer((json_int_t)verify->anchors));
 		json_object_set_new(answer, "anchored_row", json_integer((json_int_t)verify->anchored));
+		json_object_set_new(answer, "commits", json_integer((json_int_t)verify->commits));
+		json_object_set_new(answer, "commit", json_string(commit));
 		json_object_set_new(answer, "certificates", json_integer(count->certificates));
 		json_object_set_new(answer, "receipts", json_integer(count->receipts));
 		json_object_set_new(answer, "head", json_string(head));
 		return;
 	}
 	printf("chain         %llu rows, head %s\n", (unsigned long long)verify->rows, head);
-	printf("anchors       %llu %s, the last at row %llu\n", (unsigned long long)verify->anchors,
-	       verdict->evidence ? "with valid signatures" : "in place, signatures not looked at",
-	       (unsigned long long)verify->anchored);
+	printf("commits       %llu, %s, hash %s\n", (unsigned long long)verify->commits,
+	       verdict->evidence ? "signed" : "signatures not looked at", commit);
 	printf("certificates  %u %s\n", count->certificates,
 	       verdict->evidence ? "checked against the CA" : "checked, but for the CA's signature (--keys DIR)");
 	printf("receipts      %u signatures checked\n", count->receipts);

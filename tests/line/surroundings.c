@@ -323,10 +323,80 @@ static void two_stations_do_not_share_a_record(void **state)
 	hall_done(&run);
 }
 
+/* The file goes away under a running station, in one of these ways, when the fourth device has passed. */
+enum theft { THEFT_FILE, THEFT_LOG, THEFT_EXCHANGE, THEFT_OTHER_HAND };
+
+struct thief {
+	struct run *run;
+	enum theft how;
+	unsigned passed, held;
+};
+
+static void steal(const struct thief *thief)
+{
+	char log[150], copy[150];
+	sqlite3 *db;
+
+	snprintf(log, sizeof(log), "%s-wal", thief->run->db);
+	snprintf(copy, sizeof(copy), "%s-copy", thief->run->db);
+	switch (thief->how) {
+	case THEFT_FILE: assert_int_equal(unlink(thief->run->db), 0); break;
+	case THEFT_LOG: assert_int_equal(unlink(log), 0); break;
+	case THEFT_EXCHANGE:
+		assert_int_equal(rename(thief->run->db, copy), 0);
+		assert_int_equal(close(open(thief->run->db, O_CREAT | O_RDWR, 0600)), 0);
+		break;
+	case THEFT_OTHER_HAND:
+		assert_int_equal(sqlite3_open(thief->run->db, &db), SQLITE_OK);
+		sqlite3_busy_timeout(db, 10000);
+		assert_int_equal(sqlite3_exec(db, "UPDATE session SET makespan_us = 7", NULL, NULL, NULL), SQLITE_OK);
+		sqlite3_close(db);
+		break;
+	}
+}
+
+static void on_passed(void *ctx, const struct line_event *e)
+{
+	struct thief *thief = ctx;
+
+	thief->held += e->kind == LINE_HOLD;
+	if (e->kind == LINE_UNIT_STATE && e->state == UNIT_PASSED && ++thief->passed == 4)
+		steal(thief);
+}
+
+static void a_record_that_is_taken_away_stops_the_line_and_nothing_more_passes(void **state)
+{
+	static const char *const words[] = { "is gone", "-wal is gone", "is another file",
+					     "another program has written to the record" };
+	struct hall *hall = *state;
+	uint64_t seed = hall_seed(10);
+
+	for (enum theft how = THEFT_FILE; how <= THEFT_OTHER_HAND; how++) {
+		struct batch_options o;
+		char copy[150];
+		struct run run;
+		struct thief thief = { .run = &run, .how = how };
+
+		hall_job(hall, &run, &(struct shape){ .devices = 60, .radios = 2, .channels = "1, 6" }, seed + how);
+		o = hall_options(hall, &run);
+		o.event = on_passed;
+		o.ctx = &thief;
+		assert_int_equal(batch_run(&o, &run.result, run.error, sizeof(run.error)), 0);
+		says(run.result.failure, words[how]);
+		/* What was durable before it may still be told; of the others nobody is. */
+		assert_true(thief.passed >= 4 && thief.passed < 20);
+		assert_true(thief.held > 0);
+		snprintf(copy, sizeof(copy), "%s-copy", run.db);
+		(void)unlink(copy);
+		hall_done(&run);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_disk_that_fills_stops_the_run_and_loses_nothing),
+		cmocka_unit_test(a_record_that_is_taken_away_stops_the_line_and_nothing_more_passes),
 		cmocka_unit_test(a_disk_below_its_guard_stops_admission_and_the_devices_in_flight_finish),
 		cmocka_unit_test(a_batch_waits_for_its_quantity_as_long_as_it_was_told),
 		cmocka_unit_test(a_record_that_cannot_be_written_is_refused),

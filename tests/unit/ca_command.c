@@ -29,6 +29,7 @@
 
 #include "station/command/command.h"
 #include "station/identity/identity.h"
+#include "station/identity/record_keys.h"
 #include "tests/unit/command_doubles.h"
 
 /* The other commands are not here. */
@@ -139,7 +140,7 @@ static void make_factory(struct desk *d)
 static void words_that_are_no_command_are_told_the_nearest_one(void **state)
 {
 	static const char *const names[] = { "init",	       "show",	 "issue-station", "new-batch-key",
-					     "new-issuing-ca", "verify", "pin-verifier" };
+					     "new-record-key", "new-issuing-ca", "verify", "pin-verifier" };
 	struct desk *d = *state;
 
 	assert_int_equal(ca(d, NULL), EXIT_UNUSABLE);
@@ -368,6 +369,45 @@ static void a_new_station_key_keeps_the_old_one_aside(void **state)
 	assert_int_equal(ca(d, "verify", "--dir", d->keys, NULL), EXIT_ALL_WELL);
 }
 
+static void a_new_record_key_leaves_what_the_old_one_signed_checkable(void **state)
+{
+	struct desk *d = *state;
+	struct record_keys *keys;
+	struct identity *old = NULL, *now = NULL;
+	uint8_t hash[32] = { 1 }, by_old[256], by_new[256];
+	size_t old_len = sizeof(by_old), new_len = sizeof(by_new);
+	char error[300], first[2000], kept[2000], name[60];
+
+	make_factory(d);
+	slurp(in_keys(d, "record.pub"), first, sizeof(first));
+	assert_int_equal(record_keys_open_private(&old, d->keys, error, sizeof(error)), 0);
+	assert_int_equal(identity_sign_record(old, hash, by_old, &old_len), 0);
+	assert_int_equal(ca(d, "new-record-key", "--dir", "/nonexistent", NULL), EXIT_UNUSABLE);
+	assert_int_equal(ca(d, "new-record-key", "--dir", d->keys, NULL), EXIT_ALL_WELL);
+	assert_says(d->out, "/record.key.");
+	assert_int_equal(mode_of(d, "record.key"), 0600);
+	assert_int_equal(ca(d, "verify", "--dir", d->keys, NULL), EXIT_ALL_WELL);
+	/* Twice: both of the former ones stay. */
+	assert_int_equal(record_keys_open_private(&now, d->keys, error, sizeof(error)), 0);
+	assert_int_equal(identity_sign_record(now, hash, by_new, &new_len), 0);
+	assert_string_not_equal(identity_record_key_id(old), identity_record_key_id(now));
+	snprintf(name, sizeof(name), "%s.pub", identity_record_key_id(old));
+	slurp(in_keys(d, name), kept, sizeof(kept));
+	assert_string_equal(kept, first);
+	assert_int_equal(record_keys_open(&keys, d->keys, error, sizeof(error)), 0);
+	assert_true(record_keys_check(keys, hash, by_old, old_len, identity_record_key_id(old)));
+	assert_true(record_keys_check(keys, hash, by_new, new_len, identity_record_key_id(now)));
+	/* Each with its own key alone, and with none that the folder does not have. */
+	assert_false(record_keys_check(keys, hash, by_old, old_len, identity_record_key_id(now)));
+	assert_false(record_keys_check(keys, hash, by_new, new_len, identity_record_key_id(old)));
+	assert_false(record_keys_check(keys, hash, by_new, new_len, "record-0000000000000000"));
+	hash[0] ^= 1;
+	assert_false(record_keys_check(keys, hash, by_old, old_len, identity_record_key_id(old)));
+	record_keys_close(keys);
+	identity_close(old);
+	identity_close(now);
+}
+
 static void the_next_issuing_ca_needs_the_roots_key_and_chains_to_the_same_root(void **state)
 {
 	struct desk *d = *state;
@@ -434,6 +474,7 @@ int main(void)
 		at_desk(what_is_missing_or_open_is_a_problem),
 		at_desk(a_new_batch_key_is_another_one_and_never_replaces_one),
 		at_desk(a_new_station_key_keeps_the_old_one_aside),
+		at_desk(a_new_record_key_leaves_what_the_old_one_signed_checkable),
 		at_desk(the_next_issuing_ca_needs_the_roots_key_and_chains_to_the_same_root),
 		at_desk(verify_finds_keys_of_two_factories_in_one_folder),
 	};

@@ -707,7 +707,7 @@ static void attack(struct place *place, enum attack which)
 		 which == LOG_DELETED	  ? "-wal"
 		 : which == INDEX_DELETED ? "-shm"
 					  : "");
-	snprintf(other, sizeof(other), "%s/other-name", place->dir);
+	snprintf(other, sizeof(other), "%s-other-name", place->path);
 	switch (which) {
 	case DELETED:
 	case LOG_DELETED:
@@ -748,9 +748,10 @@ static void nothing_is_told_durable_after_the_file_was_taken_away(void **state)
 		if (!strstr(journal_failed(journal), words[which]))
 			fail_msg("\"%s\" does not say \"%s\"", journal_failed(journal), words[which]);
 		journal_close(journal);
-		/* And what is left is not taken for what the station left. */
-		if (which != LINKED && which != INDEX_DELETED && which != REPLACED)
-			assert_int_not_equal(try_open(&mine, &journal), 0);
+		/* And what is left is not taken for what the station left. An older copy whose log is still there is made
+		 * whole by it, and a log that was unlinked is settled at the end: all that was durable is in them. */
+		if (which != LOG_DELETED && which != INDEX_DELETED && which != REPLACED && try_open(&mine, &journal) == 0)
+			fail_msg("it was opened again, after: %s", words[which]);
 	}
 }
 

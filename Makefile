@@ -108,6 +108,7 @@ $(LINE) $(BENCH): $(OUT)/tests/%: $(OUT)/tests/%.o $$(call links,$$*) $(MILLRACE
 $(BENCH): $(call obj,tests/support/figures.c)
 $(OUT)/tests/bench/scans: $(call obj,tests/support/scans.c)
 $(OUT)/tests/bench/record_scale: $(call obj,tests/support/large_record.c)
+$(OUT)/tests/bench/forged: $(call obj,tests/support/forger.c)
 
 # --- for people ---
 .PHONY: run-demo units test-units test-line test-docs test-asan fuzz fuzz-run bench lint install
@@ -149,6 +150,7 @@ bench: deps-test
 	@MILLRACE_BIN=$(BIN)/millrace $(OUT)/tests/bench/operator $(BUILD)/bench.json "$(ONLY)"
 	@$(OUT)/tests/bench/scans $(BUILD)/bench.json "$(ONLY)"
 	@MILLRACE_BIN=$(BIN)/millrace $(OUT)/tests/bench/record_scale $(BUILD)/bench.json "$(ONLY)"
+	@$(OUT)/tests/bench/forged $(BUILD)/bench.json "$(ONLY)"
 	@MILLRACE_BIN=$(BIN)/millrace BASELINE="$(BASELINE)" $(OUT)/tests/bench/house $(BUILD)/bench.json "$(ONLY)"
 
 lint: deps-ci

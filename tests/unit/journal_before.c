@@ -3,11 +3,12 @@
  * together.
  *
  * links: db/journal.c db/check.c db/json_text.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c db/verify.c
- * links: db/tables.c db/changes.c db/written.c db/outside.c db/schema.c db/proof.c
+ * links: db/tables.c db/changes.c db/written.c db/outside.c db/schema.c db/proof.c tests/support/forger.c
  */
 #include "tests/unit/record.h"
 
 #include "db/verify.h"
+#include "tests/support/forger.h"
 
 /* The file as the program of schema version 4 left it. */
 static void lay_version_4(struct place *place)
@@ -192,12 +193,41 @@ static void a_session_of_today_goes_on_in_it(void **state)
 		   "2");
 }
 
+static bool notices(void *ctx, const char *change)
+{
+	struct told told;
+	bool noticed = verified(ctx, &told).findings > 0;
+
+	if (!noticed)
+		print_message("nobody noticed: %s\n", change);
+	return noticed;
+}
+
+/* Its anchors are rows like any other: what an older program signed is watched by the commits since. */
+static void each_of_its_columns_is_watched_from_its_migration_on(void **state)
+{
+	struct place *place = *state;
+	char good[120];
+	struct forger forger = { .good = good, .path = place->path, .notices = notices, .ctx = place };
+
+	lay_version_4(place);
+	journal_close(opened(place));
+	snprintf(good, sizeof(good), "%s/good.db", place->dir);
+	forger_copy(place->path, good);
+	forger_values(&forger, 1, false);
+	assert_true(forger.tried > 150);
+	assert_int_equal(forger.noticed, forger.tried);
+	assert_true(forger_change(&forger, "UPDATE anchor SET key_id = 'other' WHERE seq = 37"));
+	assert_int_equal(verified(place, &(struct told){ 0 }).findings, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_set_up, place_tear_down)
 		TEST(a_record_of_version_4_keeps_its_rows_and_holds_together),
 		TEST(its_schema_is_that_of_a_new_record),
+		TEST(each_of_its_columns_is_watched_from_its_migration_on),
 		TEST(its_mixed_tray_is_told_right_and_the_old_error_is_named),
 		TEST(a_session_of_today_goes_on_in_it),
 	};

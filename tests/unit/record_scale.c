@@ -385,6 +385,7 @@ static void the_last_time_is_that_of_the_whole_chain(void **state)
 	struct records *r = *state;
 	struct place place = *r->place;
 	struct journal_audit note = { "0417", "pin-reveal", "unit 1", "{}", T0 + 900 * S };
+	struct journal_options options;
 	struct journal *journal;
 
 	snprintf(place.path, sizeof(place.path), "%s/times.db", place.dir);
@@ -395,11 +396,12 @@ static void the_last_time_is_that_of_the_whole_chain(void **state)
 	put_durable(journal, batch_end_record("done"));
 	journal_close(journal);
 	assert_last_time(&place);
-	if (journal_note(place.path, &note, place.error, sizeof(place.error)) != 0)
+	options = place_options(&place);
+	if (journal_note(&options, &note, place.error, sizeof(place.error)) != 0)
 		fail_msg("%s", place.error);
 	assert_last_time(&place); /* somebody wrote at a desk */
 	note.at_us = T0 + 1;	  /* whose clock is another */
-	assert_int_equal(journal_note(place.path, &note, place.error, sizeof(place.error)), 0);
+	assert_int_equal(journal_note(&options, &note, place.error, sizeof(place.error)), 0);
 	assert_true(number_of(&place, sql_query("last_time")) >= T0 + 200 * S);
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "db/json_text.h"
+#include "db/shape.h"
+#include "db/text.h"
 
 static bool all_octets(const uint8_t *octets, size_t len, uint8_t value)
 {
@@ -46,6 +48,27 @@ static const char *check_evidence(const char *evidence)
 	if (strnlen(evidence, JOURNAL_EVIDENCE_MAX + 1) > JOURNAL_EVIDENCE_MAX)
 		return "the evidence of its method is too long";
 	return json_text_is_object(evidence) ? NULL : "the evidence of its method is no object in JSON";
+}
+
+static bool is_by_somebody(const char *actor) { return !is_empty(actor) && !text_wrong(actor, TEXT_ACTOR_MAX); }
+
+/* Every text of a record can be shown as it is stored. Evidence has a rule of its own: blanks of JSON may be in it. */
+static const char *check_texts(const struct journal_record *record)
+{
+	const struct shape *shape = &shapes[record->kind];
+	const char *evidence = record->kind == JOURNAL_LINK	  ? record->link.evidence
+			       : record->kind == JOURNAL_DELIVERY ? record->delivery.evidence
+								  : NULL;
+
+	for (size_t i = 0; i < SHAPE_POINTERS_MAX && shape->texts[i]; i++) {
+		size_t at = shape->texts[i] - 1;
+		const char *text;
+
+		memcpy(&text, (const uint8_t *)record + at, sizeof(text));
+		if (text && text != evidence && text_wrong(text, TEXT_MAX))
+			return "a text of it is too long, is not UTF-8, or has characters that do not show";
+	}
+	return NULL;
 }
 
 /* One function for each kind of record */
@@ -136,7 +159,6 @@ static const char *check_receipt(const struct journal_receipt *receipt)
 static const char *check_sighting(const struct journal_sighting *sighting) { return (void)sighting, NULL; }
 static const char *check_radio(const struct journal_radio *radio) { return (void)radio, NULL; }
 static const char *check_guard(const struct journal_guard *guard) { return (void)guard, NULL; }
-static const char *check_audit(const struct journal_audit *audit) { return (void)audit, NULL; }
 
 static const char *check_link(const struct journal_link *link)
 {
@@ -176,14 +198,20 @@ static const char *check_label(const struct journal_label *label)
 		return "kind, template or actor of its label is missing";
 	if (all_octets(label->digest, sizeof(label->digest), 0))
 		return "the digest of its label is zeros";
+	if (!is_by_somebody(label->actor))
+		return "the actor of its label is too long, or cannot be shown";
 	if (label->reason ? !*label->reason : label->copy > 1)
 		return "its label is printed again without a reason";
+	if (label->reason && text_wrong(label->reason, TEXT_REASON_MAX))
+		return "the reason of its label is too long, or cannot be shown";
 	return NULL;
 }
 
 static const char *check_label_state(const struct journal_label_state_change *change)
 {
-	return (unsigned)change->state <= LABEL_VOID ? NULL : "the state of its label is none that there is";
+	if ((unsigned)change->state > LABEL_VOID)
+		return "the state of its label is none that there is";
+	return is_by_somebody(change->actor) ? NULL : "the actor of its label is missing, or cannot be shown";
 }
 
 static const char *check_label_scan(const struct journal_label_scan *scan)
@@ -191,10 +219,19 @@ static const char *check_label_scan(const struct journal_label_scan *scan)
 	static const char *const verdicts[] = { "right", "wrong-unit", "wrong-lot", "not-passed",
 						"void",	 "duplicate",  "unknown",   NULL };
 
-	if (!one_of(scan->verdict, verdicts) || is_empty(scan->actor))
-		return "verdict or actor of the scan is missing";
+	if (!one_of(scan->verdict, verdicts) || !is_by_somebody(scan->actor))
+		return "verdict or actor of the scan is missing, or cannot be shown";
 	if ((scan->label == 0) != (strcmp(scan->verdict, "unknown") == 0))
 		return "a scan is unknown, or it has a label: one of the two";
+	return NULL;
+}
+
+static const char *check_audit(const struct journal_audit *audit)
+{
+	if (!is_by_somebody(audit->actor) || is_empty(audit->action) || is_empty(audit->subject))
+		return "actor, action or subject of what was done is missing, or cannot be shown";
+	if (is_empty(audit->body) || text_wrong(audit->body, TEXT_MAX) || !json_text_is_object(audit->body))
+		return "what was done is no object in JSON, is too long, or cannot be shown";
 	return NULL;
 }
 
@@ -205,13 +242,34 @@ static const char *check_batch_end(const struct journal_batch_end *end)
 	return one_of(end->state, states) ? NULL : "the state of the lot is none that there is";
 }
 
-const char *journal_check(const struct journal_record *record)
+static const char *check_kind(const struct journal_record *record)
 {
-	assert(record);
 	switch (record->kind) {
 #define CHECK_KIND(NAME, name)                                                                                         \
 	case JOURNAL_##NAME: return check_##name(&record->name);
 		JOURNAL_RECORDS(CHECK_KIND)
 	}
 	return "its kind is none that there is";
+}
+
+const char *journal_check(const struct journal_record *record)
+{
+	const char *wrong;
+
+	assert(record);
+	wrong = check_kind(record);
+	return wrong ? wrong : check_texts(record);
+}
+
+const char *journal_check_batch(const struct journal_batch *batch)
+{
+	const char *const texts[] = { batch->lot,      batch->product,	batch->hw_rev, batch->work_order,
+				      batch->job_path, batch->software, batch->policy };
+
+	if (batch->operator&& text_wrong(batch->operator, TEXT_ACTOR_MAX))
+		return "the name of who runs it is too long, is not UTF-8, or has characters that do not show";
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (texts[i] && text_wrong(texts[i], TEXT_MAX))
+			return "a text of it is too long, is not UTF-8, or has characters that do not show";
+	return NULL;
 }

@@ -2,7 +2,7 @@
  * Will the database take a record? The twin of every CHECK, NOT NULL and length in db/schema.sql, so that a record
  * which the schema refuses is refused before it is queued: one unit ends, and not the journal. journal_submit asks it
  * first; the line may ask before it does anything else with what a device said. tests/unit/journal_check.c holds the
- *two together.
+ * two together.
  *
  * What needs the database to know is not asked here. The caller holds these by its own maps (journal_begin gives what
  * is on record), and breaking one fails the journal:
@@ -34,3 +34,6 @@
  * refused:"; lives for ever. Reads what the record points to, changes nothing, on any thread.
  */
 const char *journal_check(const struct journal_record *record);
+
+/* The same for a lot, which journal_begin asks: half a sentence, or NULL. */
+const char *journal_check_batch(const struct journal_batch *batch);

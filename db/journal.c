@@ -17,6 +17,7 @@
 
 #include "db/check.h"
 #include "db/resume.h"
+#include "db/shape.h"
 #include "db/store.h"
 #include "db/write.h"
 
@@ -122,56 +123,6 @@ static void queue_destroy(struct queue *queue)
 	}
 }
 
-/* What a record of each kind is made of: how long it is, where its texts and blobs are. */
-
-#define POINTERS_MAX 8
-struct shape {
-	size_t len;
-	size_t texts[POINTERS_MAX], blobs[POINTERS_MAX]; /* offset + 1 in the record; 0 ends */
-};
-
-#define AT(member) (offsetof(struct journal_record, member) + 1)
-#define UPTO(member) (offsetof(struct journal_record, member) + sizeof(((struct journal_record *)0)->member))
-
-static const struct shape shapes[] = {
-	[JOURNAL_UNIT] = { UPTO(unit), { AT(unit.product), AT(unit.hw_rev), AT(unit.firmware) }, { 0 } },
-	[JOURNAL_UNIT_STATE] = { UPTO(unit_state), { AT(unit_state.cause.name), AT(unit_state.cause.side) }, { 0 } },
-	[JOURNAL_ATTEMPT] = { UPTO(attempt), { AT(attempt.radio), AT(attempt.method) }, { 0 } },
-	[JOURNAL_ATTEMPT_END] = { UPTO(attempt_end),
-				  { AT(attempt_end.cause.name), AT(attempt_end.cause.side), AT(attempt_end.step),
-				    AT(attempt_end.detail) },
-				  { 0 } },
-	[JOURNAL_STEP] = { UPTO(step), { AT(step.name), AT(step.cause.name), AT(step.cause.side) }, { 0 } },
-	[JOURNAL_MEASUREMENT] = { UPTO(measurement), { AT(measurement.name), AT(measurement.unit) }, { 0 } },
-	[JOURNAL_IDENTITY] = { UPTO(identity),
-			       { AT(identity.serial), AT(identity.pin_kind), AT(identity.kek_id), AT(identity.issuer),
-				 AT(identity.serial_hex), AT(identity.subject) },
-			       { AT(identity.pin_sealed), AT(identity.pin_salt), AT(identity.certificate) } },
-	[JOURNAL_CERT_STATE] = { UPTO(cert_state), { 0 }, { 0 } },
-	[JOURNAL_TRANSACTION] = { UPTO(transaction), { AT(transaction.operation) }, { 0 } },
-	[JOURNAL_RECEIPT] = { UPTO(receipt),
-			      { 0 },
-			      { AT(receipt.receipt), AT(receipt.challenge), AT(receipt.signature) } },
-	[JOURNAL_SIGHTING] = { UPTO(sighting), { AT(sighting.verdict) }, { 0 } },
-	[JOURNAL_RADIO] = { UPTO(radio), { AT(radio.radio), AT(radio.path), AT(radio.driver) }, { 0 } },
-	[JOURNAL_GUARD] = { UPTO(guard), { AT(guard.guard), AT(guard.detail) }, { 0 } },
-	[JOURNAL_LINK] = { UPTO(link),
-			   { AT(link.method), AT(link.kind), AT(link.security), AT(link.secret), AT(link.cipher),
-			     AT(link.evidence) },
-			   { AT(link.ssid) } },
-	[JOURNAL_DELIVERY] = { UPTO(delivery), { AT(delivery.method), AT(delivery.evidence) }, { 0 } },
-	[JOURNAL_NETWORK] = { UPTO(network), { AT(network.security), AT(network.reason) }, { AT(network.ssid) } },
-	[JOURNAL_LABEL] = { UPTO(label),
-			    { AT(label.kind), AT(label.template), AT(label.key_id), AT(label.reason), AT(label.actor) },
-			    { 0 } },
-	[JOURNAL_LABEL_STATE] = { UPTO(label_state), { AT(label_state.actor) }, { 0 } },
-	[JOURNAL_LABEL_SCAN] = { UPTO(label_scan), { AT(label_scan.verdict), AT(label_scan.actor) }, { 0 } },
-	[JOURNAL_AUDIT] = { UPTO(audit),
-			    { AT(audit.actor), AT(audit.action), AT(audit.subject), AT(audit.body) },
-			    { 0 } },
-	[JOURNAL_BATCH_END] = { UPTO(batch_end), { AT(batch_end.state), AT(batch_end.policy) }, { 0 } },
-};
-
 static bool copy_text(struct queue *queue, uint8_t *record, size_t offset)
 {
 	const char *from;
@@ -209,7 +160,6 @@ static bool copy_blob(struct queue *queue, uint8_t *record, size_t offset)
 
 static bool queue_add(struct queue *queue, const struct journal_record *record)
 {
-	static_assert(sizeof(shapes) / sizeof(shapes[0]) == JOURNAL_KINDS, "each kind of record has its shape");
 	const struct shape *shape = &shapes[record->kind];
 	struct entry *entry = queue_take(queue, offsetof(struct entry, record) + shape->len);
 	uint8_t *copy;
@@ -219,10 +169,10 @@ static bool queue_add(struct queue *queue, const struct journal_record *record)
 	assert(shape->len > 0 && shape->len <= sizeof(*record));
 	copy = (uint8_t *)&entry->record;
 	memcpy(copy, record, shape->len);
-	for (size_t i = 0; i < POINTERS_MAX && shape->texts[i]; i++)
+	for (size_t i = 0; i < SHAPE_POINTERS_MAX && shape->texts[i]; i++)
 		if (!copy_text(queue, copy, shape->texts[i] - 1))
 			return false;
-	for (size_t i = 0; i < POINTERS_MAX && shape->blobs[i]; i++)
+	for (size_t i = 0; i < SHAPE_POINTERS_MAX && shape->blobs[i]; i++)
 		if (!copy_blob(queue, copy, shape->blobs[i] - 1))
 			return false;
 	entry->next = NULL;
@@ -385,9 +335,14 @@ int journal_open(struct journal **out, const struct journal_options *options, ch
 int journal_begin(struct journal *journal, const struct journal_batch *batch, struct journal_start *start,
 		  journal_resume_fn *unit, void *ctx, char *error, size_t error_len)
 {
+	const char *wrong = journal_check_batch(batch);
 	char holder[80];
 	int rc;
 
+	if (wrong) {
+		snprintf(error, error_len, "lot %.40s: its record is refused: %s", batch->lot, wrong);
+		return -1;
+	}
 	pthread_mutex_lock(&journal->connection);
 	assert(journal->writer.session == 0); /* one session for each journal */
 	rc = resume_begin(&journal->writer, journal->store.simulated, batch, start, unit, ctx, error, error_len);
@@ -538,10 +493,16 @@ static int note_in(struct store *store, const struct journal_audit *note, char *
 int journal_note(const struct journal_options *options, const struct journal_audit *note, char *error, size_t error_len)
 {
 	const struct sql_migration *migrations;
+	const struct journal_record record = { .kind = JOURNAL_AUDIT, .audit = *note };
+	const char *wrong = journal_check(&record);
 	struct store store;
 	size_t count;
 	int rc;
 
+	if (wrong) {
+		snprintf(error, error_len, "the record refuses that: %s", wrong);
+		return -1;
+	}
 	migrations = sql_migrations(&count);
 	if (store_open(&store, options, STORE_WHICHEVER, migrations, count, error, error_len) != 0)
 		return -1;

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "db/text.h"
+
 struct reader {
 	const char *at; /* ends with NUL, which no value takes */
 	unsigned depth;
@@ -30,31 +32,12 @@ static bool take_word(struct reader *in, const char *word)
 	return true;
 }
 
-/* RFC 3629 section 4: no overlong form, no surrogate, nothing above U+10FFFF. */
 static bool take_beyond_ascii(struct reader *in)
 {
-	static const struct {
-		unsigned char first, last, second_min, second_max;
-		int more;
-	} forms[] = {
-		{ 0xc2, 0xdf, 0x80, 0xbf, 1 }, { 0xe0, 0xe0, 0xa0, 0xbf, 2 }, { 0xe1, 0xec, 0x80, 0xbf, 2 },
-		{ 0xed, 0xed, 0x80, 0x9f, 2 }, { 0xee, 0xef, 0x80, 0xbf, 2 }, { 0xf0, 0xf0, 0x90, 0xbf, 3 },
-		{ 0xf1, 0xf3, 0x80, 0xbf, 3 }, { 0xf4, 0xf4, 0x80, 0x8f, 3 },
-	};
-	const unsigned char *at = (const unsigned char *)in->at;
+	size_t len = text_character(in->at);
 
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		if (at[0] < forms[i].first || at[0] > forms[i].last)
-			continue;
-		if (at[1] < forms[i].second_min || at[1] > forms[i].second_max)
-			return false;
-		for (int k = 2; k <= forms[i].more; k++)
-			if ((at[k] & 0xc0) != 0x80)
-				return false;
-		in->at += 1 + forms[i].more;
-		return true;
-	}
-	return false;
+	in->at += len;
+	return len > 0;
 }
 
 static bool take_escaped(struct reader *in)

@@ -8,6 +8,7 @@
 
 #include "db/sql.h"
 #include "db/store.h"
+#include "db/text.h"
 
 /* station-restarted of agent/wire/cause.h */
 #define CAUSE_RESTARTED 24
@@ -145,12 +146,12 @@ static int close_dead_sessions(struct writer *writer, int64_t at_us, const char 
 static int make_session(struct writer *writer, bool simulated, const struct journal_batch *batch, const char *boot)
 {
 	sqlite3_stmt *statement = prepare(writer, "session_new");
-	char host[65] = "";
+	char host[65];
 	struct write_bind bind;
 
 	if (!statement)
 		return -1;
-	gethostname(host, sizeof(host) - 1);
+	text_host(host);
 	bind = write_bind(statement);
 	bind_int(&bind, writer->batch);
 	bind_int(&bind, simulated);

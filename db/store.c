@@ -13,6 +13,7 @@
 
 #include "db/chain.h"
 #include "db/schema.h"
+#include "db/text.h"
 #include "db/verify.h"
 
 #define BUSY_MS 10000

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "db/text.h"
+#include "station/base/log.h"
 #include "station/base/version.h"
 #include "station/yaml/words.h"
 
@@ -83,6 +85,35 @@ static int refuse_option(const struct command *self, const struct option_row *ro
 	return refuse(self, "unknown option", word, words_nearest(word, names));
 }
 
+/*
+ * The one door for text of the command line that enters the record: by the name of the option, so that no command can
+ * leave it open. -1: go on; else the exit status.
+ */
+static int check_record_text(const struct command *self, const char *option, const char *text)
+{
+	static const struct {
+		const char *option;
+		size_t most;
+	} doors[] = { { "--operator", TEXT_ACTOR_MAX },
+		      { "--reason", TEXT_REASON_MAX },
+		      { "--badge", TEXT_BADGE_MAX } };
+
+	for (size_t i = 0; i < sizeof(doors) / sizeof(doors[0]); i++) {
+		const char *wrong = strcmp(doors[i].option, option) == 0 ? text_wrong(text, doors[i].most) : NULL;
+		char shown[100];
+
+		if (!wrong)
+			continue;
+		log_escape(shown, sizeof(shown), text, strnlen(text, 40));
+		fprintf(stderr,
+			"millrace %s: %s \"%s\"%s %s; for the record, a text in UTF-8 of at most %zu octets is "
+			"wanted\n",
+			self->name, option, shown, strlen(text) > 40 ? "..." : "", wrong, doors[i].most);
+		return EXIT_UNUSABLE;
+	}
+	return -1;
+}
+
 int command_options(const struct command *self, const struct option_row *rows, int argc, char **argv, const char **rest,
 		    size_t rest_max, size_t *rest_count)
 {
@@ -92,6 +123,7 @@ int command_options(const struct command *self, const struct option_row *rows, i
 	for (int i = 1; i < argc; i++) {
 		const struct option_row *row;
 		const char *value;
+		int status;
 
 		if (words_only || argv[i][0] != '-' || strcmp(argv[i], "-") == 0) {
 			if (count == rest_max)
@@ -121,6 +153,9 @@ int command_options(const struct command *self, const struct option_row *rows, i
 			value = argv[++i];
 		if (!value)
 			return refuse(self, "a value is missing after", row->name, NULL);
+		status = check_record_text(self, row->name, value);
+		if (status >= 0)
+			return status;
 		*row->text = value;
 	}
 	if (rest_count)
@@ -131,9 +166,13 @@ int command_options(const struct command *self, const struct option_row *rows, i
 const char *command_person(char name[static PERSON_MAX])
 {
 	const char *user = getenv("USER");
-	const struct passwd *me = user && *user ? NULL : getpwuid(geteuid());
+	const struct passwd *me;
 
-	snprintf(name, PERSON_MAX, "%s", me ? me->pw_name : user ? user : "");
+	if (!user || !*user || text_wrong(user, PERSON_MAX - 1)) {
+		me = getpwuid(geteuid());
+		user = me && !text_wrong(me->pw_name, PERSON_MAX - 1) ? me->pw_name : "";
+	}
+	snprintf(name, PERSON_MAX, "%s", user);
 	return name;
 }
 

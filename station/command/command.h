@@ -31,7 +31,8 @@ struct command {
  * on an error (2, with the nearest right word) or on --help (0); -1: go on. */
 int command_options(const struct command *self, const struct option_row *rows, int argc, char **argv, const char **rest,
 		    size_t rest_max, size_t *rest_count);
-/* Who works here: USER, else the name of the user that runs us (cron and services have no USER). */
+/* Who works here: USER, else (cron and services have no USER, and it may be no name for the record) the name of the
+ * user that runs us. */
 #define PERSON_MAX 64
 const char *command_person(char name[static PERSON_MAX]);
 /* NO_COLOR, TERM=dumb, not a terminal: no colour. */

@@ -248,9 +248,12 @@ static void badge(struct client *client, const struct request *r)
 	if (b)
 		client->badges_wrong = 0;
 	client->role = b && b->role > client->own_role ? b->role : client->own_role;
-	if (b)
-		snprintf(client->actor, sizeof(client->actor), "%.16s %.60s", b->badge, b->name);
-	else
+	if (b) {
+		char name[2 * SETTINGS_NAME_MAX + 2];
+
+		snprintf(name, sizeof(name), "%s %s", b->badge, b->name);
+		text_cut(client->actor, LINE_ACTOR_MAX, name);
+	} else
 		memcpy(client->actor, client->own_actor, sizeof(client->actor));
 	if (b && c->line)
 		(void)line_order(c->line, &(struct line_order){ .kind = LINE_ORDER_BADGE,

@@ -314,7 +314,7 @@ static void identify(struct client *client)
 	gids[gid_count++] = peer.gid;
 	client->uid = peer.uid;
 	client->own_role = client->role = settings_role(s, peer.uid, gids, gid_count, &name);
-	if (name)
+	if (name && !text_wrong(name, LINE_ACTOR_MAX))
 		snprintf(client->own_actor, sizeof(client->own_actor), "%s", name);
 	else
 		snprintf(client->own_actor, sizeof(client->own_actor), "uid %u", (unsigned)peer.uid);
@@ -637,7 +637,8 @@ int control_open(struct control **out, const struct control_options *options, ch
 	c->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	c->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	c->model = model_create(&(struct model_options){ 0 });
-	if (gethostname(c->host, sizeof(c->host) - 1) != 0)
+	text_host(c->host);
+	if (!c->host[0])
 		snprintf(c->host, sizeof(c->host), "station");
 	result = place_listen(&c->place, options->path, options->settings->has_group ? &options->settings->group : NULL,
 			      error, error_len);

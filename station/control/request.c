@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/text.h"
 #include "station/base/log.h"
 #include "station/control/model.h"
 #include "station/yaml/words.h"
@@ -69,7 +70,7 @@ static const struct key {
 	size_t at;	    /* in struct request */
 } keys[] = {
 	{ "client", AS_TEXT, OF(HELLO), 0, 0, 80, offsetof(struct request, text) },
-	{ "badge", AS_TEXT, OF(BADGE), OF(BADGE), 0, 64, offsetof(struct request, text) },
+	{ "badge", AS_TEXT, OF(BADGE), OF(BADGE), 0, TEXT_BADGE_MAX, offsetof(struct request, text) },
 	{ "text", AS_TEXT, OF(FIND), OF(FIND), 1, 64, offsetof(struct request, text) },
 	{ "job", AS_TEXT, OF(RUN), OF(RUN), 1, 4096, offsetof(struct request, text) },
 	{ "job", AS_NUMBER, OF(CANCEL), OF(CANCEL), 1, INT32_MAX, offsetof(struct request, number) },
@@ -95,7 +96,8 @@ static const struct key {
 	{ "serial", AS_TEXT, UNITS_OF | OF(DEVICE), 0, 1, 64, offsetof(struct request, serial) },
 	{ "mac", AS_TEXT, UNITS_OF | OF(DEVICE), 0, 17, 17, offsetof(struct request, mac) },
 	{ "reason", AS_TEXT, UNITS_OF | OF(PAUSE) | OF(RESUME) | OF(STOP) | OF(ABORT) | OF(ACK) | OF(LABEL),
-	  OF(PAUSE) | OF(STOP) | OF(ABORT) | OF(QUARANTINE) | OF(RELEASE), 1, 200, offsetof(struct request, reason) },
+	  OF(PAUSE) | OF(STOP) | OF(ABORT) | OF(QUARANTINE) | OF(RELEASE), 1, TEXT_REASON_MAX,
+	  offsetof(struct request, reason) },
 };
 
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
@@ -113,14 +115,8 @@ static struct quote quote(const char *text)
 	return q;
 }
 
-/* Printable: control characters have no business in a log line, on a screen or on record. */
-static bool printable(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-			return false;
-	return true;
-}
+/* What cannot be shown has no business in a log line, on a screen or on record. */
+static bool printable(const char *text, size_t len) { return strlen(text) == len && !text_wrong(text, len); }
 
 static bool take_text(const struct key *key, json_t *value, struct request *out, struct refusal *why)
 {
@@ -128,8 +124,9 @@ static bool take_text(const struct key *key, json_t *value, struct request *out,
 	size_t len = text ? json_string_length(value) : 0;
 
 	if (!text || len < key->least || len > key->most || !printable(text, len)) {
-		refuse(why, "wrong-value", "", "\"%s\" is a text of %zu to %zu octets without control characters",
-		       key->name, key->least, key->most);
+		refuse(why, "wrong-value", "",
+		       "\"%s\" is a text of %zu to %zu octets without characters that do not show", key->name,
+		       key->least, key->most);
 		return false;
 	}
 	memcpy((char *)out + key->at, &text, sizeof(text));

@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "db/text.h"
 #include "station/yaml/complaint.h"
 #include "station/yaml/tree.h"
 #include "station/yaml/words.h"
@@ -28,12 +29,11 @@ static void wrong(struct reader *r, const struct node *node, const char *what, c
 /* A scalar of 1 to max octets without control characters, into `out`. */
 static bool text(struct reader *r, const struct node *node, const char *name, char *out, size_t max)
 {
-	bool good = node->kind == NODE_SCALAR && node->len > 0 && node->len <= max;
+	bool good = node->kind == NODE_SCALAR && node->len > 0 && node->len == strnlen(node->text, node->len);
 
-	for (size_t i = 0; good && i < node->len; i++)
-		good = (unsigned char)node->text[i] >= 0x20 && node->text[i] != 0x7f;
-	if (!good) {
-		complain(r->c, node->line, node->column, "%s is a text of 1 to %zu octets", name, max);
+	if (!good || text_wrong(node->text, max)) {
+		complain(r->c, node->line, node->column,
+			 "%s is a text of 1 to %zu octets without characters that do not show", name, max);
 		return false;
 	}
 	memcpy(out, node->text, node->len);

@@ -141,6 +141,7 @@ static void on_heard(struct line *line, struct lane *lane, struct mr_rd mpdu, co
 static int begin(struct line *line, char *error, size_t error_len)
 {
 	const struct job *job = line->job;
+	char path[TEXT_MAX];
 	struct journal_batch batch = {
 		.lot = job->lot,
 		.product = job->product,
@@ -148,7 +149,10 @@ static int begin(struct line *line, char *error, size_t error_len)
 		.work_order = job->work_order,
 		.quantity = job->quantity,
 		.job = { job->bytes, job->len },
-		.job_path = job->path,
+		/* A file may have any octets for a name. */
+		.job_path = text_wrong(job->path, TEXT_MAX - 1)
+				    ? log_escape(path, sizeof(path), job->path, strlen(job->path))
+				    : job->path,
 		.software = line->o.software,
 		.policy = line->o.policy->name,
 		.operator= line->o.operator,

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "db/journal.h"
+#include "db/text.h"
 #include "station/base/entropy.h"
 #include "station/base/log.h"
 #include "station/base/loop.h"
@@ -128,8 +129,8 @@ enum line_order_result {
 	LINE_NO_MEMORY = -4,
 };
 
-#define LINE_ACTOR_MAX 80
-#define LINE_REASON_MAX 200
+#define LINE_ACTOR_MAX TEXT_ACTOR_MAX
+#define LINE_REASON_MAX TEXT_REASON_MAX
 
 struct line_order {
 	enum line_order_kind kind;

@@ -322,17 +322,6 @@ void orders_fail(struct line *line, int result)
 }
 
 /* At most `max` octets, and no half character at the end. */
-static void copy(char *out, size_t max, const char *text)
-{
-	size_t len = text ? strlen(text) : 0;
-
-	if (len > max)
-		for (len = max; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80; len--)
-			;
-	memcpy(out, text ? text : "", len);
-	out[len] = '\0';
-}
-
 int line_order(struct line *line, const struct line_order *wanted)
 {
 	struct order *order, **at;
@@ -347,8 +336,8 @@ int line_order(struct line *line, const struct line_order *wanted)
 	if (!order)
 		return LINE_NO_MEMORY;
 	order->o = *wanted;
-	copy(order->actor, LINE_ACTOR_MAX, wanted->actor);
-	copy(order->reason, LINE_REASON_MAX, wanted->reason);
+	text_cut(order->actor, LINE_ACTOR_MAX, wanted->actor);
+	text_cut(order->reason, LINE_REASON_MAX, wanted->reason ? wanted->reason : "");
 	if (wanted->kind == LINE_ORDER_LABEL)
 		ticket = put_records(line, wanted);
 	else if (wanted->kind != LINE_ORDER_WAIT)

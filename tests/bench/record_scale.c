@@ -112,8 +112,7 @@ static void ask_start(struct scale *s, const char *db)
 					   .simulated = true,
 					   .sign = identity_sign_record,
 					   .sign_ctx = s->identity,
-					   .sign_key_id = identity_record_key_id(s->identity),
-					   .anchor_every = 1000 };
+					   .sign_key_id = identity_record_key_id(s->identity) };
 	char lot[LARGE_LOT_MAX], error[512];
 	struct journal_batch batch = large_record_batch(9999, LOT_UNITS, lot);
 	struct journal_start start;

@@ -521,8 +521,7 @@ static int write_lot(struct writing *w, const struct large_record *want, char *e
 					   .simulated = true,
 					   .sign = want->sign,
 					   .sign_ctx = want->sign_ctx,
-					   .sign_key_id = want->sign_key_id,
-					   .anchor_every = 1000 };
+					   .sign_key_id = want->sign_key_id };
 	char lot[LARGE_LOT_MAX];
 	struct journal_batch batch = large_record_batch(w->lot, want->units, lot);
 	struct journal_start start;

@@ -97,8 +97,9 @@ static void good_lot(struct place *place, EVP_PKEY *key)
 	put(journal, step_record(3, 1, "identify", 1, 1000));
 	put(journal, end_record(3, OUTCOME_TIMEOUT, 1, "no-answer", "air", "selftest", 5));
 	put(journal, state_record(3, UNIT_FAILED, 1, "no-answer", "air"));
-	put(journal, (struct journal_record){ .kind = JOURNAL_AUDIT,
-					      .audit = { "0417", "waiver", "unit 3", "looked at it", T0 } });
+	put(journal,
+	    (struct journal_record){ .kind = JOURNAL_AUDIT,
+				     .audit = { "0417", "waiver", "unit 3", "{\"reason\":\"looked at it\"}", T0 } });
 	put(journal, batch_end_record("done"));
 	journal_close(journal);
 }

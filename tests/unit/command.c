@@ -1,7 +1,7 @@
 /*
  * The frame of the command line: which command runs with which words, what mistyped ones are told, exit statuses.
  *
- * links: station/command/command.c station/yaml/words.c
+ * links: station/command/command.c station/yaml/words.c station/base/log.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "db/text.h"
 #include "station/command/command.h"
 #include "station/base/version.h"
 #include "station/yaml/words.h"
@@ -45,7 +46,7 @@ struct outcome {
 	char out[4096], error[4096];
 };
 
-static const char *db, *seed;
+static const char *db, *seed, *person, *reason;
 static bool json;
 static const char *rest[2];
 static size_t rest_count;
@@ -54,13 +55,12 @@ static int demo(int argc, char **argv)
 {
 	static const struct command self = { "demo", "FILE", "A command of the test", demo };
 	const struct option_row rows[] = {
-		{ "--db", "FILE", "the record", &db, NULL },
-		{ "--seed", "N", "the seed", &seed, NULL },
-		{ "--json", NULL, "objects", NULL, &json },
-		{ 0 },
+		{ "--db", "FILE", "the record", &db, NULL },  { "--seed", "N", "the seed", &seed, NULL },
+		{ "--json", NULL, "objects", NULL, &json },   { "--operator", "NAME", "who", &person, NULL },
+		{ "--reason", "TEXT", "why", &reason, NULL }, { 0 },
 	};
 
-	db = seed = NULL;
+	db = seed = person = reason = NULL;
 	json = false;
 	rest_count = 99;
 	return command_options(&self, rows, argc, argv, rest, 2, &rest_count);
@@ -234,6 +234,54 @@ static void wrong_options_are_refused_with_a_remedy(void **state)
 	}
 }
 
+/* Whichever command has the option: text for the record passes one door. */
+static void text_for_the_record_is_checked_at_the_door(void **state)
+{
+	static const char *const wrong[] = { "--operator=J\xf6rg", "--operator=a\nb", "--reason=a\x1b[2J",
+					     "--reason=\xe2\x80\xae"
+					     "dekcehc" };
+	char longest[TEXT_REASON_MAX + 20];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct outcome o = call(demo, WORDS("demo", wrong[i]));
+
+		assert_int_equal(o.status, EXIT_UNUSABLE);
+		assert_non_null(strstr(o.error, "; for the record, a text in UTF-8 of at most "));
+		for (const char *at = o.error; *at; at++)
+			assert_true(*at == '\n' || (*at >= ' ' && *at <= '~'));
+	}
+	memset(longest, 'x', sizeof(longest));
+	memcpy(longest, "--reason=", 9);
+	longest[9 + TEXT_REASON_MAX] = '\0';
+	assert_int_equal(call(demo, WORDS("demo", longest, "--operator", "J\xc3\xb6rg")).status, -1);
+	assert_int_equal(strlen(reason), TEXT_REASON_MAX);
+	assert_string_equal(person, "J\xc3\xb6rg");
+	memcpy(longest + 9 + TEXT_REASON_MAX, "x", 2);
+	assert_int_equal(call(demo, WORDS("demo", longest)).status, EXIT_UNUSABLE);
+	/* A file may have any name: it is looked for, not kept. */
+	assert_int_equal(call(demo, WORDS("demo", "--db=J\xf6rg.db")).status, -1);
+}
+
+/* What the environment says is nobody's typing: what is no name for the record is not taken, and nothing ends. */
+static void a_user_whose_name_is_none_is_called_as_the_system_calls_him(void **state)
+{
+	static const char *const odd[] = { "J\xf6rg", "a\nb", "",
+					   "0123456789012345678901234567890123456789012345678901234567890123" };
+	char name[PERSON_MAX], expected[PERSON_MAX];
+
+	(void)state;
+	unsetenv("USER");
+	(void)command_person(expected);
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		setenv("USER", odd[i], 1);
+		assert_string_equal(command_person(name), expected);
+	}
+	setenv("USER", "J\xc3\xb6rg", 1);
+	assert_string_equal(command_person(name), "J\xc3\xb6rg");
+	unsetenv("USER");
+}
+
 static void help_shows_every_option(void **state)
 {
 	struct outcome o = call(demo, WORDS("demo", "--json", "--help", "--nonsense"));
@@ -242,7 +290,8 @@ static void help_shows_every_option(void **state)
 	assert_int_equal(o.status, EXIT_ALL_WELL);
 	assert_string_equal(o.out, "usage: millrace demo [OPTION...] FILE\nA command of the test.\n\n"
 				   "  --db FILE            the record\n  --seed N             the seed\n"
-				   "  --json               objects\n  --help               this text\n");
+				   "  --json               objects\n  --operator NAME      who\n"
+				   "  --reason TEXT        why\n  --help               this text\n");
 }
 
 static void there_is_no_colour_where_nobody_sees_it(void **state)
@@ -319,6 +368,8 @@ int main(void)
 		cmocka_unit_test(options_take_their_value_with_or_without_an_equals_sign),
 		cmocka_unit_test(after_two_dashes_all_is_words),
 		cmocka_unit_test(wrong_options_are_refused_with_a_remedy),
+		cmocka_unit_test(text_for_the_record_is_checked_at_the_door),
+		cmocka_unit_test(a_user_whose_name_is_none_is_called_as_the_system_calls_him),
 		cmocka_unit_test(help_shows_every_option),
 		cmocka_unit_test(there_is_no_colour_where_nobody_sees_it),
 		cmocka_unit_test(colour_is_off_when_the_environment_says_so),

@@ -153,6 +153,8 @@ static void each_thing_wrong_has_its_name(void **state)
 	refused("{\"id\":1,\"do\":\"pause\",\"reason\":\"\"}", "wrong-value");
 	refused("{\"id\":1,\"do\":\"pause\",\"reason\":\"a\\nb\"}", "wrong-value");
 	refused("{\"id\":1,\"do\":\"pause\",\"reason\":\"a\\u001b[2J\"}", "wrong-value");
+	refused("{\"id\":1,\"do\":\"pause\",\"reason\":\"a\\u009b2J\"}", "wrong-value");
+	refused("{\"id\":1,\"do\":\"pause\",\"reason\":\"a\\u202eb\"}", "wrong-value");
 	refused("{\"id\":1,\"do\":\"quarantine\",\"unit\":1}", "no-reason");
 	refused("{\"id\":1,\"do\":\"quarantine\",\"reason\":\"x\"}", "missing-key");
 	refused("{\"id\":1,\"do\":\"quarantine\",\"unit\":0,\"reason\":\"x\"}", "wrong-value");

@@ -11,7 +11,9 @@
 
 #include "db/check.h"
 #include "db/json_text.h"
+#include "db/text.h"
 #include "db/resume.h"
+#include "db/shape.h"
 #include "db/sql.h"
 #include "db/store.h"
 #include "db/write.h"
@@ -823,6 +825,111 @@ static void an_object_in_json_is_taken_and_nothing_else(void **state)
 			fail_msg("taken: %s", others[i]);
 }
 
+static char endless[TEXT_MAX + 2];
+
+static const char *const unfit[] = { "J\xf6rg", "a\nb", "a\x7f",
+				     "a\xe2\x80\xae"
+				     "b",
+				     endless };
+
+/* Each text of each kind of record, found by its shape: a new one is held to the rule from its first day. */
+static void no_text_of_a_record_is_one_that_cannot_be_shown(void **state)
+{
+	unsigned met = 0;
+
+	(void)state;
+	memset(endless, 'x', TEXT_MAX + 1);
+	for (int kind = 0; kind < JOURNAL_KINDS; kind++)
+		for (size_t i = 0; i < SHAPE_POINTERS_MAX && shapes[kind].texts[i]; i++, met++)
+			for (size_t k = 0; k < sizeof(unfit) / sizeof(unfit[0]); k++) {
+				struct journal_record r = good((enum journal_record_kind)kind);
+
+				memcpy((uint8_t *)&r + shapes[kind].texts[i] - 1, &unfit[k], sizeof(unfit[k]));
+				if (!journal_check(&r))
+					fail_msg("kind %d, text %zu: unfit text %zu is taken", kind, i, k);
+			}
+	assert_true(met > 50);
+}
+
+static void who_and_why_are_as_short_as_people_may_write_them(void **state)
+{
+	char who[TEXT_ACTOR_MAX + 2] = "", why[TEXT_REASON_MAX + 2] = "";
+	struct journal_record scan = good(JOURNAL_LABEL_SCAN), note = good(JOURNAL_AUDIT), label = good(JOURNAL_LABEL),
+			      change = good(JOURNAL_LABEL_STATE);
+
+	(void)state;
+	memset(who, 'x', TEXT_ACTOR_MAX);
+	memset(why, 'x', TEXT_REASON_MAX);
+	scan.label_scan.actor = note.audit.actor = label.label.actor = change.label_state.actor = who;
+	label.label.copy = 2;
+	label.label.reason = why;
+	assert_null(journal_check(&scan));
+	assert_null(journal_check(&note));
+	assert_null(journal_check(&label));
+	assert_null(journal_check(&change));
+	why[TEXT_REASON_MAX] = 'x';
+	assert_non_null(journal_check(&label));
+	why[TEXT_REASON_MAX] = '\0';
+	who[TEXT_ACTOR_MAX] = 'x';
+	assert_non_null(journal_check(&scan));
+	assert_non_null(journal_check(&note));
+	assert_non_null(journal_check(&label));
+	assert_non_null(journal_check(&change));
+}
+
+static void what_was_done_is_an_object_in_json(void **state)
+{
+	static const char *const bodies[] = { "", "[]", "{", "{} {}", "\"a\"", NULL };
+	struct journal_record r = good(JOURNAL_AUDIT);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		r.audit.body = bodies[i];
+		assert_non_null(journal_check(&r));
+	}
+}
+
+/* The two ways into the record that are no record: a lot, and a note outside of any session. */
+static void a_lot_and_a_note_are_held_to_the_rule_too(void **state)
+{
+	struct place *place = *state;
+	struct journal_audit note = { "0417", "pin-reveal", "unit 1", "{}", T0 };
+	struct journal_batch batch = {
+		.lot = "B", .product = "AC-100", .job = { "job", 3 }, .job_path = "job.yaml", .at_us = T0
+	};
+	const char **const members[] = { &batch.lot, &batch.product, &batch.hw_rev, &batch.work_order, &batch.job_path,
+					 &batch.software, &batch.policy, &batch.operator};
+	struct journal_start start;
+
+	lay_lot(place);
+	memset(endless, 'x', TEXT_MAX + 1);
+	assert_null(journal_check_batch(&batch));
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		for (size_t k = 0; k < sizeof(unfit) / sizeof(unfit[0]); k++) {
+			const char *good_one = *members[i];
+
+			*members[i] = unfit[k];
+			if (!journal_check_batch(&batch))
+				fail_msg("text %zu of a lot: unfit text %zu is taken", i, k);
+			*members[i] = good_one;
+		}
+	for (size_t k = 0; k < sizeof(unfit) / sizeof(unfit[0]); k++) {
+		struct journal *journal = opened(place);
+
+		batch.operator= unfit[k];
+		assert_int_equal(journal_begin(journal, &batch, &start, NULL, NULL, NULL, NULL, place->error,
+					       sizeof(place->error)),
+				 -1);
+		assert_non_null(strstr(place->error, "the name of who runs it"));
+		journal_close(journal);
+		note.actor = unfit[k];
+		assert_int_equal(journal_note(place->path, &note, place->error, sizeof(place->error)), -1);
+		assert_non_null(strstr(place->error, "actor"));
+	}
+	note.actor = "0417";
+	assert_int_equal(journal_note(place->path, &note, place->error, sizeof(place->error)), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -836,6 +943,10 @@ int main(void)
 		TEST(a_lot_without_a_name_is_refused_with_a_sentence),
 		TEST(what_the_twin_takes_no_rule_of_the_schema_refuses),
 		TEST(an_object_in_json_is_taken_and_nothing_else),
+		TEST(no_text_of_a_record_is_one_that_cannot_be_shown),
+		TEST(who_and_why_are_as_short_as_people_may_write_them),
+		TEST(what_was_done_is_an_object_in_json),
+		TEST(a_lot_and_a_note_are_held_to_the_rule_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

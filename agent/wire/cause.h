@@ -59,6 +59,10 @@ enum mr_cause_class {
 	  "make a new issuing CA with millrace ca new-issuing-ca")                                                     \
 	X(NO_MEMORY, 26, "no-memory", STATION, "no memory is left for another device",                                 \
 	  "lower admission.max_in_flight")                                                                             \
+	X(LIMITS_UNKNOWN, 27, "limits-unknown", STATION,                                                               \
+	  "no device so far reports a measurement that the job has limits for",                                        \
+	  "compare the job's limits with what the self-test is seen to report; if it is this device alone, take it "   \
+	  "away")                                                                                                      \
 	X(SELFTEST_FAILED, 40, "selftest-failed", DEVICE, "the device's self-test failed", "repair or scrap the unit") \
 	X(STORAGE_FAILED, 41, "storage-failed", DEVICE, "the device could not write its storage",                      \
 	  "repair or scrap the unit")                                                                                  \
@@ -86,6 +90,9 @@ enum mr_cause_class {
 	  "check its firmware: device id, names and measurements; docs/audit.md says what is taken")                   \
 	X(FIRMWARE_OLD, 54, "firmware-old", DEVICE, "the device's firmware signs less than this station asks for",     \
 	  "update the firmware: its agent is older than protocol 2")                                                   \
+	X(NOT_MEASURED, 55, "not-measured", DEVICE,                                                                    \
+	  "the device does not report a measurement that the job has limits for and other devices report",             \
+	  "check its firmware against that of the others")                                                             \
 	X(WRONG_PRODUCT, 60, "wrong-product", SECURITY, "the device is of another product than the job's",             \
 	  "put it in the red bin")                                                                                     \
 	X(DUPLICATE_KEY, 61, "duplicate-key", SECURITY,                                                                \

@@ -284,17 +284,12 @@ static void check_radios(const struct reading *r)
 			      "radios: {simulated: ...}, or no simulation");
 }
 
-static void check_attempts(const struct reading *r)
+/* A limit on what nobody measures would be one that everything passes. */
+static void check_limits(const struct reading *r)
 {
 	const struct job *job = r->job;
+	size_t of_selftest = 0;
 
-	if (usable(r, "attempts.patience") && usable(r, "admission.lease") && job->patience_us > job->lease_us)
-		CONTRADICTION(
-			r, place_of(r, given(r, "attempts.patience") ? "attempts.patience" : "admission.lease"),
-			"attempts.patience: longer than admission.lease, after which the device is gone; allowed: "
-			"a patience below the lease");
-	if (!usable(r, "limits"))
-		return;
 	for (size_t i = 0; i < job->limit_count; i++) {
 		const struct job_limit *limit = &job->limits[i];
 
@@ -304,11 +299,37 @@ static void check_attempts(const struct reading *r)
 		if (limit->has_low && limit->has_high && limit->low > limit->high)
 			CONTRADICTION(r, item_of(r, "limits", i),
 				      "limits: low of \"%s\" is above its high; allowed: low below high", limit->name);
+		if (strcmp(limit->name, JOB_LIMIT_RSSI) != 0) {
+			if (usable(r, "recipe") && !job_has_step(job, JOB_SELFTEST))
+				CONTRADICTION(
+					r, item_of(r, "limits", i),
+					"limits: \"%s\" is never measured; allowed: rssi, or a recipe with selftest",
+					limit->name);
+			else if (++of_selftest == MR_SELFTEST_ITEMS_MAX + 1)
+				CONTRADICTION(
+					r, item_of(r, "limits", i),
+					"limits: a self-test has at most %d measurements; allowed: as many limits, "
+					"and rssi",
+					MR_SELFTEST_ITEMS_MAX);
+		}
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(limit->name, job->limits[j].name) == 0)
 				CONTRADICTION(r, item_of(r, "limits", i), "limits: \"%s\" is here twice; allowed: once",
 					      limit->name);
 	}
+}
+
+static void check_attempts(const struct reading *r)
+{
+	const struct job *job = r->job;
+
+	if (usable(r, "attempts.patience") && usable(r, "admission.lease") && job->patience_us > job->lease_us)
+		CONTRADICTION(
+			r, place_of(r, given(r, "attempts.patience") ? "attempts.patience" : "admission.lease"),
+			"attempts.patience: longer than admission.lease, after which the device is gone; allowed: "
+			"a patience below the lease");
+	if (usable(r, "limits"))
+		check_limits(r);
 }
 
 static bool is_one_of(const char *word, const char *const *words)

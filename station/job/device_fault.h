@@ -33,6 +33,7 @@ enum device_fault {
 	DEVICE_FAULT_HIDDEN,	     /* its access point does not say its name */
 	DEVICE_FAULT_CHANNEL_SWITCH, /* its access point says that it changes its channel, once, and does */
 	DEVICE_FAULT_NEARER,	     /* weak at first, not any more after some time */
+	DEVICE_FAULT_NO_READING,     /* its self-test leaves an item out, and says nothing about it */
 	DEVICE_FAULT_COUNT
 };
 const char *device_fault_name(enum device_fault fault); /* "selftest", "storage", "vanish", ... as in job files */

@@ -22,6 +22,8 @@ const char *job_step_name(enum job_step step);
 enum job_secrets { JOB_SECRETS_LABELS, JOB_SECRETS_RECORD }; /* the source of passphrase or PIN of an access point */
 enum job_certificate { JOB_CERTIFICATE_CA, JOB_CERTIFICATE_PINNED }; /* what a TLS server must show */
 
+#define JOB_LIMIT_RSSI "rssi" /* the one measurement of the station's own */
+
 /* on a self-test item, or on "rssi" */
 struct job_limit {
 	char name[35];

@@ -125,6 +125,7 @@ struct line {
 	uint64_t *chains; /* session times of passed units, for the percentiles */
 	size_t chain_count;
 	uint8_t scratch[MR_MESSAGE_MAX], answer[MR_MESSAGE_MAX];
+	bool limit_measured[JOB_LIST_MAX]; /* of the job's limits: some device of this session has reported it */
 	size_t session_octets;
 	uint64_t frames, octets;
 	struct line_control control;

@@ -1,9 +1,11 @@
 #include "station/line/recipe.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "station/line/credentials_step.h"
+#include "station/line/ending.h"
 #include "station/line/events.h"
 #include "station/line/identity_step.h"
 #include "station/line/lane.h"
@@ -49,7 +51,7 @@ static bool open_attempt(struct session *s, const struct mr_message *m)
 	return true;
 }
 
-static int check_limit(struct session *s, const char *name, double value, const char *unit, bool device_says)
+static int check_measurement(struct session *s, const char *name, double value, const char *unit, bool device_says)
 {
 	const struct job *job = s->line->job;
 	struct journal_measurement m = {
@@ -67,6 +69,11 @@ static int check_limit(struct session *s, const char *name, double value, const 
 		}
 	line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_MEASUREMENT, .measurement = m });
 	return m.passed ? 0 : MR_CAUSE_LIMIT_EXCEEDED;
+}
+
+static int check_rssi(struct session *s)
+{
+	return check_measurement(s, JOB_LIMIT_RSSI, s->unit->rssi_dbm, "dBm", true);
 }
 
 static int compare_with_record(struct session *s)
@@ -110,7 +117,7 @@ static int examine(struct session *s, const struct mr_message *m)
 	if (!m->has[MR_AT_PRODUCT] || !text_is(m->value[MR_AT_PRODUCT], line->job->product))
 		return MR_CAUSE_WRONG_PRODUCT;
 	cause = compare_with_record(s);
-	return cause ? cause : check_limit(s, "rssi", u->rssi_dbm, "dBm", true);
+	return cause ? cause : check_rssi(s);
 }
 
 /*
@@ -203,13 +210,56 @@ static int on_status(struct session *s, const struct mr_message *m)
 	return cause ? -cause : RECIPE_DONE;
 }
 
+static bool reports(const struct mr_message *m, const char *name)
+{
+	for (size_t i = 0; i < m->item_count; i++)
+		if (strcmp(m->items[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Nobody reports it: a word of the job, or the firmware of the whole tray. Nothing of the tray is to be lost by it. */
+static int hold_for_limit(struct line *line, const struct mr_message *m, const char *name)
+{
+	char words[200];
+	size_t at = (size_t)snprintf(words, sizeof(words), "the job limits \"%s\", and the self-test reports", name);
+
+	for (size_t i = 0; i < m->item_count && at < sizeof(words); i++)
+		at += (size_t)snprintf(words + at, sizeof(words) - at, "%s %s", i ? "," : "", m->items[i].name);
+	line_hold(line, MR_CAUSE_LIMITS_UNKNOWN, words);
+	return MR_CAUSE_LIMITS_UNKNOWN;
+}
+
+/* What did not come is no pass: each limit of the job is on a measurement that there is. 0 or a cause. */
+static int compare_with_limits(struct session *s, const struct mr_message *m)
+{
+	struct line *line = s->line;
+	int cause = 0;
+
+	for (size_t i = 0; i < line->job->limit_count; i++) {
+		const char *name = line->job->limits[i].name;
+
+		if (reports(m, name))
+			line->limit_measured[i] = true;
+		else if (strcmp(name, JOB_LIMIT_RSSI) == 0) /* the station's own */
+			continue;
+		else if (!line->limit_measured[i])
+			return hold_for_limit(line, m, name);
+		else
+			cause = MR_CAUSE_NOT_MEASURED;
+	}
+	return cause;
+}
+
 static int on_selftest(struct session *s, const struct mr_message *m)
 {
-	int cause = m->item_count > 0 ? 0 : MR_CAUSE_BAD_RESPONSE;
+	int cause = m->item_count > 0 ? compare_with_limits(s, m) : MR_CAUSE_BAD_RESPONSE;
 
 	for (size_t i = 0; i < m->item_count; i++) {
-		int one = check_limit(s, m->items[i].name, m->items[i].value, "", m->items[i].passed);
+		int one = check_measurement(s, m->items[i].name, m->items[i].value, "", m->items[i].passed);
 
+		if (cause == MR_CAUSE_LIMITS_UNKNOWN) /* our own trouble: nothing counts against the unit */
+			continue;
 		if (!m->items[i].passed)
 			cause = MR_CAUSE_SELFTEST_FAILED;
 		else if (one && !cause)
@@ -468,9 +518,12 @@ enum method_opened recipe_open_foreign(struct line *line, struct unit *u, struct
 	link_none_init(&s->none);
 	s->link = &s->none;
 	session_go(s, home);
-	if (open_attempt(s, NULL))
-		next(s, begin_step(s));
-	else
+	if (open_attempt(s, NULL)) {
+		int cause = check_rssi(s); /* all that can be measured of it */
+
+		next(s, cause ? -cause : begin_step(s));
+	} else {
 		session_end(s, MR_CAUSE_RECORD_REFUSED);
+	}
 	return METHOD_OPENED;
 }

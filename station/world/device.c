@@ -584,6 +584,7 @@ struct device *device_create(struct air *air, struct loop *loop, const struct de
 	d->chip.vbat_mv = 3250 + (int32_t)(config->seed % 100);
 	d->chip.temperature_c = 21 + (int32_t)(config->seed / 100 % 12);
 	d->chip.selftest_fails = config->fault == DEVICE_FAULT_SELFTEST;
+	d->chip.no_temperature = config->fault == DEVICE_FAULT_NO_READING;
 	d->chip.storage_fails = config->fault == DEVICE_FAULT_STORAGE;
 	d->chip.cut = config->fault == DEVICE_FAULT_VANISH || config->fault == DEVICE_FAULT_POWER_CUT;
 	d->chip.fault_operation = config->fault_operation;

@@ -9,7 +9,7 @@
 /* Every error found (up to 20), a line each: `file:line:column: what; allowed: ...; did you mean "..."?` */
 struct job_errors {
 	size_t count;
-	char text[20][480];
+	char text[20][600];
 };
 
 struct complaints {

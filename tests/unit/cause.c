@@ -98,6 +98,8 @@ static void numbers_names_and_classes_are_what_they_were(void **state)
 		{ 69, "pin-locked", MR_CLASS_SECURITY },
 		{ 70, "certificate-refused", MR_CLASS_SECURITY },
 		{ 81, "put-aside", MR_CLASS_OPERATOR },
+		{ 27, "limits-unknown", MR_CLASS_STATION },
+		{ 55, "not-measured", MR_CLASS_DEVICE },
 	};
 
 	(void)state;

@@ -133,7 +133,7 @@ static const struct malformed {
 	  "storage, vanish, power-cut, wrong-batch-key, weak-signal, wrong-product, clone, wrong-secret, ap-deauth, "
 	  "no-join, busy, hangs-up, trickles, forged, many-rounds, other-gateway, dhcp-terse, dhcp-overload, "
 	  "dhcp-slow, blank-line, "
-	  "old-firmware, zero-id, same-address, hidden, channel-switch, nearer, "
+	  "old-firmware, zero-id, same-address, hidden, channel-switch, nearer, no-reading, "
 	  "radio-lost, garbage, rogue-station, replay, fake-ap, forged-deauth; did you mean \"power-cut\"?" },
 	{ GOOD "simulation: {faults: [{kind: selftest, operation: verify}]}\n",
 	  "job.yaml:6:23: simulation.faults: selftest has no operation; allowed: with vanish, "
@@ -270,6 +270,12 @@ static const struct malformed {
 	  "job.yaml:6:10: limits: low of \"v\" is above its high; allowed: low below high\n"
 	  "job.yaml:6:38: limits: \"w\" has neither low nor high; allowed: one or both\n"
 	  "job.yaml:6:49: limits: \"v\" is here twice; allowed: once" },
+	{ GOOD "recipe: [identify, identity, credentials]\nlimits: [{name: rssi, low: -60}, {name: v, low: 1}]\n",
+	  "job.yaml:7:34: limits: \"v\" is never measured; allowed: rssi, or a recipe with selftest" },
+	{ GOOD "limits: [{name: a, low: 1}, {name: b, low: 1}, {name: c, low: 1}, {name: rssi, low: -60}, "
+	       "{name: d, low: 1}, {name: e, low: 1}, {name: f, low: 1}, {name: g, low: 1}, {name: h, low: 1}, "
+	       "{name: i, low: 1}]\n",
+	  "job.yaml:6:186: limits: a self-test has at most 8 measurements; allowed: as many limits, and rssi" },
 	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, security: open}\n"
 				"radios: [wlan1, wlan1, auto]\n",
 	  "job.yaml:5:17: radios: \"wlan1\" is here twice; allowed: once\n"
@@ -499,7 +505,7 @@ static void what_is_written_arrives_in_base_units(void **state)
 		"  certificate: {organization: \"M\xc3\xbchle\", validity: 20years, hw_type: 1.3.6.1.4.1.99999.1}\n"
 		"  emulated_hsm: 80ms\n"
 		"credentials: {ssid: \"\\x01 caf\\u00e9\", security: wpa3}\n"
-		"recipe: [identify, identity, credentials]\n"
+		"recipe: [identify, selftest, identity, credentials]\n"
 		"radios: {simulated: 3, profile: ideal}\nchannels: [13, 36, 165]\n"
 		"schedule: {policy: round-robin, steer: false}\n"
 		"admission: {max_in_flight: 7, min_rssi: -60dBm, quiet: 1min, lease: 2min}\n"
@@ -524,8 +530,8 @@ static void what_is_written_arrives_in_base_units(void **state)
 	assert_int_equal(job->ssid_len, 7);
 	assert_memory_equal(job->ssid, "\x01 caf\xc3\xa9", 7);
 	assert_int_equal(job->security, MR_SECURITY_WPA3);
-	assert_int_equal(job->recipe_len, 3);
-	assert_int_equal(job->recipe[2], JOB_CREDENTIALS);
+	assert_int_equal(job->recipe_len, 4);
+	assert_int_equal(job->recipe[3], JOB_CREDENTIALS);
 	assert_int_equal(job->channels[0], 2472);
 	assert_int_equal(job->channels[2], 5825);
 	assert_string_equal(job->policy, "round-robin");
@@ -669,6 +675,19 @@ static char *slurp(const char *path, size_t *len)
 	return bytes;
 }
 
+/* An example is copied: a limit of it on what the agents here do not report would hold the copier's line. */
+static void its_limits_are_measured(const char *path, const struct job *job)
+{
+	static const char *const reported[] = { "rssi", "vbat_mv", "temperature_c", "flash_ok" };
+	unsigned known = 0;
+
+	for (size_t i = 0; i < job->limit_count; i++)
+		for (size_t k = 0; k < sizeof(reported) / sizeof(reported[0]); k++)
+			known += strcmp(job->limits[i].name, reported[k]) == 0;
+	if (known != job->limit_count)
+		fail_msg("%s has a limit that no device measures", path);
+}
+
 static void the_examples_are_good(void **state)
 {
 	static const char *const paths[] = { "config/jobs/minimal.yaml", "config/jobs/demo.yaml",
@@ -681,6 +700,7 @@ static void the_examples_are_good(void **state)
 
 		if (!job)
 			fail_msg("%s", errors.text[0]);
+		its_limits_are_measured(paths[i], job);
 		job_destroy(job);
 	}
 }

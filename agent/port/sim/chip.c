@@ -138,7 +138,7 @@ static bool port_selftest(void *ctx, unsigned item, const char **name, int32_t *
 {
 	struct mr_chip *chip = ctx;
 
-	switch (item) {
+	switch (chip->no_temperature && item > 0 ? item + 1 : item) {
 	case 0:
 		*name = "vbat_mv";
 		*value = chip->selftest_fails ? 2410 : chip->vbat_mv;

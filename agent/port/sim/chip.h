@@ -24,11 +24,11 @@ struct mr_chip {
 	const struct mr_chip_profile *profile;
 	struct mr_chip_sink sink;
 	uint64_t began_us, worked_ns;
-	uint64_t dead_us;		/* power goes at this instant; UINT64_MAX: it stays */
-	uint8_t (*flash)[MR_STORE_MAX]; /* MR_STORE_SLOTS of them, the owner's */
-	bool selftest_fails;
-	bool storage_fails; /* writes fail during fault_operation */
-	bool cut;	    /* power goes fault_delay_us after fault_operation begins */
+	uint64_t dead_us;		     /* power goes at this instant; UINT64_MAX: it stays */
+	uint8_t (*flash)[MR_STORE_MAX];	     /* MR_STORE_SLOTS of them, the owner's */
+	bool selftest_fails, no_temperature; /* an item fails; one is left out */
+	bool storage_fails;		     /* writes fail during fault_operation */
+	bool cut;			     /* power goes fault_delay_us after fault_operation begins */
 	uint8_t operation, fault_operation;
 	uint64_t fault_delay_us;
 	int32_t vbat_mv, temperature_c;

@@ -303,6 +303,11 @@ WITH found (lot, unit, kind, what) AS (
 	UNION ALL SELECT b.lot, u.unit, 'sealed-unpassed', 'the device is sealed, and the unit is ' || u.state
 		FROM batch AS b JOIN unit AS u ON u.batch = b.batch WHERE u.state NOT IN ('passed', 'quarantined')
 		AND EXISTS (SELECT 1 FROM receipt AS r WHERE r.unit = u.unit)
+	UNION ALL SELECT b.lot, u.unit, 'seal-unanswered', 'it was told to seal itself and gave no receipt; the unit is ' || u.state
+		FROM batch AS b JOIN unit AS u ON u.batch = b.batch WHERE u.state IN ('failed', 'held')
+		AND EXISTS (SELECT 1 FROM txn AS t WHERE t.unit = u.unit AND t.operation = 'seal' AND t.prepared_us IS NOT NULL)
+		AND NOT EXISTS (SELECT 1 FROM receipt AS r WHERE r.unit = u.unit)
+		AND EXISTS (SELECT 1 FROM cert AS k WHERE k.unit = u.unit AND k.void_us IS NULL AND k.revoked_us IS NULL)
 	UNION ALL SELECT b.lot, u.unit, 'labelled-unpassed', 'it has the label ' || l.template || ', and the unit is ' || u.state
 		FROM batch AS b JOIN unit AS u ON u.batch = b.batch JOIN label AS l ON l.unit = u.unit
 		WHERE u.state <> 'passed' AND l.void_us IS NULL)

@@ -197,7 +197,7 @@ static void on_event(void *ctx, const struct line_event *e)
 		r->held += e->state == UNIT_HELD;
 		r->retries += e->state == UNIT_SEEN;
 	}
-	if (e->kind == LINE_ORDER) /* may take outcomes back */
+	if (e->kind == LINE_ORDER || e->moved) /* may take outcomes back */
 		recount(r);
 	if (r->show == SHOW_JSON) {
 		json_event(e);

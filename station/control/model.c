@@ -370,8 +370,7 @@ static void on_unit_state(struct model *m, struct row *row, const struct line_ev
 {
 	row->since_us = e->now_us;
 	row->cause = e->state == UNIT_PASSED ? 0 : e->cause;
-	if (e->state != UNIT_SEEN)
-		row->outcome_us = e->now_us;
+	row->outcome_us = e->state == UNIT_SEEN ? 0 : e->now_us;
 	switch (e->state) {
 	case UNIT_PASSED:
 		count_end(m, row, e, true);

@@ -49,7 +49,7 @@ struct line_event {
 	int rssi_dbm;
 	const char *detail;	    /* LINE_GUARD: its name */
 	const char *actor, *reason; /* LINE_ORDER, LINE_LABEL; LINE_GUARD: `reason` in words */
-	bool moved;		    /* LINE_ORDER: the unit has another state by it */
+	bool moved; /* LINE_ORDER: the unit has another state by it; UNIT_SEEN: its outcome is taken back */
 };
 
 struct line_options {

@@ -9,6 +9,7 @@
 #include "station/line/guards.h"
 
 #define WATCH_US LINE_WATCH_US
+#define REOPENED_MAX 2u	    /* chosen: what is heard may be somebody else in its place, and the run is to end */
 #define RETURNED UINT64_MAX /* unit.return_by_us: called again, not yet out of the list */
 
 bool unit_id_valid(const uint8_t device_id[static 8], const uint8_t mac[static 6])
@@ -112,7 +113,8 @@ static void take_state(struct line *line, struct unit *u)
 {
 	line->seen++;
 	line->named++;
-	if (u->state != UNIT_PASSED && u->state != UNIT_FAILED && u->state != UNIT_QUARANTINED) {
+	if ((u->state != UNIT_PASSED && u->state != UNIT_FAILED && u->state != UNIT_QUARANTINED) ||
+	    unit_is_unanswered(u)) {
 		unit_absent(line, u, line->job->lease_us + LINE_RECALL_US);
 		return;
 	}
@@ -144,7 +146,9 @@ void units_resume(void *ctx, const struct journal_resume *r)
 	u->counted = r->counted;
 	u->identity_txn = r->identity_txn;
 	u->credentials_txn = r->same_batch && r->credentials_phase == PHASE_COMMITTED ? r->credentials_txn : 0;
+	u->earlier_credentials_txn = r->credentials_phase == PHASE_COMMITTED ? r->credentials_txn : 0;
 	u->seal_txn = r->seal_txn;
+	u->seal_asked = r->seal_txn && r->seal_phase != PHASE_INTENT;
 	u->on_record = true;
 	u->same_batch = r->same_batch;
 	u->has_certificate = r->has_certificate;
@@ -295,6 +299,33 @@ void unit_take(struct line *line, struct unit *u)
 }
 
 bool unit_asks_again(const struct unit *u) { return u->settled && u->state == UNIT_PASSED && u->has_receipt; }
+
+bool unit_is_unanswered(const struct unit *u) { return u->state == UNIT_FAILED && u->seal_asked && !u->has_receipt; }
+
+bool unit_reopen(struct line *line, struct unit *u)
+{
+	if (!u->settled || !unit_is_unanswered(u) || u->reopened >= REOPENED_MAX || !units_admitted(line))
+		return false;
+	unit_unsettle(line, u);
+	u->state = UNIT_SEEN;
+	u->next_kind = ATTEMPT_RESUME;
+	u->handshakes_failed = 0;
+	u->reopened++;
+	line->retries++;
+	unit_record_state(line, u, UNIT_SEEN, 0);
+	line_event(line,
+		   &(struct line_event){ .kind = LINE_UNIT_STATE,
+					 .unit = u->id,
+					 .serial = u->serial,
+					 .mac = { u->mac[0], u->mac[1], u->mac[2], u->mac[3], u->mac[4], u->mac[5] },
+					 .attempt = u->attempts,
+					 .state = UNIT_SEEN,
+					 .cause = u->last_cause,
+					 .moved = true,
+					 .rssi_dbm = u->rssi_dbm });
+	unit_absent(line, u, loop_now_us(line->loop) + line->job->lease_us + LINE_RECALL_US);
+	return true;
+}
 
 /* A unit that left in mid-recipe and did not call again in time. */
 static void give_up(struct line *line, struct unit *u)

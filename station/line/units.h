@@ -17,7 +17,10 @@ struct unit {
 	unsigned attempts, counted, device_faults;
 	char serial[IDENTITY_SERIAL_MAX + 1];
 	uint64_t identity_txn, credentials_txn, seal_txn;
+	uint64_t earlier_credentials_txn; /* of another lot: what a device that is sealed keeps */
 	bool on_record, same_batch, has_certificate, has_receipt, settled;
+	bool seal_asked;     /* SEAL may have reached it: on record before it was sent */
+	unsigned reopened;   /* times that this session has looked again whether it is sealed */
 	bool shared_address; /* another device was heard with its address */
 	bool unnamed;	     /* known by its address only: it has not said yet who it is */
 	uint8_t spki_sha256[32];
@@ -83,6 +86,13 @@ void unit_unqueue(struct unit *unit);
 void unit_take(struct line *line, struct unit *unit);
 /* It passed and has its receipt, and yet it calls: it has not heard so. */
 bool unit_asks_again(const struct unit *unit);
+/*
+ * It failed behind SEAL, and nobody knows whether it is sealed: the certificate that it may carry for good lives. Where
+ * it is heard again it is taken up once more, and the receipt that it gives is what it has given or would have given.
+ */
+bool unit_is_unanswered(const struct unit *unit);
+/* The same, when it is heard. false: it is over, or it is not the time. */
+bool unit_reopen(struct line *line, struct unit *unit);
 /* One look at all that are awaited: those whose time has passed fail. */
 void units_look(struct line *line, uint64_t now_us);
 /* Another device has its address: says so on record, and in the cause of what goes wrong on the air from now on. */

@@ -133,6 +133,9 @@ int seal_begin(struct session *s)
 		u->seal_txn = s->line->next_txn++;
 		session_record_transaction(s, "seal", u->seal_txn, PHASE_INTENT);
 	}
+	/* The intent may be older: that it is sent now is what a unit without a receipt is known by. */
+	session_record_transaction(s, "seal", u->seal_txn, PHASE_PREPARED);
+	u->seal_asked = true;
 	session_enter(s, PHASE_RECORDING_SEAL);
 	session_await(s);
 	return RECIPE_WAITS;

@@ -248,13 +248,13 @@ static struct unit *newcomer(struct line *line, struct access_points *points, co
 		      : !roster_ssid_match(job->ap_ssid, n->ssid, n->ssid_len, from, serial))
 		return NULL;
 	c.unit = unit_of_mac(line, from);
-	if (c.unit && (c.unit->settled || c.unit->session || c.unit->alias))
+	if (c.unit && ((c.unit->settled && !unit_is_unanswered(c.unit)) || c.unit->session || c.unit->alias))
 		return NULL;
 	wrong = look_up(line, from, n, rx, serial, &c);
 	if (!wrong)
 		wrong = take_place(line, points, from, &c);
 	if (!wrong)
-		kept = keep(points, from, &c);
+		kept = (!c.unit->settled || unit_reopen(line, c.unit)) && keep(points, from, &c);
 	OPENSSL_cleanse(&c.access, sizeof(c.access));
 	if (wrong && wrong != nobody_s)
 		line_stranger(line, from, rx, wrong);
@@ -322,6 +322,13 @@ static void follow(struct session *s, const struct ieee80211_network *n)
 	lane_touch(s);
 }
 
+/* What opened one that was given back, or that failed behind SEAL, is forgotten: it is found again like a newcomer's.
+ */
+static bool lost_way(const struct unit *u, const uint8_t from[static 6])
+{
+	return !u->way && mr_equal(u->mac, from, 6) && (!u->settled || unit_is_unanswered(u));
+}
+
 static void network(struct line *line, void *state, struct lane *lane, const uint8_t from[static 6],
 		    const struct ieee80211_network *n, const struct radio_rx *rx)
 {
@@ -329,12 +336,12 @@ static void network(struct line *line, void *state, struct lane *lane, const uin
 	struct unit *u = map_get(&points->by_bssid, map_key_mac(from));
 	uint64_t now_us = loop_now_us(line->loop);
 
-	if (!u && !line_stranger_rests(line, from))
+	if (u && u->alias)
+		u = u->alias;
+	if ((!u || lost_way(u, from)) && !line_stranger_rests(line, from))
 		u = newcomer(line, points, from, n, rx);
 	if (!u)
 		return;
-	if (u->alias)
-		u = u->alias;
 	/* It is another address of a device that is reached by one, or claims to be. */
 	if (u->settled || !u->way || !mr_equal(access_of(u)->peer, from, 6))
 		return;

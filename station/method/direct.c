@@ -123,7 +123,7 @@ static void on_caller(struct line *line, struct unit *u, struct channel *c, cons
 	}
 	memcpy(u->hello_nonce, frame->hello.nonce, 8);
 	u->hello_us = loop_now_us(line->loop);
-	if (u->settled && !unit_asks_again(u))
+	if (u->settled && !unit_asks_again(u) && !unit_reopen(line, u))
 		return; /* failed and quarantined units wait for a person */
 	admission_enqueue(line, u, c);
 	admission_fill_channel(line, c);

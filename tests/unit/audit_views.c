@@ -243,6 +243,9 @@ static void a_good_lot_has_no_orphans_and_each_contradiction_is_one(void **state
 		{ "DELETE FROM receipt WHERE unit = 1", "passed-unsealed" },
 		{ "UPDATE attempt SET outcome = 'fail' WHERE attempt = 1", "passed-unproved" },
 		{ "UPDATE unit SET state = 'failed' WHERE unit = 1", "sealed-unpassed" },
+		{ "DELETE FROM receipt WHERE unit = 1; UPDATE unit SET state = 'failed' WHERE unit = 1;"
+		  "UPDATE txn SET prepared_us = intent_us WHERE unit = 1 AND operation = 'seal'",
+		  "seal-unanswered" },
 	};
 	struct place *place = *state;
 	struct journal *journal = opened_lot(place, "A");

@@ -1,7 +1,6 @@
 #include "station/base/secret_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,12 +28,12 @@ static ssize_t read_all(int fd, char *to, size_t cap)
 	return (ssize_t)len;
 }
 
-static int judge(int fd, const char *path, const char *hint, char *error, size_t error_len)
+static int judge(int fd, const char *path, char *error, size_t error_len)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-		snprintf(error, error_len, "%s: not a regular file; %s", path, hint);
+	if (fstat(fd, &st) != 0)
+		snprintf(error, error_len, "%s: %s", path, strerror(errno));
 	else if (st.st_uid != geteuid() && st.st_uid != 0)
 		snprintf(error, error_len, "%s: belongs to another user; chown it to yourself", path);
 	else if (st.st_mode & 077)
@@ -45,18 +44,16 @@ static int judge(int fd, const char *path, const char *hint, char *error, size_t
 	return -MR_CAUSE_BAD_REQUEST;
 }
 
-int secret_file_read(const char *path, size_t max, const char *hint, char **text, size_t *len, char *error,
-		     size_t error_len)
+int secret_file_read(const struct reach *reach, const char *path, size_t max, const char *hint, char **text,
+		     size_t *len, char *error, size_t error_len)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), result;
+	int fd = reach_open(reach, path, hint, error, error_len), result;
 	ssize_t got = -1;
 	char *room = NULL;
 
-	if (fd < 0) {
-		snprintf(error, error_len, "%s: %s; %s", path, strerror(errno), hint);
+	if (fd < 0)
 		return -MR_CAUSE_BAD_REQUEST;
-	}
-	result = judge(fd, path, hint, error, error_len);
+	result = judge(fd, path, error, error_len);
 	if (result == 0 && !(room = OPENSSL_malloc(max + 2))) {
 		snprintf(error, error_len, "%s: no memory", path);
 		result = -MR_CAUSE_NO_MEMORY;

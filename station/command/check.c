@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "station/command/command.h"
+#include "station/control/settings.h"
 #include "station/job/keys.h"
 
 void check_add(struct check_report *report, const char *name, enum check_state state, const char *remedy,
@@ -150,7 +151,8 @@ int command_check(int argc, char **argv)
 		{ 0 },
 	};
 	struct check_report report = { 0 };
-	struct job_errors errors;
+	struct job_errors errors, of_settings;
+	struct settings settings;
 	struct job *job;
 	size_t count = 0;
 	int status = command_options(&self, rows, argc, argv, &path, 1, &count);
@@ -164,6 +166,10 @@ int command_check(int argc, char **argv)
 		return EXIT_UNUSABLE;
 	}
 	job = job_load(path, &errors);
+	/* What is wrong with the settings is for `run` and `serve` to say; their folders are what a file is judged by.
+	 */
+	if (job && settings_load(NULL, &settings, &of_settings) && settings.has_job_files)
+		job->reach = &settings.files;
 	if (job) {
 		struct check_context context = { .job = job, .db = db, .keys = keys, .report = &report };
 

@@ -192,7 +192,7 @@ static void check_serials(const struct check_context *c)
 
 	if (!has_step(job, JOB_IDENTITY))
 		return;
-	pool = *job->serial_file ? serial_pool_file(job->serial_file, error, sizeof(error))
+	pool = *job->serial_file ? serial_pool_file(job->reach, job->serial_file, error, sizeof(error))
 				 : serial_pool_pattern(job->serial_pattern, job->serial_first, error, sizeof(error));
 	if (!pool) {
 		check_add(c->report, "serials", CHECK_FAIL, NULL, "%s", error);
@@ -245,28 +245,18 @@ static void check_passphrase(const struct check_context *c)
 
 static void check_expected(const struct check_context *c)
 {
-	struct stat st;
 	struct expected list = { 0 };
 	char error[320];
-	int fd;
 
 	if (!*c->job->expect_file)
 		return;
-	fd = open(c->job->expect_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0 || fstat(fd, &st) != 0)
-		check_add(c->report, "expected", CHECK_FAIL, "name the list of device ids in admission.expect",
-			  "%s: %s", c->job->expect_file, strerror(errno));
-	else if (!S_ISREG(st.st_mode) || st.st_size == 0)
-		check_add(c->report, "expected", CHECK_FAIL, "write one device id or MAC a line into it", "%s: %s",
-			  c->job->expect_file, S_ISREG(st.st_mode) ? "empty" : "not a regular file");
-	else if (expected_load(&list, c->job->expect_file, error, sizeof(error)) != 0)
-		check_add(c->report, "expected", CHECK_FAIL, "correct the list", "%s", error);
+	if (expected_load(&list, c->job->reach, c->job->expect_file, error, sizeof(error)) != 0)
+		check_add(c->report, "expected", CHECK_FAIL,
+			  "name in admission.expect a list of device ids or MACs, one a line", "%s", error);
 	else
 		check_add(c->report, "expected", CHECK_OK, NULL, "%s: %zu devices", c->job->expect_file,
 			  list.ids.count + list.macs.count);
 	expected_free(&list);
-	if (fd >= 0)
-		close(fd);
 }
 
 static void folder_of(const char *path, char *out, size_t size)

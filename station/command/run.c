@@ -628,6 +628,8 @@ int command_run(int argc, char **argv)
 	options.metrics = o.metrics;
 	options.log = &log.log;
 	status = command_control("run", &control, &options, o.socket, o.settings, &settings, false, why);
+	if (settings.has_job_files)
+		job->reach = &settings.files;
 	if (status < 0)
 		status = run_job(&o, job, options.log, control, why);
 	command_log_close(&log);

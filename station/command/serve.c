@@ -81,7 +81,7 @@ static bool make_room(struct serve *s)
 	return true;
 }
 
-/* The settings may name the one folder that jobs are taken from; links are followed first. */
+/* The settings name the one folder that jobs are taken from; links are followed first. */
 static char *allowed_path(const struct serve *s, const char *path, char *error, size_t error_len)
 {
 	char *real = realpath(path, NULL), *folder = NULL;
@@ -91,8 +91,6 @@ static char *allowed_path(const struct serve *s, const char *path, char *error, 
 		snprintf(error, error_len, "%s: %s", path, strerror(errno));
 		return NULL;
 	}
-	if (!s->settings.jobs[0])
-		return real;
 	folder = realpath(s->settings.jobs, NULL);
 	len = folder ? strlen(folder) : 0;
 	if (!folder || strncmp(real, folder, len) != 0 || real[len] != '/') {
@@ -146,6 +144,7 @@ static int64_t queue_job(void *ctx, const char *path, const char *db, bool stay,
 		forget(&q);
 		return -1;
 	}
+	q.job->reach = &s->settings.files;
 	q.number = ++s->next;
 	snprintf(q.lot, sizeof(q.lot), "%s", q.job->lot);
 	snprintf(q.actor, sizeof(q.actor), "%s", actor);
@@ -339,6 +338,14 @@ int command_serve(int argc, char **argv)
 	}
 	if (status < 0 && !s->control) {
 		fprintf(stderr, "millrace serve: without its control socket nobody could give it a job\n");
+		status = EXIT_UNUSABLE;
+	}
+	if (status < 0 && !s->settings.jobs[0]) {
+		fprintf(stderr,
+			"millrace serve: %s: control.jobs is missing: name the folder that jobs are taken from; "
+			"whoever "
+			"may write one decides which files are read\n",
+			settings ? settings : SETTINGS_PATH);
 		status = EXIT_UNUSABLE;
 	}
 	if (status < 0) {

@@ -152,14 +152,47 @@ static void badge(struct reader *r, const struct node *item)
 		r->s->badges[r->s->badge_count++] = b;
 }
 
+static void add_folder(struct reader *r, const struct node *node, const char *folder)
+{
+	struct reach *files = &r->s->files;
+
+	if (folder[0] != '/')
+		complain(r->c, node->line, node->column,
+			 "\"%s\" is no place for everybody; allowed: a name that begins "
+			 "with /",
+			 quoted(folder, strlen(folder)).text);
+	else if (files->count == REACH_FOLDERS_MAX)
+		complain(r->c, node->line, node->column, "at most %d folders are allowed, control.jobs among them",
+			 REACH_FOLDERS_MAX);
+	else
+		snprintf(files->folder[files->count++], REACH_PATH_MAX, "%s", folder);
+}
+
+/* Where passphrases, labels and lists may lie, beside the folder of the jobs. */
+static void job_files(struct reader *r, const struct node *list)
+{
+	char folder[REACH_PATH_MAX];
+
+	r->s->has_job_files = true;
+	if (list->kind != NODE_LIST) {
+		wrong(r, list, "not a list:", "[/etc/millrace/lists]");
+		return;
+	}
+	for (const struct node *n = list->child; n; n = n->next)
+		if (text(r, n, "a folder", folder, sizeof(folder) - 1))
+			add_folder(r, n, folder);
+}
+
 static void control(struct reader *r, const struct node *map)
 {
-	static const char *const names[] = { "socket", "group", "others", "jobs", "users", "groups", NULL };
+	static const char *const names[] = {
+		"socket", "group", "others", "jobs", "users", "groups", "job_files", NULL
+	};
 	char name[SETTINGS_NAME_MAX + 1];
 	unsigned id;
 
 	if (map->kind != NODE_MAP) {
-		wrong(r, map, "not a map:", "socket, group, others, jobs, users, groups");
+		wrong(r, map, "not a map:", "socket, group, others, jobs, job_files, users, groups");
 		return;
 	}
 	for (const struct node *n = map->child; n; n = n->next) {
@@ -176,7 +209,10 @@ static void control(struct reader *r, const struct node *map)
 		} else if (strcmp(key, "others") == 0) {
 			(void)role(r, n, &r->s->others);
 		} else if (strcmp(key, "jobs") == 0) {
-			(void)text(r, n, "jobs", r->s->jobs, sizeof(r->s->jobs) - 1);
+			if (text(r, n, "jobs", r->s->jobs, sizeof(r->s->jobs) - 1))
+				add_folder(r, n, r->s->jobs);
+		} else if (strcmp(key, "job_files") == 0) {
+			job_files(r, n);
 		} else if (strcmp(key, "users") == 0) {
 			rules(r, n, r->s->users, &r->s->user_count, user_id);
 		} else if (strcmp(key, "groups") == 0) {

@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include "station/base/reach.h"
 #include "station/control/request.h"
 #include "station/label/scanner.h"
 #include "station/yaml/complaint.h"
@@ -28,10 +29,12 @@ struct settings_badge {
 struct settings {
 	char socket[108]; /* "": the usual place; "none" */
 	bool has_group;
-	gid_t group;	  /* of the socket */
-	enum role others; /* whom no rule names */
-	char jobs[256];	  /* folder that jobs must lie in; "": any */
-	char metrics[64]; /* ADDRESS:PORT, "": none */
+	gid_t group;		   /* of the socket */
+	enum role others;	   /* whom no rule names */
+	char jobs[REACH_PATH_MAX]; /* folder that jobs must lie in; "": any, and serve takes none */
+	bool has_job_files;	   /* `files` binds whoever runs a job, not only serve */
+	struct reach files;	   /* folders that the files of jobs must lie in: job_files, and `jobs` */
+	char metrics[64];	   /* ADDRESS:PORT, "": none */
 	struct scanner_setup scanner;
 	struct settings_rule users[SETTINGS_LIST_MAX], groups[SETTINGS_LIST_MAX];
 	size_t user_count, group_count;

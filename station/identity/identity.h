@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "station/base/reach.h"
 #include "station/base/entropy.h"
 
 #define IDENTITY_CERT_MAX 900 /* MR_AT_CERTIFICATE's longest */
@@ -133,7 +134,7 @@ struct serial_pool;
 /* `first`: where the counter starts. NULL with a sentence in `error`. */
 struct serial_pool *serial_pool_pattern(const char *pattern, uint64_t first, char *error, size_t error_len);
 /* One serial a line, or the first column of a CSV with the header "serial". */
-struct serial_pool *serial_pool_file(const char *path, char *error, size_t error_len);
+struct serial_pool *serial_pool_file(const struct reach *reach, const char *path, char *error, size_t error_len);
 /* The same from memory; `name` is used for the file in errors, which read `name:line: what`. */
 struct serial_pool *serial_pool_text(const char *name, const char *bytes, size_t len, char *error, size_t error_len);
 /* 1 to IDENTITY_SERIAL_MAX characters of A-Z a-z 0-9 . _ - */

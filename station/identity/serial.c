@@ -13,6 +13,7 @@
 
 #include "agent/wire/cursor.h"
 #include "station/base/log.h"
+#include "station/base/reach.h"
 #include "station/base/text_file.h"
 #include "station/identity/identity.h"
 
@@ -173,17 +174,21 @@ struct cutter {
 	const char *at, *end;
 	size_t line;
 	bool csv;
+	bool known;	 /* a line before this one was good: it is such a list */
 	unsigned column; /* of the CSV: which one has the serial numbers */
 	char *error;
 	size_t error_len;
 };
 
+/* What is in a file that may be none of ours at all is not for a message, which goes to whoever named the file. */
 static bool wrong_line(const struct cutter *cut, const char *what, const char *serial, size_t len)
 {
 	char shown[3 * IDENTITY_SERIAL_MAX];
+	bool quoted = len > 0 && cut->known;
 
-	(void)snprintf(cut->error, cut->error_len, "%s:%zu: %s%s%s%s", cut->name, cut->line, what, len ? " \"" : "",
-		       len ? log_escape(shown, sizeof(shown), serial, len) : "", len ? "\"" : "");
+	(void)snprintf(cut->error, cut->error_len, "%s:%zu: %s%s%s%s", cut->name, cut->line, what,
+		       quoted ? "; here: \"" : "", quoted ? log_escape(shown, sizeof(shown), serial, len) : "",
+		       quoted ? "\"" : "");
 	return false;
 }
 
@@ -278,8 +283,8 @@ static bool skip_header(struct cutter *cut)
 	    next_line(&line, &second, &second_len) && has_digit(second, second_len))
 		return wrong_line(
 			cut,
-			"this looks like a header, not a serial number; call the column serial, or remove the line:",
-			first, first_len);
+			"this looks like a header, not a serial number; call the column serial, or remove the line",
+			NULL, 0);
 	cut->line = 0;
 	return true;
 }
@@ -292,10 +297,10 @@ static bool add_line(struct list *list, const struct cutter *cut, size_t *text_l
 	if (len == 0)
 		return wrong_line(cut, "there is no serial number here; remove the line", NULL, 0);
 	if (len > IDENTITY_SERIAL_MAX)
-		return wrong_line(cut, "a serial number has at most 32 characters, not", serial,
+		return wrong_line(cut, "a serial number has at most 32 characters", serial,
 				  len > IDENTITY_SERIAL_MAX + 8 ? IDENTITY_SERIAL_MAX + 8 : len);
 	if (!all_serial_characters(serial, len))
-		return wrong_line(cut, "a serial number is made of A-Z a-z 0-9 . _ -, not as here:", serial, len);
+		return wrong_line(cut, "a serial number is made of A-Z a-z 0-9 . _ -", serial, len);
 	if (is_zeros(serial, len))
 		return wrong_line(cut, "a serial number of zeros goes on no record; remove the line", NULL, 0);
 	mr_copy(to, serial, len);
@@ -340,8 +345,11 @@ struct serial_pool *serial_pool_text(const char *name, const char *bytes, size_t
 		return NULL;
 	}
 	ok = skip_header(&cut);
-	while (ok && next_line(&cut, &serial, &serial_len))
+	cut.known = cut.csv;
+	while (ok && next_line(&cut, &serial, &serial_len)) {
 		ok = add_line(list, &cut, &text_len, serial, serial_len);
+		cut.known = true;
+	}
 	if (ok && list->count == 0) {
 		(void)snprintf(error, error_len, "%s: holds no serial numbers; it wants one a line", name);
 		ok = false;
@@ -367,18 +375,18 @@ static bool read_all(int fd, char *to, size_t len)
 	return true;
 }
 
-struct serial_pool *serial_pool_file(const char *path, char *error, size_t error_len)
+struct serial_pool *serial_pool_file(const struct reach *reach, const char *path, char *error, size_t error_len)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = reach_open(reach, path, "identity.serial.file names a list, a serial number a line", error, error_len);
 	struct serial_pool *pool = NULL;
 	struct stat st = { 0 };
 	char *text = NULL;
 	size_t len;
 
-	if (fd < 0 || fstat(fd, &st) != 0) {
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st) != 0) {
 		(void)snprintf(error, error_len, "%s: %s", path, strerror(errno));
-	} else if (!S_ISREG(st.st_mode)) {
-		(void)snprintf(error, error_len, "%s: is not a regular file", path);
 	} else if (st.st_size > (off_t)FILE_SIZE_MAX) {
 		(void)snprintf(error, error_len, "%s: is longer than 256 MiB", path);
 	} else {
@@ -391,8 +399,7 @@ struct serial_pool *serial_pool_file(const char *path, char *error, size_t error
 				       text ? "could not be read whole" : "no memory for it");
 	}
 	free(text);
-	if (fd >= 0)
-		(void)close(fd);
+	(void)close(fd);
 	return pool;
 }
 

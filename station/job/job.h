@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "agent/wire/message.h"
+#include "station/base/reach.h"
 #include "station/identity/identity.h"
 #include "station/roster/roster.h"
 #include "station/yaml/complaint.h"
@@ -49,6 +50,7 @@ struct job {
 	char *bytes; /* exactly as read; for the record */
 	size_t len;
 	uint8_t sha256[32];
+	const struct reach *reach; /* where the files that it names may lie: the caller's, set after it was read */
 
 	/* batch */
 	char lot[33], product[33], hw_rev[17], work_order[33];

@@ -24,11 +24,11 @@ static int refuse(char *error, size_t error_len, const char *format, ...)
 	return -MR_CAUSE_BAD_REQUEST;
 }
 
-static int from_file(const char *path, char out[static 65], char *error, size_t error_len)
+static int from_file(const struct reach *reach, const char *path, char out[static 65], char *error, size_t error_len)
 {
 	char *text = NULL;
 	size_t room = 0, len;
-	int result = secret_file_read(path, 126, "write the passphrase there as one line", &text, &room, error,
+	int result = secret_file_read(reach, path, 126, "write the passphrase there as one line", &text, &room, error,
 				      error_len);
 
 	if (result != 0)
@@ -77,7 +77,7 @@ int job_passphrase(const struct job *job, char out[static 65], char *error, size
 	if (job->security == MR_SECURITY_OPEN)
 		return 0;
 	if (*job->passphrase_file)
-		return from_file(job->passphrase_file, out, error, error_len);
+		return from_file(job->reach, job->passphrase_file, out, error, error_len);
 	if (*job->passphrase_env)
 		return from_environment(job->passphrase_env, out, error, error_len);
 	if (!job->radios_simulated || !job->test)

@@ -1,9 +1,9 @@
 #include "station/roster/expected.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/wire/cause.h"
 #include "station/base/text_file.h"
@@ -83,17 +83,20 @@ static bool next_line(FILE *from, char line[static LINE_LONGEST], bool *whole)
 	return true;
 }
 
-int expected_load(struct expected *e, const char *path, char *error, size_t error_len)
+int expected_load(struct expected *e, const struct reach *reach, const char *path, char *error, size_t error_len)
 {
-	FILE *from = fopen(path, "re");
+	int fd = reach_open(reach, path, "admission.expect names the list of expected devices", error, error_len);
+	FILE *from = fd < 0 ? NULL : fdopen(fd, "r");
 	char line[LINE_LONGEST];
 	bool memory = true, whole;
 	int result = 0;
 
-	if (!from) {
-		snprintf(error, error_len, "%s: %s; admission.expect names the list of expected devices", path,
-			 strerror(errno));
+	if (fd < 0)
 		return -MR_CAUSE_BAD_REQUEST;
+	if (!from) {
+		snprintf(error, error_len, "%s: no memory is left for this list", path);
+		close(fd);
+		return -MR_CAUSE_NO_MEMORY;
 	}
 	for (unsigned long n = 1; result == 0 && next_line(from, line, &whole); n++) {
 		const char *text = line + (n == 1 ? text_mark_len(line, strlen(line)) : 0);

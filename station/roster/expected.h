@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "station/base/reach.h"
 #include "station/base/map.h"
 
 /* zero it to begin; layout is ours */
@@ -14,6 +15,7 @@ struct expected {
 };
 
 /* 0, or -(enum mr_cause): `error` names file, line and what is allowed. Free it in any case. */
-int expected_load(struct expected *expected, const char *path, char *error, size_t error_len);
+int expected_load(struct expected *expected, const struct reach *reach, const char *path, char *error,
+		  size_t error_len);
 bool expected_has(const struct expected *expected, const uint8_t device_id[static 8], const uint8_t mac[static 6]);
 void expected_free(struct expected *expected);

@@ -404,11 +404,11 @@ int roster_parse(struct roster **out, const char *path, const char *text, size_t
 	return 0;
 }
 
-int roster_load(struct roster **out, const char *path, char *error, size_t error_len)
+int roster_load(struct roster **out, const struct reach *reach, const char *path, char *error, size_t error_len)
 {
 	char *text = NULL;
 	size_t len;
-	int result = secret_file_read(path, SIZE_MAX_OCTETS,
+	int result = secret_file_read(reach, path, SIZE_MAX_OCTETS,
 				      "credentials.access_point.labels names the CSV of the devices' labels", &text,
 				      &len, error, error_len);
 

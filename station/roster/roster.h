@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "station/base/reach.h"
+
 #define ROSTER_MAX 100000 /* devices; chosen: ten times the lot that tests run */
 
 struct method;
@@ -34,7 +36,7 @@ struct roster_row {
 struct roster;
 
 /* 0, or -MR_CAUSE_BAD_REQUEST / -MR_CAUSE_NO_MEMORY with `file:line: what; remedy` in `error`. */
-int roster_load(struct roster **out, const char *path, char *error, size_t error_len);
+int roster_load(struct roster **out, const struct reach *reach, const char *path, char *error, size_t error_len);
 int roster_parse(struct roster **out, const char *path, const char *text, size_t len, char *error, size_t error_len);
 /*
  * Which simulated devices they are: those of the same product, seed and number are the same ones, others have other

@@ -287,7 +287,7 @@ static int open_access(struct batch *b, char *error, size_t error_len)
 	if (!(job->method->flags & METHOD_DEVICE_AP))
 		return 0;
 	if (job->ap_labels[0])
-		result = roster_load(&b->roster, job->ap_labels, error, error_len);
+		result = roster_load(&b->roster, job->reach, job->ap_labels, error, error_len);
 	else if (job->radios_simulated && !(b->roster = roster_simulated(job->product, b->seed, job->sim_devices)))
 		result = -MR_CAUSE_NO_MEMORY;
 	if (result)

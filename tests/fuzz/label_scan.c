@@ -8,6 +8,7 @@
  * links: station/identity/subject_key.c station/identity/signer_file.c station/identity/ceremony.c
  * links: station/base/entropy.c station/base/log.c agent/wire/hkdf.c agent/wire/cause.c agent/wire/message.c
  * links: agent/port/linux/crypto_openssl.c db/sql.c
+ * links: station/base/reach.c
  */
 #include <assert.h>
 #include <string.h>

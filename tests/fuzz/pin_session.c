@@ -7,6 +7,7 @@
  * links: station/identity/certificate.c station/identity/serial.c station/identity/signer_file.c
  * links: agent/wire/cause.c station/base/entropy.c station/base/log.c station/base/loop.c agent/wire/message.c
  * links: agent/wire/spake2plus.c agent/wire/hkdf.c agent/port/linux/crypto_openssl.c
+ * links: station/base/reach.c
  */
 #include <assert.h>
 

@@ -4,6 +4,7 @@
  * links: station/method/method.c
  * links: station/roster/roster.c station/identity/serial.c station/base/secret_file.c station/base/map.c
  * links: station/base/log.c station/base/loop.c agent/port/linux/crypto_openssl.c
+ * links: station/base/reach.c
  */
 #include <stdlib.h>
 #include <string.h>

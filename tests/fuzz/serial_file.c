@@ -2,6 +2,7 @@
  * Lists of serial numbers: what is accepted is handed out completely, each serial once and well-formed.
  *
  * links: station/identity/serial.c station/base/log.c
+ * links: station/base/reach.c
  */
 #include <stdint.h>
 #include <stdlib.h>

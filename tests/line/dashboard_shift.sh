@@ -292,7 +292,8 @@ shows c "EXIT 1" "and ends although its screen hangs"
 # Where the socket is another station's, or there is none, no screen can be; that is said, and an error where one was asked for.
 gone c
 mkdir -m 700 "$dir/x"
-env -u RUNTIME_DIRECTORY XDG_RUNTIME_DIR="$dir/x" "$program" serve --db "$dir/m4.db" > "$dir/serve.out" 2>&1 &
+printf 'format: 1\ncontrol: {others: lead, jobs: %s}\n' "$dir" > "$dir/settings.yaml"
+env -u RUNTIME_DIRECTORY XDG_RUNTIME_DIR="$dir/x" "$program" serve --settings "$dir/settings.yaml" --db "$dir/m4.db" > "$dir/serve.out" 2>&1 &
 echo $! > "$dir/serve.pid"
 until [ -S "$dir/x/millrace/control.sock" ]; do sleep 0.05; done
 begin() {	# OPTION...

@@ -2,11 +2,11 @@
 # millrace serve and millrace ctl as a script sees them: jobs in a queue, exit statuses, words, the end by a signal.
 set -u
 bin=${MILLRACE_BIN:-build/millrace}
-dir=$(mktemp -d)
+dir=$(mktemp -d) elsewhere=$(mktemp -d)
 serve=
 end() {
 	[ -n "$serve" ] && kill "$serve" 2>/dev/null
-	rm -rf "$dir"
+	rm -rf "$dir" "$elsewhere"
 }
 trap end EXIT
 ok() { echo "ok $1"; }
@@ -28,18 +28,21 @@ check() {
 	fi
 }
 
-job() {	# LOT DEVICES [FAULTS]
+job() {	# LOT DEVICES [FAULTS [PASSPHRASE [MORE]]]
+	local secret=""
+	[ -z "${4:-}" ] || secret=", passphrase: {file: $4}"
 	cat > "$dir/$1.yaml" <<END
 format: 1
 batch: {lot: "$1", product: "AC-100", quantity: $2, test: true}
 identity:
   serial: {pattern: "$1-{04}", first: 1}
   certificate: {organization: "Serve", validity: forever}
-credentials: {method: direct, ssid: "serve", security: wpa2}
+credentials: {method: direct, ssid: "serve", security: wpa2$secret}
 recipe: [identify, selftest, identity, credentials, verify, seal]
 radios: {simulated: 1, profile: ideal}
 channels: [6]
 guards: {consecutive_fail: off, disk_free: 1MiB}
+${5:-}
 simulation:
   devices: $2
   seed: 7
@@ -53,11 +56,14 @@ job two 4 "  faults:
 job three 3
 job wait 3
 echo "format: 1" > "$dir/bad.yaml"
+jobs_in() { printf 'format: 1\ncontrol: {others: lead, jobs: %s}\n' "$1"; }
+jobs_in "$dir" > "$dir/settings.yaml"
 
+check "without a folder of jobs there is no serving" 2 "control.jobs is missing" "$bin" serve --db "$dir/n.db" --control "$dir/n.sock"
 check "without a station ctl says so" 2 "no station answers" ctl status
 
 mkfifo "$dir/out"
-"$bin" serve --db "$dir/station.db" --control "$dir/s.sock" --pace 0 > "$dir/out" 2> "$dir/errors" &
+"$bin" serve --db "$dir/station.db" --control "$dir/s.sock" --settings "$dir/settings.yaml" --pace 0 > "$dir/out" 2> "$dir/errors" &
 serve=$!
 exec 3< "$dir/out"
 read -r line <&3
@@ -92,6 +98,27 @@ check "a device in full" 0 "timeline" ctl device three-0001
 check "json is the answer as it came" 0 '"ok":true' ctl status --json
 check "a lead releases" 0 "done" ctl release three-0002 --reason "polished"
 check "the run is stopped" 0 "done" ctl stop --reason "end of shift"
+# What a job has read comes out of a device, or of a message. The words of files that are not for it are in neither.
+"$bin" ca init --dir "$dir/keys" > /dev/null
+mkdir "$elsewhere/hall"
+printf 'words of elsewhere\n' > "$elsewhere/hall/passphrase"
+chmod 600 "$elsewhere/hall/passphrase"
+ln -s "$elsewhere/hall/passphrase" "$dir/link.passphrase"
+printf 'words of the hall\n' > "$dir/own.passphrase"
+chmod 600 "$dir/own.passphrase"
+job thief 1 "" keys/pin.key
+job far 1 "" "$elsewhere/hall/passphrase"
+job link 1 "" link.passphrase
+job list 1 "" "" "admission: {expect: /etc/passwd}"
+job own 1 "" own.passphrase
+check "the PIN key is no passphrase" 2 "lies in a folder of keys" ctl run "$dir/thief.yaml" --db t1.db --wait
+check "nor is a file elsewhere" 2 "control.job_files" ctl run "$dir/far.yaml" --db t2.db --wait
+check "nor a link to it" 2 "control.job_files" ctl run "$dir/link.yaml" --db t3.db --wait
+check "a list that is none of its lists is not read" 2 "control.job_files" ctl run "$dir/list.yaml" --db t4.db --wait
+check "what lies beside the job is its own" 0 "1 passed" ctl run "$dir/own.yaml" --db t5.db --wait
+ctl jobs --json | grep -q "words of\|root:" && not_ok "no message has words of a file" "$(ctl jobs --json)" || ok "no message has words of a file"
+check "a run by hand reads no keys either" 2 "lies in a folder of keys" "$bin" run "$dir/thief.yaml" --db "$dir/t6.db" --control none
+
 check "the next job has its turn" 0 "3 passed" ctl run "$dir/wait.yaml" --db wait.db --wait
 
 kill -TERM "$serve"

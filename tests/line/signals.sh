@@ -75,7 +75,8 @@ kill -TERM "$pid"
 ends "and SIGTERM stops it in order" 130 "$pid"
 on_record "as the record says" nohup 1 "SELECT count(*) FROM audit WHERE body LIKE '%told to end by a signal%'"
 
-begin serve "$bin" serve --db "$dir/serve.db" --control "$dir/s.sock" --pace 1
+printf 'format: 1\ncontrol: {others: lead, jobs: %s}\n' "$dir" > "$dir/settings.yaml"
+begin serve "$bin" serve --settings "$dir/settings.yaml" --db "$dir/serve.db" --control "$dir/s.sock" --pace 1
 waits_for serve "control socket"
 "$bin" ctl run "$dir/job.yaml" --control "$dir/s.sock" > /dev/null
 until "$bin" ctl status --control "$dir/s.sock" 2>/dev/null | grep -q "passed [1-9]"; do sleep 0.05; done
@@ -85,14 +86,14 @@ on_record "no attempt of the job is left open" serve 0 "SELECT count(*) FROM att
 on_record "its lot is closed" serve stopped "SELECT state FROM batch"
 [ ! -e "$dir/s.sock" ] && ok "and its socket is gone" || not_ok "and its socket is gone" "it lies there"
 
-begin idle "$bin" serve --db "$dir/idle.db" --control "$dir/s.sock"
+begin idle "$bin" serve --settings "$dir/settings.yaml" --db "$dir/idle.db" --control "$dir/s.sock"
 waits_for idle "control socket"
 kill -HUP "$pid"
 ends "SIGHUP ends an idle serve" 0 "$pid"
 
 # What serve says has a reader who leaves; what it does has none.
 mkfifo "$dir/words"
-begin quiet bash -c 'exec "$@" > "$0"' "$dir/words" "$bin" serve --db "$dir/quiet.db" --control "$dir/s.sock" --pace 0
+begin quiet bash -c 'exec "$@" > "$0"' "$dir/words" "$bin" serve --settings "$dir/settings.yaml" --db "$dir/quiet.db" --control "$dir/s.sock" --pace 0
 head -n 1 "$dir/words" > /dev/null
 "$bin" ctl run "$dir/job.yaml" --control "$dir/s.sock" --wait > "$dir/ctl" 2>&1
 grep -q "60 passed" "$dir/ctl" && ok "serve goes on when nobody reads its words" || not_ok "serve goes on when nobody reads its words" "$(cat "$dir/ctl")"

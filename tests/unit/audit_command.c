@@ -13,6 +13,7 @@
  * links: agent/wire/message.c agent/port/linux/crypto_openssl.c
  * links: db/journal.c db/check.c db/json_text.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c db/verify.c
  * links: db/tables.c db/changes.c db/written.c db/outside.c db/schema.c db/proof.c
+ * links: station/base/reach.c
  */
 #include "tests/unit/real_lot.h"
 

@@ -11,6 +11,7 @@
  * links: station/base/entropy.c
  * links: station/base/log.c agent/wire/hkdf.c agent/wire/cause.c agent/wire/message.c
  * links: agent/port/linux/crypto_openssl.c
+ * links: station/base/reach.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

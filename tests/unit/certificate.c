@@ -5,6 +5,7 @@
  * links: station/identity/ceremony.c station/identity/pin.c station/identity/serial.c
  * links: station/identity/signer_file.c station/base/entropy.c station/base/log.c agent/wire/hkdf.c
  * links: agent/wire/cause.c agent/port/linux/crypto_openssl.c
+ * links: station/base/reach.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -43,6 +43,9 @@ static void what_is_wrong_is_named_with_its_place(void **state)
 	wrong("control: {}\n", "station.yaml:1:1", "format: 1");
 	wrong("format: 1\ncontrl: {}\n", "station.yaml:2:1", "did you mean \"control\"");
 	wrong("format: 1\ncontrol: {scoket: a}\n", "station.yaml:2:11", "did you mean \"socket\"");
+	wrong("format: 1\ncontrol: {jobs: jobs}\n", "station.yaml:2:", "begins with /");
+	wrong("format: 1\ncontrol: {job_files: /lists}\n", "station.yaml:2:", "[/etc/millrace/lists]");
+	wrong("format: 1\ncontrol: {job_files: [/a, lists]}\n", "station.yaml:2:27", "begins with /");
 	wrong("format: 1\ncontrol: {others: king}\n", "station.yaml:2:", "observer");
 	wrong("format: 1\ncontrol: {users: {nobody-is-called-this: lead}}\n", "station.yaml:2:", "does not know");
 	wrong("format: 1\ncontrol: {users: [a]}\n", "station.yaml:2:", "NAME: ROLE");
@@ -85,6 +88,31 @@ static void what_a_scanner_sends_is_told_in_words_or_as_it_is(void **state)
 		assert_string_equal(s.scanner.suffix, all[i].suffix);
 		assert_int_equal(s.scanner.silence, all[i].silence);
 	}
+}
+
+static void files_of_jobs_lie_beside_them_or_where_the_settings_say(void **state)
+{
+	static struct settings s;
+	struct job_errors errors = { 0 };
+	char text[900] = "format: 1\ncontrol:\n  jobs: /j\n  job_files:\n";
+
+	(void)state;
+	assert_true(parse("format: 1\n", &s, &errors));
+	assert_false(s.has_job_files);
+	assert_int_equal(s.files.count, 0);
+	assert_true(parse("format: 1\ncontrol: {jobs: /j}\n", &s, &errors));
+	assert_false(s.has_job_files);
+	assert_int_equal(s.files.count, 1);
+	assert_string_equal(s.files.folder[0], "/j");
+	assert_true(parse("format: 1\ncontrol: {job_files: [/a, /b], jobs: /j}\n", &s, &errors));
+	assert_true(s.has_job_files);
+	assert_int_equal(s.files.count, 3);
+	assert_string_equal(s.files.folder[1], "/b");
+	for (unsigned i = 1; i < REACH_FOLDERS_MAX; i++)
+		strcat(text, "  - /a\n");
+	assert_true(parse(text, &s, &errors));
+	strcat(text, "  - /a\n");
+	assert_false(parse(text, &s, &errors));
 }
 
 static void the_highest_of_the_rules_counts_and_strangers_get_the_rest(void **state)
@@ -257,6 +285,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_wrong_is_named_with_its_place),
 		cmocka_unit_test(what_a_scanner_sends_is_told_in_words_or_as_it_is),
+		cmocka_unit_test(files_of_jobs_lie_beside_them_or_where_the_settings_say),
 		cmocka_unit_test(the_highest_of_the_rules_counts_and_strangers_get_the_rest),
 		cmocka_unit_test(without_settings_the_own_user_leads_and_others_look),
 		cmocka_unit_test(the_example_is_good),

@@ -2,6 +2,7 @@
  * The list of expected devices: what is taken, what is refused and how it says so.
  *
  * links: station/roster/expected.c station/base/map.c
+ * links: station/base/reach.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +30,7 @@ static int load(struct expected *e, const char *text, size_t len, char error[sta
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, len), (ssize_t)len);
 	close(fd);
-	result = expected_load(e, path, full, sizeof(full));
+	result = expected_load(e, NULL, path, full, sizeof(full));
 	strcpy(error, strncmp(full, path, strlen(path)) == 0 ? full + strlen(path) : full);
 	unlink(path);
 	return result;
@@ -102,7 +103,7 @@ static void a_list_that_names_nobody_is_refused(void **state)
 	assert_string_equal(error, ": names no device; put one device id or MAC a line");
 	expected_free(&e);
 	e = (struct expected){ 0 };
-	assert_true(expected_load(&e, "/nowhere/list", error, sizeof(error)) < 0);
+	assert_true(expected_load(&e, NULL, "/nowhere/list", error, sizeof(error)) < 0);
 	assert_non_null(strstr(error, "/nowhere/list: No such file"));
 	expected_free(&e);
 }

@@ -7,6 +7,7 @@
  * links: station/identity/serial.c agent/wire/channel.c station/base/log.c station/base/loop.c
  * links: station/base/secret_file.c station/base/map.c station/roster/roster.c
  * links: agent/port/linux/crypto_openssl.c
+ * links: station/base/reach.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -26,6 +26,7 @@
  * links: db/journal.c db/check.c db/json_text.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c
  * links: db/tables.c db/changes.c db/written.c db/outside.c db/schema.c db/proof.c
  * links: db/verify.c db/offline.c
+ * links: station/base/reach.c
  */
 #include "tests/unit/real_lot.h"
 

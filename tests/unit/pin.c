@@ -6,6 +6,7 @@
  * links: station/identity/ceremony.c station/identity/certificate.c station/identity/serial.c
  * links: station/identity/signer_file.c station/base/log.c station/base/entropy.c agent/wire/hkdf.c
  * links: agent/wire/cause.c agent/port/linux/crypto_openssl.c
+ * links: station/base/reach.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,6 +7,7 @@
  * links: station/base/entropy.c station/base/log.c station/base/loop.c agent/port/linux/crypto_openssl.c
  * links: tests/support/board.c tests/support/methods_all.c tests/support/browser.c tests/support/peer.c
  * links: agent/libmr.a
+ * links: station/base/reach.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

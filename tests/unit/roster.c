@@ -4,6 +4,7 @@
  * links: station/method/method.c
  * links: station/roster/roster.c station/identity/serial.c station/base/secret_file.c station/base/map.c
  * links: station/base/log.c station/base/loop.c agent/port/linux/crypto_openssl.c
+ * links: station/base/reach.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -140,14 +141,14 @@ static void a_file_that_others_may_read_is_refused(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, "serial\nS1\n", 10), 10);
 	fchmod(fd, 0644);
-	assert_int_equal(roster_load(&r, path, error, sizeof(error)), -MR_CAUSE_BAD_REQUEST);
+	assert_int_equal(roster_load(&r, NULL, path, error, sizeof(error)), -MR_CAUSE_BAD_REQUEST);
 	assert_non_null(strstr(error, "chmod 600"));
 	fchmod(fd, 0600);
-	assert_int_equal(roster_load(&r, path, error, sizeof(error)), 0);
+	assert_int_equal(roster_load(&r, NULL, path, error, sizeof(error)), 0);
 	roster_destroy(r);
 	close(fd);
 	unlink(path);
-	assert_int_equal(roster_load(&r, path, error, sizeof(error)), -MR_CAUSE_BAD_REQUEST);
+	assert_int_equal(roster_load(&r, NULL, path, error, sizeof(error)), -MR_CAUSE_BAD_REQUEST);
 }
 
 static void an_ssid_pattern_gives_the_serial(void **state)

@@ -2,6 +2,7 @@
  * Serial numbers from a pattern and from a list: each once, in order.
  *
  * links: station/identity/serial.c station/base/log.c
+ * links: station/base/reach.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -219,10 +220,10 @@ static void wrong_lists_are_refused_with_file_and_line(void **state)
 		{ "serial,x\nA,1\nB,2\nA,3\n", "list:4: the serial number \"A\" stands in line 2 already" },
 		{ "serial\nA\n,x\n", "list:3: there is no serial number here" },
 		{ "A\n123456789012345678901234567890123\n",
-		  "list:2: a serial number has at most 32 characters, not \"12345" },
-		{ "A\nB C\n", "list:2: a serial number is made of A-Z a-z 0-9 . _ -, not as here: \"B C\"" },
+		  "list:2: a serial number has at most 32 characters; here: \"12345" },
+		{ "A\nB C\n", "list:2: a serial number is made of A-Z a-z 0-9 . _ -; here: \"B C\"" },
 		{ "A,1\n", "list:1: a serial number is made of" },
-		{ "A\n\x1b[2J\n", "not as here: \"\\x1b[2J\"" },
+		{ "A\n\x1b[2J\n", "_ -; here: \"\\x1b[2J\"" },
 		{ "A\n \n", "list:2: a serial number is made of" },
 		{ "mac,serial\n02:4d:52:10:00:01,A\n02:4d:52:10:00:02\n", "list:3: there is no serial number here" },
 		{ "Seriennummer\nGX-0001\n", "list:1: this looks like a header" },
@@ -237,6 +238,17 @@ static void wrong_lists_are_refused_with_file_and_line(void **state)
 		if (!strstr(error, wrong[i].says))
 			fail_msg("case %zu is said to be: %s", i, error);
 	}
+	/* A file whose first line is none may be no such list at all: what is in it is nobody's to read. */
+	for (size_t i = 0; i < 2; i++) {
+		static const char *const foreign[] = { "root:$6$secret:19000::::::\n",
+						       "-----BEGIN PRIVATE KEY-----\nsecret\n" };
+		char error[200] = "";
+
+		assert_null(serial_pool_text("list", foreign[i], strlen(foreign[i]), error, sizeof(error)));
+		assert_null(strstr(error, "secret"));
+		assert_null(strstr(error, "root:"));
+		assert_null(strstr(error, "BEGIN"));
+	}
 	/* A NUL is a character like any other that does not belong. */
 	assert_null(serial_pool_text("list", "A\0B\n", 4, (char[200]){ "" }, 200));
 }
@@ -250,19 +262,19 @@ static void a_file_is_read_and_what_is_no_file_is_refused(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, "A\nB\nA\n", 6), 6);
-	assert_null(serial_pool_file(path, error, sizeof(error)));
+	assert_null(serial_pool_file(NULL, path, error, sizeof(error)));
 	assert_memory_equal(error, path, strlen(path));
 	assert_non_null(strstr(error, ":3: "));
 	assert_int_equal(ftruncate(fd, 4), 0);
-	pool = serial_pool_file(path, error, sizeof(error));
+	pool = serial_pool_file(NULL, path, error, sizeof(error));
 	assert_non_null(pool);
 	assert_int_equal(serial_pool_left(pool), 2);
 	serial_pool_destroy(pool);
 	(void)close(fd);
 	(void)unlink(path);
-	assert_null(serial_pool_file(path, error, sizeof(error)));
+	assert_null(serial_pool_file(NULL, path, error, sizeof(error)));
 	assert_non_null(strstr(error, "No such file"));
-	assert_null(serial_pool_file("/tmp", error, sizeof(error)));
+	assert_null(serial_pool_file(NULL, "/tmp", error, sizeof(error)));
 	assert_non_null(strstr(error, "not a regular file"));
 }
 

@@ -11,6 +11,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "db/private_file.h"
+#include "db/text.h"
+
 #include "db/sql.h"
 
 #define HEADER_LEN 4608 /* who holds it, or where it lies: one line */
@@ -241,10 +244,10 @@ static void write_header(int fd, const char *line)
 
 void outside_hold_as(struct outside *outside, const char *text)
 {
-	char line[200], host[65] = "";
+	char line[200], host[65];
 
 	assert(outside->lock >= 0);
-	gethostname(host, sizeof(host) - 1);
+	text_host(host);
 	snprintf(line, sizeof(line), "%.80s%sprocess %ld on %s", text, *text ? ", " : "", (long)getpid(), host);
 	write_header(outside->lock, line);
 }
@@ -267,7 +270,7 @@ static int lock_take(struct outside *outside, const char *path, char *error, siz
 	char name[PATH_MAX];
 
 	snprintf(name, sizeof(name), "%s.lock", outside->path);
-	outside->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	outside->lock = private_file_open(name, O_RDWR);
 	if (outside->lock < 0)
 		return refuse(error, error_len,
 			      "%s: cannot write beside it: %s; make its folder writable for this user, or "
@@ -353,7 +356,7 @@ static int open_file(struct outside *outside, const char *path, bool must_exist,
 			return refuse_missing(path, where, other.n, other.id, error, error_len);
 		if (must_exist)
 			return refuse(error, error_len, "%s: %s; name the database with --db", path, strerror(ENOENT));
-		outside->file = open(outside->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+		outside->file = private_file_open(outside->path, O_RDWR | O_EXCL);
 	}
 	if (outside->file < 0)
 		return refuse(error, error_len,

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "db/chain.h"
+#include "db/private_file.h"
 #include "db/schema.h"
 #include "db/text.h"
 #include "db/verify.h"
@@ -126,6 +127,9 @@ static int back_up(struct store *store, const char *path, int64_t version, char 
 		if (stat(name, &there) != 0)
 			break;
 	}
+	if (!private_file_make(name))
+		return refuse(error, error_len, "%s: %s; make its folder writable for this user", name,
+			      strerror(errno));
 	rc = sqlite3_prepare_v2(store->db, "VACUUM INTO ?1", -1, &statement, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
@@ -531,6 +535,17 @@ static bool is_empty_and_known(const struct store *store, const char *path, char
 	return true;
 }
 
+/* SQLite gives -wal and -shm the mode of the database, which an earlier version made for everybody to read. */
+static void narrow(const char *path)
+{
+	static const char *const ends[] = { "", "-wal", "-shm", ".lock" };
+	char name[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if ((size_t)snprintf(name, sizeof(name), "%s%s", path, ends[i]) < sizeof(name))
+			private_file_narrow(name);
+}
+
 static int open_checked(struct store *store, const char *path, enum store_want want,
 			const struct sql_migration *migrations, size_t count, char *error, size_t error_len)
 {
@@ -543,6 +558,7 @@ static int open_checked(struct store *store, const char *path, enum store_want w
 	int64_t version = 0, watched = 0;
 	char mode[16] = "";
 
+	narrow(store->outside.path);
 	if (sqlite3_open_v2(store->outside.path, &store->db, flags, NULL) != SQLITE_OK)
 		return refuse_sqlite(store, path, "cannot be opened", error, error_len);
 	sqlite3_busy_timeout(store->db, BUSY_MS);

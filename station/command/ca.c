@@ -44,6 +44,31 @@ static int unusable(const struct command *self, const char *sentence)
 	return EXIT_UNUSABLE;
 }
 
+/* When it was put here; 0: nobody can tell. */
+static int64_t program_us(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/exe", &st) == 0 ? (int64_t)st.st_mtim.tv_sec * 1000000 : 0;
+}
+
+#define CLOCK_ROW(flag)                                                                                                \
+	{                                                                                                              \
+		"--clock-is-right", NULL, "whatever speaks against it", NULL, (flag)                                   \
+	}
+
+/* What is made at a wrong time is wrong for as long as devices live. -1: go on; else the exit status. */
+static int look_at_clock(const struct command *self, const char *dir, bool is_right)
+{
+	char error[ERROR_MAX] = "";
+
+	if (is_right || ceremony_clock(dir, program_us(), utc_now_us(), error, sizeof(error)) == 0)
+		return -1;
+	fprintf(stderr, "millrace %s: %s: set the clock (timedatectl), or say --clock-is-right if it is\n", self->name,
+		error);
+	return EXIT_UNUSABLE;
+}
+
 static const char *time_text(int64_t us, char text[static 32])
 {
 	time_t s = (time_t)(us / 1000000);
@@ -108,12 +133,14 @@ static void say_made(const struct ceremony *plan)
 static int run_init(int argc, char **argv)
 {
 	const char *dir = DEFAULT_DIR, *organization = NULL, *root_days = "9131", *issuing_days = "1826", *batch = NULL;
+	bool clock_is_right = false;
 	const struct option_row rows[] = {
 		{ "--dir", "DIR", "folder to make (default: " DEFAULT_DIR ")", &dir, NULL },
 		{ "--organization", "NAME", "O of the CA certificates (default: none)", &organization, NULL },
 		{ "--root-days", "N", "validity of the root (default: 9131, 25 years)", &root_days, NULL },
 		{ "--issuing-days", "N", "validity of the issuing CA (default: 1826, 5 years)", &issuing_days, NULL },
 		{ "--batch-key", "NAME,...", "batch keys to make besides \"default\"", &batch, NULL },
+		CLOCK_ROW(&clock_is_right),
 		{ 0 },
 	};
 	const char *names[CEREMONY_BATCH_KEYS_MAX];
@@ -127,6 +154,9 @@ static int run_init(int argc, char **argv)
 		return status;
 	if (days_of(root_days) == 0 || days_of(issuing_days) == 0)
 		return unusable(&init_command, "--root-days and --issuing-days take a number of days from 1 to 36500");
+	status = look_at_clock(&init_command, NULL, clock_is_right);
+	if (status >= 0)
+		return status;
 	split = batch ? strdup(batch) : NULL;
 	if (split && !split_names(split, names, CEREMONY_BATCH_KEYS_MAX, &count)) {
 		free(split);
@@ -606,10 +636,12 @@ static const struct command new_issuing_command = { "ca new-issuing-ca", "",
 static int run_new_issuing(int argc, char **argv)
 {
 	const char *dir = DEFAULT_DIR, *root_key = NULL, *days = "1826";
+	bool clock_is_right = false;
 	const struct option_row rows[] = {
 		{ "--dir", "DIR", "folder of the keys (default: " DEFAULT_DIR ")", &dir, NULL },
 		{ "--root-key", "FILE", "the root's key on its medium", &root_key, NULL },
 		{ "--days", "N", "validity (default: 1826, 5 years)", &days, NULL },
+		CLOCK_ROW(&clock_is_right),
 		{ 0 },
 	};
 	char error[ERROR_MAX] = "", stamp[24];
@@ -622,6 +654,9 @@ static int run_new_issuing(int argc, char **argv)
 		return unusable(&new_issuing_command, "name the root's key: --root-key FILE");
 	if (days_of(days) == 0)
 		return unusable(&new_issuing_command, "--days takes a number of days from 1 to 36500");
+	status = look_at_clock(&new_issuing_command, dir, clock_is_right);
+	if (status >= 0)
+		return status;
 	entropy = entropy_create_kernel();
 	result = entropy ? ceremony_issuing_ca(dir, root_key, days_of(days), utc_now_us(), entropy, stamp, error,
 					       sizeof(error))

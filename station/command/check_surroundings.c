@@ -18,7 +18,6 @@
 #include "agent/wire/cause.h"
 #include "db/sql.h"
 
-#define CLOCK_PLAUSIBLE_US INT64_C(1704067200000000) /* 2024-01-01: a clock before that was never set */
 #define DAY_US (INT64_C(86400) * 1000000)
 #define EXPIRES_SOON_US (30 * DAY_US)	  /* chosen: time to make another issuing CA */
 #define APPLICATION_ID 0x4d494c4c	  /* db/schema.sql */
@@ -55,7 +54,7 @@ static void check_clock(const struct check_context *c)
 	int64_t now_us = utc_us();
 	char text[16];
 
-	if (now_us < CLOCK_PLAUSIBLE_US)
+	if (now_us < IDENTITY_CLOCK_MIN_US || now_us > IDENTITY_CLOCK_MAX_US)
 		check_add(c->report, "clock", CHECK_FAIL, "set the clock (timedatectl), then check again",
 			  "it says %s: no certificate can be issued", day(now_us, text));
 	else

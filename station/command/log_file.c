@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "db/private_file.h"
 #include "station/command/command.h"
 
 static uint64_t clock_us(clockid_t id)
@@ -22,6 +23,16 @@ static uint64_t utc_us(const void *file)
 {
 	(void)file;
 	return clock_us(CLOCK_REALTIME);
+}
+
+static FILE *open_file(const char *path)
+{
+	int fd = private_file_open(path, O_WRONLY | O_APPEND);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "a");
+
+	if (fd >= 0 && !file)
+		close(fd);
+	return file;
 }
 
 bool command_log_list(const struct log_words *words)
@@ -57,7 +68,7 @@ int command_log(const char *self, const struct log_words *words, struct log_file
 	}
 	if (!words->path)
 		return -1;
-	out->log.to = strcmp(words->path, "-") == 0 ? stderr : fopen(words->path, "ae");
+	out->log.to = strcmp(words->path, "-") == 0 ? stderr : open_file(words->path);
 	if (!out->log.to) {
 		fprintf(stderr, "millrace %s: %s: cannot be written; name another file with --log\n", self,
 			words->path);

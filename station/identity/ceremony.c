@@ -264,6 +264,55 @@ static bool check_plan(const struct ceremony *c, const struct keyfile_error *err
 	return true;
 }
 
+/* --- the clock --- */
+
+#define BUILT_SLACK_US (INT64_C(86400) * 1000000) /* the machine that built us may be a little ahead */
+
+static const char *day_of(int64_t us, char text[static 16])
+{
+	time_t s = (time_t)(us / 1000000);
+	struct tm tm;
+
+	if (!gmtime_r(&s, &tm) || strftime(text, 16, "%Y-%m-%d", &tm) == 0)
+		(void)snprintf(text, 16, "?");
+	return text;
+}
+
+/* 0: there is none. */
+static int64_t made_us(const char *dir, const char *name)
+{
+	char ignored[300] = "";
+	X509 *certificate = keyfile_certificate(dir, name, &(struct keyfile_error){ ignored, sizeof(ignored), dir });
+	int64_t us = certificate ? identity_time_us(X509_get0_notBefore(certificate)) : 0;
+
+	X509_free(certificate);
+	return us;
+}
+
+int ceremony_clock(const char *dir, int64_t built_us, int64_t utc_us, char *error, size_t error_len)
+{
+	static const char *const certificates[] = { "root.crt", "issuing.crt" };
+	char now[16], other[16];
+
+	(void)day_of(utc_us, now);
+	if (utc_us < IDENTITY_CLOCK_MIN_US || utc_us > IDENTITY_CLOCK_MAX_US) {
+		(void)snprintf(error, error_len, "the clock says %s, which it cannot be", now);
+		return -MR_CAUSE_BAD_REQUEST;
+	}
+	if (built_us > 0 && utc_us < built_us - BUILT_SLACK_US) {
+		(void)snprintf(error, error_len, "the clock says %s, and this program was made on %s", now,
+			       day_of(built_us, other));
+		return -MR_CAUSE_BAD_REQUEST;
+	}
+	for (size_t i = 0; dir && i < sizeof(certificates) / sizeof(certificates[0]); i++)
+		if (utc_us < made_us(dir, certificates[i])) {
+			(void)snprintf(error, error_len, "the clock says %s, and %s/%s is of %s", now, dir,
+				       certificates[i], day_of(made_us(dir, certificates[i]), other));
+			return -MR_CAUSE_BAD_REQUEST;
+		}
+	return 0;
+}
+
 int ceremony_init(const struct ceremony *c, struct entropy *entropy, char *error, size_t error_len)
 {
 	const struct keyfile_error complaint = { error, error_len, c->dir };

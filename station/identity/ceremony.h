@@ -19,6 +19,12 @@ struct ceremony {
 	int64_t utc_us;
 };
 
+/*
+ * Is this a time at which a CA may be made? Its certificates are valid from it on, and every device has one of them for
+ * good. Asked before a ceremony. `dir` NULL: there are no keys yet; else the clock is not before their certificates.
+ * `built_us`: when this program was, 0: not known. 0 or -(cause), and `error` says which times disagree.
+ */
+int ceremony_clock(const char *dir, int64_t built_us, int64_t utc_us, char *error, size_t error_len);
 /* All of it or nothing: the folder appears under its name when it is complete and synced. 0 or -(cause). */
 int ceremony_init(const struct ceremony *ceremony, struct entropy *entropy, char *error, size_t error_len);
 /* A new station.key; the old one stays as `aside`, e.g. station.key.20261123T093000Z. */

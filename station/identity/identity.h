@@ -16,6 +16,10 @@
 #include "station/base/entropy.h"
 
 #define IDENTITY_CERT_MAX 900 /* MR_AT_CERTIFICATE's longest */
+/* 2024-01-01: a clock before that was never set, one of thirty years later neither. */
+#define IDENTITY_CLOCK_MIN_US INT64_C(1704067200000000)
+#define IDENTITY_CLOCK_MAX_US (IDENTITY_CLOCK_MIN_US + INT64_C(30) * 365 * 86400 * 1000000)
+
 #define IDENTITY_SERIAL_MAX 32
 #define IDENTITY_NAME_MAX 64	 /* octets of O and of CN: ub-organization-name, ub-common-name of RFC 5280 */
 #define IDENTITY_SUBJECT_MAX 256 /* a subject as text, escaped as in RFC 4514 */

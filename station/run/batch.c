@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 
 #include "agent/wire/cause.h"
+#include "db/private_file.h"
 #include "db/sql.h"
 #include "station/world/world.h"
 #include "station/base/version.h"
@@ -21,7 +22,6 @@
 #include "station/method/method.h"
 #include "station/radio/adapters.h"
 
-#define CLOCK_PLAUSIBLE_US 1704067200000000 /* 2024-01-01: a clock before that was never set */
 
 struct batch {
 	const struct batch_options *o;
@@ -222,6 +222,17 @@ static int open_keys(struct batch *b, char *error, size_t error_len)
 			     error_len);
 }
 
+/* Every frame of a factory's air, for its own eyes. */
+static FILE *open_pcap(const char *path)
+{
+	int fd = private_file_open(path, O_WRONLY | O_TRUNC);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "wb");
+
+	if (fd >= 0 && !file)
+		close(fd);
+	return file;
+}
+
 static int open_radios(struct batch *b, char *error, size_t error_len)
 {
 	const struct job *job = b->o->job;
@@ -248,7 +259,7 @@ static int open_radios(struct batch *b, char *error, size_t error_len)
 		radios = world_radios(b->world, &b->radio_count);
 		memcpy(b->radios, radios, b->radio_count * sizeof(radios[0]));
 		if (b->o->pcap) {
-			b->pcap = fopen(b->o->pcap, "wb");
+			b->pcap = open_pcap(b->o->pcap);
 			if (!b->pcap || air_capture(world_air(b->world), b->pcap, 0) != 0) {
 				snprintf(error, error_len, "%s: %s; name a file that can be written with --pcap",
 					 b->o->pcap, strerror(errno));
@@ -391,7 +402,7 @@ static int open_line(struct batch *b, char *error, size_t error_len)
 				     .operator= o->operator,
 				     .software = "millrace " MILLRACE_VERSION,
 				     .seed = job->radios_simulated ? b->seed : 0,
-				     .clock_ok = real_utc_us() > CLOCK_PLAUSIBLE_US,
+				     .clock_ok = real_utc_us() > IDENTITY_CLOCK_MIN_US,
 				     .radios = b->radios,
 				     .radio_count = b->radio_count,
 				     .roster = b->roster,

@@ -5,6 +5,7 @@
 #include "tests/line/hall.h"
 
 #include <fcntl.h>
+#include <libgen.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -13,7 +14,8 @@
 
 /* The command in a child, what it says in `error`. `file_max`: no file grows beyond it, as on a full disk; 0: no limit.
  */
-static int run_command(const struct hall *hall, const struct run *run, rlim_t file_max, char *error, size_t error_len)
+static int run_with(const struct hall *hall, const struct run *run, rlim_t file_max, const char *option, char *error,
+		    size_t error_len)
 {
 	int ends[2], status;
 	size_t len = 0;
@@ -24,8 +26,8 @@ static int run_command(const struct hall *hall, const struct run *run, rlim_t fi
 	child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
-		const char *const argv[] = { "run",    run->path,  "--db",    run->db,
-					     "--keys", hall->keys, "--plain", "--no-compare" };
+		const char *const argv[] = { "run",	 run->path, "--db",	    run->db, "--keys",
+					     hall->keys, "--plain", "--no-compare", option };
 		char *args[sizeof(argv) / sizeof(argv[0]) + 1] = { 0 };
 		struct rlimit limit = { file_max, file_max };
 
@@ -48,6 +50,16 @@ static int run_command(const struct hall *hall, const struct run *run, rlim_t fi
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
 	return WEXITSTATUS(status);
+}
+
+static int run_command(const struct hall *hall, const struct run *run, rlim_t file_max, char *error, size_t error_len)
+{
+	return run_with(hall, run, file_max, "--control=none", error, error_len);
+}
+
+static int run_logged(const struct hall *hall, const struct run *run, const char *log, char *error, size_t error_len)
+{
+	return run_with(hall, run, 0, log, error, error_len);
 }
 
 static void says(const char *error, const char *words)
@@ -392,6 +404,79 @@ static void a_record_that_is_taken_away_stops_the_line_and_nothing_more_passes(v
 	}
 }
 
+/* --- what others may do with its files --- */
+
+static unsigned too_wide;
+
+static int look_at_mode(const char *path, const struct stat *st, int flag, struct FTW *walk)
+{
+	(void)walk;
+	/* Certificates and public keys are for everybody. */
+	if (flag == FTW_F && (st->st_mode & 0137) && !strstr(path, ".crt") && !strstr(path, ".pub") &&
+	    !strstr(path, "job")) {
+		print_error("%s has mode %03o\n", path, (unsigned)st->st_mode & 0777);
+		too_wide++;
+	}
+	return 0;
+}
+
+static bool is_there(const char *db, const char *end)
+{
+	char path[160];
+
+	snprintf(path, sizeof(path), "%s%s", db, end);
+	return access(path, F_OK) == 0;
+}
+
+static void while_it_runs(void *ctx, const struct line_event *event)
+{
+	struct run *run = ctx;
+
+	(void)event;
+	assert_true(is_there(run->db, "-wal") && is_there(run->db, "-shm") && is_there(run->db, ".lock"));
+	assert_int_equal(nftw(dirname(strdupa(run->db)), look_at_mode, 8, FTW_PHYS), 0);
+}
+
+static void no_umask_opens_its_files_to_others(void **state)
+{
+	static const mode_t masks[] = { 0, 0022, 0077 };
+	struct hall *hall = *state;
+	mode_t before = umask(0);
+
+	for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
+		char log[160], pcap[160], error[4000];
+		struct batch_options o;
+		struct stat st;
+		struct run run;
+
+		umask(masks[i]);
+		hall_job(hall, &run, &(struct shape){ .devices = 2 }, hall_seed(60));
+		snprintf(pcap, sizeof(pcap), "%s.pcap", run.db);
+		snprintf(log, sizeof(log), "--log=%s.log", run.db);
+		o = hall_options(hall, &run);
+		o.event = while_it_runs;
+		o.ctx = &run;
+		o.pcap = pcap;
+		assert_int_equal(batch_run(&o, &run.result, run.error, sizeof(run.error)), 0);
+		hall_all_passed(hall, &run, 2);
+		assert_int_equal(stat(run.db, &st), 0);
+		assert_int_equal(st.st_mode & 0777, masks[i] == 0077 ? 0600 : 0640);
+		/* One of an earlier version is as open as that left it, until it is opened. */
+		assert_int_equal(chmod(run.db, 0666), 0);
+		assert_int_equal(batch_run(&o, &run.result, run.error, sizeof(run.error)), 0);
+		assert_int_equal(stat(run.db, &st), 0);
+		assert_int_equal(st.st_mode & 0777, 0640);
+		assert_int_equal(run_logged(hall, &run, log, error, sizeof(error)), 0);
+		assert_true(is_there(run.db, ".log") && is_there(run.db, ".pcap"));
+		assert_int_equal(nftw(hall->dir, look_at_mode, 8, FTW_PHYS), 0);
+		(void)unlink(pcap);
+		(void)unlink(log + strlen("--log="));
+		hall_done(&run);
+	}
+	umask(before);
+	assert_int_equal(too_wide, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +491,7 @@ int main(void)
 		cmocka_unit_test(the_same_lot_with_another_job_is_refused),
 		cmocka_unit_test(missing_keys_and_open_modes_are_refused),
 		cmocka_unit_test(two_stations_do_not_share_a_record),
+		cmocka_unit_test(no_umask_opens_its_files_to_others),
 	};
 
 	return cmocka_run_group_tests(tests, hall_open, hall_close);

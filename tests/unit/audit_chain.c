@@ -714,7 +714,7 @@ static void a_snapshot_in_a_read_only_folder_can_be_read(void **state)
 	snprintf(odd, sizeof(odd), "%s/100%%3f?#.db", place->dir);
 	assert_int_equal(rename(place->path, odd), 0);
 	strcpy(place->path, odd);
-	assert_int_equal(chmod(odd, 0644), 0);
+	assert_int_equal(chmod(odd, 0644), 0); /* by its owner's will */
 	assert_int_equal(chmod(place->dir, 0555), 0);
 	as_nobody(place, read_snapshot);
 	assert_int_equal(chmod(place->dir, 0755), 0);

@@ -26,9 +26,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "station/command/command.h"
+#include "station/identity/ceremony.h"
 #include "station/identity/identity.h"
 #include "station/identity/record_keys.h"
 #include "tests/unit/command_doubles.h"
@@ -463,6 +465,62 @@ static void verify_finds_keys_of_two_factories_in_one_folder(void **state)
 
 #define at_desk(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+/* --- the clock --- */
+
+#define DAY_US (INT64_C(86400) * 1000000)
+
+static void a_clock_that_cannot_be_right_is_named(void **state)
+{
+	static const struct {
+		int64_t utc_us, built_us;
+		const char *words;
+	} wrong[] = {
+		{ 0, 0, "the clock says 1970-01-01, which it cannot be" },
+		{ IDENTITY_CLOCK_MIN_US - 1, 0, "the clock says 2023-12-31, which it cannot be" },
+		{ IDENTITY_CLOCK_MAX_US + 1, 0, "which it cannot be" },
+		{ INT64_MAX, 0, "which it cannot be" },
+		{ IDENTITY_CLOCK_MIN_US, IDENTITY_CLOCK_MIN_US + DAY_US + 1,
+		  "the clock says 2024-01-01, and this program was made on 2024-01-02" },
+	};
+	char error[300];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_int_not_equal(ceremony_clock(NULL, wrong[i].built_us, wrong[i].utc_us, error, sizeof(error)), 0);
+		if (!strstr(error, wrong[i].words))
+			fail_msg("case %zu: %s", i, error);
+	}
+	assert_int_equal(ceremony_clock(NULL, 0, IDENTITY_CLOCK_MIN_US, error, sizeof(error)), 0);
+	assert_int_equal(ceremony_clock(NULL, 0, IDENTITY_CLOCK_MAX_US, error, sizeof(error)), 0);
+	assert_int_equal(
+		ceremony_clock(NULL, IDENTITY_CLOCK_MIN_US + DAY_US, IDENTITY_CLOCK_MIN_US, error, sizeof(error)), 0);
+}
+
+/* The factory's keys were made at a time that is not yet: one of the two clocks was wrong. */
+static void a_new_issuing_ca_is_not_older_than_the_one_before(void **state)
+{
+	struct desk *d = *state;
+	struct entropy *entropy = entropy_create_kernel();
+	const int64_t later_us = (int64_t)time(NULL) * 1000000 + 400 * DAY_US;
+	const struct ceremony plan = {
+		.dir = d->keys, .organization = "Acme", .root_days = 3000, .issuing_days = 300, .utc_us = later_us
+	};
+	char error[300] = "";
+
+	assert_int_equal(ceremony_init(&plan, entropy, error, sizeof(error)), 0);
+	assert_int_equal(ca(d, "new-issuing-ca", "--dir", d->keys, "--root-key", in_keys(d, "root.key"), NULL),
+			 EXIT_UNUSABLE);
+	assert_non_null(strstr(d->err, "root.crt is of "));
+	assert_non_null(strstr(d->err, "set the clock (timedatectl), or say --clock-is-right if it is"));
+	assert_int_equal(ca(d, "new-issuing-ca", "--dir", d->keys, "--root-key", in_keys(d, "root.key"),
+			    "--clock-is-right", NULL),
+			 EXIT_ALL_WELL);
+	/* Before the certificates (they begin a little before they are made), and at them. */
+	assert_int_not_equal(ceremony_clock(d->keys, 0, later_us - 2 * DAY_US, error, sizeof(error)), 0);
+	assert_int_equal(ceremony_clock(d->keys, 0, later_us, error, sizeof(error)), 0);
+	entropy_destroy(entropy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -478,6 +536,8 @@ int main(void)
 		at_desk(a_new_record_key_leaves_what_the_old_one_signed_checkable),
 		at_desk(the_next_issuing_ca_needs_the_roots_key_and_chains_to_the_same_root),
 		at_desk(verify_finds_keys_of_two_factories_in_one_folder),
+		at_desk(a_clock_that_cannot_be_right_is_named),
+		at_desk(a_new_issuing_ca_is_not_older_than_the_one_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -293,6 +293,33 @@ static struct queued *next_job(struct serve *s)
 	return NULL;
 }
 
+/* -1: go on; else the exit status. */
+static int check_folder(const struct serve *s, const char *settings)
+{
+	if (s->settings.jobs[0])
+		return -1;
+	fprintf(stderr,
+		"millrace serve: %s: control.jobs is missing: name the folder that jobs are taken from; whoever may "
+		"write "
+		"one decides which files are read\n",
+		settings ? settings : SETTINGS_PATH);
+	return EXIT_UNUSABLE;
+}
+
+/* Until it is ended. */
+static int serve_jobs(struct serve *s)
+{
+	while (!s->ending) {
+		struct queued *q = next_job(s);
+
+		if (q)
+			run_job(s, q);
+		else if (!wait_for_job(s))
+			return EXIT_UNUSABLE;
+	}
+	return EXIT_ALL_WELL;
+}
+
 int command_serve(int argc, char **argv)
 {
 	static const struct command self = { "serve", "", "run jobs that are given over the control socket",
@@ -340,27 +367,11 @@ int command_serve(int argc, char **argv)
 		fprintf(stderr, "millrace serve: without its control socket nobody could give it a job\n");
 		status = EXIT_UNUSABLE;
 	}
-	if (status < 0 && !s->settings.jobs[0]) {
-		fprintf(stderr,
-			"millrace serve: %s: control.jobs is missing: name the folder that jobs are taken from; "
-			"whoever "
-			"may write one decides which files are read\n",
-			settings ? settings : SETTINGS_PATH);
-		status = EXIT_UNUSABLE;
-	}
+	if (status < 0)
+		status = check_folder(s, settings);
 	if (status < 0) {
 		say("millrace serve: control socket %s, record %s\n", control_path(s->control), s->db);
-		status = EXIT_ALL_WELL;
-		while (!s->ending) {
-			struct queued *q = next_job(s);
-
-			if (q)
-				run_job(s, q);
-			else if (!wait_for_job(s))
-				break;
-		}
-		if (!s->ending)
-			status = EXIT_UNUSABLE;
+		status = serve_jobs(s);
 	}
 	control_close(s->control, "stopped", "the station was stopped");
 	for (size_t i = 0; i < s->count; i++)

@@ -238,8 +238,8 @@ static void wrong_options_are_refused_with_a_remedy(void **state)
 static void text_for_the_record_is_checked_at_the_door(void **state)
 {
 	static const char *const wrong[] = { "--operator=J\xf6rg", "--operator=a\nb", "--reason=a\x1b[2J",
-					     "--reason=\xe2\x80\xae"
-					     "dekcehc" };
+					     ("--reason=\xe2\x80\xae"
+					      "dekcehc") };
 	char longest[TEXT_REASON_MAX + 20];
 
 	(void)state;

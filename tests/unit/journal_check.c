@@ -828,8 +828,8 @@ static void an_object_in_json_is_taken_and_nothing_else(void **state)
 static char endless[TEXT_MAX + 2];
 
 static const char *const unfit[] = { "J\xf6rg", "a\nb", "a\x7f",
-				     "a\xe2\x80\xae"
-				     "b",
+				     ("a\xe2\x80\xae"
+				      "b"),
 				     endless };
 
 /* Each text of each kind of record, found by its shape: a new one is held to the rule from its first day. */

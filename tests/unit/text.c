@@ -69,14 +69,14 @@ static void what_does_not_show_is_refused(void **state)
 {
 	static const char *const texts[] = { "\x7f",
 					     "\xc2\x80",
-					     "\xc2\x9b"
-					     "2J",
+					     ("\xc2\x9b"
+					      "2J"),
 					     "\xc2\x9f",
 					     "\xe2\x80\xa8",
 					     "\xe2\x80\xa9",
 					     "\xe2\x80\xaa",
-					     "a\xe2\x80\xae"
-					     "b",
+					     ("a\xe2\x80\xae"
+					      "b"),
 					     "\xe2\x81\xa6",
 					     "\xe2\x81\xa9" };
 

@@ -13,7 +13,6 @@
 
 #include "db/private_file.h"
 #include "db/text.h"
-
 #include "db/sql.h"
 
 #define HEADER_LEN 4608 /* who holds it, or where it lies: one line */

@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 
 #include "station/command/command.h"
+#include "station/identity/identity.h"
 
 /* Passphrases, PINs and keys pass through this process: no dump of it is written, no debugger of the same user
  * attaches. */
@@ -23,9 +24,14 @@ static void wipe_and_free(void *at)
 	free(at);
 }
 
+/* This program, whatever became of its file since it was started. */
+const char *signer_program(void) { return "/proc/self/exe"; }
+
 int main(int argc, char **argv)
 {
 	keep_memory_private();
+	if (argc > 1 && strcmp(argv[1], SIGNER_WORD) == 0) /* no command: our own child, which holds the keys */
+		return signer_main();
 	json_set_alloc_funcs(malloc, wipe_and_free);
 	return command_main(argc, argv);
 }

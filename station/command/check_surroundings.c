@@ -140,13 +140,7 @@ static void check_keys(const struct check_context *c)
 {
 	const struct job *job = c->job;
 	const char *dir = c->keys ? c->keys : job->keys, *wrong;
-	struct identity_profile profile = {
-		.organization = *job->organization ? job->organization : NULL,
-		.common_name = job->product,
-		.validity_s = job->validity_s,
-		.subject_key_identifier = job->subject_key_identifier,
-		.hw_type_oid = *job->hw_type_oid ? job->hw_type_oid : NULL,
-	};
+	struct identity_profile profile = job_profile(job);
 	struct identity *identity = NULL;
 	char error[400] = "";
 	const uint8_t *der;

@@ -21,6 +21,15 @@
 
 #define OID_MAX 32 /* octets of an encoded object identifier */
 
+/* What makes one certificate different from the next one of the same profile. */
+struct particulars {
+	uint8_t number[17]; /* the serial number of the certificate: a positive INTEGER in the shortest form */
+	size_t number_len;
+	const char *serial;	   /* of the device */
+	const uint8_t *public_key; /* 65 octets */
+	int64_t utc_us;
+};
+
 struct issue {
 	struct issue *next;
 	struct identity *identity;
@@ -113,7 +122,7 @@ const char *identity_profile_wrong(const struct identity_profile *profile)
 }
 
 /* A positive INTEGER of up to 16 octets, in the shortest form, and as text. */
-static void write_serial_number(struct mr_wr *out, struct entropy *entropy, char hex[static 41])
+static void draw_serial_number(struct particulars *p, struct entropy *entropy, char hex[static 41])
 {
 	uint8_t octets[17]; /* a zero in front keeps it positive */
 	size_t at;
@@ -130,7 +139,8 @@ static void write_serial_number(struct mr_wr *out, struct entropy *entropy, char
 	assert(strlen(hex) == 2 * (17 - at));
 	if (octets[at] & 0x80)
 		at--;
-	der_write(out, DER_INTEGER, octets + at, 17 - at);
+	p->number_len = 17 - at;
+	mr_copy(p->number, octets + at, p->number_len);
 }
 
 /* RFC 5280 section 4.1.2.5: UTCTime through 2049, then GeneralizedTime. */
@@ -150,18 +160,19 @@ static void write_time(struct mr_wr *out, int64_t utc_us)
 	der_write(out, short_year ? DER_UTC_TIME : DER_GENERALIZED_TIME, text, strlen(text));
 }
 
-static void write_validity(struct mr_wr *out, const struct identity_profile *profile, int64_t utc_us,
-			   struct identity_certificate *certificate)
+static int64_t not_after_us(const struct identity_profile *profile, int64_t utc_us)
+{
+	return profile->validity_s > 0 ? utc_us / 1000000 * 1000000 + profile->validity_s * 1000000 : INT64_MAX;
+}
+
+static void write_validity(struct mr_wr *out, const struct identity_profile *profile, int64_t utc_us)
 {
 	static const char no_expiry[] = "99991231235959Z";
 	size_t mark = der_open(out, DER_SEQUENCE);
 
-	certificate->not_before_us = utc_us / 1000000 * 1000000;
-	certificate->not_after_us = profile->validity_s > 0 ? certificate->not_before_us + profile->validity_s * 1000000
-							    : INT64_MAX;
 	write_time(out, utc_us);
 	if (profile->validity_s > 0)
-		write_time(out, certificate->not_after_us);
+		write_time(out, not_after_us(profile, utc_us));
 	else
 		der_write(out, DER_GENERALIZED_TIME, no_expiry, sizeof(no_expiry) - 1);
 	der_close(out, mark);
@@ -257,39 +268,141 @@ static void write_hardware_module_name(struct mr_wr *out, const char *hw_type_oi
 }
 
 static void write_extensions(struct mr_wr *out, const struct identity *identity, const struct identity_profile *profile,
-			     const struct identity_csr *csr, const char *serial)
+			     const struct particulars *p)
 {
 	size_t explicit = der_open(out, DER_CONTEXT_CONSTRUCTED | 3), sequence = der_open(out, DER_SEQUENCE);
 
 	write_authority_key_identifier(out, identity);
 	if (profile->subject_key_identifier)
-		write_subject_key_identifier(out, csr->public_key);
+		write_subject_key_identifier(out, p->public_key);
 	mr_wr_bytes(out, key_usage, sizeof(key_usage));
 	if (profile->hw_type_oid)
-		write_hardware_module_name(out, profile->hw_type_oid, serial);
+		write_hardware_module_name(out, profile->hw_type_oid, p->serial);
 	der_close(out, sequence);
 	der_close(out, explicit);
 }
 
 /* RFC 5280 section 4.1: TBSCertificate. */
-static void write_tbs(struct mr_wr *out, const struct identity *identity, struct entropy *entropy,
-		      const struct identity_profile *profile, const struct identity_csr *csr, const char *serial,
-		      int64_t utc_us, struct identity_certificate *certificate)
+static void write_tbs(struct mr_wr *out, const struct identity *identity, const struct identity_profile *profile,
+		      const struct particulars *p)
 {
 	static const uint8_t version_3[] = { 0xa0, 0x03, 0x02, 0x01, 0x02 };
 	size_t mark = der_open(out, DER_SEQUENCE);
 
 	mr_wr_bytes(out, version_3, sizeof(version_3));
-	write_serial_number(out, entropy, certificate->serial_hex);
+	der_write(out, DER_INTEGER, p->number, p->number_len);
 	mr_wr_bytes(out, ecdsa_with_sha256, sizeof(ecdsa_with_sha256));
 	mr_wr_bytes(out, identity->issuer_subject, identity->issuer_subject_len);
-	write_validity(out, profile, utc_us, certificate);
-	write_subject(out, profile, serial);
+	write_validity(out, profile, p->utc_us);
+	write_subject(out, profile, p->serial);
 	mr_wr_bytes(out, p256_spki, sizeof(p256_spki));
-	mr_wr_bytes(out, csr->public_key, sizeof(csr->public_key));
-	write_extensions(out, identity, profile, csr, serial);
+	mr_wr_bytes(out, p->public_key, 65);
+	write_extensions(out, identity, profile, p);
 	der_close(out, mark);
 }
+
+/* --- what a signer looks at --- */
+
+static bool read_number(struct mr_rd *in, struct particulars *p)
+{
+	struct mr_rd number = der_read(in, DER_INTEGER, NULL);
+
+	p->number_len = number.left;
+	if (number.left == 0 || number.left > sizeof(p->number))
+		return false;
+	mr_rd_copy(&number, p->number, p->number_len);
+	return p->number[0] < 0x80 && (p->number[0] > 0 || (p->number_len > 1 && p->number[1] >= 0x80));
+}
+
+/* What write_time has written: digits and a Z, to the second. */
+static bool read_time(struct mr_rd in, uint8_t tag, int64_t *utc_us)
+{
+	const size_t year_len = tag == DER_UTC_TIME ? 2 : 4;
+	unsigned values[6] = { 0 };
+	struct tm tm;
+
+	if (in.left != year_len + 11)
+		return false;
+	for (size_t i = 0; i < year_len + 10; i++) {
+		uint8_t digit = mr_rd_u8(&in);
+		unsigned *value = &values[i < year_len ? 0 : 1 + (i - year_len) / 2];
+
+		if (digit < '0' || digit > '9')
+			return false;
+		*value = *value * 10 + (digit - '0');
+	}
+	if (tag == DER_UTC_TIME)
+		values[0] += values[0] < 50 ? 2000 : 1900;
+	tm = (struct tm){ .tm_year = (int)values[0] - 1900,
+			  .tm_mon = (int)values[1] - 1,
+			  .tm_mday = (int)values[2],
+			  .tm_hour = (int)values[3],
+			  .tm_min = (int)values[4],
+			  .tm_sec = (int)values[5] };
+	*utc_us = (int64_t)timegm(&tm) * 1000000;
+	return true;
+}
+
+static bool read_not_before(struct mr_rd validity, int64_t *utc_us)
+{
+	uint8_t tag = validity.left > 0 ? validity.at[0] : 0;
+
+	return (tag == DER_UTC_TIME || tag == DER_GENERALIZED_TIME) &&
+	       read_time(der_read(&validity, tag, NULL), tag, utc_us);
+}
+
+/* The last attribute of the subject: the serial number of the device. */
+static bool read_device(struct mr_rd subject, char serial[static IDENTITY_SERIAL_MAX + 1])
+{
+	struct mr_rd pair = { 0 }, set;
+	uint8_t tag;
+	size_t len;
+
+	while (subject.left > 0) {
+		set = der_read(&subject, DER_SET, NULL);
+		pair = der_read(&set, DER_SEQUENCE, NULL);
+	}
+	(void)der_read(&pair, DER_OID, NULL);
+	tag = pair.left > 0 ? pair.at[0] : 0;
+	pair = der_read(&pair, tag, NULL);
+	len = pair.left;
+	if (pair.bad || len > IDENTITY_SERIAL_MAX)
+		return false;
+	mr_rd_copy(&pair, serial, len);
+	serial[len] = '\0';
+	return strlen(serial) == len && serial_is_valid(serial);
+}
+
+/*
+ * The few values that differ between two certificates of the profile are read, and the whole is written again with
+ * them. So there is no second opinion about what a certificate may say: every octet is as identity_issue writes it, or
+ * it is refused.
+ */
+bool identity_tbs_fits(const struct identity *identity, const struct identity_profile *profile, const uint8_t *tbs,
+		       size_t len)
+{
+	struct mr_rd in = mr_rd_over(tbs, len), body = der_read(&in, DER_SEQUENCE, NULL);
+	char serial[IDENTITY_SERIAL_MAX + 1];
+	struct particulars p = { .serial = serial };
+	uint8_t again[IDENTITY_CERT_MAX];
+	struct mr_wr out = mr_wr_over(again, sizeof(again));
+	bool ok;
+
+	mr_rd_skip(&body, 5); /* the version */
+	ok = read_number(&body, &p);
+	(void)der_read(&body, DER_SEQUENCE, NULL); /* the algorithm */
+	(void)der_read(&body, DER_SEQUENCE, NULL); /* the issuer */
+	ok = ok && read_not_before(der_read(&body, DER_SEQUENCE, NULL), &p.utc_us) &&
+	     read_device(der_read(&body, DER_SEQUENCE, NULL), serial);
+	mr_rd_skip(&body, sizeof(p256_spki));
+	p.public_key = mr_rd_take(&body, 65);
+	if (!ok || !p.public_key || p.utc_us > identity->not_after_us || p.utc_us < identity->not_before_us)
+		return false;
+	write_tbs(&out, identity, profile, &p);
+	return !out.bad && out.len == len && mr_equal(again, tbs, len);
+}
+
+/* --- issuing --- */
 
 /* RFC 4514 section 2.4, in the order of the certificate. */
 static void append_attribute(struct mr_wr *out, const char *name, const char *value)
@@ -370,11 +483,12 @@ int identity_issue(struct identity *identity, struct signer *signer, struct entr
 		   const struct identity_profile *profile, const struct identity_csr *csr, const char *serial,
 		   int64_t utc_us, identity_issued_fn *done, void *ctx)
 {
+	struct particulars p = { .serial = serial, .public_key = csr->public_key, .utc_us = utc_us };
 	struct issue *issue;
 	struct mr_wr out;
 	int result;
 
-	assert(identity->issuing_key && identity->issuer_subject_len > 0);
+	assert(identity->issuer_subject_len > 0);
 	if (identity_profile_wrong(profile) || !serial_is_valid(serial))
 		return -MR_CAUSE_TOO_LONG;
 	if (utc_us > identity->not_after_us || utc_us < identity->not_before_us)
@@ -386,7 +500,10 @@ int identity_issue(struct identity *identity, struct signer *signer, struct entr
 	issue->done = done;
 	issue->ctx = ctx;
 	out = mr_wr_over(issue->tbs, sizeof(issue->tbs));
-	write_tbs(&out, identity, entropy, profile, csr, serial, utc_us, &issue->certificate);
+	draw_serial_number(&p, entropy, issue->certificate.serial_hex);
+	write_tbs(&out, identity, profile, &p);
+	issue->certificate.not_before_us = utc_us / 1000000 * 1000000;
+	issue->certificate.not_after_us = not_after_us(profile, utc_us);
 	issue->tbs_len = out.len;
 	/* 20: the outer SEQUENCE (4), the algorithm (12), the BIT STRING (3) and its rounding. */
 	if (out.bad || out.len + 20 + SIGNATURE_MAX > IDENTITY_CERT_MAX ||

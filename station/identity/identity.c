@@ -64,9 +64,8 @@ static bool is_ca(X509 *certificate)
 	return X509_check_ca(certificate) == 1 && (X509_get_key_usage(certificate) & KU_KEY_CERT_SIGN) != 0;
 }
 
-/* The issuing CA is what it says: made by the root, a CA, the certificate of issuing.key. */
-static int check_issuer(X509 *root, X509 *issuing, const EVP_PKEY *key, int64_t utc_us,
-			const struct keyfile_error *error)
+/* The issuing CA is what it says: made by the root, a CA. */
+static int check_issuer(X509 *root, X509 *issuing, int64_t utc_us, const struct keyfile_error *error)
 {
 	const char *dir = error->dir;
 	int expired;
@@ -79,11 +78,6 @@ static int check_issuer(X509 *root, X509 *issuing, const EVP_PKEY *key, int64_t 
 		(void)keyfile_complain(error,
 				       "%s/issuing.crt: is not a CA certificate made by root.crt; bring both back from "
 				       "the same backup",
-				       dir);
-	else if (EVP_PKEY_eq(X509_get0_pubkey(issuing), key) != 1)
-		(void)keyfile_complain(error,
-				       "%s/issuing.key: does not belong to issuing.crt; bring both back from the same "
-				       "backup",
 				       dir);
 	else if ((expired = check_validity(root, "root.crt", utc_us, error)) != 0 ||
 		 (expired = check_validity(issuing, "issuing.crt", utc_us, error)) != 0)
@@ -180,68 +174,112 @@ static bool open_pin_key(struct identity *identity, const char *dir, const struc
 	return ok;
 }
 
-static int open_all(struct identity *identity, const char *dir, const char *batch_key, int64_t utc_us,
-		    const struct keyfile_error *error)
+/* What is public of both CAs, and that they are what they say. */
+static int open_issuer(struct identity *identity, const char *dir, int64_t utc_us, const struct keyfile_error *error)
 {
-	char batch_file[80];
 	X509 *root = NULL, *issuing = NULL;
 	int result = -MR_CAUSE_SIGNER_UNAVAILABLE;
 
-	if (!identity_key_name_is_valid(batch_key)) {
-		(void)keyfile_complain(error,
-				       "the batch key's name \"%.40s\" is not 1 to 32 of A-Z a-z 0-9 . _ -, beginning "
-				       "with a letter or digit",
-				       batch_key);
-		return result;
-	}
-	(void)snprintf(batch_file, sizeof(batch_file), "batch/%s.key", batch_key);
 	if (keyfile_check_dir(dir, error) && (root = keyfile_certificate(dir, "root.crt", error)) &&
-	    (issuing = keyfile_certificate(dir, "issuing.crt", error)) &&
-	    (identity->issuing_key = keyfile_private_key(dir, "issuing.key", "EC", error)) &&
-	    open_station_key(identity, dir, error) && keyfile_secret(dir, batch_file, identity->batch_key, error) &&
-	    open_pin_key(identity, dir, error) && identity_open_record_key(identity, dir, error)) {
-		result = check_issuer(root, issuing, identity->issuing_key, utc_us, error);
+	    (issuing = keyfile_certificate(dir, "issuing.crt", error))) {
+		result = check_issuer(root, issuing, utc_us, error);
 		if (result == 0 && !cache_issuer(identity, issuing, error))
 			result = -MR_CAUSE_SIGNER_UNAVAILABLE;
 	}
 	X509_free(root);
 	X509_free(issuing);
-	assert(result != 0 || (identity->issuing_key && identity->record_key && identity->issuer_der_len > 0 &&
-			       identity->kek_id[0] != '\0' && identity->record_key_id[0] != '\0'));
+	return result;
+}
+
+static bool open_issuing_key(struct identity *identity, const char *dir, const struct keyfile_error *error)
+{
+	const uint8_t *der = identity->issuer_der;
+	X509 *issuing = NULL;
+	bool ok;
+
+	assert(identity->issuer_der_len > 0);
+	identity->issuing_key = keyfile_private_key(dir, "issuing.key", "EC", error);
+	if (!identity->issuing_key)
+		return false;
+	issuing = d2i_X509(NULL, &der, (long)identity->issuer_der_len);
+	ok = issuing && EVP_PKEY_eq(X509_get0_pubkey(issuing), identity->issuing_key) == 1;
+	X509_free(issuing);
+	return ok || keyfile_complain(error,
+				      "%s/issuing.key: does not belong to issuing.crt; bring both back from the same "
+				      "backup",
+				      dir);
+}
+
+/* What a station needs to read frames. */
+static bool open_line_keys(struct identity *identity, const char *dir, const char *batch_key,
+			   const struct keyfile_error *error)
+{
+	char batch_file[80];
+
+	if (!identity_key_name_is_valid(batch_key))
+		return keyfile_complain(error,
+					"the batch key's name \"%.40s\" is not 1 to 32 of A-Z a-z 0-9 . _ -, "
+					"beginning with a letter or digit",
+					batch_key);
+	(void)snprintf(batch_file, sizeof(batch_file), "batch/%s.key", batch_key);
+	return open_station_key(identity, dir, error) && keyfile_secret(dir, batch_file, identity->batch_key, error);
+}
+
+static bool open_secrets(struct identity *identity, const char *dir, const struct keyfile_error *error)
+{
+	return open_issuing_key(identity, dir, error) && open_pin_key(identity, dir, error) &&
+	       identity_open_record_key(identity, dir, error);
+}
+
+enum { OPEN_LINE_KEYS = 1, OPEN_SECRETS = 2, OPEN_PINS = 4 }; /* which private files are opened */
+
+static int open_some(struct identity **out, unsigned which, const char *dir, const char *batch_key, int64_t utc_us,
+		     const struct keyfile_error *error)
+{
+	struct identity *identity = OPENSSL_secure_zalloc(sizeof(*identity));
+	int result = 0;
+
+	*out = NULL;
+	if (!identity)
+		return -MR_CAUSE_NO_MEMORY;
+	if (which & (OPEN_LINE_KEYS | OPEN_SECRETS))
+		result = open_issuer(identity, dir, utc_us, error);
+	if (result == 0 &&
+	    (((which & OPEN_LINE_KEYS) && !open_line_keys(identity, dir, batch_key, error)) ||
+	     ((which & OPEN_SECRETS) && !open_secrets(identity, dir, error)) ||
+	     ((which & OPEN_PINS) && !(keyfile_check_dir(dir, error) && open_pin_key(identity, dir, error)))))
+		result = -MR_CAUSE_SIGNER_UNAVAILABLE;
+	if (result == 0)
+		*out = identity;
+	else
+		identity_close(identity);
+	assert(result != 0 || !(which & OPEN_SECRETS) ||
+	       (identity->issuing_key && identity->record_key && identity->issuer_der_len > 0 &&
+		identity->kek_id[0] != '\0' && identity->record_key_id[0] != '\0'));
 	return result;
 }
 
 int identity_open(struct identity **out, const char *dir, const char *batch_key, int64_t utc_us, char *error,
 		  size_t error_len)
 {
-	struct identity *identity = OPENSSL_secure_zalloc(sizeof(*identity));
-	int result;
+	return open_some(out, OPEN_LINE_KEYS | OPEN_SECRETS, dir, batch_key, utc_us,
+			 &(struct keyfile_error){ error, error_len, dir });
+}
 
-	*out = NULL;
-	if (!identity)
-		return -MR_CAUSE_NO_MEMORY;
-	result = open_all(identity, dir, batch_key, utc_us, &(struct keyfile_error){ error, error_len, dir });
-	if (result == 0)
-		*out = identity;
-	else
-		identity_close(identity);
-	return result;
+int identity_open_public(struct identity **out, const char *dir, const char *batch_key, int64_t utc_us, char *error,
+			 size_t error_len)
+{
+	return open_some(out, OPEN_LINE_KEYS, dir, batch_key, utc_us, &(struct keyfile_error){ error, error_len, dir });
+}
+
+int identity_open_secrets(struct identity **out, const char *dir, int64_t utc_us, char *error, size_t error_len)
+{
+	return open_some(out, OPEN_SECRETS, dir, NULL, utc_us, &(struct keyfile_error){ error, error_len, dir });
 }
 
 int identity_open_pins(struct identity **out, const char *dir, char *error, size_t error_len)
 {
-	const struct keyfile_error complaint = { error, error_len, dir };
-	struct identity *identity = OPENSSL_secure_zalloc(sizeof(*identity));
-
-	*out = NULL;
-	if (!identity)
-		return -MR_CAUSE_NO_MEMORY;
-	if (!keyfile_check_dir(dir, &complaint) || !open_pin_key(identity, dir, &complaint)) {
-		identity_close(identity);
-		return -MR_CAUSE_SIGNER_UNAVAILABLE;
-	}
-	*out = identity;
-	return 0;
+	return open_some(out, OPEN_PINS, dir, NULL, 0, &(struct keyfile_error){ error, error_len, dir });
 }
 
 void identity_close(struct identity *identity)
@@ -249,6 +287,8 @@ void identity_close(struct identity *identity)
 	if (!identity)
 		return;
 	assert(!identity->pending); /* the signers are closed first, which answers for all that wait */
+	if (identity->apart)
+		identity->apart->close(identity->apart);
 	EVP_PKEY_free(identity->issuing_key);
 	EVP_PKEY_free(identity->record_key);
 	OPENSSL_secure_clear_free(identity, sizeof(*identity));
@@ -274,12 +314,17 @@ const uint8_t *identity_issuer_der(const struct identity *identity, size_t *len)
 int identity_sign_record(void *ctx, const uint8_t hash[static 32], uint8_t *sig, size_t *sig_len)
 {
 	const struct identity *identity = ctx;
-	EVP_PKEY_CTX *sign = EVP_PKEY_CTX_new(identity->record_key, NULL);
-	/* How often it signs depends on the disk: a simulated run's numbers must not. */
-	struct entropy *paused = entropy_lent_pause();
+	struct entropy *paused;
 	size_t len = SIGNATURE_MAX;
-	bool ok = sign && EVP_PKEY_sign_init(sign) == 1 && EVP_PKEY_sign(sign, sig, &len, hash, 32) == 1;
+	EVP_PKEY_CTX *sign;
+	bool ok;
 
+	if (identity->apart)
+		return identity->apart->sign_record(identity->apart, hash, sig, sig_len);
+	/* How often it signs depends on the disk: a simulated run's numbers must not. */
+	paused = entropy_lent_pause();
+	sign = EVP_PKEY_CTX_new(identity->record_key, NULL);
+	ok = sign && EVP_PKEY_sign_init(sign) == 1 && EVP_PKEY_sign(sign, sig, &len, hash, 32) == 1;
 	entropy_lent_resume(paused);
 	EVP_PKEY_CTX_free(sign);
 	assert(identity->record_key && len <= SIGNATURE_MAX);
@@ -287,6 +332,11 @@ int identity_sign_record(void *ctx, const uint8_t hash[static 32], uint8_t *sig,
 	if (!ok)
 		ERR_clear_error();
 	return ok ? 0 : -MR_CAUSE_SIGNER_UNAVAILABLE;
+}
+
+const char *identity_trouble(const struct identity *identity)
+{
+	return identity->apart ? identity->apart->trouble(identity->apart) : NULL;
 }
 
 int identity_record_public(const char *dir, uint8_t public_key[static 65], char key_id[24], char *error,

@@ -30,7 +30,51 @@ struct identity;
  */
 int identity_open(struct identity **out, const char *dir, const char *batch_key, int64_t utc_us, char *error,
 		  size_t error_len);
-void identity_close(struct identity *identity); /* wipes */
+void identity_close(struct identity *identity); /* wipes; ends the process of identity_part */
+
+/*
+ * For a station, in two steps: what it may hold itself (certificates, public keys, and the two keys without which no
+ * frame can be read, station.key and the batch key), then a process of its own for the CA's, the record's and the PINs'
+ * keys, whose files this process never opens. To be called before the first thread and the first frame. docs/keys.md.
+ */
+int identity_open_public(struct identity **out, const char *dir, const char *batch_key, int64_t utc_us, char *error,
+			 size_t error_len);
+
+#define SIGNER_WORD "signer" /* the argument with which the program is run as that process */
+/* What is executed anew, so that the process has nothing of this one's memory. Weak and NULL, where there is no main.c
+ * that knows the word, as in tests: the process is a fork. */
+const char *signer_program(void);
+enum signer_channel {
+	SIGNER_LINE,	     /* PINs and labels: one request, one answer */
+	SIGNER_CERTIFICATES, /* up to SIGNER_WINDOW requests at a time */
+	SIGNER_RECORD,	     /* the journal's thread */
+	SIGNER_CHANNELS
+};
+
+struct identity_profile;
+struct identity_apart {
+	const char *dir;
+	int64_t utc_us;
+	const struct identity_profile *profile; /* certificates of this profile are signed, and no others */
+	const char *product;			/* PINs of this product are sealed and opened, and no others */
+	bool simulated; /* draws from `seed` and `label`, so that a run repeats; else the kernel's octets */
+	uint64_t seed;
+	const char *label;
+	unsigned patience_ms; /* for an answer; then the process is ended, for good */
+	/* For tests: who sits at the other end of the channels instead, in the new process. Does not return. */
+	void (*stand_in)(const int channels[static SIGNER_CHANNELS]);
+};
+/* 0; or -(cause), `error` says which file or what else is in the way. */
+int identity_part(struct identity *identity, const struct identity_apart *how, char *error, size_t error_len);
+/* NULL: the keys are at hand; else why they will not be in this run again, as half a sentence. */
+const char *identity_trouble(const struct identity *identity);
+/* What the process could not have of its protections, as half a sentence ("" : all of them); NULL: there is no process.
+ */
+const char *identity_apart_note(const struct identity *identity);
+int identity_apart_pid(const struct identity *identity); /* 0: none */
+/* The program as that process, its channels at descriptors 3 and up. Gives an exit status where nobody has started it
+ * so. */
+int signer_main(void);
 
 const uint8_t *identity_station_private(const struct identity *identity); /* 32, X25519 */
 const uint8_t *identity_station_public(const struct identity *identity);  /* 32 */
@@ -44,17 +88,19 @@ const char *identity_record_key_id(const struct identity *identity);
 int identity_sign_record(void *identity, const uint8_t hash[static 32], uint8_t *sig, size_t *sig_len);
 
 /*
- * The signer seam: to-be-signed octets in, an ECDSA signature (DER) later. signer_file.c: the CA key in a file, answers
- * before signer_sign returns; signer_slow.c: an emulated HSM (one session, a fixed time per signature), for planning.
+ * The signer seam: to-be-signed octets in, an ECDSA signature (DER) later. signer_file.c: the CA key in this process,
+ * answers before signer_sign returns; signer_apart.c: in the signer's process, answers through the loop, on the virtual
+ * clock at once; signer_slow.c: an emulated HSM (one session, a fixed time per signature) before either, for planning.
  */
 typedef void signer_done_fn(void *ctx, int result, const uint8_t *sig, size_t sig_len); /* result 0 or -(cause) */
 struct signer {
 	/* 0: `done` is or will be called, once; below zero: it is not. `tbs` is copied when needed later. */
 	int (*sign)(struct signer *signer, const uint8_t *tbs, size_t len, signer_done_fn *done, void *ctx);
 	void (*close)(struct signer *signer); /* answers what it still holds with -(MR_CAUSE_STOPPED); frees */
-	const char *kind;		      /* "file", "slow" */
+	const char *kind;		      /* "file", "apart", "slow" */
 };
 struct loop;
+struct signer *signer_create(struct identity *identity, struct loop *loop); /* where the keys are: here, or apart */
 struct signer *signer_create_file(struct identity *identity);
 struct signer *signer_create_slow(struct identity *identity, struct loop *loop, uint32_t signature_us);
 
@@ -107,7 +153,8 @@ void pin_generate(struct entropy *entropy, const struct pin_policy *policy, char
 bool pin_is_weak(const char *pin);
 /* The eighth digit after these seven: WSC 2.0.5 section 7.4.1. */
 char pin_wps_checksum(const char *digits);
-/* AES-256-GCM under pin.key, associated data product, serial and kind. Sealed: IV 12, ciphertext, tag 16. */
+/* AES-256-GCM under pin.key, associated data product, serial and kind. Sealed: IV 12, ciphertext, tag 16. The IV is of
+ * `entropy`, or of the process that has the key. */
 #define PIN_SEALED_MAX (12 + IDENTITY_PIN_MAX + 16)
 int pin_seal(const struct identity *identity, struct entropy *entropy, const char *product, const char *serial,
 	     const char *pin, uint8_t out[static PIN_SEALED_MAX], size_t *len);

@@ -161,6 +161,8 @@ int pin_seal(const struct identity *identity, struct entropy *entropy, const cha
 	*len = 0;
 	if (ad.bad || pin_len == 0 || pin_len >= IDENTITY_PIN_MAX)
 		return -MR_CAUSE_TOO_LONG;
+	if (identity->apart)
+		return identity->apart->seal(identity->apart, product, serial, pin, out, len);
 	entropy_fill(entropy, out, 12);
 	if (!mr_aes_gcm_seal(identity->pin_seal_key, out, ad.buf, ad.len, pin, pin_len, out + 12))
 		return -MR_CAUSE_SIGNER_UNAVAILABLE;
@@ -180,6 +182,8 @@ int pin_open(const struct identity *identity, const char *product, const char *s
 	pin[0] = '\0';
 	if (ad.bad || len <= 12 + 16 || len >= PIN_SEALED_MAX)
 		return -MR_CAUSE_DIGEST_MISMATCH;
+	if (identity->apart)
+		return identity->apart->open(identity->apart, product, serial, sealed, len, pin);
 	ok = mr_aes_gcm_open(identity->pin_seal_key, sealed, ad.buf, ad.len, sealed + 12, len - 12, plain);
 	if (ok) {
 		mr_copy(pin, plain, len - 12 - 16);
@@ -196,6 +200,8 @@ int pin_lookup(const struct identity *identity, const char *product, const char 
 	bool ok;
 
 	assert(identity->kek_id[0] != '\0');
+	if (identity->apart)
+		return identity->apart->lookup(identity->apart, product, pin, out);
 	put_text(&text, product);
 	put_text(&text, pin);
 	ok = !text.bad && mr_hmac_sha256(identity->pin_lookup_key, 32, text.buf, text.len, out);
@@ -208,6 +214,8 @@ int pin_lookup(const struct identity *identity, const char *product, const char 
 int pin_label_digest(const struct identity *identity, const char *text, size_t len, uint8_t out[static 32])
 {
 	assert(identity->kek_id[0] != '\0');
+	if (identity->apart)
+		return identity->apart->digest(identity->apart, text, len, out);
 	if (mr_hmac_sha256(identity->label_key, 32, text, len, out))
 		return 0;
 	mr_zero(out, 32);

@@ -19,6 +19,24 @@ static const uint8_t p256_spki[] = { 0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0
 
 struct issue;
 
+/*
+ * The private keys where another process holds them (signer_process.c). Each call but `signer` waits for its answer,
+ * for the patience of identity_part at the longest; results are those of the functions of identity.h that it serves.
+ * `sign_record` may be called by one other thread, the rest by the owner of the identity.
+ */
+struct apart {
+	int (*seal)(struct apart *apart, const char *product, const char *serial, const char *pin,
+		    uint8_t out[static PIN_SEALED_MAX], size_t *len);
+	int (*open)(struct apart *apart, const char *product, const char *serial, const uint8_t *sealed, size_t len,
+		    char pin[static IDENTITY_PIN_MAX]);
+	int (*lookup)(struct apart *apart, const char *product, const char *pin, uint8_t out[static 32]);
+	int (*digest)(struct apart *apart, const char *text, size_t len, uint8_t out[static 32]);
+	int (*sign_record)(struct apart *apart, const uint8_t hash[static 32], uint8_t *sig, size_t *sig_len);
+	struct signer *(*signer)(struct apart *apart, struct loop *loop);
+	const char *(*trouble)(struct apart *apart); /* NULL: it answers */
+	void (*close)(struct apart *apart);
+};
+
 struct identity {
 	uint8_t station_private[32], station_public[32];
 	uint8_t batch_key[32];
@@ -26,6 +44,8 @@ struct identity {
 	uint8_t pin_seal_key[32], pin_lookup_key[32], label_key[32];
 	char kek_id[KEY_ID_MAX], record_key_id[KEY_ID_MAX];
 	EVP_PKEY *issuing_key, *record_key;
+	/* Where not NULL, the keys of the five members above are not here but there. */
+	struct apart *apart;
 
 	/* Of the issuing CA's certificate, as DER ready to be copied into a device's. */
 	uint8_t issuer_der[IDENTITY_CERT_MAX];
@@ -45,3 +65,10 @@ struct keyfile_error;
 bool identity_open_record_key(struct identity *identity, const char *dir, const struct keyfile_error *error);
 /* The subkeys and the key id from the 32 octets of pin.key. */
 bool pin_derive(const uint8_t pin_key[static 32], struct identity *identity);
+
+/* The other half of identity_open_public: what a signer holds, and nothing that speaks with devices. 0 or -(cause). */
+int identity_open_secrets(struct identity **out, const char *dir, int64_t utc_us, char *error, size_t error_len);
+
+/* To be signed: exactly what identity_issue writes for this issuer and profile, within the issuer's validity. */
+bool identity_tbs_fits(const struct identity *identity, const struct identity_profile *profile, const uint8_t *tbs,
+		       size_t len);

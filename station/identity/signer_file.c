@@ -45,7 +45,7 @@ struct signer *signer_create_file(struct identity *identity)
 {
 	struct signer_file *file = calloc(1, sizeof(*file));
 
-	assert(identity->issuing_key); /* not of identity_open_pins */
+	assert(identity->issuing_key); /* not of identity_open_pins, nor apart */
 	if (!file)
 		return NULL;
 	file->signer = (struct signer){ .sign = sign, .close = close_file, .kind = "file" };
@@ -55,4 +55,9 @@ struct signer *signer_create_file(struct identity *identity)
 		return NULL;
 	}
 	return &file->signer;
+}
+
+struct signer *signer_create(struct identity *identity, struct loop *loop)
+{
+	return identity->apart ? identity->apart->signer(identity->apart, loop) : signer_create_file(identity);
 }

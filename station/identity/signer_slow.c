@@ -21,7 +21,7 @@ struct job {
 
 struct signer_slow {
 	struct signer signer; /* first: the seam */
-	struct signer *file;  /* the signer behind it */
+	struct signer *behind;
 	struct loop *loop;
 	struct loop_timer timer;
 	uint32_t signature_us;
@@ -50,7 +50,7 @@ static void on_signature(void *ctx, uint64_t now_us)
 	/* Before the callback, which may queue more or close us. */
 	if (slow->first)
 		loop_at(slow->loop, &slow->timer, now_us + slow->signature_us);
-	result = slow->file->sign(slow->file, job->tbs, job->len, job->done, job->ctx);
+	result = slow->behind->sign(slow->behind, job->tbs, job->len, job->done, job->ctx);
 	if (result != 0)
 		job->done(job->ctx, result, NULL, 0);
 	free(job);
@@ -89,7 +89,7 @@ static void close_slow(struct signer *signer)
 		free(job);
 	}
 	assert(slow->last == &slow->first);
-	slow->file->close(slow->file);
+	slow->behind->close(slow->behind);
 	free(slow);
 }
 
@@ -99,8 +99,8 @@ struct signer *signer_create_slow(struct identity *identity, struct loop *loop, 
 
 	if (!slow)
 		return NULL;
-	slow->file = signer_create_file(identity);
-	if (!slow->file) {
+	slow->behind = signer_create(identity, loop);
+	if (!slow->behind) {
 		free(slow);
 		return NULL;
 	}

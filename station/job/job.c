@@ -317,6 +317,15 @@ bool job_has_step(const struct job *job, enum job_step step)
 	return false;
 }
 
+struct identity_profile job_profile(const struct job *job)
+{
+	return (struct identity_profile){ .organization = job->organization[0] ? job->organization : NULL,
+					  .common_name = job->product,
+					  .validity_s = job->validity_s,
+					  .subject_key_identifier = job->subject_key_identifier,
+					  .hw_type_oid = job->hw_type_oid[0] ? job->hw_type_oid : NULL };
+}
+
 void job_destroy(struct job *job)
 {
 	if (!job)

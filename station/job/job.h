@@ -137,6 +137,8 @@ struct job {
 struct job *job_load(const char *path, struct job_errors *errors);
 struct job *job_parse(const char *path, const char *bytes, size_t len, struct job_errors *errors);
 bool job_has_step(const struct job *job, enum job_step step); /* in its recipe */
+/* Of its devices' certificates; the texts are the job's. */
+struct identity_profile job_profile(const struct job *job);
 void job_destroy(struct job *job);
 
 /* Reads the passphrase through its reference into `out` (65 octets, NUL-terminated); wipe it after use. 0 or -(cause).

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "station/line/events.h"
+#include "station/line/guards.h"
 #include "station/line/units.h"
 
 static bool may_end(const struct line *line)
@@ -32,6 +33,10 @@ void line_hold(struct line *line, int cause, const char *detail)
 {
 	if (line->held_up)
 		return;
+	if (cause == MR_CAUSE_SIGNER_UNAVAILABLE) {
+		line->signer_us = 0;
+		guard_signer(line, loop_now_us(line->loop));
+	}
 	line->held_up = true;
 	line->draining = true;
 	line->control.run_us = loop_now_us(line->loop);

@@ -5,11 +5,13 @@
 
 #include "station/line/events.h"
 
-#define DISK_US 1000000u /* the disk is looked at this often */
+#define LOOK_US 1000000u /* the disk and the signer are looked at this often */
 
 /* Where somebody attends to the line it waits for a person, else it ends when the devices in hand have finished. */
 static void stop_admission(struct line *line)
 {
+	if (line->draining)
+		return;
 	line->control.run_us = loop_now_us(line->loop);
 	line->control.by[0] = line->control.reason[0] = '\0';
 	if (line->o.attended && line->o.attended(line->o.ctx))
@@ -50,7 +52,7 @@ void guard_disk(struct line *line, uint64_t now_us)
 
 	if (line->guard || !line->o.record_path || now_us < line->disk_us)
 		return;
-	line->disk_us = now_us + DISK_US;
+	line->disk_us = now_us + LOOK_US;
 	if (statvfs(line->o.record_path, &fs) != 0)
 		return;
 	free_octets = (uint64_t)fs.f_bavail * fs.f_frsize;
@@ -59,4 +61,21 @@ void guard_disk(struct line *line, uint64_t now_us)
 	snprintf(reason, sizeof(reason), "%llu MiB are free where the record is, %llu MiB are wanted; free some",
 		 (unsigned long long)(free_octets >> 20), (unsigned long long)(wanted >> 20));
 	trip(line, "disk_free", reason);
+}
+
+/* Whoever needs the keys meanwhile is told signer-unavailable, which holds the line as well; this is for when nobody
+ * does. */
+void guard_signer(struct line *line, uint64_t now_us)
+{
+	const char *trouble;
+	char reason[240];
+
+	if (line->guard || now_us < line->signer_us)
+		return;
+	line->signer_us = now_us + LOOK_US;
+	trouble = identity_trouble(line->o.identity);
+	if (!trouble)
+		return;
+	snprintf(reason, sizeof(reason), "%s; stop this run and run the job again, which starts another", trouble);
+	trip(line, "signer", reason);
 }

@@ -6,5 +6,7 @@
 
 #include "station/line/private.h"
 
-void guard_outcome(struct line *line, bool bad);     /* of each unit that is settled */
-void guard_disk(struct line *line, uint64_t now_us); /* may be called at any time; looks once a second */
+void guard_outcome(struct line *line, bool bad); /* of each unit that is settled */
+/* These may be called at any time; they look once a second. */
+void guard_disk(struct line *line, uint64_t now_us);
+void guard_signer(struct line *line, uint64_t now_us);

@@ -85,6 +85,7 @@ static void on_watch(void *ctx, uint64_t now_us)
 
 	units_look(line, now_us);
 	guard_disk(line, now_us);
+	guard_signer(line, now_us);
 	line_check(line);
 	admission_fill(line);
 	line_check_end(line);
@@ -193,11 +194,7 @@ static int prepare_station(struct line *line, char *error, size_t error_len)
 	mr_batch_keys(s->batch_key, s->call_key, s->batch_tag);
 	/* Grows over restarts too: devices ignore calls older than the last one they heard. */
 	line->call_counter = loop_utc_us(line->loop);
-	line->profile = (struct identity_profile){ .organization = job->organization[0] ? job->organization : NULL,
-						   .common_name = job->product,
-						   .validity_s = job->validity_s,
-						   .subject_key_identifier = job->subject_key_identifier,
-						   .hw_type_oid = job->hw_type_oid[0] ? job->hw_type_oid : NULL };
+	line->profile = job_profile(job);
 	for (size_t i = 0; i < job->recipe_len; i++)
 		if (job->recipe[i] == JOB_CREDENTIALS && job->security != MR_SECURITY_OPEN)
 			return job_passphrase(job, line->passphrase, error, error_len);

@@ -112,7 +112,7 @@ struct line {
 	bool draining, stopping, ended, held_up;
 	const char *guard; /* the one that stopped admission */
 	unsigned consecutive_fail;
-	uint64_t disk_us; /* when the disk is looked at next */
+	uint64_t disk_us, signer_us; /* when the disk and the signer are looked at next */
 	unsigned settled, passed, failed, quarantined, held, first_pass, retries, seen;
 	unsigned named; /* of those seen: that have said who they are. Only they count towards the quantity */
 	uint64_t started_us, last_outcome_us, last_new_us;

@@ -1,6 +1,7 @@
 #include "station/run/batch.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,9 @@
 #include "station/method/method.h"
 #include "station/radio/adapters.h"
 
+/* Chosen: a loaded machine may let a process wait for some 100 ms. In virtual time nobody waits meanwhile. */
+#define SIGNER_MS 2000
+#define SIGNER_SIM_MS 30000
 
 struct batch {
 	const struct batch_options *o;
@@ -41,7 +45,8 @@ struct batch {
 	FILE *pcap;
 	unsigned interrupts;
 	uint64_t seed;
-	char keys[512];	      /* their folder */
+	char keys[PATH_MAX];  /* the folder */
+	char label[48];	      /* of this session's random numbers, on the simulated air */
 	bool adapters, first; /* first: there was no database */
 	bool made_keys;	      /* for this database, by a simulated run */
 };
@@ -191,6 +196,7 @@ static int open_keys(struct batch *b, char *error, size_t error_len)
 {
 	const struct job *job = b->o->job;
 	const char *dir = b->o->keys ? b->o->keys : job->keys;
+	const char *batch_key = job->batch_key[0] ? job->batch_key : "default";
 	char made[512];
 
 	if (access(dir, F_OK) != 0 && job->radios_simulated && !b->o->keys) {
@@ -218,8 +224,8 @@ static int open_keys(struct batch *b, char *error, size_t error_len)
 		snprintf(error, error_len, "the name of the folder of keys is too long: %s", dir);
 		return -MR_CAUSE_SIGNER_UNAVAILABLE;
 	}
-	return identity_open(&b->identity, dir, job->batch_key[0] ? job->batch_key : "default", real_utc_us(), error,
-			     error_len);
+	return (b->o->keys_inside ? identity_open : identity_open_public)(&b->identity, dir, batch_key, real_utc_us(),
+									  error, error_len);
 }
 
 /* Every frame of a factory's air, for its own eyes. */
@@ -317,7 +323,8 @@ static int open_time(struct batch *b, char *error, size_t error_len)
 	const struct batch_options *o = b->o;
 	const struct job *job = o->job;
 	int64_t start_us = o->utc_us ? o->utc_us : first_utc_us(b->identity), last_us = 0;
-	char label[48] = "station";
+
+	(void)snprintf(b->label, sizeof(b->label), "station");
 
 	if (job->radios_simulated)
 		last_us = last_utc_us(o->db);
@@ -325,10 +332,10 @@ static int open_time(struct batch *b, char *error, size_t error_len)
 		start_us = last_us + 1000000;
 	/* A batch that is continued draws other numbers than the session before it: nothing is drawn twice. */
 	if (last_us > 0)
-		snprintf(label, sizeof(label), "station, after %lld", (long long)last_us);
+		snprintf(b->label, sizeof(b->label), "station, after %lld", (long long)last_us);
 	b->seed = o->seed ? o->seed : job->sim_seed;
 	b->loop = job->radios_simulated ? loop_create_virtual((uint64_t)start_us) : loop_create_real();
-	b->entropy = job->radios_simulated ? entropy_create_seeded(b->seed, label) : entropy_create_kernel();
+	b->entropy = job->radios_simulated ? entropy_create_seeded(b->seed, b->label) : entropy_create_kernel();
 	if (!b->loop || !b->entropy) {
 		snprintf(error, error_len, "no memory or no file descriptors are left");
 		return -MR_CAUSE_NO_MEMORY;
@@ -342,12 +349,39 @@ static int open_time(struct batch *b, char *error, size_t error_len)
 	return 0;
 }
 
+/* The private keys go where no frame is read: a process of its own, started before the first thread and the first
+ * frame. */
+static int part_keys(struct batch *b, char *error, size_t error_len)
+{
+	const struct job *job = b->o->job;
+	const struct identity_profile profile = job_profile(job);
+	const struct identity_apart how = { .dir = b->keys,
+					    .utc_us = real_utc_us(),
+					    .profile = &profile,
+					    .product = job->product,
+					    .simulated = job->radios_simulated,
+					    .seed = b->seed,
+					    .label = b->label,
+					    .patience_ms = job->radios_simulated ? SIGNER_SIM_MS : SIGNER_MS };
+	int result = identity_part(b->identity, &how, error, error_len);
+	const char *note = identity_apart_note(b->identity);
+
+	if (result == 0)
+		log_write(LOG_STATION(&b->log), LOG_RUN, note[0] ? LOG_WARN : LOG_INFO,
+			  "the keys are in process %d, apart from the radios%s%s", identity_apart_pid(b->identity),
+			  note[0] ? "; " : "", note);
+	return result;
+}
+
 static int open_signer(struct batch *b, char *error, size_t error_len)
 {
 	const struct job *job = b->o->job;
+	int result = b->o->keys_inside ? 0 : part_keys(b, error, error_len);
 
+	if (result)
+		return result;
 	b->signer = job->signer_us ? signer_create_slow(b->identity, b->loop, job->signer_us)
-				   : signer_create_file(b->identity);
+				   : signer_create(b->identity, b->loop);
 	if (b->signer)
 		return 0;
 	snprintf(error, error_len, "the signer does not open");

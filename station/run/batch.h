@@ -14,6 +14,8 @@ struct batch_options {
 	const struct job *job;
 	const char *db;	    /* path */
 	const char *keys;   /* folder; NULL: a simulated CA beside the database */
+	bool keys_inside;   /* the private keys stay in this process: for who measures what a process of their own costs
+			     */
 	const char *policy; /* NULL: the job's */
 	const char *operator;
 	const char *pcap; /* simulated air only */

@@ -71,6 +71,7 @@ void signer_ask_begin(struct signer_ask *ask, struct signer_process *process, en
 {
 	ask->process = process;
 	ask->channel = channel;
+	ask->used = 0;
 	ask->head = (struct signer_head){ .kind = (uint8_t)kind, .number = ++process->number[channel] };
 	ask->out = mr_wr_over(ask->room, sizeof(ask->room));
 	signer_put_head(&ask->out, &ask->head);

@@ -782,11 +782,12 @@ static void a_set_up_without_an_answer_is_an_error_with_words(void **state)
 
 static void start_stand_in(struct bench *b, void (*stand_in)(const int channels[static SIGNER_CHANNELS]), unsigned ms)
 {
-	struct identity_apart wanted = how(b, ms);
+	struct identity_apart wanted = how(b, PATIENCE_MS);
 
 	wanted.stand_in = stand_in;
 	if (part(b, &wanted) != 0)
 		fail_msg("%s", b->error);
+	((struct signer_process *)b->apart->apart)->patience_ms = ms; /* it has greeted, however busy the machine is */
 }
 
 /* Whoever asks first waits for the patience, once; everybody after that is told at once. */

@@ -136,6 +136,31 @@ static void check_issuer(const struct check_context *c, const struct identity *i
 			  day(until_us, text));
 }
 
+/* As a run does it: the private keys in a process of their own, and what this machine denies that process. */
+static void check_signer(const struct check_context *c, const char *dir, const struct identity_profile *profile)
+{
+	const struct identity_apart how = {
+		.dir = dir, .utc_us = utc_us(), .profile = profile, .product = c->job->product, .patience_ms = SIGNER_MS
+	};
+	struct identity *identity = NULL;
+	char error[400] = "";
+	const char *note;
+
+	if (identity_open_public(&identity, dir, c->job->batch_key, utc_us(), error, sizeof(error)) != 0 ||
+	    identity_part(identity, &how, error, sizeof(error)) != 0) {
+		check_add(c->report, "signer", CHECK_FAIL, NULL, "%s", error);
+	} else {
+		note = identity_apart_note(identity);
+		if (note[0])
+			check_add(c->report, "signer", CHECK_WARN, "docs/keys.md says what that means",
+				  "the process that holds the keys works; %s", note);
+		else
+			check_add(c->report, "signer", CHECK_OK, NULL,
+				  "the keys are held in a process of their own, locked in memory, without rights");
+	}
+	identity_close(identity);
+}
+
 static void check_keys(const struct check_context *c)
 {
 	const struct job *job = c->job;
@@ -168,6 +193,8 @@ static void check_keys(const struct check_context *c)
 	if (issuer) {
 		check_issuer(c, identity, issuer);
 		check_signature(c, identity, issuer);
+		if (!wrong)
+			check_signer(c, dir, &profile);
 	} else {
 		check_add(c->report, "ca", CHECK_FAIL, "make a new CA: millrace ca init",
 			  "%s/issuing.crt cannot be read", dir);

@@ -124,8 +124,10 @@ static void raise_banner(struct model *m, const struct line_event *e, const char
 	*b = (struct banner){
 		.number = ++m->next_banner, .unit = e->unit, .kind = kind, .at_us = e->now_us, .cause = e->cause
 	};
-	if (e->kind == LINE_GUARD)
+	if (e->kind == LINE_GUARD) {
 		snprintf(b->detail, sizeof(b->detail), "%s", e->detail);
+		snprintf(b->text, sizeof(b->text), "%s", e->reason ? e->reason : "");
+	}
 	if (e->kind == LINE_HOLD)
 		snprintf(b->text, sizeof(b->text), "%s", e->detail);
 	m->banners_version = ++m->version;

@@ -398,7 +398,8 @@ json_t *banners_object(const struct model *m)
 			 : *b->sentence ? b->sentence
 					: mr_cause_sentence(b->cause));
 		put_text(o, "remedy",
-			 guard	      ? "find out why so many devices fail before you go on"
+			 guard && strcmp(b->detail, "consecutive_fail") == 0
+				 ? "find out why so many devices fail before you go on"
 			 : b->text[0] ? b->text
 				      : mr_cause_remedy(b->cause));
 		if (b->unit)

@@ -51,6 +51,7 @@ enum signer_channel {
 	SIGNER_CHANNELS
 };
 
+#define SIGNER_MS 2000 /* of patience; chosen: a loaded machine may let a process wait for some 100 ms */
 struct identity_profile;
 struct identity_apart {
 	const char *dir;

@@ -23,9 +23,7 @@
 #include "station/method/method.h"
 #include "station/radio/adapters.h"
 
-/* Chosen: a loaded machine may let a process wait for some 100 ms. In virtual time nobody waits meanwhile. */
-#define SIGNER_MS 2000
-#define SIGNER_SIM_MS 30000
+#define SIGNER_SIM_MS 30000 /* in virtual time nobody waits meanwhile */
 
 struct batch {
 	const struct batch_options *o;

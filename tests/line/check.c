@@ -168,6 +168,7 @@ static void keys_that_are_there_are_opened_and_sign(void **state)
 	expect("x.db", "keys", "ok", "keys, batch key default", EXIT_ALL_WELL);
 	expect("x.db", "ca", "ok", "valid until", EXIT_ALL_WELL);
 	expect("x.db", "signature", "ok", "verifies", EXIT_ALL_WELL);
+	expect("x.db", "signer", "ok", "held in a process of their own", EXIT_ALL_WELL);
 }
 
 static void a_ca_near_its_end_is_a_warning_and_an_expired_one_a_failure(void **state)

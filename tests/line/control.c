@@ -4,6 +4,9 @@
  */
 #include "tests/line/station.h"
 
+#include <dirent.h>
+#include <signal.h>
+
 #define DEVICES 12
 
 /* This user is an operator; a lead comes with a badge. */
@@ -283,6 +286,71 @@ static void a_guard_waits_for_a_person_who_says_why(void **state)
 	hall_done(&run);
 }
 
+/* Our child that holds the keys: the only one of that name. */
+static int signer_pid(void)
+{
+	struct dirent **names;
+	int count = scandir("/proc", &names, NULL, NULL), found = 0;
+
+	assert_true(count > 0);
+	for (int i = 0; i < count; i++) {
+		char path[300], name[64] = "";
+		int parent = 0;
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/%s/stat", names[i]->d_name);
+		f = fopen(path, "r");
+		if (f && fscanf(f, "%*d (%63[^)]) %*c %d", name, &parent) == 2 && parent == getpid() &&
+		    strcmp(name, "millrace-signer") == 0)
+			found = atoi(names[i]->d_name);
+		if (f)
+			fclose(f);
+		free(names[i]);
+	}
+	free(names);
+	return found;
+}
+
+/* Nobody needs a key just then: it is seen all the same, and whoever goes on without it is told once more. */
+static void a_signer_that_dies_is_a_guard_with_words(void **state)
+{
+	struct hall *hall = *state;
+	struct station s = { .batch = { .stay = true, .pace = 4 } };
+	struct run run;
+	struct screen v;
+	const char *remedy;
+	json_int_t first;
+	int pid;
+
+	hall_job(hall, &run, &(struct shape){ .devices = 4 }, hall_seed(5));
+	station_start(hall, &s, &run, NULL);
+	screen_open(&v, &s);
+	screen_ok(&v, "{\"do\":\"subscribe\",\"rate\":60}");
+	screen_await_count(&v, "passed", 4);
+	pid = signer_pid();
+	assert_true(pid > 0);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	screen_await_run(&v, "paused");
+	assert_string_equal(json_string_value(json_object_get(json_object_get(v.header, "run"), "guard")), "signer");
+	while (json_array_size(v.banners) == 0)
+		assert_true(screen_read(&v));
+	remedy = json_string_value(json_object_get(json_array_get(v.banners, 0), "remedy"));
+	assert_non_null(strstr(remedy, "the process that holds the keys: it was ended by signal 9"));
+	assert_non_null(strstr(remedy, "run the job again, which starts another"));
+	first = json_integer_value(json_object_get(json_array_get(v.banners, 0), "banner"));
+	screen_ok(&v, request("{\"do\":\"ack\",\"banner\":%lld}", (long long)first));
+	screen_ok(&v, "{\"do\":\"resume\",\"reason\":\"never mind\"}");
+	while (json_integer_value(json_object_get(json_array_get(v.banners, 0), "banner")) <= first)
+		assert_true(screen_read(&v));
+	assert_int_equal(signer_pid(), 0); /* nobody has started another */
+	screen_ok(&v, "{\"do\":\"stop\",\"reason\":\"run it again\"}");
+	screen_close(&v);
+	station_join(&s);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_guard WHERE guard = 'signer'"), 2);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_override WHERE action = 'guard-override'"), 1);
+	hall_done(&run);
+}
+
 /* What an observer asks for is refused, and changes nothing: not even the seed's run. */
 static void an_observer_changes_nothing_and_the_run_repeats_to_the_octet(void **state)
 {
@@ -397,6 +465,7 @@ int main(void)
 		cmocka_unit_test(a_unit_in_hand_can_be_put_aside),
 		cmocka_unit_test(an_abort_ends_the_run_and_the_next_one_goes_on),
 		cmocka_unit_test(a_guard_waits_for_a_person_who_says_why),
+		cmocka_unit_test(a_signer_that_dies_is_a_guard_with_words),
 		cmocka_unit_test(an_observer_changes_nothing_and_the_run_repeats_to_the_octet),
 		cmocka_unit_test(a_device_is_shown_in_full_without_its_secrets),
 		cmocka_unit_test(closing_a_client_never_touches_the_line),

@@ -57,6 +57,14 @@ static uint64_t cpu_us(clockid_t id)
 	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
 }
 
+static uint64_t signer_cpu_us(const struct identity *identity)
+{
+	clockid_t clock;
+	int pid = identity_apart_pid(identity);
+
+	return pid && clock_getcpuclockid(pid, &clock) == 0 ? cpu_us(clock) : 0;
+}
+
 static int64_t real_utc_us(void) { return (int64_t)cpu_us(CLOCK_REALTIME); }
 
 /* A simulated clock continues where the record of the last session ends. */
@@ -494,6 +502,7 @@ static void end(struct batch *b, struct batch_result *r)
 		if (r->summary.failure)
 			snprintf(r->failure, sizeof(r->failure), "%s", r->summary.failure);
 		r->journal_cpu_us = journal_cpu_us(b->journal);
+		r->signer_cpu_us = signer_cpu_us(b->identity);
 		r->station_cpu_us = loop_cpu_ns(b->loop, LOOP_STATION) / 1000;
 		r->onlookers_cpu_us = loop_cpu_ns(b->loop, LOOP_ONLOOKERS) / 1000;
 		r->world_cpu_us = loop_cpu_ns(b->loop, LOOP_WORLD) / 1000;

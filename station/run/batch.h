@@ -47,6 +47,7 @@ struct batch_result {
 	uint64_t station_cpu_us, world_cpu_us; /* of the loop, with `meter`; 0 else */
 	uint64_t onlookers_cpu_us;	       /* in addition, for the clients of the control socket */
 	uint64_t journal_cpu_us;
+	uint64_t signer_cpu_us; /* of the process that holds the keys, its start included; 0: there was none */
 	uint64_t air_octets, air_frames, air_airtime_us, air_collisions;
 	size_t device_octets;
 	char failure[320];

@@ -18,6 +18,10 @@
  * moment over the sessions open then, SQLite's own memory left out. It holds everything that grows with a batch: the
  * unit records with their certificates, maps, the journal's queue, and the simulated devices' frames under way.
  *
+ * record.signer_cpu is the CPU of station, journal and signer's process for each device over that with the keys in the
+ * station, where there is no such process; its start is in it. record.signer_round_trip is what the way there and back
+ * costs whoever waits.
+ *
  * radio.*, microap.lab.* and outside.first_attempt_* are measured in the lab, on kernel radios in a virtual machine
  * (tests/lab); its suites leave them in files, LAB/SUITE/figures, a line each: name, value, unit, lower or higher,
  * target or -. The CPU there is an emulated one.
@@ -82,13 +86,15 @@ struct shape {
 	unsigned strangers;	 /* devices beyond the quantity */
 	const char *faults;	 /* lines of the list, with their indent */
 	bool no_steer;
+	bool keys_inside; /* no process of their own */
 };
 
 /* crosses a pipe from the child that ran the batch */
 struct outcome {
 	bool ok;
 	unsigned passed, settled;
-	uint64_t makespan_us, bound_us, station_cpu_us, world_cpu_us, journal_cpu_us, air_octets, wall_us, switches;
+	uint64_t makespan_us, bound_us, station_cpu_us, world_cpu_us, journal_cpu_us, signer_cpu_us, air_octets,
+		wall_us, switches;
 	uint64_t sessions_peak, heap_octets;
 	size_t session_octets, rss_octets, device_octets;
 };
@@ -130,7 +136,7 @@ static void on_event(void *ctx, const struct line_event *event)
 }
 
 static void run_here(struct bench *b, const struct job *job, const char *policy, bool meter, bool watched,
-		     struct outcome *out)
+		     bool keys_inside, struct outcome *out)
 {
 	char db[120], error[512];
 	struct watch watch = { 0 };
@@ -141,6 +147,7 @@ static void run_here(struct bench *b, const struct job *job, const char *policy,
 				   .policy = policy,
 				   .operator= "bench",
 				   .meter = meter,
+				   .keys_inside = keys_inside,
 				   .ctx = &watch };
 	struct rusage usage;
 	uint64_t from_us = clock_us(CLOCK_MONOTONIC);
@@ -164,6 +171,7 @@ static void run_here(struct bench *b, const struct job *job, const char *policy,
 		.station_cpu_us = r.station_cpu_us,
 		.world_cpu_us = r.world_cpu_us,
 		.journal_cpu_us = r.journal_cpu_us,
+		.signer_cpu_us = r.signer_cpu_us,
 		.air_octets = r.air_octets,
 		.wall_us = clock_us(CLOCK_MONOTONIC) - from_us,
 		.switches = r.summary.switches,
@@ -220,7 +228,7 @@ static struct outcome run(struct bench *b, const struct shape *shape, const char
 
 		if (!job)
 			die(errors.text[0]);
-		run_here(b, job, policy, meter, watched, &out);
+		run_here(b, job, policy, meter, watched, shape && shape->keys_inside, &out);
 		job_destroy(job);
 		_exit(write(ends[1], &out, sizeof(out)) == (ssize_t)sizeof(out) ? 0 : 1);
 	}
@@ -329,6 +337,14 @@ static void floor_messages(struct floor_side *f)
 	}
 }
 
+static uint64_t wall_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 static uint64_t thread_ns(void)
 {
 	struct timespec t;
@@ -407,9 +423,17 @@ static void measure_floor(struct bench *b, double *without_us, double *pbkdf2_us
 /* --- what is measured --- */
 
 #define AP_DEVICES 64u
+#define SIGNER_PAIRS 5
+#define SIGNER_ROUNDS 2000
 #define VIA(method)                                                                                                    \
 	"{method: " method ", ssid: \"bench\", security: wpa2, access_point: {ssid: \"AC-{mac}\", certificate: "       \
 	"pinned}}"
+
+/* The loop while it is the station, the journal, the process that holds the keys. */
+static double cpu_per_device_us(const struct outcome *o)
+{
+	return (double)(o->station_cpu_us + o->journal_cpu_us + o->signer_cpu_us) / o->passed;
+}
 
 /* Keys differ from run to run, and with them when devices come: the middle one of three, which all must pass. */
 static struct outcome median_run(struct bench *b, const struct shape *shape)
@@ -451,8 +475,7 @@ static void bench_access(struct bench *b)
 		snprintf(name, sizeof(name), "microap.sim.passed_%u", at_once[i]);
 		figures_report(&b->figures, name, o.passed, "devices", AP_DEVICES, false);
 	}
-	figures_report(&b->figures, "microap.sim.station_cpu", (double)(o.station_cpu_us + o.journal_cpu_us) / o.passed,
-		       "us/device", -1, true);
+	figures_report(&b->figures, "microap.sim.station_cpu", cpu_per_device_us(&o), "us/device", -1, true);
 	figures_report(&b->figures, "microap.sim.session_octets", (double)o.session_octets, "octets", -1, true);
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
 		shape.in_flight = 32;
@@ -480,7 +503,7 @@ static void bench_cpu(struct bench *b)
 		return;
 	measure_floor(b, &without_us, &pbkdf2_us);
 	o = run(b, &shape, NULL, true, false);
-	spent_us = (double)(o.station_cpu_us + o.journal_cpu_us) / o.passed;
+	spent_us = cpu_per_device_us(&o);
 	figures_report(&b->figures, "main.station_cpu_floor", without_us + pbkdf2_us, "us/device", -1, true);
 	figures_report(&b->figures, "main.station_cpu", spent_us, "us/device", -1, true);
 	figures_report(&b->figures, "main.station_cpu_journal", (double)o.journal_cpu_us / o.passed, "us/device", -1,
@@ -489,6 +512,93 @@ static void bench_cpu(struct bench *b)
 	figures_report(&b->figures, "main.station_cpu_ratio_without_pbkdf2", (spent_us - pbkdf2_us) / without_us,
 		       "ratio", -1, true);
 	figures_report(&b->figures, "main.world_cpu", (double)o.world_cpu_us / o.passed, "us/device", -1, true);
+}
+
+static double median(double *values, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		for (size_t k = i; k > 0 && values[k] < values[k - 1]; k--) {
+			double swap = values[k];
+
+			values[k] = values[k - 1];
+			values[k - 1] = swap;
+		}
+	return values[count / 2];
+}
+
+/* One question and its answer; what the keys cost here is taken in the same way. */
+static double lookup_us(struct identity *identity)
+{
+	static double us[SIGNER_ROUNDS];
+	uint8_t value[32];
+
+	for (size_t i = 0; i < SIGNER_ROUNDS; i++) {
+		uint64_t from_ns = wall_ns();
+
+		must(pin_lookup(identity, "AC-100", "48151623", value) == 0);
+		us[i] = (double)(wall_ns() - from_ns) / 1000;
+	}
+	return median(us, SIGNER_ROUNDS);
+}
+
+static double signature_us(struct identity *identity)
+{
+	static double us[SIGNER_ROUNDS];
+	uint8_t hash[32] = { 0 }, sig[80];
+	size_t len;
+
+	for (size_t i = 0; i < SIGNER_ROUNDS; i++) {
+		uint64_t from_ns = wall_ns();
+
+		must(identity_sign_record(identity, hash, sig, &len) == 0);
+		us[i] = (double)(wall_ns() - from_ns) / 1000;
+	}
+	return median(us, SIGNER_ROUNDS);
+}
+
+static void bench_round_trip(struct bench *b)
+{
+	const struct identity_profile profile = { .common_name = "AC-100" };
+	const struct identity_apart how = { .dir = b->keys,
+					    .utc_us = BATCH_SIM_UTC_US,
+					    .profile = &profile,
+					    .product = "AC-100",
+					    .patience_ms = SIGNER_MS };
+	struct identity *here, *apart;
+	char error[512];
+
+	if (identity_open(&here, b->keys, "default", BATCH_SIM_UTC_US, error, sizeof(error)) != 0 ||
+	    identity_open_public(&apart, b->keys, "default", BATCH_SIM_UTC_US, error, sizeof(error)) != 0 ||
+	    identity_part(apart, &how, error, sizeof(error)) != 0)
+		die(error);
+	figures_report(&b->figures, "record.signer_round_trip", lookup_us(apart) - lookup_us(here), "us", -1, true);
+	figures_report(&b->figures, "record.signer_signature", signature_us(here), "us", -1, true);
+	figures_report(&b->figures, "record.signer_signature_apart", signature_us(apart), "us", -1, true);
+	identity_close(apart);
+	identity_close(here);
+}
+
+/* The keys apart against the keys inside, in turn: the middle of the ratios. */
+static void bench_signer(struct bench *b)
+{
+	struct shape shape = { .devices = 500, .radios = 4, .channels = "1, 6, 11, 36, 44, 149" };
+	double ratio[SIGNER_PAIRS], signer[SIGNER_PAIRS];
+
+	if (!figures_wanted(&b->figures, "record.signer"))
+		return;
+	bench_round_trip(b);
+	for (size_t i = 0; i < SIGNER_PAIRS; i++) {
+		struct outcome inside, apart;
+
+		shape.keys_inside = true;
+		inside = run(b, &shape, NULL, true, false);
+		shape.keys_inside = false;
+		apart = run(b, &shape, NULL, true, false);
+		ratio[i] = cpu_per_device_us(&apart) / cpu_per_device_us(&inside);
+		signer[i] = (double)apart.signer_cpu_us / apart.passed;
+	}
+	figures_report(&b->figures, "record.signer_cpu", median(ratio, SIGNER_PAIRS), "ratio", 1.1, true);
+	figures_report(&b->figures, "record.signer_cpu_process", median(signer, SIGNER_PAIRS), "us/device", -1, true);
 }
 
 static void bench_memory(struct bench *b)
@@ -884,6 +994,7 @@ int main(int argc, char **argv)
 		die(error);
 	entropy_destroy(entropy);
 	bench_cpu(&b);
+	bench_signer(&b);
 	bench_memory(&b);
 	bench_makespan(&b);
 	bench_large(&b);

@@ -396,7 +396,8 @@ bool identity_tbs_fits(const struct identity *identity, const struct identity_pr
 	     read_device(der_read(&body, DER_SEQUENCE, NULL), serial);
 	mr_rd_skip(&body, sizeof(p256_spki));
 	p.public_key = mr_rd_take(&body, 65);
-	if (!ok || !p.public_key || p.public_key[0] != 4 || p.utc_us > identity->not_after_us || p.utc_us < identity->not_before_us)
+	if (!ok || !p.public_key || p.public_key[0] != 4 || p.utc_us > identity->not_after_us ||
+	    p.utc_us < identity->not_before_us)
 		return false;
 	write_tbs(&out, identity, profile, &p);
 	return !out.bad && out.len == len && mr_equal(again, tbs, len);

@@ -53,7 +53,10 @@ void confine_begin(pid_t parent, int keep)
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	die_with(parent);
 	closefrom(keep);
-	/* Private keys are in it from their first octet. 2: it is there, and may be swapped out. */
+}
+
+void confine_heap(void)
+{
 	if (!CRYPTO_secure_malloc_initialized())
 		(void)CRYPTO_secure_malloc_init(HEAP, HEAP_SMALLEST);
 }
@@ -114,6 +117,9 @@ static bool filter_calls(void)
 		ALLOW(SYS_read), ALLOW(SYS_write), ALLOW(SYS_recvfrom), ALLOW(SYS_sendto), ALLOW(SYS_ppoll),
 #ifdef SYS_poll
 		ALLOW(SYS_poll),
+#endif
+#ifdef SYS_ppoll_time64
+		ALLOW(SYS_ppoll_time64), ALLOW(SYS_futex_time64), ALLOW(SYS_clock_gettime64),
 #endif
 #ifdef SYS_recv
 		ALLOW(SYS_recv), ALLOW(SYS_send),

@@ -14,6 +14,8 @@
 
 /* No dump of memory, no debugger, no new privileges, nothing open but descriptors below `keep`; ends with `parent`. */
 void confine_begin(pid_t parent, int keep);
+/* Private keys are in it from their first octet, locked where that may be. Not between fork and exec. */
+void confine_heap(void);
 /* Root becomes nobody, pages are locked (`all` of them, or the heap of the keys), system calls are filtered. `note`:
  * what could not be had; "" when all could. */
 void confine_end(pid_t parent, bool all, char note[static CONFINE_NOTE_MAX]);

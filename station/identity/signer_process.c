@@ -18,6 +18,8 @@
 
 __attribute__((weak)) const char *signer_program(void) { return NULL; }
 
+#define NOT_EXECUTED 127 /* exit status, as a shell has it */
+
 const char signer_garbage[] = "it answered what is no answer";
 const char signer_silent[] = "it did not answer in time";
 
@@ -28,6 +30,8 @@ static void how_it_ended(int status, char *text, size_t cap)
 	if (WIFSIGNALED(status))
 		(void)snprintf(text, cap, "it was ended by signal %d (%s)", WTERMSIG(status),
 			       strsignal(WTERMSIG(status)));
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_EXECUTED)
+		(void)snprintf(text, cap, "it could not be executed (/proc must be there)");
 	else
 		(void)snprintf(text, cap, "it ended with status %d", WIFEXITED(status) ? WEXITSTATUS(status) : status);
 }
@@ -379,7 +383,7 @@ static void become(const struct identity_apart *how, int channels[static SIGNER_
 	if (signer_program() && !how->stand_in) {
 		confine_begin(parent, SIGNER_FD + SIGNER_CHANNELS);
 		execv(signer_program(), (char *[]){ program, word, NULL });
-		_exit(127);
+		_exit(NOT_EXECUTED);
 	}
 	if (how->stand_in) {
 		for (int i = 0; i < SIGNER_CHANNELS; i++)

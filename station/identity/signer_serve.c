@@ -61,6 +61,7 @@ void signer_serve(pid_t parent, bool own)
 	bool ok = true;
 
 	confine_begin(parent, SIGNER_FD + SIGNER_CHANNELS);
+	confine_heap();
 	entropy_lend_to_openssl(NULL); /* the parent's, after a fork */
 	signer_desk_init(&s.desk);
 	for (int i = 0; i < SIGNER_CHANNELS; i++)

@@ -27,8 +27,9 @@
 #define SIGNER_MESSAGE_MAX 8192	 /* octets; chosen: a set-up with the longest path */
 #define SIGNER_TEXT_MAX 2048	 /* octets of a text whose digest is asked for; chosen: labels say up to 600 */
 #define SIGNER_SENTENCE_MAX 1024 /* octets of what is wrong with a key file, its path included */
-#define SIGNER_WINDOW 8 /* certificates under way; chosen: who asks for a PIN waits behind so many signatures at most  \
-			 */
+#define SIGNER_WINDOW                                                                                                  \
+	8 /* certificates under way; chosen: who asks for a PIN waits behind so many signatures at most                \
+	   */
 
 enum signer_kind {
 	SIGNER_SET_UP = 1,

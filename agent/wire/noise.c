@@ -187,13 +187,26 @@ static bool settle(struct mr_noise *s, struct mr_noise *next, struct mr_wr *payl
 bool mr_noise_read_1(struct mr_noise *s, const uint8_t psk[static 32], const uint8_t s_priv[static 32], struct mr_rd in,
 		     struct mr_wr *payload)
 {
+	struct mr_rd peer = in;
+	uint8_t re[32], shared[32];
+	bool ok;
+
+	mr_rd_copy(&peer, re, sizeof(re));
+	ok = !peer.bad && mr_x25519(s_priv, re, shared) && mr_noise_read_1_agreed(s, psk, shared, in, payload);
+	mr_wipe(shared, sizeof(shared));
+	return ok;
+}
+
+bool mr_noise_read_1_agreed(struct mr_noise *s, const uint8_t psk[static 32], const uint8_t shared[static 32],
+			    struct mr_rd in, struct mr_wr *payload)
+{
 	struct mr_noise next = *s;
 	size_t payload_len = payload->len;
 
 	mr_rd_copy(&in, next.re, 32);
 	mix_key_and_hash(&next, psk);
 	mix_e(&next, next.re);
-	mix_dh(&next, s_priv, next.re);
+	mix_key(&next, shared);
 	decrypt_and_hash(&next, in, payload);
 	return settle(s, &next, payload, payload_len);
 }

@@ -53,6 +53,9 @@ bool mr_noise_write_1(struct mr_noise *s, const uint8_t psk[static 32], const ui
  * the state is as it was. */
 bool mr_noise_read_1(struct mr_noise *s, const uint8_t psk[static 32], const uint8_t s_priv[static 32], struct mr_rd in,
 		     struct mr_wr *payload);
+/* The same where another has the private key: `shared` is X25519 of it with the first 32 octets of `in`. */
+bool mr_noise_read_1_agreed(struct mr_noise *s, const uint8_t psk[static 32], const uint8_t shared[static 32],
+			    struct mr_rd in, struct mr_wr *payload);
 /* Responder, message 2, then the keys. The state is spent: wipe it. */
 bool mr_noise_write_2(struct mr_noise *s, const uint8_t e[static 32], struct mr_rd payload, struct mr_wr *out,
 		      struct mr_noise_keys *keys);

@@ -210,8 +210,7 @@ static bool open_issuing_key(struct identity *identity, const char *dir, const s
 				      dir);
 }
 
-/* What a station needs to read frames. */
-static bool open_line_keys(struct identity *identity, const char *dir, const char *batch_key,
+static bool open_batch_key(struct identity *identity, const char *dir, const char *batch_key,
 			   const struct keyfile_error *error)
 {
 	char batch_file[80];
@@ -222,16 +221,16 @@ static bool open_line_keys(struct identity *identity, const char *dir, const cha
 					"beginning with a letter or digit",
 					batch_key);
 	(void)snprintf(batch_file, sizeof(batch_file), "batch/%s.key", batch_key);
-	return open_station_key(identity, dir, error) && keyfile_secret(dir, batch_file, identity->batch_key, error);
+	return keyfile_secret(dir, batch_file, identity->batch_key, error);
 }
 
 static bool open_secrets(struct identity *identity, const char *dir, const struct keyfile_error *error)
 {
-	return open_issuing_key(identity, dir, error) && open_pin_key(identity, dir, error) &&
-	       identity_open_record_key(identity, dir, error);
+	return open_issuing_key(identity, dir, error) && open_station_key(identity, dir, error) &&
+	       open_pin_key(identity, dir, error) && identity_open_record_key(identity, dir, error);
 }
 
-enum { OPEN_LINE_KEYS = 1, OPEN_SECRETS = 2, OPEN_PINS = 4 }; /* which private files are opened */
+enum { OPEN_BATCH_KEY = 1, OPEN_SECRETS = 2, OPEN_PINS = 4 }; /* which private files are opened */
 
 static int open_some(struct identity **out, unsigned which, const char *dir, const char *batch_key, int64_t utc_us,
 		     const struct keyfile_error *error)
@@ -242,10 +241,10 @@ static int open_some(struct identity **out, unsigned which, const char *dir, con
 	*out = NULL;
 	if (!identity)
 		return -MR_CAUSE_NO_MEMORY;
-	if (which & (OPEN_LINE_KEYS | OPEN_SECRETS))
+	if (which & (OPEN_BATCH_KEY | OPEN_SECRETS))
 		result = open_issuer(identity, dir, utc_us, error);
 	if (result == 0 &&
-	    (((which & OPEN_LINE_KEYS) && !open_line_keys(identity, dir, batch_key, error)) ||
+	    (((which & OPEN_BATCH_KEY) && !open_batch_key(identity, dir, batch_key, error)) ||
 	     ((which & OPEN_SECRETS) && !open_secrets(identity, dir, error)) ||
 	     ((which & OPEN_PINS) && !(keyfile_check_dir(dir, error) && open_pin_key(identity, dir, error)))))
 		result = -MR_CAUSE_SIGNER_UNAVAILABLE;
@@ -262,14 +261,14 @@ static int open_some(struct identity **out, unsigned which, const char *dir, con
 int identity_open(struct identity **out, const char *dir, const char *batch_key, int64_t utc_us, char *error,
 		  size_t error_len)
 {
-	return open_some(out, OPEN_LINE_KEYS | OPEN_SECRETS, dir, batch_key, utc_us,
+	return open_some(out, OPEN_BATCH_KEY | OPEN_SECRETS, dir, batch_key, utc_us,
 			 &(struct keyfile_error){ error, error_len, dir });
 }
 
 int identity_open_public(struct identity **out, const char *dir, const char *batch_key, int64_t utc_us, char *error,
 			 size_t error_len)
 {
-	return open_some(out, OPEN_LINE_KEYS, dir, batch_key, utc_us, &(struct keyfile_error){ error, error_len, dir });
+	return open_some(out, OPEN_BATCH_KEY, dir, batch_key, utc_us, &(struct keyfile_error){ error, error_len, dir });
 }
 
 int identity_open_secrets(struct identity **out, const char *dir, int64_t utc_us, char *error, size_t error_len)
@@ -294,13 +293,21 @@ void identity_close(struct identity *identity)
 	OPENSSL_secure_clear_free(identity, sizeof(*identity));
 }
 
-const uint8_t *identity_station_private(const struct identity *identity) { return identity->station_private; }
 const uint8_t *identity_station_public(const struct identity *identity) { return identity->station_public; }
 const uint8_t *identity_batch_key(const struct identity *identity) { return identity->batch_key; }
 const char *identity_issuer_name(const struct identity *identity) { return identity->issuer_name; }
 int64_t identity_issuer_not_after_us(const struct identity *identity) { return identity->not_after_us; }
 const char *identity_kek_id(const struct identity *identity) { return identity->kek_id; }
 const char *identity_record_key_id(const struct identity *identity) { return identity->record_key_id; }
+
+int identity_agree(const void *ctx, const uint8_t peer[static 32], uint8_t shared[static 32])
+{
+	const struct identity *identity = ctx;
+
+	if (identity->apart)
+		return identity->apart->agree(identity->apart, peer, shared);
+	return mr_x25519(identity->station_private, peer, shared) ? 0 : -MR_CAUSE_BAD_SIGNATURE;
+}
 
 const uint8_t *identity_issuer_der(const struct identity *identity, size_t *len)
 {

@@ -33,9 +33,9 @@ int identity_open(struct identity **out, const char *dir, const char *batch_key,
 void identity_close(struct identity *identity); /* wipes; ends the process of identity_part */
 
 /*
- * For a station, in two steps: what it may hold itself (certificates, public keys, and the two keys without which no
- * frame can be read, station.key and the batch key), then a process of its own for the CA's, the record's and the PINs'
- * keys, whose files this process never opens. To be called before the first thread and the first frame. docs/keys.md.
+ * For a station, in two steps: what it may hold itself (certificates, public keys, and the batch key, which every
+ * device has too), then a process of its own for station.key and the CA's, the record's and the PINs' keys, whose files
+ * this process never opens. To be called before the first thread and the first frame. docs/keys.md.
  */
 int identity_open_public(struct identity **out, const char *dir, const char *batch_key, int64_t utc_us, char *error,
 			 size_t error_len);
@@ -77,10 +77,12 @@ int identity_apart_pid(const struct identity *identity); /* 0: none */
  * so. */
 int signer_main(void);
 
-const uint8_t *identity_station_private(const struct identity *identity); /* 32, X25519 */
-const uint8_t *identity_station_public(const struct identity *identity);  /* 32 */
-const uint8_t *identity_batch_key(const struct identity *identity);	  /* 32 */
-const char *identity_issuer_name(const struct identity *identity);	  /* CN of the issuing CA */
+/* X25519 of station.key with a peer's public key. 0; -MR_CAUSE_BAD_SIGNATURE: no secret comes of it; another -(cause):
+ * the key is not at hand. `identity`: a struct identity. */
+int identity_agree(const void *identity, const uint8_t peer[static 32], uint8_t shared[static 32]);
+const uint8_t *identity_station_public(const struct identity *identity); /* 32; after identity_part */
+const uint8_t *identity_batch_key(const struct identity *identity);	 /* 32 */
+const char *identity_issuer_name(const struct identity *identity);	 /* CN of the issuing CA */
 const uint8_t *identity_issuer_der(const struct identity *identity, size_t *len);
 int64_t identity_issuer_not_after_us(const struct identity *identity);
 const char *identity_kek_id(const struct identity *identity);

@@ -31,6 +31,7 @@ struct apart {
 		    char pin[static IDENTITY_PIN_MAX]);
 	int (*lookup)(struct apart *apart, const char *product, const char *pin, uint8_t out[static 32]);
 	int (*digest)(struct apart *apart, const char *text, size_t len, uint8_t out[static 32]);
+	int (*agree)(struct apart *apart, const uint8_t peer[static 32], uint8_t shared[static 32]);
 	int (*sign_record)(struct apart *apart, const uint8_t hash[static 32], uint8_t *sig, size_t *sig_len);
 	struct signer *(*signer)(struct apart *apart, struct loop *loop);
 	const char *(*trouble)(struct apart *apart); /* NULL: it answers */
@@ -38,13 +39,13 @@ struct apart {
 };
 
 struct identity {
-	uint8_t station_private[32], station_public[32];
-	uint8_t batch_key[32];
+	uint8_t station_public[32], batch_key[32];
+	uint8_t station_private[32];
 	/* Subkeys of pin.key (HKDF), so that what seals is not what looks up. */
 	uint8_t pin_seal_key[32], pin_lookup_key[32], label_key[32];
 	char kek_id[KEY_ID_MAX], record_key_id[KEY_ID_MAX];
 	EVP_PKEY *issuing_key, *record_key;
-	/* Where not NULL, the keys of the five members above are not here but there. */
+	/* Where not NULL, the private keys above, but the batch key, are not here but there. */
 	struct apart *apart;
 
 	/* Of the issuing CA's certificate, as DER ready to be copied into a device's. */

@@ -90,6 +90,7 @@ static int set_up(struct signer_desk *desk, struct mr_rd in, struct mr_wr *out, 
 		return -MR_CAUSE_NO_MEMORY;
 	signer_put_text(out, desk->identity->kek_id);
 	signer_put_text(out, desk->identity->record_key_id);
+	mr_wr_bytes(out, desk->identity->station_public, 32);
 	return 0;
 }
 
@@ -207,6 +208,20 @@ static int digest(struct signer_desk *desk, struct mr_rd in, struct mr_wr *out)
 	return result;
 }
 
+static int agree(struct signer_desk *desk, struct mr_rd in, struct mr_wr *out)
+{
+	uint8_t peer[32], shared[32];
+	int result = -MR_CAUSE_BAD_REQUEST;
+
+	mr_rd_copy(&in, peer, sizeof(peer));
+	if (!in.bad && in.left == 0)
+		result = identity_agree(desk->identity, peer, shared);
+	if (result == 0)
+		mr_wr_bytes(out, shared, sizeof(shared));
+	mr_wipe(shared, sizeof(shared));
+	return result;
+}
+
 static const struct {
 	enum signer_channel channel;
 	int (*fn)(struct signer_desk *desk, struct mr_rd in, struct mr_wr *out);
@@ -215,6 +230,7 @@ static const struct {
 	[SIGNER_OPEN] = { SIGNER_LINE, open_pin },
 	[SIGNER_LOOKUP] = { SIGNER_LINE, lookup },
 	[SIGNER_DIGEST] = { SIGNER_LINE, digest },
+	[SIGNER_AGREE] = { SIGNER_LINE, agree },
 	[SIGNER_CERTIFICATE] = { SIGNER_CERTIFICATES, certificate },
 	[SIGNER_SIGN_RECORD] = { SIGNER_RECORD, sign_record },
 };

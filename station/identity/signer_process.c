@@ -195,7 +195,8 @@ static int take_some(struct signer_process *p, struct mr_rd *answer, uint8_t *ou
 /* A refusal that says something of the value; all others say that the signer is of no use. */
 static int of_value(int result)
 {
-	bool said = result == 0 || result == -MR_CAUSE_DIGEST_MISMATCH || result == -MR_CAUSE_TOO_LONG;
+	bool said = result == 0 || result == -MR_CAUSE_DIGEST_MISMATCH || result == -MR_CAUSE_TOO_LONG ||
+		    result == -MR_CAUSE_BAD_SIGNATURE;
 
 	return said ? result : -MR_CAUSE_SIGNER_UNAVAILABLE;
 }
@@ -277,6 +278,22 @@ static int digest(struct apart *apart, const char *text, size_t len, uint8_t out
 	return result;
 }
 
+static int agree(struct apart *apart, const uint8_t peer[static 32], uint8_t shared[static 32])
+{
+	struct signer_process *p = (struct signer_process *)apart;
+	struct mr_rd answer;
+	struct signer_ask ask;
+	int result;
+
+	signer_ask_begin(&ask, p, SIGNER_LINE, SIGNER_AGREE);
+	mr_wr_bytes(&ask.out, peer, 32);
+	result = of_value(signer_ask_wait(&ask, &answer, NULL, 0));
+	if (result == 0)
+		result = take_octets(p, &answer, shared, 32);
+	signer_ask_wipe(&ask);
+	return result;
+}
+
 /* On the journal's thread: nothing here ends the process. */
 static int sign_record(struct apart *apart, const uint8_t hash[static 32], uint8_t *sig, size_t *sig_len)
 {
@@ -353,6 +370,7 @@ static int set_up(struct signer_process *p, struct identity *identity, const str
 	if (result == 0) {
 		signer_get_text(&answer, identity->kek_id, sizeof(identity->kek_id));
 		signer_get_text(&answer, record_key_id, sizeof(record_key_id));
+		mr_rd_copy(&answer, identity->station_public, sizeof(identity->station_public));
 		signer_get_text(&answer, p->note, sizeof(p->note));
 		if (answer.bad || answer.left > 0 || identity->kek_id[0] == '\0' || record_key_id[0] == '\0')
 			signer_process_end(p, signer_garbage);
@@ -431,6 +449,7 @@ int identity_part(struct identity *identity, const struct identity_apart *how, c
 						 .open = open_pin,
 						 .lookup = lookup,
 						 .digest = digest,
+						 .agree = agree,
 						 .sign_record = sign_record,
 						 .signer = signer_create_apart,
 						 .trouble = trouble,

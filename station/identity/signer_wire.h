@@ -1,21 +1,24 @@
+/* clang-format off: a table */
 /*
  * What a station and its signer say to each other: one message in a packet, on one of SIGNER_CHANNELS socket pairs.
  *
  *	request   version 1   kind 1   number 4   body
- *	answer    version 1   kind 1   number 4   cause 2   body     cause 0: done; the body is of the kind. Else: a
+ *	answer    version 1   kind 1   number 4   cause 2   body     cause 0: done, the body is of the kind; else a
  *sentence
  *
- * Numbers are little-endian; a text has its length before it, 2 octets. Each kind is taken on one channel only, a
- *channel's numbers are the station's choice, and answers come in the order of the requests. No answer holds a key, and
- *no request is signed that the signer has not read:
+ * Numbers are little-endian; a text has its length before it, 2 octets. Each kind is taken on one channel only, the
+ *numbers of requests are the station's choice, and answers come in the order of the requests. No answer holds a key,
+ *and nothing is signed that the signer has not read.
  *
- *	kind          on            request                             answer
- *	SET_UP        LINE, first   struct identity_apart               kek_id, record_key_id, what protections are
- *missing SEAL          LINE          product, serial, PIN                the sealed PIN OPEN          LINE product,
- *serial, the sealed PIN     the PIN LOOKUP        LINE          product, PIN                        32 octets DIGEST
- *LINE          a text                              32 octets CERTIFICATE   CERTIFICATES  TBSCertificate of the profile
- *ECDSA signature, DER RECORD        RECORD        32 octets, a head of the record     ECDSA signature, DER
+ *	kind          on            request                           answer
+ *	SET_UP        LINE, first   struct identity_apart             kek_id, record_key_id, the public half of
+ *station.key, what protections are missing AGREE         LINE          32 octets, an X25519 public key   the 32 octets
+ *that it and station.key agree on SEAL          LINE          product, serial, PIN              the sealed PIN OPEN
+ *LINE          product, serial, the sealed PIN   the PIN LOOKUP        LINE          product, PIN 32 octets DIGEST LINE
+ *a text                            32 octets CERTIFICATE   CERTIFICATES  TBSCertificate of the profile     ECDSA
+ *signature, DER SIGN_RECORD   RECORD        32 octets, a head of the record   ECDSA signature, DER
  */
+/* clang-format on */
 #pragma once
 
 #include <string.h>
@@ -27,9 +30,7 @@
 #define SIGNER_MESSAGE_MAX 8192	 /* octets; chosen: a set-up with the longest path */
 #define SIGNER_TEXT_MAX 2048	 /* octets of a text whose digest is asked for; chosen: labels say up to 600 */
 #define SIGNER_SENTENCE_MAX 1024 /* octets of what is wrong with a key file, its path included */
-#define SIGNER_WINDOW                                                                                                  \
-	8 /* certificates under way; chosen: who asks for a PIN waits behind so many signatures at most                \
-	   */
+#define SIGNER_WINDOW 8		 /* certificates under way; chosen: as many delay a PIN, by 0.5 ms */
 
 enum signer_kind {
 	SIGNER_SET_UP = 1,
@@ -38,7 +39,8 @@ enum signer_kind {
 	SIGNER_LOOKUP,
 	SIGNER_DIGEST,
 	SIGNER_CERTIFICATE,
-	SIGNER_SIGN_RECORD
+	SIGNER_SIGN_RECORD,
+	SIGNER_AGREE
 };
 
 struct signer_head {

@@ -181,7 +181,8 @@ static int prepare_station(struct line *line, char *error, size_t error_len)
 	struct action_station *s = &line->station;
 	uint8_t hash[32];
 
-	s->private_key = identity_station_private(line->o.identity);
+	s->agree = identity_agree;
+	s->agree_ctx = line->o.identity;
 	s->public_key = identity_station_public(line->o.identity);
 	s->batch_key = identity_batch_key(line->o.identity);
 	s->lease_s = (uint16_t)(job->lease_us / 1000000);

@@ -423,10 +423,26 @@ static void resume(struct link *base, uint64_t now_us)
 		link->deadline_us = now_us;
 }
 
+/* 0; -MR_CAUSE_BAD_SIGNATURE: it is not for us; another -(cause): we cannot say. */
+static int read_message_1(struct action_link *link, struct mr_rd in, struct mr_wr *message)
+{
+	const struct action_station *s = link->station;
+	struct mr_rd head = in;
+	const uint8_t *peer = mr_rd_take(&head, 32);
+	uint8_t shared[32];
+	int result = peer ? s->agree(s->agree_ctx, peer, shared) : -MR_CAUSE_BAD_SIGNATURE;
+
+	if (result == 0 && !mr_noise_read_1_agreed(link->noise, s->batch_key, shared, in, message))
+		result = -MR_CAUSE_BAD_SIGNATURE;
+	mr_wipe(shared, sizeof(shared));
+	return result;
+}
+
 static int on_handshake_1(struct action_link *link, const struct mr_frame *frame, struct mr_wr *message)
 {
 	const struct action_station *s = link->station;
 	uint8_t prologue[MR_PROLOGUE_LEN];
+	int result = -MR_CAUSE_BAD_SIGNATURE;
 
 	if (!mr_equal(frame->handshake.session_id, link->session_id, 8))
 		return ACTION_NOTHING;
@@ -442,8 +458,13 @@ static int on_handshake_1(struct action_link *link, const struct mr_frame *frame
 	mr_noise_prologue(prologue, s->station_id, s->batch_tag, link->session_id, link->peer);
 	if (!link->noise && !(link->noise = calloc(1, sizeof(*link->noise))))
 		return -MR_CAUSE_NO_MEMORY;
-	if (!mr_noise_init(link->noise, prologue, sizeof(prologue), s->public_key) ||
-	    !mr_noise_read_1(link->noise, s->batch_key, s->private_key, frame->handshake.noise, message)) {
+	if (mr_noise_init(link->noise, prologue, sizeof(prologue), s->public_key))
+		result = read_message_1(link, frame->handshake.noise, message);
+	if (result != 0 && result != -MR_CAUSE_BAD_SIGNATURE) {
+		drop_noise(link);
+		return result;
+	}
+	if (result != 0) {
 		log_write(link->base.tag, LOG_ACTION, LOG_DEBUG,
 			  "message 1 does not decrypt: another batch's key, or another station's");
 		drop_noise(link);

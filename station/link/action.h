@@ -37,8 +37,12 @@ enum action_event {
 /* What all links of a station share. */
 struct action_station {
 	uint8_t mac[6], station_id[8], batch_tag[8], call_key[32];
-	const uint8_t *private_key, *public_key, *batch_key; /* 32 octets each */
-	uint16_t sequence;				     /* 802.11 sequence number, per transmitter address */
+	/* X25519 of the station's static key, wherever that is, with a peer's. 0; -MR_CAUSE_BAD_SIGNATURE: no secret
+	 * comes of it; another -(cause): not now. */
+	int (*agree)(const void *ctx, const uint8_t peer[static 32], uint8_t shared[static 32]);
+	const void *agree_ctx;
+	const uint8_t *public_key, *batch_key; /* 32 octets each */
+	uint16_t sequence;		       /* 802.11 sequence number, per transmitter address */
 	uint16_t lease_s;
 };
 

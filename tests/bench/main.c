@@ -304,7 +304,7 @@ static void floor_close(struct floor_side *f)
 
 static void floor_handshake(struct floor_side *f)
 {
-	uint8_t payload[256], second[256], welcome[10] = { 0 }, e[32], hello[43] = { 0 }, mac[32];
+	uint8_t payload[256], second[256], welcome[10] = { 0 }, e[32], hello[43] = { 0 }, mac[32], shared[32];
 	struct mr_wr in = mr_wr_over(payload, sizeof(payload)), out = mr_wr_over(second, sizeof(second));
 	struct mr_noise_keys keys;
 	struct mr_noise noise;
@@ -313,8 +313,9 @@ static void floor_handshake(struct floor_side *f)
 	     mr_hmac_sha256(f->prologue, 32, hello, 26, mac));		   /* INVITE */
 	entropy_fill(f->entropy, e, sizeof(e));
 	must(mr_noise_init(&noise, f->prologue, sizeof(f->prologue), identity_station_public(f->identity)) &&
-	     mr_noise_read_1(&noise, identity_batch_key(f->identity), identity_station_private(f->identity),
-			     mr_rd_over(f->first, f->first_len), &in) &&
+	     identity_agree(f->identity, f->first, shared) == 0 &&
+	     mr_noise_read_1_agreed(&noise, identity_batch_key(f->identity), shared, mr_rd_over(f->first, f->first_len),
+				    &in) &&
 	     mr_noise_write_2(&noise, e, mr_rd_over(welcome, sizeof(welcome)), &out, &keys));
 	mr_noise_wipe(&noise);
 	mr_wipe(&keys, sizeof(keys));

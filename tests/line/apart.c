@@ -26,7 +26,7 @@ struct needle {
 	uint8_t first[4], sha256[32];
 };
 
-#define NEEDLES 9
+#define NEEDLES 10
 struct apart_hall {
 	struct hall hall; /* first: what hall.h takes */
 	struct needle needles[NEEDLES];
@@ -76,6 +76,7 @@ static void make_hall(int to)
 		_exit(3);
 	add_key(&h, &n, "issuing.key", identity->issuing_key);
 	add_key(&h, &n, "record.key", identity->record_key);
+	add(&h, &n, "station.key", true, identity->station_private);
 	add(&h, &n, "what seals PINs", true, identity->pin_seal_key);
 	add(&h, &n, "what looks PINs up", true, identity->pin_lookup_key);
 	add(&h, &n, "what digests labels", true, identity->label_key);
@@ -258,6 +259,7 @@ static void run_doomed(struct apart_hall *h, struct run *run, struct doom *doom)
 {
 	struct batch_options o = hall_options(&h->hall, run);
 
+	o.keys_inside = false;
 	o.ctx = doom;
 	o.began = on_began;
 	o.event = kill_signer;

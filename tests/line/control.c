@@ -315,7 +315,7 @@ static int signer_pid(void)
 static void a_signer_that_dies_is_a_guard_with_words(void **state)
 {
 	struct hall *hall = *state;
-	struct station s = { .batch = { .stay = true, .pace = 4 } };
+	struct station s = { .batch = { .stay = true, .pace = 4 }, .apart = true };
 	struct run run;
 	struct screen v;
 	const char *remedy;

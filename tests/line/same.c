@@ -101,6 +101,7 @@ static void take_print(struct hall *hall, const struct shape *shape, uint64_t se
 
 	hall_job(hall, &run, shape, 1);
 	o = hall_options(hall, &run);
+	o.keys_inside = false; /* as it is in use */
 	snprintf(pcap, sizeof(pcap), "%s/air.pcap", hall->dir);
 	SHA256_Init(&trace.hash);
 	o.pcap = pcap;

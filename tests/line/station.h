@@ -24,6 +24,7 @@ struct station {
 	struct run *run;
 	pthread_t thread;
 	bool running;
+	bool apart; /* the keys are in a process of their own; set before */
 };
 
 HALL void *station_main(void *ctx)
@@ -65,6 +66,7 @@ HALL void station_start(struct hall *hall, struct station *s, struct run *run, c
 	s->run = run;
 	s->batch = hall_options(hall, run);
 	s->batch.control = s->control;
+	s->batch.keys_inside = !s->apart;
 	s->batch.pace = pace;
 	s->batch.stay = stay;
 	s->batch.ctx = ctx;

@@ -8,7 +8,7 @@
 #include <regex.h>
 #include <sys/stat.h>
 
-#include "station/identity/identity.h"
+#include "station/identity/private.h"
 #include "station/wifi/wpa.h"
 
 #define DEVICES 6
@@ -113,7 +113,7 @@ static unsigned no_issued_pin(const struct hall *hall, const struct heard *h)
 	unsigned n = 0;
 
 	assert_int_equal(identity_open(&identity, hall->keys, "default", BATCH_SIM_UTC_US, error, sizeof(error)), 0);
-	not_in_hex(h, "the station's key", identity_station_private(identity), 32);
+	not_in_hex(h, "the station's key", identity->station_private, 32);
 	not_in_hex(h, "the batch key", identity_batch_key(identity), 32);
 	assert_int_equal(sqlite3_open_v2(h->run.db, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
 	assert_int_equal(sqlite3_prepare_v2(db,

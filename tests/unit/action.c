@@ -546,6 +546,27 @@ static void a_handshake_of_a_stranger_changes_nothing(void **state)
 	assert_int_equal(bench_air(b, frame, device_handshake_1(b, frame)), ACTION_HANDSHAKE);
 }
 
+static int agrees_with_nobody(const void *ctx, const uint8_t peer[static 32], uint8_t shared[static 32])
+{
+	(void)ctx, (void)peer, (void)shared;
+	return -MR_CAUSE_SIGNER_UNAVAILABLE;
+}
+
+/* Our trouble, and no fault of the device's: it is not a handshake that failed. */
+static void without_the_stations_key_the_session_ends_as_ours(void **state)
+{
+	struct bench *b = *state;
+	uint8_t frame[RADIO_FRAME_MAX];
+	size_t len;
+
+	bench_to_invited(b);
+	len = device_handshake_1(b, frame);
+	b->station.agree = agrees_with_nobody;
+	assert_int_equal(bench_air(b, frame, len), -MR_CAUSE_SIGNER_UNAVAILABLE);
+	assert_null(b->link.noise);
+	assert_int_equal(b->message_len, 0);
+}
+
 static void every_changed_octet_of_an_answer_is_refused(void **state)
 {
 	struct bench *b = *state;
@@ -830,6 +851,7 @@ int main(void)
 		T(forged_unknown_does_not_end_a_session_whose_device_answers),
 		T(progress_means_nothing_outside_a_request),
 		T(a_handshake_of_a_stranger_changes_nothing),
+		T(without_the_stations_key_the_session_ends_as_ours),
 		T(every_changed_octet_of_an_answer_is_refused),
 		T(every_changed_octet_of_message_1_is_refused),
 		T(every_frame_cut_anywhere_is_refused),

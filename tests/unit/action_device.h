@@ -33,6 +33,11 @@ struct bench {
 	uint16_t seq;
 };
 
+static inline int bench_agree(const void *private, const uint8_t peer[static 32], uint8_t shared[static 32])
+{
+	return mr_x25519(private, peer, shared) ? 0 : -MR_CAUSE_BAD_SIGNATURE;
+}
+
 static inline struct bench *bench_create(void)
 {
 	static const uint8_t session_id[8] = { 0x51, 0xd0, 3, 4, 5, 6, 7, 8 };
@@ -47,7 +52,8 @@ static inline struct bench *bench_create(void)
 	memcpy(b->station.mac, (const uint8_t[6]){ 2, 0x4d, 0x52, 0xff, 0, 1 }, 6);
 	memset(b->station.station_id, 0x1d, 8);
 	assert(mr_batch_keys(b->batch_key, b->station.call_key, b->station.batch_tag));
-	b->station.private_key = b->station_priv;
+	b->station.agree = bench_agree;
+	b->station.agree_ctx = b->station_priv;
 	b->station.public_key = b->station_pub;
 	b->station.batch_key = b->batch_key;
 	b->station.lease_s = 30;

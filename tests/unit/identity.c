@@ -146,13 +146,16 @@ static void what_init_makes_opens(void **state)
 {
 	struct bench *b = *state;
 	struct identity *identity = open_it(b);
-	uint8_t public_key[32];
+	uint8_t private[32] = { 7 }, public_key[32], shared[32], other[32];
 	const uint8_t *at;
 	size_t len = 0;
 	X509 *issuing;
 
-	assert_true(mr_x25519_public(identity_station_private(identity), public_key));
-	assert_memory_equal(public_key, identity_station_public(identity), 32);
+	assert_true(mr_x25519_public(private, public_key));
+	assert_int_equal(identity_agree(identity, public_key, shared), 0);
+	assert_true(mr_x25519(private, identity_station_public(identity), other));
+	assert_memory_equal(shared, other, 32);
+	assert_int_equal(identity_agree(identity, (const uint8_t[32]){ 0 }, shared), -MR_CAUSE_BAD_SIGNATURE);
 	at = identity_issuer_der(identity, &len);
 	assert_in_range(len, 300, IDENTITY_CERT_MAX);
 	issuing = d2i_X509(NULL, &at, (long)len);

@@ -129,6 +129,8 @@ static void set_up(struct bench *b, const struct identity_profile *profile, bool
 	assert_int_equal(ask(b, SIGNER_LINE, SIGNER_SET_UP, body.buf, body.len, &answer), 0);
 	signer_get_text(&answer, kek, sizeof(kek));
 	signer_get_text(&answer, record, sizeof(record));
+	assert_int_equal(answer.left, 32);
+	assert_memory_equal(answer.at, identity_station_public(b->identity), 32);
 	assert_false(answer.bad);
 	assert_string_equal(kek, identity_kek_id(b->identity));
 	assert_string_equal(record, identity_record_key_id(b->identity));
@@ -221,6 +223,25 @@ static void a_record_is_signed_as_record_pub_verifies_it(void **state)
 	assert_int_equal(ask(b, SIGNER_RECORD, SIGNER_SIGN_RECORD, hash, 33, &sig), MR_CAUSE_BAD_REQUEST);
 	assert_int_equal(ask(b, SIGNER_RECORD, SIGNER_SIGN_RECORD, hash, 32, &sig), 0);
 	assert_true(identity_record_verify(public_key, hash, sig.at, sig.left));
+	signer_desk_wipe(&b->desk);
+}
+
+static void it_agrees_as_station_key_does(void **state)
+{
+	struct bench *b = *state;
+	uint8_t private[32] = { 5 }, peer[33], shared[32];
+	struct mr_rd answer;
+
+	set_up(b, &plain, false);
+	assert_true(mr_x25519_public(private, peer));
+	assert_int_equal(ask(b, SIGNER_LINE, SIGNER_AGREE, peer, 31, &answer), MR_CAUSE_BAD_REQUEST);
+	assert_int_equal(ask(b, SIGNER_LINE, SIGNER_AGREE, peer, 33, &answer), MR_CAUSE_BAD_REQUEST);
+	assert_int_equal(ask(b, SIGNER_LINE, SIGNER_AGREE, peer, 32, &answer), 0);
+	assert_true(mr_x25519(private, identity_station_public(b->identity), shared));
+	assert_int_equal(answer.left, 32);
+	assert_memory_equal(answer.at, shared, 32);
+	memset(peer, 0, sizeof(peer));
+	assert_int_equal(ask(b, SIGNER_LINE, SIGNER_AGREE, peer, 32, &answer), MR_CAUSE_BAD_SIGNATURE);
 	signer_desk_wipe(&b->desk);
 }
 
@@ -395,6 +416,7 @@ static void kinds_are_taken_in_their_order_and_on_their_channel(void **state)
 	for (uint8_t kind = 0; kind < 12; kind++)
 		for (unsigned channel = 0; channel < SIGNER_CHANNELS; channel++)
 			for (size_t len = 0; len <= sizeof(zeros); len++) {
+				/* a key of zeros agrees with nobody */
 				bool right = (kind == SIGNER_SIGN_RECORD && channel == SIGNER_RECORD && len == 32) ||
 					     (kind == SIGNER_DIGEST && channel == SIGNER_LINE);
 				int cause = ask(b, (enum signer_channel)channel, kind, zeros, len, &answer);
@@ -485,6 +507,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(certificates_of_the_profile_are_signed),
 		cmocka_unit_test(a_record_is_signed_as_record_pub_verifies_it),
+		cmocka_unit_test(it_agrees_as_station_key_does),
 		cmocka_unit_test(pins_of_its_product_are_sealed_looked_up_and_opened),
 		cmocka_unit_test(one_octet_that_is_not_as_the_profile_has_it_is_refused),
 		cmocka_unit_test(certificates_of_other_profiles_issuers_and_times_are_refused),

@@ -199,6 +199,11 @@ static void keys_in_another_process_do_what_keys_here_do(void **state)
 	assert_int_equal(identity_record_public(b->dir, public_key, NULL, b->error, sizeof(b->error)), 0);
 	assert_int_equal(identity_sign_record(b->apart, hash, sig, &len), 0);
 	assert_true(identity_record_verify(public_key, hash, sig, len));
+	assert_memory_equal(identity_station_public(b->apart), identity_station_public(b->here), 32);
+	assert_int_equal(identity_agree(b->apart, hash, there), 0);
+	assert_int_equal(identity_agree(b->here, hash, here), 0);
+	assert_memory_equal(here, there, 32);
+	assert_int_equal(identity_agree(b->apart, (const uint8_t[32]){ 0 }, there), -MR_CAUSE_BAD_SIGNATURE);
 	assert_null(identity_trouble(b->apart)); /* a refusal ends nothing */
 	stop(b);
 }
@@ -320,12 +325,12 @@ static void the_journals_thread_signs_while_the_line_asks(void **state)
 
 static void a_key_file_that_does_not_open_is_named(void **state)
 {
-	static const char *const names[] = { "issuing.key", "record.key", "pin.key" };
+	static const char *const names[] = { "issuing.key", "record.key", "pin.key", "station.key" };
 	struct bench *b = *state;
 	struct identity_apart wanted = how(b, PATIENCE_MS);
 	char path[128], aside[160];
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		(void)snprintf(path, sizeof(path), "%s/%s", b->dir, names[i]);
 		(void)snprintf(aside, sizeof(aside), "%s.aside", path);
 		assert_int_equal(rename(path, aside), 0);
@@ -585,6 +590,8 @@ static void unavailable(struct bench *b)
 	assert_int_equal(pin_seal(b->apart, b->entropy, PRODUCT, "A", "48151623", sealed, &len),
 			 -MR_CAUSE_SIGNER_UNAVAILABLE);
 	assert_int_equal(pin_lookup(b->apart, PRODUCT, "48151623", value), -MR_CAUSE_SIGNER_UNAVAILABLE);
+	assert_int_equal(identity_agree(b->apart, identity_station_public(b->here), value),
+			 -MR_CAUSE_SIGNER_UNAVAILABLE);
 	assert_int_not_equal(identity_sign_record(b->apart, value, sig, &len), 0);
 	assert_true(now_ms() - from < 10000);
 }
@@ -683,6 +690,7 @@ static void greet(const int channels[static SIGNER_CHANNELS])
 	signer_put_answer(&out, &head);
 	signer_put_text(&out, "pin-0000000000000000");
 	signer_put_text(&out, "record-0000000000000000");
+	mr_wr_bytes(&out, (const uint8_t[32]){ 9 }, 32);
 	signer_put_text(&out, "");
 	if (send(channels[SIGNER_LINE], out.buf, out.len, MSG_NOSIGNAL) < 0)
 		_exit(0);

@@ -47,12 +47,13 @@ enum mr_wifi_phase {
 
 struct mr_wifi_state {
 	enum mr_wifi_phase phase;
-	bool up;	      /* the access point */
-	uint64_t deadline_us; /* of the phase; of the next try to put the access point up */
-	uint64_t began_us;    /* joining */
-	uint64_t scan_us;     /* when to look around */
-	uint64_t looked_us;   /* when it last did; 0: never */
-	bool chosen;	      /* the JOIN named a BSSID */
+	bool up;				 /* the access point */
+	uint64_t deadline_us;			 /* of the phase; of the next try to put the access point up */
+	uint64_t began_us;			 /* joining */
+	uint64_t scan_us;			 /* when to look around */
+	uint64_t looked_us;			 /* when it last began to; 0: never */
+	uint8_t wanted[MR_SSID_MAX], wanted_len; /* that was asked for last */
+	bool chosen;				 /* the JOIN named a BSSID */
 	uint8_t bssid[6];
 	uint8_t binding[32]; /* WPA2: of the name and passphrase that the access point came up with */
 };

@@ -11,7 +11,6 @@
 #define LEAVE_US 2000000       /* a response that nobody acknowledges has left by then */
 #define LINGER_US 100000       /* after its acknowledgement: repeats, the end of the connection */
 #define LOOK_EVERY_US 10000000 /* a scan list this old is made anew when asked for */
-#define LOOK_AGAIN_US 2000000  /* the same, when what was asked for is not in it */
 
 static uint64_t now(const struct mr_agent *agent) { return agent->port.now_us(agent->port.ctx); }
 
@@ -134,15 +133,16 @@ static bool start(struct mr_agent *agent)
 	return true;
 }
 
-/* Will look around when the response has left, unless it did just now or is about to. `missed`: what was wanted is not
- * in the list, so it is made anew sooner. */
+/*
+ * Will look around when the response has left, unless it did just now or is about to. A list that lacks what was wanted
+ * (`missed`) is of no use, however new: some radios take seconds for a look.
+ */
 static void look(struct mr_agent *agent, bool missed)
 {
 	struct mr_wifi_state *w = &agent->wifi;
-	uint64_t old_us = missed ? LOOK_AGAIN_US : LOOK_EVERY_US;
 
 	if (w->phase != MR_WIFI_HOME || w->scan_us != UINT64_MAX || agent->port.wifi->scanning(agent->port.ctx) ||
-	    (w->looked_us != 0 && now(agent) - w->looked_us < old_us))
+	    (!missed && w->looked_us != 0 && now(agent) - w->looked_us < LOOK_EVERY_US))
 		return;
 	w->scan_us = now(agent) + LEAVE_US;
 }
@@ -252,9 +252,11 @@ static void look_how_it_goes(struct mr_agent *agent)
 
 static void look_around(struct mr_agent *agent)
 {
-	agent->wifi.scan_us = UINT64_MAX;
-	if (agent->port.wifi->scan(agent->port.ctx))
-		agent->wifi.looked_us = now(agent);
+	struct mr_wifi_state *w = &agent->wifi;
+
+	w->scan_us = UINT64_MAX;
+	if (agent->port.wifi->scan(agent->port.ctx, w->wanted, w->wanted_len))
+		w->looked_us = now(agent);
 }
 
 static void expire(struct mr_agent *agent)
@@ -289,13 +291,14 @@ static enum mr_cause on_networks(struct mr_agent *agent, const struct mr_message
 {
 	const struct mr_wifi *wifi = agent->port.wifi;
 	struct mr_rd wanted = m->value[MR_AT_SSID];
-	uint8_t ssid[MR_SSID_MAX];
+	uint8_t *ssid = agent->wifi.wanted;
 	struct mr_network network;
 	size_t len = m->has[MR_AT_SSID] ? wanted.left : 0;
 	bool found = len == 0;
 	unsigned count = 0;
 
 	mr_rd_copy(&wanted, ssid, len);
+	agent->wifi.wanted_len = (uint8_t)len;
 	mr_operation_answer(agent, m, w);
 	/* In a hall full of access points the one that is asked for may be far from the strongest. */
 	for (int others = len == 0 ? 1 : 0; others < 2; others++)

@@ -58,8 +58,11 @@ struct mr_network_choice {
 struct mr_wifi {
 	bool (*access_point_up)(void *ctx, const struct mr_access_point *ap); /* false: not now; tried again */
 	void (*access_point_down)(void *ctx);
-	/* Starts looking around; the access point may pause for it. false: not now. */
-	bool (*scan)(void *ctx);
+	/*
+	 * Starts looking around; the access point may pause for it. The networks of that name are asked for by it, and
+	 * are kept before stronger ones; `ssid_len` 0: none in particular. false: not now.
+	 */
+	bool (*scan)(void *ctx, const uint8_t *ssid, size_t ssid_len);
 	/* Network `i` of the last finished scan, strongest first; false: no more. */
 	bool (*network)(void *ctx, unsigned i, struct mr_network *out);
 	bool (*scanning)(void *ctx);

@@ -10,7 +10,7 @@
 #include "station/line/session.h"
 #include "station/line/talk.h"
 
-#define SCAN_MISSES 4u	       /* chosen: two scans missed it; in a crowded hall beacons collide */
+#define SCAN_MISSES 3u	       /* chosen: two scans missed it; in a crowded hall beacons collide */
 #define SCAN_ASKS 8u	       /* chosen: an empty scan list is asked for again, as often as this */
 #define SCAN_AGAIN_US 1000000u /* a scan of 11 channels takes a chip about this long */
 

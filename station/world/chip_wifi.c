@@ -387,7 +387,7 @@ static void probe(struct chip_wifi *w)
 	memcpy(h.address2, w->config.mac, 6);
 	memcpy(h.address3, ieee80211_broadcast, 6);
 	ieee80211_header_build(&f, &h);
-	ieee80211_put_ssid(&f, w->choice.ssid, w->mode == MODE_FINDING ? w->choice.ssid_len : 0);
+	ieee80211_put_ssid(&f, w->found.ssid, w->found.ssid_len);
 	ieee80211_put_rates(&f, w->freq_mhz);
 	(void)send(w, mr_wr_written(&f), mr_band(w->freq_mhz) == MR_BAND_2GHZ ? BASIC_RATE_24 : RATE_6M, 0,
 		   PROBE_COOKIE);
@@ -569,6 +569,7 @@ void chip_wifi_join(struct chip_wifi *w, const struct chip_wifi_choice *choice)
 		air_skip_beacons(w->config.node, false);
 		try_next(w);
 	} else {
+		found_want(&w->found, choice->ssid, choice->ssid_len);
 		begin_looking(w, MODE_FINDING);
 	}
 	rearm(w);
@@ -639,9 +640,11 @@ static void next_channel(struct chip_wifi *w)
 		end_looking(w);
 }
 
-bool chip_wifi_order_scan(struct chip_wifi *w)
+bool chip_wifi_order_scan(struct chip_wifi *w, const uint8_t *ssid, size_t ssid_len)
 {
-	w->scan_due = w->mode == MODE_NONE;
+	w->scan_due = w->mode == MODE_NONE && ssid_len <= MR_SSID_MAX;
+	if (w->scan_due)
+		found_want(&w->found, ssid, ssid_len);
 	return w->scan_due;
 }
 

@@ -49,8 +49,11 @@ void chip_wifi_power_off(struct chip_wifi *wifi);			   /* everything is lost, an
 /* `freq_mhz` 0: on that of `ap`. */
 void chip_wifi_access_point_up(struct chip_wifi *wifi, const struct mr_access_point *ap, uint16_t freq_mhz);
 void chip_wifi_access_point_down(struct chip_wifi *wifi);
-/* It is ordered: chip_wifi_is_scanning from now on, and chip_wifi_scan must follow. false: the radio is in use. */
-bool chip_wifi_order_scan(struct chip_wifi *wifi);
+/*
+ * It is ordered, for networks of that name before others (MR_SSID_MAX octets at most): chip_wifi_is_scanning from now
+ * on, and chip_wifi_scan must follow. false: the radio is in use.
+ */
+bool chip_wifi_order_scan(struct chip_wifi *wifi, const uint8_t *ssid, size_t ssid_len);
 void chip_wifi_scan(struct chip_wifi *wifi);
 
 /* struct mr_network_choice, kept */

@@ -165,11 +165,11 @@ static bool wifi_access_point_up(void *ctx, const struct mr_access_point *ap)
 
 static void wifi_access_point_down(void *ctx) { order(ctx, ITEM_AP_DOWN, NULL, 0); }
 
-static bool wifi_scan(void *ctx)
+static bool wifi_scan(void *ctx, const uint8_t *ssid, size_t ssid_len)
 {
 	struct device *d = ctx;
 
-	if (!chip_wifi_order_scan(d->wifi))
+	if (!chip_wifi_order_scan(d->wifi, ssid, ssid_len))
 		return false;
 	order(d, ITEM_SCAN, NULL, 0);
 	return true;

@@ -99,7 +99,15 @@ static void join_state(void *ctx, struct mr_join *out)
 	(void)out;
 }
 
-static const struct mr_wifi wifi = { up, down, no, network, no, join, join_state, down, NULL };
+static bool scan(void *ctx, const uint8_t *ssid, size_t ssid_len)
+{
+	(void)ctx;
+	(void)ssid;
+	(void)ssid_len;
+	return false;
+}
+
+static const struct mr_wifi wifi = { up, down, scan, network, no, join, join_state, down, NULL };
 static const struct mr_port port = { .now_us = now_us,
 				     .work = work,
 				     .random = random_octets,

@@ -133,10 +133,13 @@ static void wifi_down(void *ctx)
 	b->ap_up = false;
 }
 
-static bool wifi_scan(void *ctx)
+static bool wifi_scan(void *ctx, const uint8_t *ssid, size_t ssid_len)
 {
 	struct board *b = ctx;
 
+	assert(ssid_len <= MR_SSID_MAX);
+	memcpy(b->scan_ssid, ssid, ssid_len);
+	b->scan_ssid_len = ssid_len;
 	b->scanning = !b->scan_fails;
 	b->scans++;
 	return b->scanning;

@@ -43,6 +43,8 @@ struct board {
 	struct mr_access_point ap;
 	bool ap_up, ap_fails, scan_fails, scanning, joins, join_fails;
 	unsigned ap_ups, scans;
+	uint8_t scan_ssid[MR_SSID_MAX]; /* that the last look was for */
+	size_t scan_ssid_len;
 	struct mr_network networks[20];
 	size_t network_count;
 	uint8_t join_ssid[MR_SSID_MAX], join_passphrase[64], join_bssid[6];

@@ -237,7 +237,7 @@ static void the_scan_list_is_read_strongest_first(void **state)
 				"not a line\n"
 				"02:00:00:00:00:09\t2437\t-63\t[ESS]\tbroken\\\n"
 				"02:00:00:00:00:0a\t2437\t-64\t[ESS]\tan SSID that is longer than it may be\n";
-	assert_true(mr_linux_wifi_scan(&h->wifi, 0));
+	assert_true(mr_linux_wifi_scan(&h->wifi, NULL, 0, 0));
 	assert_true(mr_linux_wifi_scanning(&h->wifi, 1));
 	assert_false(mr_linux_wifi_network(&h->wifi, 0, &n));
 	assert_false(mr_linux_wifi_up(&h->wifi, &wpa2_ap, 1)); /* the scan would be cut short */
@@ -262,14 +262,14 @@ static void the_scan_list_is_read_strongest_first(void **state)
 	assert_true(n.bssid[5] == 4 && n.security == MR_SECURITY_OTHER);
 	assert_false(mr_linux_wifi_network(&h->wifi, 8, &n));
 	/* One that nobody ends is over after a while; one that failed at once. */
-	assert_true(mr_linux_wifi_scan(&h->wifi, 0));
+	assert_true(mr_linux_wifi_scan(&h->wifi, NULL, 0, 0));
 	assert_false(mr_linux_wifi_scanning(&h->wifi, 15000000));
-	assert_true(mr_linux_wifi_scan(&h->wifi, 0));
+	assert_true(mr_linux_wifi_scan(&h->wifi, NULL, 0, 0));
 	event(&h->supplicant, "<3>CTRL-EVENT-SCAN-FAILED ret=-16");
 	mr_linux_wifi_work(&h->wifi);
 	assert_false(mr_linux_wifi_scanning(&h->wifi, 1));
 	h->supplicant.refuses = "SCAN";
-	assert_false(mr_linux_wifi_scan(&h->wifi, 0));
+	assert_false(mr_linux_wifi_scan(&h->wifi, NULL, 0, 0));
 }
 
 static void more_networks_than_there_is_room_leave_the_strongest(void **state)
@@ -290,6 +290,34 @@ static void more_networks_than_there_is_room_leave_the_strongest(void **state)
 		assert_true(mr_linux_wifi_network(&h->wifi, i, &n));
 		assert_int_equal(n.rssi_dbm, -31 - (int)i);
 	}
+}
+
+/* In a hall of sixty that are stronger. */
+static void the_network_that_is_looked_for_is_asked_by_name_and_kept_however_weak(void **state)
+{
+	struct house *h = *state;
+	static char list[8000] = "head\n02:00:00:00:01:00\t2412\t-99\t[ESS]\tmill hall\n";
+	struct mr_network n;
+
+	for (int i = 0; i < 60; i++)
+		snprintf(list + strlen(list), sizeof(list) - strlen(list),
+			 "02:00:00:00:00:%02x\t2412\t%d\t[ESS]\tn%d\n", i, -90 + i, i);
+	snprintf(list + strlen(list), sizeof(list) - strlen(list), "02:00:00:00:01:01\t2437\t-98\t[ESS]\tmill hall\n");
+	open_wifi(h, false);
+	h->supplicant.results = list;
+	assert_true(mr_linux_wifi_scan(&h->wifi, (const uint8_t *)"mill hall", 9, 0));
+	assert_heard(&h->supplicant, "PING\nSCAN ssid 6d696c6c2068616c6c\n");
+	event(&h->supplicant, "<3>CTRL-EVENT-SCAN-RESULTS");
+	mr_linux_wifi_work(&h->wifi);
+	assert_int_equal(h->wifi.network_count, MR_LINUX_WIFI_NETWORKS);
+	for (unsigned i = 0; i < MR_LINUX_WIFI_NETWORKS - 2; i++) {
+		assert_true(mr_linux_wifi_network(&h->wifi, i, &n));
+		assert_int_equal(n.rssi_dbm, -31 - (int)i);
+	}
+	assert_true(mr_linux_wifi_network(&h->wifi, MR_LINUX_WIFI_NETWORKS - 2, &n));
+	assert_true(n.bssid[4] == 1 && n.bssid[5] == 1 && n.rssi_dbm == -98);
+	assert_true(mr_linux_wifi_network(&h->wifi, MR_LINUX_WIFI_NETWORKS - 1, &n));
+	assert_true(n.bssid[4] == 1 && n.bssid[5] == 0 && n.rssi_dbm == -99);
 }
 
 static void a_network_is_joined_and_left(void **state)
@@ -386,7 +414,7 @@ static void a_program_that_was_started_anew_is_found_again(void **state)
 
 	open_wifi(h, false);
 	daemon_stop(&h->supplicant);
-	assert_false(mr_linux_wifi_scan(&h->wifi, 0));
+	assert_false(mr_linux_wifi_scan(&h->wifi, NULL, 0, 0));
 	assert_false(mr_linux_wifi_join(&h->wifi, &open));
 	daemon_start(&h->supplicant);
 	h->supplicant.status = "wpa_state=SCANNING\n";
@@ -405,6 +433,7 @@ int main(void)
 		IN_A_HOUSE(without_hostapd_wpa_supplicant_does),
 		IN_A_HOUSE(the_scan_list_is_read_strongest_first),
 		IN_A_HOUSE(more_networks_than_there_is_room_leave_the_strongest),
+		IN_A_HOUSE(the_network_that_is_looked_for_is_asked_by_name_and_kept_however_weak),
 		IN_A_HOUSE(a_network_is_joined_and_left),
 		IN_A_HOUSE(every_security_has_its_settings),
 		IN_A_HOUSE(why_joining_fails_is_taken_from_the_events),

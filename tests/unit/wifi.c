@@ -414,6 +414,48 @@ static void the_scan_list_is_made_after_the_answer_and_kept_for_ten_seconds(void
 	assert_int_equal(b->scans, 2);
 }
 
+static unsigned ask_for(struct yard *y, const char *ssid)
+{
+	struct mr_wr w = begin(y, MR_OP_NETWORKS);
+
+	mr_attribute_add(&w, MR_AT_SSID, ssid, strlen(ssid));
+	assert_int_equal(ask(y, w), MR_CAUSE_OK);
+	(void)board_wait(&y->board, 150000);
+	return (unsigned)y->peer.response.network_count;
+}
+
+/* However long a look takes: what is asked for was not in it, so it is of no use. */
+static void a_list_without_what_was_asked_for_is_made_anew_and_for_that_name(void **state)
+{
+	struct yard *y = *state;
+	struct board *b = &y->board;
+
+	y->peer.lease_s = 300;
+	b->network_count = 3;
+	for (uint8_t i = 0; i < 3; i++)
+		b->networks[i] = (struct mr_network){ { i }, 2412, (int8_t)-i, MR_SECURITY_WPA2, 1, { 'a' + i } };
+	assert_true(board_start(b));
+	assert_true(peer_connects(&y->peer));
+	assert_int_equal(ask(y, begin(y, MR_OP_NETWORKS)), MR_CAUSE_OK);
+	(void)board_wait(b, 150000);
+	assert_int_equal(b->scans, 1);
+	assert_int_equal(b->scan_ssid_len, 0);
+	b->scanning = false;
+	assert_int_equal(ask_for(y, "mill hall"), 3);
+	assert_int_equal(b->scans, 2);
+	assert_int_equal(b->scan_ssid_len, 9);
+	assert_memory_equal(b->scan_ssid, "mill hall", 9);
+	assert_int_equal(ask_for(y, "mill hall"), 3); /* one is on */
+	assert_int_equal(b->scans, 2);
+	(void)board_wait(b, 3000000);
+	b->scanning = false;
+	assert_int_equal(ask_for(y, "mill hall"), 3);
+	assert_int_equal(b->scans, 3);
+	b->scanning = false;
+	assert_int_equal(ask_for(y, "b"), 3); /* it is there, and new */
+	assert_int_equal(b->scans, 3);
+}
+
 static void a_device_without_wifi_cannot_look_or_join(void **state)
 {
 	struct yard *y = *state;
@@ -444,6 +486,7 @@ int main(void)
 		IN_A_YARD(a_device_that_is_away_neither_hears_nor_sends),
 		IN_A_YARD(a_response_that_nobody_acknowledges_does_not_keep_a_device),
 		IN_A_YARD(the_scan_list_is_made_after_the_answer_and_kept_for_ten_seconds),
+		IN_A_YARD(a_list_without_what_was_asked_for_is_made_anew_and_for_that_name),
 		IN_A_YARD(a_device_without_wifi_cannot_look_or_join),
 	};
 

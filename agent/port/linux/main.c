@@ -172,7 +172,11 @@ static void board_down(void *ctx)
 	(void)fflush(stdout);
 }
 
-static bool board_scan(void *ctx) { return mr_linux_wifi_scan(&((struct board *)ctx)->wifi, board_now_us(ctx)); }
+static bool board_scan(void *ctx, const uint8_t *ssid, size_t ssid_len)
+{
+	return mr_linux_wifi_scan(&((struct board *)ctx)->wifi, ssid, ssid_len, board_now_us(ctx));
+}
+
 static bool board_scanning(void *ctx)
 {
 	return mr_linux_wifi_scanning(&((struct board *)ctx)->wifi, board_now_us(ctx));
@@ -324,7 +328,7 @@ static bool open_wifi(struct board *board)
 		return true;
 	board->has_wifi = true;
 	if (mr_linux_wifi_open(&board->wifi, config->supplicant, config->hostapd)) {
-		(void)mr_linux_wifi_scan(&board->wifi, board_now_us(board)); /* for the first one to ask */
+		(void)mr_linux_wifi_scan(&board->wifi, NULL, 0, board_now_us(board)); /* for the first one to ask */
 		return true;
 	}
 	fprintf(stderr, "millrace-agent: %s%s%s: %s\n", config->supplicant, config->hostapd[0] ? " or " : "",

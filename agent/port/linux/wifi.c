@@ -135,9 +135,17 @@ void mr_linux_wifi_down(struct mr_linux_wifi *w)
 
 /* --- looking around --- */
 
-bool mr_linux_wifi_scan(struct mr_linux_wifi *w, uint64_t now_us)
+/* Asked for by name only that network answers; of the others it hears the beacons. */
+bool mr_linux_wifi_scan(struct mr_linux_wifi *w, const uint8_t *ssid, size_t ssid_len, uint64_t now_us)
 {
-	w->scanning = mr_ctrl_revive(&w->events) && mr_ctrl_do(&w->supplicant, "SCAN");
+	char hex[2 * MR_SSID_MAX + 1];
+
+	if (ssid_len > 0)
+		memcpy(w->wanted, ssid, ssid_len);
+	w->wanted_len = ssid_len;
+	to_hex(w->wanted, ssid_len, hex);
+	w->scanning = mr_ctrl_revive(&w->events) &&
+		      mr_ctrl_do(&w->supplicant, ssid_len > 0 ? "SCAN ssid %s" : "SCAN%s", hex);
 	w->scan_end_us = now_us + SCAN_US;
 	return w->scanning;
 }
@@ -193,6 +201,27 @@ static uint8_t security_of(const char *flags)
 	return MR_SECURITY_OPEN;
 }
 
+static bool is_wanted(const struct mr_linux_wifi *w, const struct mr_network *n)
+{
+	return w->wanted_len > 0 && n->ssid_len == w->wanted_len && memcmp(n->ssid, w->wanted, w->wanted_len) == 0;
+}
+
+/* The last of those that nobody wants is dropped for `n`. false: it is no better than they are. */
+static bool make_room(struct mr_linux_wifi *w, const struct mr_network *n)
+{
+	size_t at = w->network_count;
+
+	if (w->network_count < MR_LINUX_WIFI_NETWORKS)
+		return true;
+	while (at > 0 && is_wanted(w, &w->networks[at - 1]))
+		at--;
+	if (at == 0 || !(is_wanted(w, n) || n->rssi_dbm > w->networks[at - 1].rssi_dbm))
+		return false;
+	w->network_count--;
+	memmove(&w->networks[at - 1], &w->networks[at], (w->network_count - at + 1) * sizeof(*n));
+	return true;
+}
+
 /* "bssid \t frequency \t signal level \t flags \t ssid". Kept in order, the strongest first. */
 static void take_network(struct mr_linux_wifi *w, const char *line)
 {
@@ -212,13 +241,11 @@ static void take_network(struct mr_linux_wifi *w, const char *line)
 	n.rssi_dbm = (int8_t)(level < -128 ? -128 : level > 0 ? 0 : level);
 	n.security = security_of(flags);
 	n.ssid_len = (uint8_t)unescape(line + used, n.ssid, sizeof(n.ssid));
-	at = w->network_count;
+	if (!make_room(w, &n))
+		return;
+	at = w->network_count++;
 	while (at > 0 && w->networks[at - 1].rssi_dbm < n.rssi_dbm)
 		at--;
-	if (at == MR_LINUX_WIFI_NETWORKS)
-		return;
-	if (w->network_count < MR_LINUX_WIFI_NETWORKS)
-		w->network_count++;
 	memmove(&w->networks[at + 1], &w->networks[at], (w->network_count - at - 1) * sizeof(n));
 	w->networks[at] = n;
 }

@@ -19,7 +19,9 @@ struct mr_linux_wifi {
 	bool has_hostapd;
 	int ap_id, join_id; /* networks made in wpa_supplicant; -1: none */
 	bool scanning;
-	uint64_t scan_end_us; /* a scan whose end nobody tells is over then */
+	uint64_t scan_end_us;	     /* a scan whose end nobody tells is over then */
+	uint8_t wanted[MR_SSID_MAX]; /* the name that it is for */
+	size_t wanted_len;
 	struct mr_network networks[MR_LINUX_WIFI_NETWORKS];
 	size_t network_count;
 	struct mr_join join;
@@ -34,7 +36,7 @@ void mr_linux_wifi_work(struct mr_linux_wifi *w);
 
 bool mr_linux_wifi_up(struct mr_linux_wifi *w, const struct mr_access_point *ap, uint64_t now_us);
 void mr_linux_wifi_down(struct mr_linux_wifi *w);
-bool mr_linux_wifi_scan(struct mr_linux_wifi *w, uint64_t now_us);
+bool mr_linux_wifi_scan(struct mr_linux_wifi *w, const uint8_t *ssid, size_t ssid_len, uint64_t now_us);
 bool mr_linux_wifi_scanning(struct mr_linux_wifi *w, uint64_t now_us);
 bool mr_linux_wifi_network(const struct mr_linux_wifi *w, unsigned i, struct mr_network *out);
 bool mr_linux_wifi_join(struct mr_linux_wifi *w, const struct mr_network_choice *network);

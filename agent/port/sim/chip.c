@@ -183,11 +183,11 @@ static void wifi_access_point_down(void *ctx)
 		chip->wifi->access_point_down(chip->sink.ctx);
 }
 
-static bool wifi_scan(void *ctx)
+static bool wifi_scan(void *ctx, const uint8_t *ssid, size_t ssid_len)
 {
 	struct mr_chip *chip = ctx;
 
-	return dead(chip) || chip->wifi->scan(chip->sink.ctx);
+	return dead(chip) || chip->wifi->scan(chip->sink.ctx, ssid, ssid_len);
 }
 
 static bool wifi_network(void *ctx, unsigned i, struct mr_network *out)

@@ -142,10 +142,10 @@ fuzz: deps-ci
 	@tests/fuzz/run $(BUILD)/fuzz/tests/fuzz $(FUZZ_SECONDS)
 fuzz-targets: $(FUZZ)
 
-# ONLY=radio, microap or outside boots the lab, ONLY=main leaves it out.
+# ONLY=radio, microap or outside boots the lab, ONLY=main or outside.hostile leaves it out.
 bench: deps-test
 	@$(MAKE) --no-print-directory -j2 all $(BENCH)
-	@case "$(ONLY)" in "" | radio* | microap | microap.l* | outside*) $(MAKE) --no-print-directory lab-figures || echo "bench: the lab failed" >&2 ;; esac
+	@case "$(ONLY)" in "" | radio* | microap | microap.l* | outside | outside.f*) $(MAKE) --no-print-directory lab-figures || echo "bench: the lab failed" >&2 ;; esac
 	@$(OUT)/tests/bench/main $(BUILD)/bench.json "$(ONLY)" $(OUT)/lab
 	@MILLRACE_BIN=$(BIN)/millrace $(OUT)/tests/bench/operator $(BUILD)/bench.json "$(ONLY)"
 	@$(OUT)/tests/bench/scans $(BUILD)/bench.json "$(ONLY)"

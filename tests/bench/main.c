@@ -56,6 +56,7 @@
 
 #define FLOOR_DEVICES 300
 #define ITERATIONS 2000u
+#define HOSTILE_SEEDS 10u
 
 struct bench {
 	char dir[64], keys[80];
@@ -87,6 +88,7 @@ struct shape {
 	const char *faults;	 /* lines of the list, with their indent */
 	bool no_steer;
 	bool keys_inside; /* no process of their own */
+	unsigned seed;
 };
 
 /* crosses a pipe from the child that ran the batch */
@@ -199,12 +201,13 @@ static struct job *job_of(struct bench *b, const struct shape *s)
 		"radios: {simulated: %u, profile: %s}\nchannels: [%s]\nschedule: {policy: pex, steer: %s}\n"
 		"admission: {max_in_flight: %u, min_rssi: -82dBm, lease: 5s}\nattempts: {max: 3, patience: 4s}\n"
 		"guards: {consecutive_fail: off, disk_free: 1MiB}\n"
-		"simulation:\n  devices: %u\n  seed: 1\n  arrival: %s\n  loss: %s\n%s%s",
+		"simulation:\n  devices: %u\n  seed: %u\n  arrival: %s\n  loss: %s\n%s%s",
 		b->batches, s->devices, ITERATIONS,
 		s->credentials ? s->credentials : "{method: direct, ssid: \"bench\", security: wpa2}", s->radios,
 		s->profile ? s->profile : "mt7612u", s->channels, s->no_steer ? "false" : "true",
-		s->in_flight ? s->in_flight : 96, s->devices + s->strangers, s->arrival ? s->arrival : "together",
-		s->loss ? s->loss : "0%", s->faults ? "  faults:\n" : "", s->faults ? s->faults : "");
+		s->in_flight ? s->in_flight : 96, s->devices + s->strangers, s->seed ? s->seed : 1,
+		s->arrival ? s->arrival : "together", s->loss ? s->loss : "0%", s->faults ? "  faults:\n" : "",
+		s->faults ? s->faults : "");
 	struct job *job = job_parse("bench", text, (size_t)len, &errors);
 
 	if (!job)
@@ -937,7 +940,10 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 	return remove(path);
 }
 
-/* A lot of 50 behind labels that anybody can copy, alone and among strangers: tests/line/hostile.c has each kind. */
+/*
+ * A lot of 50 behind labels that anybody can copy, alone and among strangers: tests/line/hostile.c has each kind. The
+ * mean of several seeds, and the worst of what is served: where devices and strangers are makes half of the time.
+ */
 static void bench_outside(struct bench *b)
 {
 	static const char faults[] = "    - {kind: fake-ap, count: 20}\n    - {kind: fake-ap, count: 4}\n"
@@ -946,8 +952,9 @@ static void bench_outside(struct bench *b)
 				     "    - {kind: forged-deauth, count: 40, after: 1s}\n"
 				     "    - {kind: garbage, count: 200, after: 500ms}\n";
 	struct shape shape = { .devices = 50, .radios = 2, .channels = "1, 6, 11", .in_flight = 32 };
-	struct outcome alone, among;
+	unsigned served = shape.devices;
 	char path[100], credentials[300];
+	double times = 0;
 	int fd;
 
 	if (!figures_wanted(&b->figures, "outside.hostile"))
@@ -965,13 +972,18 @@ static void bench_outside(struct bench *b)
 		 "\"%s\"}}",
 		 path);
 	shape.credentials = credentials;
-	alone = run(b, &shape, "pex", false, false);
-	shape.strangers = 6;
-	shape.faults = faults;
-	among = run(b, &shape, "pex", false, false);
-	figures_report(&b->figures, "outside.hostile_served", among.passed, "devices of 50", 50, false);
-	figures_report(&b->figures, "outside.hostile_time", (double)among.makespan_us / (double)alone.makespan_us,
-		       "times", 1.3, true);
+	for (shape.seed = 1; shape.seed <= HOSTILE_SEEDS; shape.seed++) {
+		struct shape hostile = shape;
+		struct outcome alone = run(b, &shape, "pex", false, false), among;
+
+		hostile.strangers = 6;
+		hostile.faults = faults;
+		among = run(b, &hostile, "pex", false, false);
+		served = among.passed < served ? among.passed : served;
+		times += (double)among.makespan_us / (double)alone.makespan_us / HOSTILE_SEEDS;
+	}
+	figures_report(&b->figures, "outside.hostile_served", served, "devices of 50", 50, false);
+	figures_report(&b->figures, "outside.hostile_time", times, "times", 1.3, true);
 }
 
 int main(int argc, char **argv)

@@ -8,7 +8,8 @@
  *   AIR       retried by itself, back of the queue
  *   STATION   our own trouble: the unit is held, nothing counts against the product
  *   DEVICE    one more try, then quarantine
- *   SECURITY  never retried: quarantine at once
+ *   SECURITY  never retried: quarantine at once. Only what the device has proved, or the record: whatever a
+ *             neighbour can say in its place is of the air
  *   OPERATOR  a person did it
  *   POWER     power loss of either side: resumed
  */
@@ -110,13 +111,14 @@ enum mr_cause_class {
 	X(PASSPHRASE_REFUSED, 67, "passphrase-refused", AIR,                                                           \
 	  "the access point would not go on after our key was shown, and nobody signs that",                           \
 	  "compare its label with the record; if they agree, look for who disturbs the air, then retry")               \
-	X(PIN_REFUSED, 68, "pin-refused", SECURITY, "the PIN on record or label is not the device's",                  \
-	  "put it in the red bin; compare its label with the record")                                                  \
-	X(PIN_LOCKED, 69, "pin-locked", SECURITY, "the device has locked itself after too many wrong PINs",            \
-	  "put it in the red bin")                                                                                     \
-	X(CERTIFICATE_REFUSED, 70, "certificate-refused", SECURITY,                                                    \
-	  "the device's TLS certificate is not what the job demands",                                                  \
-	  "put it in the red bin; compare its certificate with the record")                                            \
+	X(PIN_REFUSED, 68, "pin-refused", AIR, "who answers at its address does not know the PIN on record or label",  \
+	  "compare its label with the record; if they agree, look for who disturbs the air, then retry")               \
+	X(PIN_LOCKED, 69, "pin-locked", AIR,                                                                           \
+	  "who answers at its address says that too many wrong PINs have locked it",                                   \
+	  "compare its label with the record; a locked device needs a new identity")                                   \
+	X(CERTIFICATE_REFUSED, 70, "certificate-refused", AIR,                                                         \
+	  "who answers at its address shows a TLS certificate that is not what the job demands",                       \
+	  "compare its certificate with the record; if they agree, look for who disturbs the air, then retry")         \
 	X(STOPPED, 80, "stopped", OPERATOR, "the operator stopped the run", "run the job again to continue")           \
 	X(PUT_ASIDE, 81, "put-aside", OPERATOR, "a person put the unit aside", "ask who did; a lead releases it")      \
 	X(DEVICE_RESTARTED, 90, "device-restarted", POWER, "the device restarted in the middle of the attempt",        \

@@ -362,32 +362,34 @@ static bool is_hearsay(int cause)
 	       cause == MR_CAUSE_CERTIFICATE_REFUSED;
 }
 
-/* Nothing that others can say settles a unit sooner than its own attempts do. */
+/* Nothing that others can say settles a unit sooner than its own attempts do, and never as its own fault. */
 static bool is_final(const struct unit *u, int cause)
 {
-	/* Nobody signs that he refuses a secret: one refusal may be a crowded channel, or somebody's joke. */
+	/* One refusal may be a crowded channel, or somebody's joke; each of a PIN is one of ten that lock the device.
+	 */
 	if (is_hearsay(cause))
-		return mr_cause_class(cause) == MR_CLASS_SECURITY && u->refusals >= REFUSALS_MAX;
+		return cause != MR_CAUSE_PASSPHRASE_REFUSED && u->refusals >= REFUSALS_MAX;
 	/* What does not go on record will not do so the next time. */
 	return mr_cause_class(cause) == MR_CLASS_SECURITY || cause == MR_CAUSE_RECORD_REFUSED;
 }
 
 /* It never got as far as an attempt. */
-static void end_unopened(struct session *s, int cause)
+static void end_unopened(struct session *s, int ended)
 {
 	struct line *line = s->line;
 	struct unit *u = s->unit;
+	int cause = unit_cause(u, ended);
 
 	log_write(&s->tag, LOG_SESSION, LOG_INFO, "ends before it has begun: %s (%s)", mr_cause_name(cause),
 		  mr_cause_sentence(cause));
 	u->handshakes_failed += cause == MR_CAUSE_HANDSHAKE_TIMEOUT || cause == MR_CAUSE_DUPLICATE_ADDRESS ||
 				s->unit->method->flags & METHOD_DEVICE_AP;
-	u->refusals += is_hearsay(cause);
+	u->refusals += is_hearsay(ended);
 	if (u->settled) { /* it was only to be told what has become of it */
 		session_destroy(s);
 		return;
 	}
-	if (is_final(u, cause) || u->handshakes_failed >= HANDSHAKES_MAX) {
+	if (is_final(u, ended) || u->handshakes_failed >= HANDSHAKES_MAX) {
 		enum journal_unit_state state = mr_cause_class(cause) == MR_CLASS_SECURITY ? UNIT_QUARANTINED
 											   : UNIT_FAILED;
 
@@ -414,7 +416,7 @@ void session_end(struct session *s, int ended)
 		return;
 	}
 	if (!s->open) {
-		end_unopened(s, cause);
+		end_unopened(s, ended);
 		return;
 	}
 	tickets_forget(&line->tickets, &s->ticket);

@@ -39,7 +39,7 @@ is "the access point did throw the station out" grep -q OK /out/thrown_out
 is "three devices passed" test "$(count_of /out/run.json passed)" = 3
 for n in 1 4 6; do is "device $n is one of them" test "$(state_of $n)" = passed; done
 is "another passphrase is told so, and fails: nobody signs that he refuses one" grep -q '"state":"failed","cause":"passphrase-refused"' /out/run.json
-is "another PIN is told so, and put aside" grep -q '"state":"quarantined","cause":"pin-refused"' /out/run.json
+is "another PIN is told so, and fails: a neighbour could have answered" grep -q '"state":"failed","cause":"pin-refused"' /out/run.json
 is "the one that vanished failed, for a cause of the air" \
 	test "$(ask "SELECT state || ' ' || side FROM v_unit WHERE mac = '$mac5'")" = "failed air"
 is "what was refused is on record" \

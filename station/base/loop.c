@@ -312,18 +312,23 @@ static bool is_ignored(int number)
 	return sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
+void loop_end_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	if (!is_ignored(SIGHUP))
+		sigaddset(set, SIGHUP);
+	if (!is_ignored(SIGPIPE))
+		sigaddset(set, SIGPIPE);
+}
+
 int loop_signals(struct loop *loop, loop_signal_fn *fn, void *ctx)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
+	loop_end_signals(&set);
 	sigaddset(&set, SIGWINCH);
-	if (!is_ignored(SIGHUP))
-		sigaddset(&set, SIGHUP);
-	if (!is_ignored(SIGPIPE))
-		sigaddset(&set, SIGPIPE);
 	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
 		return -1;
 	loop->signal_fd = signalfd(loop->signal_fd, &set, SFD_NONBLOCK | SFD_CLOEXEC);

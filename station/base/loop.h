@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -74,10 +75,12 @@ void loop_pace(struct loop *loop, double factor);
 void loop_hold(struct loop *loop, bool hold);
 
 /*
- * Blocks SIGINT, SIGTERM, SIGWINCH, SIGHUP and SIGPIPE in the calling thread and reports them from the loop, on both
- * clocks. Of the last two only those that are not ignored: nohup, and a run whose screen has the terminal. SIGPIPE
- * comes from a write to standard output or a file of ours: nothing else here may send one (MSG_NOSIGNAL).
+ * What tells a program to come to its end: SIGINT, SIGTERM, SIGHUP and SIGPIPE. Of the last two only those that are not
+ * ignored: nohup, and a run whose screen has the terminal. SIGPIPE comes from a write to standard output or a file of
+ * ours: nothing else here may send one (MSG_NOSIGNAL).
  */
+void loop_end_signals(sigset_t *set);
+/* Blocks those and SIGWINCH in the calling thread and reports them from the loop, on both clocks. */
 int loop_signals(struct loop *loop, loop_signal_fn *fn, void *ctx);
 
 /* Called after each timer, for those who check what must hold between two events; it changes nothing. NULL: no more. */

@@ -300,15 +300,19 @@ static bool passed(const json_t *state)
 	return false;
 }
 
-void label_post_wait(struct label_post *post, int timeout_ms, bool until_passed)
+void label_post_wait(struct label_post *post, int timeout_ms, bool until_passed, int stop_fd)
 {
+	struct pollfd fds[2] = { { .fd = stop_fd, .events = POLLIN },
+				 { .fd = remote_fd(post->station), .events = POLLIN } };
 	int64_t end_ms = now_ms() + timeout_ms, left_ms = timeout_ms;
 	bool enough = false;
 
 	while (!enough && !post->over && left_ms >= 0) {
-		json_t *o = remote_read(post->station, (int)left_ms);
+		json_t *o = remote_read(post->station, 0);
 		const char *run = text_of(json_object_get(json_object_get(o, "header"), "run"), "state");
 
+		if (!o && !remote_ended(post->station) && poll(fds, 2, (int)left_ms) > 0 && fds[0].revents)
+			return;
 		enough = until_passed && passed(o);
 		post->over = (!o && remote_ended(post->station)) || strcmp(text_of(o, "type"), "bye") == 0 ||
 			     strcmp(run, "ended") == 0 || strcmp(run, "idle") == 0;

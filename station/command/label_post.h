@@ -48,8 +48,11 @@ void label_post_printer(struct label_post *post, const char *state, const char *
 
 /* From now on the station says which units pass. 0, or -1 with a sentence. */
 int label_post_follow(struct label_post *post, char *error, size_t error_len);
-/* Waits for `timeout_ms`, or until units pass if that is wanted, or until the run is over: then post->over says so. */
-void label_post_wait(struct label_post *post, int timeout_ms, bool until_passed);
+/*
+ * Waits for `timeout_ms`, or until units pass if that is wanted, or until `stop_fd` is readable, or until the run is
+ * over: then post->over says so.
+ */
+void label_post_wait(struct label_post *post, int timeout_ms, bool until_passed, int stop_fd);
 /* The run is over: the rest is recorded at a desk, as soon as the station has closed the database. As label_post_open.
  */
 int label_post_settle(struct label_post *post, char *error, size_t error_len);

@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <jansson.h>
 #include <openssl/crypto.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@
 #include "db/sql.h"
 #include "db/verify.h"
 #include "station/base/log.h"
+#include "station/base/loop.h"
 #include "station/command/command.h"
 #include "station/command/label_codes.h"
 #include "station/command/label_post.h"
@@ -40,7 +43,9 @@ struct labels {
 	struct label_template *template;
 	struct identity *pins;
 	struct label_post post;
-	int fd; /* of the printer; -1: none */
+	int fd;	     /* of the printer; -1: none */
+	int stop_fd; /* readable: somebody wants it to end */
+	bool stopped;
 	uint64_t patience_us;
 	struct book_unit *todo;
 	size_t todo_count, todo_cap;
@@ -439,12 +444,42 @@ static int sum_up(struct labels *labels, int result)
 	return result;
 }
 
+/* The first Ctrl-C, or what counts as one, is waited for; false, with errno. */
+static bool await_stop(struct labels *labels)
+{
+	sigset_t set;
+
+	loop_end_signals(&set);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return false;
+	labels->stop_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return labels->stop_fd >= 0;
+}
+
+/* The label in hand is finished and on record, and none is begun; a second Ctrl-C or SIGTERM ends it at once. */
+static bool is_stopped(struct labels *labels)
+{
+	struct signalfd_siginfo info;
+	sigset_t second;
+
+	if (labels->stopped || read(labels->stop_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return labels->stopped;
+	labels->stopped = true;
+	sigemptyset(&second);
+	sigaddset(&second, SIGINT);
+	sigaddset(&second, SIGTERM);
+	(void)sigprocmask(SIG_UNBLOCK, &second, NULL);
+	return true;
+}
+
 static int print_these(struct labels *labels)
 {
 	int result = -1;
 
 	for (size_t i = 0; i < labels->todo_count && result < 0; i++)
-		if (wants(labels, &labels->todo[i]))
+		if (is_stopped(labels))
+			result = EXIT_INTERRUPTED;
+		else if (wants(labels, &labels->todo[i]))
 			result = one_label(labels, &labels->todo[i]);
 	return result;
 }
@@ -510,12 +545,14 @@ static int follow(struct labels *labels)
 	char error[ERROR_MAX] = "";
 	int result = print_these(labels);
 
-	for (bool last = false; !last && result != EXIT_UNUSABLE;) {
+	for (bool last = false; !last && result != EXIT_UNUSABLE && !is_stopped(labels);) {
 		bool stuck = result == EXIT_NOT_ALL_WELL;
 		unsigned before = labels->done;
 
-		label_post_wait(&labels->post, stuck ? STUCK_MS : FOLLOW_MS, !stuck);
+		label_post_wait(&labels->post, stuck ? STUCK_MS : FOLLOW_MS, !stuck, labels->stop_fd);
 		last = labels->post.over;
+		if (is_stopped(labels))
+			break;
 		if (last && label_post_settle(&labels->post, error, sizeof(error)) != 0)
 			return unusable(error);
 		result = choose_anew(labels);
@@ -526,19 +563,26 @@ static int follow(struct labels *labels)
 		if (result < 0 && !last && labels->done == before)
 			result = look_at_printer(labels);
 	}
-	return result;
+	return is_stopped(labels) ? EXIT_INTERRUPTED : result;
 }
 
 static int print_all(struct labels *labels)
 {
 	int result = rehearse(labels);
 
-	if (result >= 0 || (result = open_target(labels)) >= 0)
+	if (result >= 0)
 		return result;
-	result = labels->follow ? follow(labels) : print_these(labels);
-	if (labels->fd >= 0)
-		close(labels->fd);
-	return sum_up(labels, result < 0 ? EXIT_ALL_WELL : result);
+	if (!await_stop(labels))
+		return unusable(strerror(errno));
+	result = open_target(labels);
+	if (result < 0) {
+		result = labels->follow ? follow(labels) : print_these(labels);
+		if (labels->fd >= 0)
+			close(labels->fd);
+		result = sum_up(labels, result < 0 ? EXIT_ALL_WELL : result);
+	}
+	close(labels->stop_fd);
+	return result;
 }
 
 /* --- a look at one, without the record or a secret --- */

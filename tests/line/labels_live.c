@@ -342,7 +342,7 @@ static void a_flood_of_labels_and_orders_ends_well(void **state)
 struct press {
 	int listener;
 	atomic_bool paper;
-	atomic_uint printed, asked_in_vain;
+	atomic_uint connected, printed, asked_in_vain;
 	pthread_t thread;
 };
 
@@ -389,6 +389,7 @@ static void *press_main(void *ctx)
 	int fd;
 
 	while ((fd = accept(press->listener, NULL, NULL)) >= 0) {
+		atomic_fetch_add(&press->connected, 1);
 		press_serve(press, fd);
 		close(fd);
 	}
@@ -415,17 +416,101 @@ static void press_open(struct press *press, char address[static 40])
 	snprintf(address, 40, "127.0.0.1:%u", ntohs(at.sin_port));
 }
 
+/* `millrace labels --follow` beside that station; what it says goes to `out`. */
+static pid_t follow(const struct station *s, const struct run *run, const char *printer, const char *out)
+{
+	char *program = getenv("MILLRACE_BIN"), words[600], *rest, *argv[14] = { (char[]){ "millrace" } };
+	posix_spawn_file_actions_t actions;
+	int argc = 1;
+	pid_t child;
+
+	snprintf(words, sizeof(words), "labels\n%s\n--follow\n--operator\nAna\n--printer\n%s\n--db\n%s\n--control\n%s",
+		 run->job->lot, printer, run->db, s->path);
+	for (char *word = strtok_r(words, "\n", &rest); word; word = strtok_r(NULL, "\n", &rest))
+		argv[argc++] = word;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 1, out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	assert_int_equal(posix_spawn(&child, program ? program : "build/millrace", &actions, NULL, argv, environ), 0);
+	posix_spawn_file_actions_destroy(&actions);
+	return child;
+}
+
+/* Its exit status; a signal is none. */
+static int status_of(pid_t child)
+{
+	int status;
+
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void read_out(const char *path, char text[static 4000])
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, text, 3999);
+
+	assert_true(n > 0);
+	text[n] = '\0';
+	close(fd);
+}
+
+static void press_close(struct press *press)
+{
+	assert_int_equal(shutdown(press->listener, SHUT_RDWR), 0);
+	pthread_join(press->thread, NULL);
+	close(press->listener);
+}
+
+/* In the middle of a label, or idle: what it has begun is on record as printed, and nothing else is begun. */
+static void labels_whose_terminal_is_closed_finish_the_one_in_hand(void **state)
+{
+	static const int signals[] = { SIGHUP, SIGTERM, SIGINT };
+	struct hall *hall = *state;
+	struct station s = { .batch.pace = 4 };
+	struct press press = { .paper = true };
+	char address[40], out[120], text[4000];
+	struct run run;
+	struct screen v;
+
+	press_open(&press, address);
+	snprintf(out, sizeof(out), "%s/closed.out", hall->dir);
+	s.batch.stay = true;
+	hall_job(hall, &run, &(struct shape){ .devices = DEVICES }, hall_seed(6));
+	station_start(hall, &s, &run, NULL);
+	screen_open(&v, &s);
+	screen_ok(&v, "{\"do\":\"subscribe\",\"rate\":60}");
+	screen_await_count(&v, "passed", DEVICES);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		pid_t child = follow(&s, &run, address, out);
+
+		wait_at_least(&press.connected, (unsigned)i + 1);
+		assert_int_equal(kill(child, signals[i]), 0);
+		assert_int_equal(status_of(child), 130);
+		read_out(out, text);
+		if (!strstr(text, ", 0 unsure, "))
+			fail_msg("%s", text);
+		assert_int_equal(hall_ask(&run, "SELECT count(*) FROM label WHERE state <> 'printed'"), 0);
+		assert_int_equal(hall_ask(&run, "SELECT count(*) FROM label"), atomic_load(&press.printed));
+	}
+	screen_ok(&v, "{\"do\":\"stop\",\"reason\":\"tested\"}");
+	while (screen_read(&v))
+		;
+	screen_close(&v);
+	station_join(&s);
+	hall_check(hall, &run);
+	hall_done(&run);
+	press_close(&press);
+}
+
 static void labels_follow_the_line_and_wait_for_paper(void **state)
 {
 	struct hall *hall = *state;
 	struct station s = { .batch.pace = 4 };
 	struct press press = { 0 };
-	char *program = getenv("MILLRACE_BIN"), address[40], out[120], text[4000] = "", words[600], *rest;
-	char *argv[14] = { (char[]){ "millrace" } };
-	posix_spawn_file_actions_t actions;
+	char address[40], out[120], text[4000];
 	struct run run;
 	struct screen v;
-	int status, fd, argc = 1;
+	int status;
 	pid_t child;
 
 	press_open(&press, address);
@@ -438,15 +523,7 @@ static void labels_follow_the_line_and_wait_for_paper(void **state)
 	screen_ok(&v, "{\"do\":\"subscribe\",\"rate\":60}");
 	screen_await_count(&v, "passed", 1);
 
-	snprintf(words, sizeof(words), "labels\n%s\n--follow\n--operator\nAna\n--printer\n%s\n--db\n%s\n--control\n%s",
-		 run.job->lot, address, run.db, s.path);
-	for (char *word = strtok_r(words, "\n", &rest); word; word = strtok_r(NULL, "\n", &rest))
-		argv[argc++] = word;
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 1, out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	assert_int_equal(posix_spawn(&child, program ? program : "build/millrace", &actions, NULL, argv, environ), 0);
-	posix_spawn_file_actions_destroy(&actions);
-
+	child = follow(&s, &run, address, out);
 	wait_at_least(&press.asked_in_vain, 2);
 	printer(&v, "bad", "it has no paper");
 	assert_int_equal(atomic_load(&press.printed), 0);
@@ -464,21 +541,16 @@ static void labels_follow_the_line_and_wait_for_paper(void **state)
 		;
 	screen_close(&v);
 	station_join(&s);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	fd = open(out, O_RDONLY | O_CLOEXEC);
-	assert_true(read(fd, text, sizeof(text) - 1) > 0);
-	close(fd);
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || !strstr(text, "it has no paper") ||
-	    !strstr(text, "6 labels, 0 unsure, 0 not yet"))
-		fail_msg("status %x: %s", (unsigned)status, text);
+	status = status_of(child);
+	read_out(out, text);
+	if (status != 0 || !strstr(text, "it has no paper") || !strstr(text, "6 labels, 0 unsure, 0 not yet"))
+		fail_msg("status %d: %s", status, text);
 	assert_int_equal(atomic_load(&press.printed), DEVICES);
 	hall_check(hall, &run);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM label WHERE state = 'printed' AND copy = 1"), DEVICES);
 	assert_int_equal(hall_ask(&run, "SELECT count(DISTINCT unit) FROM label"), DEVICES);
 	hall_done(&run);
-	assert_int_equal(shutdown(press.listener, SHUT_RDWR), 0);
-	pthread_join(press.thread, NULL);
-	close(press.listener);
+	press_close(&press);
 }
 
 int main(void)
@@ -490,6 +562,7 @@ int main(void)
 		cmocka_unit_test(who_prints_says_how_the_printer_is),
 		cmocka_unit_test(a_flood_of_labels_and_orders_ends_well),
 		cmocka_unit_test(labels_follow_the_line_and_wait_for_paper),
+		cmocka_unit_test(labels_whose_terminal_is_closed_finish_the_one_in_hand),
 	};
 
 	return cmocka_run_group_tests(tests, hall_open, hall_close);

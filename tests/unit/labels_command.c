@@ -5,7 +5,7 @@
  * links: station/command/labels.c station/command/label_post.c station/command/label_codes.c
  * links: station/identity/record_keys.c station/command/desk_keys.c
  * links: station/control/remote.c station/control/settings.c station/control/request.c station/dashboard/scan.c
- * links: station/dashboard/text.c
+ * links: station/dashboard/text.c station/base/loop.c
  * links: station/control/place.c station/command/report.c station/report/sheet.c station/report/evidence.c
  * links: station/command/command.c station/report/report.c station/report/page.c station/report/plot.c
  * links: station/label/book.c station/label/scan.c station/label/scanner.c

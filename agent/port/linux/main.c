@@ -269,6 +269,14 @@ static int serve(struct board *board, int signals, bool once)
 	return EXIT_DONE;
 }
 
+static bool is_ignored(int number)
+{
+	struct sigaction as;
+
+	return sigaction(number, NULL, &as) == 0 && as.sa_handler == SIG_IGN;
+}
+
+/* A terminal that is closed and an output that nobody reads any more end it like SIGTERM: access points go down. */
 static int take_signals(void)
 {
 	sigset_t set;
@@ -276,6 +284,10 @@ static int take_signals(void)
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGTERM);
+	if (!is_ignored(SIGHUP))
+		(void)sigaddset(&set, SIGHUP);
+	if (!is_ignored(SIGPIPE))
+		(void)sigaddset(&set, SIGPIPE);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -1;
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -75,6 +75,7 @@ struct unit *admission_newcomer(struct line *line, const uint8_t device_id[stati
 	const struct job *job = line->job;
 	struct unit *other = unit_of_mac(line, mac);
 	bool valid = unit_id_valid(device_id, mac);
+	static const char weak[] = "weak";
 	const char *wrong = NULL;
 
 	if (valid && other) { /* one address is that of one unit */
@@ -84,13 +85,16 @@ struct unit *admission_newcomer(struct line *line, const uint8_t device_id[stati
 	if (!valid) /* the record takes no such identity */
 		wrong = "bad-identity";
 	else if (rx->rssi_dbm != 0 && rx->rssi_dbm < job->min_rssi_dbm) /* 0: it has not been heard */
-		wrong = "weak";
+		wrong = weak;
 	else if (job->expect_file[0] && !expected_has(&line->expected, device_id, mac))
 		wrong = "not-expected";
 	else if (line->named >= job->quantity)
 		wrong = "beyond-quantity";
 	if (!wrong)
 		return unit_meet(line, device_id, mac);
+	/* A device calls again 10 s after a call in vain; once each, so that one that stays away holds nobody. */
+	if (wrong == weak && !map_get(&line->stranger_map, map_key_mac(mac)))
+		line->weak_until_us = loop_now_us(line->loop) + job->lease_us + LINE_RECALL_US;
 	line_stranger(line, mac, rx, wrong);
 	return NULL;
 }

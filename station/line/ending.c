@@ -17,7 +17,8 @@ void line_check_end(struct line *line)
 {
 	uint64_t now_us = loop_now_us(line->loop);
 	bool all_known = line->named >= line->job->quantity;
-	bool quiet = line->job->quiet_us != 0 && now_us >= line->last_new_us + line->job->quiet_us;
+	bool quiet = line->job->quiet_us != 0 && now_us >= line->last_new_us + line->job->quiet_us &&
+		     now_us >= line->weak_until_us;
 
 	if (line->ended || line->session_count > 0 || !may_end(line))
 		return;

@@ -233,6 +233,28 @@ static void an_abort_ends_the_run_and_the_next_one_goes_on(void **state)
 }
 
 /* With somebody there a guard waits for him; it is lifted by name, after its banner was acknowledged. */
+/* A wrong product is a security failure: each has a banner too, and the guard's is one of them. */
+static void acknowledge_guard(struct screen *v)
+{
+	for (;;) {
+		json_t *b;
+		size_t i;
+
+		while (!v->banners)
+			assert_true(screen_read(v));
+		json_array_foreach(v->banners, i, b)
+		{
+			if (strcmp(json_string_value(json_object_get(b, "kind")), "guard") != 0)
+				continue;
+			screen_refused(v, "{\"do\":\"ack\",\"banner\":999}", "no-banner");
+			screen_ok(v, request("{\"do\":\"ack\",\"banner\":%lld}",
+					     (long long)json_integer_value(json_object_get(b, "banner"))));
+			return;
+		}
+		assert_true(screen_read(v));
+	}
+}
+
 static void a_guard_waits_for_a_person_who_says_why(void **state)
 {
 	struct hall *hall = *state;
@@ -254,33 +276,26 @@ static void a_guard_waits_for_a_person_who_says_why(void **state)
 	assert_string_equal(json_string_value(json_object_get(json_object_get(v.header, "run"), "guard")),
 			    "consecutive_fail");
 	screen_refused(&v, "{\"do\":\"resume\",\"reason\":\"wrong tray\"}", "not-now");
-	for (bool guard = true; guard;) { /* a wrong product is a security failure: each has a banner too */
-		json_t *b;
-		size_t i;
-
-		guard = false;
-		while (!v.banners)
-			assert_true(screen_read(&v));
-		json_array_foreach(v.banners, i,
-				   b) if (strcmp(json_string_value(json_object_get(b, "kind")), "guard") == 0)
-		{
-			screen_refused(&v, "{\"do\":\"ack\",\"banner\":999}", "no-banner");
-			screen_ok(&v, request("{\"do\":\"ack\",\"banner\":%lld}",
-					      (long long)json_integer_value(json_object_get(b, "banner"))));
-		}
-	}
+	acknowledge_guard(&v);
 	screen_refused(&v, "{\"do\":\"resume\"}", "no-reason");
 	screen_ok(&v, "{\"do\":\"resume\",\"reason\":\"wrong tray taken away\"}");
-	screen_await_count(&v, "passed", 2);
+	screen_await_run(&v, "running");
+	while (screen_count(&v, "passed") < 2) { /* where the seed has put three others in a row it strikes again */
+		if (strcmp(screen_run(&v), "paused") == 0) {
+			acknowledge_guard(&v);
+			screen_ok(&v, "{\"do\":\"resume\",\"reason\":\"wrong tray taken away\"}");
+			screen_await_run(&v, "running");
+		}
+		assert_true(screen_count(&v, "passed") >= 2 || screen_read(&v));
+	}
 	screen_ok(&v, "{\"do\":\"stop\",\"reason\":\"done\"}");
 	screen_close(&v);
 	station_join(&s);
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_override WHERE action = 'guard-override' AND "
-					"reason = 'wrong tray taken away'"),
-			 1);
+	assert_true(hall_ask(&run, "SELECT count(*) FROM v_override WHERE action = 'guard-override' AND "
+				   "reason = 'wrong tray taken away'") >= 1);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_override WHERE action = 'banner-acknowledge' AND "
 					"subject = 'guard consecutive_fail'"),
-			 1);
+			 hall_ask(&run, "SELECT count(*) FROM v_override WHERE action = 'guard-override'"));
 	assert_true(hall_ask(&run, "SELECT count(*) FROM v_pause WHERE reason = 'guard consecutive_fail' AND "
 				   "ended_by = 'guard-override'") >= 1);
 	hall_done(&run);

@@ -406,7 +406,8 @@ void soft_ap_rekey(struct soft_ap *ap, uint64_t now_us)
 		uint8_t buf[EAPOL_MAX];
 		struct mr_wr m1 = mr_wr_over(buf, sizeof(buf));
 
-		if (!sta->keyed || sta->state != PEER_JOINED)
+		/* One handshake at a time: begun anew it would make an answer to the one before void, for ever. */
+		if (!sta->keyed || sta->state != PEER_JOINED || sta->wpa.state != WPA_AP_UP)
 			continue;
 		wpa_ap_start(&sta->wpa, &m1, now_us);
 		send_eapol(ap, sta, &m1);

@@ -345,10 +345,10 @@ static void check_faults(const struct reading *r)
 	static const char *const with_operation[] = { "vanish",	   "power-cut",	     "storage",
 						      "ap-deauth", "channel-switch", NULL };
 	static const char *const of_access_points[] = {
-		"wrong-secret", "ap-deauth",	 "no-join",	   "busy",	  "hangs-up",
-		"trickles",	"forged",	 "old-firmware",   "many-rounds", "other-gateway",
-		"dhcp-terse",	"dhcp-overload", "dhcp-slow",	   "blank-line",  "hidden",
-		"fake-ap",	"forged-deauth", "channel-switch", NULL
+		"wrong-secret", "ap-deauth",	 "no-join",	   "busy",	     "hangs-up",
+		"trickles",	"forged",	 "old-firmware",   "many-rounds",    "other-gateway",
+		"dhcp-terse",	"dhcp-overload", "dhcp-slow",	   "blank-line",     "hidden",
+		"fake-ap",	"forged-deauth", "channel-switch", "other-security", NULL
 	};
 	static const char *const with_off[] = { "power-cut", "radio-lost", NULL };
 	static const char *const of_the_line[] = { "radio-lost",    "garbage", "rogue-station", "replay", "fake-ap",

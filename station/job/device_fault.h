@@ -34,6 +34,8 @@ enum device_fault {
 	DEVICE_FAULT_CHANNEL_SWITCH, /* its access point says that it changes its channel, once, and does */
 	DEVICE_FAULT_NEARER,	     /* weak at first, not any more after some time */
 	DEVICE_FAULT_NO_READING,     /* its self-test leaves an item out, and says nothing about it */
+	DEVICE_FAULT_OTHER_SECURITY, /* its access point is open for some time where it should have WPA2, or the reverse
+				      */
 	DEVICE_FAULT_COUNT
 };
 const char *device_fault_name(enum device_fault fault); /* "selftest", "storage", "vanish", ... as in job files */

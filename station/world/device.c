@@ -56,6 +56,7 @@ struct device {
 	struct chip_wifi *wifi;	     /* NULL: action frames only */
 	bool serving;		     /* the core is at work for the HTTP API */
 	bool strikes;		     /* AP_DEAUTH or CHANNEL_SWITCH has not struck yet */
+	struct mr_access_point *ap;  /* OTHER_SECURITY: what it will be */
 	uint64_t strike_us;
 	uint16_t last_control; /* of the last frame heard: the MAC drops repeats (802.11-2020 10.3.2.14) */
 	uint8_t last_sender[6];
@@ -267,6 +268,14 @@ static void rearm(struct device *d)
 		loop_at(d->loop, &d->timer, at_us);
 }
 
+static void forget_ap(struct device *d)
+{
+	if (d->ap)
+		mr_wipe(d->ap, sizeof(*d->ap));
+	free(d->ap);
+	d->ap = NULL;
+}
+
 static void power_off(struct device *d)
 {
 	bool again = d->config.fault == DEVICE_FAULT_POWER_CUT;
@@ -280,6 +289,7 @@ static void power_off(struct device *d)
 	empty(&d->out);
 	d->frames_waiting = 0;
 	d->chip.dead_us = UINT64_MAX;
+	forget_ap(d);
 	mr_wipe(&d->agent, sizeof(d->agent)); /* RAM */
 	memset(d->last_sender, 0, sizeof(d->last_sender));
 	d->last_control = 0;
@@ -311,6 +321,28 @@ static void leave_frame(struct device *d, const struct item *item)
 	}
 }
 
+/* With other-security, until that has struck: what it ought to be is kept for then. An ad-hoc network is always open.
+ */
+static void put_up(struct device *d, struct mr_access_point *ap)
+{
+	bool other = d->config.fault == DEVICE_FAULT_OTHER_SECURITY && d->strike_us != UINT64_MAX && !ap->ibss;
+
+	forget_ap(d);
+	if (other && (d->ap = malloc(sizeof(*d->ap)))) {
+		*d->ap = *ap;
+		ap->security = ap->security == MR_SECURITY_OPEN ? MR_SECURITY_WPA2 : MR_SECURITY_OPEN;
+		memcpy(ap->passphrase, "of nobody", sizeof("of nobody"));
+	}
+	chip_wifi_access_point_up(d->wifi, ap, d->agent_mhz);
+}
+
+static void come_right(struct device *d)
+{
+	if (d->ap)
+		chip_wifi_access_point_up(d->wifi, d->ap, d->agent_mhz);
+	forget_ap(d);
+}
+
 static void leave(struct device *d, struct item *item)
 {
 	struct chip_wifi_choice choice;
@@ -324,10 +356,13 @@ static void leave(struct device *d, struct item *item)
 		break;
 	case ITEM_AP_UP:
 		memcpy(&ap, item->bytes, sizeof(ap));
-		chip_wifi_access_point_up(d->wifi, &ap, d->agent_mhz);
+		put_up(d, &ap);
 		mr_wipe(&ap, sizeof(ap));
 		break;
-	case ITEM_AP_DOWN: chip_wifi_access_point_down(d->wifi); break;
+	case ITEM_AP_DOWN:
+		forget_ap(d);
+		chip_wifi_access_point_down(d->wifi);
+		break;
 	case ITEM_SCAN: chip_wifi_scan(d->wifi); break;
 	case ITEM_JOIN:
 		memcpy(&choice, item->bytes, sizeof(choice));
@@ -390,6 +425,8 @@ static void on_timer(void *ctx, uint64_t now_us)
 			chip_wifi_switch(d->wifi, d->config.switch_mhz);
 		else if (d->config.fault == DEVICE_FAULT_NEARER)
 			air_set_loss(d->node, 0);
+		else if (d->config.fault == DEVICE_FAULT_OTHER_SECURITY)
+			come_right(d);
 		else
 			chip_wifi_dismiss(d->wifi);
 	}
@@ -594,7 +631,7 @@ struct device *device_create(struct air *air, struct loop *loop, const struct de
 	if (config->fault == DEVICE_FAULT_WRONG_PRODUCT)
 		d->config.agent.product = "another product";
 	node.extra_loss_db = loss_of(config->fault);
-	d->strikes = config->fault == DEVICE_FAULT_NEARER;
+	d->strikes = config->fault == DEVICE_FAULT_NEARER || config->fault == DEVICE_FAULT_OTHER_SECURITY;
 	node.ctx = d;
 	node.tx_queue_max = config->agent.ap.method != MR_AP_NONE ? TX_QUEUE_WIFI : TX_QUEUE;
 	node.switch_us = profile->tune_us;
@@ -625,6 +662,7 @@ void device_destroy(struct device *d)
 	loop_cancel(d->loop, &d->power);
 	empty(&d->in);
 	empty(&d->out);
+	forget_ap(d);
 	mr_wipe(&d->agent, sizeof(d->agent));
 	free(d->flash);
 	free(d);

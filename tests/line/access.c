@@ -342,6 +342,31 @@ static void one_that_comes_nearer_is_served(void **state)
 	assert_true(weak >= 4);
 }
 
+/* Open before its WPA2 is up, or the reverse: refused with words, and looked at again. */
+static void one_whose_security_comes_right_is_served(void **state)
+{
+	static const char *const ways[] = { VIA("micro-ap"), VIA("pin"), PINNED };
+	static const char *const verdicts[] = { "other-security-open", "other-security-wpa2", "other-security-wpa2" };
+	struct hall *hall = *state;
+	uint64_t seed = hall_seed(1700);
+
+	for (unsigned i = 0; i < 6; i++) {
+		char sql[100];
+		struct run run;
+
+		hall_job(hall, &run,
+			 &(struct shape){ .devices = 6,
+					  .credentials = ways[i % 3],
+					  .faults = "    - {kind: other-security, count: 3, after: 2s}\n" },
+			 seed + i);
+		hall_run(hall, &run);
+		hall_all_passed(hall, &run, 6);
+		snprintf(sql, sizeof(sql), "SELECT count(*) FROM sighting WHERE verdict = '%s'", verdicts[i % 3]);
+		assert_int_equal(hall_ask(&run, sql), 3);
+		hall_done(&run);
+	}
+}
+
 static void a_device_that_cannot_join_does_not_pass(void **state)
 {
 	struct hall *hall = *state;
@@ -459,6 +484,7 @@ int main(void)
 		cmocka_unit_test(a_channel_switch_costs_no_attempt),
 		cmocka_unit_test(odd_access_points_are_served_like_others),
 		cmocka_unit_test(one_that_comes_nearer_is_served),
+		cmocka_unit_test(one_whose_security_comes_right_is_served),
 		cmocka_unit_test(a_device_that_cannot_join_does_not_pass),
 		cmocka_unit_test(what_an_earlier_lot_put_on_record_opens_them),
 		cmocka_unit_test(a_device_that_vanishes_fails_and_the_others_pass),

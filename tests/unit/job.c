@@ -134,7 +134,7 @@ static const struct malformed {
 	  "storage, vanish, power-cut, wrong-batch-key, weak-signal, wrong-product, clone, wrong-secret, ap-deauth, "
 	  "no-join, busy, hangs-up, trickles, forged, many-rounds, other-gateway, dhcp-terse, dhcp-overload, "
 	  "dhcp-slow, blank-line, "
-	  "old-firmware, zero-id, same-address, hidden, channel-switch, nearer, no-reading, "
+	  "old-firmware, zero-id, same-address, hidden, channel-switch, nearer, no-reading, other-security, "
 	  "radio-lost, garbage, rogue-station, replay, fake-ap, forged-deauth; did you mean \"power-cut\"?" },
 	{ GOOD "simulation: {faults: [{kind: selftest, operation: verify}]}\n",
 	  "job.yaml:6:23: simulation.faults: selftest has no operation; allowed: with vanish, "

@@ -9,6 +9,8 @@
 
 #include "station/wifi/wpa.h"
 
+#define JOINED_US 10000000u /* chosen: a person looks at the lamp, and at the screen */
+
 static void pump(struct joiner *j)
 {
 	struct loop *loop = air_loop(j->air);
@@ -44,6 +46,12 @@ static void on_timer(void *ctx, uint64_t now_us)
 	pump(j);
 }
 
+static void restart(struct joiner *j)
+{
+	over(j);
+	j->wants = j->joined = false;
+}
+
 static void on_beacon(struct joiner *j, struct mr_rd mpdu, const struct radio_rx *rx)
 {
 	struct ieee80211_network n;
@@ -65,6 +73,8 @@ static void on_received(void *ctx, struct mr_rd mpdu, const struct radio_rx *rx)
 	int result;
 
 	j->frames++;
+	if (j->joined && rx->time_us >= j->joined_us + JOINED_US)
+		restart(j);
 	if (!j->wants && j->heard)
 		j->heard(j, mpdu, rx);
 	if (j->wants && !j->sta && !j->joined)
@@ -73,8 +83,10 @@ static void on_received(void *ctx, struct mr_rd mpdu, const struct radio_rx *rx)
 		result = sta_receive(j->sta, mpdu, rx, &out, rx->time_us);
 		if (result < 0)
 			over(j);
-		else if (out.event == STA_UP)
+		else if (out.event == STA_UP && !j->joined) {
 			j->joined = true;
+			j->joined_us = rx->time_us;
+		}
 		mr_wipe(out.bytes, sizeof(out.bytes));
 	}
 	pump(j);

@@ -301,80 +301,9 @@ static void each_verdict_that_a_stranger_causes_is_among_the_failures(void **sta
 	}
 }
 
-/* A lot of twelve with every knob that there is, as the seed draws them: who has no fault of his own is served. */
-static void any_mixture_of_all_knobs_costs_no_whole_device(void **state)
-{
-	static const char *const ways[] = { NULL, VIA("micro-ap"), VIA("pin"), PINNED };
-	static const char *const of_aps[] = { "busy",
-					      "hangs-up",
-					      "trickles",
-					      "forged",
-					      "many-rounds",
-					      "dhcp-terse",
-					      "dhcp-overload",
-					      "other-gateway",
-					      "hidden",
-					      "zero-id",
-					      "old-firmware",
-					      "blank-line",
-					      "wrong-secret",
-					      "same-address",
-					      "clone",
-					      "dhcp-slow",
-					      "power-cut, operation: commit, off: 500ms",
-					      "vanish, operation: identity",
-					      "ap-deauth, operation: credentials" };
-	static const char *const of_all[] = { "garbage", "replay", "rogue-station" };
-	static const char *const near_aps[] = { "forged-deauth, count: 5, after: 1s", "fake-ap" };
-	struct hall *hall = *state;
-	uint64_t seed = hall_seed(900);
-
-	for (unsigned i = 0; i < 20; i++) {
-		struct entropy *entropy = entropy_create_seeded(seed + i, "all knobs");
-		const char *way = ways[entropy_below(entropy, 4)];
-		unsigned faulty = 0, odd = (unsigned)entropy_below(entropy, 40);
-		char faults[600], loss[16], simulation[60] = "";
-		struct run run;
-
-		snprintf(loss, sizeof(loss), "%u%%", (unsigned)entropy_below(entropy, 11));
-		if (way)
-			snprintf(simulation, sizeof(simulation), "  odd_networks: %u%%\n", odd);
-		snprintf(faults, sizeof(faults), "    - {kind: %s, count: %u, after: %ums}\n",
-			 of_all[entropy_below(entropy, 3)], 1 + (unsigned)entropy_below(entropy, 20),
-			 (unsigned)entropy_below(entropy, 3000));
-		if (way)
-			snprintf(faults + strlen(faults), sizeof(faults) - strlen(faults), "    - {kind: %s}\n",
-				 near_aps[entropy_below(entropy, 2)]);
-		for (unsigned k = 0; k < 3 && way; k++) {
-			const char *kind = of_aps[entropy_below(entropy, sizeof(of_aps) / sizeof(of_aps[0]))];
-
-			/* Two devices are spoilt by one that claims to be another. */
-			faulty += strcmp(kind, "clone") == 0 || strcmp(kind, "same-address") == 0 ? 2 : 1;
-			snprintf(faults + strlen(faults), sizeof(faults) - strlen(faults), "    - {kind: %s}\n", kind);
-		}
-		run_one(hall, &run,
-			&(struct shape){ .devices = 12,
-					 .credentials = way,
-					 .attempts = "6",
-					 .loss = loss,
-					 .simulation = simulation,
-					 .faults = faults },
-			seed + i);
-		if (run.result.summary.passed + faulty < 12)
-			fail_msg("seed %llu, %s, loss %s, odd networks %u %%:\n%s%u passed",
-				 (unsigned long long)(seed + i), way ? way : "direct", loss, odd, faults,
-				 run.result.summary.passed);
-		assert_int_equal(
-			hall_ask(&run, "SELECT count(*) FROM unit WHERE state <> 'passed' AND cause_name IS NULL"), 0);
-		hall_done(&run);
-		entropy_destroy(entropy);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(any_mixture_of_all_knobs_costs_no_whole_device),
 		cmocka_unit_test(a_claimed_id_at_any_time_takes_nothing_from_anybody),
 		cmocka_unit_test(an_id_of_zeros_or_ones_ends_its_device_alone),
 		cmocka_unit_test(two_of_one_address_are_told_apart_before_both_are_spoilt),

@@ -50,7 +50,8 @@ static void check_unit(const struct unit *u)
 	       u->session->phase == PHASE_ASK_FINISH); /* it is told, and is to come again */
 	assert(!(u->settled && awaited));
 	assert(!u->waiting || (u->home && !u->session && !awaited && !u->alias));
-	assert(!u->settled || !u->way);
+	/* One that has passed is told so again where it announces itself. */
+	assert(!u->settled || !u->way || (unit_asks_again(u) && !u->told));
 	assert(!u->alias || (!u->session && !u->way && !u->alias->alias));
 }
 

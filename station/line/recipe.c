@@ -309,8 +309,13 @@ static int passed(struct session *s)
 
 static int on_finished(struct session *s, const struct mr_message *m)
 {
+	struct unit *u = s->unit;
+
 	(void)m;
+	u->told = u->settled;
 	session_destroy(s);
+	if (u->told)
+		unit_forget(u);
 	return RECIPE_WAITS;
 }
 

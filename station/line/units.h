@@ -22,6 +22,7 @@ struct unit {
 	bool seal_asked;     /* SEAL may have reached it: on record before it was sent */
 	unsigned reopened;   /* times that this session has looked again whether it is sealed */
 	bool shared_address; /* another device was heard with its address */
+	bool told;	     /* it has answered its verdict */
 	bool unnamed;	     /* known by its address only: it has not said yet who it is */
 	uint8_t spki_sha256[32];
 	uint8_t *certificate; /* of an earlier attempt */

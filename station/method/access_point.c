@@ -18,6 +18,7 @@
 #include "station/line/recipe.h"
 
 #define AGAIN_US 1000000u      /* a device whose link failed is left alone for this time */
+#define TELLS_MAX 3u	       /* chosen: links in vain to one that has passed */
 #define FOREIGN_ROUNDS 100000u /* of PBKDF2, for a PIN of somebody else's: a tenth of a second of a thread */
 #define PROBE_EVERY_US 1000000u
 #define PROBE_US 30000u	    /* access points answer a probe request within that */
@@ -234,6 +235,15 @@ static bool keep(struct access_points *points, const uint8_t from[static 6], con
 	return map_put(&points->by_bssid, map_key_mac(from), u);
 }
 
+/*
+ * Settled, and there is nothing that it should still be told: an access point says only that it is up, so one that has
+ * passed is told so until it has answered, a few times.
+ */
+static bool is_over(const struct unit *u)
+{
+	return u->settled && (!unit_asks_again(u) || u->told || u->handshakes_failed >= TELLS_MAX);
+}
+
 /* A network that is named like a device's, and is not known as one of ours. NULL: it is none of ours, for now. */
 static struct unit *newcomer(struct line *line, struct access_points *points, const uint8_t from[static 6],
 			     const struct ieee80211_network *n, const struct radio_rx *rx)
@@ -248,13 +258,13 @@ static struct unit *newcomer(struct line *line, struct access_points *points, co
 		      : !roster_ssid_match(job->ap_ssid, n->ssid, n->ssid_len, from, serial))
 		return NULL;
 	c.unit = unit_of_mac(line, from);
-	if (c.unit && ((c.unit->settled && !unit_is_unanswered(c.unit)) || c.unit->session || c.unit->alias))
+	if (c.unit && ((is_over(c.unit) && !unit_is_unanswered(c.unit)) || c.unit->session || c.unit->alias))
 		return NULL;
 	wrong = look_up(line, from, n, rx, serial, &c);
 	if (!wrong)
 		wrong = take_place(line, points, from, &c);
 	if (!wrong)
-		kept = (!c.unit->settled || unit_reopen(line, c.unit)) && keep(points, from, &c);
+		kept = (!c.unit->settled || unit_asks_again(c.unit) || unit_reopen(line, c.unit)) && keep(points, from, &c);
 	OPENSSL_cleanse(&c.access, sizeof(c.access));
 	if (wrong && wrong != nobody_s)
 		line_stranger(line, from, rx, wrong);
@@ -263,7 +273,7 @@ static struct unit *newcomer(struct line *line, struct access_points *points, co
 
 static bool may_come(const struct line *line, struct unit *u, uint64_t now_us)
 {
-	return !u->session && !u->settled && !u->waiting && now_us >= access_of(u)->again_us && !line->draining &&
+	return !u->session && !is_over(u) && !u->waiting && now_us >= access_of(u)->again_us && !line->draining &&
 	       (u->same_batch || line->named < line->job->quantity) && access_point_turn(u, now_us);
 }
 
@@ -322,11 +332,14 @@ static void follow(struct session *s, const struct ieee80211_network *n)
 	lane_touch(s);
 }
 
-/* What opened one that was given back, or that failed behind SEAL, is forgotten: it is found again like a newcomer's.
+/*
+ * What opened one that was given back, that failed behind SEAL, or that has passed and may not know it, is forgotten: it is
+ * found again like a newcomer's.
  */
 static bool lost_way(const struct unit *u, const uint8_t from[static 6])
 {
-	return !u->way && mr_equal(u->mac, from, 6) && (!u->settled || unit_is_unanswered(u));
+	return !u->way && mr_equal(u->mac, from, 6) && 
+	       (!u->settled || unit_is_unanswered(u) || unit_asks_again(u));
 }
 
 static void network(struct line *line, void *state, struct lane *lane, const uint8_t from[static 6],
@@ -343,7 +356,7 @@ static void network(struct line *line, void *state, struct lane *lane, const uin
 	if (!u)
 		return;
 	/* It is another address of a device that is reached by one, or claims to be. */
-	if (u->settled || !u->way || !mr_equal(access_of(u)->peer, from, 6))
+	if (is_over(u) || !u->way || !mr_equal(access_of(u)->peer, from, 6))
 		return;
 	u->rssi_dbm = rx->rssi_dbm;
 	access_of(u)->heard_us = now_us;

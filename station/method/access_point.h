@@ -28,7 +28,8 @@ struct access_points {
 	unsigned unnamed; /* units made for addresses that were heard */
 };
 
-/* The access point of a device, and what opens it: unit.way. Wiped and freed when the unit is settled. */
+/* The access point of a device, and what opens it: unit.way. Wiped and freed when the unit is settled, and
+ * once more when it has passed, was not told and is told. */
 struct access {
 	struct ieee80211_network network; /* as last heard */
 	uint8_t peer[6];		  /* the device's own address: the BSSID, but in an ad-hoc network */

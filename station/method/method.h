@@ -77,7 +77,7 @@ struct method_ops {
 		      struct mr_wr *out, struct radio_tx *tx, uint64_t *next_us);
 	/* A unit whose turn has come gets its session on the channel where it announced itself. */
 	enum method_opened (*open)(struct line *line, void *state, struct unit *unit, struct channel *home);
-	/* The unit is settled, or the line ends: what opens its device is wiped and freed. */
+	/* The unit is settled, or has been told so, or the line ends: what opens its device is wiped and freed. */
 	void (*forget)(struct unit *unit);
 	/* The attempt is on record: so is the link by which it came. */
 	void (*opened)(struct session *session);

@@ -340,6 +340,12 @@ void chip_wifi_access_point_up(struct chip_wifi *w, const struct mr_access_point
 	rearm(w);
 }
 
+void chip_wifi_access_point_anew(struct chip_wifi *w, const struct mr_access_point *ap, uint16_t freq_mhz)
+{
+	take_down(w);
+	chip_wifi_access_point_up(w, ap, freq_mhz);
+}
+
 void chip_wifi_access_point_down(struct chip_wifi *w)
 {
 	if (!stays(w))

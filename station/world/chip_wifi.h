@@ -48,6 +48,8 @@ void chip_wifi_power_off(struct chip_wifi *wifi);			   /* everything is lost, an
 
 /* `freq_mhz` 0: on that of `ap`. */
 void chip_wifi_access_point_up(struct chip_wifi *wifi, const struct mr_access_point *ap, uint16_t freq_mhz);
+/* The same, also with one that stays up while its radio is elsewhere. */
+void chip_wifi_access_point_anew(struct chip_wifi *wifi, const struct mr_access_point *ap, uint16_t freq_mhz);
 void chip_wifi_access_point_down(struct chip_wifi *wifi);
 /*
  * It is ordered, for networks of that name before others (MR_SSID_MAX octets at most): chip_wifi_is_scanning from now

@@ -339,7 +339,7 @@ static void put_up(struct device *d, struct mr_access_point *ap)
 static void come_right(struct device *d)
 {
 	if (d->ap)
-		chip_wifi_access_point_up(d->wifi, d->ap, d->agent_mhz);
+		chip_wifi_access_point_anew(d->wifi, d->ap, d->agent_mhz);
 	forget_ap(d);
 }
 

@@ -65,6 +65,7 @@ static void enter(struct action_link *link, enum action_state state, uint64_t de
 	log_vchange(link->base.tag, LOG_ACTION, LOG_DEBUG, names[link->state], names[state], why, args);
 	va_end(args);
 	link->state = state;
+	link->wait_us = state == ACTION_WAITING ? POLL_FIRST_US : RESEND_US;
 	link->deadline_us = deadline_us;
 }
 
@@ -294,6 +295,11 @@ static size_t pull(struct link *base, uint8_t frame[static RADIO_FRAME_MAX], boo
 	return 0;
 }
 
+static uint64_t resend_us(const struct action_link *link)
+{
+	return RESEND_US * (1u + (link->base.misses < 4 ? link->base.misses : 4));
+}
+
 static void wait_for_answer(struct action_link *link, uint64_t now_us)
 {
 	enter(link, ACTION_WAITING, now_us + link->expect_us + link->expect_us / 2 + POLL_FIRST_US,
@@ -345,7 +351,8 @@ static void sent(struct link *base, uint8_t what, bool acked, unsigned tries, ui
 		} else if (link->state == ACTION_ASKING) {
 			/* Sent again from action_expire, or at once by a poll's answer. */
 			link->lost = (uint8_t)(link->lost | 1u << i);
-			link->deadline_us = now_us + RESEND_US * (1u + (link->base.misses < 4 ? link->base.misses : 4));
+			link->wait_us = resend_us(link);
+			link->deadline_us = now_us + link->wait_us;
 		}
 		return;
 	case WHAT_POLL: return;
@@ -355,7 +362,6 @@ static void sent(struct link *base, uint8_t what, bool acked, unsigned tries, ui
 static int expire(struct link *base, uint64_t now_us)
 {
 	struct action_link *link = of(base);
-	uint64_t step_us;
 
 	if (now_us < link->deadline_us)
 		return ACTION_NOTHING;
@@ -383,8 +389,7 @@ static int expire(struct link *base, uint64_t now_us)
 		return ACTION_NOTHING;
 	case ACTION_IDLE: link->deadline_us = UINT64_MAX; return ACTION_NOTHING;
 	case ACTION_ASKING:
-		step_us = RESEND_US * (1u + (link->base.misses < 4 ? link->base.misses : 4));
-		link->silent_us += step_us;
+		link->silent_us += link->wait_us;
 		if (link->silent_us >= link->base.patience_us)
 			return over(link, MR_CAUSE_NO_ANSWER,
 				    "request %u is not acknowledged, silent for %llu ms, %u times", link->seq,
@@ -394,19 +399,19 @@ static int expire(struct link *base, uint64_t now_us)
 		 * (docs/protocol.md). */
 		if (!link->in_air)
 			link->to_send = link->lost ? link->lost : all_of(link);
-		link->deadline_us = now_us + step_us;
+		link->wait_us = resend_us(link);
+		link->deadline_us = now_us + link->wait_us;
 		return ACTION_NOTHING;
 	case ACTION_WAITING:
-		step_us = POLL_FIRST_US << (link->base.misses < 4 ? link->base.misses : 4);
-		if (step_us > POLL_MAX_US)
-			step_us = POLL_MAX_US;
-		link->silent_us += step_us;
+		link->silent_us += link->wait_us;
 		if (link->silent_us >= link->base.patience_us)
 			return over(link, MR_CAUSE_NO_ANSWER, "no answer to request %u, silent for %llu ms, %u polls",
 				    link->seq, (unsigned long long)link->silent_us / 1000, link->polls);
 		link->base.misses++;
 		link->poll = true;
-		link->deadline_us = now_us + step_us;
+		link->wait_us = POLL_FIRST_US << (link->base.misses < 4 ? link->base.misses : 4);
+		link->wait_us = link->wait_us < POLL_MAX_US ? link->wait_us : POLL_MAX_US;
+		link->deadline_us = now_us + link->wait_us;
 		return ACTION_NOTHING;
 	}
 	return ACTION_NOTHING;
@@ -595,8 +600,10 @@ static int on_progress(struct action_link *link, const struct mr_progress *p, ui
 	case MR_PROGRESS_WORKING:
 		link->silent_us = 0;
 		link->strange = 0;
-		if (p->remaining_ms && link->state == ACTION_WAITING)
+		if (p->remaining_ms && link->state == ACTION_WAITING) {
+			link->wait_us = POLL_FIRST_US;
 			link->deadline_us = now_us + (uint64_t)p->remaining_ms * 1000 + POLL_FIRST_US;
+		}
 		break;
 	case MR_PROGRESS_READY: link->strange = 0; break;
 	case MR_PROGRESS_UNKNOWN:

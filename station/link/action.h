@@ -69,6 +69,7 @@ struct action_link {
 	uint64_t asked_us;  /* the last request fragment was acknowledged */
 	uint64_t expect_us; /* predicted work of the device for this request */
 	uint64_t silent_us; /* patience used up while the radio was there */
+	uint64_t wait_us;   /* of the wait that ends at the deadline: what is silence, and not the device's work */
 	uint64_t deadline_us;
 };
 

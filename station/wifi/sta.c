@@ -625,8 +625,7 @@ int sta_expire(struct sta *sta, uint64_t now_us)
 							       : "its beacons demand what we do not speak",
 			    !sta->config.ibss && foreign_cipher(&sta->config.rsn) ? foreign_cipher(&sta->config.rsn)
 										  : "");
-	if (sta->flight.again && now_us >= sta->flight.again_us)
-		sta->flight.ripe = true;
+	sta_ripen(sta, now_us);
 	if (now_us >= sta->hold_us)
 		sta->hold_us = UINT64_MAX;
 	if (sta->silent_us >= sta->config.patience_us)

@@ -44,6 +44,7 @@ struct sta_flight {
 	bool group; /* to all: nobody acknowledges it */
 	uint16_t sequence;
 	uint64_t pn, again_us;
+	uint64_t silent_us; /* of the pause before it: the device's silence, once it has passed */
 };
 
 /* A pairwise key. `in_use`: the device has sent something under it, so nothing comes in the clear any more. */
@@ -101,6 +102,9 @@ struct sta {
 	uint8_t queries;
 	struct sta_counts counts;
 };
+
+/* sta_send.c: the pause before a frame that is sent again has passed, if it has. */
+void sta_ripen(struct sta *sta, uint64_t now_us);
 
 /* sta.c */
 int sta_on_management(struct sta *sta, const struct ieee80211_header *h, struct mr_rd mpdu, struct mr_rd body,

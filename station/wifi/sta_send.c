@@ -321,6 +321,16 @@ static void number(struct sta *sta, enum sta_kind kind)
 	f->numbered = true;
 }
 
+void sta_ripen(struct sta *sta, uint64_t now_us)
+{
+	struct sta_flight *f = &sta->flight;
+
+	if (!f->again || f->ripe || now_us < f->again_us)
+		return;
+	f->ripe = true;
+	sta->silent_us += f->silent_us;
+}
+
 size_t sta_pull(struct sta *sta, uint8_t frame[static RADIO_FRAME_MAX], bool hold, uint8_t *what, uint64_t now_us)
 {
 	struct sta_flight *f = &sta->flight;
@@ -329,8 +339,7 @@ size_t sta_pull(struct sta *sta, uint8_t frame[static RADIO_FRAME_MAX], bool hol
 	enum sta_kind kind;
 	size_t len;
 
-	if (f->again && now_us >= f->again_us)
-		f->ripe = true;
+	sta_ripen(sta, now_us);
 	kind = next_kind(sta, hold);
 	if (kind == KIND_NONE)
 		return 0;
@@ -454,7 +463,6 @@ static void missed(struct sta *sta, enum sta_kind kind, uint64_t now_us)
 	if (tries_max(kind) == 0)
 		return;
 	f->tries = (uint8_t)(f->tries + (f->tries < UINT8_MAX - 1));
-	sta->silent_us += us;
 	if (f->tries >= tries_max(kind)) {
 		given_up(sta, kind);
 		return;
@@ -463,6 +471,7 @@ static void missed(struct sta *sta, enum sta_kind kind, uint64_t now_us)
 	f->again = true;
 	f->ripe = false;
 	f->again_us = now_us + us;
+	f->silent_us = us;
 }
 
 /* Never sent: the same again, soon; nobody's silence. */
@@ -475,6 +484,7 @@ static void not_sent(struct sta *sta, enum sta_kind kind, uint64_t now_us)
 	sta->flight.again = true;
 	sta->flight.ripe = false;
 	sta->flight.again_us = now_us + NOT_SENT_US;
+	sta->flight.silent_us = 0;
 }
 
 void sta_sent(struct sta *sta, uint8_t what, bool acked, unsigned tries, uint64_t now_us)

@@ -12,7 +12,7 @@
 
 #define SCAN_MISSES 3u	       /* chosen: two scans missed it; in a crowded hall beacons collide */
 #define SCAN_ASKS 8u	       /* chosen: an empty scan list is asked for again, as often as this */
-#define SCAN_AGAIN_US 1000000u /* a scan of 11 channels takes a chip about this long */
+#define SCAN_AGAIN_US 1800000u /* 13 channels of 120 ms, and what the answer needs to leave: nobody hears before */
 
 /* --- the key, and who is watched --- */
 

@@ -116,7 +116,8 @@ struct line {
 	unsigned settled, passed, failed, quarantined, held, first_pass, retries, seen;
 	unsigned named; /* of those seen: that have said who they are. Only they count towards the quantity */
 	uint64_t started_us, last_outcome_us, last_new_us;
-	uint64_t weak_until_us; /* a device of ours that was too weak may have come nearer and called again until then */
+	uint64_t
+		weak_until_us; /* a device of ours that was too weak may have come nearer and called again until then */
 	struct serial_pool *serials;
 	char passphrase[65];
 	struct identity_profile profile;

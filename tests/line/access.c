@@ -368,8 +368,8 @@ static void one_whose_security_comes_right_is_served(void **state)
 }
 
 /*
- * More than the air of their channels would carry if it were wasted: nobody is asked for his list while he looks around,
- * with his access point off the air.
+ * More than the air of their channels would carry if it were wasted: nobody is asked for his list while he looks
+ * around, with his access point off the air.
  */
 static void a_rush_of_access_points_costs_no_attempt(void **state)
 {

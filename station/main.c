@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "agent/port/crypto.h"
 #include "station/command/command.h"
 #include "station/identity/identity.h"
 
@@ -33,5 +34,6 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], SIGNER_WORD) == 0) /* no command: our own child, which holds the keys */
 		return signer_main();
 	json_set_alloc_funcs(malloc, wipe_and_free);
+	(void)mr_crypto_wipe_freed();
 	return command_main(argc, argv);
 }

@@ -10,6 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * From now on the library wipes what it gives back to the heap: it keeps keys in more places than it cleans. For a
+ * program's main(), before anything else of the library; false: it has been used already.
+ */
+bool mr_crypto_wipe_freed(void);
+
 /* FIPS 180-4; RFC 2104; RFC 5869 */
 bool mr_sha256(const void *bytes, size_t len, uint8_t out[static 32]);
 /* Of several pieces, as of one text: the device needs no buffer to put them together. */

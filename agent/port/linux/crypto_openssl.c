@@ -9,6 +9,8 @@
  */
 #include "agent/port/crypto.h"
 
+#include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
@@ -30,6 +32,39 @@ struct fetched {
 	EVP_PKEY *p256_key; /* the curve without a key, to be copied */
 	bool ok;
 };
+
+/* --- its memory --- */
+
+static void *take(size_t len, const char *file, int line)
+{
+	(void)file, (void)line;
+	return malloc(len);
+}
+
+static void wipe_and_give_back(void *at, const char *file, int line)
+{
+	(void)file, (void)line;
+	if (at)
+		OPENSSL_cleanse(at, malloc_usable_size(at));
+	free(at);
+}
+
+/* Never in place: where it lay is wiped, and what lies behind a shorter one is, too. */
+static void *take_other(void *at, size_t len, const char *file, int line)
+{
+	size_t had = at ? malloc_usable_size(at) : 0;
+	void *other = malloc(len);
+
+	if (other && had > 0) {
+		memcpy(other, at, had < len ? had : len);
+		wipe_and_give_back(at, file, line);
+	}
+	return other;
+}
+
+bool mr_crypto_wipe_freed(void) { return CRYPTO_set_mem_functions(take, take_other, wipe_and_give_back) == 1; }
+
+/* --- algorithms --- */
 
 static struct fetched fetched;
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;

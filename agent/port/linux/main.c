@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "agent/core/method.h"
+#include "agent/port/crypto.h"
 #include "agent/port/linux/config.h"
 #include "agent/port/linux/radio.h"
 #include "agent/port/linux/server.h"
@@ -416,6 +417,7 @@ int main(int argc, char **argv)
 	bool once = false;
 	int result;
 
+	(void)mr_crypto_wipe_freed();
 	for (int i = 1; i < argc; i++) {
 		const char **value = strcmp(argv[i], "--interface") == 0 || strcmp(argv[i], "--phy") == 0 ? &interface
 				     : strcmp(argv[i], "--config") == 0				      ? &config

@@ -6,14 +6,18 @@
 #include "station/ip/ip.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <lwip/inet_chksum.h>
 #include <lwip/init.h>
+#include <lwip/mem.h>
 #include <lwip/prot/ip.h>
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/udp.h>
+
+#include <openssl/crypto.h>
 
 #include "agent/wire/cause.h"
 #include "station/ip/ip_private.h"
@@ -34,7 +38,23 @@ static struct {
 	bool initialised, standing;
 } library;
 
+/*
+ * In place of lwIP's own, for all that it gives back: what goes through TCP is in the clear behind WPA2, and lwIP does
+ * not ask before it frees a segment that was acknowledged. Its memory is the C library's (MEM_LIBC_MALLOC).
+ */
+void mem_free(void *at)
+{
+	OPENSSL_cleanse(at, malloc_usable_size(at));
+	free(at);
+}
+
 /* --- frames on their way out --- */
+
+static void frame_free(struct ip_frame *f)
+{
+	OPENSSL_cleanse(f->bytes, f->len);
+	free(f);
+}
 
 static void queue_init(struct ip_queue *q) { *q = (struct ip_queue){ .end = &q->first }; }
 
@@ -63,7 +83,7 @@ static struct ip_frame *queue_take(struct ip_queue *q)
 static void queue_clear(struct ip_queue *q)
 {
 	for (struct ip_frame *f; (f = queue_take(q));)
-		free(f);
+		frame_free(f);
 	assert(q->count == 0);
 }
 
@@ -112,7 +132,7 @@ static void release(struct ip_if *net, uint32_t address, const uint8_t *mac)
 			queue_put(&net->out, f);
 		} else {
 			net->counters.absent++;
-			free(f);
+			frame_free(f);
 		}
 	}
 }
@@ -414,7 +434,7 @@ static bool deliver(struct ip_if *net)
 	for (struct ip_frame *f; stack->turning == net && (f = queue_take(&net->out));) {
 		net->counters.sent++;
 		net->events->output(net->ctx, f->dst, f->ethertype, f->bytes, f->len);
-		free(f);
+		frame_free(f);
 	}
 	if (stack->turning == net && net->address_pending) {
 		net->address_pending = false;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "station/wifi/soft_ap_internal.h"
 
 /*
@@ -64,6 +66,12 @@ static struct waiting *take_waiting(struct waiting_queue *q)
 	return w;
 }
 
+static void waiting_free(struct waiting *w)
+{
+	OPENSSL_cleanse(w->bytes, w->len);
+	free(w);
+}
+
 static void mark(struct soft_ap *ap, const struct soft_ap_sta *sta)
 {
 	uint8_t bit = (uint8_t)(1u << sta->aid % 8);
@@ -77,7 +85,7 @@ void soft_ap_drop_waiting(struct soft_ap *ap, struct soft_ap_sta *sta)
 	struct waiting_queue *q = sta ? &sta->waiting : &ap->group_waiting;
 
 	for (struct waiting *w; (w = take_waiting(q));)
-		free(w);
+		waiting_free(w);
 	if (sta)
 		mark(ap, sta);
 }
@@ -170,7 +178,7 @@ void soft_ap_release_group(struct soft_ap *ap)
 		if (ap->group_waiting.first)
 			w->bytes[1] |= IEEE80211_MORE_DATA;
 		leave_to_all(ap, mr_rd_over(w->bytes, w->len));
-		free(w);
+		waiting_free(w);
 	}
 }
 
@@ -218,7 +226,7 @@ static void fall_asleep_or_wake(struct soft_ap *ap, struct soft_ap_sta *sta, boo
 	ap->asleep--;
 	for (struct waiting *w; !sta->asleep && (w = take_waiting(&sta->waiting));) {
 		leave(ap, sta, w->bytes, w->len, sta->waiting.first != NULL);
-		free(w);
+		waiting_free(w);
 	}
 	mark(ap, sta);
 }
@@ -237,7 +245,7 @@ void soft_ap_on_ps_poll(struct soft_ap *ap, const struct ieee80211_header *h, ui
 	if (!w)
 		return;
 	leave(ap, sta, w->bytes, w->len, sta->waiting.first != NULL);
-	free(w);
+	waiting_free(w);
 	mark(ap, sta);
 }
 

@@ -32,17 +32,32 @@ struct chip_server {
 	bool forged;	     /* DEVICE_FAULT_FORGED has struck */
 };
 
+static void empty(struct octets *o)
+{
+	if (o->at)
+		mr_wipe(o->at, o->room);
+	free(o->at);
+	*o = (struct octets){ 0 };
+}
+
+/* Not by realloc, which leaves where they lay as it is. */
+static bool widen(struct octets *o, size_t room)
+{
+	struct octets wider = { .at = malloc(room), .len = o->len, .room = room };
+
+	if (!wider.at)
+		return false;
+	if (o->len)
+		memcpy(wider.at, o->at, o->len);
+	empty(o);
+	*o = wider;
+	return true;
+}
+
 static bool put(struct octets *o, const uint8_t *bytes, size_t len)
 {
-	if (o->room - o->len < len) {
-		size_t room = 2 * (o->len + len);
-		uint8_t *at = realloc(o->at, room);
-
-		if (!at)
-			return false;
-		o->at = at;
-		o->room = room;
-	}
+	if (o->room - o->len < len && !widen(o, 2 * (o->len + len)))
+		return false;
 	if (len)
 		memcpy(o->at + o->len, bytes, len);
 	o->len += len;
@@ -54,14 +69,6 @@ static void drop(struct octets *o, size_t len)
 	o->len -= len;
 	if (len > 0 && o->len > 0)
 		memmove(o->at, o->at + len, o->len);
-}
-
-static void empty(struct octets *o)
-{
-	if (o->at)
-		mr_wipe(o->at, o->room);
-	free(o->at);
-	*o = (struct octets){ 0 };
 }
 
 static void forget(struct chip_server *s)

@@ -256,6 +256,13 @@ bool mr_pin_seal(struct mr_agent *agent, uint8_t *sealed, size_t len)
 			       sealed + COUNTER_LEN);
 }
 
+/* The answer to FINISH is the last one that is sealed. */
+static void told(struct mr_agent *agent, enum mr_news news)
+{
+	if (news == MR_NEWS_RESPONSE_LEFT && mr_agent_finished(agent))
+		close_session(agent);
+}
+
 static unsigned wants(const struct mr_agent_config *config)
 {
 	bool used = config->ap.method == MR_AP_PIN || config->ap.method == MR_AP_IBSS;
@@ -279,4 +286,5 @@ const struct mr_method mr_method_pin = { .name = "pin",
 					 .start = start,
 					 .expire = expire,
 					 .deadline_us = deadline_us,
+					 .told = told,
 					 .endpoints = mr_pin_endpoints };

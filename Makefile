@@ -93,6 +93,9 @@ LINE    := $(patsubst tests/%.c,$(OUT)/tests/%,$(LINE_C))
 BENCH   := $(patsubst tests/%.c,$(OUT)/tests/%,$(BENCH_C))
 FUZZ    := $(patsubst tests/%.c,$(OUT)/tests/%,$(FUZZ_C))
 links    = $(patsubst %.a,$(OUT)/%.a,$(call obj,$(shell sed -n 's,^ \* links: *,,p' tests/$(1).c)))
+# A test that stands between the program and some functions names them likewise: ` * wraps: wpa_ptk ...` (ld's --wrap).
+wraps    = $(patsubst %,-Wl$(comma)--wrap=%,$(shell sed -n 's,^ \* wraps: *,,p' tests/$(1).c))
+comma   := ,
 
 .SECONDEXPANSION:
 $(UNIT): $(OUT)/tests/%: $(OUT)/tests/%.o $$(call links,$$*)
@@ -103,7 +106,7 @@ $(FUZZ): $(OUT)/tests/%: $(OUT)/tests/%.o $$(call links,$$*)
 	$(Q)$(CC) -fsanitize=fuzzer $(LDALL) -o $@ $(linked) $(LIBS)
 $(LINE) $(BENCH): $(OUT)/tests/%: $(OUT)/tests/%.o $$(call links,$$*) $(MILLRACE_O)
 	@mkdir -p $(@D); echo "  LINK    $@"
-	$(Q)$(CC) $(LDALL) -o $@ $^ $(LIBS) -lcmocka
+	$(Q)$(CC) $(LDALL) $(call wraps,$*) -o $@ $^ $(LIBS) -lcmocka
 
 $(BENCH): $(call obj,tests/support/figures.c)
 $(OUT)/tests/bench/scans: $(call obj,tests/support/scans.c)

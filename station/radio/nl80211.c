@@ -179,6 +179,39 @@ static int transact(struct nl80211 *nl, struct nl_msg *msg, reply_fn *reply, voi
 	return outcome.error;
 }
 
+/* Numbers of the kernel have four octets, or the message, or the nest that they are in, is none of its. */
+static const struct nla_policy policy[NL80211_ATTR_MAX + 1] = {
+	[NL80211_ATTR_WIPHY] = { .type = NLA_U32 },
+	[NL80211_ATTR_IFINDEX] = { .type = NLA_U32 },
+	[NL80211_ATTR_IFTYPE] = { .type = NLA_U32 },
+	[NL80211_ATTR_FEATURE_FLAGS] = { .type = NLA_U32 },
+};
+
+static const struct nla_policy frequency_policy[NL80211_FREQUENCY_ATTR_MAX + 1] = {
+	[NL80211_FREQUENCY_ATTR_FREQ] = { .type = NLA_U32 },
+	[NL80211_FREQUENCY_ATTR_MAX_TX_POWER] = { .type = NLA_U32 },
+};
+
+static const struct nla_policy combination_policy[MAX_NL80211_IFACE_COMB + 1] = {
+	[NL80211_IFACE_COMB_NUM_CHANNELS] = { .type = NLA_U32 },
+};
+
+static const struct nla_policy limit_policy[MAX_NL80211_IFACE_LIMIT + 1] = {
+	[NL80211_IFACE_LIMIT_MAX] = { .type = NLA_U32 },
+};
+
+/* The attributes of a message; false: it is cut, or a number in it is. */
+static bool take_apart(struct nl_msg *msg, struct nlattr *tb[static NL80211_ATTR_MAX + 1], uint8_t *command)
+{
+	struct genlmsghdr *header = nlmsg_data(nlmsg_hdr(msg));
+
+	if (!genlmsg_valid_hdr(nlmsg_hdr(msg), 0))
+		return false;
+	if (command)
+		*command = header->cmd;
+	return nla_parse(tb, NL80211_ATTR_MAX, genlmsg_attrdata(header, 0), genlmsg_attrlen(header, 0), policy) >= 0;
+}
+
 /* --- phys ------------------------------------------------------------------------------------------------------- */
 
 struct phy_list {
@@ -218,7 +251,8 @@ static void take_channel(struct nl80211_phy *phy, struct nlattr *nested)
 	struct radio_channel channel = { 0 };
 	uint32_t freq_mhz;
 
-	if (nla_parse_nested(tb, NL80211_FREQUENCY_ATTR_MAX, nested, NULL) < 0 || !tb[NL80211_FREQUENCY_ATTR_FREQ])
+	if (nla_parse_nested(tb, NL80211_FREQUENCY_ATTR_MAX, nested, frequency_policy) < 0 ||
+	    !tb[NL80211_FREQUENCY_ATTR_FREQ])
 		return;
 	freq_mhz = nla_get_u32(tb[NL80211_FREQUENCY_ATTR_FREQ]);
 	if (!known_freq(freq_mhz))
@@ -297,7 +331,7 @@ static void take_combinations(struct nl80211_phy *phy, struct nlattr *combinatio
 		unsigned channels;
 		const char *between = "";
 
-		if (nla_parse_nested(tb, MAX_NL80211_IFACE_COMB, combination, NULL) < 0 ||
+		if (nla_parse_nested(tb, MAX_NL80211_IFACE_COMB, combination, combination_policy) < 0 ||
 		    !tb[NL80211_IFACE_COMB_LIMITS] || !tb[NL80211_IFACE_COMB_NUM_CHANNELS])
 			continue;
 		channels = nla_get_u32(tb[NL80211_IFACE_COMB_NUM_CHANNELS]);
@@ -309,7 +343,7 @@ static void take_combinations(struct nl80211_phy *phy, struct nlattr *combinatio
 			struct nlattr *lb[MAX_NL80211_IFACE_LIMIT + 1];
 			const char *comma = "";
 
-			if (nla_parse_nested(lb, MAX_NL80211_IFACE_LIMIT, limit, NULL) < 0 ||
+			if (nla_parse_nested(lb, MAX_NL80211_IFACE_LIMIT, limit, limit_policy) < 0 ||
 			    !lb[NL80211_IFACE_LIMIT_MAX] || !lb[NL80211_IFACE_LIMIT_TYPES])
 				continue;
 			fprintf(to, "%s%ux{", between, nla_get_u32(lb[NL80211_IFACE_LIMIT_MAX]));
@@ -350,13 +384,11 @@ static void take_addresses(struct nl80211_phy *phy, struct nlattr *list, struct 
 
 static int on_phy(struct nl_msg *msg, void *ctx)
 {
-	struct genlmsghdr *header = nlmsg_data(nlmsg_hdr(msg));
 	struct nlattr *tb[NL80211_ATTR_MAX + 1], *at;
 	struct nl80211_phy *phy;
 	int left;
 
-	if (nla_parse(tb, NL80211_ATTR_MAX, genlmsg_attrdata(header, 0), genlmsg_attrlen(header, 0), NULL) < 0 ||
-	    !tb[NL80211_ATTR_WIPHY])
+	if (!take_apart(msg, tb, NULL) || !tb[NL80211_ATTR_WIPHY])
 		return NL_SKIP;
 	phy = phy_of(ctx, nla_get_u32(tb[NL80211_ATTR_WIPHY]));
 	if (!phy)
@@ -378,7 +410,7 @@ static int on_phy(struct nl_msg *msg, void *ctx)
 	}
 	if (tb[NL80211_ATTR_SUPPORTED_COMMANDS])
 		nla_for_each_nested(at, tb[NL80211_ATTR_SUPPORTED_COMMANDS], left)
-			phy->set_channel |= nla_get_u32(at) == NL80211_CMD_SET_CHANNEL;
+			phy->set_channel |= nla_len(at) >= 4 && nla_get_u32(at) == NL80211_CMD_SET_CHANNEL;
 	if (tb[NL80211_ATTR_WIPHY_BANDS])
 		take_bands(phy, tb[NL80211_ATTR_WIPHY_BANDS]);
 	if (tb[NL80211_ATTR_INTERFACE_COMBINATIONS])
@@ -415,12 +447,10 @@ struct interface_list {
 
 static bool take_interface(struct nl_msg *msg, struct nl80211_interface *out)
 {
-	struct genlmsghdr *header = nlmsg_data(nlmsg_hdr(msg));
 	struct nlattr *tb[NL80211_ATTR_MAX + 1];
 
 	*out = (struct nl80211_interface){ 0 };
-	if (nla_parse(tb, NL80211_ATTR_MAX, genlmsg_attrdata(header, 0), genlmsg_attrlen(header, 0), NULL) < 0 ||
-	    !tb[NL80211_ATTR_WIPHY])
+	if (!take_apart(msg, tb, NULL) || !tb[NL80211_ATTR_WIPHY])
 		return false;
 	out->phy = nla_get_u32(tb[NL80211_ATTR_WIPHY]);
 	if (tb[NL80211_ATTR_IFINDEX])
@@ -458,12 +488,10 @@ int nl80211_interfaces(struct nl80211 *nl, struct nl80211_interface *out, size_t
 
 static int on_country(struct nl_msg *msg, void *ctx)
 {
-	struct genlmsghdr *header = nlmsg_data(nlmsg_hdr(msg));
 	struct nlattr *tb[NL80211_ATTR_MAX + 1];
 	char *out = ctx;
 
-	if (nla_parse(tb, NL80211_ATTR_MAX, genlmsg_attrdata(header, 0), genlmsg_attrlen(header, 0), NULL) < 0 ||
-	    !tb[NL80211_ATTR_REG_ALPHA2] || tb[NL80211_ATTR_WIPHY])
+	if (!take_apart(msg, tb, NULL) || !tb[NL80211_ATTR_REG_ALPHA2] || tb[NL80211_ATTR_WIPHY])
 		return NL_SKIP;
 	nla_strlcpy(out, tb[NL80211_ATTR_REG_ALPHA2], 3);
 	return NL_OK;
@@ -653,17 +681,17 @@ struct nl80211_events {
 static int on_event(struct nl_msg *msg, void *ctx)
 {
 	struct nl80211_events *events = ctx;
-	struct genlmsghdr *header = nlmsg_data(nlmsg_hdr(msg));
 	struct nlattr *tb[NL80211_ATTR_MAX + 1];
 	struct nl80211_event event = { .phy = UINT32_MAX };
+	uint8_t command;
 
-	if (nla_parse(tb, NL80211_ATTR_MAX, genlmsg_attrdata(header, 0), genlmsg_attrlen(header, 0), NULL) < 0)
+	if (!take_apart(msg, tb, &command))
 		return NL_SKIP;
 	if (tb[NL80211_ATTR_WIPHY])
 		event.phy = nla_get_u32(tb[NL80211_ATTR_WIPHY]);
 	if (tb[NL80211_ATTR_IFINDEX])
 		event.ifindex = (int)nla_get_u32(tb[NL80211_ATTR_IFINDEX]);
-	switch (header->cmd) {
+	switch (command) {
 	case NL80211_CMD_NEW_WIPHY: event.kind = NL80211_PHY_NEW; break;
 	case NL80211_CMD_DEL_WIPHY: event.kind = NL80211_PHY_GONE; break;
 	case NL80211_CMD_DEL_INTERFACE: event.kind = NL80211_INTERFACE_GONE; break;

@@ -82,7 +82,8 @@ $(OUT)/db/sql.o: $(wildcard db/*.sql db/*/*.sql)
 # So is the built-in label.
 $(OUT)/station/label/built_in.o: config/labels/serial.yaml
 
-# Each unit test names the files it links in a comment: ` * links: agent/wire/noise.c ...`; agent/libmr.a is the archive above.
+# Each unit test names the files it links in a comment: ` * links: agent/wire/noise.c ...`; agent/libmr.a is the archive above,
+# `all` what the station is made of.
 # Tests of whole batches (tests/line) and benchmarks link everything but main.c, and what such a line names.
 UNIT_C  := $(wildcard tests/unit/*.c)
 LINE_C  := $(wildcard tests/line/*.c)
@@ -92,7 +93,7 @@ UNIT    := $(patsubst tests/%.c,$(OUT)/tests/%,$(UNIT_C))
 LINE    := $(patsubst tests/%.c,$(OUT)/tests/%,$(LINE_C))
 BENCH   := $(patsubst tests/%.c,$(OUT)/tests/%,$(BENCH_C))
 FUZZ    := $(patsubst tests/%.c,$(OUT)/tests/%,$(FUZZ_C))
-links    = $(patsubst %.a,$(OUT)/%.a,$(call obj,$(shell sed -n 's,^ \* links: *,,p' tests/$(1).c)))
+links    = $(patsubst %.a,$(OUT)/%.a,$(call obj,$(patsubst all,$(MILLRACE_C),$(shell sed -n 's,^ \* links: *,,p' tests/$(1).c))))
 # A test that stands between the program and some functions names them likewise: ` * wraps: wpa_ptk ...` (ld's --wrap).
 wraps    = $(patsubst %,-Wl$(comma)--wrap=%,$(shell sed -n 's,^ \* wraps: *,,p' tests/$(1).c))
 comma   := ,
@@ -103,7 +104,7 @@ $(UNIT): $(OUT)/tests/%: $(OUT)/tests/%.o $$(call links,$$*)
 	$(Q)$(CC) $(LDALL) -o $@ $(linked) $(LIBS) -lcmocka
 $(FUZZ): $(OUT)/tests/%: $(OUT)/tests/%.o $$(call links,$$*)
 	@mkdir -p $(@D); echo "  LINK    $@"
-	$(Q)$(CC) -fsanitize=fuzzer $(LDALL) -o $@ $(linked) $(LIBS)
+	$(Q)$(CC) -fsanitize=fuzzer $(LDALL) -o $@ $(linked) $(LIBS) -lcmocka
 $(LINE) $(BENCH): $(OUT)/tests/%: $(OUT)/tests/%.o $$(call links,$$*) $(MILLRACE_O)
 	@mkdir -p $(@D); echo "  LINK    $@"
 	$(Q)$(CC) $(LDALL) $(call wraps,$*) -o $@ $^ $(LIBS) -lcmocka

@@ -40,9 +40,8 @@
 
 #define DEVICES 3
 /* After the last session its device closes, too: that under a PIN after 120 s without a request. */
-#define APART "150s"
-#define QUIET_US 130000000u
-#define END_US (DEVICES * 150000000u + 100000000u)
+#define APART_US 40000000u
+#define APART_PIN_US 150000000u
 #define HOMES_MAX 4096
 #define LEAKS_MAX 12 /* that are told of each run */
 
@@ -61,7 +60,7 @@ static struct {
 	unsigned turn; /* sessions so far: what is noted is of this one */
 	bool open, begun, looked_at_home;
 	size_t sessions; /* after the last turn */
-	uint64_t over_us;
+	uint64_t over_us, apart_us;
 	const char *method, *end;
 	uintptr_t homes[HOMES_MAX]; /* where OF_RUN was before the first session */
 	size_t home_count;
@@ -538,11 +537,12 @@ BETWEEN(void, line_check, const struct line *line)
 	}
 	now.sessions = line->session_count;
 	now.begun = false;
-	if (now.open && line->session_count == 0 && loop_now_us(line->loop) >= now.over_us + QUIET_US) {
+	if (now.open && line->session_count == 0 &&
+	    loop_now_us(line->loop) >= now.over_us + now.apart_us - now.apart_us / 8) {
 		now.open = false;
 		look("when all was quiet", false);
 	}
-	if ((now.stop || loop_now_us(line->loop) >= END_US) && !line->stopping)
+	if ((now.stop || loop_now_us(line->loop) >= (DEVICES + 1) * now.apart_us) && !line->stopping)
 		line_stop(now.line, true);
 	__real_line_check(line);
 }
@@ -584,19 +584,23 @@ static void stop_it(void *ctx, const struct line_event *event)
 static void run_until(struct hall *hall, const char *method, const char *credentials, const struct end *e,
 		      uint64_t seed)
 {
+	uint64_t apart_us = strcmp(method, "pin") == 0 ? APART_PIN_US : APART_US;
 	struct batch_options o;
 	struct run run;
+	char arrival[16];
 
+	snprintf(arrival, sizeof(arrival), "%llus", (unsigned long long)apart_us / 1000000);
 	hall_job(hall, &run,
 		 &(struct shape){ .devices = DEVICES,
 				  .credentials = credentials,
-				  .arrival = APART,
+				  .arrival = arrival,
 				  .attempts = "2",
 				  .faults = e->faults },
 		 seed);
 	memset(&now, 0, sizeof(now));
 	now.method = method;
 	now.end = e->name;
+	now.apart_us = apart_us;
 	secrets_forget();
 	now.listening = true;
 	o = hall_options(hall, &run);

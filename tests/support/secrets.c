@@ -17,7 +17,9 @@
 #define MASK 0xa5
 #define MASK64 0xa5a5a5a5a5a5a5a5ull
 #define PIECE_MIN 8
-#define CHUNK (1u << 20)
+#define PAGE 4096u
+#define CHUNK_PAGES 16u
+#define CHUNK (CHUNK_PAGES * PAGE)
 #define OVERLAP SECRET_MAX
 #define STACK (256u << 10)
 #define BITS 18
@@ -50,11 +52,11 @@ struct secrets {
 	struct hit hits[FOUND_MAX];
 	size_t hit_count;
 	uint8_t chunk[CHUNK + OVERLAP];
-	char line[600];
+	char map[64u << 10];
 	sem_t look, looked;
 	bool over;
 	pthread_t thread;
-	int memory;
+	int memory, pages;
 	uint8_t stack[STACK] __attribute__((aligned(4096)));
 };
 
@@ -157,42 +159,58 @@ static void look_at_octets(const uint8_t *octets, size_t starts, size_t len, uin
 	}
 }
 
+/* Pages that nobody has touched have nothing to tell, and there are many: stacks of threads have 8 MiB. */
+static bool is_touched(uintptr_t at, size_t len)
+{
+	uint64_t entries[CHUNK_PAGES + 1]; /* Linux: Documentation/admin-guide/mm/pagemap.rst */
+	size_t count = (len + PAGE - 1) / PAGE;
+	ssize_t got = pread(all->pages, entries, count * 8, (off_t)(at / PAGE * 8));
+
+	for (size_t i = 0; i < count && got == (ssize_t)(count * 8); i++)
+		if (entries[i] >> 62)
+			return true;
+	return got != (ssize_t)(count * 8);
+}
+
 static void look_at_mapping(uintptr_t from, uintptr_t to)
 {
 	for (uintptr_t at = from; at < to; at += CHUNK) {
 		size_t want = to - at < CHUNK + OVERLAP ? to - at : CHUNK + OVERLAP;
-		ssize_t n = pread(all->memory, all->chunk, want, (off_t)at);
+		ssize_t n = is_touched(at, want < CHUNK ? want : CHUNK)
+				    ? pread(all->memory, all->chunk, want, (off_t)at)
+				    : 0;
 
 		if (n > 0)
 			look_at_octets(all->chunk, CHUNK, (size_t)n, at);
 	}
 }
 
-/* The next line of the map; stdio would have a buffer of its own among what is looked at. */
-static bool next_line(int maps)
+/* Not by stdio, which would have a buffer of its own among what is looked at. */
+static void read_map(void)
 {
-	size_t n = 0;
+	int maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t n;
 
-	while (n + 1 < sizeof(all->line) && read(maps, &all->line[n], 1) == 1 && all->line[n] != '\n')
-		n++;
-	all->line[n] = '\0';
-	return n > 0;
+	assert(maps >= 0);
+	while ((n = read(maps, all->map + len, sizeof(all->map) - 1 - len)) > 0)
+		len += (size_t)n;
+	assert(len < sizeof(all->map) - 1);
+	all->map[len] = '\0';
+	close(maps);
 }
 
 static void look(void)
 {
-	int maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-
-	assert(maps >= 0);
-	while (next_line(maps)) {
+	read_map();
+	for (const char *line = all->map; *line; line += strcspn(line, "\n") + 1) {
 		unsigned long from, to;
 		char access[5];
 
-		if (sscanf(all->line, "%lx-%lx %4s", &from, &to, access) == 3 && access[0] == 'r' && access[1] == 'w' &&
+		if (sscanf(line, "%lx-%lx %4s", &from, &to, access) == 3 && access[0] == 'r' && access[1] == 'w' &&
 		    !(from < (uintptr_t)(all + 1) && to > (uintptr_t)all))
 			look_at_mapping(from, to);
 	}
-	close(maps);
 }
 
 static void *looker(void *ctx)
@@ -221,7 +239,8 @@ void secrets_begin(void)
 	all = (struct secrets *)(void *)(room + 4096);
 	assert(mprotect(all, (sizeof(*all) + 4095) / 4096 * 4096, PROT_READ | PROT_WRITE) == 0);
 	all->memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-	assert(all->memory >= 0);
+	all->pages = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	assert(all->memory >= 0 && all->pages >= 0);
 	assert(sem_init(&all->look, 0, 0) == 0 && sem_init(&all->looked, 0, 0) == 0);
 	assert(pthread_attr_init(&attr) == 0 && pthread_attr_setstack(&attr, all->stack, STACK) == 0);
 	assert(pthread_create(&all->thread, &attr, looker, NULL) == 0);
@@ -234,6 +253,7 @@ void secrets_end(void)
 	sem_post(&all->look);
 	pthread_join(all->thread, NULL);
 	close(all->memory);
+	close(all->pages);
 	munmap((uint8_t *)all - 4096, sizeof(*all) + 3 * 4096);
 	all = NULL;
 }

@@ -1,7 +1,9 @@
 /*
  * A device that sends anything: frames as they are, and TCP segments with right checksums and with sequence numbers
  * near those that are expected, into a connection of the station's, its DHCP client, and a listener of a simulated
- * device. Another pair, with the same addresses, looks on: it must not see a frame of theirs.
+ * device. What these three send waits, and is carried to each other as it is, twice, or changed with its checksums put
+ * right: so leases are given, connections come up, and octets go both ways. Another pair, with the same addresses,
+ * looks on: it must not see a frame of theirs.
  *
  * Each piece: kind, length, octets.
  *
@@ -20,6 +22,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 #define HERE 0xc0a80402u
 #define THERE 0xc0a80401u
 #define MASK 0xffffff00u
+#define WAITING_MAX 16u
+
+/* A frame on the way to whoever it is for. */
+struct waiting {
+	uint8_t dst[6], bytes[IP_MTU];
+	uint16_t ethertype;
+	size_t len;
+	unsigned from;
+};
+
+static struct {
+	struct waiting frames[WAITING_MAX];
+	unsigned first, count;
+} wire;
 
 /* One interface, and what the other end would know of its last TCP segment. */
 struct side {
@@ -28,7 +44,7 @@ struct side {
 	uint8_t mac[6];
 	uint32_t own, peer, sequence, acknowledged;
 	uint16_t port, peer_port;
-	unsigned frames;
+	unsigned number, frames;
 	bool silent;
 };
 
@@ -39,10 +55,16 @@ static void on_output(void *ctx, const uint8_t dst[static 6], uint16_t ethertype
 	struct side *side = ctx;
 	struct mr_rd in = mr_rd_over(payload, len);
 
-	(void)dst;
 	assert(!side->silent);
 	assert(len <= IP_MTU);
 	side->frames++;
+	if (wire.count < WAITING_MAX) {
+		struct waiting *w = &wire.frames[(wire.first + wire.count++) % WAITING_MAX];
+
+		*w = (struct waiting){ .ethertype = ethertype, .len = len, .from = side->number };
+		memcpy(w->dst, dst, 6);
+		memcpy(w->bytes, payload, len);
+	}
 	if (ethertype != IP_ETHERTYPE_IPV4 || payload[9] != 6)
 		return;
 	mr_rd_skip(&in, 20);
@@ -54,6 +76,8 @@ static void on_output(void *ctx, const uint8_t dst[static 6], uint16_t ethertype
 		side->sequence++; /* SYN, FIN */
 	assert(!in.bad);
 }
+
+static void on_connected(void *ctx) { (void)ip_stream_write(((struct side *)ctx)->s, "GET / HTTP/1.1", 14); }
 
 static void on_closed(void *ctx, int cause)
 {
@@ -71,7 +95,9 @@ static void on_received(void *ctx, const uint8_t *bytes, size_t len)
 	(void)ip_stream_write(side->s, bytes, len);
 }
 
-static const struct ip_stream_events stream_events = { .received = on_received, .closed = on_closed };
+static const struct ip_stream_events stream_events = { .connected = on_connected,
+						       .received = on_received,
+						       .closed = on_closed };
 
 static void on_accepted(void *ctx, struct ip_stream *s)
 {
@@ -143,12 +169,71 @@ static void input_segment(struct side *side, struct mr_rd in)
 	ip_if_input(side->net, side->mac, IP_ETHERTYPE_IPV4, packet, w.len);
 }
 
+static uint32_t add_up(const uint8_t *bytes, size_t len)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < len; i++)
+		sum += i % 2 ? bytes[i] : (uint32_t)bytes[i] << 8;
+	return sum;
+}
+
+/* Of a packet that was changed. UDP goes without one. */
+static void put_sums(uint8_t *packet, size_t len)
+{
+	size_t header = (packet[0] & 15u) * 4u;
+
+	if (header < 20 || header > len)
+		return;
+	memset(packet + 10, 0, 2);
+	put_sum(packet + 10, packet, header, 0);
+	if (packet[9] == 17 && len >= header + 8) {
+		memset(packet + header + 6, 0, 2);
+	} else if (packet[9] == 6 && len >= header + 20) {
+		memset(packet + header + 16, 0, 2);
+		put_sum(packet + header + 16, packet + header, len - header,
+			add_up(packet + 12, 8) + 6 + (uint32_t)(len - header));
+	}
+}
+
+/* How often, then places and what is changed there. */
+static void carry(struct side side[static 3], struct mr_rd in)
+{
+	struct waiting w = wire.frames[wire.first];
+	uint8_t how = mr_rd_u8(&in);
+
+	if (wire.count == 0)
+		return;
+	wire.first = (wire.first + 1) % WAITING_MAX;
+	wire.count--;
+	while (in.left >= 3 && w.len > 0) {
+		size_t at = mr_rd_le16(&in) % w.len;
+
+		w.bytes[at] ^= mr_rd_u8(&in);
+	}
+	if ((how & 0x80) && w.ethertype == IP_ETHERTYPE_IPV4)
+		put_sums(w.bytes, w.len);
+	for (unsigned times = 0; times <= (how & 1u); times++)
+		for (unsigned i = 0; i < 3; i++)
+			if (i != w.from && (i == 1) != (w.from == 1)) /* clients do not hear each other */
+				ip_if_input(side[i].net, w.dst, w.ethertype, w.bytes, w.len);
+}
+
+static void carry_all(struct side side[static 3])
+{
+	for (unsigned i = 0; i < 64 && wire.count > 0; i++) {
+		carry(side, (struct mr_rd){ .left = 0 });
+		run_for(1000);
+	}
+}
+
 static void open_side(struct ip_stack *stack, struct side *side, uint32_t own, uint32_t peer)
 {
 	memset(side, 0, sizeof(*side));
 	memcpy(side->mac, (uint8_t[]){ 2, 0, 0, 0, 0, (uint8_t)own }, 6);
 	side->own = own;
 	side->peer = peer;
+	side->number = own == THERE ? 1 : own == HERE ? 0 : 2;
 	side->net = ip_if_create(stack, side->mac, &events, side);
 	ip_if_static(side->net, own, MASK, 0);
 }
@@ -173,6 +258,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	struct mr_rd in = mr_rd_over(bytes, len);
 	struct ip_stack *stack;
 
+	wire.first = wire.count = 0;
 	loop = loop_create_virtual(0);
 	stack = ip_stack_create(loop, entropy, 8);
 	assert(stack);
@@ -197,7 +283,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		struct mr_rd piece = mr_rd_sub(&in, mr_rd_u8(&in));
 		struct side *to = &side[(kind >> 4) % 3];
 
-		if (kind & 1)
+		if (kind & 4 && kind & 1)
+			carry_all(side);
+		else if (kind & 4)
+			carry(side, piece);
+		else if (kind & 1)
 			input_segment(to, piece);
 		else
 			ip_if_input(to->net, to->mac, kind & 2 ? IP_ETHERTYPE_IPV4 : IP_ETHERTYPE_ARP, piece.at,

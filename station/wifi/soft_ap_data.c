@@ -145,12 +145,13 @@ void soft_ap_give(struct soft_ap *ap, struct soft_ap_sta *sta, uint16_t ethertyp
 		return;
 	if (protect && sta->keyed)
 		buf[1] |= IEEE80211_PROTECTED;
-	if (!sta->asleep) {
+	if (sta->asleep) {
+		ap->counters.discarded += !keep(&sta->waiting, mr_wr_written(&w));
+		mark(ap, sta);
+	} else {
 		leave(ap, sta, buf, w.len, false);
-		return;
 	}
-	ap->counters.discarded += !keep(&sta->waiting, mr_wr_written(&w));
-	mark(ap, sta);
+	OPENSSL_cleanse(buf, w.len);
 }
 
 static void leave_to_all(struct soft_ap *ap, struct mr_rd plain)
@@ -169,6 +170,7 @@ static void leave_to_all(struct soft_ap *ap, struct mr_rd plain)
 		w.bad = w.len == 0;
 	}
 	(void)soft_ap_transmit(ap, &w, soft_ap_basic_rate(ap), RADIO_NORMAL, COOKIE_OTHER);
+	OPENSSL_cleanse(buf, plain.left);
 }
 
 /* 11.2.3.6: after the beacon of a DTIM, while all STAs are awake. */
@@ -207,6 +209,7 @@ bool soft_ap_send(struct soft_ap *ap, const uint8_t dst[static 6], uint16_t ethe
 		ap->counters.discarded += !keep(&ap->group_waiting, mr_wr_written(&w));
 	else
 		leave_to_all(ap, mr_wr_written(&w));
+	OPENSSL_cleanse(buf, w.len);
 	return true;
 }
 
@@ -328,4 +331,6 @@ void soft_ap_on_data(struct soft_ap *ap, const struct ieee80211_header *h, struc
 	if (sealed && !soft_ap_open(ap, sta, false, frame, opened, &body))
 		return;
 	on_msdu(ap, sta, h, body, sealed, now_us);
+	if (sealed)
+		OPENSSL_cleanse(opened, frame.left);
 }

@@ -54,6 +54,7 @@ struct secrets {
 	uint8_t chunk[CHUNK + OVERLAP];
 	char map[64u << 10];
 	sem_t look, looked;
+	uintptr_t stack_end; /* the lowest address that the first thread's stack has */
 	bool over;
 	pthread_t thread;
 	int memory, pages;
@@ -279,11 +280,8 @@ static void place(uintptr_t at, char *out, size_t cap)
 			 (unsigned long)at - from, (unsigned long)at);
 }
 
-void secrets_look(void (*found)(void *ctx, const struct secret_found *found), void *ctx)
+static void tell(void (*found)(void *ctx, const struct secret_found *found), void *ctx)
 {
-	sem_post(&all->look);
-	while (sem_wait(&all->looked) != 0)
-		;
 	for (size_t i = 0; i < all->hit_count; i++) {
 		const struct secret *s = &all->list[all->hits[i].secret];
 		struct secret_found f = { s->what, s->turn, s->life, all->hits[i].at, "" };
@@ -291,4 +289,36 @@ void secrets_look(void (*found)(void *ctx, const struct secret_found *found), vo
 		place(f.at, f.where, sizeof(f.where));
 		found(ctx, &f);
 	}
+}
+
+void secrets_look(void (*found)(void *ctx, const struct secret_found *found), void *ctx)
+{
+	sem_post(&all->look);
+	while (sem_wait(&all->looked) != 0)
+		;
+	tell(found, ctx);
+}
+
+/* Pages of the stack are there from the deepest one that was ever used on. */
+static uintptr_t deepest_page(uintptr_t from)
+{
+	unsigned char there;
+
+	while (mincore((void *)(from - PAGE), PAGE, &there) == 0)
+		from -= PAGE;
+	return from;
+}
+
+__attribute__((no_sanitize("address"))) void secrets_look_below(void (*found)(void *ctx,
+									      const struct secret_found *found),
+								void *ctx)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+	if (!all->stack_end || mincore((void *)(all->stack_end - PAGE), PAGE, all->chunk) == 0)
+		all->stack_end = deepest_page(here / PAGE * PAGE);
+	all->hit_count = 0;
+	look_at_octets((const uint8_t *)all->stack_end, here - all->stack_end, here - all->stack_end, all->stack_end);
+	if (all->hit_count > 0)
+		tell(found, ctx);
 }

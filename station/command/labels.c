@@ -183,7 +183,8 @@ static bool on_unit(void *ctx, const struct book_unit *unit)
 
 	if (labels->todo_count == labels->todo_cap) {
 		size_t cap = labels->todo_cap ? 2 * labels->todo_cap : 64;
-		struct book_unit *grown = realloc(labels->todo, cap * sizeof(*grown));
+		struct book_unit *grown = OPENSSL_clear_realloc(labels->todo, labels->todo_cap * sizeof(*grown),
+								cap * sizeof(*grown));
 
 		if (!grown) {
 			labels->no_memory = true;
@@ -748,7 +749,7 @@ static int print_reference(void)
 static void wipe(struct labels *labels)
 {
 	forget_units(labels);
-	free(labels->todo);
+	OPENSSL_clear_free(labels->todo, labels->todo_cap * sizeof(*labels->todo));
 	label_post_close(&labels->post);
 	identity_close(labels->pins);
 	template_destroy(labels->template);

@@ -32,6 +32,7 @@ static bool read_pin(char pin[static IDENTITY_PIN_MAX])
 
 	if (isatty(STDIN_FILENO))
 		fprintf(stderr, "PIN: ");
+	(void)setvbuf(stdin, NULL, _IONBF, 0); /* else the PIN stays in a buffer that nobody wipes */
 	ok = fgets(line, sizeof(line), stdin) != NULL;
 	len = ok ? strcspn(line, "\r\n") : 0;
 	ok = len >= 4 && len < IDENTITY_PIN_MAX && strspn(line, "0123456789") == len;

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #define GROUPS_MAX 64	 /* of a client; chosen: people are in a few */
 #define EVENTS_A_TURN 32 /* chosen: clients do not keep the loop from its radios */
 #define STAND_US 20000u	 /* virtual clock: how often a paused line is looked at */
@@ -239,7 +241,8 @@ static void receive(struct client *client)
 
 	if (room < 1024 && client->in_room <= REQUEST_LINE_MAX) {
 		size_t grown_room = client->in_room ? client->in_room * 4 : 4096;
-		char *grown = realloc(client->in, grown_room);
+		/* Codes that are scanned may say a PIN. */
+		char *grown = OPENSSL_clear_realloc(client->in, client->in_room, grown_room);
 
 		if (!grown) {
 			drop(client);
@@ -401,7 +404,7 @@ static void bury(struct control *c)
 		}
 		*at = client->next;
 		text_free(&client->out);
-		free(client->in);
+		OPENSSL_clear_free(client->in, client->in_room);
 		free(client);
 	}
 }

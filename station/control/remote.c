@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include "station/control/place.h"
 
 #define LINE_MAX_OCTETS (16u << 20) /* chosen: no line of a station is as long */
@@ -57,7 +59,7 @@ static bool fill(struct remote *r, int timeout_ms)
 
 	if (r->room - r->len < 4096) {
 		size_t room = r->room ? r->room * 2 : 16384;
-		char *grown = room <= LINE_MAX_OCTETS ? realloc(r->in, room) : NULL;
+		char *grown = room <= LINE_MAX_OCTETS ? OPENSSL_clear_realloc(r->in, r->room, room) : NULL;
 
 		if (!grown) {
 			r->ended = true;
@@ -125,6 +127,7 @@ bool remote_send(struct remote *r, json_t *object)
 			break;
 		sent += (size_t)n;
 	}
+	OPENSSL_cleanse(text, len); /* a code that was scanned may say a PIN */
 	free(text);
 	return sent == len;
 }
@@ -193,6 +196,6 @@ void remote_close(struct remote *r)
 	close(r->fd);
 	json_decref(r->hello);
 	json_decref(r->kept);
-	free(r->in);
+	OPENSSL_clear_free(r->in, r->room);
 	free(r);
 }

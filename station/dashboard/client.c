@@ -9,6 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include "station/control/place.h"
 
 #define CHUNK 65536u
@@ -38,7 +40,7 @@ static bool reserve(struct octets *o, size_t more)
 		room *= 2;
 	if (room == o->room)
 		return true;
-	at = realloc(o->at, room);
+	at = OPENSSL_clear_realloc(o->at, o->room, room); /* codes that are scanned may say a PIN */
 	if (!at)
 		return false;
 	o->at = at;
@@ -247,8 +249,8 @@ void client_destroy(struct client *c)
 		loop_unwatch(c->o.loop, c->fd);
 		close(c->fd);
 	}
-	free(c->in.at);
-	free(c->out.at);
+	OPENSSL_clear_free(c->in.at, c->in.room);
+	OPENSSL_clear_free(c->out.at, c->out.room);
 	free(c);
 }
 
@@ -265,6 +267,8 @@ bool client_send(struct client *c, json_t *request)
 		c->out.len += len + 1;
 		flush(c);
 	}
+	if (text)
+		OPENSSL_cleanse(text, len);
 	free(text);
 	return ok;
 }

@@ -94,6 +94,15 @@ static void note_number(const char *what, const uint8_t at[static 32])
 	mr_wipe(turned, sizeof(turned));
 }
 
+static void leak(void *ctx, const struct secret_found *f);
+
+/* Behind a function of ours that has made or used keys: it has wiped what it needed. Its caller's own are above. */
+static void nothing_below(const char *of)
+{
+	if (now.listening)
+		secrets_look_below(leak, (void *)(uintptr_t)of);
+}
+
 /* --- between the program and its cryptography --- */
 
 #define BETWEEN(result, name, ...)                                                                                     \
@@ -111,6 +120,7 @@ BETWEEN(bool, mr_hkdf_sha256, const void *salt, size_t salt_len, const void *ikm
 		note("what a key is derived from", ikm, ikm_len);
 	for (size_t i = 0; !binding && len >= 16 && i < len; i += 32)
 		note("a derived key", out + i, len - i < 32 ? len - i : 32);
+	nothing_below("behind mr_hkdf_sha256");
 	return ok;
 }
 
@@ -195,6 +205,7 @@ BETWEEN(bool, mr_noise_write_1, struct mr_noise *s, const uint8_t psk[static 32]
 	bool ok = __real_mr_noise_write_1(s, psk, e, rs, payload, out);
 
 	note_noise(s, NULL);
+	nothing_below("behind mr_noise_write_1");
 	return ok;
 }
 
@@ -205,6 +216,7 @@ BETWEEN(bool, mr_noise_read_1, struct mr_noise *s, const uint8_t psk[static 32],
 
 	if (ok)
 		note_noise(s, NULL);
+	nothing_below("behind mr_noise_read_1");
 	return ok;
 }
 
@@ -214,6 +226,7 @@ BETWEEN(bool, mr_noise_write_2, struct mr_noise *s, const uint8_t e[static 32], 
 	bool ok = __real_mr_noise_write_2(s, e, payload, out, keys);
 
 	note_noise(s, keys);
+	nothing_below("behind mr_noise_write_2");
 	return ok;
 }
 
@@ -223,6 +236,7 @@ BETWEEN(bool, mr_noise_read_2, struct mr_noise *s, struct mr_rd in, struct mr_wr
 
 	if (ok)
 		note_noise(s, keys);
+	nothing_below("behind mr_noise_read_2");
 	return ok;
 }
 
@@ -233,6 +247,7 @@ BETWEEN(bool, mr_spake2plus_prover_finish, const struct mr_spake2plus_names *nam
 	bool ok = __real_mr_spake2plus_prover_finish(names, w0, w1, x, share_p, share_v, keys);
 
 	note("K_shared of SPAKE2+", keys->shared, 32);
+	nothing_below("behind mr_spake2plus_prover_finish");
 	return ok;
 }
 
@@ -243,6 +258,7 @@ BETWEEN(bool, mr_spake2plus_verifier_finish, const struct mr_spake2plus_names *n
 	bool ok = __real_mr_spake2plus_verifier_finish(names, w0, l, y, share_p, share_v, keys);
 
 	note("K_shared of SPAKE2+", keys->shared, 32);
+	nothing_below("behind mr_spake2plus_verifier_finish");
 	return ok;
 }
 
@@ -276,6 +292,7 @@ BETWEEN(bool, wpa_ptk, uint8_t akm, const uint8_t pmk[static 32], const uint8_t 
 	note("a KCK", out->kck, 16);
 	note("a KEK", out->kek, 16);
 	note("a TK", out->tk, 16);
+	nothing_below("behind wpa_ptk");
 	return ok;
 }
 
@@ -353,6 +370,7 @@ BETWEEN(int, pin_open, const struct identity *identity, const char *product, con
 	int result = __real_pin_open(identity, product, serial, sealed, len, pin);
 
 	note("a PIN", pin, result == 0 ? strlen(pin) : 0);
+	nothing_below("behind pin_open");
 	return result;
 }
 
@@ -368,6 +386,7 @@ BETWEEN(int, pin_prover_scalars, const uint8_t halves[static 80], uint8_t w0[sta
 
 	note_number("w0 of a PIN", w0);
 	note_number("w1 of a PIN", w1);
+	nothing_below("behind pin_prover_scalars");
 	return result;
 }
 
@@ -377,6 +396,7 @@ BETWEEN(int, pin_verifier, const char *pin, const char *serial, const uint8_t sa
 	int result = __real_pin_verifier(pin, serial, salt, rounds, w0, l);
 
 	note_number("w0 of a PIN", w0);
+	nothing_below("behind pin_verifier");
 	return result;
 }
 
@@ -385,6 +405,7 @@ BETWEEN(int, job_passphrase, const struct job *job, char out[static 65], char *e
 	int result = __real_job_passphrase(job, out, error, error_len);
 
 	note_of_run("the network's passphrase", out, strlen(out));
+	nothing_below("behind job_passphrase");
 	return result;
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #define SECRETS_MAX 8192
@@ -54,11 +55,12 @@ struct secrets {
 	uint8_t chunk[CHUNK + OVERLAP];
 	char map[64u << 10];
 	sem_t look, looked;
-	uintptr_t stack_end; /* the lowest address that the first thread's stack has */
+	uintptr_t stack_end, here; /* of the stack that is looked at: its lowest address, and where it is now */
+	ucontext_t above, below;
 	bool over;
 	pthread_t thread;
 	int memory, pages;
-	uint8_t stack[STACK] __attribute__((aligned(4096)));
+	uint8_t stack[STACK] __attribute__((aligned(4096))), own_stack[STACK] __attribute__((aligned(4096)));
 };
 
 static struct secrets *all;
@@ -309,16 +311,27 @@ static uintptr_t deepest_page(uintptr_t from)
 	return from;
 }
 
-__attribute__((no_sanitize("address"))) void secrets_look_below(void (*found)(void *ctx,
-									      const struct secret_found *found),
-								void *ctx)
+/* On a stack of its own, so that it does not step on what it looks for. */
+static void look_below(void)
 {
-	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	uint8_t there;
 
-	if (!all->stack_end || mincore((void *)(all->stack_end - PAGE), PAGE, all->chunk) == 0)
-		all->stack_end = deepest_page(here / PAGE * PAGE);
+	if (!all->stack_end || mincore((void *)(all->stack_end - PAGE), PAGE, &there) == 0)
+		all->stack_end = deepest_page(all->here / PAGE * PAGE);
 	all->hit_count = 0;
-	look_at_octets((const uint8_t *)all->stack_end, here - all->stack_end, here - all->stack_end, all->stack_end);
+	look_at_octets((const uint8_t *)all->stack_end, all->here - all->stack_end, all->here - all->stack_end,
+		       all->stack_end);
+}
+
+void secrets_look_below(void (*found)(void *ctx, const struct secret_found *found), void *ctx)
+{
+	all->here = (uintptr_t)__builtin_frame_address(0);
+	(void)getcontext(&all->below);
+	all->below.uc_stack.ss_sp = all->own_stack;
+	all->below.uc_stack.ss_size = STACK;
+	all->below.uc_link = &all->above;
+	makecontext(&all->below, look_below, 0);
+	(void)swapcontext(&all->above, &all->below);
 	if (all->hit_count > 0)
 		tell(found, ctx);
 }

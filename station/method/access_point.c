@@ -225,6 +225,8 @@ static bool keep(struct access_points *points, const uint8_t from[static 6], con
 {
 	struct unit *u = c->unit;
 
+	assert(!u->session && !u->settled && !u->alias);
+	assert(!c->access.label || c->place < CANDIDATES_MAX);
 	if (!u->way && !(u->way = malloc(sizeof(c->access))))
 		return false;
 	u->method = c->method;
@@ -283,6 +285,7 @@ static void announce(struct line *line, struct unit *u, struct channel *c, const
 	struct access *a = access_of(u);
 	uint64_t now_us = loop_now_us(line->loop);
 
+	assert(!u->session && !u->settled && !u->waiting);
 	if (!n->hidden) {
 		a->network = *n;
 	} else {
@@ -449,6 +452,7 @@ static enum method_opened open(struct line *line, void *state, struct unit *u, s
 	struct session *s = link ? session_create(line, u, id) : NULL;
 	int result;
 
+	assert(u->way && !u->session && !u->alias);
 	if (!s) {
 		if (link)
 			link_wipe(link);
@@ -487,6 +491,7 @@ static bool hear(struct line *line, void *state, struct lane *lane, struct mr_rd
 	    (header.kind == IEEE80211_BEACON && !(u->way && access_of(u)->network.ibss)) ||
 	    !(mr_equal(header.address1, line->station.mac, 6) || ieee80211_is_group(header.address1)))
 		return false;
+	assert(s->unit == u);
 	u->rssi_dbm = rx->rssi_dbm;
 	s->overdue = false;
 	api_receive(s->link, mpdu, rx, session_now(s));
@@ -519,6 +524,7 @@ static void opened(struct session *s)
 					      .secure_us = e->secure_us,
 					      .at_us = line_utc_us(s->line) } };
 
+	assert(s->unit->session == s && s->unit->way);
 	access_point_named(s);
 	memcpy(r.link.bssid, a->network.bssid, 6);
 	memcpy(r.link.certificate_sha256, e->certificate_sha256, 32);

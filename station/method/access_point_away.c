@@ -103,7 +103,11 @@ static void learn_join(struct line *line, uint64_t took_us)
 			}
 }
 
-static void first_seen(struct session *s) { learn_join(s->line, session_now(s) - s->joining.asked_us); }
+static void first_seen(struct session *s)
+{
+	assert(s->joining.asked_us > 0 && s->joining.asked_us <= session_now(s));
+	learn_join(s->line, session_now(s) - s->joining.asked_us);
+}
 
 static void all_seen(struct session *s)
 {
@@ -143,6 +147,7 @@ static void look_elsewhere(struct session *s)
 
 	if (!own || count < 2)
 		return;
+	assert(own->index < count && s->joining.returning);
 	n = n % 3 == 2 ? 1 + n / 3 % (count - 1) : 0;
 	move_to(s, &s->line->channels[(own->index + n) % count]);
 }

@@ -3,6 +3,7 @@
  * candidates then. They take turns, the one that has failed least first, those of the manufacturer whose devices were
  * served before others, and the first that says who he is has the label. What is kept of them is bounded.
  */
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,7 @@ bool access_point_turn(struct unit *u, uint64_t now_us)
 		if (l->of[i] && l->of[i] != u && !is_over(l->of[i]) && l->of[i]->way &&
 		    comes_first(l, l->of[i], u, now_us))
 			return false;
+	assert(!l->of[place] || l->of[place] == u || is_over(l->of[place]) || !in_hand(l->of[place]));
 	l->of[place] = u;
 	return true;
 }

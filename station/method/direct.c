@@ -125,6 +125,7 @@ static void on_caller(struct line *line, struct unit *u, struct channel *c, cons
 	u->hello_us = loop_now_us(line->loop);
 	if (u->settled && !unit_asks_again(u) && !unit_reopen(line, u))
 		return; /* failed and quarantined units wait for a person */
+	assert(!u->session);
 	admission_enqueue(line, u, c);
 	admission_fill_channel(line, c);
 }

@@ -478,8 +478,8 @@ static bool is_a_devices(uintptr_t at)
 	for (size_t i = 0; i < now.device_count; i++) {
 		const struct mr_agent *a = device_agent(now.devices[i]);
 
-		if (within(at, &a->store, sizeof(a->store)) || within(at, &a->https, sizeof(a->https)) ||
-		    within(at, a->call_key, sizeof(a->call_key)))
+		if (within(at, a->store.image, a->store.len + MR_STORE_CHECKSUM_LEN) ||
+		    within(at, &a->https, sizeof(a->https)) || within(at, a->call_key, sizeof(a->call_key)))
 			return true;
 	}
 	return false;

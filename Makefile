@@ -157,6 +157,14 @@ bench: deps-test
 	@$(OUT)/tests/bench/forged $(BUILD)/bench.json "$(ONLY)"
 	@MILLRACE_BIN=$(BIN)/millrace BASELINE="$(BASELINE)" $(OUT)/tests/bench/house $(BUILD)/bench.json "$(ONLY)"
 
+# Which planted faults do the tests notice (tests/mutate/run)? Takes minutes for each that they do not; no part of `make test`.
+FOLDER ?= station/line
+COUNT  ?= 20
+SEED   ?= 1
+.PHONY: mutate
+mutate: deps-test
+	@CC="$(CC)" MUTATE=$(BUILD)/mutate tests/mutate/run $(FOLDER) $(COUNT) $(SEED)
+
 lint: deps-ci
 	@tests/lint
 
@@ -200,6 +208,7 @@ help:
 	@echo "make agent-size what the agent costs a device, by the methods that it carries; writes $(BUILD)/agent-size.json"
 	@echo "make test-asan  the tests under AddressSanitizer and UBSan"
 	@echo "make fuzz       short runs of all fuzz targets (FUZZ_SECONDS=10)"
+	@echo "make mutate     plants faults and asks which of them the tests notice (FOLDER=station/line COUNT=20 SEED=1)"
 	@echo "make test-lab   the kernel's 802.11 in a virtual machine with mac80211_hwsim (ONLY=prefix: a suite; KERNEL=6.12)"
 	@echo "make lint       builds with clang and without optimisation, cppcheck, shellcheck, the house's own rules, manual page"
 	@echo "make format     the house style on all C files"

@@ -44,6 +44,8 @@ struct shape {
 	const char *simulation;	 /* more keys of it, with their indent */
 	const char *faults;	 /* lines of the list, with their indent */
 	const char *admission;	 /* ", expect: ..." */
+	unsigned quantity;	 /* of the lot, where it is not that of the devices */
+	const char *guard;	 /* consecutive_fail; "off" */
 	const char *extra;	 /* more lines at the end: top-level sections */
 };
 
@@ -125,16 +127,16 @@ HALL void hall_write_job(struct hall *hall, struct run *run, const struct shape 
 		"radios: {simulated: %u, profile: %s}\nchannels: [%s]\nschedule: {policy: pex, steer: %s}\n"
 		"admission: {max_in_flight: 96, min_rssi: -82dBm, lease: 5s%s}\n"
 		"attempts: {max: %s, patience: %s}\n"
-		"guards: {consecutive_fail: off, disk_free: 1MiB}\n"
+		"guards: {consecutive_fail: %s, disk_free: 1MiB}\n"
 		"%s"
 		"simulation:\n  devices: %u\n  seed: %llu\n  arrival: %s\n  loss: %s\n",
-		n, shape->devices, shape->credentials && shape->credentials[0] == '~' ? "#" : "credentials: ",
+		n, shape->quantity ? shape->quantity : shape->devices, shape->credentials && shape->credentials[0] == '~' ? "#" : "credentials: ",
 		shape->credentials ? shape->credentials : "{method: direct, ssid: \"hall\", security: wpa2}",
 		shape->recipe ? shape->recipe : "identify, selftest, identity, credentials, verify, seal",
 		shape->radios ? shape->radios : 1, shape->profile ? shape->profile : "ideal",
 		shape->channels ? shape->channels : "6", shape->no_steer ? "false" : "true",
 		shape->admission ? shape->admission : "", shape->attempts ? shape->attempts : "3",
-		shape->patience ? shape->patience : "4s", shape->extra ? shape->extra : "", shape->devices,
+		shape->patience ? shape->patience : "4s", shape->guard ? shape->guard : "off", shape->extra ? shape->extra : "", shape->devices,
 		(unsigned long long)seed, shape->arrival ? shape->arrival : "together",
 		shape->loss ? shape->loss : "0%");
 	if (shape->simulation)

@@ -416,12 +416,51 @@ static void of_micro_access_points(void **state)
 {
 	lot_is(*state, "micro-ap",
 	       &(struct shape){
-		       .devices = 6,
+		       .devices = 9,
+		       .arrival = "60s",
+		       .admission = ", quiet: 90s",
 		       .credentials = VIA("micro-ap"),
 		       .faults = "    - {kind: wrong-secret}\n    - {kind: no-join}\n    - {kind: old-firmware}\n"
 				 "    - {kind: ap-deauth, operation: identity}\n"
-				 "    - {kind: vanish, operation: join}\n" },
+				 "    - {kind: vanish, operation: join}\n    - {kind: clone, count: 3, after: 5s}\n" },
 	       4105, false);
+}
+
+/* Out of reach of the station, so that the device's own word is all that there is; and not to be joined at all. */
+static void of_networks_that_nobody_sees_joined(void **state)
+{
+	lot_is(*state, "network out of reach",
+	       &(struct shape){ .devices = 1, .credentials = VIA("micro-ap"), .simulation = "  network: 11\n" }, 4113, false);
+	lot_is(*state, "network left alone",
+	       &(struct shape){ .devices = 1,
+				.credentials = "{method: micro-ap, ssid: \"hall\", security: wpa3, join: false, "
+					       "access_point: {ssid: \"AC-{mac}\"}}" },
+	       4114, false);
+	lot_is(*state, "open network",
+	       &(struct shape){ .devices = 1,
+				.credentials = "{method: micro-ap, ssid: \"hall\", security: open, "
+					       "access_point: {ssid: \"AC-{mac}\"}}" },
+	       4115, false);
+}
+
+/* By its device id, by its address, and not at all. */
+static void of_devices_on_a_list(void **state)
+{
+	struct hall *hall = *state;
+	char path[160];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/expected.txt", hall->dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("d0c6f70000000000\n06:c6:f7:00:00:02\n", f);
+	assert_int_equal(fclose(f), 0);
+	lot_is(hall, "a list",
+	       &(struct shape){ .devices = 4,
+				.arrival = "1s",
+				.admission = ", expect: \"expected.txt\"",
+				.faults = "    - {kind: same-address, after: 3s}\n    - {kind: nearer, after: 4s}\n" },
+	       4116, false);
 }
 
 static void of_access_points_with_a_pin(void **state)
@@ -429,6 +468,7 @@ static void of_access_points_with_a_pin(void **state)
 	lot_is(*state, "pin",
 	       &(struct shape){ .devices = 3,
 				.arrival = "60s",
+				.admission = ", quiet: 90s",
 				.credentials = VIA("pin"),
 				.faults = "    - {kind: wrong-secret}\n    - {kind: busy}\n" },
 	       4106, false);
@@ -595,6 +635,8 @@ int main(void)
 		cmocka_unit_test(of_one_attempt_and_no_more),
 		cmocka_unit_test(of_radios_that_go_round),
 		cmocka_unit_test(of_micro_access_points),
+		cmocka_unit_test(of_networks_that_nobody_sees_joined),
+		cmocka_unit_test(of_devices_on_a_list),
 		cmocka_unit_test(of_access_points_with_a_pin),
 		cmocka_unit_test(of_an_access_point_with_a_certificate),
 		cmocka_unit_test(of_measurements_at_their_limits),

@@ -54,10 +54,13 @@ static void in_signs(struct faults *f, const struct tokens *t, size_t first, siz
 		{ ">=", ">", "boundary" }, { "=", "<>", "comparison" }, { "<>", "=", "comparison" },
 	};
 
-	for (size_t i = first; i <= last; i++)
+	for (size_t i = first; i <= last; i++) {
+		if (token_is(t, i, "(") && token_is(t, i + 1, "SELECT")) /* its own terms are looked at by themselves */
+			i = t->list[i].match;
 		for (size_t k = 0; k < sizeof(table) / sizeof(table[0]); k++)
 			if (token_is(t, i, table[k].is))
 				faults_add(f, t, table[k].kind, i, i, "%s", table[k].becomes);
+	}
 }
 
 static void in_term(struct faults *f, const struct tokens *t, size_t i)

@@ -280,10 +280,10 @@ static void ask(sqlite3 *db, const struct asked *asked)
  * schema. */
 static const char left_out[] = "verify chain file_references file_whole kind view_names";
 
-/* Each query for two lots, for one that is not there, and for all. */
+/* Each query for two lots, for an empty one, for one that is not there, and for all. */
 static void queries_say_what_is_on_record(void **state)
 {
-	static const char *const lots[] = { "A", "B", "E", NULL };
+	static const char *const lots[] = { "A", "B", "D", "E", NULL };
 	sqlite3 *db = record();
 	const char *name;
 

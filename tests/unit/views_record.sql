@@ -79,7 +79,7 @@ SELECT attempt, CAST('hall' || (unit % 2) AS BLOB), 'wpa2', 3 + unit % 3, unit %
 	iif(attempt % 4, 1234567, NULL), CASE unit % 3 WHEN 0 THEN 'no' WHEN 1 THEN 'seen' ELSE 'key-verified' END, attempt % 2, started_us + 100
 FROM attempt WHERE attempt % 5 < 3;
 INSERT INTO sighting (session, mac, device_id, verdict, freq_mhz, rssi_dbm, count, first_us, last_us)
-SELECT 1 + i % 5, unhex(printf('0200000000%02X', i)), zeroblob(8), iif(i % 2, 'weak', 'not-expected'), 2412, -80 - i, i,
+SELECT 1 + i % 5, unhex(printf('0213579BDF%02X', i)), zeroblob(8), iif(i % 2, 'weak', 'not-expected'), 2412, -80 - i, i,
 	1700000000000000 + (50 - i) * 1000000, 1700000100000000 + i FROM n WHERE i <= 9;
 INSERT INTO radio (session, radio, path, driver, mac, simulated, sent, acked, unacked, retries, received, dropped, garbage, switches, airtime_us,
 	switch_us)
@@ -116,6 +116,12 @@ SELECT row_number() OVER (), at_us, session, actor, action, subject, body, zerob
 	(1700000064000000, 1, '0417 Ana', 'banner-acknowledge', 'guard disk_free', '{"reason":"seen"}'),
 	(1700000065000000, 1, 'station', 'outcome', 'unit 6', '{"state":"passed"}'),
 	(1700000066000000, 1, 'station', 'outcome', 'unit 11', '{"state":"failed","cause":"cause-1"}'),
+	(1700000067000000, 1, 'station', 'identity', 'unit 12', '{}'), (1700000067000001, 1, 'station', 'attempt', 'unit 12', '{}'),
+	(1700000067000002, 1, 'station', 'receipt', 'unit 12', '{}'), (1700000067000003, 1, 'station', 'certificate', 'unit 12', '{}'),
+	(1700000067000004, 1, 'station', 'link', 'unit 12', '{}'), (1700000067000005, 1, 'station', 'delivery', 'unit 12', '{}'),
+	(1700000067000006, 1, 'station', 'network', 'unit 12', '{}'), (1700000067000007, 1, 'station', 'label', 'unit 12', '{}'),
+	(1700000067000008, 1, 'station', 'label-state', 'unit 12', '{}'), (1700000067000009, 1, 'station', 'label-scan', 'unit 12', '{}'),
+	(1700000068000000, 1, 'station', 'something new', 'unit 12', '{"said":1}'), (1700000069000000, 1, 'station', 'unit', 'unit 12', '{}'),
 	(1700000070000000, 1, 'Ana', 'line-stop', 'batch 1', '{"reason":"end of shift"}'),
 	(1700000080000000, 1, 'station', 'batch-end', 'batch 1', '{}'),
 	(1700000090000000, NULL, 'auditor', 'pin-reveal', 'unit 7', '{"serial":"A007","reason":"the label is lost"}'),
@@ -126,4 +132,4 @@ SELECT row_number() OVER (), at_us, session, actor, action, subject, body, zerob
 	(1700020000000000, 5, 'Ana', 'batch-begin', 'C', '{}'),
 	(1700020010000000, 5, 'station', 'guard', 'disk_free', '{"detail":"1 MiB"}'),
 	(1700021000000000, 5, 'station', 'batch-end', 'batch 3', '{}'));
-INSERT INTO anchor (seq, head, signature, key_id) VALUES (18, zeroblob(32), x'01', 'k1'), (24, unhex(printf('%064X', 2)), x'02', 'k2');
+INSERT INTO anchor (seq, head, signature, key_id) VALUES (30, zeroblob(32), x'01', 'k1'), (36, unhex(printf('%064X', 2)), x'02', 'k2');

@@ -20,6 +20,7 @@ int statvfs(const char *path, struct statvfs *out)
 {
 	(void)path;
 	disk.asked++;
+	*out = (struct statvfs){ 0 };
 	if (disk.fails) {
 		errno = EIO;
 		return -1;

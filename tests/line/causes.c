@@ -252,12 +252,39 @@ static void a_delivery_that_succeeds_at_last_is_not_yet_a_join(void **state)
 	hall_done(&run);
 }
 
+/* The octets of a job are its lot's for good: with a comment more it is another one, and nothing has been touched. */
+static void a_lot_with_another_job_does_not_begin(void **state)
+{
+	struct job_errors errors = { 0 };
+	struct hall *hall = *state;
+	struct batch_options o;
+	struct run run;
+	FILE *f;
+
+	hall_job(hall, &run, &(struct shape){ .devices = 1 }, hall_seed(2));
+	hall_run(hall, &run);
+	job_destroy(run.job);
+	f = fopen(run.path, "a");
+	assert_non_null(f);
+	fputs("# one word more\n", f);
+	assert_int_equal(fclose(f), 0);
+	run.job = job_load(run.path, &errors);
+	assert_non_null(run.job);
+	o = hall_options(hall, &run);
+	assert_int_equal(batch_run(&o, &run.result, run.error, sizeof(run.error)), -MR_CAUSE_JOURNAL_UNAVAILABLE);
+	assert_non_null(strstr(run.error, "another job"));
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM session"), 1);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM unit WHERE state = 'passed'"), 1);
+	hall_done(&run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_cause_ends_an_attempt_as_its_class_says),
 		cmocka_unit_test(the_number_of_attempts_is_that_of_the_job),
 		cmocka_unit_test(a_delivery_that_succeeds_at_last_is_not_yet_a_join),
+		cmocka_unit_test(a_lot_with_another_job_does_not_begin),
 	};
 
 	return cmocka_run_group_tests(tests, hall_open, hall_close);

@@ -130,15 +130,16 @@ HALL void hall_write_job(struct hall *hall, struct run *run, const struct shape 
 		"guards: {consecutive_fail: %s, disk_free: 1MiB}\n"
 		"%s"
 		"simulation:\n  devices: %u\n  seed: %llu\n  arrival: %s\n  loss: %s\n",
-		n, shape->quantity ? shape->quantity : shape->devices, shape->credentials && shape->credentials[0] == '~' ? "#" : "credentials: ",
+		n, shape->quantity ? shape->quantity : shape->devices,
+		shape->credentials && shape->credentials[0] == '~' ? "#" : "credentials: ",
 		shape->credentials ? shape->credentials : "{method: direct, ssid: \"hall\", security: wpa2}",
 		shape->recipe ? shape->recipe : "identify, selftest, identity, credentials, verify, seal",
 		shape->radios ? shape->radios : 1, shape->profile ? shape->profile : "ideal",
 		shape->channels ? shape->channels : "6", shape->no_steer ? "false" : "true",
 		shape->admission ? shape->admission : "", shape->attempts ? shape->attempts : "3",
-		shape->patience ? shape->patience : "4s", shape->guard ? shape->guard : "off", shape->extra ? shape->extra : "", shape->devices,
-		(unsigned long long)seed, shape->arrival ? shape->arrival : "together",
-		shape->loss ? shape->loss : "0%");
+		shape->patience ? shape->patience : "4s", shape->guard ? shape->guard : "off",
+		shape->extra ? shape->extra : "", shape->devices, (unsigned long long)seed,
+		shape->arrival ? shape->arrival : "together", shape->loss ? shape->loss : "0%");
 	if (shape->simulation)
 		fputs(shape->simulation, f);
 	if (shape->faults)

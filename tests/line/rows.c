@@ -430,7 +430,8 @@ static void of_micro_access_points(void **state)
 static void of_networks_that_nobody_sees_joined(void **state)
 {
 	lot_is(*state, "network out of reach",
-	       &(struct shape){ .devices = 1, .credentials = VIA("micro-ap"), .simulation = "  network: 11\n" }, 4113, false);
+	       &(struct shape){ .devices = 1, .credentials = VIA("micro-ap"), .simulation = "  network: 11\n" }, 4113,
+	       false);
 	lot_is(*state, "network left alone",
 	       &(struct shape){ .devices = 1,
 				.credentials = "{method: micro-ap, ssid: \"hall\", security: wpa3, join: false, "

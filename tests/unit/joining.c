@@ -186,106 +186,94 @@ static void hear(struct scene *t, const struct heard *h)
 #define MESSAGE_4 (EAPOL_PAIRWISE | EAPOL_MIC | EAPOL_SECURE)
 
 /* What one frame shows, in a network with WPA2 and in an open one. */
+static const struct {
+	const char *name;
+	struct heard frame;
+	enum wpa_witness_event says;
+	enum journal_observed wpa2, open;
+} shows[] = {
+	{ "association, taken", { IEEE80211_ASSOCIATION_RESPONSE, DOWN }, 0, OBSERVED_NO, OBSERVED_SEEN },
+	{ "association, refused", { IEEE80211_ASSOCIATION_RESPONSE, DOWN, .status = 17 }, 0, OBSERVED_NO, OBSERVED_NO },
+	{ "association response of the device", { IEEE80211_ASSOCIATION_RESPONSE, UP }, 0, OBSERVED_NO, OBSERVED_NO },
+	{ "encrypted data up",
+	  { IEEE80211_DATA, .flags = IEEE80211_TO_DS | IEEE80211_PROTECTED, .to = ap, .from = device },
+	  0,
+	  OBSERVED_SEEN,
+	  OBSERVED_SEEN },
+	{ "encrypted QoS data up",
+	  { IEEE80211_QOS_DATA, .flags = IEEE80211_TO_DS | IEEE80211_PROTECTED, .to = ap, .from = device },
+	  0,
+	  OBSERVED_SEEN,
+	  OBSERVED_SEEN },
+	{ "encrypted data down",
+	  { IEEE80211_DATA, .flags = IEEE80211_FROM_DS | IEEE80211_PROTECTED, .to = device, .from = ap },
+	  0,
+	  OBSERVED_NO,
+	  OBSERVED_NO },
+	{ "data in the clear", { IEEE80211_DATA, UP, .ethertype = 0x0800 }, 0, OBSERVED_NO, OBSERVED_NO },
+	{ "message 2", { IEEE80211_DATA, UP, .info = MESSAGE_2 }, WPA_WITNESS_HOLDS, OBSERVED_NO, OBSERVED_NO },
+	{ "message 2, wrong", { IEEE80211_DATA, UP, .info = MESSAGE_2 }, WPA_WITNESS_WRONG, OBSERVED_NO, OBSERVED_NO },
+	{ "message 3, agreed",
+	  { IEEE80211_DATA, DOWN, .info = MESSAGE_4 | EAPOL_ACK },
+	  WPA_WITNESS_AGREED,
+	  OBSERVED_KEY_VERIFIED,
+	  OBSERVED_NO },
+	{ "message 4",
+	  { IEEE80211_QOS_DATA, UP, .info = MESSAGE_4 },
+	  WPA_WITNESS_NOTHING,
+	  OBSERVED_SEEN,
+	  OBSERVED_SEEN },
+	{ "message 4, verified",
+	  { IEEE80211_DATA, UP, .info = MESSAGE_4 },
+	  WPA_WITNESS_JOINED,
+	  OBSERVED_KEY_VERIFIED,
+	  OBSERVED_SEEN },
+	{ "message 4 of the access point",
+	  { IEEE80211_DATA, DOWN, .info = MESSAGE_4 },
+	  WPA_WITNESS_NOTHING,
+	  OBSERVED_NO,
+	  OBSERVED_NO },
+	{ "a group key's message",
+	  { IEEE80211_DATA, UP, .info = EAPOL_MIC | EAPOL_SECURE },
+	  WPA_WITNESS_NOTHING,
+	  OBSERVED_NO,
+	  OBSERVED_NO },
+	{ "message 4 that is to be answered",
+	  { IEEE80211_DATA, UP, .info = MESSAGE_4 | EAPOL_ACK },
+	  WPA_WITNESS_NOTHING,
+	  OBSERVED_NO,
+	  OBSERVED_NO },
+	{ "message 4 without a MIC",
+	  { IEEE80211_DATA, UP, .info = EAPOL_PAIRWISE | EAPOL_SECURE },
+	  WPA_WITNESS_NOTHING,
+	  OBSERVED_NO,
+	  OBSERVED_NO },
+	{ "of another device",
+	  { IEEE80211_DATA, .flags = IEEE80211_TO_DS, .to = ap, .from = other_ap, .info = MESSAGE_4 },
+	  WPA_WITNESS_JOINED,
+	  OBSERVED_NO,
+	  OBSERVED_NO },
+	{ "to the station",
+	  { IEEE80211_DATA, .flags = IEEE80211_TO_DS, .to = station, .from = device, .info = MESSAGE_4 },
+	  WPA_WITNESS_JOINED,
+	  OBSERVED_NO,
+	  OBSERVED_NO },
+};
+
 static void a_frame_shows_what_it_shows(void **state)
 {
-	static const struct {
-		const char *name;
-		struct heard frame;
-		enum wpa_witness_event says;
-		enum journal_observed wpa2, open;
-	} rows[] = {
-		{ "association, taken", { IEEE80211_ASSOCIATION_RESPONSE, DOWN }, 0, OBSERVED_NO, OBSERVED_SEEN },
-		{ "association, refused",
-		  { IEEE80211_ASSOCIATION_RESPONSE, DOWN, .status = 17 },
-		  0,
-		  OBSERVED_NO,
-		  OBSERVED_NO },
-		{ "association response of the device",
-		  { IEEE80211_ASSOCIATION_RESPONSE, UP },
-		  0,
-		  OBSERVED_NO,
-		  OBSERVED_NO },
-		{ "encrypted data up",
-		  { IEEE80211_DATA, .flags = IEEE80211_TO_DS | IEEE80211_PROTECTED, .to = ap, .from = device },
-		  0,
-		  OBSERVED_SEEN,
-		  OBSERVED_SEEN },
-		{ "encrypted QoS data up",
-		  { IEEE80211_QOS_DATA, .flags = IEEE80211_TO_DS | IEEE80211_PROTECTED, .to = ap, .from = device },
-		  0,
-		  OBSERVED_SEEN,
-		  OBSERVED_SEEN },
-		{ "encrypted data down",
-		  { IEEE80211_DATA, .flags = IEEE80211_FROM_DS | IEEE80211_PROTECTED, .to = device, .from = ap },
-		  0,
-		  OBSERVED_NO,
-		  OBSERVED_NO },
-		{ "data in the clear", { IEEE80211_DATA, UP, .ethertype = 0x0800 }, 0, OBSERVED_NO, OBSERVED_NO },
-		{ "message 2", { IEEE80211_DATA, UP, .info = MESSAGE_2 }, WPA_WITNESS_HOLDS, OBSERVED_NO, OBSERVED_NO },
-		{ "message 2, wrong",
-		  { IEEE80211_DATA, UP, .info = MESSAGE_2 },
-		  WPA_WITNESS_WRONG,
-		  OBSERVED_NO,
-		  OBSERVED_NO },
-		{ "message 3, agreed",
-		  { IEEE80211_DATA, DOWN, .info = MESSAGE_4 | EAPOL_ACK },
-		  WPA_WITNESS_AGREED,
-		  OBSERVED_KEY_VERIFIED,
-		  OBSERVED_NO },
-		{ "message 4",
-		  { IEEE80211_QOS_DATA, UP, .info = MESSAGE_4 },
-		  WPA_WITNESS_NOTHING,
-		  OBSERVED_SEEN,
-		  OBSERVED_SEEN },
-		{ "message 4, verified",
-		  { IEEE80211_DATA, UP, .info = MESSAGE_4 },
-		  WPA_WITNESS_JOINED,
-		  OBSERVED_KEY_VERIFIED,
-		  OBSERVED_SEEN },
-		{ "message 4 of the access point",
-		  { IEEE80211_DATA, DOWN, .info = MESSAGE_4 },
-		  WPA_WITNESS_NOTHING,
-		  OBSERVED_NO,
-		  OBSERVED_NO },
-		{ "a group key's message",
-		  { IEEE80211_DATA, UP, .info = EAPOL_MIC | EAPOL_SECURE },
-		  WPA_WITNESS_NOTHING,
-		  OBSERVED_NO,
-		  OBSERVED_NO },
-		{ "message 4 that is to be answered",
-		  { IEEE80211_DATA, UP, .info = MESSAGE_4 | EAPOL_ACK },
-		  WPA_WITNESS_NOTHING,
-		  OBSERVED_NO,
-		  OBSERVED_NO },
-		{ "message 4 without a MIC",
-		  { IEEE80211_DATA, UP, .info = EAPOL_PAIRWISE | EAPOL_SECURE },
-		  WPA_WITNESS_NOTHING,
-		  OBSERVED_NO,
-		  OBSERVED_NO },
-		{ "of another device",
-		  { IEEE80211_DATA, .flags = IEEE80211_TO_DS, .to = ap, .from = other_ap, .info = MESSAGE_4 },
-		  WPA_WITNESS_JOINED,
-		  OBSERVED_NO,
-		  OBSERVED_NO },
-		{ "to the station",
-		  { IEEE80211_DATA, .flags = IEEE80211_TO_DS, .to = station, .from = device, .info = MESSAGE_4 },
-		  WPA_WITNESS_JOINED,
-		  OBSERVED_NO,
-		  OBSERVED_NO },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	for (size_t i = 0; i < sizeof(shows) / sizeof(shows[0]); i++)
 		for (unsigned open = 0; open < 2; open++) {
-			enum journal_observed want = open ? rows[i].open : rows[i].wpa2;
+			enum journal_observed want = open ? shows[i].open : shows[i].wpa2;
 			struct scene t;
 
 			set(&t, open ? MR_SECURITY_OPEN : MR_SECURITY_WPA2);
 			assert_int_equal(world.asked, !open);
-			world.says = rows[i].says;
-			hear(&t, &rows[i].frame);
+			world.says = shows[i].says;
+			hear(&t, &shows[i].frame);
 			if (t.session.joining.observed != want)
-				fail_msg("%s, %s: %d, not %d", rows[i].name, open ? "open" : "WPA2",
+				fail_msg("%s, %s: %d, not %d", shows[i].name, open ? "open" : "WPA2",
 					 (int)t.session.joining.observed, (int)want);
 			assert_int_equal(world.first, want != OBSERVED_NO);
 			/* Where there is a key, nothing less is the end of it. */

@@ -73,6 +73,8 @@ static const struct method test_ends = { .name = "test-ends",
 const struct method *const method_table[] = { &method_direct, &test_ends, NULL };
 
 struct seen {
+	struct line *line;
+	unsigned stop_at; /* the retry at which the run is aborted; 0: never */
 	unsigned held, retried, settled;
 	int cause;
 	enum journal_unit_state state;
@@ -90,14 +92,36 @@ static void on_event(void *ctx, const struct line_event *e)
 	if (e->kind != LINE_UNIT_STATE)
 		return;
 	seen->retried += e->state == UNIT_SEEN;
+	if (e->state == UNIT_SEEN && seen->retried == seen->stop_at)
+		assert_int_equal(
+			line_order(seen->line, &(struct line_order){ .kind = LINE_ORDER_ABORT, .actor = "hall" }),
+			LINE_DONE);
 	seen->settled += e->state != UNIT_SEEN;
 	seen->state = e->state;
 	seen->cause = e->cause;
 }
 
+static void on_began(void *ctx, struct line *line, bool simulated, uint64_t seed)
+{
+	(void)simulated, (void)seed;
+	((struct seen *)ctx)->line = line;
+}
+
+/* A session of the lot: the first, or one that goes on. */
+static void run_session(struct hall *hall, struct run *run, struct seen *seen)
+{
+	struct batch_options o = hall_options(hall, run);
+
+	o.ctx = seen;
+	o.began = on_began;
+	o.event = on_event;
+	if (batch_run(&o, &run->result, run->error, sizeof(run->error)) != 0)
+		fail_msg("%s", run->error);
+	assert_int_equal(plan.ended, plan.attempts); /* each delivery was ended */
+}
+
 static void run_one(struct hall *hall, struct run *run, const char *attempts, struct seen *seen)
 {
-	struct batch_options o;
 	char path[160];
 	FILE *f;
 
@@ -113,12 +137,7 @@ static void run_one(struct hall *hall, struct run *run, const char *attempts, st
 				  .attempts = attempts,
 				  .admission = ", expect: \"list.txt\"" },
 		 hall_seed(1));
-	o = hall_options(hall, run);
-	o.ctx = seen;
-	o.event = on_event;
-	if (batch_run(&o, &run->result, run->error, sizeof(run->error)) != 0)
-		fail_msg("%s", run->error);
-	assert_int_equal(plan.ended, plan.attempts); /* each delivery was ended */
+	run_session(hall, run, seen);
 }
 
 static int64_t ask(const struct run *run, const char *format, ...)
@@ -218,6 +237,36 @@ static void the_number_of_attempts_is_that_of_the_job(void **state)
 			ends_as_its_class_says(*state, causes[i], max);
 }
 
+/* A station that stops in between gives nobody an attempt more, and takes none: they are counted from the record. */
+static void attempts_are_counted_over_sessions(void **state)
+{
+	static const int causes[] = { MR_CAUSE_LINK_LOST, MR_CAUSE_DEVICE_RESTARTED };
+
+	for (size_t i = 0; i < 2; i++)
+		for (unsigned stop_at = 1; stop_at <= 2; stop_at++) {
+			const struct fate fate = fate_of(causes[i], 3);
+			struct seen seen = { .stop_at = stop_at };
+			struct run run;
+
+			plan.cause = causes[i];
+			plan.failures = UINT32_MAX;
+			plan.attempts = plan.ended = 0;
+			run_one(*state, &run, "3", &seen);
+			assert_int_equal(plan.attempts, stop_at);
+			assert_int_equal(ask(&run, "SELECT count(*) FROM unit WHERE state = 'seen'"), 1);
+			seen = (struct seen){ 0 };
+			run_session(*state, &run, &seen);
+			assert_int_equal(plan.attempts, fate.attempts);
+			assert_int_equal(ask(&run,
+					     "SELECT count(*) FROM attempt WHERE n = attempt AND kind = iif(n = 1, "
+					     "'first', iif(n = %u OR side = 'power', 'resume', 'auto-retry'))",
+					     stop_at + 1),
+					 fate.attempts);
+			assert_int_equal(ask(&run, "SELECT count(*) FROM unit WHERE state = '%s'", fate.state), 1);
+			hall_done(&run);
+		}
+}
+
 /* The last attempt that the job allows counts like the others: nobody saw it join, and that is its cause. */
 static void a_delivery_that_succeeds_at_last_is_not_yet_a_join(void **state)
 {
@@ -283,6 +332,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_cause_ends_an_attempt_as_its_class_says),
 		cmocka_unit_test(the_number_of_attempts_is_that_of_the_job),
+		cmocka_unit_test(attempts_are_counted_over_sessions),
 		cmocka_unit_test(a_delivery_that_succeeds_at_last_is_not_yet_a_join),
 		cmocka_unit_test(a_lot_with_another_job_does_not_begin),
 	};

@@ -90,8 +90,9 @@ static void in_statement(struct faults *f, const struct tokens *t, size_t i, boo
 	else
 		faults_add(f, t, is_call(t, i) ? "call" : "assignment", i, end, ";");
 	next = statement_end(t, end + 1);
-	if (of_block && next != 0 && (is_call(t, end + 1) || is_assignment(t, end + 1)) && has_call(t, i, end) &&
-	    has_call(t, end + 1, next)) {
+	/* A copy of octets before another one is as good as behind it. */
+	if (of_block && next != 0 && !token_begins(t, i, "mem") && !token_begins(t, end + 1, "mem") &&
+	    (is_call(t, end + 1) || is_assignment(t, end + 1)) && has_call(t, i, end) && has_call(t, end + 1, next)) {
 		const char *a = t->list[i].at, *between = t->list[end].at + 1, *b = t->list[end + 1].at;
 
 		faults_add(f, t, "order", i, next, "%.*s%.*s%.*s", (int)(t->list[next].at + 1 - b), b,

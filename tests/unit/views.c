@@ -284,6 +284,7 @@ static const char left_out[] = "verify chain file_references file_whole kind vie
 static void queries_say_what_is_on_record(void **state)
 {
 	static const char *const lots[] = { "A", "B", "D", "E", NULL };
+	static const char nothing[32]; /* as a digest, too */
 	sqlite3 *db = record();
 	const char *name;
 
@@ -294,7 +295,7 @@ static void queries_say_what_is_on_record(void **state)
 			const struct asked asked = { .query = name,
 						     .of = lots[k] ? lots[k] : "all",
 						     .lot = lots[k],
-						     .text = "",
+						     .text = nothing,
 						     .template = "t2" };
 			sqlite3_stmt *stmt = sql_prepare(db, name);
 			bool any = stmt && sqlite3_bind_parameter_index(stmt, ":lot") > 0;

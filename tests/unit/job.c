@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "agent/port/crypto.h"
+#include "agent/wire/cause.h"
 #include "station/job/keys.h"
 #include "station/yaml/tree.h"
 #include "station/method/method.h"
@@ -873,10 +874,10 @@ static void a_passphrase_is_read_from_the_environment(void **state)
 
 	(void)state;
 	unsetenv("MILLRACE_TEST_PASS");
-	assert_int_not_equal(job_passphrase(job, out, error, sizeof(error)), 0);
+	assert_int_equal(job_passphrase(job, out, error, sizeof(error)), -MR_CAUSE_BAD_REQUEST);
 	assert_string_equal(error, "environment variable MILLRACE_TEST_PASS is not set");
 	setenv("MILLRACE_TEST_PASS", "short", 1);
-	assert_int_not_equal(job_passphrase(job, out, error, sizeof(error)), 0);
+	assert_int_equal(job_passphrase(job, out, error, sizeof(error)), -MR_CAUSE_BAD_REQUEST);
 	assert_null(strstr(error, "short"));
 	setenv("MILLRACE_TEST_PASS", "long enough", 1);
 	assert_int_equal(job_passphrase(job, out, error, sizeof(error)), 0);
@@ -898,7 +899,7 @@ static void a_simulated_batch_makes_up_the_same_passphrase_for_the_same_seed(voi
 	assert_string_not_equal(first, other);
 	assert_int_equal(strlen(first), 32);
 	job->radios_simulated = false;
-	assert_int_not_equal(job_passphrase(job, first, error, sizeof(error)), 0);
+	assert_int_equal(job_passphrase(job, first, error, sizeof(error)), -MR_CAUSE_BAD_REQUEST);
 	job_destroy(job);
 }
 

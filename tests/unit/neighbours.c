@@ -186,6 +186,42 @@ static void what_was_left_open_is_ended_and_nothing_else(void **state)
 		"unit 2, unit 1, unit 2");
 }
 
+static void put_sighting(struct journal *journal, uint8_t number, const char *verdict, uint16_t freq_mhz, int rssi_dbm,
+			 unsigned count, int64_t first_us, int64_t last_us)
+{
+	struct journal_record r = { .kind = JOURNAL_SIGHTING,
+				    .sighting = { .verdict = verdict,
+						  .freq_mhz = freq_mhz,
+						  .rssi_dbm = rssi_dbm,
+						  .count = count,
+						  .first_us = T0 + first_us,
+						  .last_us = T0 + last_us } };
+
+	r.sighting.mac[0] = 2;
+	r.sighting.mac[5] = number;
+	put_durable(journal, r);
+}
+
+/* Who is heard again is one row: how often, where at last, how well at best, since when and until when. */
+static void what_is_heard_again_is_added_up(void **state)
+{
+	struct place *place = *state;
+	struct journal *journal = opened_lot(place, "A");
+
+	put_sighting(journal, 1, "weak", 2412, -90, 3, 50, 60);
+	put_sighting(journal, 2, "weak", 2412, -91, 1, 51, 52);
+	put_sighting(journal, 1, "busy", 2412, -92, 2, 53, 54);
+	put_sighting(journal, 1, "weak", 2437, -95, 4, 40, 55);
+	put_sighting(journal, 1, "weak", 2462, -80, 1, 58, 70);
+	journal_close(journal);
+	assert_row(place->path,
+		   "SELECT group_concat(hex(substr(mac, 6)) || ' ' || verdict || ' ' || freq_mhz || ' ' || rssi_dbm || "
+		   "' ' || count "
+		   "|| ' ' || (first_us - 1790000000000000) || ' ' || (last_us - 1790000000000000), ', ') "
+		   "FROM (SELECT * FROM sighting ORDER BY mac, verdict)",
+		   "01 busy 2412 -92 2 53 54, 01 weak 2462 -80 8 40 70, 02 weak 2412 -91 1 51 52");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +229,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_record_that_fits_no_row_changes_none, place_set_up, place_tear_down),
 		cmocka_unit_test_setup_teardown(what_was_left_open_is_ended_and_nothing_else, place_set_up,
 						place_tear_down),
+		cmocka_unit_test_setup_teardown(what_is_heard_again_is_added_up, place_set_up, place_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

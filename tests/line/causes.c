@@ -5,6 +5,10 @@
  */
 #include "tests/line/hall.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
 #include "station/line/admission.h"
 #include "station/line/recipe.h"
 #include "station/method/method.h"
@@ -301,6 +305,68 @@ static void a_delivery_that_succeeds_at_last_is_not_yet_a_join(void **state)
 	hall_done(&run);
 }
 
+struct filling {
+	const char *db;
+	unsigned steps, held, passed_after;
+	int cause;
+	char detail[200];
+};
+
+/* At the fourth step that ends the disk takes no octet more. */
+static void on_event_fill(void *ctx, const struct line_event *e)
+{
+	struct filling *f = ctx;
+	struct rlimit limit;
+	struct stat st;
+	char wal[120];
+
+	if (e->kind == LINE_STEP && ++f->steps == 4) {
+		snprintf(wal, sizeof(wal), "%s-wal", f->db);
+		assert_int_equal(stat(wal, &st), 0);
+		assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+		limit.rlim_cur = (rlim_t)st.st_size;
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	}
+	f->passed_after += f->steps >= 4 && e->kind == LINE_UNIT_STATE && e->state == UNIT_PASSED;
+	if (e->kind != LINE_HOLD)
+		return;
+	f->held++;
+	f->cause = e->cause;
+	snprintf(f->detail, sizeof(f->detail), "%s", e->detail);
+}
+
+/* Nobody is told PASS, the run ends and says why; when there is room again it goes on, and nothing was used twice. */
+static void a_record_that_takes_no_more_holds_the_line(void **state)
+{
+	struct hall *hall = *state;
+	struct filling filling = { 0 };
+	struct batch_options o;
+	struct rlimit limit;
+	struct run run;
+
+	hall_job(hall, &run, &(struct shape){ .devices = 6 }, hall_seed(3));
+	filling.db = run.db;
+	o = hall_options(hall, &run);
+	o.ctx = &filling;
+	o.event = on_event_fill;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(batch_run(&o, &run.result, run.error, sizeof(run.error)), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(filling.held, 1);
+	assert_int_equal(filling.cause, MR_CAUSE_JOURNAL_UNAVAILABLE);
+	assert_true(filling.detail[0] != '\0');
+	assert_int_equal(filling.passed_after, 0);
+	assert_true(run.result.summary.held_up);
+	assert_int_equal(run.result.summary.passed, 0);
+	assert_true(run.result.failure[0] != '\0');
+	hall_run(hall, &run);
+	hall_all_passed(hall, &run, 6);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM cert WHERE void_us IS NULL"), 6);
+	hall_done(&run);
+}
+
 /* The octets of a job are its lot's for good: with a comment more it is another one, and nothing has been touched. */
 static void a_lot_with_another_job_does_not_begin(void **state)
 {
@@ -334,6 +400,7 @@ int main(void)
 		cmocka_unit_test(the_number_of_attempts_is_that_of_the_job),
 		cmocka_unit_test(attempts_are_counted_over_sessions),
 		cmocka_unit_test(a_delivery_that_succeeds_at_last_is_not_yet_a_join),
+		cmocka_unit_test(a_record_that_takes_no_more_holds_the_line),
 		cmocka_unit_test(a_lot_with_another_job_does_not_begin),
 	};
 

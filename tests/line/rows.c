@@ -196,14 +196,14 @@ static void blur(struct text *t)
 		bool whole = digits > 0 && (p == t->at || strchr(" @", p[-1]));
 
 		if (p == t->at || p[-1] == '\n')
-			counts = !strncmp(p, "radio: 1 ", 9) || !strncmp(p, "attempt: ", 9) ||
+			counts = !strncmp(p, "radio: 1 ", 9) || (!strncmp(p, "attempt: ", 9) && p[9] != 'a') ||
 				 !strncmp(p, "summary", 7);
 		if (whole && p[digits] == '.' && (p[digits + 2] == 's' || p[-1] == '@')) {
 			double s = strtod(p, &p);
 
 			fputs(s < 0.15 ? "0" : s < 18 ? "seconds" : s < 600 ? "minutes" : "hours", out.file);
 			p += *p == 's';
-		} else if (whole && counts && digits > 1) {
+		} else if (whole && counts && digits > 1 && strchr(" \n", p[digits])) {
 			fprintf(out.file, "%zu digits", digits);
 			p += digits;
 		} else {
@@ -475,6 +475,18 @@ static void of_access_points_with_a_pin(void **state)
 	       4106, false);
 }
 
+/* Nobody new comes, and one that has not said yet who it is has still its turns to get: the lot does not end before. */
+static void of_one_that_is_busy_for_longer_than_the_lot_is_quiet(void **state)
+{
+	lot_is(*state, "busy for long",
+	       &(struct shape){ .devices = 2,
+				.quantity = 4,
+				.admission = ", quiet: 2s",
+				.credentials = VIA("pin"),
+				.faults = "    - {kind: busy}\n" },
+	       4117, false);
+}
+
 static void of_an_access_point_with_a_certificate(void **state)
 {
 	lot_is(*state, "https", &(struct shape){ .devices = 1, .credentials = PINNED }, 4107, false);
@@ -639,6 +651,7 @@ int main(void)
 		cmocka_unit_test(of_networks_that_nobody_sees_joined),
 		cmocka_unit_test(of_devices_on_a_list),
 		cmocka_unit_test(of_access_points_with_a_pin),
+		cmocka_unit_test(of_one_that_is_busy_for_longer_than_the_lot_is_quiet),
 		cmocka_unit_test(of_an_access_point_with_a_certificate),
 		cmocka_unit_test(of_measurements_at_their_limits),
 		cmocka_unit_test(of_more_than_are_wanted),

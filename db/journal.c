@@ -48,6 +48,7 @@ struct journal {
 	struct finder finder; /* the caller's */
 	pthread_mutex_t connection;
 	pthread_t thread;
+	enum journal_turn turn;
 	bool started;
 	int fd;
 
@@ -239,6 +240,14 @@ failed:
 	return -1;
 }
 
+/* Under the lock. */
+static bool has_work(const struct journal *journal)
+{
+	if (journal->closing)
+		return true;
+	return journal->queues[journal->filling].first && (journal->turn == JOURNAL_AT_ONCE || journal->waiters > 0);
+}
+
 static void *run(void *ctx)
 {
 	struct journal *journal = ctx;
@@ -249,13 +258,13 @@ static void *run(void *ctx)
 		int result;
 
 		pthread_mutex_lock(&journal->lock);
-		queue = &journal->queues[journal->filling];
-		while (!queue->first && !journal->closing) {
+		while (!has_work(journal)) {
 			journal->idle = true;
 			pthread_cond_wait(&journal->filled, &journal->lock);
 		}
 		journal->idle = false;
 		last = journal->closing;
+		queue = &journal->queues[journal->filling];
 		journal->filling ^= 1;
 		assert(!journal->queues[journal->filling].first); /* emptied the last time */
 		pthread_mutex_unlock(&journal->lock);
@@ -306,6 +315,7 @@ static int journal_prepare(struct journal *journal, const struct journal_options
 		snprintf(error, error_len, "%s: %s", options->path, journal->writer.error);
 		return -STORE_UNAVAILABLE;
 	}
+	journal->turn = options->turn;
 	if (pthread_create(&journal->thread, NULL, run, journal) != 0) {
 		snprintf(error, error_len, "the system gives no thread: raise the limit of processes");
 		return -STORE_UNAVAILABLE;
@@ -399,12 +409,14 @@ uint64_t journal_submit(struct journal *journal, const struct journal_record *re
 	if (queue_add(queue, record)) {
 		ticket = queue->tickets = ++journal->submitted;
 		assert(ticket > journal_durable(journal));
-		wake = journal->idle;
-		journal->idle = false;
+		wake = journal->idle && journal->turn == JOURNAL_AT_ONCE;
+		journal->idle = journal->idle && !wake;
 	}
 	pthread_mutex_unlock(&journal->lock);
 	if (wake)
 		pthread_cond_signal(&journal->filled);
+	if (ticket && journal->turn == JOURNAL_ONE_BY_ONE)
+		(void)journal_wait(journal, ticket);
 	return ticket;
 }
 
@@ -418,6 +430,7 @@ int journal_wait(struct journal *journal, uint64_t ticket)
 	pthread_mutex_lock(&journal->lock);
 	assert(ticket <= journal->submitted);
 	journal->waiters++;
+	pthread_cond_signal(&journal->filled);
 	while (journal_durable(journal) < ticket && !journal_failed(journal))
 		pthread_cond_wait(&journal->written, &journal->lock);
 	assert(journal->waiters > 0);

@@ -319,6 +319,14 @@ typedef int journal_sign_fn(void *ctx, const uint8_t hash[static 32], uint8_t *s
 typedef bool journal_check_fn(void *ctx, const uint8_t hash[static 32], const uint8_t *sig, size_t len,
 			      const char *key_id);
 
+/* When the thread commits. The last two are for the virtual clock: what a killed station leaves on its disk is then the
+ * same each time. */
+enum journal_turn {
+	JOURNAL_AT_ONCE,    /* as soon as there is something; what comes meanwhile is the next commit */
+	JOURNAL_AWAITED,    /* when somebody waits: all that was submitted is one commit */
+	JOURNAL_ONE_BY_ONE, /* journal_submit returns when the record is durable, alone in its commit */
+};
+
 struct journal_options {
 	const char *path;
 	bool simulated;		 /* marks the session; a database is either for simulated runs or for real ones */
@@ -329,6 +337,7 @@ struct journal_options {
 	/* A folder for how far each record had come, beside the keys; it is made in an existing one. NULL: none. */
 	const char *heads;
 	const uint8_t *id; /* 16 octets for a record that is new; NULL: drawn */
+	enum journal_turn turn;
 };
 
 /*

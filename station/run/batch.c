@@ -408,6 +408,7 @@ static const uint8_t *record_id(const struct batch *b, uint8_t id[static 16])
 
 static int open_journal(struct batch *b, char *error, size_t error_len)
 {
+	enum journal_turn virtual_turn = b->o->one_by_one ? JOURNAL_ONE_BY_ONE : JOURNAL_AWAITED;
 	uint8_t id[16];
 	struct journal_options journal = { .path = b->o->db,
 					   .simulated = b->o->job->radios_simulated,
@@ -415,7 +416,8 @@ static int open_journal(struct batch *b, char *error, size_t error_len)
 					   .sign_ctx = b->identity,
 					   .sign_key_id = identity_record_key_id(b->identity),
 					   .check = record_keys_check,
-					   .id = record_id(b, id) };
+					   .id = record_id(b, id),
+					   .turn = loop_is_virtual(b->loop) ? virtual_turn : JOURNAL_AT_ONCE };
 	int result = record_keys_open(&b->record_keys, b->keys, error, error_len);
 
 	if (result)

@@ -35,6 +35,7 @@ struct batch_options {
 	double pace;		 /* simulated: virtual seconds per second; 0: as fast as it goes */
 	bool stay;		 /* does not end when all have an outcome, but when somebody stops it */
 	bool check;		 /* simulated: what must hold of the line is looked at after each event */
+	bool one_by_one;	 /* simulated: each record is a commit of its own (JOURNAL_ONE_BY_ONE) */
 	bool meter;		 /* simulated: charge CPU time to station and world */
 };
 

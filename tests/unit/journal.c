@@ -123,6 +123,51 @@ static void many_records_share_one_commit_when_the_disk_is_slower_than_the_line(
 	journal_close(journal);
 }
 
+/* How many commits there were since the last time. */
+static uint64_t commits_of(const struct journal *journal)
+{
+	uint64_t count = 0;
+
+	return read(journal_fd(journal), &count, sizeof(count)) == sizeof(count) ? count : 0;
+}
+
+static void records_that_nobody_awaits_are_one_commit_with_the_first_that_is_awaited(void **state)
+{
+	struct place *place = *state;
+	struct journal *journal;
+	uint64_t ticket = 0;
+
+	place->turn = JOURNAL_AWAITED;
+	journal = opened_lot(place, "A");
+	for (unsigned round = 0; round < 20; round++) {
+		for (int64_t i = 1; i <= 50; i++)
+			ticket = put(journal, unit_record(50 * round + i));
+		assert_int_equal(journal_wait(journal, ticket - 49), 0);
+		assert_int_equal(journal_durable(journal), ticket);
+		assert_int_equal(journal_wait(journal, ticket), 0);
+	}
+	put(journal, unit_record(1001));
+	assert_true(commits_of(journal) <= 20); /* the last is told after its waiter may have gone on */
+	journal_close(journal);
+	assert_row(place->path, "SELECT count(*), max(unit) FROM unit", "1001|1001");
+}
+
+static void a_journal_of_single_records_submits_what_is_durable(void **state)
+{
+	struct place *place = *state;
+	struct journal *journal;
+
+	place->turn = JOURNAL_ONE_BY_ONE;
+	journal = opened_lot(place, "A");
+	for (int64_t unit = 1; unit <= 50; unit++) {
+		uint64_t ticket = put(journal, unit_record(unit));
+
+		assert_int_equal(journal_durable(journal), ticket);
+	}
+	assert_true(commits_of(journal) >= 49);
+	journal_close(journal);
+}
+
 /* --- power cuts and full disks --- */
 
 /* Submits for ever and writes down each ticket that became durable. Never returns. */
@@ -1332,6 +1377,8 @@ int main(void)
 		TEST(the_descriptor_tells_of_commits_and_tickets_become_durable_in_order),
 		TEST(texts_and_octets_belong_to_the_journal_after_submit),
 		TEST(closing_writes_what_was_submitted_and_ends_the_session_as_clean),
+		TEST(records_that_nobody_awaits_are_one_commit_with_the_first_that_is_awaited),
+		TEST(a_journal_of_single_records_submits_what_is_durable),
 		TEST(many_records_share_one_commit_when_the_disk_is_slower_than_the_line),
 		TEST(what_was_acknowledged_before_a_kill_is_there_after_it),
 		TEST(a_disk_that_takes_no_more_ends_the_journal_with_a_reason),

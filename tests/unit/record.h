@@ -34,6 +34,7 @@ struct place {
 	journal_check_fn *check;
 	const char *key_id; /* NULL: "test-key" */
 	char heads[96];	    /* "": none */
+	enum journal_turn turn;
 	bool real;
 };
 
@@ -75,7 +76,8 @@ static inline struct journal_options place_options(struct place *place)
 					 .sign_key_id = place->key_id ? place->key_id : "test-key",
 					 .check = place->check,
 					 .check_ctx = place->sign_ctx,
-					 .heads = *place->heads ? place->heads : NULL };
+					 .heads = *place->heads ? place->heads : NULL,
+					 .turn = place->turn };
 }
 
 static inline int try_open(struct place *place, struct journal **journal)

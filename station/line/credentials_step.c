@@ -100,6 +100,7 @@ static void record_commit(struct session *s)
 	struct unit *u = s->unit;
 
 	s->stage |= MR_STAGE_CREDENTIALS;
+	s->committed |= MR_STAGE_CREDENTIALS;
 	session_record_transaction(s, "credentials", u->credentials_txn, PHASE_COMMITTED);
 	/* SEAL's intent is durable by the time that VERIFY is answered. */
 	if (job_has_step(s->line->job, JOB_SEAL) && !u->seal_txn) {

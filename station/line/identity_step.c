@@ -240,6 +240,7 @@ int identity_on_committed(struct session *s, const struct mr_message *m)
 	(void)m;
 	assert(u->identity_txn);
 	s->stage |= MR_STAGE_IDENTITY;
+	s->committed |= MR_STAGE_IDENTITY;
 	session_record_transaction(s, "identity", u->identity_txn, PHASE_COMMITTED);
 	line_submit(s->line,
 		    &(struct journal_record){

@@ -57,7 +57,8 @@ struct session {
 	uint64_t attempt_until_us; /* whatever its link, its delivery and the device do meanwhile */
 	uint32_t device_us, step_device_us, step_misses;
 	uint32_t wait_radio_us, wait_ca_us, wait_journal_us;
-	uint8_t stage; /* of the device, by its own word */
+	uint8_t stage;	   /* of the device, by its own word */
+	uint8_t committed; /* what of that this attempt has put on record as committed */
 	uint8_t device_key_id[32];
 	bool device_has_key;
 	uint8_t public_key[65];

@@ -72,6 +72,28 @@ int verify_expired(struct session *s)
 	return s->joining.observed == OBSERVED_NO ? -MR_CAUSE_JOIN_TIMEOUT : RECIPE_DONE;
 }
 
+/*
+ * A device may have stored what an earlier attempt had it commit, and its answer was lost: nothing is asked of it
+ * again, and the record still has the intent alone. It holds them, so the record says so before the device can be
+ * sealed.
+ */
+static void record_stored(struct session *s)
+{
+	const struct unit *u = s->unit;
+	const struct {
+		uint8_t stage;
+		uint64_t txn;
+		const char *operation;
+	} stored[] = { { MR_STAGE_IDENTITY, u->identity_txn, "identity" },
+		       { MR_STAGE_CREDENTIALS, u->credentials_txn, "credentials" } };
+
+	for (size_t i = 0; i < sizeof(stored) / sizeof(stored[0]); i++)
+		if ((s->stage & stored[i].stage & ~s->committed) && stored[i].txn) {
+			session_record_transaction(s, stored[i].operation, stored[i].txn, PHASE_COMMITTED);
+			s->committed |= stored[i].stage;
+		}
+}
+
 /* --- VERIFY, JOIN --- */
 
 int verify_begin(struct session *s)
@@ -97,6 +119,8 @@ int verify_on_proof(struct session *s, const struct mr_message *m)
 {
 	int cause = proof_verify(s, m);
 
+	if (!cause)
+		record_stored(s);
 	return cause ? -cause : joins(s) ? RECIPE_ASK(PHASE_ASK_JOIN) : RECIPE_DONE;
 }
 
@@ -129,6 +153,7 @@ int seal_begin(struct session *s)
 
 	if (!proof_recompute(s))
 		return -MR_CAUSE_SIGNER_UNAVAILABLE;
+	record_stored(s);
 	if (!u->seal_txn) {
 		u->seal_txn = s->line->next_txn++;
 		session_record_transaction(s, "seal", u->seal_txn, PHASE_INTENT);

@@ -244,6 +244,9 @@ HALL void hall_check(struct hall *hall, const struct run *run)
 		"SELECT count(*) FROM unit WHERE state = 'passed' AND serial IS NULL",
 		"SELECT count(*) FROM unit WHERE state = 'passed' AND unit NOT IN (SELECT unit FROM pin)",
 		"SELECT count(*) FROM unit WHERE state IN ('seen', 'active')",
+		/* Its device holds them, and has signed that it does. */
+		("SELECT count(*) FROM unit AS u WHERE state = 'passed' AND EXISTS (SELECT 1 FROM txn AS t WHERE "
+		 "t.unit = u.unit AND operation <> 'seal' GROUP BY operation HAVING max(committed_us) IS NULL)"),
 	};
 	struct verify verify = { .found = hall_found, .noted = hall_noted, .signature = hall_signature, .ctx = hall };
 	char error[512];

@@ -1,5 +1,6 @@
 #include "station/world/device.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,10 +227,22 @@ static void tune_to(struct device *d, uint16_t freq_mhz)
 
 static void on_wifi_tune(void *ctx, uint16_t freq_mhz) { tune_to(ctx, freq_mhz); }
 
+/* For those who ask afterwards whether it did. */
+static void has_struck(struct device *d)
+{
+	static_assert(DEVICE_FAULT_COUNT < 128, "a fault has seven bits");
+
+	if (d->config.placed)
+		*d->config.placed = (uint8_t)(1 | d->config.fault << 1);
+}
+
 static void on_operation(void *ctx, uint8_t operation, uint64_t at_us)
 {
 	struct device *d = ctx;
 
+	if ((d->chip.storage_fails && operation == d->config.fault_operation) ||
+	    (d->chip.selftest_fails && operation == MR_OP_SELFTEST))
+		has_struck(d);
 	if (d->strikes && operation == d->config.fault_operation) {
 		d->strikes = false;
 		d->strike_us = at_us + d->config.fault_delay_us;
@@ -416,11 +429,13 @@ static void on_timer(void *ctx, uint64_t now_us)
 	struct device *d = ctx;
 
 	if (now_us >= d->chip.dead_us) {
+		has_struck(d);
 		power_off(d);
 		return;
 	}
 	if (now_us >= d->strike_us) {
 		d->strike_us = UINT64_MAX;
+		has_struck(d);
 		if (d->config.fault == DEVICE_FAULT_CHANNEL_SWITCH)
 			chip_wifi_switch(d->wifi, d->config.switch_mhz);
 		else if (d->config.fault == DEVICE_FAULT_NEARER)
@@ -451,7 +466,7 @@ static void on_power(void *ctx, uint64_t now_us)
 	struct mr_port port;
 
 	if (!d->on) { /* it has power; the chip boots */
-		if (d->config.placed)
+		if (d->config.placed && *d->config.placed == 0)
 			*d->config.placed = 1;
 		d->on = true;
 		loop_at(d->loop, &d->power, now_us + d->chip.profile->boot_us);
@@ -475,6 +490,43 @@ static void on_power(void *ctx, uint64_t now_us)
 
 /* --- the air --- */
 
+/* Does a fault that the device has from birth show now? */
+static bool meets(const struct device *d, struct mr_rd frame)
+{
+	switch (d->config.fault) {
+	case DEVICE_FAULT_NONE:
+	case DEVICE_FAULT_SELFTEST:
+	case DEVICE_FAULT_STORAGE:
+	case DEVICE_FAULT_VANISH:
+	case DEVICE_FAULT_POWER_CUT:
+	case DEVICE_FAULT_AP_DEAUTH:
+	case DEVICE_FAULT_CHANNEL_SWITCH:
+	case DEVICE_FAULT_NEARER:
+	case DEVICE_FAULT_COUNT: return false; /* they strike at an instant */
+	case DEVICE_FAULT_WRONG_BATCH_KEY:
+	case DEVICE_FAULT_WEAK_SIGNAL: return true;
+	case DEVICE_FAULT_WRONG_PRODUCT:
+	case DEVICE_FAULT_CLONE:
+	case DEVICE_FAULT_WRONG_SECRET:
+	case DEVICE_FAULT_NO_JOIN:
+	case DEVICE_FAULT_BUSY:
+	case DEVICE_FAULT_HANGS_UP:
+	case DEVICE_FAULT_TRICKLES:
+	case DEVICE_FAULT_FORGED:
+	case DEVICE_FAULT_MANY_ROUNDS:
+	case DEVICE_FAULT_OTHER_GATEWAY:
+	case DEVICE_FAULT_DHCP_TERSE:
+	case DEVICE_FAULT_DHCP_OVERLOAD:
+	case DEVICE_FAULT_DHCP_SLOW:
+	case DEVICE_FAULT_BLANK_LINE:
+	case DEVICE_FAULT_OLD_FIRMWARE:
+	case DEVICE_FAULT_ZERO_ID:
+	case DEVICE_FAULT_SAME_ADDRESS:
+	case DEVICE_FAULT_HIDDEN: break;
+	}
+	return frame.left > IEEE80211_HEADER_LEN && mr_equal(frame.at + 4, d->config.agent.mac, 6);
+}
+
 /* Action frames are the agent's, but for SA Query (category 8) and what is sealed; the rest is the WiFi stack's. */
 static bool is_agents(struct mr_rd frame)
 {
@@ -489,6 +541,8 @@ static void on_received(void *ctx, struct mr_rd frame, const struct radio_rx *rx
 	uint8_t sender[6];
 	uint16_t fc, control;
 
+	if (d->up && meets(d, frame))
+		has_struck(d);
 	if (d->wifi && d->up && !is_agents(frame)) {
 		chip_wifi_receive(d->wifi, frame, rx);
 		return;
@@ -571,7 +625,6 @@ static bool add_wifi(struct device *d)
 	memcpy(c.mac, d->config.agent.mac, 6);
 	d->wifi = chip_wifi_create(&c);
 	d->chip.wifi = &wifi_of_device;
-	d->chip.began = on_operation;
 	d->strikes = d->strikes || d->config.fault == DEVICE_FAULT_AP_DEAUTH ||
 		     d->config.fault == DEVICE_FAULT_CHANNEL_SWITCH;
 	return d->wifi != NULL;
@@ -623,6 +676,7 @@ struct device *device_create(struct air *air, struct loop *loop, const struct de
 	d->chip.selftest_fails = config->fault == DEVICE_FAULT_SELFTEST;
 	d->chip.no_temperature = config->fault == DEVICE_FAULT_NO_READING;
 	d->chip.storage_fails = config->fault == DEVICE_FAULT_STORAGE;
+	d->chip.began = on_operation;
 	d->chip.cut = config->fault == DEVICE_FAULT_VANISH || config->fault == DEVICE_FAULT_POWER_CUT;
 	d->chip.fault_operation = config->fault_operation;
 	d->chip.fault_delay_us = config->fault_delay_us;

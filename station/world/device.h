@@ -26,9 +26,16 @@ struct device_config {
 	struct ip_stack *ip;		/* for an agent with an access point; outlives the device */
 	bool five_ghz;			/* its radio has that band too: it looks for networks there */
 	bool odd_network;		/* its access point is an odd one */
-	uint8_t *placed;		/* set to 1 when it first has power; may be NULL */
+	uint8_t *placed;		/* read with device_fault_struck; may be NULL */
 	uint8_t (*flash)[MR_STORE_MAX]; /* MR_STORE_SLOTS slots that outlive the device; NULL: new ones of its own */
 };
+
+/*
+ * What `placed` says: 0: it was never on the line; else 1, and above that bit the fault that has struck it. A fault
+ * that is a property of the device has struck when it heard a frame that is for it; one that leaves it deaf to the
+ * station, when it heard any.
+ */
+static inline enum device_fault device_fault_struck(uint8_t placed) { return (enum device_fault)(placed >> 1); }
 
 struct device;
 

@@ -19,6 +19,7 @@ struct flash;
  */
 struct flash *flash_open(const char *path, const uint8_t id[static 32], size_t devices, char *error, size_t error_len);
 void flash_close(struct flash *flash);
-/* One octet, 0 until the device was put on the line: it is there already when the batch is continued. */
+/* One octet, 0 until the device was put on the line: it is there already when the batch is continued. device.h says
+ * what else it holds. */
 uint8_t *flash_placed(struct flash *flash, size_t device);
 uint8_t (*flash_of(struct flash *flash, size_t device))[MR_STORE_MAX]; /* MR_STORE_SLOTS slots */

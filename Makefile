@@ -1,5 +1,6 @@
 # Millrace. `make demo` and `make test` are the two commands to know; `make help` lists the rest.
-# Outside variables: CC, VARIANT (release, debug, asan, fuzz), BUILD, V=1 (show commands), ONLY (bench, test: prefix), BASELINE (bench).
+# Outside variables: CC, VARIANT (release, debug, asan, fuzz), BUILD, V=1 (show commands), ONLY (bench, test: prefix), BASELINE (bench),
+# SECONDS, FROM, SEED, CAPSULE (swarm).
 
 VARIANT ?= release
 BUILD   ?= build
@@ -109,6 +110,12 @@ $(LINE) $(BENCH): $(OUT)/tests/%: $(OUT)/tests/%.o $$(call links,$$*) $(MILLRACE
 	@mkdir -p $(@D); echo "  LINK    $@"
 	$(Q)$(CC) $(LDALL) $(call wraps,$*) -o $@ $^ $(LIBS) -lcmocka
 
+SWARM_C := $(wildcard tests/swarm/*.c)
+SWARM   := $(OUT)/tests/swarm/swarm
+$(SWARM): $(call obj,$(SWARM_C)) $(MILLRACE_O)
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(LDALL) -o $@ $^ $(LIBS)
+
 $(BENCH): $(call obj,tests/support/figures.c)
 $(OUT)/tests/bench/scans: $(call obj,tests/support/scans.c)
 $(OUT)/tests/bench/record_scale: $(call obj,tests/support/large_record.c)
@@ -132,7 +139,7 @@ test: deps-test
 	@$(MAKE) --no-print-directory -j2 all units
 	@tests/run $(BUILD) $(OUT) $(ONLY)
 
-units: $(UNIT) $(LINE)
+units: $(UNIT) $(LINE) $(SWARM)
 
 # The same tests under AddressSanitizer and UndefinedBehaviorSanitizer.
 test-asan: deps-test
@@ -145,6 +152,15 @@ fuzz: deps-ci
 	@$(MAKE) --no-print-directory -j2 VARIANT=fuzz CC=clang fuzz-targets
 	@tests/fuzz/run $(BUILD)/fuzz/tests/fuzz $(FUZZ_SECONDS)
 fuzz-targets: $(FUZZ)
+
+# Lots drawn from seeds on a failing disk: those that ever failed, then new ones for SECONDS (from the seed FROM on). SEED=N: that one
+# alone; CAPSULE=FILE: those of a file. docs/testing.md is the manual.
+.PHONY: swarm
+swarm: deps-test
+	@$(MAKE) --no-print-directory -j2 $(SWARM)
+	@mkdir -p $(BUILD)/swarm
+	@$(SWARM) $(if $(CAPSULE),--capsule "$(CAPSULE)",$(if $(SEED),--seed "$(SEED)",--list tests/swarm/seeds.txt \
+		--out $(BUILD)/swarm --seconds "$(or $(SECONDS),60)" $(if $(FROM),--from "$(FROM)")))
 
 # ONLY=radio, microap or outside boots the lab, ONLY=main or outside.hostile leaves it out.
 bench: deps-test
@@ -209,6 +225,7 @@ help:
 	@echo "make test-asan  the tests under AddressSanitizer and UBSan"
 	@echo "make fuzz       short runs of all fuzz targets (FUZZ_SECONDS=10)"
 	@echo "make mutate     plants faults and asks which of them the tests notice (FOLDER=station/line COUNT=20 SEED=1)"
+	@echo "make swarm      random lots, faults, kills and disks for SECONDS=60; SEED=N, CAPSULE=FILE: one of them again"
 	@echo "make test-lab   the kernel's 802.11 in a virtual machine with mac80211_hwsim (ONLY=prefix: a suite; KERNEL=6.12)"
 	@echo "make lint       builds with clang and without optimisation, cppcheck, shellcheck, the house's own rules, manual page"
 	@echo "make format     the house style on all C files"

@@ -169,7 +169,8 @@ void lot_run(const struct bench *bench, const struct plan *plan, struct lot_prin
 	if (bench->findings->count == 0 && honest)
 		check_served(bench, plan);
 	count_lot(bench, plan, struck);
-	clear(place.dir);
+	if (!bench->keeps)
+		clear(place.dir);
 }
 
 /* --- smaller --- */

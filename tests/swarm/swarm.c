@@ -4,7 +4,7 @@
  *docs/testing.md is the manual.
  *
  *	swarm [--seconds N] [--count N] [--from SEED] [--list FILE] [--out DIR] [--workers N] [--twice]
- *	swarm --seed SEED | --capsule FILE
+ *	swarm --seed SEED | --capsule FILE [--keep]
  */
 #include <errno.h>
 #include <ftw.h>
@@ -33,7 +33,7 @@ struct options {
 	const char *list, *out, *capsule;
 	uint64_t from, seed;
 	unsigned seconds, count, workers;
-	bool one, twice;
+	bool one, twice, keep;
 };
 
 struct swarm {
@@ -300,7 +300,8 @@ static int replay(struct swarm *swarm, const struct plan *plan)
 			       .news = share(sizeof(struct life_news)),
 			       .findings = share(sizeof(struct findings)),
 			       .tally = &swarm->shared->tally,
-			       .talks = true };
+			       .talks = true,
+			       .keeps = swarm->o.keep };
 	struct lot_print print;
 
 	snprintf(dir, sizeof(dir), "%s/one", swarm->dir);
@@ -321,7 +322,7 @@ static int usage(void)
 {
 	fprintf(stderr,
 		"swarm [--seconds N] [--count N] [--from SEED] [--list FILE] [--out DIR] [--workers N] [--twice]\n"
-		"swarm --seed SEED | --capsule FILE\n");
+		"swarm --seed SEED | --capsule FILE [--keep]\n");
 	return 2;
 }
 
@@ -332,7 +333,8 @@ static bool read_options(struct options *o, int argc, char **argv)
 		{ "from", required_argument, NULL, 'f' },    { "list", required_argument, NULL, 'l' },
 		{ "out", required_argument, NULL, 'o' },     { "workers", required_argument, NULL, 'w' },
 		{ "twice", no_argument, NULL, 't' },	     { "seed", required_argument, NULL, 'S' },
-		{ "capsule", required_argument, NULL, 'c' }, { NULL, 0, NULL, 0 },
+		{ "capsule", required_argument, NULL, 'c' }, { "keep", no_argument, NULL, 'k' },
+		{ NULL, 0, NULL, 0 },
 	};
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	int c;
@@ -349,6 +351,7 @@ static bool read_options(struct options *o, int argc, char **argv)
 		case 'o': o->out = optarg; break;
 		case 'w': o->workers = (unsigned)strtoul(optarg, NULL, 10); break;
 		case 't': o->twice = true; break;
+		case 'k': o->keep = true; break;
 		case 'S':
 			o->seed = strtoull(optarg, NULL, 0);
 			o->one = true;
@@ -398,6 +401,9 @@ int main(int argc, char **argv)
 		failed |= say_all(&swarm) > 0;
 	}
 	free(swarm.listed);
-	nftw(swarm.dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	if (swarm.o.keep)
+		printf("kept: %s\n", swarm.dir);
+	else
+		nftw(swarm.dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return failed ? 1 : 0;
 }

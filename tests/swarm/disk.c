@@ -296,7 +296,7 @@ static int x_write(sqlite3_file *base, const void *from, int len, sqlite3_int64 
 		return below(file)->xWrite(file->real, from, len, at);
 	pthread_mutex_lock(&disk->lock);
 	disk->news->writes[file->image->place]++;
-	rc = below(file)->xFileSize(file->real, &size);
+	rc = disk->fault.kind == DISK_FULL ? below(file)->xFileSize(file->real, &size) : SQLITE_OK;
 	if (rc == SQLITE_OK && strikes(disk, file->image, DISK_WRITE_ERROR, disk->news->writes))
 		rc = SQLITE_IOERR_WRITE;
 	if (rc == SQLITE_OK && full(disk, file->image, at + len, size))

@@ -142,8 +142,7 @@ static void write_capsule(const struct swarm *swarm, const struct findings *find
 	write_findings(findings, f, "# ");
 	plan_write(small, f);
 	fclose(f);
-	printf("seed %llu: %s\n  the smallest lot that shows it: %s\n", (unsigned long long)whole->seed,
-	       findings->text[0], path);
+	printf("seed %llu: the smallest lot that shows it is in %s\n", (unsigned long long)whole->seed, path);
 	fflush(stdout);
 }
 
@@ -167,9 +166,12 @@ static void run_one(struct swarm *swarm, const struct bench *bench, const struct
 	}
 	if (bench->findings->count == 0)
 		return;
-	if (swarm->o.out)
-		lot_shrink(bench, &small, SHRINK_RUNS);
-	if (swarm->o.out && bench->findings->count > 0)
+	printf("seed %llu: %s\n", (unsigned long long)plan->seed, bench->findings->text[0]);
+	fflush(stdout);
+	if (!swarm->o.out)
+		return;
+	lot_shrink(bench, &small, SHRINK_RUNS);
+	if (bench->findings->count > 0)
 		write_capsule(swarm, bench->findings, &small, plan);
 }
 
@@ -329,11 +331,16 @@ static int usage(void)
 static bool read_options(struct options *o, int argc, char **argv)
 {
 	static const struct option rows[] = {
-		{ "seconds", required_argument, NULL, 's' }, { "count", required_argument, NULL, 'n' },
-		{ "from", required_argument, NULL, 'f' },    { "list", required_argument, NULL, 'l' },
-		{ "out", required_argument, NULL, 'o' },     { "workers", required_argument, NULL, 'w' },
-		{ "twice", no_argument, NULL, 't' },	     { "seed", required_argument, NULL, 'S' },
-		{ "capsule", required_argument, NULL, 'c' }, { "keep", no_argument, NULL, 'k' },
+		{ "seconds", required_argument, NULL, 's' },
+		{ "count", required_argument, NULL, 'n' },
+		{ "from", required_argument, NULL, 'f' },
+		{ "list", required_argument, NULL, 'l' },
+		{ "out", required_argument, NULL, 'o' },
+		{ "workers", required_argument, NULL, 'w' },
+		{ "twice", no_argument, NULL, 't' },
+		{ "seed", required_argument, NULL, 'S' },
+		{ "capsule", required_argument, NULL, 'c' },
+		{ "keep", no_argument, NULL, 'k' },
 		{ NULL, 0, NULL, 0 },
 	};
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);

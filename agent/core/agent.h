@@ -88,8 +88,8 @@ uint64_t mr_agent_deadline_us(const struct mr_agent *agent);
  * images that carry mr_part_wifi.
  */
 bool mr_agent_access_point(const struct mr_agent *agent, struct mr_access_point *out);
-/* The response to the last request has reached the other end: its link acknowledged it. What was put off until then is
- * done. */
+/* The response to the last request has reached the other end: its link acknowledged it, or whoever asked has left the
+ * network since, and nothing more comes from there. What was put off until then is done. */
 void mr_agent_response_left(struct mr_agent *agent);
 
 /* What a dump of the device would say, for tests and displays. */

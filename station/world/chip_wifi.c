@@ -248,6 +248,8 @@ static void on_ap_left(void *ctx, const uint8_t mac[static 6], int reason)
 	(void)reason;
 	if (w->ap && soft_ap_stas(w->ap) == 0)
 		w->idle_us = now_of(w) + IF_IDLE_US;
+	if (w->server) /* whoever has asked, and leaves, has its answer: no acknowledgement comes any more */
+		chip_server_check(w->server, true);
 }
 
 static void on_ap_moves(void *ctx, uint16_t freq_mhz)

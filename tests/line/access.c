@@ -172,6 +172,30 @@ static void an_access_point_that_throws_us_out_is_joined_again(void **state)
  * After the join it is where it was at first. With fewer radios than channels nobody may be there to hear it:
  * that costs an attempt, or the device is not heard again in this lot.
  */
+/* The station leaves as soon as it has the answer to JOIN: its acknowledgement may be lost, and nothing follows it. */
+static void a_device_goes_to_join_when_its_client_has_left(void **state)
+{
+	struct hall *hall = *state;
+	uint64_t seed = hall_seed(1550);
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct run run;
+
+		hall_job(hall, &run,
+			 &(struct shape){ .devices = 24,
+					  .radios = 2,
+					  .channels = "1, 6, 11",
+					  .profile = "rt2800usb",
+					  .arrival = "20ms",
+					  .credentials = VIA("micro-ap") },
+			 seed + i);
+		hall_run(hall, &run);
+		hall_all_passed(hall, &run, 24);
+		assert_int_equal(hall_ask(&run, "SELECT count(*) FROM attempt WHERE cause_name = 'join-timeout'"), 0);
+		hall_done(&run);
+	}
+}
+
 static void a_channel_switch_costs_no_attempt(void **state)
 {
 	static const char *const ways[] = { VIA("micro-ap"), VIA("pin"), PINNED };
@@ -504,6 +528,7 @@ int main(void)
 		cmocka_unit_test(a_job_may_leave_the_network_alone),
 		cmocka_unit_test(a_wrong_secret_does_not_pass_and_harms_nobody),
 		cmocka_unit_test(an_access_point_that_throws_us_out_is_joined_again),
+		cmocka_unit_test(a_device_goes_to_join_when_its_client_has_left),
 		cmocka_unit_test(a_channel_switch_costs_no_attempt),
 		cmocka_unit_test(odd_access_points_are_served_like_others),
 		cmocka_unit_test(a_rush_of_access_points_costs_no_attempt),

@@ -71,6 +71,7 @@ static void live(const struct place *place, const struct plan *plan, struct chil
 	struct job_errors errors = { 0 };
 	struct batch_result result;
 	struct job *job = job_load(place->job, &errors);
+	struct log log = { .to = place->log[0] ? fopen(place->log, "a") : NULL };
 	struct batch_options o = { .job = job,
 				   .db = place->db,
 				   .keys = place->keys,
@@ -82,6 +83,11 @@ static void live(const struct place *place, const struct plan *plan, struct chil
 				   .event = on_event };
 	int cause;
 
+	if (log.to) {
+		setvbuf(log.to, NULL, _IOLBF, 0); /* it may be killed */
+		log_level_all(&log, LOG_DEBUG);
+		o.log = &log;
+	}
 	if (!job) {
 		snprintf(child->news->error, sizeof(child->news->error), "%s", errors.text[0]);
 		_exit(2);

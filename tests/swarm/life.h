@@ -12,6 +12,7 @@
 /* Where a lot lives; each in a folder of its own. */
 struct place {
 	char dir[64], job[96], labels[96], db[96], flash[128], keys[96];
+	char log[96]; /* "": none is written */
 };
 
 enum life_end {

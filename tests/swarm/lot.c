@@ -33,6 +33,9 @@ static void place_make(const struct bench *bench, const struct plan *plan, struc
 	snprintf(place->job, sizeof(place->job), "%s/job.yaml", place->dir);
 	snprintf(place->labels, sizeof(place->labels), "%s/labels.csv", place->dir);
 	snprintf(place->db, sizeof(place->db), "%s/record.db", place->dir);
+	place->log[0] = '\0';
+	if (bench->keeps)
+		snprintf(place->log, sizeof(place->log), "%s/log", place->dir);
 	snprintf(place->flash, sizeof(place->flash), "%s.simulated-flash", place->db);
 	clear(place->dir);
 	if (mkdir(place->dir, 0700) != 0 || !plan_write_job(plan, place->job, place->labels)) {

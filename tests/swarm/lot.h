@@ -38,7 +38,7 @@ struct bench {
 	struct findings *findings;
 	struct tally *tally; /* NULL: not counted */
 	bool talks;	     /* a line for each life, on standard output */
-	bool keeps;	     /* the folder, with record and flash as the last life left them */
+	bool keeps;	     /* the folder, with record and flash as the last life left them, and a log of all */
 };
 
 /* Runs it; what was found is in bench->findings. */

@@ -59,7 +59,7 @@ int PKCS5_PBKDF2_HMAC(const char *pass, int pass_len, const unsigned char *salt,
 		abort();
 	if (!rows || key_len > OUT_MAX || !make_key(pass, pass_len, salt, salt_len, iter, digest, key_len, key))
 		return real(pass, pass_len, salt, salt_len, iter, digest, key_len, out);
-	row = &rows[(key[0] | key[1] << 8) % ROWS];
+	row = &rows[(256u * key[0] + key[1]) % ROWS];
 	if (atomic_load(&row->whole) && memcmp(row->key, key, sizeof(key)) == 0) {
 		memcpy(out, row->out, (size_t)key_len);
 		return 1;

@@ -233,6 +233,13 @@ static bool full(struct disk *disk, const struct image *image, sqlite3_int64 end
 	return true;
 }
 
+static _Noreturn void power_goes(struct disk *disk)
+{
+	cut(disk);
+	disk->off(disk->ctx);
+	abort();
+}
+
 /* Between the lock and its end; does not come back when the power goes. */
 static int sync_image(struct disk *disk, struct image *image)
 {
@@ -241,11 +248,8 @@ static int sync_image(struct disk *disk, struct image *image)
 
 	news->syncs[image->place]++;
 	if (strikes(disk, image, DISK_TORN, news->syncs) || strikes(disk, image, DISK_REORDERED, news->syncs) ||
-	    (lying && disk->lies++ >= disk->fault.more)) {
-		cut(disk);
-		disk->off(disk->ctx);
-		abort();
-	}
+	    (lying && disk->lies++ >= disk->fault.more))
+		power_goes(disk);
 	if (strikes(disk, image, DISK_SYNC_ERROR, news->syncs)) {
 		forget(disk, image, false);
 		return SQLITE_IOERR_FSYNC;
@@ -296,6 +300,8 @@ static int x_write(sqlite3_file *base, const void *from, int len, sqlite3_int64 
 		return below(file)->xWrite(file->real, from, len, at);
 	pthread_mutex_lock(&disk->lock);
 	disk->news->writes[file->image->place]++;
+	if (strikes(disk, file->image, DISK_CUT, disk->news->writes))
+		power_goes(disk);
 	rc = disk->fault.kind == DISK_FULL ? below(file)->xFileSize(file->real, &size) : SQLITE_OK;
 	if (rc == SQLITE_OK && strikes(disk, file->image, DISK_WRITE_ERROR, disk->news->writes))
 		rc = SQLITE_IOERR_WRITE;

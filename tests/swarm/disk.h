@@ -19,7 +19,9 @@
 	/* The power goes before the nth sync: what was not synced is there in the order in which it was written, up   \
 	 * to somewhere, the last of it in part. */                                                                    \
 	X(TORN, "torn")                                                                                                \
-	/* The same, but any of the 512 octets that were not synced may be there, whichever came before. */            \
+	/* The same before the nth write, whether or not anybody ever syncs. */                                        \
+	X(CUT, "cut")                                                                                                  \
+	/* As torn, but any of the 512 octets that were not synced may be there, whichever came before. */             \
 	X(REORDERED, "reordered")                                                                                      \
 	/* From the nth sync on, syncs say yes and do nothing; `more` of them later the power goes, as with torn. */   \
 	X(LYING, "lying")                                                                                              \

@@ -149,6 +149,7 @@ static void draw_disk(struct entropy *dice, const struct plan *plan, struct disk
 		disk->nth = early(dice, commits);
 		disk->more = early(dice, commits) - 1;
 		break;
+	case DISK_CUT:
 	case DISK_FULL:
 	case DISK_WRITE_ERROR:
 		disk->nth = disk->place == DISK_LOG ? early(dice, plan->devices * WRITES) : early(dice, 100);

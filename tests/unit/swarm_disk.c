@@ -30,6 +30,7 @@
 
 struct place {
 	char dir[64], path[96];
+	const char *synchronous; /* NULL: FULL */
 	struct {
 		struct disk_news news;
 		int rc[ROWS]; /* of each insertion */
@@ -79,9 +80,11 @@ static void insert_rows(struct place *place, const struct disk_fault *fault)
 {
 	struct disk *disk = disk_create(fault, &place->shared->news, power_is_off, NULL);
 	sqlite3 *db = NULL;
+	char sync[40];
 
+	snprintf(sync, sizeof(sync), "PRAGMA synchronous = %s", place->synchronous ? place->synchronous : "FULL");
 	if (!disk || sqlite3_open(place->path, &db) != SQLITE_OK ||
-	    exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t (n, filling)"))
+	    exec(db, "PRAGMA journal_mode = WAL; CREATE TABLE t (n, filling)") || exec(db, sync))
 		_exit(1);
 	for (unsigned i = 0; i < ROWS; i++) {
 		place->shared->rc[i] = exec(db,
@@ -185,6 +188,32 @@ static void a_torn_log_ends_in_the_middle_of_a_frame_and_what_was_acknowledged_i
 	}
 	assert_true(torn >= 3);
 	assert_true(last_there < SEEDS);
+}
+
+static void a_cut_at_any_write_leaves_what_was_acknowledged(void **state)
+{
+	struct place *place = *state;
+
+	for (unsigned i = 0; i < SEEDS; i++) {
+		assert_true(run(place, &(struct disk_fault){ DISK_CUT, DISK_LOG, 40 + i, 0, i }));
+		assert_true(place->shared->news.struck && !place->shared->news.lost);
+		assert_int_equal(place->shared->news.writes[DISK_LOG], 40 + i);
+		assert_in_range(rows_there(place), place->shared->acknowledged, place->shared->acknowledged + 1);
+	}
+}
+
+/* A program that does not sync is found out by a power cut, though it never comes to a sync. */
+static void a_cut_takes_what_nobody_synced(void **state)
+{
+	struct place *place = *state;
+	unsigned gone = 0;
+
+	place->synchronous = "OFF";
+	for (unsigned i = 0; i < SEEDS; i++) {
+		assert_true(run(place, &(struct disk_fault){ DISK_CUT, DISK_LOG, 150, 0, i }));
+		gone += rows_there(place) < place->shared->acknowledged;
+	}
+	assert_true(gone >= SEEDS / 2);
 }
 
 static bool has_hole(const uint8_t *log, size_t len)
@@ -319,6 +348,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		TEST(a_sound_disk_keeps_everything),
 		TEST(a_torn_log_ends_in_the_middle_of_a_frame_and_what_was_acknowledged_is_there),
+		TEST(a_cut_at_any_write_leaves_what_was_acknowledged),
+		TEST(a_cut_takes_what_nobody_synced),
 		TEST(a_reordered_log_has_holes_and_what_was_acknowledged_is_there),
 		TEST(a_lying_disk_loses_the_tail_of_what_was_acknowledged),
 		TEST(a_full_disk_stays_full),

@@ -58,7 +58,7 @@ struct journal {
 	unsigned filling;
 	uint64_t submitted;
 	unsigned waiters;
-	bool idle, closing;
+	bool idle, closing, held;
 
 	_Atomic uint64_t durable;
 	_Atomic(const char *) failed;
@@ -245,7 +245,8 @@ static bool has_work(const struct journal *journal)
 {
 	if (journal->closing)
 		return true;
-	return journal->queues[journal->filling].first && (journal->turn == JOURNAL_AT_ONCE || journal->waiters > 0);
+	return !journal->held && journal->queues[journal->filling].first &&
+	       (journal->turn == JOURNAL_AT_ONCE || journal->waiters > 0);
 }
 
 static void *run(void *ctx)
@@ -409,15 +410,38 @@ uint64_t journal_submit(struct journal *journal, const struct journal_record *re
 	if (queue_add(queue, record)) {
 		ticket = queue->tickets = ++journal->submitted;
 		assert(ticket > journal_durable(journal));
-		wake = journal->idle && journal->turn == JOURNAL_AT_ONCE;
+		wake = journal->idle && journal->turn == JOURNAL_AT_ONCE && !journal->held;
 		journal->idle = journal->idle && !wake;
 	}
 	pthread_mutex_unlock(&journal->lock);
 	if (wake)
 		pthread_cond_signal(&journal->filled);
-	if (ticket && journal->turn == JOURNAL_ONE_BY_ONE)
+	if (ticket && journal->turn == JOURNAL_ONE_BY_ONE && !journal->held)
 		(void)journal_wait(journal, ticket);
 	return ticket;
+}
+
+void journal_hold(struct journal *journal)
+{
+	pthread_mutex_lock(&journal->lock);
+	assert(!journal->held);
+	journal->held = true;
+	pthread_mutex_unlock(&journal->lock);
+}
+
+void journal_release(struct journal *journal)
+{
+	uint64_t last;
+
+	pthread_mutex_lock(&journal->lock);
+	assert(journal->held);
+	journal->held = false;
+	last = journal->submitted;
+	pthread_mutex_unlock(&journal->lock);
+	if (journal->turn == JOURNAL_AT_ONCE)
+		pthread_cond_signal(&journal->filled);
+	else if (journal->turn == JOURNAL_ONE_BY_ONE)
+		(void)journal_wait(journal, last);
 }
 
 uint64_t journal_durable(const struct journal *journal)
@@ -428,7 +452,7 @@ uint64_t journal_durable(const struct journal *journal)
 int journal_wait(struct journal *journal, uint64_t ticket)
 {
 	pthread_mutex_lock(&journal->lock);
-	assert(ticket <= journal->submitted);
+	assert(ticket <= journal->submitted && !journal->held);
 	journal->waiters++;
 	pthread_cond_signal(&journal->filled);
 	while (journal_durable(journal) < ticket && !journal_failed(journal))

@@ -422,6 +422,10 @@ int journal_read(struct journal *journal, int64_t number, journal_resume_fn *uni
  * whose record this is with a cause, and with that half of a sentence as its detail. Else no memory is left.
  */
 uint64_t journal_submit(struct journal *journal, const struct journal_record *record);
+/* What is submitted from here to the release is in one commit, or nothing of it is on record. Nobody waits meanwhile.
+ */
+void journal_hold(struct journal *journal);
+void journal_release(struct journal *journal);
 /* The highest ticket that is durable with all before it. Never blocks. */
 uint64_t journal_durable(const struct journal *journal);
 /* Blocks until `ticket` is durable. 0, or -1: the journal has failed. */

@@ -279,6 +279,8 @@ static void record_pass(struct session *s)
 {
 	struct unit *u = s->unit;
 
+	if (!job_has_step(s->line->job, JOB_SEAL)) /* else held since the receipt */
+		tickets_hold(&s->line->tickets);
 	session_record_step(s, OUTCOME_PASS, 0);
 	if (job_has_step(s->line->job, JOB_IDENTITY))
 		line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_CERT_STATE,
@@ -287,6 +289,7 @@ static void record_pass(struct session *s)
 									       .at_us = line_utc_us(s->line) } });
 	session_record_end(s, OUTCOME_PASS, 0);
 	unit_record_state(s->line, s->unit, UNIT_PASSED, 0);
+	tickets_release(&s->line->tickets);
 	session_enter(s, PHASE_RECORDING_OUTCOME);
 	session_await(s);
 }

@@ -106,6 +106,9 @@ uint64_t tickets_submit(struct tickets *t, const struct journal_record *record)
 	return 0;
 }
 
+void tickets_hold(struct tickets *t) { journal_hold(t->journal); }
+void tickets_release(struct tickets *t) { journal_release(t->journal); }
+
 /*
  * Commits fall on multiples of COMMIT_US in virtual time: whoever comes in between shares the next one. In real time
  * the journal tells when it has written; nothing more comes from it for what it wrote before somebody waited.

@@ -41,6 +41,9 @@ void tickets_end(struct tickets *t);
 uint64_t tickets_submit(struct tickets *t, const struct journal_record *record);
 /* Without a word to anybody when it fails: 0. */
 uint64_t tickets_try(struct tickets *t, const struct journal_record *record);
+/* What is submitted in between is on record all of it, or nothing. */
+void tickets_hold(struct tickets *t);
+void tickets_release(struct tickets *t);
 /* `ticket->durable` is called when everything submitted so far is on the disk, from the loop. Not waiting yet. */
 void tickets_wait(struct tickets *t, struct ticket *ticket, void (*durable)(void *ctx), void *ctx);
 void tickets_forget(struct tickets *t, struct ticket *ticket); /* it waits no longer; it may not have waited */

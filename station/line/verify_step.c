@@ -179,6 +179,8 @@ int seal_on_receipt(struct session *s, const struct mr_message *m)
 
 	if (cause)
 		return -cause;
+	/* Released with the outcome (record_pass): a receipt alone would leave a sealed device that may never pass. */
+	tickets_hold(&s->line->tickets);
 	line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_RECEIPT,
 						       .receipt = { .unit = u->id,
 								    .attempt = s->attempt,

@@ -16,17 +16,19 @@
 
 static const struct shape plain = { .devices = DEVICES, .radios = 2, .channels = "1, 6, 11", .loss = "5%" };
 
-/* after this many events the process sends itself a signal, or two */
+/* after this many events (of this step, if there is one) the process sends itself a signal, or two */
 struct doom {
 	unsigned left;
 	int first, second;
+	const char *step;
 };
 
 static void on_event(void *ctx, const struct line_event *event)
 {
 	struct doom *doom = ctx;
 
-	(void)event;
+	if (doom->step && !(event->kind == LINE_STEP && strcmp(event->step, doom->step) == 0))
+		return;
 	if (doom->left == 0 || --doom->left > 0)
 		return;
 	kill(getpid(), doom->first);
@@ -124,6 +126,38 @@ static void a_station_killed_at_any_event_goes_on(void **state)
 	}
 	assert_true(killed >= BY_EVENT - 2);
 	entropy_destroy(dice);
+}
+
+/* Each record is a commit of its own, but for those that belong together: the step is told between the two. */
+static void a_receipt_is_on_record_with_the_pass_or_not_at_all(void **state)
+{
+	struct hall *hall = *state;
+	uint64_t seed = hall_seed(1003);
+
+	for (unsigned i = 0; i < DEVICES; i++) {
+		struct doom doom = { .left = i + 1, .first = SIGKILL, .step = "seal" };
+		struct batch_options o;
+		struct run run;
+		int status;
+		pid_t child;
+
+		hall_job(hall, &run, &plain, seed);
+		child = fork();
+		assert_true(child >= 0);
+		if (child == 0) {
+			o = hall_options(hall, &run);
+			o.ctx = &doom;
+			o.event = on_event;
+			o.one_by_one = true;
+			_exit(batch_run(&o, &run.result, run.error, sizeof(run.error)) == 0 ? 0 : 8);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		assert_int_equal(hall_ask(&run, "SELECT count(*) FROM receipt"),
+				 hall_ask(&run, "SELECT count(*) FROM unit WHERE state = 'passed'"));
+		goes_on(hall, &run, "seal", i);
+		hall_done(&run);
+	}
 }
 
 static void a_station_killed_at_any_instant_goes_on(void **state)
@@ -287,6 +321,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_station_killed_at_any_event_goes_on),
+		cmocka_unit_test(a_receipt_is_on_record_with_the_pass_or_not_at_all),
 		cmocka_unit_test(a_station_killed_at_any_instant_goes_on),
 		cmocka_unit_test(a_station_killed_every_few_events_still_finishes),
 		cmocka_unit_test(an_interrupted_command_ends_with_130_and_the_next_goes_on_to_0),

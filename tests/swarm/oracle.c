@@ -101,6 +101,9 @@ static const struct never never[] = {
 	{ "number-twice", "SELECT count(*) - count(DISTINCT serial_hex) FROM cert" },
 	{ "passed-unsealed",
 	  "SELECT count(*) FROM unit WHERE state = 'passed' AND unit NOT IN (SELECT unit FROM receipt)" },
+	{ "sealed-unpassed",
+	  "SELECT count(*) FROM unit WHERE state NOT IN ('passed', 'quarantined') AND unit IN (SELECT unit "
+	  "FROM receipt)" },
 	{ "passed-nameless", "SELECT count(*) FROM unit WHERE state = 'passed' AND serial IS NULL" },
 	{ "passed-pinless", "SELECT count(*) FROM unit WHERE state = 'passed' AND unit NOT IN (SELECT unit FROM pin)" },
 	{ "passed-limits",

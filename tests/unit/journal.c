@@ -168,6 +168,30 @@ static void a_journal_of_single_records_submits_what_is_durable(void **state)
 	journal_close(journal);
 }
 
+static void what_is_held_together_is_one_commit(void **state)
+{
+	static const enum journal_turn turns[] = { JOURNAL_AT_ONCE, JOURNAL_AWAITED, JOURNAL_ONE_BY_ONE };
+	struct place *place = *state;
+
+	for (size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++) {
+		struct journal *journal;
+		uint64_t ticket = 0, before;
+
+		place->turn = turns[i];
+		snprintf(place->path, sizeof(place->path), "%s/held%zu.db", place->dir, i);
+		journal = opened_lot(place, "A");
+		before = journal_durable(journal);
+		journal_hold(journal);
+		for (int64_t unit = 1; unit <= 500; unit++)
+			ticket = put(journal, unit_record(unit));
+		assert_int_equal(journal_durable(journal), before);
+		journal_release(journal);
+		assert_int_equal(journal_wait(journal, before + 1), 0);
+		assert_int_equal(journal_durable(journal), ticket);
+		journal_close(journal);
+	}
+}
+
 /* --- power cuts and full disks --- */
 
 /* Submits for ever and writes down each ticket that became durable. Never returns. */
@@ -1379,6 +1403,7 @@ int main(void)
 		TEST(closing_writes_what_was_submitted_and_ends_the_session_as_clean),
 		TEST(records_that_nobody_awaits_are_one_commit_with_the_first_that_is_awaited),
 		TEST(a_journal_of_single_records_submits_what_is_durable),
+		TEST(what_is_held_together_is_one_commit),
 		TEST(many_records_share_one_commit_when_the_disk_is_slower_than_the_line),
 		TEST(what_was_acknowledged_before_a_kill_is_there_after_it),
 		TEST(a_disk_that_takes_no_more_ends_the_journal_with_a_reason),

@@ -136,10 +136,12 @@ static void check_served(const struct bench *bench, const struct plan *plan)
 
 	if (passed >= whole)
 		return;
-	if (bench->tally)
-		bench->tally->whole_missing++;
-	if (bench->talks)
-		printf("%u of %u whole devices have passed\n", passed, whole);
+	if (!bench->tally)
+		return;
+	bench->tally->whole_missing++;
+	printf("seed %llu: %u of %u whole devices have passed; %u %% loss\n", (unsigned long long)plan->seed, passed,
+	       whole, plan->loss);
+	fflush(stdout);
 }
 
 void lot_run(const struct bench *bench, const struct plan *plan, struct lot_print *print)

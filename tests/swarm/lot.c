@@ -9,9 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A disk that lies loses the end of the record, which nothing in the file can tell. On from the day on which the
- * station keeps the head of the chain outside the file as well: then whoever opens such a file must be refused, or
- * verify must find it. */
+/*
+ * A disk that lies loses the end of the record, and nothing in the file can tell. True from the day on which the
+ * station keeps the head of the chain outside the file as well: the life that follows is refused then, or has lost
+ * nothing that matters.
+ */
 #define LOSS_MUST_BE_NOTICED false
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *walk)
@@ -146,7 +148,7 @@ static void check_served(const struct bench *bench, const struct plan *plan)
 
 void lot_run(const struct bench *bench, const struct plan *plan, struct lot_print *print)
 {
-	bool struck[PLAN_FAULTS_MAX] = { false }, honest = true;
+	bool struck[PLAN_FAULTS_MAX] = { false }, lost = false;
 	struct place place;
 
 	*print = (struct lot_print){ 0 };
@@ -155,23 +157,20 @@ void lot_run(const struct bench *bench, const struct plan *plan, struct lot_prin
 	place_make(bench, plan, &place);
 	for (size_t i = 0; i < plan->life_count && bench->findings->count == 0; i++) {
 		const struct plan_life *life = &plan->lives[i];
-		bool must_notice = LOSS_MUST_BE_NOTICED && !honest;
+		bool lost_before = lost;
 
 		life_run(&place, plan, life, bench->news);
 		say(bench, life);
 		note_print(print, bench->news);
 		count_life(bench, life);
-		if (must_notice && bench->news->end == REFUSED)
+		if (LOSS_MUST_BE_NOTICED && lost_before && bench->news->end == REFUSED)
 			break;
-		honest = honest && !bench->news->disk.lost;
+		lost = lost || bench->news->disk.lost;
 		oracle_end(life, bench->news, bench->findings);
-		look(bench, &place, plan, life, honest);
-		if (must_notice && bench->findings->count == 0)
-			find(bench->findings, "unnoticed",
-			     "the disk lost the end of the record, and the next life went on");
+		look(bench, &place, plan, life, !lost || (LOSS_MUST_BE_NOTICED && lost_before));
 		oracle_struck(&place, plan, bench->news->now_us, struck);
 	}
-	if (bench->findings->count == 0 && honest)
+	if (bench->findings->count == 0 && !lost)
 		check_served(bench, plan);
 	count_lot(bench, plan, struck);
 	if (!bench->keeps)

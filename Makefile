@@ -112,7 +112,7 @@ $(LINE) $(BENCH): $(OUT)/tests/%: $(OUT)/tests/%.o $$(call links,$$*) $(MILLRACE
 
 SWARM_C := $(wildcard tests/swarm/*.c)
 SWARM   := $(OUT)/tests/swarm/swarm
-$(SWARM): $(call obj,$(SWARM_C)) $(MILLRACE_O)
+$(SWARM): $(call obj,$(SWARM_C) tests/support/figures.c) $(MILLRACE_O)
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(LDALL) -o $@ $^ $(LIBS)
 
@@ -164,22 +164,21 @@ swarm: deps-test
 
 # ONLY=radio, microap or outside boots the lab, ONLY=main or outside.hostile leaves it out.
 bench: deps-test
-	@$(MAKE) --no-print-directory -j2 all $(BENCH)
+	@$(MAKE) --no-print-directory -j2 all $(BENCH) $(SWARM)
 	@case "$(ONLY)" in "" | radio* | microap | microap.l* | outside | outside.f*) $(MAKE) --no-print-directory lab-figures || echo "bench: the lab failed" >&2 ;; esac
 	@$(OUT)/tests/bench/main $(BUILD)/bench.json "$(ONLY)" $(OUT)/lab
 	@MILLRACE_BIN=$(BIN)/millrace $(OUT)/tests/bench/operator $(BUILD)/bench.json "$(ONLY)"
 	@$(OUT)/tests/bench/scans $(BUILD)/bench.json "$(ONLY)"
 	@MILLRACE_BIN=$(BIN)/millrace $(OUT)/tests/bench/record_scale $(BUILD)/bench.json "$(ONLY)"
 	@$(OUT)/tests/bench/forged $(BUILD)/bench.json "$(ONLY)"
+	@case "$(ONLY)" in "" | record | record.s*) $(SWARM) --seconds 60 --figures $(BUILD)/bench.json || \
+		echo "bench: the swarm found something" >&2 ;; esac
 	@MILLRACE_BIN=$(BIN)/millrace BASELINE="$(BASELINE)" $(OUT)/tests/bench/house $(BUILD)/bench.json "$(ONLY)"
 
 # Which planted faults do the tests notice (tests/mutate/run)? Takes minutes for each that they do not; no part of `make test`.
-FOLDER ?= station/line
-COUNT  ?= 20
-SEED   ?= 1
 .PHONY: mutate
 mutate: deps-test
-	@CC="$(CC)" MUTATE=$(BUILD)/mutate tests/mutate/run $(FOLDER) $(COUNT) $(SEED)
+	@CC="$(CC)" MUTATE=$(BUILD)/mutate tests/mutate/run "$(or $(FOLDER),station/line)" "$(or $(COUNT),20)" "$(or $(SEED),1)"
 
 lint: deps-ci
 	@tests/lint

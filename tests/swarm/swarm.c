@@ -3,7 +3,7 @@
  *What fails is made as small as it goes and written to a capsule, a text file that brings it back alone.
  *docs/testing.md is the manual.
  *
- *	swarm [--seconds N] [--count N] [--from SEED] [--list FILE] [--out DIR] [--workers N] [--twice]
+ *	swarm [--seconds N] [--count N] [--from SEED] [--list FILE] [--out DIR] [--workers N] [--twice] [--figures JSON]
  *	swarm --seed SEED | --capsule FILE [--keep]
  */
 #include <errno.h>
@@ -21,6 +21,7 @@
 
 #include "station/identity/ceremony.h"
 #include "station/run/batch.h"
+#include "tests/support/figures.h"
 #include "tests/swarm/lot.h"
 #include "tests/swarm/memo.h"
 
@@ -30,7 +31,7 @@
 #define ENOUGH 60u /* so often drawn and never struck: it is no test */
 
 struct options {
-	const char *list, *out, *capsule;
+	const char *list, *out, *capsule, *figures;
 	uint64_t from, seed;
 	unsigned seconds, count, workers;
 	bool one, twice, keep;
@@ -247,6 +248,19 @@ static unsigned say_all(const struct swarm *swarm)
 	return t->failures + idle;
 }
 
+/* For `make bench`. false: the file cannot be written. */
+static bool report(const struct swarm *swarm)
+{
+	const struct tally *t = &swarm->shared->tally;
+	uint64_t s = now_s() - swarm->began_s;
+	struct figures figures;
+
+	figures_go_on(&figures, swarm->o.figures, "");
+	figures_report(&figures, "record.swarm_per_minute", 60.0 * t->lots / (double)(s ? s : 1), "seeds", -1, false);
+	figures_report(&figures, "record.swarm_failures", t->failures, "seeds", 0, true);
+	return figures_end(&figures);
+}
+
 static void progress(const struct swarm *swarm, uint64_t *said_s)
 {
 	const struct tally *t = &swarm->shared->tally;
@@ -324,6 +338,7 @@ static int usage(void)
 {
 	fprintf(stderr,
 		"swarm [--seconds N] [--count N] [--from SEED] [--list FILE] [--out DIR] [--workers N] [--twice]\n"
+		"	[--figures JSON]\n"
 		"swarm --seed SEED | --capsule FILE [--keep]\n");
 	return 2;
 }
@@ -331,17 +346,12 @@ static int usage(void)
 static bool read_options(struct options *o, int argc, char **argv)
 {
 	static const struct option rows[] = {
-		{ "seconds", required_argument, NULL, 's' },
-		{ "count", required_argument, NULL, 'n' },
-		{ "from", required_argument, NULL, 'f' },
-		{ "list", required_argument, NULL, 'l' },
-		{ "out", required_argument, NULL, 'o' },
-		{ "workers", required_argument, NULL, 'w' },
-		{ "twice", no_argument, NULL, 't' },
-		{ "seed", required_argument, NULL, 'S' },
-		{ "capsule", required_argument, NULL, 'c' },
-		{ "keep", no_argument, NULL, 'k' },
-		{ NULL, 0, NULL, 0 },
+		{ "seconds", required_argument, NULL, 's' }, { "count", required_argument, NULL, 'n' },
+		{ "from", required_argument, NULL, 'f' },    { "list", required_argument, NULL, 'l' },
+		{ "out", required_argument, NULL, 'o' },     { "workers", required_argument, NULL, 'w' },
+		{ "twice", no_argument, NULL, 't' },	     { "seed", required_argument, NULL, 'S' },
+		{ "capsule", required_argument, NULL, 'c' }, { "keep", no_argument, NULL, 'k' },
+		{ "figures", required_argument, NULL, 'F' }, { NULL, 0, NULL, 0 },
 	};
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	int c;
@@ -359,6 +369,7 @@ static bool read_options(struct options *o, int argc, char **argv)
 		case 'w': o->workers = (unsigned)strtoul(optarg, NULL, 10); break;
 		case 't': o->twice = true; break;
 		case 'k': o->keep = true; break;
+		case 'F': o->figures = optarg; break;
 		case 'S':
 			o->seed = strtoull(optarg, NULL, 0);
 			o->one = true;
@@ -406,6 +417,7 @@ int main(int argc, char **argv)
 		fflush(stdout);
 		failed = !run_workers(&swarm);
 		failed |= say_all(&swarm) > 0;
+		failed |= swarm.o.figures && !report(&swarm);
 	}
 	free(swarm.listed);
 	if (swarm.o.keep)

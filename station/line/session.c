@@ -430,6 +430,8 @@ void session_end(struct session *s, int ended)
 	} else if (mr_cause_class(cause) == MR_CLASS_STATION) {
 		outcome = OUTCOME_ERROR;
 	}
+	/* One without the other, and a unit that is quarantined would be tried again by the next session. */
+	tickets_hold(&line->tickets);
 	session_record_step(s, outcome, cause);
 	session_record_end(s, outcome, cause);
 	session_account(s);
@@ -437,6 +439,7 @@ void session_end(struct session *s, int ended)
 	u->next_kind = mr_cause_class(cause) == MR_CLASS_POWER ? ATTEMPT_RESUME : ATTEMPT_AUTO_RETRY;
 	state = judge(s, cause);
 	unit_record_state(s->line, s->unit, state, cause);
+	tickets_release(&line->tickets);
 	if (state == UNIT_SEEN) {
 		line->retries++;
 		u->state = state;

@@ -104,6 +104,12 @@ static const struct never never[] = {
 	{ "sealed-unpassed",
 	  "SELECT count(*) FROM unit WHERE state NOT IN ('passed', 'quarantined') AND unit IN (SELECT unit "
 	  "FROM receipt)" },
+	{ "quarantine-undone",
+	  "SELECT count(*) FROM unit AS u JOIN attempt AS a USING (unit) WHERE u.state IN ('seen', 'active') AND "
+	  "a.outcome = "
+	  "'fail' AND a.cause_name IN ('wrong-product', 'duplicate-key', 'key-changed', 'bad-signature', "
+	  "'unknown-identity', "
+	  "'duplicate-device') AND a.attempt = (SELECT max(attempt) FROM attempt AS l WHERE l.unit = u.unit)" },
 	{ "passed-nameless", "SELECT count(*) FROM unit WHERE state = 'passed' AND serial IS NULL" },
 	{ "passed-pinless", "SELECT count(*) FROM unit WHERE state = 'passed' AND unit NOT IN (SELECT unit FROM pin)" },
 	{ "passed-limits",

@@ -768,12 +768,16 @@ static void park(struct link *base, uint64_t now_us)
 static void resume(struct link *base, uint64_t now_us)
 {
 	struct api *a = of(base);
+	uint64_t silent_us = a->parked_us;
 
 	bss_resume(&a->bss, now_us);
 	if (a->state == SUSPENDED && a->until_us < now_us + a->listen_us)
 		a->deadline_us = a->until_us = now_us + a->listen_us;
+	/* The time that a busy device has asked for passes wherever our radio is. */
+	if (a->again_us != UINT64_MAX && a->again_us > a->parked_us)
+		silent_us = a->again_us < now_us ? a->again_us : now_us;
 	if (a->parked_us && a->must_us != UINT64_MAX)
-		a->must_us += now_us - a->parked_us;
+		a->must_us += now_us - silent_us;
 	a->parked_us = 0;
 	/* Silence while nobody listened is not the device's. */
 	if (a->state >= CONNECTING && a->deadline_us != UINT64_MAX && a->deadline_us < now_us + base->patience_us)
@@ -819,6 +823,9 @@ static uint64_t due_us(const struct link *base)
 {
 	const struct api *a = of_const(base);
 
+	if (a->state != SUSPENDED &&
+	    a->again_us != UINT64_MAX) /* it was busy: nothing comes before it is asked again */
+		return UINT64_MAX;
 	switch (a->state) {
 	case SUSPENDED: return a->due_us;
 	case JOINING: return bss_due_us(&a->bss);

@@ -160,6 +160,34 @@ static void a_graceful_stop_has_an_end(void **state)
 	}
 }
 
+/* A server that has no time is asked again later, and until then its radio is free for the devices of other channels.
+ */
+static void one_that_is_busy_holds_no_radio(void **state)
+{
+	struct hall *hall = *state;
+	uint64_t seed = hall_seed(1600);
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct run run;
+
+		hall_job(
+			hall, &run,
+			&(struct shape){ .devices = 12,
+					 .channels = "1, 11",
+					 .profile = "mt7610u",
+					 .attempts = "2",
+					 .credentials = "{method: https, ssid: \"hall\", security: wpa2, access_point: "
+							"{ssid: \"AC-{mac}\", certificate: pinned}}",
+					 .faults = "    - {kind: busy, count: 3}\n" },
+			seed + i);
+		hall_run(hall, &run);
+		hall_check(hall, &run);
+		assert_int_equal(run.result.summary.passed, 9);
+		assert_true(hall_ask(&run, "SELECT max(after_us) FROM v_pass") < 60000000);
+		hall_done(&run);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +199,7 @@ int main(void)
 		cmocka_unit_test(firmware_that_signs_too_little_is_refused_with_words),
 		cmocka_unit_test(a_device_does_not_choose_how_long_the_station_computes),
 		cmocka_unit_test(a_graceful_stop_has_an_end),
+		cmocka_unit_test(one_that_is_busy_holds_no_radio),
 	};
 
 	return cmocka_run_group_tests(tests, hall_open, hall_close);

@@ -9,8 +9,9 @@
 #include "station/line/guards.h"
 
 #define WATCH_US LINE_WATCH_US
-#define REOPENED_MAX 2u	    /* chosen: what is heard may be somebody else in its place, and the run is to end */
-#define RETURNED UINT64_MAX /* unit.return_by_us: called again, not yet out of the list */
+#define REOPENED_MAX 2u	      /* chosen: what is heard may be somebody else in its place, and the run is to end */
+#define UNHEARD_US 120000000u /* chosen: a radio has been on each channel by then, or never will be */
+#define RETURNED UINT64_MAX   /* unit.return_by_us: called again, not yet out of the list */
 
 bool unit_id_valid(const uint8_t device_id[static 8], const uint8_t mac[static 6])
 {
@@ -260,6 +261,7 @@ void unit_absent(struct line *line, struct unit *u, uint64_t by_us)
 		u->next_absent = line->absent;
 		line->absent = u;
 	}
+	u->absent_us = loop_now_us(line->loop);
 	u->return_by_us = by_us;
 }
 
@@ -337,6 +339,12 @@ static void give_up(struct line *line, struct unit *u)
 	unit_settle(line, u, UNIT_FAILED, cause);
 }
 
+/* No radio is on its channel: that it is not heard is no silence of its own. */
+static bool nobody_listens(const struct unit *u, uint64_t now_us)
+{
+	return u->home && !u->home->lane && now_us < u->absent_us + UNHEARD_US;
+}
+
 void units_look(struct line *line, uint64_t now_us)
 {
 	bool deaf = !line->draining && !units_admitted(line); /* full: nobody is called, so nobody can come in time */
@@ -344,7 +352,7 @@ void units_look(struct line *line, uint64_t now_us)
 	for (struct unit **at = &line->absent; *at;) {
 		struct unit *u = *at;
 
-		if (deaf && u->return_by_us != RETURNED)
+		if (u->return_by_us != RETURNED && (deaf || nobody_listens(u, now_us)))
 			u->return_by_us += WATCH_US;
 		/* Called, but was never invited while others had their turn: that is no silence of its own. */
 		if (u->return_by_us != RETURNED && u->attempts == 0 && line->session_count > 0 &&

@@ -42,6 +42,7 @@ struct unit {
 	int last_cause;
 	enum journal_attempt_kind next_kind;
 	uint64_t return_by_us; /* it is to call again by then; 0: not awaited */
+	uint64_t absent_us;    /* since when it is awaited */
 	struct unit *next_absent;
 	/* for the lower bound */
 	uint64_t first_heard_us, release_us, air_us, device_us, prescribed_us, outcome_us;

@@ -16,6 +16,9 @@
  */
 #define LOSS_MUST_BE_NOTICED false
 
+#define LOSS_EASY 5u	 /* percent; chosen: an open floor */
+#define ATTEMPTS_EASY 3u /* the default of jobs */
+
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *walk)
 {
 	(void)st, (void)flag, (void)walk;
@@ -131,13 +134,25 @@ static void note_print(struct lot_print *print, const struct life_news *news)
 	memcpy(print->life[i].syncs, news->disk.syncs, sizeof(news->disk.syncs));
 }
 
-/* Who has no fault of its own is served in the end, if the air is good enough. */
+/* Only devices without a fault and without oddities, on air that is good enough, with tries enough. */
+static bool is_easy(const struct plan *plan)
+{
+	bool easy = plan->loss <= LOSS_EASY && plan->attempts >= ATTEMPTS_EASY && plan->odd == 0;
+
+	for (size_t i = 0; i < plan->fault_count; i++)
+		easy = easy && plan->faults[i].kind->whose != OF_DEVICES;
+	return easy;
+}
+
+/* Who has no fault of its own is served in the end. Where that is not certain it is counted, and said. */
 static void check_served(const struct bench *bench, const struct plan *plan)
 {
 	unsigned whole = plan_whole_devices(plan), passed = bench->news->told_count;
 
 	if (passed >= whole)
 		return;
+	if (is_easy(plan))
+		find(bench->findings, "unserved", "%u of %u whole devices have passed", passed, whole);
 	if (!bench->tally)
 		return;
 	bench->tally->whole_missing++;

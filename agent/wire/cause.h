@@ -46,6 +46,10 @@ enum mr_cause_class {
 	  "look for a stranger's radio in reach of the line, retry")                                                   \
 	X(DUPLICATE_ADDRESS, 14, "duplicate-address", AIR, "two devices answer with one MAC address",                  \
 	  "take one of the two away, retry; then give one of them another address")                                    \
+	X(WPS_REFUSED, 15, "wps-refused", AIR, "the device ended the WPS exchange, and nobody signs that",             \
+	  "compare the PIN of its label with the record, or press its button again; then retry")                       \
+	X(WPS_OVERLAP, 16, "wps-overlap", AIR, "a second device has its WPS button pressed",                           \
+	  "wait two minutes or find the other device, retry")                                                          \
 	X(JOURNAL_UNAVAILABLE, 20, "journal-unavailable", STATION, "the database does not take records",               \
 	  "free disk space or repair the database, then run the job again")                                            \
 	X(SIGNER_UNAVAILABLE, 21, "signer-unavailable", STATION, "the CA does not sign",                               \
@@ -119,6 +123,9 @@ enum mr_cause_class {
 	X(CERTIFICATE_REFUSED, 70, "certificate-refused", AIR,                                                         \
 	  "who answers at its address shows a TLS certificate that is not what the job demands",                       \
 	  "compare its certificate with the record; if they agree, look for who disturbs the air, then retry")         \
+	X(PIN_EXPOSED, 71, "pin-exposed", SECURITY,                                                                    \
+	  "the device's WPS PIN was shown too often to somebody who did not prove to know it",                         \
+	  "give it another PIN; look for who answers in its place")                                                    \
 	X(STOPPED, 80, "stopped", OPERATOR, "the operator stopped the run", "run the job again to continue")           \
 	X(PUT_ASIDE, 81, "put-aside", OPERATOR, "a person put the unit aside", "ask who did; a lead releases it")      \
 	X(DEVICE_RESTARTED, 90, "device-restarted", POWER, "the device restarted in the middle of the attempt",        \

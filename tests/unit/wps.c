@@ -4,8 +4,8 @@
  * PIN; who refuses when; what a registrar has shown to somebody who proved nothing.
  *
  * links: agent/wire/wsc.c agent/wire/eap.c agent/wire/cause.c agent/core/wsc_enrollee.c station/method/wps_registrar.c
- * links: station/base/log.c station/base/entropy.c agent/port/linux/crypto_openssl.c
- * agent/port/linux/crypto_wsc_openssl.c
+ * links: station/base/log.c station/base/entropy.c
+ * links: agent/port/linux/crypto_openssl.c agent/port/linux/crypto_wsc_openssl.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -227,7 +227,5 @@ bool mr_wsc_credential(struct mr_rd settings, struct mr_wsc_credential *out);
 
 /* --- the PIN, section 7.4 --- */
 
-/* 8 digits with the right check digit, or 4 digits. */
+/* 8 digits of which the last is the check digit, or 4 digits. */
 bool mr_wsc_pin_valid(const char *pin, size_t len);
-/* The check digit of the seven digits in `value` (0 to 9,999,999). */
-unsigned mr_wsc_pin_check_digit(uint32_t value);

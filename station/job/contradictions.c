@@ -66,7 +66,8 @@ static void check_foreign(const struct reading *r)
 		CONTRADICTION(r, place_of(r, "recipe"),
 			      "recipe: devices of the method %s answer no requests; allowed: [credentials, verify]",
 			      job->method->name);
-	if (!*job->expect_file && usable(r, "admission.expect"))
+	if (!*job->expect_file && !*job->wps_labels && usable(r, "admission.expect") &&
+	    !(job->method->devices == METHOD_ENROLLEES && job->radios_simulated))
 		CONTRADICTION(r, place_of(r, "credentials.method"),
 			      "admission.expect is missing, for devices of the method %s cannot say who they are; "
 			      "allowed: admission: {expect: FILE} with their addresses",
@@ -192,6 +193,30 @@ static void check_access_point(const struct reading *r)
 		CONTRADICTION(r, place_of(r, "credentials.access_point.labels"),
 			      "credentials.access_point.labels: the secrets "
 			      "come from the record; allowed: secrets: labels, or no labels");
+}
+
+static void check_wps(const struct reading *r)
+{
+	const struct job *job = r->job;
+	bool wps = job->method && job->method->devices == METHOD_ENROLLEES;
+
+	if (!job->method || !usable(r, "credentials.method") || !usable(r, "credentials.wps"))
+		return;
+	if (!wps && given(r, "credentials.wps"))
+		CONTRADICTION(r, place_of(r, "credentials.wps")->key,
+			      "credentials.wps: the method %s has none; allowed: method: wps-pin or wps-pbc, or no wps",
+			      job->method->name);
+	if (!wps)
+		return;
+	if (job->method->needs & METHOD_NEEDS_PIN && !*job->wps_labels && !job->radios_simulated &&
+	    usable(r, "radios") && given(r, "credentials"))
+		CONTRADICTION(r, place_of(r, "credentials.method"),
+			      "credentials.wps.labels is missing, for %s needs the PIN of each device; allowed: wps: "
+			      "{labels: FILE.csv}",
+			      job->method->name);
+	if (job->security == MR_SECURITY_WPA3 && usable(r, "credentials.security"))
+		CONTRADICTION(r, place_of(r, "credentials.security"),
+			      "credentials.security: WPS has no words for wpa3; allowed: wpa2 or open, or another method");
 }
 
 static void check_identity(const struct reading *r)
@@ -426,6 +451,7 @@ void job_find_contradictions(struct reading *r)
 	check_recipe(r);
 	check_credentials(r);
 	check_access_point(r);
+	check_wps(r);
 	check_identity(r);
 	check_radios(r);
 	check_attempts(r);

@@ -205,6 +205,7 @@ static void resolve_paths(struct reading *r)
 	resolve(r, "identity.serial.file", job->serial_file, sizeof(job->serial_file));
 	resolve(r, "credentials.passphrase.file", job->passphrase_file, sizeof(job->passphrase_file));
 	resolve(r, "credentials.access_point.labels", job->ap_labels, sizeof(job->ap_labels));
+	resolve(r, "credentials.wps.labels", job->wps_labels, sizeof(job->wps_labels));
 	resolve(r, "admission.expect", job->expect_file, sizeof(job->expect_file));
 }
 

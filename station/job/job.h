@@ -82,6 +82,9 @@ struct job {
 	char passphrase_file[256], passphrase_env[64]; /* a reference, never the secret */
 	bool join; /* the device joins the network before it passes; methods whose reach lets it go there */
 
+	/* Wi-Fi Simple Configuration: methods with METHOD_ENROLLEES */
+	char wps_labels[256]; /* CSV, roster.h; "": a simulated batch makes labels up */
+
 	/* the devices' own access points: methods with METHOD_DEVICE_AP */
 	char ap_ssid[41]; /* pattern, roster.h */
 	enum job_secrets ap_secrets;

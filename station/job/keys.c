@@ -201,6 +201,12 @@ const struct key job_keys[] = {
 		      "or any "
 		      "one, which is then put on record" },
 
+	{ "credentials.wps", KEY_SECTION, .otherwise = "simulated batches make labels up",
+	  .sentence = "Wi-Fi Simple Configuration: wps-pin and wps-pbc" },
+	{ "credentials.wps.labels", KEY_PATH, .otherwise = "simulated batches make labels up", IN(wps_labels),
+	  .sentence = "CSV with the columns serial, mac, method, pin: which devices there are, and their PINs of 8 digits "
+		      "with check digit, or of 4; readable by its owner only (0600 or 0400)" },
+
 	{ "recipe", KEY_LIST, .fallback = "[identify, selftest, identity, credentials, verify, seal]", .low = "1",
 	  .high = "6", ITEMS(recipe, recipe_len),
 	  .sentence = "the steps, in this order; identify is always there, seal is irreversible" },

@@ -408,6 +408,20 @@ static void rearm(struct lane *lane)
 	loop_at(lane->line->loop, &lane->timer, at_us);
 }
 
+void lane_speak(struct channel *c, const struct method_ops *ops)
+{
+	struct lane *lane = c->lane;
+	const struct line *line;
+
+	if (!lane || lane->state != LANE_HERE)
+		return;
+	line = lane->line;
+	for (size_t i = 0; i < line->voice_count; i++)
+		if (line->voices[i].ops == ops)
+			c->speak_at_us[i] = loop_now_us(line->loop);
+	rearm(lane);
+}
+
 static void arrive(struct lane *lane, uint64_t now_us)
 {
 	enter(lane, LANE_HERE, "tuned");

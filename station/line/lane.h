@@ -49,5 +49,7 @@ void lane_part(struct session *s);
 void lane_farewell(struct session *s);
 /* Farewells are still to be sent by radios that are where they belong, or have not been reported. */
 bool lanes_say_farewell(const struct line *line);
+/* A voice of the channel has something to say before the time that it named. */
+void lane_speak(struct channel *channel, const struct method_ops *ops);
 /* The session may have something to say, or another deadline: a radio that is there is given it. */
 void lane_touch(struct session *s);

@@ -12,6 +12,8 @@
  */
 extern const struct method_ops direct_ops __attribute__((weak));
 extern const struct method_ops access_point_ops __attribute__((weak));
+extern const struct method_ops wps_ops __attribute__((weak));
+extern const struct delivery_ops wps_delivery __attribute__((weak));
 
 #define HEARS_NETWORKS (RADIO_HEAR_NETWORKS | RADIO_HEAR_JOINS | RADIO_HEAR_GROUP)
 
@@ -64,7 +66,37 @@ static const struct method https = {
 	.ops = &access_point_ops,
 };
 
-__attribute__((weak)) const struct method *const method_table[] = { &method_direct, &micro_ap, &pin, &https, NULL };
+static const struct method wps_pin = {
+	.name = "wps-pin",
+	.hears = HEARS_NETWORKS,
+	.flags = METHOD_OWN_BSS | METHOD_NO_REQUESTS | METHOD_WEAK,
+	.needs = METHOD_NEEDS_PIN,
+	.protection = METHOD_BY_NOTHING,
+	.devices = METHOD_ENROLLEES,
+	.reach = "a BSS of the station with a WPS registrar; the device is a foreign enrollee",
+	.device_to_station = "the device knows the PIN of its label",
+	.station_to_device = "the station knows the PIN",
+	.listener = "who the device says it is; a stranger who takes part has the PIN in three runs",
+	.ops = &wps_ops,
+	.delivery = &wps_delivery,
+};
+
+static const struct method wps_pbc = {
+	.name = "wps-pbc",
+	.hears = HEARS_NETWORKS,
+	.flags = METHOD_OWN_BSS | METHOD_NO_REQUESTS | METHOD_WEAK,
+	.protection = METHOD_BY_NOTHING,
+	.devices = METHOD_ENROLLEES,
+	.reach = "a BSS of the station with a WPS registrar; the device's button is pressed",
+	.device_to_station = "nothing: an address can be copied",
+	.station_to_device = "nothing: the device takes the first registrar that it sees",
+	.listener = "who the device says it is; a stranger with a listed address has the credentials",
+	.ops = &wps_ops,
+	.delivery = &wps_delivery,
+};
+
+__attribute__((weak)) const struct method *const method_table[] = { &method_direct, &micro_ap, &pin,	 &https,
+								   &wps_pin,	   &wps_pbc,  NULL };
 
 const char *method_name(size_t i)
 {

@@ -43,6 +43,13 @@ enum method_needs { METHOD_NEEDS_PASSPHRASE = 1, METHOD_NEEDS_PIN = 2, METHOD_NE
 /* What protects requests on a reach through a BSS. */
 enum method_protection { METHOD_BY_FRAMES, METHOD_BY_WPA2, METHOD_BY_PIN, METHOD_BY_TLS, METHOD_BY_NOTHING };
 
+/* Whom a simulated world has for the method. */
+enum method_devices {
+	METHOD_AGENTS,	  /* devices with our agent */
+	METHOD_ENROLLEES, /* foreign ones, of Wi-Fi Simple Configuration */
+	METHOD_NOBODY,	  /* who has some, places them */
+};
+
 /* Why a channel's voice is asked to speak. */
 enum method_occasion {
 	METHOD_PRESENT, /* the radio is on the channel, and the time that speak() named has come */
@@ -124,6 +131,7 @@ struct method {
 	unsigned flags;	  /* enum method_flags, or-ed */
 	unsigned needs;	  /* enum method_needs, or-ed */
 	enum method_protection protection;
+	enum method_devices devices;
 	/* For people: half a sentence each. */
 	const char *reach, *device_to_station, *station_to_device, *listener;
 	const struct method_ops *ops;

@@ -191,7 +191,9 @@ static const char *store_field(struct roster_row *row, enum column column, const
 		return NULL;
 	case COLUMN_METHOD:
 		row->method = method_find(text, len);
-		return row->method && row->method->flags & METHOD_DEVICE_AP ? NULL : no_method(why, WHY_MAX);
+		return row->method && (row->method->flags & METHOD_DEVICE_AP || row->method->devices == METHOD_ENROLLEES)
+			       ? NULL
+			       : no_method(why, WHY_MAX);
 	case COLUMN_PASSPHRASE:
 		if (!roster_passphrase_valid(text, len))
 			return "not a passphrase; allowed: 8 to 63 printable ASCII characters, or 64 hexadecimal "
@@ -457,6 +459,8 @@ struct roster *roster_simulated(const char *product, uint64_t seed, size_t count
 		roster_simulated_mac(id, i, row->mac);
 		for (int k = 0; k < 8; k++)
 			row->pin[k] = (char)('0' + hash[k] % 10);
+		/* Good for WPS too. */
+		row->pin[7] = pin_wps_checksum(row->pin);
 		for (int k = 0; k < 8; k++)
 			snprintf(row->passphrase + 2 * k, 3, "%02x", hash[8 + k]);
 	}

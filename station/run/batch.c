@@ -301,19 +301,30 @@ static int open_radios(struct batch *b, char *error, size_t error_len)
 	return result;
 }
 
-/* What devices that are access points need beside radios. */
+/* The list of labels, where the method goes by one. */
+static int open_labels(struct batch *b, char *error, size_t error_len)
+{
+	const struct job *job = b->o->job;
+	const char *file = job->method->flags & METHOD_DEVICE_AP ? job->ap_labels : job->wps_labels;
+	int result = 0;
+
+	if (file[0])
+		result = roster_load(&b->roster, job->reach, file, error, error_len);
+	else if (job->radios_simulated && !(b->roster = roster_simulated(job->product, b->seed, job->sim_devices)))
+		result = -MR_CAUSE_NO_MEMORY;
+	return result;
+}
+
+/* What devices that are access points or enrollees need beside radios. */
 static int open_access(struct batch *b, char *error, size_t error_len)
 {
 	const struct job *job = b->o->job;
+	bool device_ap = job->method->flags & METHOD_DEVICE_AP;
 	int result = 0;
 
-	if (!(job->method->flags & METHOD_DEVICE_AP))
-		return 0;
-	if (job->ap_labels[0])
-		result = roster_load(&b->roster, job->reach, job->ap_labels, error, error_len);
-	else if (job->radios_simulated && !(b->roster = roster_simulated(job->product, b->seed, job->sim_devices)))
-		result = -MR_CAUSE_NO_MEMORY;
-	if (result)
+	if (device_ap || job->method->devices == METHOD_ENROLLEES)
+		result = open_labels(b, error, error_len);
+	if (result || !device_ap)
 		return result;
 	b->ip = ip_stack_create(b->loop, b->entropy, IP_IFS_MAX);
 	if (!b->ip) {

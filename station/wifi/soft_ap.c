@@ -18,6 +18,8 @@
 #define HT_OPERATION 61
 #define EXTENDED_CAPABILITIES 127
 
+const uint8_t soft_ap_wsc_oui[4] = { 0x00, 0x50, 0xf2, 4 };
+
 /* --- what beacons say --- */
 
 static struct ieee80211_rsn rsn_of(const struct soft_ap_config *c)
@@ -111,6 +113,20 @@ void soft_ap_put_ht(const struct soft_ap *ap, struct mr_wr *w)
 	ieee80211_put_element(w, EXTENDED_CAPABILITIES, extended, sizeof(extended));
 }
 
+void soft_ap_put_wsc(const struct soft_ap *ap, enum ieee80211_kind kind, const uint8_t *sta, struct mr_wr *w)
+{
+	uint8_t body[IEEE80211_ELEMENT_MAX];
+	struct mr_wr inner = mr_wr_over(body, sizeof(body));
+
+	if (!ap->config.wsc)
+		return;
+	mr_wr_bytes(&inner, soft_ap_wsc_oui, sizeof(soft_ap_wsc_oui));
+	ap->config.wsc->element(ap->config.wsc->ctx, kind, sta, &inner);
+	assert(!inner.bad); /* its owner writes names of bounded length */
+	if (inner.len > sizeof(soft_ap_wsc_oui))
+		ieee80211_put_element(w, IEEE80211_VENDOR, body, inner.len);
+}
+
 /* 9.4.2.18: 1 is the last beacon that says so. STAs may go on sending until then. */
 static void put_switch(const struct soft_ap *ap, struct mr_wr *w)
 {
@@ -120,8 +136,9 @@ static void put_switch(const struct soft_ap *ap, struct mr_wr *w)
 }
 
 /* Tables 9-32 and 9-39, the elements of an 802.11g or 802.11a BSS; TIM in beacons only. */
-static void put_description(const struct soft_ap *ap, struct mr_wr *w, bool beacon, uint64_t now_us)
+static void put_description(const struct soft_ap *ap, struct mr_wr *w, const uint8_t *to, uint64_t now_us)
 {
+	bool beacon = !to;
 	static const uint8_t atim_window[2] = { 0, 0 }, erp = 0;
 	const struct soft_ap_config *c = &ap->config;
 	bool names = !(beacon && c->hidden);
@@ -146,6 +163,7 @@ static void put_description(const struct soft_ap *ap, struct mr_wr *w, bool beac
 	soft_ap_put_ht(ap, w);
 	if (c->wmm)
 		ieee80211_put_wmm(w, true);
+	soft_ap_put_wsc(ap, beacon ? IEEE80211_BEACON : IEEE80211_PROBE_RESPONSE, to, w);
 	if (c->odd)
 		put_odd(w, c->odd);
 }
@@ -192,7 +210,7 @@ static void beacon(struct soft_ap *ap, uint64_t now_us)
 	struct mr_wr w = soft_ap_begin(ap, buf, IEEE80211_BEACON, ieee80211_broadcast);
 	bool dtim = ap->dtim_count == 0;
 
-	put_description(ap, &w, true, now_us);
+	put_description(ap, &w, NULL, now_us);
 	ap->dtim_count = (uint8_t)(dtim ? ap->config.dtim_period - 1 : ap->dtim_count - 1);
 	if (ap->switch_beacons > 0)
 		ap->switch_beacons--;
@@ -218,17 +236,20 @@ static void beacon(struct soft_ap *ap, uint64_t now_us)
 static void on_probe_request(struct soft_ap *ap, const struct ieee80211_header *h, struct mr_rd body, uint64_t now_us)
 {
 	uint8_t buf[SOFT_AP_FRAME_MAX];
+	struct mr_rd wsc = ieee80211_vendor(body, soft_ap_wsc_oui, soft_ap_wsc_oui[3]);
 	struct ieee80211_elements e;
 	struct mr_wr w;
 	bool named;
 
+	if (wsc.at && ap->config.wsc)
+		ap->config.wsc->probed(ap->config.wsc->ctx, h->address2, wsc);
 	if (!ieee80211_elements_parse(body, &e) || !e.ssid.at)
 		return;
 	named = e.ssid.left == ap->config.ssid_len && mr_equal(e.ssid.at, ap->config.ssid, e.ssid.left);
 	if ((!named && (e.ssid.left > 0 || ap->config.hidden)) || ap->probes_wait >= PROBES_MAX)
 		return;
 	w = soft_ap_begin(ap, buf, IEEE80211_PROBE_RESPONSE, h->address2);
-	put_description(ap, &w, false, now_us);
+	put_description(ap, &w, h->address2, now_us);
 	ap->probes_wait += soft_ap_transmit(ap, &w, soft_ap_basic_rate(ap), RADIO_BULK, COOKIE_PROBE);
 }
 
@@ -439,6 +460,7 @@ void soft_ap_destroy(struct soft_ap *ap)
 	if (!ap)
 		return;
 	ap->events.left = NULL;
+	ap->config.wsc = NULL;
 	while (ap->stas)
 		soft_ap_forget(ap, ap->stas, 0);
 	soft_ap_drop_waiting(ap, NULL);

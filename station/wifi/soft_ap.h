@@ -27,6 +27,21 @@
 #define SOFT_AP_COOKIE                                                                                                 \
 	(UINT64_C(1) << 40) /* set in the cookies of all its frames: others on the same radio leave it clear */
 
+/*
+ * Wi-Fi Simple Configuration on an access point. `element` writes the attributes of its element in a beacon (`sta` NULL), a
+ * probe response or an association response to `sta`; nothing: no such element. `probed`: `sta` asks for networks, with the
+ * attributes `wsc`. `enrolls`: may it associate without keys, for EAP only? From then on `eapol` gets its EAPOL PDUs (the
+ * first is empty: it is associated), and `left` tells that it is gone. All are there.
+ */
+struct soft_ap_wsc {
+	void *ctx;
+	void (*element)(void *ctx, enum ieee80211_kind kind, const uint8_t *sta, struct mr_wr *w);
+	void (*probed)(void *ctx, const uint8_t sta[static 6], struct mr_rd wsc);
+	bool (*enrolls)(void *ctx, const uint8_t sta[static 6], struct mr_rd wsc);
+	void (*eapol)(void *ctx, const uint8_t sta[static 6], struct mr_rd pdu, uint64_t now_us);
+	void (*left)(void *ctx, const uint8_t sta[static 6], int reason);
+};
+
 struct soft_ap_config {
 	uint8_t mac[6];			  /* also the BSSID; an IBSS draws its BSSID (11.1.4) */
 	uint8_t ssid[IEEE80211_SSID_MAX]; /* any octets */
@@ -51,6 +66,7 @@ struct soft_ap_config {
 	uint16_t stas_max;	/* 0: none, every association is refused */
 	uint64_t rekey_us;	/* between new pairwise keys for all; 0: never */
 	uint64_t inactivity_us; /* a silent STA is sent away; 0: 300 s, the default of hostapd and ESP-IDF */
+	const struct soft_ap_wsc *wsc; /* NULL: none; outlives it */
 	/* Of the access point; lines about a STA have its address in their text. NULL: silent. Outlives it. */
 	const struct log_tag *tag;
 };
@@ -94,6 +110,8 @@ void soft_ap_sent(struct soft_ap *ap, uint64_t cookie, bool acked, uint64_t now_
 /* An MSDU to a STA, or to all of them (group `dst`). false: no such STA, not joined yet, or too long. */
 bool soft_ap_send(struct soft_ap *ap, const uint8_t dst[static 6], uint16_t ethertype, const uint8_t *payload,
 		  size_t len, uint64_t now_us);
+/* An EAPOL PDU to a STA that associated for Wi-Fi Simple Configuration; false: there is no such STA. */
+bool soft_ap_send_eapol(struct soft_ap *ap, const uint8_t dst[static 6], struct mr_rd pdu);
 void soft_ap_expire(struct soft_ap *ap, uint64_t now_us);
 uint64_t soft_ap_deadline_us(const struct soft_ap *ap);
 

@@ -31,6 +31,7 @@ struct soft_ap_sta {
 	enum peer_state state;
 	bool secured, pmf; /* an RSNA was asked for */
 	bool qos;	   /* WMM was */
+	bool enrolls;	   /* associated for WSC: EAPOL is all that passes */
 	bool keyed, asleep, heard;
 	uint8_t tk[16]; /* of the last handshake that succeeded */
 	uint64_t tx_pn, rx_pn, rx_management_pn;
@@ -71,6 +72,7 @@ struct soft_ap {
 };
 
 /* soft_ap.c */
+extern const uint8_t soft_ap_wsc_oui[4]; /* of the Wi-Fi Alliance, and the type */
 #define SOFT_AP_RATE_6M 12u
 #define SOFT_AP_RATE_FIRST 2u /* index of rates[] */
 enum { COOKIE_OTHER, COOKIE_BEACON, COOKIE_DATA, COOKIE_PROBE };
@@ -81,6 +83,8 @@ bool soft_ap_transmit(struct soft_ap *ap, const struct mr_wr *frame, uint8_t rat
 		      uint64_t cookie);
 /* 9.4.2.55, 9.4.2.56 and 9.4.2.26, where it speaks 802.11n. */
 void soft_ap_put_ht(const struct soft_ap *ap, struct mr_wr *w);
+/* The element of WSC, where there is one in that kind of frame to that STA. */
+void soft_ap_put_wsc(const struct soft_ap *ap, enum ieee80211_kind kind, const uint8_t *sta, struct mr_wr *w);
 uint8_t soft_ap_basic_rate(const struct soft_ap *ap);
 /* Something of a STA is due at `at_us`. */
 void soft_ap_due(struct soft_ap *ap, uint64_t at_us);

@@ -71,7 +71,7 @@ static void enter(struct soft_ap *ap, struct soft_ap_sta *sta, enum peer_state s
 /* Back to "authenticated": keys, what waits and the news of having joined are gone. */
 static void reset(struct soft_ap *ap, struct soft_ap_sta *sta, int reason)
 {
-	bool had_joined = sta->state == PEER_JOINED;
+	bool had_joined = sta->state == PEER_JOINED, had_enrolled = sta->enrolls;
 	uint8_t mac[6];
 
 	soft_ap_drop_waiting(ap, sta);
@@ -81,17 +81,17 @@ static void reset(struct soft_ap *ap, struct soft_ap_sta *sta, int reason)
 	if (sta->secured)
 		wpa_ap_wipe(&sta->wpa);
 	mr_wipe(sta->tk, sizeof(sta->tk));
-	sta->secured = sta->pmf = sta->qos = sta->keyed = sta->asleep = false;
+	sta->secured = sta->pmf = sta->qos = sta->keyed = sta->asleep = sta->enrolls = false;
 	sta->tx_pn = sta->rx_pn = sta->rx_management_pn = 0;
 	sta->query_us = UINT64_MAX;
 	sta->failures = sta->successes = 0;
 	enter(ap, sta, PEER_AUTHENTICATED, ieee80211_reason_words((uint16_t)reason));
 	memcpy(mac, sta->mac, 6);
-	if (!had_joined)
-		return;
-	assert(ap->joined > 0);
-	ap->joined--;
-	if (ap->events.left)
+	assert(!had_joined || ap->joined > 0);
+	ap->joined -= had_joined;
+	if (had_enrolled && ap->config.wsc)
+		ap->config.wsc->left(ap->config.wsc->ctx, mac, reason);
+	if (had_joined && ap->events.left)
 		ap->events.left(ap->events.ctx, mac, reason);
 }
 
@@ -201,8 +201,17 @@ static bool serves(const struct soft_ap *ap)
 	       ap->config.security == IEEE80211_WPA2_WPA3;
 }
 
-static enum ieee80211_status judge(const struct soft_ap *ap, const struct soft_ap_sta *sta, struct mr_rd elements,
-				   struct ieee80211_rsn *rsn)
+/* Wi-Fi Simple Configuration 2.0.5 section 8.2.2: with its element there, and none of RSN, it comes to be enrolled. */
+static bool enrolls(const struct soft_ap *ap, const struct soft_ap_sta *sta, const struct ieee80211_elements *e,
+		    struct mr_rd elements)
+{
+	struct mr_rd wsc = ieee80211_vendor(elements, soft_ap_wsc_oui, soft_ap_wsc_oui[3]);
+
+	return ap->config.wsc && wsc.at && !e->rsn.at && ap->config.wsc->enrolls(ap->config.wsc->ctx, sta->mac, wsc);
+}
+
+static enum ieee80211_status judge(const struct soft_ap *ap, struct soft_ap_sta *sta, struct mr_rd elements,
+				   struct ieee80211_rsn *rsn, bool *to_enroll)
 {
 	const uint32_t psk = IEEE80211_BIT(IEEE80211_AKM_PSK);
 	struct ieee80211_elements e;
@@ -210,8 +219,12 @@ static enum ieee80211_status judge(const struct soft_ap *ap, const struct soft_a
 	*rsn = (struct ieee80211_rsn){ 0 };
 	if (!ieee80211_elements_parse(elements, &e))
 		return IEEE80211_REFUSED;
-	if (!e.ssid.at || e.ssid.left != ap->config.ssid_len || !mr_equal(e.ssid.at, ap->config.ssid, e.ssid.left) ||
-	    !serves(ap) || (ap->events.admits && !ap->events.admits(ap->events.ctx, sta->mac)))
+	if (!e.ssid.at || e.ssid.left != ap->config.ssid_len || !mr_equal(e.ssid.at, ap->config.ssid, e.ssid.left))
+		return IEEE80211_REFUSED;
+	*to_enroll = enrolls(ap, sta, &e, elements);
+	if (*to_enroll)
+		return IEEE80211_SUCCESS;
+	if (!serves(ap) || (ap->events.admits && !ap->events.admits(ap->events.ctx, sta->mac)))
 		return IEEE80211_REFUSED;
 	if (ap->rsn.akm == 0)
 		return IEEE80211_SUCCESS;
@@ -228,7 +241,7 @@ static enum ieee80211_status judge(const struct soft_ap *ap, const struct soft_a
 }
 
 static void answer_association(struct soft_ap *ap, const struct ieee80211_header *h, uint16_t aid,
-			       enum ieee80211_status status)
+			       enum ieee80211_status status, bool to_enroll)
 {
 	enum ieee80211_kind kind = h->kind == IEEE80211_ASSOCIATION_REQUEST ? IEEE80211_ASSOCIATION_RESPONSE
 									    : IEEE80211_REASSOCIATION_RESPONSE;
@@ -249,6 +262,8 @@ static void answer_association(struct soft_ap *ap, const struct ieee80211_header
 	soft_ap_put_ht(ap, &w);
 	if (ap->config.wmm)
 		ieee80211_put_wmm(&w, true);
+	if (to_enroll)
+		soft_ap_put_wsc(ap, IEEE80211_ASSOCIATION_RESPONSE, h->address2, &w);
 	(void)soft_ap_transmit(ap, &w, soft_ap_basic_rate(ap), RADIO_NORMAL, COOKIE_OTHER);
 }
 
@@ -298,6 +313,7 @@ void soft_ap_on_association(struct soft_ap *ap, const struct ieee80211_header *h
 	struct ieee80211_association_request request;
 	enum ieee80211_status status;
 	struct ieee80211_rsn rsn;
+	bool to_enroll = false;
 
 	if (!ieee80211_association_request_parse(body, h->kind == IEEE80211_REASSOCIATION_REQUEST, &request))
 		return;
@@ -306,12 +322,12 @@ void soft_ap_on_association(struct soft_ap *ap, const struct ieee80211_header *h
 		return;
 	}
 	if (sta->pmf && sta->keyed) {
-		answer_association(ap, h, sta->aid, IEEE80211_TRY_AGAIN_LATER);
+		answer_association(ap, h, sta->aid, IEEE80211_TRY_AGAIN_LATER, false);
 		query(ap, sta, now_us);
 		return;
 	}
-	status = judge(ap, sta, request.elements, &rsn);
-	answer_association(ap, h, sta->aid, status);
+	status = judge(ap, sta, request.elements, &rsn, &to_enroll);
+	answer_association(ap, h, sta->aid, status, to_enroll);
 	if (status != IEEE80211_SUCCESS)
 		return;
 	reset(ap, sta, IEEE80211_UNSPECIFIED);
@@ -319,7 +335,10 @@ void soft_ap_on_association(struct soft_ap *ap, const struct ieee80211_header *h
 	sta->qos = ap->config.wmm && ieee80211_has_wmm(request.elements);
 	sta->active_us = now_us;
 	soft_ap_due(ap, soft_ap_sta_deadline_us(ap, sta));
-	if (ap->rsn.akm != 0)
+	sta->enrolls = to_enroll;
+	if (to_enroll)
+		ap->config.wsc->eapol(ap->config.wsc->ctx, sta->mac, (struct mr_rd){ 0 }, now_us);
+	else if (ap->rsn.akm != 0)
 		begin_handshake(ap, sta, &rsn, now_us);
 	else
 		joined(ap, sta);
@@ -381,6 +400,10 @@ void soft_ap_on_eapol(struct soft_ap *ap, struct soft_ap_sta *sta, struct mr_rd 
 	struct mr_wr answer = mr_wr_over(buf, sizeof(buf));
 	int event;
 
+	if (sta->enrolls) {
+		ap->config.wsc->eapol(ap->config.wsc->ctx, sta->mac, pdu, now_us); /* which may end the STA */
+		return;
+	}
 	if (!sta->secured)
 		return;
 	event = wpa_ap_receive(&sta->wpa, pdu, &answer, now_us);
@@ -398,6 +421,16 @@ void soft_ap_on_eapol(struct soft_ap *ap, struct soft_ap_sta *sta, struct mr_rd 
 	memcpy(sta->tk, sta->wpa.ptk.tk, sizeof(sta->tk));
 	sta->keyed = true;
 	joined(ap, sta);
+}
+
+bool soft_ap_send_eapol(struct soft_ap *ap, const uint8_t dst[static 6], struct mr_rd pdu)
+{
+	struct soft_ap_sta *sta = soft_ap_find(ap, dst);
+
+	if (!sta || !sta->enrolls)
+		return false;
+	soft_ap_give(ap, sta, EAPOL_ETHERTYPE, pdu, false);
+	return true;
 }
 
 void soft_ap_rekey(struct soft_ap *ap, uint64_t now_us)

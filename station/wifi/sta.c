@@ -169,7 +169,7 @@ struct sta *sta_create(const struct sta_config *config, uint64_t now_us)
 {
 	struct sta *sta = calloc(1, sizeof(*sta));
 
-	assert(!(config->qos && config->ibss));
+	assert(!(config->qos && config->ibss) && !(config->wsc_len > 0 && (config->secure || config->ibss)));
 	assert(config->ssid_len <= IEEE80211_SSID_MAX && config->sequence && config->entropy);
 	if (!sta)
 		return NULL;

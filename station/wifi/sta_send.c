@@ -188,6 +188,16 @@ static void build_authentication(const struct sta *sta, struct mr_wr *w)
 	ieee80211_authentication_build(w, &a);
 }
 
+static void put_wsc(const struct sta *sta, struct mr_wr *w)
+{
+	static const uint8_t oui[4] = { 0x00, 0x50, 0xf2, 4 };
+	uint8_t body[sizeof(oui) + STA_WSC_MAX];
+
+	mr_copy(body, oui, sizeof(oui));
+	mr_copy(body + sizeof(oui), sta->config.wsc, sta->config.wsc_len);
+	ieee80211_put_element(w, IEEE80211_VENDOR, body, sizeof(oui) + sta->config.wsc_len);
+}
+
 static void build_association(const struct sta *sta, struct mr_wr *w)
 {
 	const struct ieee80211_header h = header(sta, IEEE80211_ASSOCIATION_REQUEST);
@@ -203,6 +213,8 @@ static void build_association(const struct sta *sta, struct mr_wr *w)
 	ieee80211_put_rates_of(w, sta->config.freq_mhz, sta->config.rates);
 	if (sta->config.secure)
 		sta_put_rsn(sta, w);
+	if (sta->config.wsc_len > 0)
+		put_wsc(sta, w);
 	if (sta->config.qos)
 		ieee80211_put_wmm(w, false);
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "agent/port/crypto.h"
+#include "agent/wire/wsc.h"
+#include "station/world/enrollee.h"
 #include "station/world/premises.h"
 #include "station/world/flash.h"
 #include "station/base/map.h"
@@ -40,6 +42,8 @@ struct world {
 	size_t radio_count;
 	struct device **devices;
 	size_t device_count;
+	struct enrollee **enrollees; /* foreign devices of Wi-Fi Simple Configuration */
+	size_t enrollee_count;
 	uint16_t (*plans)[MR_CHANNELS_MAX];
 	struct flash *flash;
 	uint8_t id[32];		   /* roster_simulated_id */
@@ -311,6 +315,50 @@ static bool place_device(struct world *w, struct identity *identity, size_t i, c
 	return map_put(&w->ready, map_key_octets(c.agent.device_id), w->devices[i]);
 }
 
+/* What a fault of the job is to an enrollee; what is of other devices only leaves it as it is. */
+static enum enrollee_fault enrollee_fault_of(const struct job_fault *fault)
+{
+	switch (fault ? fault_named(fault->kind) : DEVICE_FAULT_NONE) {
+	case DEVICE_FAULT_WRONG_SECRET: return ENROLLEE_WRONG_FIRST;
+	case DEVICE_FAULT_VANISH:
+	case DEVICE_FAULT_POWER_CUT: return ENROLLEE_VANISHES;
+	case DEVICE_FAULT_BUSY: return ENROLLEE_REFUSES;
+	case DEVICE_FAULT_HANGS_UP: return ENROLLEE_STALLS;
+	case DEVICE_FAULT_NO_JOIN: return ENROLLEE_NO_JOIN;
+	default: return ENROLLEE_FINE;
+	}
+}
+
+static bool place_enrollee(struct world *w, size_t i, const struct job_fault *fault, uint64_t seed,
+			   const struct roster *roster)
+{
+	const struct job *job = w->job;
+	const struct roster_row *row = roster && i < roster_count(roster) ? roster_row(roster, i) : NULL;
+	const struct method *method = row && row->method ? row->method : job->method;
+	struct enrollee_config c = { .button = !(method->needs & METHOD_NEEDS_PIN),
+				     .fault = enrollee_fault_of(fault),
+				     .at_message = MR_WSC_M4,
+				     .once = fault && fault_named(fault->kind) == DEVICE_FAULT_POWER_CUT,
+				     .channels = job->channels,
+				     .channel_count = job->channel_count,
+				     .power_on_us = i * job->sim_arrival_us,
+				     .x_m = uniform(w) * job->sim_floor_m,
+				     .y_m = uniform(w) * job->sim_floor_m,
+				     .tx_dbm = 15,
+				     .seed = seed * 1000003 + i };
+
+	roster_simulated_mac(w->id, i, c.mac);
+	if (row && row->has_mac)
+		memcpy(c.mac, row->mac, sizeof(c.mac));
+	if (row) {
+		snprintf(c.pin, sizeof(c.pin), "%.8s", row->pin);
+		snprintf(c.serial, sizeof(c.serial), "%s", row->serial);
+	}
+	w->enrollees[i] = enrollee_create(w->air, &c);
+	w->enrollee_count += w->enrollees[i] != NULL;
+	return w->enrollees[i] != NULL;
+}
+
 static bool open_radios(struct world *w, unsigned radios, char *error, size_t error_len)
 {
 	static const uint8_t mac[6] = { 0x02, 0x4d, 0x53, 0, 0, 1 }; /* one address serves all radios */
@@ -360,8 +408,9 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 	w->air = air_create(loop, &air);
 	w->devices = calloc(job->sim_devices + 1u, sizeof(struct device *));
 	w->plans = calloc(job->sim_devices + 1u, sizeof(*w->plans));
+	w->enrollees = calloc(job->sim_devices + 1u, sizeof(*w->enrollees));
 	w->attackers = calloc(job->sim_fault_count + 1, sizeof(*w->attackers));
-	ok = w->entropy && w->air && w->devices && w->plans && w->attackers &&
+	ok = w->entropy && w->air && w->devices && w->enrollees && w->plans && w->attackers &&
 	     roster_simulated_id(job->product, seed, job->sim_devices, w->id);
 	ok = ok && open_radios(w, radios, error, error_len);
 	for (size_t i = 0; ok && job->sim_bystander_share > 0 && i < job->channel_count; i++)
@@ -381,8 +430,10 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 		ok = w->premises != NULL;
 	}
 	/* Devices that carry no agent of ours are for those to place who have some: batch_options.populate. */
-	for (size_t i = 0; ok && !(job->method->flags & METHOD_NO_REQUESTS) && i < job->sim_devices; i++)
+	for (size_t i = 0; ok && job->method->devices == METHOD_AGENTS && i < job->sim_devices; i++)
 		ok = place_device(w, identity, i, of[i], seed, error, error_len);
+	for (size_t i = 0; ok && job->method->devices == METHOD_ENROLLEES && i < job->sim_devices; i++)
+		ok = place_enrollee(w, i, of[i], seed, roster);
 	for (size_t i = 0; ok && i < job->sim_fault_count; i++)
 		ok = begin_trouble(w, &job->sim_faults[i], i, seed);
 	free(of);
@@ -403,6 +454,8 @@ void world_destroy(struct world *w)
 		loop_cancel(w->loop, &w->attackers[i].timer);
 	for (size_t i = 0; i < w->device_count; i++)
 		device_destroy(w->devices[i]);
+	for (size_t i = 0; i < w->enrollee_count; i++)
+		enrollee_destroy(w->enrollees[i]);
 	for (size_t i = 0; i < w->radio_count; i++)
 		radio_close(w->radios[i]);
 	premises_destroy(w->premises);
@@ -414,6 +467,7 @@ void world_destroy(struct world *w)
 	free(w->attackers);
 	free(w->plans);
 	free(w->devices);
+	free(w->enrollees);
 	free(w);
 }
 

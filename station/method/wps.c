@@ -1,0 +1,465 @@
+/*
+ * Wi-Fi Simple Configuration, the station as access point and registrar: wps-pin and wps-pbc. Foreign devices associate with a
+ * BSS of ours, say who they are in M1, and are matched to the list by address or serial number; their session begins when they
+ * wait for M2, and its delivery is the rest of the run. Any number of them run side by side on one BSS (wps_bss.h).
+ *
+ * What a PIN has been shown to: a registrar opens its half first, so each run that ends between M4 and M5, or between M6 and M7,
+ * has given that half to whoever asked. The second half once, or the first one twice, and the PIN is dead.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+#include <openssl/crypto.h>
+
+#include "station/line/admission.h"
+#include "station/line/events.h"
+#include "station/line/lane.h"
+#include "station/line/recipe.h"
+#include "station/method/wps_bss.h"
+
+#define PATIENCE_US 30000000u /* a device that had its turn comes back within that: supplicants rescan after 0.5 s to 10 s */
+#define EXPOSURES_MAX 2u      /* of the first half: one retry, for radios lose frames */
+#define SSID "millrace-wps"
+
+extern const struct method_ops wps_ops;
+
+/* What we know of a device; unit.way. Secret. */
+struct way {
+	char pin[MR_WSC_PIN_MAX + 1]; /* "": by button */
+	bool by_serial;		      /* matched by its serial number, else by its address */
+	unsigned exposed_first, exposed_second;
+	struct wps_enrollee said; /* of its last M1 */
+	char weakness[48];
+};
+
+/* The BSS on one channel; made when a radio first speaks there. */
+struct place {
+	struct wps *wps;
+	struct channel *channel;
+	struct wps_bss *bss;
+};
+
+struct wps {
+	struct line *line;
+	struct mr_wsc_device device;
+	struct place places[CHANNELS_MAX];
+	const struct radio_rx *rx; /* of the frame that is being heard; NULL: none */
+};
+
+/* The delivery of one session. */
+struct run {
+	uint64_t until_us;
+	bool admitted, ended;
+	int cause;
+};
+
+static struct wps *wps_of(const struct session *s) { return line_state(s->line, &wps_ops); }
+static bool by_button(const struct unit *u) { return !(u->method->needs & METHOD_NEEDS_PIN); }
+
+/* --- whom the list names --- */
+
+static const struct roster_row *row_of(const struct line *line, const uint8_t mac[static 6], const char *serial,
+				       bool *by_serial)
+{
+	const struct roster_row *row = line->o.roster ? roster_find(line->o.roster, mac, NULL, 0, serial) : NULL;
+
+	*by_serial = row && !(row->has_mac && mr_equal(row->mac, mac, 6));
+	return row;
+}
+
+/* By which of the methods of this run the device is to be served: its label's, else the job's. */
+static const struct method *method_of(const struct line *line, const struct roster_row *row)
+{
+	return row && row->method ? row->method : line->job->method;
+}
+
+static bool is_listed(const struct line *line, const uint8_t mac[static 6], const struct roster_row *row)
+{
+	static const uint8_t no_id[8];
+
+	return row || expected_has(&line->expected, no_id, mac);
+}
+
+/* NULL: it may have a session; else the word of the sighting. */
+static const char *refuses(const struct line *line, const uint8_t mac[static 6], const struct wps_enrollee *said,
+			   const struct roster_row *row)
+{
+	const struct method *method = method_of(line, row);
+
+	if (!is_listed(line, mac, row))
+		return "not-on-label-list";
+	if (method->ops != &wps_ops || said->button != !(method->needs & METHOD_NEEDS_PIN))
+		return "other-method";
+	if (method->needs & METHOD_NEEDS_PIN && (!row || !mr_wsc_pin_valid(row->pin, strlen(row->pin))))
+		return "no-pin";
+	return NULL;
+}
+
+/* --- the BSS's news --- */
+
+static struct way *way_of(struct unit *u)
+{
+	if (!u->way)
+		u->way = calloc(1, sizeof(struct way));
+	return u->way;
+}
+
+static void admit(struct session *s, struct run *run)
+{
+	struct wps *wps = wps_of(s);
+	struct line *line = s->line;
+	const struct way *way = s->unit->way;
+	struct mr_wsc_credential credential = { .ssid_len = (uint8_t)line->job->ssid_len,
+						.authentication = MR_WSC_OPEN,
+						.encryption = MR_WSC_NONE };
+	size_t key_len = strlen(line->passphrase);
+
+	assert(way && !run->admitted && key_len <= sizeof(credential.key));
+	memcpy(credential.ssid, line->job->ssid, line->job->ssid_len);
+	if (key_len > 0) {
+		credential.authentication = MR_WSC_WPA2_PSK;
+		credential.encryption = MR_WSC_AES;
+		credential.key_len = (uint8_t)key_len;
+		memcpy(credential.key, line->passphrase, key_len);
+	}
+	run->admitted = wps_bss_admit(wps->places[s->channel->index].bss, s->unit->mac, *way->pin ? way->pin : NULL,
+				      &credential, session_now(s));
+	mr_wipe(&credential, sizeof(credential));
+	lane_speak(s->channel, &wps_ops);
+}
+
+static void decline(struct place *place, const uint8_t mac[static 6], const char *word, enum mr_wsc_error error)
+{
+	struct line *line = place->wps->line;
+
+	if (place->wps->rx && word)
+		line_stranger(line, mac, place->wps->rx, word);
+	wps_bss_decline(place->bss, mac, error, loop_now_us(line->loop));
+}
+
+static struct unit *unit_for(struct place *place, const uint8_t mac[static 6], const struct roster_row *row)
+{
+	struct wps *wps = place->wps;
+	struct unit *u = map_get(&wps->line->by_mac, map_key_mac(mac));
+	uint8_t id[8];
+
+	unit_id_of_mac(mac, id);
+	if (!u && wps->rx && (u = admission_newcomer(wps->line, id, mac, wps->rx)))
+		u->method = method_of(wps->line, row);
+	return u;
+}
+
+/* A device waits for M2. */
+static void on_asked(void *ctx, const uint8_t mac[static 6], const struct wps_enrollee *said)
+{
+	struct place *place = ctx;
+	struct line *line = place->wps->line;
+	bool by_serial;
+	const struct roster_row *row = row_of(line, mac, said->serial, &by_serial);
+	const char *word = refuses(line, mac, said, row);
+	struct unit *u = word ? NULL : unit_for(place, mac, row);
+	struct way *way = u && !u->settled ? way_of(u) : NULL;
+
+	if (!way) {
+		decline(place, mac, word, said->button ? MR_WSC_MULTIPLE_PBC : MR_WSC_NO_ERROR);
+		return;
+	}
+	if (u->first_heard_us == 0 && place->wps->rx)
+		unit_greet(line, u, place->wps->rx);
+	if (place->wps->rx)
+		u->rssi_dbm = place->wps->rx->rssi_dbm;
+	way->said = *said;
+	way->by_serial = by_serial;
+	if (row && !said->button)
+		snprintf(way->pin, sizeof(way->pin), "%.8s", row->pin);
+	if (!u->session) {
+		unit_returned(line, u);
+		admission_enqueue(line, u, place->channel);
+		admission_fill_channel(line, place->channel);
+	} else if (u->session->delivery.state && !((struct run *)u->session->delivery.state)->admitted) {
+		admit(u->session, u->session->delivery.state);
+	}
+}
+
+/* The PIN has been shown once too often to somebody who did not prove to know it. */
+static bool is_dead(const struct way *way)
+{
+	return way->exposed_second > 0 || way->exposed_first >= EXPOSURES_MAX;
+}
+
+static void on_ended(void *ctx, const uint8_t mac[static 6], const struct wps_bss_end *end)
+{
+	struct place *place = ctx;
+	struct unit *u = map_get(&place->wps->line->by_mac, map_key_mac(mac));
+	struct way *way = u ? u->way : NULL;
+	struct run *run = u && u->session && u->session->delivery.ops ? u->session->delivery.state : NULL;
+
+	if (!way || !end->begun)
+		return;
+	if (*way->pin) {
+		way->exposed_first += (end->exposed & WPS_HALF_1) != 0;
+		way->exposed_second += (end->exposed & WPS_HALF_2) != 0;
+	}
+	if (end->weakness)
+		snprintf(way->weakness, sizeof(way->weakness), "%s", end->weakness);
+	if (!run || !run->admitted || run->ended)
+		return;
+	run->ended = true;
+	run->cause = *way->pin && is_dead(way) ? MR_CAUSE_PIN_EXPOSED : end->cause;
+	run->until_us = session_now(u->session);
+	/* Its session takes it up by its own timer: this may be inside a frame of another device. */
+	lane_touch(u->session);
+}
+
+/* A button's registrar is shown to the devices of the list, and to nobody else. */
+static bool on_button(void *ctx, const uint8_t mac[static 6])
+{
+	struct place *place = ctx;
+	struct line *line = place->wps->line;
+	const struct unit *u = map_get(&line->by_mac, map_key_mac(mac));
+	bool by_serial;
+	const struct roster_row *row = row_of(line, mac, "", &by_serial);
+	const struct method *method = method_of(line, row);
+
+	return is_listed(line, mac, row) && method->ops == &wps_ops && !(method->needs & METHOD_NEEDS_PIN) &&
+	       !(u && u->settled) && !line->draining;
+}
+
+static void on_probed(void *ctx, const uint8_t mac[static 6], bool button)
+{
+	struct place *place = ctx;
+	struct line *line = place->wps->line;
+	bool by_serial;
+
+	/* By PIN its serial number, which M1 has, may be on the list; a button is told by its address only. */
+	if (button && place->wps->rx && !is_listed(line, mac, row_of(line, mac, "", &by_serial)) &&
+	    !line_stranger_rests(line, mac))
+		line_stranger(line, mac, place->wps->rx, "not-on-label-list");
+}
+
+/* --- the reach --- */
+
+static int begin(struct line *line, void **state, char *error, size_t error_len)
+{
+	static const uint8_t access_point[8] = { 0, 6, 0x00, 0x50, 0xf2, 4, 0, 1 };
+	struct wps *wps = calloc(1, sizeof(*wps));
+
+	*state = wps;
+	if (!wps) {
+		snprintf(error, error_len, "no memory is left for a BSS of WPS");
+		return -MR_CAUSE_NO_MEMORY;
+	}
+	wps->line = line;
+	wps->device = (struct mr_wsc_device){ .manufacturer = "Millrace",
+					      .model_name = "station",
+					      .model_number = "1",
+					      .serial = "1",
+					      .name = "Millrace station",
+					      .methods = MR_WSC_LABEL | MR_WSC_DISPLAY | MR_WSC_KEYPAD | MR_WSC_PUSH_BUTTON,
+					      .rf_bands = 3 };
+	memcpy(wps->device.device_type, access_point, sizeof(access_point));
+	if (mr_wsc_uuid(line->station.mac, wps->device.uuid))
+		return 0;
+	snprintf(error, error_len, "SHA-256 is not available: repair the installation of OpenSSL");
+	return -MR_CAUSE_CRYPTO_FAILED;
+}
+
+static void end(struct line *line, void *state)
+{
+	struct wps *wps = state;
+
+	(void)line;
+	for (size_t i = 0; wps && i < CHANNELS_MAX; i++)
+		wps_bss_destroy(wps->places[i].bss);
+	free(wps);
+}
+
+/* Is any device of this run served by PIN? */
+static bool has_pins(const struct line *line)
+{
+	size_t count = line->o.roster ? roster_count(line->o.roster) : 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (method_of(line, roster_row(line->o.roster, i))->needs & METHOD_NEEDS_PIN)
+			return true;
+	return (line->job->method->needs & METHOD_NEEDS_PIN) != 0;
+}
+
+static struct wps_bss *bss_at(struct wps *wps, struct channel *c)
+{
+	struct place *place = &wps->places[c->index];
+	struct line *line = wps->line;
+	struct wps_bss_config config = { .ssid = SSID,
+					 .ssid_len = sizeof(SSID) - 1,
+					 .freq_mhz = c->freq_mhz,
+					 .pins = has_pins(line),
+					 .device = &wps->device,
+					 .entropy = line->o.entropy,
+					 .tag = NULL };
+	const struct wps_bss_events events = { place, on_asked, on_ended, on_button, on_probed };
+
+	if (place->bss)
+		return place->bss;
+	place->wps = wps;
+	place->channel = c;
+	/* The radio's own address: the one that every adapter acknowledges. */
+	memcpy(config.mac, line->station.mac, 6);
+	return place->bss = wps_bss_create(&config, &events, loop_now_us(line->loop));
+}
+
+static void speak(struct line *line, void *state, struct channel *c, enum method_occasion why, struct mr_wr *out,
+		  struct radio_tx *tx, uint64_t *next_us)
+{
+	struct wps_bss *bss = bss_at(state, c);
+	uint64_t now_us = loop_now_us(line->loop);
+	uint8_t frame[RADIO_FRAME_MAX];
+	size_t len;
+
+	*next_us = UINT64_MAX;
+	if (!bss)
+		return;
+	if (why == METHOD_LEAVING) {
+		wps_bss_pause(bss);
+		return;
+	}
+	wps_bss_expire(bss, now_us);
+	len = wps_bss_pull(bss, frame, tx, now_us);
+	mr_wr_bytes(out, frame, len);
+	*next_us = wps_bss_deadline_us(bss);
+	if (*next_us < now_us)
+		*next_us = now_us;
+}
+
+static bool hear(struct line *line, void *state, struct lane *lane, struct mr_rd mpdu, const struct radio_rx *rx)
+{
+	struct wps *wps = state;
+	struct wps_bss *bss = bss_at(wps, lane->channel);
+	struct ieee80211_header h;
+	struct mr_rd in = mpdu;
+	const uint8_t *bssid;
+	bool probe, ours;
+
+	if (!bss || !ieee80211_header_parse(&in, &h))
+		return false;
+	bssid = ieee80211_bssid(&h);
+	probe = h.kind == IEEE80211_PROBE_REQUEST;
+	ours = bssid && mr_equal(bssid, line->station.mac, 6);
+	if (!probe && !ours)
+		return false;
+	wps->rx = rx;
+	wps_bss_receive(bss, mpdu, loop_now_us(line->loop));
+	wps->rx = NULL;
+	lane_speak(lane->channel, &wps_ops);
+	return ours;
+}
+
+static enum method_opened open(struct line *line, void *state, struct unit *u, struct channel *home)
+{
+	(void)state;
+	return recipe_open_foreign(line, u, home);
+}
+
+static void forget(struct unit *u)
+{
+	if (u->way)
+		OPENSSL_cleanse(u->way, sizeof(struct way));
+	free(u->way);
+	u->way = NULL;
+}
+
+const struct method_ops wps_ops = { .begin = begin,
+				    .end = end,
+				    .hear = hear,
+				    .speak = speak,
+				    .open = open,
+				    .forget = forget };
+
+/* --- the delivery --- */
+
+static int deliver(struct session *s)
+{
+	struct run *run = calloc(1, sizeof(*run));
+	const struct wps_bss *bss = wps_of(s)->places[s->channel->index].bss;
+
+	if (!run)
+		return -MR_CAUSE_NO_MEMORY;
+	s->delivery.state = run;
+	run->until_us = session_now(s) + PATIENCE_US;
+	if (bss && s->unit->way && wps_bss_asks(bss, s->unit->mac))
+		admit(s, run);
+	return DELIVERY_GOES_ON;
+}
+
+static uint64_t deadline_us(const struct session *s) { return ((const struct run *)s->delivery.state)->until_us; }
+
+static int expire(struct session *s, uint64_t now_us)
+{
+	const struct run *run = s->delivery.state;
+
+	(void)now_us;
+	if (!run->ended)
+		return -MR_CAUSE_NO_ANSWER;
+	return run->cause == MR_CAUSE_OK ? DELIVERY_DONE : -run->cause;
+}
+
+/* Octets of a stranger as UTF-8: printable ASCII, the rest as question marks. */
+static json_t *text(const char *said)
+{
+	char out[MR_WSC_MANUFACTURER_MAX + 1];
+	size_t len = 0;
+
+	for (; said[len] && len < sizeof(out) - 1; len++)
+		out[len] = said[len] >= 0x20 && said[len] < 0x7f ? said[len] : '?';
+	out[len] = '\0';
+	return json_string(out);
+}
+
+static size_t evidence(const struct session *s, char *out, size_t cap)
+{
+	const struct way *way = s->unit->way;
+	char uuid[33];
+	json_t *claims = json_object(), *o = json_object();
+	size_t len = 0;
+
+	for (size_t i = 0; i < 16; i++)
+		snprintf(uuid + 2 * i, 3, "%02x", way->said.uuid[i]);
+	json_object_set_new(claims, "manufacturer", text(way->said.manufacturer));
+	json_object_set_new(claims, "model", text(way->said.model));
+	json_object_set_new(claims, "serial", text(way->said.serial));
+	json_object_set_new(claims, "uuid", json_string(uuid));
+	json_object_set_new(o, "proved", json_string(by_button(s->unit) ? "nothing" : "pin"));
+	json_object_set_new(o, "protocol", json_string("WSC 2.0.5"));
+	json_object_set_new(o, "known_by", json_string(way->by_serial ? "serial" : "address"));
+	json_object_set_new(o, "weak", json_true());
+	if (*way->weakness)
+		json_object_set_new(o, "weakness", json_string(way->weakness));
+	json_object_set_new(o, "claims", claims);
+	len = json_dumpb(o, out, cap - 1, JSON_COMPACT);
+	json_decref(o);
+	assert(len > 0 && len < cap);
+	out[len] = '\0';
+	return len;
+}
+
+static void ends(struct session *s)
+{
+	struct run *run = s->delivery.state;
+
+	if (run && run->admitted && !run->ended) {
+		run->ended = true; /* on_ended is for runs that end by themselves */
+		wps_bss_dismiss(wps_of(s)->places[s->channel->index].bss, s->unit->mac, MR_CAUSE_STOPPED,
+				session_now(s));
+		lane_speak(s->channel, &wps_ops);
+	}
+	free(run);
+	s->delivery.state = NULL;
+}
+
+const struct delivery_ops wps_delivery = { .begin = deliver,
+					   .deadline_us = deadline_us,
+					   .expire = expire,
+					   .evidence = evidence,
+					   .end = ends };

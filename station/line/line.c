@@ -245,10 +245,11 @@ int line_create(struct line **out, const struct line_options *options, char *err
 	line->started_us = loop_now_us(line->loop);
 	for (size_t i = 0; i < PHASE_COUNT; i++)
 		line->think_us[i] = THINK_US;
-	line->serials = job->serial_file[0]
-				? serial_pool_file(job->reach, job->serial_file, error, error_len)
-				: serial_pool_pattern(job->serial_pattern, job->serial_first, error, error_len);
-	result = line->serials ? 0 : -MR_CAUSE_POOL_EMPTY;
+	if (job_has_step(job, JOB_IDENTITY)) /* nobody else is given a number */
+		line->serials = job->serial_file[0]
+					? serial_pool_file(job->reach, job->serial_file, error, error_len)
+					: serial_pool_pattern(job->serial_pattern, job->serial_first, error, error_len);
+	result = line->serials || !job_has_step(job, JOB_IDENTITY) ? 0 : -MR_CAUSE_POOL_EMPTY;
 	if (!result && job->expect_file[0])
 		result = expected_load(&line->expected, job->reach, job->expect_file, error, error_len);
 	if (!result)

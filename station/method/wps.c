@@ -22,6 +22,8 @@
 
 #define PATIENCE_US 30000000u /* a device that had its turn comes back within that: supplicants rescan after 0.5 s to 10 s */
 #define EXPOSURES_MAX 2u      /* of the first half: one retry, for radios lose frames */
+#define STAY_US 1500000u      /* chosen: small chips look at three channels every 0.8 s, and we are on one of them */
+#define RUN_US 400000u	      /* the radio stays for that while a run is open: the wait before our second repeat */
 #define SSID "millrace-wps"
 
 extern const struct method_ops wps_ops;
@@ -310,6 +312,15 @@ static struct wps_bss *bss_at(struct wps *wps, struct channel *c)
 	return place->bss = wps_bss_create(&config, &events, loop_now_us(line->loop));
 }
 
+/* Devices come to us, wherever we are: the radio waits for those that have not come, and sees runs through. */
+static void stay(const struct line *line, struct channel *c, const struct wps_bss *bss, uint64_t now_us)
+{
+	if (c->window_end_us == 0 && units_unheard(line, c) > 0)
+		c->window_end_us = now_us + STAY_US;
+	if (wps_bss_runs(bss) > 0 && c->window_end_us < now_us + RUN_US)
+		c->window_end_us = now_us + RUN_US;
+}
+
 static void speak(struct line *line, void *state, struct channel *c, enum method_occasion why, struct mr_wr *out,
 		  struct radio_tx *tx, uint64_t *next_us)
 {
@@ -326,6 +337,7 @@ static void speak(struct line *line, void *state, struct channel *c, enum method
 		return;
 	}
 	wps_bss_expire(bss, now_us);
+	stay(line, c, bss, now_us);
 	len = wps_bss_pull(bss, frame, tx, now_us);
 	mr_wr_bytes(out, frame, len);
 	*next_us = wps_bss_deadline_us(bss);

@@ -12,10 +12,12 @@
 #include "station/wifi/wpa.h"
 
 #define DWELL_US 110000u      /* on a channel, with a probe: active scans of small chips take 100 to 120 ms */
+#define PROBE_DELAY_US 30000u /* chosen, at most */
 #define RESCAN_US 500000u     /* wpa_supplicant's wait between two scans that found nothing */
 #define THINK_US 20000u       /* chosen: HMAC, AES and the flash of a small chip, for each message */
 #define GROUP_US 250000u      /* chosen: 1536-bit exponentiation in software at 160 MHz */
 #define SILENCE_US 30000000u  /* a peer of EAP waits that long for the next request */
+#define LAST_US 2000000u      /* the same, when the last message has come */
 #define UNASKED_US 5000000u   /* by PIN, with nobody who authorizes it: any registrar is tried after that and three scans */
 #define UNASKED_SCANS 3u
 #define RATE_6M 12u
@@ -28,6 +30,7 @@ enum state { OFF, SCANNING, RESTING, ENROLLING, SEEKING, JOINING, JOINED };
 struct found {
 	uint8_t bssid[6], ssid[32], ssid_len, uuid[16];
 	bool has_uuid, for_me, button, active;
+	bool answered; /* by a probe response, which goes before beacons: so cfg80211 keeps them */
 	uint16_t freq_mhz;
 	struct ieee80211_rsn rsn;
 };
@@ -49,6 +52,7 @@ struct enrollee {
 	struct sta *sta;
 	struct sta_config sta_config;
 	uint16_t sequence;
+	bool asks; /* is to send its probe on this channel */
 	bool in_air, struck, has_credentials;
 	uint64_t silent_us; /* gives the run up */
 	struct mr_eap eap;
@@ -128,8 +132,9 @@ static void note(struct enrollee *e, struct mr_rd mpdu, const struct radio_rx *r
 
 	if (!ieee80211_network_of(mpdu, rx, &n) || !n.wsc || !ieee80211_header_parse(&mpdu, &h) ||
 	    !ieee80211_beacon_parse(mpdu, &b) || !mr_wsc_parse(ieee80211_vendor(b.elements, oui, 4), &m) ||
-	    !(f = place_of(e, n.bssid)))
+	    !(f = place_of(e, n.bssid)) || (f->answered && h.kind == IEEE80211_BEACON))
 		return;
+	f->answered = h.kind == IEEE80211_PROBE_RESPONSE;
 	memcpy(f->bssid, n.bssid, 6);
 	memcpy(f->ssid, n.ssid, n.ssid_len);
 	f->ssid_len = n.ssid_len;
@@ -325,7 +330,7 @@ static void on_thought(void *ctx, uint64_t now_us)
 	case MR_EAP_MESSAGE: on_message(e, &m, &reply); /* fall through */
 	case MR_EAP_ANSWERED:
 	case MR_EAP_IDENTITY:
-		e->silent_us = now_us + SILENCE_US;
+		e->silent_us = now_us + (e->has_credentials ? LAST_US : SILENCE_US);
 		say(e, &reply);
 		break;
 	case MR_EAP_OVER: break; /* the deauthentication follows, or silence */
@@ -499,9 +504,11 @@ static void on_tuned(void *ctx, uint16_t freq_mhz)
 	struct enrollee *e = ctx;
 
 	(void)freq_mhz;
-	if (e->state == SCANNING)
-		probe(e);
-	if (e->state == SCANNING || e->state == SEEKING)
+	/* Devices that are switched on together do not ask together: 11.1.4.3.2, ProbeDelay and its random part. */
+	e->asks = e->state == SCANNING;
+	if (e->asks)
+		loop_at(e->loop, &e->timer, loop_now_us(e->loop) + entropy_below(e->entropy, PROBE_DELAY_US));
+	else if (e->state == SEEKING)
 		loop_at(e->loop, &e->timer, loop_now_us(e->loop) + DWELL_US);
 	pump(e);
 }
@@ -518,6 +525,12 @@ static void on_timer(void *ctx, uint64_t now_us)
 		return;
 	case RESTING: scan(e, now_us); return;
 	case SCANNING:
+		if (e->asks) {
+			e->asks = false;
+			probe(e);
+			loop_at(e->loop, &e->timer, now_us + DWELL_US);
+			return;
+		}
 		if (++e->channel < e->config.channel_count)
 			look(e, now_us);
 		else

@@ -375,6 +375,8 @@ static void check_faults(const struct reading *r)
 		"dhcp-terse",	"dhcp-overload", "dhcp-slow",	   "blank-line",     "hidden",
 		"fake-ap",	"forged-deauth", "channel-switch", "other-security", NULL
 	};
+	static const char *const of_enrollees[] = { "wrong-secret", "vanish",	"power-cut",   "hangs-up",
+						    "busy",	    "no-join", "weak-signal", NULL };
 	static const char *const with_off[] = { "power-cut", "radio-lost", NULL };
 	static const char *const of_the_line[] = { "radio-lost",    "garbage", "rogue-station", "replay", "fake-ap",
 						   "forged-deauth", NULL };
@@ -399,8 +401,14 @@ static void check_faults(const struct reading *r)
 				r, item,
 				"simulation.faults: storage without operation; allowed: key, identity, credentials, "
 				"commit, seal: the request whose write fails");
-		if (is_one_of(fault->kind, of_access_points) && job->method &&
-		    !(job->method->flags & METHOD_DEVICE_AP) && usable(r, "credentials.method"))
+		if (job->method && job->method->devices == METHOD_ENROLLEES && usable(r, "credentials.method")) {
+			if (!is_one_of(fault->kind, of_the_line) && !is_one_of(fault->kind, of_enrollees))
+				CONTRADICTION(r, item,
+					      "simulation.faults: devices that are enrolled by WPS know no %s; allowed: "
+					      "wrong-secret, vanish, power-cut, hangs-up, busy, no-join, weak-signal",
+					      fault->kind);
+		} else if (is_one_of(fault->kind, of_access_points) && job->method &&
+			   !(job->method->flags & METHOD_DEVICE_AP) && usable(r, "credentials.method"))
 			CONTRADICTION(r, item,
 				      "simulation.faults: %s needs an access point; allowed: with credentials.method "
 				      "%s",

@@ -70,9 +70,11 @@ static void view_channel(const struct line *line, const struct channel *c, struc
 		out->exclusive |= s == line->exclusive;
 		if (s->phase == PHASE_DELIVERING && s->unit->method->flags & METHOD_BROADCAST)
 			out->serves++;
-		/* Nobody reports what a foreign device does: it has to be seen. */
-		if (s->phase == PHASE_JOINING && s->unit->method->flags & METHOD_NO_REQUESTS)
+		/* Nobody reports what a foreign device does: it has to be seen, and does it once. */
+		if (s->phase == PHASE_JOINING && s->unit->method->flags & METHOD_NO_REQUESTS) {
 			out->attend_by_us = s->joining.asked_us;
+			out->unsafe = true;
+		}
 	}
 }
 
@@ -316,7 +318,8 @@ static void pump(struct lane *lane)
 	if (lane->state != LANE_HERE)
 		return;
 	say_farewells(lane);
-	(void)speak(lane, METHOD_PRESENT);
+	while (speak(lane, METHOD_PRESENT) && lane->in_flight < LANE_QUEUE)
+		;
 	while (lane->in_flight < LANE_QUEUE) {
 		struct session *s = next_session(lane->channel);
 

@@ -15,6 +15,8 @@ extern const struct method_ops access_point_ops __attribute__((weak));
 extern const struct method_ops wps_ops __attribute__((weak));
 extern const struct delivery_ops wps_delivery __attribute__((weak));
 
+/* A foreign device joins once, and has no word of its own if that was missed: what it sends later tells as well. */
+#define HEARS_FOREIGN (RADIO_HEAR_NETWORKS | RADIO_HEAR_JOINS | RADIO_HEAR_MEMBERS)
 #define HEARS_NETWORKS (RADIO_HEAR_NETWORKS | RADIO_HEAR_JOINS | RADIO_HEAR_GROUP)
 
 const struct method method_direct = {
@@ -68,7 +70,7 @@ static const struct method https = {
 
 static const struct method wps_pin = {
 	.name = "wps-pin",
-	.hears = HEARS_NETWORKS,
+	.hears = HEARS_FOREIGN,
 	.flags = METHOD_OWN_BSS | METHOD_NO_REQUESTS | METHOD_WEAK,
 	.needs = METHOD_NEEDS_PIN,
 	.protection = METHOD_BY_NOTHING,
@@ -83,7 +85,7 @@ static const struct method wps_pin = {
 
 static const struct method wps_pbc = {
 	.name = "wps-pbc",
-	.hears = HEARS_NETWORKS,
+	.hears = HEARS_FOREIGN,
 	.flags = METHOD_OWN_BSS | METHOD_NO_REQUESTS | METHOD_WEAK,
 	.protection = METHOD_BY_NOTHING,
 	.devices = METHOD_ENROLLEES,

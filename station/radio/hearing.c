@@ -30,6 +30,8 @@ enum {
 #define QOS_HEAD_LEN 26
 #define HTC_HEAD_LEN 30 /* with HT Control, which +HTC says, 9.2.4.1.10 */
 #define ORDER 0x80
+#define MEMBER_MASK 0x43 /* Protected Frame, From DS, To DS */
+#define MEMBER 0x41
 
 static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 static const uint8_t eapol[8] = { 0xaa, 0xaa, 0x03, 0, 0, 0, 0x88, 0x8e };
@@ -65,6 +67,11 @@ bool hearing_wants(const struct radio_addresses *own, unsigned hear, struct mr_r
 	case REASSOCIATION_RESPONSE:
 	case DISASSOCIATION:
 	case DEAUTHENTICATION: return hear & RADIO_HEAR_JOINS;
+	case DATA:
+	case QOS_DATA:
+		if ((hear & RADIO_HEAR_MEMBERS) && (frame.at[1] & MEMBER_MASK) == MEMBER)
+			return true;
+		__attribute__((fallthrough));
 	default:
 		return ((hear & RADIO_HEAR_GROUP) && group && (frame.at[0] & TYPE_MASK) == TYPE_DATA) ||
 		       ((hear & RADIO_HEAR_JOINS) && is_eapol(frame));
@@ -86,11 +93,12 @@ void hearing_filter(char *out, size_t out_len, const struct radio_addresses *own
 		used += (size_t)snprintf(out + used, out_len - used, "wlan addr1 %s or wlan addr2 %s or ", name, name);
 	}
 	used += (size_t)snprintf(
-		out + used, out_len - used, "(wlan[0] = 0xd0 and wlan addr1 ff:ff:ff:ff:ff:ff)%s%s%s)",
+		out + used, out_len - used, "(wlan[0] = 0xd0 and wlan addr1 ff:ff:ff:ff:ff:ff)%s%s%s%s)",
 		hear & RADIO_HEAR_NETWORKS
 			? " or wlan[0] = 0x80 or wlan[0] = 0x50 or (wlan[0] = 0x40 and wlan[4] & 1 = 1)"
 			: "",
 		hear & RADIO_HEAR_GROUP ? " or (wlan[0] & 0x0c = 0x08 and wlan[4] & 1 = 1)" : "",
+		hear & RADIO_HEAR_MEMBERS ? " or (wlan[0] & 0x7f = 0x08 and wlan[1] & 0x43 = 0x41)" : "",
 		hear & RADIO_HEAR_JOINS
 			? " or wlan[0] = 0xb0 or wlan[0] & 0xcf = 0x00 or wlan[0] = 0xa0 or wlan[0] = 0xc0"
 			  " or (wlan[0] = 0x08 and wlan[24:4] = 0xaaaa0300 and wlan[28:4] = 0x0000888e)"

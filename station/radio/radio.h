@@ -73,6 +73,7 @@ enum radio_hear {
 	RADIO_HEAR_NETWORKS = 1, /* beacons; probe responses to anybody; probe requests to all */
 	RADIO_HEAR_JOINS = 2,	 /* between others: authentication, (re)association, their ends, EAPOL in clear */
 	RADIO_HEAR_GROUP = 4,	 /* data frames to group addresses, which ARP and DHCP go by */
+	RADIO_HEAR_MEMBERS = 8,	 /* encrypted data frames to access points: who sends one has joined a network */
 };
 
 /* Bulk frames never delay a handshake: each class is sent before the next one. */

@@ -17,6 +17,9 @@
 #define THINK_US 20000u       /* chosen: HMAC, AES and the flash of a small chip, for each message */
 #define GROUP_US 250000u      /* chosen: 1536-bit exponentiation in software at 160 MHz */
 #define SILENCE_US 30000000u  /* a peer of EAP waits that long for the next request */
+#define CHATTER_US 200000u
+#define CHATTER_MAX_US 8000000u
+#define OFF_US 1000000u
 #define LAST_US 2000000u      /* the same, when the last message has come */
 #define UNASKED_US 5000000u   /* by PIN, with nobody who authorizes it: any registrar is tried after that and three scans */
 #define UNASKED_SCANS 3u
@@ -53,7 +56,9 @@ struct enrollee {
 	struct sta_config sta_config;
 	uint16_t sequence;
 	bool asks; /* is to send its probe on this channel */
+	bool gone; /* switched off in the middle of a run: that run is to be forgotten */
 	bool in_air, struck, has_credentials;
+	uint64_t chatter_us, chatter_at_us;
 	uint64_t silent_us; /* gives the run up */
 	struct mr_eap eap;
 	struct mr_wsc_enrollee wsc;
@@ -84,8 +89,12 @@ static void probe(struct enrollee *e)
 	memcpy(h.address2, e->config.mac, 6);
 	memcpy(h.address3, ieee80211_broadcast, 6);
 	ieee80211_header_build(&w, &h);
-	ieee80211_put_ssid(&w, NULL, 0);
+	ieee80211_put_ssid(&w, e->credential.ssid, e->credential.ssid_len);
 	ieee80211_put_rates(&w, e->config.channels[e->channel]);
+	if (e->has_credentials) { /* it looks for its network, and wants nothing of a registrar any more */
+		send(e, &w);
+		return;
+	}
 	wsc.len = 4;
 	mr_wsc_put_number(&wsc, MR_WSC_VERSION, 0x10);
 	mr_wsc_put_number(&wsc, MR_WSC_REQUEST_TYPE, MR_WSC_ENROLLEE);
@@ -276,6 +285,15 @@ static bool strikes(struct enrollee *e, uint8_t type)
 	return true;
 }
 
+/* For good; or it is put back a second later, and has forgotten all. */
+static void switch_off(struct enrollee *e)
+{
+	air_power(e->node, false);
+	e->gone = true;
+	if (e->config.once)
+		loop_at(e->loop, &e->timer, loop_now_us(e->loop) + OFF_US);
+}
+
 static struct mr_wsc_answer refusal(struct enrollee *e, uint8_t buf[static 128])
 {
 	struct mr_wr w = mr_wr_over(buf, 128);
@@ -300,7 +318,7 @@ static void on_message(struct enrollee *e, const struct mr_eap_message *m, struc
 			abort();
 	} else if (mr_wsc_parse(m->message, &parsed) && strikes(e, mr_wsc_type(&parsed))) {
 		if (e->config.fault == ENROLLEE_VANISHES)
-			air_power(e->node, false);
+			switch_off(e);
 		if (e->config.fault != ENROLLEE_REFUSES)
 			return;
 		answer = refusal(e, buf);
@@ -434,8 +452,11 @@ static void on_event(struct enrollee *e, const struct sta_out *out, uint64_t now
 	switch (out->event) {
 	case STA_NOTHING: return;
 	case STA_UP:
-		if (e->state == JOINING)
-			e->state = JOINED;
+		if (e->state != JOINING)
+			return;
+		e->state = JOINED;
+		e->chatter_us = CHATTER_US;
+		e->chatter_at_us = now_us + e->chatter_us;
 		return;
 	case STA_DOWN: sta_over(e, now_us); return;
 	case STA_MSDU:
@@ -452,7 +473,7 @@ static void pump(struct enrollee *e)
 	uint8_t frame[RADIO_FRAME_MAX], what;
 	size_t len;
 
-	if (!e->sta)
+	if (!e->sta || e->gone)
 		return;
 	if (!e->in_air && (len = sta_pull(e->sta, frame, false, &what, now_us)) > 0) {
 		tx.cookie = 1u + what;
@@ -461,6 +482,8 @@ static void pump(struct enrollee *e)
 			sta_sent(e->sta, what, false, 0, now_us);
 	}
 	at_us = sta_deadline_us(e->sta);
+	if (e->state == JOINED && e->chatter_at_us < at_us)
+		at_us = e->chatter_at_us;
 	if (e->state == ENROLLING && e->silent_us < at_us)
 		at_us = e->silent_us;
 	loop_at(e->loop, &e->timer, at_us);
@@ -472,6 +495,8 @@ static void on_received(void *ctx, struct mr_rd mpdu, const struct radio_rx *rx)
 	struct sta_out out = { .event = STA_NOTHING };
 	int result;
 
+	if (e->gone)
+		return;
 	if (e->state == SCANNING)
 		note(e, mpdu, rx);
 	else if (e->state == SEEKING)
@@ -505,18 +530,39 @@ static void on_tuned(void *ctx, uint16_t freq_mhz)
 
 	(void)freq_mhz;
 	/* Devices that are switched on together do not ask together: 11.1.4.3.2, ProbeDelay and its random part. */
-	e->asks = e->state == SCANNING;
+	e->asks = e->state == SCANNING || e->state == SEEKING;
 	if (e->asks)
 		loop_at(e->loop, &e->timer, loop_now_us(e->loop) + entropy_below(e->entropy, PROBE_DELAY_US));
-	else if (e->state == SEEKING)
-		loop_at(e->loop, &e->timer, loop_now_us(e->loop) + DWELL_US);
 	pump(e);
+}
+
+/* What a device says on a network that it has joined: it asks for an address, again and again with longer pauses. */
+static void chatter(struct enrollee *e, uint64_t now_us)
+{
+	static const uint8_t discover[300] = { 0x45 };
+
+	(void)sta_send(e->sta, ieee80211_broadcast, 0x0800, discover, sizeof(discover));
+	e->chatter_us = 2 * e->chatter_us < CHATTER_MAX_US ? 2 * e->chatter_us : CHATTER_MAX_US;
+	e->chatter_at_us = now_us + e->chatter_us;
 }
 
 static void on_timer(void *ctx, uint64_t now_us)
 {
 	struct enrollee *e = ctx;
 
+	if (e->gone) {
+		e->gone = e->in_air = false;
+		sta_destroy(e->sta);
+		e->sta = NULL;
+		loop_cancel(e->loop, &e->think);
+		e->state = OFF;
+	}
+	if (e->asks && (e->state == SCANNING || e->state == SEEKING)) {
+		e->asks = false;
+		probe(e);
+		loop_at(e->loop, &e->timer, now_us + DWELL_US);
+		return;
+	}
 	switch (e->state) {
 	case OFF:
 		air_power(e->node, true);
@@ -525,12 +571,6 @@ static void on_timer(void *ctx, uint64_t now_us)
 		return;
 	case RESTING: scan(e, now_us); return;
 	case SCANNING:
-		if (e->asks) {
-			e->asks = false;
-			probe(e);
-			loop_at(e->loop, &e->timer, now_us + DWELL_US);
-			return;
-		}
 		if (++e->channel < e->config.channel_count)
 			look(e, now_us);
 		else
@@ -547,8 +587,11 @@ static void on_timer(void *ctx, uint64_t now_us)
 			return;
 		}
 		break;
-	case JOINING:
-	case JOINED: break;
+	case JOINING: break;
+	case JOINED:
+		if (now_us >= e->chatter_at_us)
+			chatter(e, now_us);
+		break;
 	}
 	if (e->sta && sta_expire(e->sta, now_us) < 0)
 		sta_over(e, now_us);

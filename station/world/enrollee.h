@@ -15,7 +15,7 @@ enum enrollee_fault {
 	ENROLLEE_WRONG_FIRST,  /* the first half of its PIN is another than its label's */
 	ENROLLEE_WRONG_SECOND, /* the second half */
 	ENROLLEE_STALLS,       /* it stops at a message, and stays where it is */
-	ENROLLEE_VANISHES,     /* it is switched off there */
+	ENROLLEE_VANISHES,     /* it is switched off there; with `once` it is back after a second */
 	ENROLLEE_REFUSES,      /* it sends a NACK there */
 	ENROLLEE_NO_JOIN,      /* it never joins its network */
 };

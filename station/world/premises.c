@@ -255,7 +255,7 @@ bool premises_fakes(struct premises *a, struct air *air, size_t i, unsigned coun
 
 static bool has_room(const struct job *job, const struct roster *roster, char *error, size_t error_len)
 {
-	if (roster_count(roster) < job->sim_devices) {
+	if (job->method->flags & METHOD_DEVICE_AP && roster_count(roster) < job->sim_devices) {
 		snprintf(error, error_len,
 			 "%zu labels for %u simulated devices; lower simulation.devices, or list more",
 			 roster_count(roster), job->sim_devices);

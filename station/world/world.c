@@ -345,6 +345,7 @@ static bool place_enrollee(struct world *w, size_t i, const struct job_fault *fa
 				     .x_m = uniform(w) * job->sim_floor_m,
 				     .y_m = uniform(w) * job->sim_floor_m,
 				     .tx_dbm = 15,
+				     .extra_loss_db = fault && fault_named(fault->kind) == DEVICE_FAULT_WEAK_SIGNAL ? 60 : 0,
 				     .seed = seed * 1000003 + i };
 
 	roster_simulated_mac(w->id, i, c.mac);

@@ -4,6 +4,10 @@
  */
 #include "tests/line/station.h"
 
+#include <sys/stat.h>
+
+#include "station/roster/roster.h"
+
 #define PIN "{method: wps-pin, weak-ok: true, ssid: \"hall\", security: wpa2}"
 #define PBC "{method: wps-pbc, weak-ok: true, ssid: \"hall\", security: wpa2}"
 #define FOREIGN .recipe = "credentials, verify"
@@ -43,10 +47,181 @@ static void every_device_is_enrolled_by_its_pin(void **state)
 	hall_done(&run);
 }
 
+
+static void every_pressed_button_is_served_side_by_side(void **state)
+{
+	struct run run;
+
+	lot(*state, &run, &(struct shape){ .devices = 16, .credentials = PBC, FOREIGN, .channels = "6" }, hall_seed(2));
+	assert_int_equal(run.result.summary.passed, 16);
+	/* Others serve one button in two minutes, and stop at a second one. */
+	assert_true(run.result.summary.makespan_us < 16 * UINT64_C(1000000));
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_deliveries WHERE method = 'wps-pbc' AND "
+					"json_extract(evidence, '$.proved') = 'nothing' AND "
+					"json_extract(evidence, '$.known_by') = 'address'"),
+			 16);
+	verifies(*state, &run);
+	hall_done(&run);
+}
+
+static void channels_and_losses_cost_time_and_no_device(void **state)
+{
+	static const char *const methods[] = { PIN, PBC };
+
+	for (unsigned i = 0; i < 2; i++)
+		for (uint64_t seed = 0; seed < 3; seed++) {
+			struct run run;
+
+			lot(*state, &run,
+			    &(struct shape){ .devices = 20,
+					     .credentials = methods[i],
+					     FOREIGN,
+					     .channels = "1, 6, 11",
+					     .radios = 1 + i,
+					     .loss = "12%",
+					     .attempts = "6",
+					     .profile = "mt7612u" },
+			    hall_seed(30 + seed));
+			assert_int_equal(run.result.summary.passed, 20);
+			verifies(*state, &run);
+			hall_done(&run);
+		}
+}
+
+/* Two of them have another PIN than their label: each is tried twice, for nobody signs a NACK, then its PIN is dead. */
+static void a_wrong_pin_is_shown_twice_and_no_more(void **state)
+{
+	struct run run;
+
+	lot(*state, &run,
+	    &(struct shape){ .devices = 8,
+			     .credentials = PIN,
+			     FOREIGN,
+			     .attempts = "5",
+			     .faults = "    - {kind: wrong-secret, count: 2}\n" },
+	    hall_seed(4));
+	assert_int_equal(run.result.summary.passed, 6);
+	assert_int_equal(hall_count(&run, "quarantined", "pin-exposed"), 2);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM attempt AS a JOIN unit AS u USING (unit) WHERE "
+					"u.state = 'quarantined'"),
+			 4);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM attempt WHERE cause_name = 'wps-refused'"), 2);
+	verifies(*state, &run);
+	hall_done(&run);
+}
+
+/* Devices that refuse, stall or vanish fail for a cause of the air or of their PIN; the others' times do not move. */
+static void who_stalls_keeps_nobody_waiting(void **state)
+{
+	static const char *const faults[] = { "hangs-up", "vanish", "busy" };
+	struct run clean;
+	uint64_t alone_us;
+
+	lot(*state, &clean, &(struct shape){ .devices = 9, .credentials = PIN, FOREIGN }, hall_seed(5));
+	assert_int_equal(clean.result.summary.passed, 9);
+	alone_us = (uint64_t)hall_ask(&clean, "SELECT max(ended_us) - min(started_us) FROM attempt");
+	hall_done(&clean);
+	for (unsigned i = 0; i < 3; i++) {
+		char line[80];
+		struct run run;
+
+		snprintf(line, sizeof(line), "    - {kind: %s, count: 3}\n", faults[i]);
+		lot(*state, &run,
+		    &(struct shape){ .devices = 12, .credentials = PIN, FOREIGN, .attempts = "2", .faults = line },
+		    hall_seed(5));
+		assert_int_equal(run.result.summary.passed, 9);
+		assert_int_equal(run.result.summary.failed + run.result.summary.quarantined, 3);
+		assert_true((uint64_t)hall_ask(&run, "SELECT max(ended_us) - min(started_us) FROM attempt WHERE "
+						     "outcome = 'pass'") < 2 * alone_us);
+		verifies(*state, &run);
+		hall_done(&run);
+	}
+}
+
+static void who_never_joins_has_not_passed(void **state)
+{
+	struct run run;
+
+	lot(*state, &run,
+	    &(struct shape){ .devices = 4,
+			     .credentials = PBC,
+			     FOREIGN,
+			     .attempts = "1",
+			     .faults = "    - {kind: no-join, count: 1}\n" },
+	    hall_seed(6));
+	assert_int_equal(run.result.summary.passed, 3);
+	assert_int_equal(hall_count(&run, "failed", "join-timeout"), 1);
+	verifies(*state, &run);
+	hall_done(&run);
+}
+
+/* Six devices, and a list of four: by address for a button, by serial number for a PIN. */
+static void who_is_not_on_the_list_gets_nothing(void **state)
+{
+	static const char *const methods[] = { "wps-pin", "wps-pbc" };
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct hall *hall = *state;
+		struct shape shape = { .devices = 4, FOREIGN };
+		char credentials[240], path[112];
+		struct roster *all;
+		uint8_t id[32];
+		struct run run;
+		FILE *f;
+
+		snprintf(path, sizeof(path), "%s/labels%u.csv", hall->dir, i);
+		snprintf(credentials, sizeof(credentials),
+			 "{method: %s, weak-ok: true, ssid: \"hall\", security: wpa2, wps: {labels: \"labels%u.csv\"}}",
+			 methods[i], i);
+		shape.credentials = credentials;
+		assert_true(roster_simulated_id("AC-100", 7, 4, id));
+		all = roster_simulated("AC-100", 7, 4);
+		assert_non_null(all);
+		f = fopen(path, "w");
+		assert_non_null(f);
+		assert_int_equal(fchmod(fileno(f), 0600), 0);
+		fprintf(f, "mac,pin\n");
+		for (size_t k = 0; k < 3; k++) { /* the fourth is left out */
+			const struct roster_row *row = roster_row(all, k);
+
+			fprintf(f, "%02x:%02x:%02x:%02x:%02x:%02x,%s\n", row->mac[0], row->mac[1], row->mac[2], row->mac[3],
+				row->mac[4], row->mac[5], row->pin);
+		}
+		assert_int_equal(fclose(f), 0);
+		roster_destroy(all);
+		lot(hall, &run, &shape, 7);
+		assert_int_equal(run.result.summary.passed, 3);
+		assert_int_equal(hall_ask(&run, "SELECT count(*) FROM unit"), 3);
+		assert_int_equal(hall_ask(&run, "SELECT count(*) FROM sighting WHERE verdict = 'not-on-label-list'"), 1);
+		verifies(hall, &run);
+		hall_done(&run);
+	}
+}
+
+static void the_same_seed_gives_the_same_run(void **state)
+{
+	struct run run[2];
+
+	for (unsigned i = 0; i < 2; i++)
+		lot(*state, &run[i],
+		    &(struct shape){ .devices = 10, .credentials = PIN, FOREIGN, .loss = "5%", .attempts = "4" }, 8);
+	assert_int_equal(run[0].result.summary.frames, run[1].result.summary.frames);
+	assert_int_equal(run[0].result.summary.makespan_us, run[1].result.summary.makespan_us);
+	hall_done(&run[0]);
+	hall_done(&run[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_device_is_enrolled_by_its_pin),
+		cmocka_unit_test(every_pressed_button_is_served_side_by_side),
+		cmocka_unit_test(channels_and_losses_cost_time_and_no_device),
+		cmocka_unit_test(a_wrong_pin_is_shown_twice_and_no_more),
+		cmocka_unit_test(who_stalls_keeps_nobody_waiting),
+		cmocka_unit_test(who_never_joins_has_not_passed),
+		cmocka_unit_test(who_is_not_on_the_list_gets_nothing),
+		cmocka_unit_test(the_same_seed_gives_the_same_run),
 	};
 
 	return cmocka_run_group_tests_name("wps", tests, hall_open, hall_close);

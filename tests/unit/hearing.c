@@ -17,7 +17,7 @@
 #include "station/radio/hearing.h"
 #include "station/radio/radio.h"
 
-#define HEAR_ALL (RADIO_HEAR_NETWORKS | RADIO_HEAR_JOINS | RADIO_HEAR_GROUP)
+#define HEAR_ALL (RADIO_HEAR_NETWORKS | RADIO_HEAR_JOINS | RADIO_HEAR_GROUP | RADIO_HEAR_MEMBERS)
 #define RADIOTAP_LEN 8
 #define FRAME_LEN 64
 
@@ -71,6 +71,28 @@ static void make_eapol(uint8_t frame[static FRAME_LEN], uint8_t kind, const uint
 
 	make(frame, kind, to, from);
 	memcpy(frame + (kind == 0x88 ? 26 : 24), head, sizeof(head));
+}
+
+/* Encrypted data to an access point; `flags`: of the second octet. */
+static void make_member(uint8_t frame[static FRAME_LEN], uint8_t kind, const uint8_t to[6], const uint8_t from[6])
+{
+	make(frame, kind, to, from);
+	frame[1] = 0x41;
+}
+
+static void who_sends_encrypted_data_is_a_member(void **state)
+{
+	static const uint8_t kinds[] = { 0x08, 0x88, 0x48, 0xc8, 0xb0 };
+	uint8_t frame[FRAME_LEN];
+
+	(void)state;
+	for (unsigned flags = 0; flags < 256; flags++)
+		for (size_t i = 0; i < sizeof(kinds); i++) {
+			make(frame, kinds[i], other, device);
+			frame[1] = (uint8_t)flags;
+			assert_int_equal(hearing_wants(&alone, RADIO_HEAR_MEMBERS, mr_rd_over(frame, sizeof(frame))),
+					 i < 2 && (flags & 0x43) == 0x41);
+		}
 }
 
 static void what_is_for_us_is_wanted_whatever_else_is_asked_for(void **state)
@@ -169,6 +191,8 @@ static void what_is_for_a_further_address_is_wanted_as_for_the_first(void **stat
 /* The kernel's part, which libpcap runs here: every first octet, all sorts of ends. */
 static void filter_agrees(const struct radio_addresses *own, unsigned hear, size_t *wanted, size_t *unwanted)
 {
+	static void (*const makers[])(uint8_t[static FRAME_LEN], uint8_t, const uint8_t[6],
+				      const uint8_t[6]) = { make, make_eapol, make_eapol_htc, make_member };
 	const uint8_t *const ends[] = { us, own->at[own->count - 1], device, other, all, multicast };
 	pcap_t *pcap = pcap_open_dead(DLT_IEEE802_11_RADIO, 4096);
 	struct pcap_pkthdr header = { .caplen = RADIOTAP_LEN + FRAME_LEN, .len = RADIOTAP_LEN + FRAME_LEN };
@@ -182,12 +206,12 @@ static void filter_agrees(const struct radio_addresses *own, unsigned hear, size
 	if (pcap_compile(pcap, &program, text, 1, PCAP_NETMASK_UNKNOWN) < 0)
 		fail_msg("%s: %s", text, pcap_geterr(pcap));
 	assert_true(program.bf_len < 4096); /* the kernel's limit, BPF_MAXINSNS */
-	for (unsigned n = 0; n < 64 * 6 * 6 * 3; n++) {
+	for (unsigned n = 0; n < 64 * 6 * 6 * 4; n++) {
 		uint8_t kind = (uint8_t)(n % 64 << 2);
 		const uint8_t *to = ends[n / 64 % 6], *from = ends[n / 384 % 6];
 		bool want, control = (kind & 0x0c) == 0x04;
 
-		(n / 2304 == 2 ? make_eapol_htc : n / 2304 ? make_eapol : make)(frame, kind, to, from);
+		makers[n / 2304](frame, kind, to, from);
 		want = hearing_wants(own, hear, mr_rd_over(frame, FRAME_LEN)) ||
 		       (radio_addresses_have(own, from) && !control);
 		assert_int_equal(pcap_offline_filter(&program, &header, bytes) != 0, want);
@@ -213,6 +237,7 @@ static void the_filter_lets_pass_what_is_wanted_and_reports_on_our_own(void **st
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_sends_encrypted_data_is_a_member),
 		cmocka_unit_test(what_is_for_us_is_wanted_whatever_else_is_asked_for),
 		cmocka_unit_test(of_others_only_the_kinds_that_were_asked_for_are_wanted),
 		cmocka_unit_test(of_others_data_only_eapol_belongs_to_a_join),

@@ -163,6 +163,7 @@ int credentials_delivered(struct session *s)
 {
 	assert(s->phase == PHASE_DELIVERING && s->delivery.ops);
 	record_commit(s);
+	s->unit->delivered = true;
 	record_evidence(s);
 	session_end_delivery(s);
 	return RECIPE_DONE;

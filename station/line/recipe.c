@@ -528,6 +528,8 @@ enum method_opened recipe_open_foreign(struct line *line, struct unit *u, struct
 		return METHOD_NO_ROOM;
 	link_none_init(&s->none);
 	s->link = &s->none;
+	if (u->delivered) /* nobody saw it join the last time */
+		s->stage |= MR_STAGE_CREDENTIALS;
 	session_go(s, home);
 	if (open_attempt(s, NULL)) {
 		int cause = check_rssi(s); /* all that can be measured of it */

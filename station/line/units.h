@@ -23,6 +23,7 @@ struct unit {
 	unsigned reopened;   /* times that this session has looked again whether it is sealed */
 	bool shared_address; /* another device was heard with its address */
 	bool told;	     /* it has answered its verdict */
+	bool delivered;	     /* a foreign device has its credentials, by its method's word in this run */
 	bool unnamed;	     /* known by its address only: it has not said yet who it is */
 	uint8_t spki_sha256[32];
 	uint8_t *certificate; /* of an earlier attempt */

@@ -174,6 +174,7 @@ static void on_asked(void *ctx, const uint8_t mac[static 6], const struct wps_en
 		unit_greet(line, u, place->wps->rx);
 	if (place->wps->rx)
 		u->rssi_dbm = place->wps->rx->rssi_dbm;
+	u->delivered = false; /* it would not ask if it had them */
 	way->said = *said;
 	way->by_serial = by_serial;
 	if (row && !said->button)
@@ -368,6 +369,22 @@ static void speak(struct line *line, void *state, struct channel *c, enum method
 		*next_us = now_us;
 }
 
+/* It has joined after we had given up to look for it: another attempt sees so. */
+static void hear_member(struct line *line, struct lane *lane, const struct ieee80211_header *h)
+{
+	const struct ieee80211_network *n = &line->target.network;
+	struct unit *u;
+
+	if ((h->kind != IEEE80211_DATA && h->kind != IEEE80211_QOS_DATA) || !(h->flags & IEEE80211_PROTECTED) ||
+	    !mr_equal(h->address1, n->bssid, 6))
+		return;
+	u = map_get(&line->by_mac, map_key_mac(h->address2));
+	if (!u || u->method->ops != &wps_ops || !u->delivered || u->settled || u->session)
+		return;
+	admission_enqueue(line, u, lane->channel);
+	admission_fill_channel(line, lane->channel);
+}
+
 static bool hear(struct line *line, void *state, struct lane *lane, struct mr_rd mpdu, const struct radio_rx *rx)
 {
 	struct wps *wps = state;
@@ -382,8 +399,10 @@ static bool hear(struct line *line, void *state, struct lane *lane, struct mr_rd
 	bssid = ieee80211_bssid(&h);
 	probe = h.kind == IEEE80211_PROBE_REQUEST;
 	ours = bssid && mr_equal(bssid, line->station.mac, 6);
-	if (!probe && !ours)
+	if (!probe && !ours) {
+		hear_member(line, lane, &h);
 		return false;
+	}
 	wps->rx = rx;
 	wps_bss_receive(bss, mpdu, loop_now_us(line->loop));
 	wps->rx = NULL;

@@ -431,19 +431,3 @@ bool mr_wsc_credential(struct mr_rd settings, struct mr_wsc_credential *out)
 	}
 	return mr_wsc_parse(settings, &inner) && take_credential(&inner, out);
 }
-
-/* --- the PIN --- */
-
-bool mr_wsc_pin_valid(const char *pin, size_t len)
-{
-	unsigned sum = 0;
-
-	if (len != 4 && len != 8)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (pin[i] < '0' || pin[i] > '9')
-			return false;
-		sum += (i % 2 == 0 ? 3u : 1u) * (unsigned)(pin[i] - '0');
-	}
-	return len == 4 || sum % 10 == 0;
-}

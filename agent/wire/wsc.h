@@ -224,8 +224,3 @@ void mr_wsc_put_credential(struct mr_wr *w, const struct mr_wsc_credential *cred
 /* The first of M8's settings that is open or WPA2-PSK with AES and whole; WEP, TKIP and others are passed over. false:
  * none. */
 bool mr_wsc_credential(struct mr_rd settings, struct mr_wsc_credential *out);
-
-/* --- the PIN, section 7.4 --- */
-
-/* 8 digits of which the last is the check digit, or 4 digits. */
-bool mr_wsc_pin_valid(const char *pin, size_t len);

@@ -154,8 +154,6 @@ struct pin_policy {
 /* Rejection sampling; refuses weak ones (one digit repeated, runs, the published defaults). */
 void pin_generate(struct entropy *entropy, const struct pin_policy *policy, char pin[static IDENTITY_PIN_MAX]);
 bool pin_is_weak(const char *pin);
-/* The eighth digit after these seven: WSC 2.0.5 section 7.4.1. */
-char pin_wps_checksum(const char *digits);
 /* AES-256-GCM under pin.key, associated data product, serial and kind. Sealed: IV 12, ciphertext, tag 16. The IV is of
  * `entropy`, or of the process that has the key. */
 #define PIN_SEALED_MAX (12 + IDENTITY_PIN_MAX + 16)

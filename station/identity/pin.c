@@ -15,22 +15,13 @@
 #include "agent/wire/cause.h"
 #include "agent/wire/cursor.h"
 #include "agent/wire/hkdf.h"
+#include "agent/wire/wsc_pin.h"
 #include "station/identity/identity.h"
 #include "station/identity/keyfile.h"
 #include "station/identity/private.h"
 
 /* Octets: 256 bits and 64 more, so that the reduction shows no bias (RFC 9383 section 3.2). */
 #define HALF 40
-
-/* Digits weighted 3 and 1 in turn, from the left; the last digit makes the sum a multiple of 10. */
-char pin_wps_checksum(const char *digits)
-{
-	unsigned sum = 0;
-
-	for (unsigned i = 0; i < 7; i++)
-		sum += (unsigned)(digits[i] - '0') * (i % 2 == 0 ? 3 : 1);
-	return (char)('0' + (10 - sum % 10) % 10);
-}
 
 /* Each digit follows from the one before by the same step: 1234, 8901, 4321, 5555. */
 static bool is_run(const char *pin, size_t len)
@@ -108,7 +99,7 @@ void pin_generate(struct entropy *entropy, const struct pin_policy *policy, char
 			number /= 10;
 		}
 		if (policy->wps_checksum)
-			pin[drawn] = pin_wps_checksum(pin);
+			pin[drawn] = mr_wsc_pin_check_digit(pin);
 		pin[policy->digits] = '\0';
 	} while (pin_is_weak(pin));
 	assert(strlen(pin) == policy->digits);

@@ -14,6 +14,7 @@
 #include <jansson.h>
 #include <openssl/crypto.h>
 
+#include "agent/wire/wsc_pin.h"
 #include "station/line/admission.h"
 #include "station/line/events.h"
 #include "station/line/lane.h"

@@ -13,6 +13,7 @@
 #include "station/base/secret_file.h"
 #include "station/base/text_file.h"
 #include "station/identity/identity.h"
+#include "agent/wire/wsc_pin.h"
 #include "station/method/method.h"
 
 #define SIZE_MAX_OCTETS (32u << 20) /* chosen: ROSTER_MAX devices with some 300 octets each */
@@ -460,7 +461,7 @@ struct roster *roster_simulated(const char *product, uint64_t seed, size_t count
 		for (int k = 0; k < 8; k++)
 			row->pin[k] = (char)('0' + hash[k] % 10);
 		/* Good for WPS too. */
-		row->pin[7] = pin_wps_checksum(row->pin);
+		row->pin[7] = mr_wsc_pin_check_digit(row->pin);
 		for (int k = 0; k < 8; k++)
 			snprintf(row->passphrase + 2 * k, 3, "%02x", hash[8 + k]);
 	}

@@ -693,7 +693,8 @@ static void its_limits_are_measured(const char *path, const struct job *job)
 static void the_examples_are_good(void **state)
 {
 	static const char *const paths[] = { "config/jobs/minimal.yaml", "config/jobs/demo.yaml",
-					     "config/jobs/line.yaml", "config/jobs/micro-ap.yaml" };
+					     "config/jobs/line.yaml", "config/jobs/micro-ap.yaml",
+					     "config/jobs/wps-pin.yaml", "config/jobs/wps-pbc.yaml" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {

@@ -24,6 +24,7 @@
 #include "agent/port/crypto.h"
 #include "agent/wire/cause.h"
 #include "station/identity/ceremony.h"
+#include "agent/wire/wsc_pin.h"
 #include "station/identity/identity.h"
 #include "tests/unit/hex.h"
 
@@ -147,11 +148,11 @@ static void the_wps_checksum_is_that_of_the_standard(void **state)
 {
 	struct bench *b = *state;
 
-	assert_int_equal(pin_wps_checksum("1234567"), '0');
-	assert_int_equal(pin_wps_checksum("0000000"), '0');
-	assert_int_equal(pin_wps_checksum("1000000"), '7');
-	assert_int_equal(pin_wps_checksum("0100000"), '9');
-	assert_int_equal(pin_wps_checksum("9999999"), '5'); /* 4 * 27 + 3 * 9 = 135 */
+	assert_int_equal(mr_wsc_pin_check_digit("1234567"), '0');
+	assert_int_equal(mr_wsc_pin_check_digit("0000000"), '0');
+	assert_int_equal(mr_wsc_pin_check_digit("1000000"), '7');
+	assert_int_equal(mr_wsc_pin_check_digit("0100000"), '9');
+	assert_int_equal(mr_wsc_pin_check_digit("9999999"), '5'); /* 4 * 27 + 3 * 9 = 135 */
 	for (unsigned n = 0; n < 1000; n++) {
 		char pin[IDENTITY_PIN_MAX];
 		unsigned sum = 0;

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "agent/wire/wsc.h"
+#include "agent/wire/wsc_pin.h"
 #include "tests/unit/hex.h"
 #include "tests/unit/wsc_run.h"
 

@@ -230,7 +230,7 @@ static const struct malformed {
 	  "job.yaml:4:54: credentials.passphrase: an open network has none; allowed: security: "
 	  "wpa2 or wpa3, or no passphrase" },
 	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, method: micro_ap}\n" RADIOS,
-	  "job.yaml:4:34: credentials.method: unknown word \"micro_ap\"; allowed: direct, micro-ap, pin, https; did "
+	  "job.yaml:4:34: credentials.method: unknown word \"micro_ap\"; allowed: direct, micro-ap, pin, https, wps-pin, wps-pbc; did "
 	  "you mean \"micro-ap\"?" },
 	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, method: pin}\n" RADIOS,
 	  "job.yaml:4:34: credentials.access_point is missing, for pin goes through it; allowed: access_point: "

@@ -173,6 +173,7 @@ bench: deps-test
 	@$(OUT)/tests/bench/forged $(BUILD)/bench.json "$(ONLY)"
 	@case "$(ONLY)" in "" | record | record.s*) $(SWARM) --seconds 60 --figures $(BUILD)/bench.json || \
 		echo "bench: the swarm found something" >&2 ;; esac
+	@$(OUT)/tests/bench/wps $(BUILD)/bench.json "$(ONLY)"
 	@MILLRACE_BIN=$(BIN)/millrace BASELINE="$(BASELINE)" $(OUT)/tests/bench/house $(BUILD)/bench.json "$(ONLY)"
 
 # Which planted faults do the tests notice (tests/mutate/run)? Takes minutes for each that they do not; no part of `make test`.

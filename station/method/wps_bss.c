@@ -563,7 +563,7 @@ size_t wps_bss_runs(const struct wps_bss *bss)
 
 size_t wps_bss_memory(const struct wps_bss *bss)
 {
-	size_t octets = sizeof(*bss) + bss->count * sizeof(struct run);
+	size_t octets = sizeof(*bss) + bss->count * (sizeof(struct run) + wps_registrar_memory());
 
 	for (const struct waiting_frame *w = bss->first; w; w = w->next)
 		octets += sizeof(*w) + w->len;

@@ -75,6 +75,7 @@ const struct wps_enrollee *wps_registrar_enrollee(const struct wps_registrar *r)
 unsigned wps_registrar_exposed(const struct wps_registrar *r) { return r->exposed; }
 int wps_registrar_cause(const struct wps_registrar *r) { return r->cause; }
 const char *wps_registrar_weakness(const struct wps_registrar *r) { return r->weakness; }
+size_t wps_registrar_memory(void) { return sizeof(struct wps_registrar); }
 
 /* --- out --- */
 

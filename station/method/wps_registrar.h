@@ -73,3 +73,4 @@ int wps_registrar_cause(const struct wps_registrar *registrar);
  * zero, alike or its public nonce. NULL: none; else words for the record.
  */
 const char *wps_registrar_weakness(const struct wps_registrar *registrar);
+size_t wps_registrar_memory(void); /* octets of one */

@@ -16,7 +16,10 @@
 #include <unistd.h>
 
 #include "agent/wire/cause.h"
+#include "agent/wire/wsc_pin.h"
 #include "db/sql.h"
+#include "station/method/method.h"
+#include "station/roster/roster.h"
 
 #define DAY_US (INT64_C(86400) * 1000000)
 #define EXPIRES_SOON_US (30 * DAY_US)	  /* chosen: time to make another issuing CA */
@@ -279,6 +282,95 @@ static void check_expected(const struct check_context *c)
 	expected_free(&list);
 }
 
+/* What is said about a method is said before the shift, not only in the manual. */
+static void check_method(const struct check_context *c)
+{
+	const struct method *method = c->job->method;
+
+	if (has_step(c->job, JOB_CREDENTIALS) && method->flags & METHOD_WEAK)
+		check_add(c->report, "method", CHECK_WARN, "use it where nobody else is in reach, or another method",
+			  "%s is weak: device to station %s; station to device %s; who listens learns %s", method->name,
+			  method->device_to_station, method->station_to_device, method->listener);
+}
+
+struct label_faults {
+	size_t no_secret, bad_pin, repeated;
+};
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* A PIN that two labels share opens both devices to who saw one of them. */
+static size_t repeated_pins(const struct roster *roster)
+{
+	size_t count = roster_count(roster), with = 0, repeated = 0;
+	const char **pins = calloc(count + 1, sizeof(*pins));
+
+	for (size_t i = 0; pins && i < count; i++)
+		if (*roster_row(roster, i)->pin)
+			pins[with++] = roster_row(roster, i)->pin;
+	if (with > 0)
+		qsort(pins, with, sizeof(*pins), by_text);
+	for (size_t i = 1; i < with; i++)
+		repeated += strcmp(pins[i - 1], pins[i]) == 0;
+	free(pins);
+	return repeated;
+}
+
+static struct label_faults look_at_labels(const struct job *job, const struct roster *roster)
+{
+	struct label_faults faults = { .repeated = repeated_pins(roster) };
+	size_t count = roster_count(roster);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct roster_row *row = roster_row(roster, i);
+		const struct method *method = row->method ? row->method : job->method;
+		bool wants_pin = method->needs & METHOD_NEEDS_PIN;
+
+		if ((wants_pin && !*row->pin) || (method->needs & METHOD_NEEDS_PASSPHRASE && !*row->passphrase))
+			faults.no_secret++;
+		else if (wants_pin && method->devices == METHOD_ENROLLEES && !mr_wsc_pin_valid(row->pin, strlen(row->pin)))
+			faults.bad_pin++;
+	}
+	return faults;
+}
+
+static void check_labels(const struct check_context *c)
+{
+	const struct job *job = c->job;
+	const char *file = job->method->flags & METHOD_DEVICE_AP ? job->ap_labels : job->wps_labels;
+	struct label_faults faults;
+	struct roster *roster;
+	char error[400];
+
+	if (!has_step(job, JOB_CREDENTIALS) || !*file)
+		return;
+	if (roster_load(&roster, file, error, sizeof(error)) != 0) {
+		check_add(c->report, "labels", CHECK_FAIL, NULL, "%s", error);
+		return;
+	}
+	faults = look_at_labels(job, roster);
+	if (faults.bad_pin)
+		check_add(c->report, "labels", CHECK_FAIL, "8 digits of which the last checks the others, or 4 digits",
+			  "%s: %zu PINs that WPS does not take", file, faults.bad_pin);
+	else if (faults.no_secret)
+		check_add(c->report, "labels", CHECK_WARN, "such devices are left alone: complete the list",
+			  "%s: %zu labels, %zu without the secret that their method needs", file, roster_count(roster),
+			  faults.no_secret);
+	else if (faults.repeated)
+		check_add(c->report, "labels", CHECK_WARN, "give each device a PIN of its own",
+			  "%s: %zu labels, %zu with a PIN that another one has", file, roster_count(roster),
+			  faults.repeated);
+	else if (roster_count(roster) < job->quantity)
+		check_add(c->report, "labels", CHECK_WARN, "list the rest, or lower batch.quantity",
+			  "%s: %zu labels for %u devices", file, roster_count(roster), job->quantity);
+	else
+		check_add(c->report, "labels", CHECK_OK, NULL, "%s: %zu labels", file, roster_count(roster));
+	roster_destroy(roster);
+}
+
 static void folder_of(const char *path, char *out, size_t size)
 {
 	const char *slash = strrchr(path, '/');
@@ -417,6 +509,8 @@ void check_surroundings(const struct check_context *context)
 	check_keys(context);
 	check_serials(context);
 	check_passphrase(context);
+	check_method(context);
+	check_labels(context);
 	check_expected(context);
 	check_disk(context);
 	check_database(context);

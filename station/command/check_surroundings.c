@@ -347,7 +347,7 @@ static void check_labels(const struct check_context *c)
 
 	if (!has_step(job, JOB_CREDENTIALS) || !*file)
 		return;
-	if (roster_load(&roster, file, error, sizeof(error)) != 0) {
+	if (roster_load(&roster, job->reach, file, error, sizeof(error)) != 0) {
 		check_add(c->report, "labels", CHECK_FAIL, NULL, "%s", error);
 		return;
 	}

@@ -30,7 +30,8 @@ void unit_id_of_mac(const uint8_t mac[static 6], uint8_t id[static 8])
 	memcpy(id + 5, mac + 3, 3);
 }
 
-struct unit *unit_new(struct line *line, const uint8_t device_id[static 8])
+/* NULL: no memory. It has no number and no address yet. */
+static struct unit *unit_new(struct line *line, const uint8_t device_id[static 8])
 {
 	struct unit *u;
 

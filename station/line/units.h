@@ -49,14 +49,12 @@ struct unit {
 	uint64_t first_heard_us, release_us, air_us, device_us, prescribed_us, outcome_us;
 };
 
-/* NULL: no memory. The method is the job's; it has no number yet. */
-struct unit *unit_new(struct line *line, const uint8_t device_id[static 8]);
-/* The same with a number and the address, for a device that nobody has met. The caller has looked that there is none.
- */
+/* For a device that nobody has met: it gets a number, and the job's method. The caller has looked that there is none.
+ * NULL: no memory. */
 struct unit *unit_meet(struct line *line, const uint8_t device_id[static 8], const uint8_t mac[static 6]);
 /*
- * Who has this id, address or serial number: of those known to this run, or in the record, where units of other lots stay
- * until one of them arrives (journal_find: microseconds). NULL: nobody. A serial number is not empty.
+ * Who has this id, address or serial number: of those known to this run, or in the record, where units of other lots
+ * stay until one of them arrives (journal_find: microseconds). NULL: nobody. A serial number is not empty.
  */
 struct unit *unit_of_id(struct line *line, const uint8_t device_id[static 8]);
 struct unit *unit_of_mac(struct line *line, const uint8_t mac[static 6]);

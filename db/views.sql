@@ -206,7 +206,8 @@ WITH event (unit, at_us, place, event, detail) AS (
 	UNION ALL SELECT u.unit, c.at_us, 7, c.action,
 		CASE c.action WHEN 'outcome' THEN replace(replace(replace(c.body, '{"state":"', ''), '","cause":"', ', '), '"}', '')
 		ELSE c.body END || ' (chain ' || c.seq || ', ' || c.actor || ')'
-		FROM unit AS u JOIN audit AS c ON c.subject = 'unit ' || u.unit WHERE c.action NOT IN ('unit', 'identity', 'attempt', 'receipt', 'certificate', 'link', 'delivery',
+		FROM unit AS u JOIN audit AS c ON c.subject = 'unit ' || u.unit
+		WHERE c.action NOT IN ('unit', 'identity', 'attempt', 'receipt', 'certificate', 'link', 'delivery',
 			'network', 'label', 'label-state', 'label-scan'))
 SELECT e.unit, u.serial, u.mac, u.device_id, e.at_us, e.place AS step,
 	strftime('%Y-%m-%dT%H:%M:%fZ', e.at_us / 1e6, 'unixepoch') AS at, e.event, e.detail
@@ -290,13 +291,16 @@ WITH found (lot, unit, kind, what) AS (
 		FROM batch AS b JOIN unit AS p ON p.batch = b.batch JOIN cert AS k ON k.unit = p.unit
 		WHERE p.state = 'passed' AND k.state IN ('issued', 'installed')
 	UNION ALL SELECT b.lot, p.unit, 'passed-uncertified', 'passed, and every certificate that it had is void or revoked'
-		FROM batch AS b JOIN unit AS p ON p.batch = b.batch WHERE p.state = 'passed' AND EXISTS (SELECT 1 FROM cert AS k WHERE k.unit = p.unit)
+		FROM batch AS b JOIN unit AS p ON p.batch = b.batch WHERE p.state = 'passed'
+		AND EXISTS (SELECT 1 FROM cert AS k WHERE k.unit = p.unit)
 		AND NOT EXISTS (SELECT 1 FROM cert AS k WHERE k.unit = p.unit AND k.state NOT IN ('void', 'revoked'))
 	UNION ALL SELECT b.lot, p.unit, 'passed-unsealed', 'passed, was to be sealed, and there is no receipt'
-		FROM batch AS b JOIN unit AS p ON p.batch = b.batch WHERE p.state = 'passed' AND EXISTS (SELECT 1 FROM txn AS t WHERE t.unit = p.unit AND t.operation = 'seal')
+		FROM batch AS b JOIN unit AS p ON p.batch = b.batch WHERE p.state = 'passed'
+		AND EXISTS (SELECT 1 FROM txn AS t WHERE t.unit = p.unit AND t.operation = 'seal')
 		AND NOT EXISTS (SELECT 1 FROM receipt AS r WHERE r.unit = p.unit)
 	UNION ALL SELECT b.lot, p.unit, 'passed-unproved', 'passed, and no attempt of it did'
-		FROM batch AS b JOIN unit AS p ON p.batch = b.batch WHERE p.state = 'passed' AND NOT EXISTS (SELECT 1 FROM attempt AS a WHERE a.unit = p.unit AND a.outcome = 'pass')
+		FROM batch AS b JOIN unit AS p ON p.batch = b.batch WHERE p.state = 'passed'
+		AND NOT EXISTS (SELECT 1 FROM attempt AS a WHERE a.unit = p.unit AND a.outcome = 'pass')
 	UNION ALL SELECT b.lot, p.unit, 'passed-unseen', 'passed without an agent of ours, and was not seen to join'
 		FROM batch AS b JOIN unit AS p ON p.batch = b.batch WHERE p.state = 'passed' AND p.agentless AND NOT EXISTS (SELECT 1 FROM attempt AS a
 			JOIN network AS t ON t.attempt = a.attempt WHERE a.unit = p.unit AND t.observed <> 'no')

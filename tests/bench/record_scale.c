@@ -10,7 +10,8 @@
  *   record.scale.report_*   a lot's report, as JSON, without the verification that heads it
  *   record.scale.views_*    every view that there is, each of its rows
  *   record.scale.*_ratio    time over units at the most, to that at the fewest
- *   record.scale.memory_*   a station that provisions config/jobs/minimal.yaml on that record, at its largest
+ *   record.scale.memory_*   a station that provisions config/jobs/minimal.yaml on that record, at its largest; beyond
+ *                           that of an empty one it has SQLite's cache of pages, 2 MiB at most
  */
 #include <fcntl.h>
 #include <ftw.h>
@@ -262,7 +263,7 @@ static void measure(struct scale *s)
 		figures_report(&s->figures, name, kib, "KiB", -1, true);
 	}
 	figures_report(&s->figures, "record.scale.memory_empty", empty_kib, "KiB", -1, true);
-	figures_report(&s->figures, "record.scale.memory_ratio", kib / empty_kib, "ratio", 1.05, true);
+	figures_report(&s->figures, "record.scale.memory_ratio", kib / empty_kib, "ratio", 1.1, true);
 }
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *walk)

@@ -154,18 +154,26 @@ static void on_readable(void *ctx, uint32_t events)
 
 static int sign_at_once(struct signer_apart *s, const uint8_t *tbs, size_t len, signer_done_fn *done, void *ctx)
 {
-	struct mr_rd in;
+	uint8_t sig[SIGNATURE_MAX];
 	struct signer_ask ask;
+	size_t sig_len;
+	struct mr_rd in;
+	int result;
 
 	signer_ask_begin(&ask, s->process, SIGNER_CERTIFICATES, SIGNER_CERTIFICATE);
 	mr_wr_bytes(&ask.out, tbs, len);
-	if (signer_ask_wait(&ask, &in, NULL, 0) != 0)
-		return -MR_CAUSE_SIGNER_UNAVAILABLE;
-	if (in.left == 0 || in.left > SIGNATURE_MAX) {
+	result = signer_ask_wait(&ask, &in, NULL, 0);
+	sig_len = result == 0 ? in.left : 0;
+	if (result == 0 && (sig_len == 0 || sig_len > sizeof(sig))) {
 		signer_process_end(s->process, signer_garbage);
-		return -MR_CAUSE_SIGNER_UNAVAILABLE;
+		result = -MR_CAUSE_SIGNER_UNAVAILABLE;
 	}
-	done(ctx, 0, in.at, in.left);
+	if (result == 0)
+		mr_rd_copy(&in, sig, sig_len);
+	signer_ask_wipe(&ask);
+	if (result != 0)
+		return -MR_CAUSE_SIGNER_UNAVAILABLE;
+	done(ctx, 0, sig, sig_len);
 	return 0;
 }
 

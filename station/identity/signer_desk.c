@@ -129,7 +129,7 @@ static int certificate(struct signer_desk *desk, struct mr_rd in, struct mr_wr *
 
 static int sign_record(struct signer_desk *desk, struct mr_rd in, struct mr_wr *out)
 {
-	uint8_t hash[32], sig[SIGNATURE_MAX];
+	uint8_t hash[32], sig[SIGNATURE_MAX] = { 0 };
 	size_t len = 0;
 	int result;
 
@@ -154,7 +154,7 @@ static bool read_unit(const struct signer_desk *desk, struct mr_rd *in, char ser
 static int seal(struct signer_desk *desk, struct mr_rd in, struct mr_wr *out)
 {
 	char serial[IDENTITY_SERIAL_MAX + 1], pin[IDENTITY_PIN_MAX];
-	uint8_t sealed[PIN_SEALED_MAX];
+	uint8_t sealed[PIN_SEALED_MAX] = { 0 };
 	size_t len = 0;
 	int result = -MR_CAUSE_BAD_REQUEST;
 	bool ok = read_unit(desk, &in, serial);

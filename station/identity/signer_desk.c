@@ -113,7 +113,7 @@ static void on_signed(void *ctx, int result, const uint8_t *sig, size_t sig_len)
 
 static int certificate(struct signer_desk *desk, struct mr_rd in, struct mr_wr *out)
 {
-	uint8_t sig[SIGNATURE_MAX];
+	uint8_t sig[SIGNATURE_MAX] = { 0 };
 	struct signature signature = { .at = sig };
 	int result;
 

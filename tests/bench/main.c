@@ -568,7 +568,7 @@ static void bench_round_trip(struct bench *b)
 					    .profile = &profile,
 					    .product = "AC-100",
 					    .patience_ms = SIGNER_MS };
-	struct identity *here, *apart;
+	struct identity *here = NULL, *apart = NULL;
 	char error[512];
 
 	if (identity_open(&here, b->keys, "default", BATCH_SIM_UTC_US, error, sizeof(error)) != 0 ||

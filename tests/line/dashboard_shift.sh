@@ -28,10 +28,11 @@ run() {	# NAME OPTION...
 	shift
 	echo "sh -c 'echo \$\$ > $dir/$name.pid; exec \"\$@\"' sh '$program' run '$dir/job.yaml' --pace 1 --stay --no-compare --control '$dir/c.sock' $*"
 }
-child_of() {	# PID: without ps, which a small machine does not have
+child_of() {	# PID: the one that is not its signer; without ps, which a small machine does not have
 	local stat
 	for stat in /proc/[0-9]*/stat; do
 		{ read -r stat < "$stat"; } 2>/dev/null || continue
+		case $stat in *"(millrace-signer)"*) continue ;; esac
 		# pid (name) state parent
 		set -- "$1" ${stat##*) }
 		if [ "$3" = "$1" ]; then echo "${stat%% *}"; fi

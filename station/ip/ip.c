@@ -44,7 +44,7 @@ static struct {
  */
 void mem_free(void *at)
 {
-	OPENSSL_cleanse(at, malloc_usable_size(at));
+	explicit_bzero(at, malloc_usable_size(at));
 	free(at);
 }
 

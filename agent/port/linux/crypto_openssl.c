@@ -45,7 +45,7 @@ static void wipe_and_give_back(void *at, const char *file, int line)
 {
 	(void)file, (void)line;
 	if (at)
-		OPENSSL_cleanse(at, malloc_usable_size(at));
+		explicit_bzero(at, malloc_usable_size(at));
 	free(at);
 }
 

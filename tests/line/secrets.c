@@ -11,7 +11,7 @@
  * wraps: mr_p256_sign mr_p256_mul mr_p256_muladd mr_noise_write_1 mr_noise_read_1 mr_noise_write_2 mr_noise_read_2
  * wraps: mr_spake2plus_prover_finish mr_spake2plus_verifier_finish wpa_psk wpa_ptk eapol_put_gtk aes_cmac aes_wrap
  * wraps: aes_unwrap aes_ccm_seal aes_ccm_open PKCS5_PBKDF2_HMAC SSL_CTX_new pin_generate pin_open pin_seal pin_lookup
- * wraps: pin_prover_text wpa_sta_receive wpa_ap_receive pin_session_take
+ * wraps: mr_pin_share pin_prover_text wpa_sta_receive wpa_ap_receive pin_session_take
  * wraps: pin_verifier pin_prover_scalars job_passphrase roster_simulated identity_open device_create session_create
  * wraps: line_check
  */
@@ -21,6 +21,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 
+#include "agent/core/pin.h"
 #include "agent/port/crypto.h"
 #include "agent/wire/frame.h"
 #include "agent/wire/hkdf.h"
@@ -116,13 +117,13 @@ BETWEEN(bool, mr_hkdf_sha256, const void *salt, size_t salt_len, const void *ikm
 	size_t info_len, uint8_t *out, size_t len)
 {
 	bool ok = __real_mr_hkdf_sha256(salt, salt_len, ikm, ikm_len, info, info_len, out, len);
+	nothing_below("behind mr_hkdf_sha256");
 	bool binding = info_len >= 7 && memcmp((const char *)info + info_len - 7, "binding", 7) == 0;
 
 	if (!salt) /* else it is Noise's, which mixes public keys in, too */
 		note("what a key is derived from", ikm, ikm_len);
 	for (size_t i = 0; !binding && len >= 16 && i < len; i += 32)
 		note("a derived key", out + i, len - i < 32 ? len - i : 32);
-	nothing_below("behind mr_hkdf_sha256");
 	return ok;
 }
 
@@ -206,8 +207,8 @@ BETWEEN(bool, mr_noise_write_1, struct mr_noise *s, const uint8_t psk[static 32]
 {
 	bool ok = __real_mr_noise_write_1(s, psk, e, rs, payload, out);
 
-	note_noise(s, NULL);
 	nothing_below("behind mr_noise_write_1");
+	note_noise(s, NULL);
 	return ok;
 }
 
@@ -216,9 +217,9 @@ BETWEEN(bool, mr_noise_read_1, struct mr_noise *s, const uint8_t psk[static 32],
 {
 	bool ok = __real_mr_noise_read_1(s, psk, s_priv, in, payload);
 
+	nothing_below("behind mr_noise_read_1");
 	if (ok)
 		note_noise(s, NULL);
-	nothing_below("behind mr_noise_read_1");
 	return ok;
 }
 
@@ -227,8 +228,8 @@ BETWEEN(bool, mr_noise_write_2, struct mr_noise *s, const uint8_t e[static 32], 
 {
 	bool ok = __real_mr_noise_write_2(s, e, payload, out, keys);
 
-	note_noise(s, keys);
 	nothing_below("behind mr_noise_write_2");
+	note_noise(s, keys);
 	return ok;
 }
 
@@ -236,9 +237,9 @@ BETWEEN(bool, mr_noise_read_2, struct mr_noise *s, struct mr_rd in, struct mr_wr
 {
 	bool ok = __real_mr_noise_read_2(s, in, payload, keys);
 
+	nothing_below("behind mr_noise_read_2");
 	if (ok)
 		note_noise(s, keys);
-	nothing_below("behind mr_noise_read_2");
 	return ok;
 }
 
@@ -248,8 +249,8 @@ BETWEEN(bool, mr_spake2plus_prover_finish, const struct mr_spake2plus_names *nam
 {
 	bool ok = __real_mr_spake2plus_prover_finish(names, w0, w1, x, share_p, share_v, keys);
 
-	note("K_shared of SPAKE2+", keys->shared, 32);
 	nothing_below("behind mr_spake2plus_prover_finish");
+	note("K_shared of SPAKE2+", keys->shared, 32);
 	return ok;
 }
 
@@ -259,8 +260,8 @@ BETWEEN(bool, mr_spake2plus_verifier_finish, const struct mr_spake2plus_names *n
 {
 	bool ok = __real_mr_spake2plus_verifier_finish(names, w0, l, y, share_p, share_v, keys);
 
-	note("K_shared of SPAKE2+", keys->shared, 32);
 	nothing_below("behind mr_spake2plus_verifier_finish");
+	note("K_shared of SPAKE2+", keys->shared, 32);
 	return ok;
 }
 
@@ -290,11 +291,11 @@ BETWEEN(bool, wpa_ptk, uint8_t akm, const uint8_t pmk[static 32], const uint8_t 
 {
 	bool ok = __real_wpa_ptk(akm, pmk, aa, spa, anonce, snonce, out);
 
+	nothing_below("behind wpa_ptk");
 	note_of_run("a PSK", pmk, 32);
 	note("a KCK", out->kck, 16);
 	note("a KEK", out->kek, 16);
 	note("a TK", out->tk, 16);
-	nothing_below("behind wpa_ptk");
 	return ok;
 }
 
@@ -312,6 +313,15 @@ BETWEEN(int, wpa_ap_receive, struct wpa_ap *w, struct mr_rd pdu, struct mr_wr *o
 
 	nothing_below("behind wpa_ap_receive");
 	return event;
+}
+
+BETWEEN(enum mr_pin_result, mr_pin_share, struct mr_agent *agent, const uint8_t theirs[static 65],
+	uint8_t own[static 65], uint8_t confirm[static 32])
+{
+	enum mr_pin_result result = __real_mr_pin_share(agent, theirs, own, confirm);
+
+	nothing_below("behind mr_pin_share");
+	return result;
 }
 
 BETWEEN(int, pin_session_take, struct pin_session *p, unsigned status, struct mr_rd body)
@@ -395,8 +405,8 @@ BETWEEN(int, pin_open, const struct identity *identity, const char *product, con
 {
 	int result = __real_pin_open(identity, product, serial, sealed, len, pin);
 
-	note("a PIN", pin, result == 0 ? strlen(pin) : 0);
 	nothing_below("behind pin_open");
+	note("a PIN", pin, result == 0 ? strlen(pin) : 0);
 	return result;
 }
 
@@ -405,8 +415,8 @@ BETWEEN(int, pin_seal, const struct identity *identity, struct entropy *entropy,
 {
 	int result = __real_pin_seal(identity, entropy, product, serial, pin, out, len);
 
-	note("a PIN", pin, strlen(pin));
 	nothing_below("behind pin_seal");
+	note("a PIN", pin, strlen(pin));
 	return result;
 }
 
@@ -414,8 +424,8 @@ BETWEEN(int, pin_lookup, const struct identity *identity, const char *product, c
 {
 	int result = __real_pin_lookup(identity, product, pin, out);
 
-	note("a PIN", pin, strlen(pin));
 	nothing_below("behind pin_lookup");
+	note("a PIN", pin, strlen(pin));
 	return result;
 }
 
@@ -429,9 +439,9 @@ BETWEEN(int, pin_prover_scalars, const uint8_t halves[static 80], uint8_t w0[sta
 {
 	int result = __real_pin_prover_scalars(halves, w0, w1);
 
+	nothing_below("behind pin_prover_scalars");
 	note_number("w0 of a PIN", w0);
 	note_number("w1 of a PIN", w1);
-	nothing_below("behind pin_prover_scalars");
 	return result;
 }
 
@@ -440,8 +450,8 @@ BETWEEN(int, pin_verifier, const char *pin, const char *serial, const uint8_t sa
 {
 	int result = __real_pin_verifier(pin, serial, salt, rounds, w0, l);
 
-	note_number("w0 of a PIN", w0);
 	nothing_below("behind pin_verifier");
+	note_number("w0 of a PIN", w0);
 	return result;
 }
 
@@ -449,8 +459,8 @@ BETWEEN(int, job_passphrase, const struct job *job, char out[static 65], char *e
 {
 	int result = __real_job_passphrase(job, out, error, error_len);
 
-	note_of_run("the network's passphrase", out, strlen(out));
 	nothing_below("behind job_passphrase");
+	note_of_run("the network's passphrase", out, strlen(out));
 	return result;
 }
 

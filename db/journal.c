@@ -343,6 +343,11 @@ int journal_open(struct journal **out, const struct journal_options *options, ch
 	return 0;
 }
 
+int journal_look(const struct journal_options *options, char *error, size_t error_len)
+{
+	return store_look(options, error, error_len);
+}
+
 int journal_begin(struct journal *journal, const struct journal_batch *batch, struct journal_start *start,
 		  journal_resume_fn *unit, void *ctx, char *error, size_t error_len)
 {

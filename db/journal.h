@@ -347,6 +347,10 @@ struct journal_options {
  */
 int journal_open(struct journal **out, const struct journal_options *options, char *error, size_t error_len);
 
+/* For `check`: would journal_open refuse what is at that path as not left so by stations? Changes nothing, and does not
+ * look at every row. 0, or as journal_open. */
+int journal_look(const struct journal_options *options, char *error, size_t error_len);
+
 struct journal_batch {
 	const char *lot, *product, *hw_rev, *work_order;
 	unsigned quantity;

@@ -18,8 +18,8 @@
 
 #define MIGRATIONS(X)                                                                                                  \
 	X(1, 0001_base)                                                                                                \
-	X(2, 0002_labels) X(3, 0003_links) X(4, 0004_pins_by_unit) X(5, 0005_methods) X(6, 0006_indexes)               \
-		X(7, 0007_written)
+	X(2, 0002_labels)                                                                                              \
+	X(3, 0003_links) X(4, 0004_pins_by_unit) X(5, 0005_methods) X(6, 0006_indexes) X(7, 0007_written)
 
 /* clang-format off */
 #define QUERIES(X) \

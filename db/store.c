@@ -396,34 +396,38 @@ static int refuse_foreign(const char *path, const char *why, char *error, size_t
 }
 
 /* Has the record come as far as is known outside, and is its last commit signed by a key of ours? */
-static bool check_last(struct store *store, struct reason *reason)
+static bool check_head(const struct store *store, const struct written_head *head, struct reason *reason)
 {
 	const struct journal_options *options = &store->options;
-	struct written written;
-	bool good;
+	const struct outside *outside = &store->outside;
+	char *text = reason->text;
 
-	if (written_init(&written, store->db, options) != 0 ||
-	    outside_know(&store->outside, written.id, options->heads, reason->text, sizeof(reason->text)) != 0) {
-		if (!*reason->text)
-			snprintf(reason->text, sizeof(reason->text), "%s", written.error);
-		good = false;
-	} else {
-		good = (store->outside.head.n == 0 || outside_matches(&store->outside.head, "FILE.lock", store->db,
-								      reason->text, sizeof(reason->text))) &&
-		       (store->outside.key_head.n == 0 ||
-			outside_matches(&store->outside.key_head, "the folder of keys", store->db, reason->text,
-					sizeof(reason->text)));
-		if (good && options->check && written.head.signature_len > 0 &&
-		    !options->check(options->check_ctx, written.head.hash, written.head.signature,
-				    written.head.signature_len, written.head.key_id)) {
-			snprintf(reason->text, sizeof(reason->text),
-				 "its last commit is signed with key %s, and the folder of keys has no such public "
-				 "key, or "
-				 "it did not sign this",
-				 written.head.key_id);
-			good = false;
-		}
-	}
+	if ((outside->head.n > 0 &&
+	     !outside_matches(&outside->head, "FILE.lock", store->db, text, sizeof(reason->text))) ||
+	    (outside->key_head.n > 0 &&
+	     !outside_matches(&outside->key_head, "the folder of keys", store->db, text, sizeof(reason->text))))
+		return false;
+	if (!options->check || head->signature_len == 0 ||
+	    options->check(options->check_ctx, head->hash, head->signature, head->signature_len, head->key_id))
+		return true;
+	snprintf(text, sizeof(reason->text),
+		 "its last commit is signed with key %s, and the folder of keys has no such public key, or it did not "
+		 "sign "
+		 "this",
+		 head->key_id);
+	return false;
+}
+
+static bool check_last(struct store *store, struct reason *reason)
+{
+	struct written written;
+	bool good = false;
+
+	if (written_init(&written, store->db, &store->options) != 0)
+		snprintf(reason->text, sizeof(reason->text), "%s", written.error);
+	else if (outside_know(&store->outside, written.id, store->options.heads, reason->text, sizeof(reason->text)) ==
+		 0)
+		good = check_head(store, &written.head, reason);
 	written_wipe(&written);
 	return good;
 }
@@ -617,6 +621,53 @@ int store_open(struct store *store, const struct journal_options *options, enum 
 	store->outside.touched = true;
 	store_close(store);
 	return -STORE_UNAVAILABLE;
+}
+
+static bool look_at_head(struct store *store, struct reason *reason)
+{
+	struct written written;
+	bool good = written_init(&written, store->db, &store->options) == 0;
+
+	if (!good)
+		snprintf(reason->text, sizeof(reason->text), "%s", written.error);
+	else if (store->options.heads)
+		outside_read_heads(store->options.heads, written.id, &store->outside.key_head);
+	good = good && check_head(store, &written.head, reason);
+	written_wipe(&written);
+	return good;
+}
+
+int store_look(const struct journal_options *options, char *error, size_t error_len)
+{
+	struct store store = { .options = *options };
+	struct reason reason = { "" };
+	const struct sql_migration *migrations;
+	int64_t version = 0;
+	size_t count;
+	int rc = -1;
+
+	migrations = sql_migrations(&count);
+	outside_read_lock(options->path, &store.outside.head);
+	if (access(options->path, F_OK) != 0) {
+		if (store.outside.head.n == 0)
+			return 0;
+		return refuse(error, error_len,
+			      "%s is missing, and FILE.lock knows a record there with %llu commits: bring back its "
+			      "newest copy",
+			      options->path, store.outside.head.n);
+	}
+	if (sqlite3_open_v2(options->path, &store.db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK ||
+	    !ask(&store, "PRAGMA user_version", &version))
+		refuse_sqlite(&store, options->path, "cannot be read", error, error_len);
+	else if (version < VERSION_OF_COMMITS)
+		rc = 0;
+	else if (schema_compare(store.db, migrations, count, (int)version, store_views_are_own(store.db) == 1,
+				keep_difference, &reason, error, error_len) == 0)
+		rc = !*reason.text && look_at_head(&store, &reason)
+			     ? 0
+			     : refuse_foreign(options->path, reason.text, error, error_len);
+	sqlite3_close(store.db);
+	return rc == 0 ? 0 : -STORE_UNAVAILABLE;
 }
 
 int store_is_ours(struct store *store, char *error, size_t error_len)

@@ -37,6 +37,9 @@ struct store {
  */
 int store_open(struct store *store, const struct journal_options *options, enum store_want want,
 	       const struct sql_migration *migrations, size_t migration_count, char *error, size_t error_len);
+/* Without taking or changing anything: would store_open refuse it as one that is not as stations left it? All but the
+ * look at every row. 0, or -STORE_UNAVAILABLE with a sentence. */
+int store_look(const struct journal_options *options, char *error, size_t error_len);
 /* Inside a transaction: 0, or -1 with a sentence: another program has written to the file, or it is no longer there. */
 int store_is_ours(struct store *store, char *error, size_t error_len);
 /* All that was committed is in the file itself, and the log is empty: losing the log loses nothing. */

@@ -17,7 +17,9 @@
 
 #include "agent/wire/cause.h"
 #include "agent/wire/wsc_pin.h"
+#include "db/journal.h"
 #include "db/sql.h"
+#include "station/identity/record_keys.h"
 #include "station/method/method.h"
 #include "station/roster/roster.h"
 
@@ -448,6 +450,30 @@ static void look_at_lot(const struct check_context *c, sqlite3 *db)
 			  c->job->lot, (long long)lot[1], c->job->quantity);
 }
 
+/* Is it what stations left? The run will refuse what is not. False: it was told. */
+static bool is_as_left(const struct check_context *c)
+{
+	const char *dir = c->keys ? c->keys : c->job->keys;
+	struct record_keys *keys = NULL;
+	struct journal_options options = { .path = c->db };
+	char error[600] = "", made[600];
+	bool good;
+
+	snprintf(made, sizeof(made), "%s.simulated-keys", c->db);
+	if (c->job->radios_simulated && !c->keys && access(dir, F_OK) != 0)
+		dir = made;
+	if (record_keys_open(&keys, dir, error, sizeof(error)) == 0) {
+		options.check = record_keys_check;
+		options.check_ctx = keys;
+		options.heads = record_keys_heads(keys);
+	}
+	good = journal_look(&options, error, sizeof(error)) == 0;
+	if (!good)
+		check_add(c->report, "database", CHECK_FAIL, NULL, "%s", error);
+	record_keys_close(keys);
+	return good;
+}
+
 /* What the run will find there; the run itself looks closer, under its lock. */
 static void look_at_record(const struct check_context *c, sqlite3 *db)
 {
@@ -470,7 +496,7 @@ static void look_at_record(const struct check_context *c, sqlite3 *db)
 			  "use the newer millrace that wrote it, or another file with --db",
 			  "%s has schema version %lld and this program knows up to %d", path, (long long)kind[1],
 			  newest);
-	else
+	else if (is_as_left(c))
 		look_at_lot(c, db);
 }
 
@@ -485,7 +511,7 @@ static void check_database(const struct check_context *c)
 		if (errno != ENOENT || access(folder, W_OK) != 0)
 			check_add(c->report, "database", CHECK_FAIL, "choose another file with --db",
 				  "%s cannot be made: %s", c->db, strerror(errno));
-		else
+		else if (is_as_left(c))
 			check_add(c->report, "database", CHECK_OK, NULL, "%s will be made", c->db);
 		return;
 	}

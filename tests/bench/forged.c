@@ -1,5 +1,5 @@
 /*
- * The share of single changes to a record that verify notices: up to twelve other values in each column of each table,
+ * The share of single changes to a record that verify notices: up to four other values in each column of each table,
  * in its first and its last row; each row taken away, all of them, one added; the record cut back to each of its
  * commits, with the lock and heads out of the forger's reach. Triggers, checks and references are out of his way. `make
  * bench`; forged OUT.json [PREFIX]: appends. record.noticed_values   of values changed, and how many those were
@@ -48,7 +48,7 @@ int main(int argc, char **argv)
 	if (place_set_up(&state) != 0)
 		return 2;
 	begin(&tried, state, &told);
-	forger_values(&tried.forger, 12, true);
+	forger_values(&tried.forger, 4, true);
 	figures_report(&figures, "record.noticed_values", share(&tried.forger), "share", 1, false);
 	figures_report(&figures, "record.noticed_values_tried", tried.forger.tried, "changes", -1, false);
 	figures_report(&figures, "record.noticed_columns_tried", tried.forger.columns, "columns", -1, false);

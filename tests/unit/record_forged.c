@@ -208,14 +208,19 @@ static void guards_and_views_that_were_changed_are_noticed_and_refused(void **st
 	};
 	static struct told told;
 	struct tried tried;
+	struct journal_options options;
 	struct journal *journal;
 
 	begin(&tried, *state, &told);
+	options = place_options(tried.place);
+	assert_int_equal(journal_look(&options, tried.place->error, sizeof(tried.place->error)), 0);
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
 		forger_copy(tried.good, tried.place->path);
 		plain_exec(tried.place->path, changes[i]);
 		tried.forger.tried++;
 		tried.forger.noticed += notices(&tried, changes[i]);
+		options = place_options(tried.place);
+		assert_int_not_equal(journal_look(&options, tried.place->error, sizeof(tried.place->error)), 0);
 		if (try_open(tried.place, &journal) == 0)
 			fail_msg("a station goes on after: %s", changes[i]);
 		assert_non_null(strstr(tried.place->error, "is not as stations left it"));
@@ -275,14 +280,18 @@ static void a_missing_or_empty_file_is_no_new_record(void **state)
 	static struct told told;
 	struct tried tried;
 	struct journal *journal;
+	struct journal_options options;
 	char lock[130];
 
 	begin(&tried, *state, &told);
+	options = place_options(tried.place);
 	snprintf(lock, sizeof(lock), "%s.lock", tried.place->path);
 	assert_int_equal(truncate(tried.place->path, 0), 0);
 	assert_int_not_equal(try_open(tried.place, &journal), 0);
 	assert_non_null(strstr(tried.place->error, "is empty, and FILE.lock knows a record there"));
 	assert_int_equal(unlink(tried.place->path), 0);
+	assert_int_not_equal(journal_look(&options, tried.place->error, sizeof(tried.place->error)), 0);
+	assert_non_null(strstr(tried.place->error, "is missing, and FILE.lock knows"));
 	assert_int_not_equal(try_open(tried.place, &journal), 0);
 	assert_non_null(strstr(tried.place->error, "is missing, and FILE.lock knows a record there"));
 	assert_int_equal(access(tried.place->path, F_OK), -1);

@@ -30,7 +30,7 @@ __attribute__((format(printf, 3, 4))) static int refuse(char *error, size_t erro
 	return -1;
 }
 
-void outside_hex(char *out, const uint8_t *octets, size_t len)
+static void hex(char *out, const uint8_t *octets, size_t len)
 {
 	static const char digits[] = "0123456789abcdef";
 
@@ -52,7 +52,7 @@ static bool check_of(const char *line, size_t len, char out[static 17])
 
 	chain_sha_wipe(&sha);
 	if (good)
-		outside_hex(out, hash, 8);
+		hex(out, hash, 8);
 	return good;
 }
 
@@ -105,10 +105,10 @@ void outside_read_lock(const char *path, struct outside_head *out)
 
 static bool heads_name(char out[static PATH_MAX], const char *heads, const uint8_t id[static 16])
 {
-	char hex[33];
+	char name[33];
 
-	outside_hex(hex, id, 16);
-	return snprintf(out, PATH_MAX, "%s/%s", heads, hex) < PATH_MAX;
+	hex(name, id, 16);
+	return snprintf(out, PATH_MAX, "%s/%s", heads, name) < PATH_MAX;
 }
 
 void outside_read_heads(const char *heads, const uint8_t id[static 16], struct outside_head *out)
@@ -175,11 +175,11 @@ void outside_keep(struct outside *outside, const struct written_head *head)
 
 	assert(outside->known && head->n > 0);
 	now->n = head->n;
-	outside_hex(now->id, outside->id, sizeof(outside->id));
-	outside_hex(now->hash, head->hash, sizeof(head->hash));
+	hex(now->id, outside->id, sizeof(outside->id));
+	hex(now->hash, head->hash, sizeof(head->hash));
 	strcpy(now->signature, "-");
 	if (head->signature_len)
-		outside_hex(now->signature, head->signature, head->signature_len);
+		hex(now->signature, head->signature, head->signature_len);
 	write_heads(outside, false);
 }
 
@@ -201,11 +201,11 @@ bool outside_matches(const struct outside_head *head, const char *where, sqlite3
 	if (row && sqlite3_step(row) == SQLITE_ROW) {
 		newest = (unsigned long long)sqlite3_column_int64(row, 3);
 		if (sqlite3_column_bytes(row, 4) == 16)
-			outside_hex(id, sqlite3_column_blob(row, 4), 16);
+			hex(id, sqlite3_column_blob(row, 4), 16);
 		if (written_head_read(row, 0, &there)) {
-			outside_hex(hash, there.hash, sizeof(there.hash));
+			hex(hash, there.hash, sizeof(there.hash));
 			if (there.signature_len)
-				outside_hex(signature, there.signature, there.signature_len);
+				hex(signature, there.signature, there.signature_len);
 		}
 	}
 	sqlite3_finalize(row);
@@ -416,7 +416,7 @@ int outside_know(struct outside *outside, const uint8_t id[static 16], const cha
 	outside->known = true;
 	if (!heads)
 		return 0;
-	outside_hex(own, id, 16);
+	hex(own, id, 16);
 	if (known_there(outside, heads, own, &other, where))
 		return refuse(
 			error, error_len,

@@ -65,4 +65,3 @@ void outside_read_lock(const char *path, struct outside_head *out);
 void outside_read_heads(const char *heads, const uint8_t id[static 16], struct outside_head *out);
 /* Has the record come as far as `head`, and the same way? False with half a sentence in `what`; `where`: who knows. */
 bool outside_matches(const struct outside_head *head, const char *where, sqlite3 *db, char *what, size_t what_len);
-void outside_hex(char *out, const uint8_t *octets, size_t len);

@@ -30,6 +30,7 @@
 #include "tests/unit/command_doubles.h"
 #include "station/identity/ceremony.h"
 #include "station/identity/identity.h"
+#include "station/identity/record_keys.h"
 
 /* The other commands are not here. */
 
@@ -82,7 +83,7 @@ static void a_good_record_verifies_to_the_last_signature(void **state)
 	assert_int_equal(audit(f, "verify", "--keys", f->keys, NULL), EXIT_ALL_WELL);
 	assert_says(f->out, "certificates  2 checked against the CA");
 	assert_says(f->out, "receipts      2 signatures checked");
-	assert_says(f->out, "with valid signatures");
+	assert_says(f->out, ", signed, hash ");
 	assert_says(f->out, "The record holds together.");
 	assert_int_equal(audit(f, "verify", NULL), EXIT_ALL_WELL);
 	assert_says(f->out, "signatures not looked at");
@@ -136,6 +137,23 @@ static void a_certificate_of_an_earlier_issuing_ca_still_verifies(void **state)
 		fail_msg("%s", error);
 	assert_int_equal(audit(f, "verify", "--keys", f->keys, NULL), EXIT_ALL_WELL);
 	assert_says(f->out, "certificates  2 checked against the CA");
+}
+
+static void a_record_signed_with_a_former_key_still_verifies(void **state)
+{
+	struct factory *f = *state;
+	char error[300], aside[40];
+
+	write_lot(f, false);
+	if (record_keys_renew(f->keys, NOW_US, aside, error, sizeof(error)) != 0)
+		fail_msg("%s", error);
+	assert_int_equal(audit(f, "verify", "--keys", f->keys, NULL), EXIT_ALL_WELL);
+	/* It goes on with the new one, and both hold. */
+	assert_int_equal(audit(f, "device", "AC0000002", "--reveal", "--keys", f->keys, "--operator", "Eve", "--reason",
+			       "x", NULL),
+			 EXIT_ALL_WELL);
+	assert_row(f->place.path, "SELECT count(DISTINCT key_id) FROM written", "2");
+	assert_int_equal(audit(f, "verify", "--keys", f->keys, NULL), EXIT_ALL_WELL);
 }
 
 static void a_pin_opens_for_those_who_say_who_and_why(void **state)
@@ -358,6 +376,7 @@ int main(void)
 		TEST(a_receipt_by_another_key_is_found),
 		TEST(another_factorys_keys_do_not_verify_this_record),
 		TEST(a_certificate_of_an_earlier_issuing_ca_still_verifies),
+		TEST(a_record_signed_with_a_former_key_still_verifies),
 		TEST(a_pin_opens_for_those_who_say_who_and_why),
 		TEST(a_pin_stays_shut_while_a_station_holds_the_database_or_with_other_keys),
 		TEST(a_device_is_found_by_each_of_its_names),

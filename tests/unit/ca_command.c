@@ -142,8 +142,8 @@ static void make_factory(struct desk *d)
 
 static void words_that_are_no_command_are_told_the_nearest_one(void **state)
 {
-	static const char *const names[] = { "init",	       "show",	 "issue-station", "new-batch-key",
-					     "new-record-key", "new-issuing-ca", "verify", "pin-verifier" };
+	static const char *const names[] = { "init",	       "show",		 "issue-station", "new-batch-key",
+					     "new-record-key", "new-issuing-ca", "verify",	  "pin-verifier" };
 	struct desk *d = *state;
 
 	assert_int_equal(ca(d, NULL), EXIT_UNUSABLE);

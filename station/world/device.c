@@ -502,6 +502,7 @@ static bool meets(const struct device *d, struct mr_rd frame)
 	case DEVICE_FAULT_AP_DEAUTH:
 	case DEVICE_FAULT_CHANNEL_SWITCH:
 	case DEVICE_FAULT_NEARER:
+	case DEVICE_FAULT_NO_READING:
 	case DEVICE_FAULT_COUNT: return false; /* they strike at an instant */
 	case DEVICE_FAULT_WRONG_BATCH_KEY:
 	case DEVICE_FAULT_WEAK_SIGNAL: return true;
@@ -522,6 +523,7 @@ static bool meets(const struct device *d, struct mr_rd frame)
 	case DEVICE_FAULT_OLD_FIRMWARE:
 	case DEVICE_FAULT_ZERO_ID:
 	case DEVICE_FAULT_SAME_ADDRESS:
+	case DEVICE_FAULT_OTHER_SECURITY:
 	case DEVICE_FAULT_HIDDEN: break;
 	}
 	return frame.left > IEEE80211_HEADER_LEN && mr_equal(frame.at + 4, d->config.agent.mac, 6);

@@ -77,6 +77,7 @@ static void live(const struct place *place, const struct plan *plan, struct chil
 				   .keys = place->keys,
 				   .operator= "swarm",
 				   .check = true,
+				   .keys_inside = true,
 				   .one_by_one = plan->one_by_one,
 				   .signals = child->life->kind == LIFE_STOPPED || child->life->kind == LIFE_ABORTED,
 				   .ctx = child,
@@ -89,7 +90,7 @@ static void live(const struct place *place, const struct plan *plan, struct chil
 		o.log = &log;
 	}
 	if (!job) {
-		snprintf(child->news->error, sizeof(child->news->error), "%s", errors.text[0]);
+		snprintf(child->news->error, sizeof(child->news->error), "%.500s", errors.text[0]);
 		_exit(2);
 	}
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* before the disk, which wakes SQLite up; as db/journal.c */

@@ -893,6 +893,7 @@ static void what_was_done_is_an_object_in_json(void **state)
 static void a_lot_and_a_note_are_held_to_the_rule_too(void **state)
 {
 	struct place *place = *state;
+	const struct journal_options options = place_options(place);
 	struct journal_audit note = { "0417", "pin-reveal", "unit 1", "{}", T0 };
 	struct journal_batch batch = {
 		.lot = "B", .product = "AC-100", .job = { "job", 3 }, .job_path = "job.yaml", .at_us = T0
@@ -917,17 +918,16 @@ static void a_lot_and_a_note_are_held_to_the_rule_too(void **state)
 		struct journal *journal = opened(place);
 
 		batch.operator= unfit[k];
-		assert_int_equal(journal_begin(journal, &batch, &start, NULL, NULL, NULL, NULL, place->error,
-					       sizeof(place->error)),
+		assert_int_equal(journal_begin(journal, &batch, &start, NULL, NULL, place->error, sizeof(place->error)),
 				 -1);
 		assert_non_null(strstr(place->error, "the name of who runs it"));
 		journal_close(journal);
 		note.actor = unfit[k];
-		assert_int_equal(journal_note(place->path, &note, place->error, sizeof(place->error)), -1);
+		assert_int_equal(journal_note(&options, &note, place->error, sizeof(place->error)), -1);
 		assert_non_null(strstr(place->error, "actor"));
 	}
 	note.actor = "0417";
-	assert_int_equal(journal_note(place->path, &note, place->error, sizeof(place->error)), 0);
+	assert_int_equal(journal_note(&options, &note, place->error, sizeof(place->error)), 0);
 }
 
 int main(void)

@@ -3,6 +3,7 @@
  * no other.
  *
  * links: station/roster/expected.c station/base/map.c
+ * links: station/base/reach.c
  */
 #include <assert.h>
 #include <stdio.h>

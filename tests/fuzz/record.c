@@ -6,6 +6,7 @@
  * The input: edits. Each: what (one octet), where (four octets), and an octet.
  *
  * links: db/journal.c db/check.c db/json_text.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c db/verify.c
+ * links: db/tables.c db/changes.c db/written.c db/outside.c db/schema.c db/proof.c
  */
 #include <assert.h>
 

@@ -7,6 +7,7 @@
  * links: station/identity/identity.c station/identity/keyfile.c station/identity/ceremony.c
  * links: station/identity/pin.c station/identity/serial.c station/base/entropy.c
  * links: station/base/log.c agent/wire/hkdf.c agent/wire/cause.c agent/port/linux/crypto_openssl.c
+ * links: station/base/reach.c
  */
 #include <openssl/err.h>
 #include <openssl/x509v3.h>

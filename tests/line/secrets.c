@@ -27,7 +27,7 @@
 #include "agent/wire/hkdf.h"
 #include "agent/wire/noise.h"
 #include "agent/wire/spake2plus.h"
-#include "station/base/secret_file.h"
+#include "station/identity/private.h"
 #include "station/line/session.h"
 #include "station/line/units.h"
 #include "station/link/pin_session.h"

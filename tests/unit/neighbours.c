@@ -3,6 +3,7 @@
  * not follow the present one, changes nothing at all. Every row that can be changed has a neighbour here.
  *
  * links: db/journal.c db/check.c db/json_text.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c
+ * links: db/tables.c db/changes.c db/written.c db/outside.c db/schema.c db/proof.c db/verify.c
  */
 #include "tests/unit/record.h"
 

@@ -4,6 +4,7 @@
  *
  * links: db/journal.c db/check.c db/json_text.c db/resume.c db/write.c db/store.c db/chain.c db/sql.c
  * links: tests/support/large_record.c agent/wire/cause.c
+ * links: db/tables.c db/changes.c db/written.c db/outside.c db/schema.c db/proof.c db/verify.c
  */
 #include "tests/unit/record.h"
 

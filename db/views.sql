@@ -255,8 +255,8 @@ WHERE a.action IN ('line-pause', 'line-resume', 'line-stop', 'line-abort', 'unit
 -- take effect, because something else was quicker.
 CREATE VIEW v_override AS
 SELECT o.lot, o.session, o.at, o.actor, o.action, u.serial,
-	lower(printf('%s:%s:%s:%s:%s:%s', substr(hex(u.mac), 1, 2), substr(hex(u.mac), 3, 2), substr(hex(u.mac), 5, 2),
-		substr(hex(u.mac), 7, 2), substr(hex(u.mac), 9, 2), substr(hex(u.mac), 11, 2))) AS mac,
+	CASE WHEN u.unit IS NOT NULL THEN lower(printf('%s:%s:%s:%s:%s:%s', substr(hex(u.mac), 1, 2), substr(hex(u.mac), 3, 2),
+		substr(hex(u.mac), 5, 2), substr(hex(u.mac), 7, 2), substr(hex(u.mac), 9, 2), substr(hex(u.mac), 11, 2))) END AS mac,
 	o.reason, o.was, o.cause, o.overtaken, o.subject, o.unit, o.seq
 FROM v_order AS o LEFT JOIN unit AS u ON u.unit = o.unit
 WHERE o.action NOT IN ('line-pause', 'line-resume', 'badge');

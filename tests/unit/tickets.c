@@ -23,7 +23,7 @@ struct journal {
 	uint64_t last, durable, waited_for;
 	unsigned waits;
 	int fd;
-	bool takes_none;
+	bool takes_none, held;
 	const char *failed, *refuses;
 };
 
@@ -33,6 +33,8 @@ uint64_t journal_submit(struct journal *j, const struct journal_record *record)
 	return j->takes_none || j->failed || j->refuses ? 0 : ++j->last;
 }
 
+void journal_hold(struct journal *j) { j->held = true; }
+void journal_release(struct journal *j) { j->held = false; }
 uint64_t journal_durable(const struct journal *j) { return j->durable; }
 int journal_fd(const struct journal *j) { return j->fd; }
 const char *journal_failed(const struct journal *j) { return j->failed; }

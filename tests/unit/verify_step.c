@@ -88,6 +88,8 @@ void session_record_transaction(struct session *s, const char *operation, uint64
 	world.intent = txn;
 }
 
+void tickets_hold(struct tickets *t) { (void)t; }
+
 void line_submit(struct line *line, const struct journal_record *record)
 {
 	(void)line;

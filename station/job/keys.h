@@ -65,7 +65,7 @@ const struct key *job_key(const char *path, enum node_kind kind);
 
 /* "1 to 32 characters", "10ms to 1h, or none", "direct". */
 struct key_text {
-	char text[400];
+	char text[520];
 };
 struct key_text job_key_allowed(const struct key *key);
 /* One line of the reference, Markdown. */

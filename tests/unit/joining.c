@@ -510,7 +510,7 @@ static void an_empty_list_is_asked_for_eight_times(void **state)
 		t.session.again_us = 0;
 		cause = pick(&t, NULL, 0);
 		assert_int_equal(cause, asks < 8 ? 0 : MR_CAUSE_NETWORK_NOT_SEEN);
-		assert_int_equal(t.session.again_us, asks < 8 ? 1000000 : 0);
+		assert_int_equal(t.session.again_us, asks < 8 ? 1800000 : 0);
 		assert_int_equal(world.rearmed, asks < 8 ? asks : 7);
 	}
 	clear(&t);

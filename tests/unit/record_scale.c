@@ -8,6 +8,7 @@
  */
 #include "tests/unit/record.h"
 
+#include "db/schema.h"
 #include "db/sql.h"
 #include "db/write.h"
 #include "tests/support/large_record.h"
@@ -34,6 +35,7 @@ static sqlite3 *record_of(struct place *place, const char *name, unsigned lots, 
 	if (large_record_write(&want, place->error, sizeof(place->error)) != 0)
 		fail_msg("%s", place->error);
 	db = plain_open(path);
+	assert_int_equal(schema_own_views(db), 0);
 	return db;
 }
 

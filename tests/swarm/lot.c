@@ -147,7 +147,7 @@ static bool is_easy(const struct plan *plan)
 /* Who has no fault of its own is served in the end. Where that is not certain it is counted, and said. */
 static void check_served(const struct bench *bench, const struct plan *plan)
 {
-	unsigned whole = plan_whole_devices(plan), passed = bench->news->told_count;
+	unsigned whole = plan_whole_devices(plan), passed = bench->findings->passed;
 
 	if (passed >= whole)
 		return;

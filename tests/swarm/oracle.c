@@ -427,6 +427,7 @@ static void check_devices(struct look *look)
 	struct flash *flash = dump_open(look->place, look->plan);
 	int64_t passed = 0, on_record = ask(look, "SELECT count(*) FROM unit WHERE state = 'passed'", NULL, 0);
 
+	look->findings->passed = (unsigned)on_record;
 	if (!flash) {
 		if (on_record > 0)
 			find(look->findings, "no-flash", "%lld units have passed without a device",

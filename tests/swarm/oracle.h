@@ -12,6 +12,7 @@
 
 /* Zero it. */
 struct findings {
+	unsigned passed; /* units on record, when it last looked at the devices */
 	unsigned count;
 	/* "word: sentence"; the word stays the same when the lot becomes smaller */
 	char text[FINDINGS_MAX][FINDING_LEN];

@@ -225,7 +225,7 @@ static bool keep(struct access_points *points, const uint8_t from[static 6], con
 {
 	struct unit *u = c->unit;
 
-	assert(!u->session && !u->settled && !u->alias);
+	assert(!u->session && (!u->settled || unit_asks_again(u)) && !u->alias);
 	assert(!c->access.label || c->place < CANDIDATES_MAX);
 	if (!u->way && !(u->way = malloc(sizeof(c->access))))
 		return false;
@@ -285,7 +285,7 @@ static void announce(struct line *line, struct unit *u, struct channel *c, const
 	struct access *a = access_of(u);
 	uint64_t now_us = loop_now_us(line->loop);
 
-	assert(!u->session && !u->settled && !u->waiting);
+	assert(!u->session && !is_over(u) && !u->waiting);
 	if (!n->hidden) {
 		a->network = *n;
 	} else {

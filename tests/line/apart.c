@@ -267,12 +267,13 @@ static void run_doomed(struct apart_hall *h, struct run *run, struct doom *doom)
 }
 
 /* On record; or, where the record cannot go on without a signature, in the words with which it ends. */
-static void stopped_with_words(const struct run *run)
+static void stopped_with_words(const struct run *run, unsigned guards)
 {
 	if (run->result.failure[0]) {
 		assert_non_null(strstr(run->result.failure, "sign"));
 		return;
 	}
+	assert_int_equal(guards, 1);
 	assert_int_equal(
 		hall_ask(run, "SELECT count(*) FROM guard WHERE guard = 'signer' AND detail LIKE '%ended by signal 9 "
 			      "(Killed); stop this run and run the job again%'"),
@@ -297,8 +298,7 @@ static void killed_at_any_event_it_stops_the_line_and_no_device_pays(void **stat
 		assert_int_equal(run.result.summary.failed + run.result.summary.quarantined, 0);
 		if (run.result.summary.passed < DEVICES) { /* somebody still needed a key */
 			stopped++;
-			assert_int_equal(doom.guards, 1);
-			stopped_with_words(&run);
+			stopped_with_words(&run, doom.guards);
 		}
 		hall_run(&h->hall, &run);
 		hall_all_passed(&h->hall, &run, DEVICES);

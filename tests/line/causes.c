@@ -65,6 +65,7 @@ static const struct delivery_ops ends_delivery = {
 static const struct method test_ends = { .name = "test-ends",
 					 .hears = RADIO_HEAR_JOINS,
 					 .flags = METHOD_BROADCAST | METHOD_NO_REQUESTS,
+					 .devices = METHOD_NOBODY,
 					 .protection = METHOD_BY_NOTHING,
 					 .reach = "none",
 					 .device_to_station = "nothing",

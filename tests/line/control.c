@@ -326,7 +326,7 @@ static int signer_pid(void)
 	return found;
 }
 
-/* Nobody needs a key just then: it is seen all the same, and whoever goes on without it is told once more. */
+/* Nobody needs a key just then: it is seen all the same, and the record takes no word more until the next run. */
 static void a_signer_that_dies_is_a_guard_with_words(void **state)
 {
 	struct hall *hall = *state;
@@ -353,16 +353,10 @@ static void a_signer_that_dies_is_a_guard_with_words(void **state)
 	assert_non_null(strstr(remedy, "the process that holds the keys: it was ended by signal 9"));
 	assert_non_null(strstr(remedy, "run the job again, which starts another"));
 	first = json_integer_value(json_object_get(json_array_get(v.banners, 0), "banner"));
-	screen_ok(&v, request("{\"do\":\"ack\",\"banner\":%lld}", (long long)first));
-	screen_ok(&v, "{\"do\":\"resume\",\"reason\":\"never mind\"}");
-	while (json_integer_value(json_object_get(json_array_get(v.banners, 0), "banner")) <= first)
-		assert_true(screen_read(&v));
+	screen_refused(&v, request("{\"do\":\"ack\",\"banner\":%lld}", (long long)first), "no-record"); /* nobody can sign it: with that the run ends */
 	assert_int_equal(signer_pid(), 0); /* nobody has started another */
-	screen_ok(&v, "{\"do\":\"stop\",\"reason\":\"run it again\"}");
 	screen_close(&v);
 	station_join(&s);
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_guard WHERE guard = 'signer'"), 2);
-	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_override WHERE action = 'guard-override'"), 1);
 	hall_done(&run);
 }
 

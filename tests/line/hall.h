@@ -45,6 +45,7 @@ struct shape {
 	const char *faults;	 /* lines of the list, with their indent */
 	const char *admission;	 /* ", expect: ..." */
 	unsigned quantity;	 /* of the lot, where it is not that of the devices */
+	unsigned first;		 /* of the serial numbers; 0: 1 */
 	const char *guard;	 /* consecutive_fail; "off" */
 	const char *extra;	 /* more lines at the end: top-level sections */
 };
@@ -120,7 +121,7 @@ HALL void hall_write_job(struct hall *hall, struct run *run, const struct shape 
 	fprintf(f,
 		"format: 1\n"
 		"batch: {lot: \"lot-%u\", product: \"AC-100\", hw_rev: \"C\", quantity: %u, test: true}\n"
-		"identity:\n  serial: {pattern: \"T{06}\", first: 1}\n  pin: {digits: 8, wps_checksum: true}\n"
+		"identity:\n  serial: {pattern: \"T{06}\", first: %u}\n  pin: {digits: 8, wps_checksum: true}\n"
 		"  certificate: {organization: \"Hall\", validity: forever}\n"
 		"%s%s\n"
 		"recipe: [%s]\n"
@@ -130,7 +131,7 @@ HALL void hall_write_job(struct hall *hall, struct run *run, const struct shape 
 		"guards: {consecutive_fail: %s, disk_free: 1MiB}\n"
 		"%s"
 		"simulation:\n  devices: %u\n  seed: %llu\n  arrival: %s\n  loss: %s\n",
-		n, shape->quantity ? shape->quantity : shape->devices,
+		n, shape->quantity ? shape->quantity : shape->devices, shape->first ? shape->first : 1,
 		shape->credentials && shape->credentials[0] == '~' ? "#" : "credentials: ",
 		shape->credentials ? shape->credentials : "{method: direct, ssid: \"hall\", security: wpa2}",
 		shape->recipe ? shape->recipe : "identify, selftest, identity, credentials, verify, seal",

@@ -145,6 +145,7 @@ static const struct kind {
 	{ "hidden", "", BY_AP, 0 },
 	{ "channel-switch", ", operation: identity", BY_AP, 0 },
 	{ "nearer", ", after: 1s", BY_ANY, 0 },
+	{ "no-reading", "", BY_ANY, 0 },
 	{ "other-security", ", after: 1s", BY_AP, 0 },
 	{ "radio-lost", ", after: 1s, off: 1s", BY_ANY, 0 },
 	{ "garbage", ", count: 20, after: 300ms", BY_ANY, 0 },

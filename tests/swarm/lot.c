@@ -9,13 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/*
- * A disk that lies loses the end of the record, and nothing in the file can tell. True from the day on which the
- * station keeps the head of the chain outside the file as well: the life that follows is refused then, or has lost
- * nothing that matters.
- */
-#define LOSS_MUST_BE_NOTICED false
-
 #define LOSS_EASY 5u	 /* percent; chosen: an open floor */
 #define ATTEMPTS_EASY 3u /* the default of jobs */
 
@@ -181,11 +174,11 @@ void lot_run(const struct bench *bench, const struct plan *plan, struct lot_prin
 		say(bench, life);
 		note_print(print, bench->news);
 		count_life(bench, life);
-		if (LOSS_MUST_BE_NOTICED && lost_before && bench->news->end == REFUSED)
+		if (lost_before && bench->news->end == REFUSED) /* a disk lied, and FILE.lock knows better */
 			break;
 		lost = lost || bench->news->disk.lost;
 		oracle_end(life, bench->news, bench->findings);
-		look(bench, &place, plan, life, !lost || (LOSS_MUST_BE_NOTICED && lost_before));
+		look(bench, &place, plan, life, !lost || lost_before);
 		oracle_struck(&place, plan, bench->news->now_us, struck);
 	}
 	if (bench->findings->count == 0 && !lost)

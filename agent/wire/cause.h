@@ -50,6 +50,9 @@ enum mr_cause_class {
 	  "compare the PIN of its label with the record, or press its button again; then retry")                       \
 	X(WPS_OVERLAP, 16, "wps-overlap", AIR, "a second device has its WPS button pressed",                           \
 	  "wait two minutes or find the other device, retry")                                                          \
+	X(WPS_LOCKED, 17, "wps-locked", AIR,                                                                           \
+	  "the device says that it is locked after wrong PINs, and nobody signs that",                                 \
+	  "wait until its access point no longer says so; compare the PIN of its label with the record")               \
 	X(JOURNAL_UNAVAILABLE, 20, "journal-unavailable", STATION, "the database does not take records",               \
 	  "free disk space or repair the database, then run the job again")                                            \
 	X(SIGNER_UNAVAILABLE, 21, "signer-unavailable", STATION, "the CA does not sign",                               \

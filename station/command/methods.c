@@ -23,6 +23,7 @@ static const struct word flags[] = {
 	{ METHOD_NO_REQUESTS, "foreign", "the device carries no agent of ours: no key, certificate or receipt" },
 	{ METHOD_WEAK, "weak", "others in reach can read or guess what is delivered: a job must say weak-ok" },
 	{ METHOD_STEERED, "steered", "devices can be called over to another channel" },
+	{ METHOD_BECOMES_AP, "becomes-ap", "the device is given settings of an access point, and is seen to be it" },
 };
 
 static const struct word needs[] = {

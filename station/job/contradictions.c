@@ -208,6 +208,12 @@ static void check_wps(const struct reading *r)
 			      job->method->name);
 	if (!wps)
 		return;
+	if (job->wps_role == JOB_WPS_EXTERNAL && !(job->method->flags & METHOD_BECOMES_AP) &&
+	    usable(r, "credentials.wps.role"))
+		CONTRADICTION(r, place_of(r, "credentials.wps.role"),
+			      "credentials.wps.role: an access point is set up by its PIN, and %s has none; allowed: "
+			      "method: wps-pin, or role: registrar",
+			      job->method->name);
 	if (job->method->needs & METHOD_NEEDS_PIN && !*job->wps_labels && !job->radios_simulated &&
 	    usable(r, "radios") && given(r, "credentials"))
 		CONTRADICTION(r, place_of(r, "credentials.method"),
@@ -215,8 +221,9 @@ static void check_wps(const struct reading *r)
 			      "{labels: FILE.csv}",
 			      job->method->name);
 	if (job->security == MR_SECURITY_WPA3 && usable(r, "credentials.security"))
-		CONTRADICTION(r, place_of(r, "credentials.security"),
-			      "credentials.security: WPS has no words for wpa3; allowed: wpa2 or open, or another method");
+		CONTRADICTION(
+			r, place_of(r, "credentials.security"),
+			"credentials.security: WPS has no words for wpa3; allowed: wpa2 or open, or another method");
 }
 
 static void check_identity(const struct reading *r)
@@ -375,7 +382,7 @@ static void check_faults(const struct reading *r)
 		"dhcp-terse",	"dhcp-overload", "dhcp-slow",	   "blank-line",     "hidden",
 		"fake-ap",	"forged-deauth", "channel-switch", "other-security", NULL
 	};
-	static const char *const of_enrollees[] = { "wrong-secret", "vanish",	"power-cut",   "hangs-up",
+	static const char *const of_enrollees[] = { "wrong-secret", "vanish",  "power-cut",   "hangs-up",
 						    "busy",	    "no-join", "weak-signal", NULL };
 	static const char *const with_off[] = { "power-cut", "radio-lost", NULL };
 	static const char *const of_the_line[] = { "radio-lost",    "garbage", "rogue-station", "replay", "fake-ap",
@@ -403,10 +410,11 @@ static void check_faults(const struct reading *r)
 				"commit, seal: the request whose write fails");
 		if (job->method && job->method->devices == METHOD_ENROLLEES && usable(r, "credentials.method")) {
 			if (!is_one_of(fault->kind, of_the_line) && !is_one_of(fault->kind, of_enrollees))
-				CONTRADICTION(r, item,
-					      "simulation.faults: devices that are enrolled by WPS know no %s; allowed: "
-					      "wrong-secret, vanish, power-cut, hangs-up, busy, no-join, weak-signal",
-					      fault->kind);
+				CONTRADICTION(
+					r, item,
+					"simulation.faults: devices that are enrolled by WPS know no %s; allowed: "
+					"wrong-secret, vanish, power-cut, hangs-up, busy, no-join, weak-signal",
+					fault->kind);
 		} else if (is_one_of(fault->kind, of_access_points) && job->method &&
 			   !(job->method->flags & METHOD_DEVICE_AP) && usable(r, "credentials.method"))
 			CONTRADICTION(r, item,

@@ -221,6 +221,8 @@ static void read_tree(struct reading *r)
 			set_list_default(r, &job_keys[i]);
 	resolve_paths(r);
 	job->method = method_find(job->method_word, strlen(job->method_word));
+	if (job->method && job->method->outside && job->wps_role == JOB_WPS_EXTERNAL)
+		job->method = job->method->outside;
 	if (job->radios_simulated && !tree_find(r->root, "simulation.devices"))
 		job->sim_devices = job->quantity;
 	if (job->radios_simulated && !tree_find(r->root, "admission.quiet"))

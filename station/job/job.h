@@ -20,7 +20,9 @@
 enum job_step { JOB_IDENTIFY, JOB_SELFTEST, JOB_IDENTITY, JOB_CREDENTIALS, JOB_VERIFY, JOB_SEAL, JOB_STEP_COUNT };
 const char *job_step_name(enum job_step step);
 
-enum job_secrets { JOB_SECRETS_LABELS, JOB_SECRETS_RECORD }; /* the source of passphrase or PIN of an access point */
+enum job_secrets { JOB_SECRETS_LABELS, JOB_SECRETS_RECORD };
+/* Who is the access point of an enrolment: the station, or the device, whose settings are then given to it. */
+enum job_wps_role { JOB_WPS_REGISTRAR, JOB_WPS_EXTERNAL }; /* the source of passphrase or PIN of an access point */
 enum job_certificate { JOB_CERTIFICATE_CA, JOB_CERTIFICATE_PINNED }; /* what a TLS server must show */
 
 #define JOB_LIMIT_RSSI "rssi" /* the one measurement of the station's own */
@@ -83,6 +85,7 @@ struct job {
 	bool join; /* the device joins the network before it passes; methods whose reach lets it go there */
 
 	/* Wi-Fi Simple Configuration: methods with METHOD_ENROLLEES */
+	enum job_wps_role wps_role;
 	char wps_labels[256]; /* CSV, roster.h; "": a simulated batch makes labels up */
 
 	/* the devices' own access points: methods with METHOD_DEVICE_AP */

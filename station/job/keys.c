@@ -27,6 +27,13 @@ static const char *secrets_word(size_t i) /* enum job_secrets */
 	return i < sizeof(words) / sizeof(words[0]) ? words[i] : NULL;
 }
 
+static const char *wps_role_word(size_t i) /* enum job_wps_role */
+{
+	static const char *const words[] = { "registrar", "external-registrar" };
+
+	return i < sizeof(words) / sizeof(words[0]) ? words[i] : NULL;
+}
+
 static const char *certificate_word(size_t i) /* enum job_certificate */
 {
 	static const char *const words[] = { "factory-ca", "pinned" };
@@ -203,9 +210,14 @@ const struct key job_keys[] = {
 
 	{ "credentials.wps", KEY_SECTION, .otherwise = "simulated batches make labels up",
 	  .sentence = "Wi-Fi Simple Configuration: wps-pin and wps-pbc" },
+	{ "credentials.wps.role", KEY_ENUM, .fallback = "registrar", .words = wps_role_word, IN(wps_role),
+	  .sentence = "the station is the access point that devices enrol with; or each device is one, and the station "
+		      "sets "
+		      "it up from outside" },
 	{ "credentials.wps.labels", KEY_PATH, .otherwise = "simulated batches make labels up", IN(wps_labels),
-	  .sentence = "CSV with the columns serial, mac, method, pin: which devices there are, and their PINs of 8 digits "
-		      "with check digit, or of 4; readable by its owner only (0600 or 0400)" },
+	  .sentence =
+		  "CSV with the columns serial, mac, method, pin: which devices there are, and their PINs of 8 digits "
+		  "with check digit, or of 4; readable by its owner only (0600 or 0400)" },
 
 	{ "recipe", KEY_LIST, .fallback = "[identify, selftest, identity, credentials, verify, seal]", .low = "1",
 	  .high = "6", ITEMS(recipe, recipe_len),

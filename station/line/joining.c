@@ -73,25 +73,18 @@ void joining_unwatch(struct session *s)
 	}
 }
 
+/* It is an access point itself, and becomes that of the job where it is. */
+static bool becomes(const struct session *s) { return s->unit->method->flags & METHOD_BECOMES_AP; }
+
 struct channel *joining_channel(const struct session *s)
 {
 	const struct ieee80211_network *target = &s->line->target.network;
 	uint16_t freq_mhz = s->joining.picked ? s->joining.network.freq_mhz : target->heard_us ? target->freq_mhz : 0;
 
-	return lane_channel(s->line, freq_mhz);
+	return becomes(s) ? s->channel : lane_channel(s->line, freq_mhz);
 }
 
 /* --- what is heard --- */
-
-void joining_network(struct line *line, const struct ieee80211_network *n)
-{
-	struct ieee80211_network *target = &line->target.network;
-
-	if (n->ibss || n->ssid_len != line->job->ssid_len || memcmp(n->ssid, line->job->ssid, n->ssid_len) != 0)
-		return;
-	if (target->heard_us == 0 || n->rssi_dbm > target->rssi_dbm || memcmp(n->bssid, target->bssid, 6) == 0)
-		*target = *n;
-}
 
 static const char *observed_name(enum journal_observed how)
 {
@@ -107,6 +100,51 @@ static void seen(struct session *s, enum journal_observed how)
 	log_state(&s->tag, LOG_JOINING, observed_name(s->joining.observed), observed_name(how), "%s",
 		  phase_name(s->phase));
 	s->joining.observed = how;
+}
+
+/* Nothing more is to be seen of it. */
+static void complete(struct session *s)
+{
+	joining_unwatch(s);
+	s->joining.complete = true;
+	s->joining.events->complete(s);
+}
+
+static bool is_secured_as(enum mr_security job, uint8_t announced)
+{
+	switch (job) {
+	case MR_SECURITY_OPEN: return announced == IEEE80211_OPEN;
+	case MR_SECURITY_WPA2: return announced == IEEE80211_WPA2_PSK || announced == IEEE80211_WPA2_WPA3;
+	case MR_SECURITY_WPA3: return announced == IEEE80211_WPA3_SAE || announced == IEEE80211_WPA2_WPA3;
+	case MR_SECURITY_OTHER: break;
+	}
+	return false;
+}
+
+/* What was delivered are settings of an access point: the device announces them as its own. Its key is not seen. */
+static void hear_beacon(struct line *line, const struct ieee80211_network *n)
+{
+	struct session *s = map_get(&line->by_witness, map_key_mac(n->bssid));
+
+	if (!s || !becomes(s) || s->phase != PHASE_JOINING || !is_secured_as(line->job->security, n->security))
+		return;
+	s->joining.network = (struct mr_network){ .freq_mhz = n->freq_mhz, .rssi_dbm = n->rssi_dbm };
+	memcpy(s->joining.network.bssid, n->bssid, 6);
+	s->joining.picked = true;
+	s->joining.reason = "the device announces it as its own";
+	seen(s, OBSERVED_SEEN);
+	complete(s);
+}
+
+void joining_network(struct line *line, const struct ieee80211_network *n)
+{
+	struct ieee80211_network *target = &line->target.network;
+
+	if (n->ibss || n->ssid_len != line->job->ssid_len || memcmp(n->ssid, line->job->ssid, n->ssid_len) != 0)
+		return;
+	if (target->heard_us == 0 || n->rssi_dbm > target->rssi_dbm || memcmp(n->bssid, target->bssid, 6) == 0)
+		*target = *n;
+	hear_beacon(line, n);
 }
 
 /* Message 2 of the 4-way handshake carries a MIC under a key that is made from the passphrase. */
@@ -203,11 +241,8 @@ void joining_hear(struct line *line, struct mr_rd mpdu)
 		return;
 	look_at(s, &header, mpdu, from_ap);
 	if (s->joining.observed == OBSERVED_KEY_VERIFIED ||
-	    (s->joining.observed == OBSERVED_SEEN && !line->target.has_psk)) {
-		joining_unwatch(s);
-		s->joining.complete = true;
-		s->joining.events->complete(s);
-	}
+	    (s->joining.observed == OBSERVED_SEEN && !line->target.has_psk))
+		complete(s);
 }
 
 /* --- which network it is given --- */

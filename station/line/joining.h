@@ -43,7 +43,10 @@ void joining_end(struct line *line);
 /* The session's device joins from `address` from now on. Two devices with one address are not watched. */
 void joining_watch(struct session *s, const uint8_t address[static 6], const struct joining_events *events);
 void joining_unwatch(struct session *s);
-/* A beacon or probe response of an infrastructure network: that of the job is remembered. */
+/*
+ * A beacon or probe response of an infrastructure network: that of the job is remembered; from a device that was to
+ * become it (METHOD_BECOMES_AP), it is what there is to be seen.
+ */
 void joining_network(struct line *line, const struct ieee80211_network *network);
 /* A frame between others, for whoever is watched and on its way: from the delivery on, where that is not a request. */
 void joining_hear(struct line *line, struct mr_rd mpdu);

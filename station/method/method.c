@@ -14,6 +14,8 @@ extern const struct method_ops direct_ops __attribute__((weak));
 extern const struct method_ops access_point_ops __attribute__((weak));
 extern const struct method_ops wps_ops __attribute__((weak));
 extern const struct delivery_ops wps_delivery __attribute__((weak));
+extern const struct method_ops wps_outside_ops __attribute__((weak));
+extern const struct delivery_ops wps_outside_delivery __attribute__((weak));
 
 /* A foreign device joins once, and has no word of its own if that was missed: what it sends later tells as well. */
 #define HEARS_FOREIGN (RADIO_HEAR_NETWORKS | RADIO_HEAR_JOINS | RADIO_HEAR_MEMBERS)
@@ -68,6 +70,22 @@ static const struct method https = {
 	.ops = &access_point_ops,
 };
 
+/* Not a row of the table: a job reaches it by its role, and it goes on record under the same name. */
+static const struct method wps_pin_outside = {
+	.name = "wps-pin",
+	.hears = RADIO_HEAR_NETWORKS,
+	.flags = METHOD_NO_REQUESTS | METHOD_WEAK | METHOD_BECOMES_AP,
+	.needs = METHOD_NEEDS_PIN,
+	.protection = METHOD_BY_NOTHING,
+	.devices = METHOD_ENROLLEES,
+	.reach = "the device's own access point in setup; the station is its external WPS registrar",
+	.device_to_station = "the device knows the PIN of its label",
+	.station_to_device = "the station knows the PIN",
+	.listener = "who the device says it is; a stranger in its place has the PIN in three runs",
+	.ops = &wps_outside_ops,
+	.delivery = &wps_outside_delivery,
+};
+
 static const struct method wps_pin = {
 	.name = "wps-pin",
 	.hears = HEARS_FOREIGN,
@@ -81,6 +99,7 @@ static const struct method wps_pin = {
 	.listener = "who the device says it is; a stranger who takes part has the PIN in three runs",
 	.ops = &wps_ops,
 	.delivery = &wps_delivery,
+	.outside = &wps_pin_outside,
 };
 
 static const struct method wps_pbc = {
@@ -97,8 +116,8 @@ static const struct method wps_pbc = {
 	.delivery = &wps_delivery,
 };
 
-__attribute__((weak)) const struct method *const method_table[] = { &method_direct, &micro_ap, &pin,	 &https,
-								   &wps_pin,	   &wps_pbc,  NULL };
+__attribute__((weak))
+const struct method *const method_table[] = { &method_direct, &micro_ap, &pin, &https, &wps_pin, &wps_pbc, NULL };
 
 const char *method_name(size_t i)
 {

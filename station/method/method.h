@@ -35,6 +35,7 @@ enum method_flags {
 	METHOD_NO_REQUESTS = 16, /* a foreign device: no agent of ours answers requests */
 	METHOD_WEAK = 32,	 /* anyone in reach can read or guess what is delivered; a job must say that it knows */
 	METHOD_STEERED = 64,	 /* its devices can be called over to another channel */
+	METHOD_BECOMES_AP = 128, /* what is delivered are settings of an access point: the device is seen to be it */
 };
 
 /* The secrets of a device that a method needs before it meets it: the label list and the record supply them. */
@@ -136,6 +137,8 @@ struct method {
 	const char *reach, *device_to_station, *station_to_device, *listener;
 	const struct method_ops *ops;
 	const struct delivery_ops *delivery; /* NULL: the CREDENTIALS request over its link */
+	/* The same with the roles turned round: the device is the access point, as a job may say. NULL: it has none. */
+	const struct method *outside;
 };
 
 /* NULL-terminated. Weak: a test puts a table of its own in its place. */

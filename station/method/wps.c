@@ -1,43 +1,29 @@
 /*
- * Wi-Fi Simple Configuration, the station as access point and registrar: wps-pin and wps-pbc. Foreign devices associate with a
- * BSS of ours, say who they are in M1, and are matched to the list by address or serial number; their session begins when they
- * wait for M2, and its delivery is the rest of the run. Any number of them run side by side on one BSS (wps_bss.h).
- *
- * What a PIN has been shown to: a registrar opens its half first, so each run that ends between M4 and M5, or between M6 and M7,
- * has given that half to whoever asked. The second half once, or the first one twice, and the PIN is dead.
+ * Wi-Fi Simple Configuration, the station as access point and registrar: wps-pin and wps-pbc. Foreign devices associate
+ * with a BSS of ours, say who they are in M1, and are matched to the list by address or serial number; their session
+ * begins when they wait for M2, and its delivery is the rest of the run. Any number of them run side by side on one BSS
+ * (wps_bss.h).
  */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-#include <openssl/crypto.h>
-
-#include "agent/wire/wsc_pin.h"
 #include "station/line/admission.h"
 #include "station/line/events.h"
 #include "station/line/lane.h"
 #include "station/line/recipe.h"
 #include "station/method/wps_bss.h"
+#include "station/method/wps_way.h"
 
-#define PATIENCE_US 30000000u /* a device that had its turn comes back within that: supplicants rescan after 0.5 s to 10 s */
-#define EXPOSURES_MAX 2u      /* of the first half: one retry, for radios lose frames */
-#define STAY_US 1500000u      /* chosen: small chips look at three channels every 0.8 s, and we are on one of them */
-#define RUN_US 400000u	      /* the radio stays for that while a run is open: the wait before our second repeat */
-#define BEACON_US 110000u     /* a beacon of 100 TU, and a little */
+#define PATIENCE_US                                                                                                    \
+	30000000u	 /* a device that had its turn comes back within that: supplicants rescan after 0.5 s to 10 s */
+#define STAY_US 1500000u /* chosen: small chips look at three channels every 0.8 s, and we are on one of them */
+#define RUN_US 400000u	 /* the radio stays for that while a run is open: the wait before our second repeat */
+#define BEACON_US 110000u /* a beacon of 100 TU, and a little */
 #define SSID "millrace-wps"
 
 extern const struct method_ops wps_ops;
-
-/* What we know of a device; unit.way. Secret. */
-struct way {
-	char pin[MR_WSC_PIN_MAX + 1]; /* "": by button */
-	bool by_serial;		      /* matched by its serial number, else by its address */
-	unsigned exposed_first, exposed_second;
-	struct wps_enrollee said; /* of its last M1 */
-	char weakness[48];
-};
 
 /* The BSS on one channel; made when a radio first speaks there. */
 struct place {
@@ -61,74 +47,34 @@ struct run {
 };
 
 static struct wps *wps_of(const struct session *s) { return line_state(s->line, &wps_ops); }
-static bool by_button(const struct unit *u) { return !(u->method->needs & METHOD_NEEDS_PIN); }
 
 /* --- whom the list names --- */
-
-static const struct roster_row *row_of(const struct line *line, const uint8_t mac[static 6], const char *serial,
-				       bool *by_serial)
-{
-	const struct roster_row *row = line->o.roster ? roster_find(line->o.roster, mac, NULL, 0, serial) : NULL;
-
-	*by_serial = row && !(row->has_mac && mr_equal(row->mac, mac, 6));
-	return row;
-}
-
-/* By which of the methods of this run the device is to be served: its label's, else the job's. */
-static const struct method *method_of(const struct line *line, const struct roster_row *row)
-{
-	return row && row->method ? row->method : line->job->method;
-}
-
-static bool is_listed(const struct line *line, const uint8_t mac[static 6], const struct roster_row *row)
-{
-	static const uint8_t no_id[8];
-
-	return row || expected_has(&line->expected, no_id, mac);
-}
 
 /* NULL: it may have a session; else the word of the sighting. */
 static const char *refuses(const struct line *line, const uint8_t mac[static 6], const struct wps_enrollee *said,
 			   const struct roster_row *row)
 {
-	const struct method *method = method_of(line, row);
+	const struct method *method = wps_method(line, row);
 
-	if (!is_listed(line, mac, row))
+	if (!wps_is_listed(line, mac, row))
 		return "not-on-label-list";
 	if (method->ops != &wps_ops || said->button != !(method->needs & METHOD_NEEDS_PIN))
 		return "other-method";
-	if (method->needs & METHOD_NEEDS_PIN && (!row || !mr_wsc_pin_valid(row->pin, strlen(row->pin))))
+	if (method->needs & METHOD_NEEDS_PIN && !wps_has_pin(row))
 		return "no-pin";
 	return NULL;
 }
 
 /* --- the BSS's news --- */
 
-static struct way *way_of(struct unit *u)
-{
-	if (!u->way)
-		u->way = calloc(1, sizeof(struct way));
-	return u->way;
-}
-
 static void admit(struct session *s, struct run *run)
 {
 	struct wps *wps = wps_of(s);
-	struct line *line = s->line;
-	const struct way *way = s->unit->way;
-	struct mr_wsc_credential credential = { .ssid_len = (uint8_t)line->job->ssid_len,
-						.authentication = MR_WSC_OPEN,
-						.encryption = MR_WSC_NONE };
-	size_t key_len = strlen(line->passphrase);
+	const struct wps_way *way = s->unit->way;
+	struct mr_wsc_credential credential;
 
-	assert(way && !run->admitted && key_len <= sizeof(credential.key));
-	memcpy(credential.ssid, line->job->ssid, line->job->ssid_len);
-	if (key_len > 0) {
-		credential.authentication = MR_WSC_WPA2_PSK;
-		credential.encryption = MR_WSC_AES;
-		credential.key_len = (uint8_t)key_len;
-		memcpy(credential.key, line->passphrase, key_len);
-	}
+	assert(way && !run->admitted);
+	wps_credential(s->line, &credential);
 	run->admitted = wps_bss_admit(wps->places[s->channel->index].bss, s->unit->mac, *way->pin ? way->pin : NULL,
 				      &credential, session_now(s));
 	mr_wipe(&credential, sizeof(credential));
@@ -144,28 +90,16 @@ static void decline(struct place *place, const uint8_t mac[static 6], const char
 	wps_bss_decline(place->bss, mac, error, loop_now_us(line->loop));
 }
 
-static struct unit *unit_for(struct place *place, const uint8_t mac[static 6], const struct roster_row *row)
-{
-	struct wps *wps = place->wps;
-	struct unit *u = map_get(&wps->line->by_mac, map_key_mac(mac));
-	uint8_t id[8];
-
-	unit_id_of_mac(mac, id);
-	if (!u && wps->rx && (u = admission_newcomer(wps->line, id, mac, wps->rx)))
-		u->method = method_of(wps->line, row);
-	return u;
-}
-
 /* A device waits for M2. */
 static void on_asked(void *ctx, const uint8_t mac[static 6], const struct wps_enrollee *said)
 {
 	struct place *place = ctx;
 	struct line *line = place->wps->line;
 	bool by_serial;
-	const struct roster_row *row = row_of(line, mac, said->serial, &by_serial);
+	const struct roster_row *row = wps_row(line, mac, said->serial, &by_serial);
 	const char *word = refuses(line, mac, said, row);
-	struct unit *u = word ? NULL : unit_for(place, mac, row);
-	struct way *way = u && !u->settled ? way_of(u) : NULL;
+	struct unit *u = word ? NULL : wps_unit(line, mac, row, place->wps->rx);
+	struct wps_way *way = u && !u->settled ? wps_way(u) : NULL;
 
 	if (!way) {
 		decline(place, mac, word, said->button ? MR_WSC_MULTIPLE_PBC : MR_WSC_NO_ERROR);
@@ -189,31 +123,20 @@ static void on_asked(void *ctx, const uint8_t mac[static 6], const struct wps_en
 	}
 }
 
-/* The PIN has been shown once too often to somebody who did not prove to know it. */
-static bool is_dead(const struct way *way)
-{
-	return way->exposed_second > 0 || way->exposed_first >= EXPOSURES_MAX;
-}
-
 static void on_ended(void *ctx, const uint8_t mac[static 6], const struct wps_bss_end *end)
 {
 	struct place *place = ctx;
 	struct unit *u = map_get(&place->wps->line->by_mac, map_key_mac(mac));
-	struct way *way = u ? u->way : NULL;
+	struct wps_way *way = u ? u->way : NULL;
 	struct run *run = u && u->session && u->session->delivery.ops ? u->session->delivery.state : NULL;
 
 	if (!way || !end->begun)
 		return;
-	if (*way->pin) {
-		way->exposed_first += (end->exposed & WPS_HALF_1) != 0;
-		way->exposed_second += (end->exposed & WPS_HALF_2) != 0;
-	}
-	if (end->weakness)
-		snprintf(way->weakness, sizeof(way->weakness), "%s", end->weakness);
+	wps_way_account(way, end->exposed, end->weakness);
 	if (!run || !run->admitted || run->ended)
 		return;
 	run->ended = true;
-	run->cause = *way->pin && is_dead(way) ? MR_CAUSE_PIN_EXPOSED : end->cause;
+	run->cause = wps_way_is_dead(way) ? MR_CAUSE_PIN_EXPOSED : end->cause;
 	run->until_us = session_now(u->session);
 	/* Its session takes it up by its own timer: this may be inside a frame of another device. */
 	lane_touch(u->session);
@@ -226,10 +149,10 @@ static bool on_button(void *ctx, const uint8_t mac[static 6])
 	struct line *line = place->wps->line;
 	const struct unit *u = map_get(&line->by_mac, map_key_mac(mac));
 	bool by_serial;
-	const struct roster_row *row = row_of(line, mac, "", &by_serial);
-	const struct method *method = method_of(line, row);
+	const struct roster_row *row = wps_row(line, mac, "", &by_serial);
+	const struct method *method = wps_method(line, row);
 
-	return is_listed(line, mac, row) && method->ops == &wps_ops && !(method->needs & METHOD_NEEDS_PIN) &&
+	return wps_is_listed(line, mac, row) && method->ops == &wps_ops && !(method->needs & METHOD_NEEDS_PIN) &&
 	       !(u && u->settled) && !line->draining;
 }
 
@@ -240,7 +163,7 @@ static void on_probed(void *ctx, const uint8_t mac[static 6], bool button)
 	bool by_serial;
 
 	/* By PIN its serial number, which M1 has, may be on the list; a button is told by its address only. */
-	if (button && place->wps->rx && !is_listed(line, mac, row_of(line, mac, "", &by_serial)) &&
+	if (button && place->wps->rx && !wps_is_listed(line, mac, wps_row(line, mac, "", &by_serial)) &&
 	    !line_stranger_rests(line, mac))
 		line_stranger(line, mac, place->wps->rx, "not-on-label-list");
 }
@@ -249,7 +172,6 @@ static void on_probed(void *ctx, const uint8_t mac[static 6], bool button)
 
 static int begin(struct line *line, void **state, char *error, size_t error_len)
 {
-	static const uint8_t access_point[8] = { 0, 6, 0x00, 0x50, 0xf2, 4, 0, 1 };
 	struct wps *wps = calloc(1, sizeof(*wps));
 
 	*state = wps;
@@ -258,15 +180,7 @@ static int begin(struct line *line, void **state, char *error, size_t error_len)
 		return -MR_CAUSE_NO_MEMORY;
 	}
 	wps->line = line;
-	wps->device = (struct mr_wsc_device){ .manufacturer = "Millrace",
-					      .model_name = "station",
-					      .model_number = "1",
-					      .serial = "1",
-					      .name = "Millrace station",
-					      .methods = MR_WSC_LABEL | MR_WSC_DISPLAY | MR_WSC_KEYPAD | MR_WSC_PUSH_BUTTON,
-					      .rf_bands = 3 };
-	memcpy(wps->device.device_type, access_point, sizeof(access_point));
-	if (mr_wsc_uuid(line->station.mac, wps->device.uuid))
+	if (wps_station(line, &wps->device))
 		return 0;
 	snprintf(error, error_len, "SHA-256 is not available: repair the installation of OpenSSL");
 	return -MR_CAUSE_CRYPTO_FAILED;
@@ -288,7 +202,7 @@ static bool has_pins(const struct line *line)
 	size_t count = line->o.roster ? roster_count(line->o.roster) : 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (method_of(line, roster_row(line->o.roster, i))->needs & METHOD_NEEDS_PIN)
+		if (wps_method(line, roster_row(line->o.roster, i))->needs & METHOD_NEEDS_PIN)
 			return true;
 	return (line->job->method->needs & METHOD_NEEDS_PIN) != 0;
 }
@@ -316,8 +230,8 @@ static struct wps_bss *bss_at(struct wps *wps, struct channel *c)
 }
 
 /*
- * Devices come to us, wherever we are; and what proves a foreign one is that it is seen to join. So the BSS is where the
- * network of the job is, and a radio that has not heard it yet looks for its beacons first.
+ * Devices come to us, wherever we are; and what proves a foreign one is that it is seen to join. So the BSS is where
+ * the network of the job is, and a radio that has not heard it yet looks for its beacons first.
  */
 static bool is_here(const struct line *line, const struct channel *c)
 {
@@ -417,20 +331,9 @@ static enum method_opened open(struct line *line, void *state, struct unit *u, s
 	return recipe_open_foreign(line, u, home);
 }
 
-static void forget(struct unit *u)
-{
-	if (u->way)
-		OPENSSL_cleanse(u->way, sizeof(struct way));
-	free(u->way);
-	u->way = NULL;
-}
-
-const struct method_ops wps_ops = { .begin = begin,
-				    .end = end,
-				    .hear = hear,
-				    .speak = speak,
-				    .open = open,
-				    .forget = forget };
+const struct method_ops wps_ops = {
+	.begin = begin, .end = end, .hear = hear, .speak = speak, .open = open, .forget = wps_way_forget
+};
 
 /* --- the delivery --- */
 
@@ -460,45 +363,6 @@ static int expire(struct session *s, uint64_t now_us)
 	return run->cause == MR_CAUSE_OK ? DELIVERY_DONE : -run->cause;
 }
 
-/* Octets of a stranger as UTF-8: printable ASCII, the rest as question marks. */
-static json_t *text(const char *said)
-{
-	char out[MR_WSC_MANUFACTURER_MAX + 1];
-	size_t len = 0;
-
-	for (; said[len] && len < sizeof(out) - 1; len++)
-		out[len] = said[len] >= 0x20 && said[len] < 0x7f ? said[len] : '?';
-	out[len] = '\0';
-	return json_string(out);
-}
-
-static size_t evidence(const struct session *s, char *out, size_t cap)
-{
-	const struct way *way = s->unit->way;
-	char uuid[33];
-	json_t *claims = json_object(), *o = json_object();
-	size_t len = 0;
-
-	for (size_t i = 0; i < 16; i++)
-		snprintf(uuid + 2 * i, 3, "%02x", way->said.uuid[i]);
-	json_object_set_new(claims, "manufacturer", text(way->said.manufacturer));
-	json_object_set_new(claims, "model", text(way->said.model));
-	json_object_set_new(claims, "serial", text(way->said.serial));
-	json_object_set_new(claims, "uuid", json_string(uuid));
-	json_object_set_new(o, "proved", json_string(by_button(s->unit) ? "nothing" : "pin"));
-	json_object_set_new(o, "protocol", json_string("WSC 2.0.5"));
-	json_object_set_new(o, "known_by", json_string(way->by_serial ? "serial" : "address"));
-	json_object_set_new(o, "weak", json_true());
-	if (*way->weakness)
-		json_object_set_new(o, "weakness", json_string(way->weakness));
-	json_object_set_new(o, "claims", claims);
-	len = json_dumpb(o, out, cap - 1, JSON_COMPACT);
-	json_decref(o);
-	assert(len > 0 && len < cap);
-	out[len] = '\0';
-	return len;
-}
-
 static void ends(struct session *s)
 {
 	struct run *run = s->delivery.state;
@@ -513,8 +377,6 @@ static void ends(struct session *s)
 	s->delivery.state = NULL;
 }
 
-const struct delivery_ops wps_delivery = { .begin = deliver,
-					   .deadline_us = deadline_us,
-					   .expire = expire,
-					   .evidence = evidence,
-					   .end = ends };
+const struct delivery_ops wps_delivery = {
+	.begin = deliver, .deadline_us = deadline_us, .expire = expire, .evidence = wps_evidence, .end = ends
+};

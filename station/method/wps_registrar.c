@@ -364,7 +364,7 @@ static enum wps_event on_nack(struct wps_registrar *r, const struct mr_wsc *m, s
 	if (!mr_wsc_is(m, MR_WSC_ENROLLEE_NONCE, r->enrollee_nonce, 16))
 		return WPS_IGNORED;
 	r->cause = error == MR_WSC_MULTIPLE_PBC ? MR_CAUSE_WPS_OVERLAP
-		   : error == MR_WSC_LOCKED	? MR_CAUSE_PIN_LOCKED
+		   : error == MR_WSC_LOCKED	? MR_CAUSE_WPS_LOCKED
 						: MR_CAUSE_WPS_REFUSED;
 	log_write(r->tag, LOG_WPS, LOG_DEBUG, "nack (%u)", (unsigned)error);
 	enter(r, OVER, "refused by the device");

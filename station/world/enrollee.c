@@ -14,14 +14,15 @@
 #define DWELL_US 110000u      /* on a channel, with a probe: active scans of small chips take 100 to 120 ms */
 #define PROBE_DELAY_US 30000u /* chosen, at most */
 #define RESCAN_US 500000u     /* wpa_supplicant's wait between two scans that found nothing */
-#define THINK_US 20000u       /* chosen: HMAC, AES and the flash of a small chip, for each message */
+#define THINK_US 20000u	      /* chosen: HMAC, AES and the flash of a small chip, for each message */
 #define GROUP_US 250000u      /* chosen: 1536-bit exponentiation in software at 160 MHz */
 #define SILENCE_US 30000000u  /* a peer of EAP waits that long for the next request */
 #define CHATTER_US 200000u
 #define CHATTER_MAX_US 8000000u
 #define OFF_US 1000000u
-#define LAST_US 2000000u      /* the same, when the last message has come */
-#define UNASKED_US 5000000u   /* by PIN, with nobody who authorizes it: any registrar is tried after that and three scans */
+#define LAST_US 2000000u /* the same, when the last message has come */
+#define UNASKED_US                                                                                                     \
+	5000000u /* by PIN, with nobody who authorizes it: any registrar is tried after that and three scans */
 #define UNASKED_SCANS 3u
 #define RATE_6M 12u
 #define JOIN_PATIENCE_US 4000000u
@@ -613,15 +614,15 @@ static bool describe(struct enrollee *e)
 	return mr_wsc_uuid(e->config.mac, e->device.uuid);
 }
 
-/* Another PIN than that of its label, with the check digit left as it is: nobody looks at it. */
-static void spoil_pin(struct enrollee *e)
+/* Nobody looks at the check digit. */
+void enrollee_spoil_pin(struct enrollee_config *c)
 {
-	size_t len = strlen(e->config.pin), at = e->config.fault == ENROLLEE_WRONG_FIRST ? 0 : len - 2;
+	size_t len = strlen(c->pin), at = c->fault == ENROLLEE_WRONG_FIRST ? 0 : len - 2;
 
-	if (e->config.fault != ENROLLEE_WRONG_FIRST && e->config.fault != ENROLLEE_WRONG_SECOND)
+	if (c->fault != ENROLLEE_WRONG_FIRST && c->fault != ENROLLEE_WRONG_SECOND)
 		return;
 	assert(len >= 4);
-	e->config.pin[at] = e->config.pin[at] == '9' ? '0' : (char)(e->config.pin[at] + 1);
+	c->pin[at] = c->pin[at] == '9' ? '0' : (char)(c->pin[at] + 1);
 }
 
 struct enrollee *enrollee_create(struct air *air, const struct enrollee_config *config)
@@ -645,7 +646,7 @@ struct enrollee *enrollee_create(struct air *air, const struct enrollee_config *
 		e->config.think_us = THINK_US;
 	if (!e->config.group_us)
 		e->config.group_us = GROUP_US;
-	spoil_pin(e);
+	enrollee_spoil_pin(&e->config);
 	memcpy(node.mac, config->mac, 6);
 	e->air = air;
 	e->loop = air_loop(air);

@@ -1,7 +1,8 @@
 /*
- * A foreign device on the simulated air that is enrolled by Wi-Fi Simple Configuration: it looks for an access point that
- * would have it, on one channel after the other, takes the credentials, and joins the network that they name. No agent of ours
- * beyond the enrollee's formats; it chooses access points as wpa_supplicant 2.10 does, and is as slow as a small chip.
+ * A foreign device on the simulated air that is enrolled by Wi-Fi Simple Configuration: it looks for an access point
+ *that would have it, on one channel after the other, takes the credentials, and joins the network that they name. No
+ *agent of ours beyond the enrollee's formats; it chooses access points as wpa_supplicant 2.10 does, and is as slow as a
+ *small chip.
  *
  *	enrollee_create -> loop_run -> enrollee_destroy (before air_destroy)
  */
@@ -22,20 +23,23 @@ enum enrollee_fault {
 
 struct enrollee_config {
 	uint8_t mac[6];
-	char pin[9];		 /* of its label, 4 or 8 digits */
-	bool button;		 /* pressed when it is switched on, and again when its two minutes are over */
+	char pin[9]; /* of its label, 4 or 8 digits */
+	bool button; /* pressed when it is switched on, and again when its two minutes are over */
 	char serial[33];
 	enum enrollee_fault fault;
-	uint8_t at_message; /* enum mr_wsc_type that it has received: where the fault strikes, M2 to M8 */
-	bool once;	    /* the fault strikes the first time only */
+	uint8_t at_message;	  /* enum mr_wsc_type that it has received: where the fault strikes, M2 to M8 */
+	bool once;		  /* the fault strikes the first time only */
 	const uint16_t *channels; /* MHz, that it looks at; outlive it */
 	size_t channel_count;
 	uint64_t power_on_us;
-	uint32_t think_us;   /* to answer a message; 0: the default of a small chip */
-	uint32_t group_us;   /* for each of the two operations in the group; 0: the same */
+	uint32_t think_us; /* to answer a message; 0: the default of a small chip */
+	uint32_t group_us; /* for each of the two operations in the group; 0: the same */
 	double x_m, y_m, tx_dbm, extra_loss_db;
 	uint64_t seed;
 };
+
+/* A fault of the PIN: another one than that of its label, with the check digit left as it is. Else nothing. */
+void enrollee_spoil_pin(struct enrollee_config *config);
 
 struct enrollee;
 

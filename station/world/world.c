@@ -8,6 +8,7 @@
 #include "agent/wire/wsc.h"
 #include "station/world/enrollee.h"
 #include "station/world/premises.h"
+#include "station/world/setup_ap.h"
 #include "station/world/flash.h"
 #include "station/base/map.h"
 #include "station/method/method.h"
@@ -44,6 +45,8 @@ struct world {
 	size_t device_count;
 	struct enrollee **enrollees; /* foreign devices of Wi-Fi Simple Configuration */
 	size_t enrollee_count;
+	struct setup_ap **setup_aps; /* those that are access points */
+	size_t setup_ap_count;
 	uint16_t (*plans)[MR_CHANNELS_MAX];
 	struct flash *flash;
 	uint8_t id[32];		   /* roster_simulated_id */
@@ -345,7 +348,8 @@ static bool place_enrollee(struct world *w, size_t i, const struct job_fault *fa
 				     .x_m = uniform(w) * job->sim_floor_m,
 				     .y_m = uniform(w) * job->sim_floor_m,
 				     .tx_dbm = 15,
-				     .extra_loss_db = fault && fault_named(fault->kind) == DEVICE_FAULT_WEAK_SIGNAL ? 60 : 0,
+				     .extra_loss_db = fault && fault_named(fault->kind) == DEVICE_FAULT_WEAK_SIGNAL ? 60
+														    : 0,
 				     .seed = seed * 1000003 + i };
 
 	roster_simulated_mac(w->id, i, c.mac);
@@ -354,6 +358,13 @@ static bool place_enrollee(struct world *w, size_t i, const struct job_fault *fa
 	if (row) {
 		snprintf(c.pin, sizeof(c.pin), "%.8s", row->pin);
 		snprintf(c.serial, sizeof(c.serial), "%s", row->serial);
+	}
+	if (job->method->flags & METHOD_BECOMES_AP) {
+		c.channels += i % job->channel_count; /* it stays on one */
+		c.channel_count = 1;
+		w->setup_aps[i] = setup_ap_create(w->air, &c);
+		w->setup_ap_count += w->setup_aps[i] != NULL;
+		return w->setup_aps[i] != NULL;
 	}
 	w->enrollees[i] = enrollee_create(w->air, &c);
 	w->enrollee_count += w->enrollees[i] != NULL;
@@ -410,8 +421,9 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 	w->devices = calloc(job->sim_devices + 1u, sizeof(struct device *));
 	w->plans = calloc(job->sim_devices + 1u, sizeof(*w->plans));
 	w->enrollees = calloc(job->sim_devices + 1u, sizeof(*w->enrollees));
+	w->setup_aps = calloc(job->sim_devices + 1u, sizeof(*w->setup_aps));
 	w->attackers = calloc(job->sim_fault_count + 1, sizeof(*w->attackers));
-	ok = w->entropy && w->air && w->devices && w->enrollees && w->plans && w->attackers &&
+	ok = w->entropy && w->air && w->devices && w->enrollees && w->setup_aps && w->plans && w->attackers &&
 	     roster_simulated_id(job->product, seed, job->sim_devices, w->id);
 	ok = ok && open_radios(w, radios, error, error_len);
 	for (size_t i = 0; ok && job->sim_bystander_share > 0 && i < job->channel_count; i++)
@@ -457,6 +469,8 @@ void world_destroy(struct world *w)
 		device_destroy(w->devices[i]);
 	for (size_t i = 0; i < w->enrollee_count; i++)
 		enrollee_destroy(w->enrollees[i]);
+	for (size_t i = 0; i < w->setup_ap_count; i++)
+		setup_ap_destroy(w->setup_aps[i]);
 	for (size_t i = 0; i < w->radio_count; i++)
 		radio_close(w->radios[i]);
 	premises_destroy(w->premises);
@@ -469,6 +483,7 @@ void world_destroy(struct world *w)
 	free(w->plans);
 	free(w->devices);
 	free(w->enrollees);
+	free(w->setup_aps);
 	free(w);
 }
 

@@ -1,6 +1,7 @@
 /*
- * Foreign devices that are enrolled by Wi-Fi Simple Configuration: whole lots on the simulated air, by PIN and by push button,
- * many at the same time on one radio; those that refuse, stall or vanish at each message; who is not on the list.
+ * Foreign devices that are enrolled by Wi-Fi Simple Configuration: whole lots on the simulated air, by PIN and by push
+ * button, many at the same time on one radio; those that refuse, stall or vanish at each message; who is not on the
+ * list.
  */
 #include "tests/line/station.h"
 
@@ -10,6 +11,7 @@
 
 #define PIN "{method: wps-pin, weak-ok: true, ssid: \"hall\", security: wpa2}"
 #define PBC "{method: wps-pbc, weak-ok: true, ssid: \"hall\", security: wpa2}"
+#define OUTSIDE "{method: wps-pin, weak-ok: true, ssid: \"hall\", security: wpa2, wps: {role: external-registrar}}"
 #define FOREIGN .recipe = "credentials, verify"
 
 static void verifies(struct hall *hall, const struct run *run)
@@ -35,8 +37,7 @@ static void every_device_is_enrolled_by_its_pin(void **state)
 {
 	struct run run;
 
-	lot(*state, &run, &(struct shape){ .devices = 16, .credentials = PIN, FOREIGN, .channels = "6" },
-		   hall_seed(1));
+	lot(*state, &run, &(struct shape){ .devices = 16, .credentials = PIN, FOREIGN, .channels = "6" }, hall_seed(1));
 	assert_int_equal(run.result.summary.passed, 16);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM unit WHERE state = 'passed' AND agentless = 1"), 16);
 	assert_int_equal(hall_ask(&run, "SELECT count(DISTINCT unit) FROM v_networks WHERE observed <> 'no'"), 16);
@@ -46,7 +47,6 @@ static void every_device_is_enrolled_by_its_pin(void **state)
 	verifies(*state, &run);
 	hall_done(&run);
 }
-
 
 static void every_pressed_button_is_served_side_by_side(void **state)
 {
@@ -184,16 +184,104 @@ static void who_is_not_on_the_list_gets_nothing(void **state)
 		for (size_t k = 0; k < 3; k++) { /* the fourth is left out */
 			const struct roster_row *row = roster_row(all, k);
 
-			fprintf(f, "%02x:%02x:%02x:%02x:%02x:%02x,%s\n", row->mac[0], row->mac[1], row->mac[2], row->mac[3],
-				row->mac[4], row->mac[5], row->pin);
+			fprintf(f, "%02x:%02x:%02x:%02x:%02x:%02x,%s\n", row->mac[0], row->mac[1], row->mac[2],
+				row->mac[3], row->mac[4], row->mac[5], row->pin);
 		}
 		assert_int_equal(fclose(f), 0);
 		roster_destroy(all);
 		lot(hall, &run, &shape, 7);
 		assert_int_equal(run.result.summary.passed, 3);
 		assert_int_equal(hall_ask(&run, "SELECT count(*) FROM unit"), 3);
-		assert_int_equal(hall_ask(&run, "SELECT count(*) FROM sighting WHERE verdict = 'not-on-label-list'"), 1);
+		assert_int_equal(hall_ask(&run, "SELECT count(*) FROM sighting WHERE verdict = 'not-on-label-list'"),
+				 1);
 		verifies(hall, &run);
+		hall_done(&run);
+	}
+}
+
+/* --- devices that are access points: the station is their external registrar --- */
+
+static void every_access_point_is_set_up_by_its_pin(void **state)
+{
+	struct run run;
+
+	lot(*state, &run, &(struct shape){ .devices = 8, .credentials = OUTSIDE, FOREIGN, .channels = "6" },
+	    hall_seed(11));
+	assert_int_equal(run.result.summary.passed, 8);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM unit WHERE state = 'passed' AND agentless = 1"), 8);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM attempt"), 8);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_deliveries WHERE method = 'wps-pin' AND "
+					"json_extract(evidence, '$.proved') = 'pin' AND "
+					"json_extract(evidence, '$.role') = 'external-registrar'"),
+			 8);
+	assert_int_equal(hall_ask(&run, "SELECT count(DISTINCT bssid) FROM v_networks WHERE observed = 'seen'"), 8);
+	/* Side by side: one alone takes more than a second, most of it the device's own arithmetic and its restart. */
+	assert_true(run.result.summary.makespan_us < 8 * UINT64_C(1000000));
+	verifies(*state, &run);
+	hall_done(&run);
+}
+
+static void access_points_survive_channels_and_losses(void **state)
+{
+	for (uint64_t seed = 0; seed < 3; seed++) {
+		struct run run;
+
+		lot(*state, &run,
+		    &(struct shape){ .devices = 12,
+				     .credentials = OUTSIDE,
+				     FOREIGN,
+				     .channels = "1, 6, 11",
+				     .radios = 1 + (unsigned)seed % 2,
+				     .loss = "12%",
+				     .attempts = "6",
+				     .profile = "mt7612u" },
+		    hall_seed(40 + seed));
+		assert_int_equal(run.result.summary.passed, 12);
+		verifies(*state, &run);
+		hall_done(&run);
+	}
+}
+
+/* Two tries with one PIN, and so one below what locks an access point. */
+static void a_wrong_pin_never_locks_an_access_point(void **state)
+{
+	struct run run;
+
+	lot(*state, &run,
+	    &(struct shape){ .devices = 8,
+			     .credentials = OUTSIDE,
+			     FOREIGN,
+			     .attempts = "5",
+			     .faults = "    - {kind: wrong-secret, count: 2}\n" },
+	    hall_seed(12));
+	assert_int_equal(run.result.summary.passed, 6);
+	assert_int_equal(hall_count(&run, "quarantined", "pin-exposed"), 2);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM attempt AS a JOIN unit AS u USING (unit) WHERE "
+					"u.state = 'quarantined'"),
+			 4);
+	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM attempt WHERE cause_name = 'wps-locked'"), 0);
+	verifies(*state, &run);
+	hall_done(&run);
+}
+
+static void an_access_point_that_stalls_keeps_nobody_waiting(void **state)
+{
+	static const char *const faults[] = { "hangs-up", "vanish", "busy", "power-cut", "no-join" };
+
+	for (unsigned i = 0; i < 5; i++) {
+		bool comes_back = i == 3;
+		char line[80];
+		struct run run;
+
+		snprintf(line, sizeof(line), "    - {kind: %s, count: 2}\n", faults[i]);
+		lot(*state, &run,
+		    &(struct shape){ .devices = 6, .credentials = OUTSIDE, FOREIGN, .attempts = "2", .faults = line },
+		    hall_seed(13));
+		assert_int_equal(run.result.summary.passed, comes_back ? 6 : 4);
+		assert_int_equal(run.result.summary.failed + run.result.summary.quarantined, comes_back ? 0 : 2);
+		if (strcmp(faults[i], "no-join") == 0)
+			assert_int_equal(hall_count(&run, "failed", "join-timeout"), 2);
+		verifies(*state, &run);
 		hall_done(&run);
 	}
 }
@@ -221,6 +309,10 @@ int main(void)
 		cmocka_unit_test(who_stalls_keeps_nobody_waiting),
 		cmocka_unit_test(who_never_joins_has_not_passed),
 		cmocka_unit_test(who_is_not_on_the_list_gets_nothing),
+		cmocka_unit_test(every_access_point_is_set_up_by_its_pin),
+		cmocka_unit_test(access_points_survive_channels_and_losses),
+		cmocka_unit_test(a_wrong_pin_never_locks_an_access_point),
+		cmocka_unit_test(an_access_point_that_stalls_keeps_nobody_waiting),
 		cmocka_unit_test(the_same_seed_gives_the_same_run),
 	};
 

@@ -230,7 +230,8 @@ static const struct malformed {
 	  "job.yaml:4:54: credentials.passphrase: an open network has none; allowed: security: "
 	  "wpa2 or wpa3, or no passphrase" },
 	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, method: micro_ap}\n" RADIOS,
-	  "job.yaml:4:34: credentials.method: unknown word \"micro_ap\"; allowed: direct, micro-ap, pin, https, wps-pin, wps-pbc; did "
+	  "job.yaml:4:34: credentials.method: unknown word \"micro_ap\"; allowed: direct, micro-ap, pin, https, "
+	  "wps-pin, wps-pbc; did "
 	  "you mean \"micro-ap\"?" },
 	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, method: pin}\n" RADIOS,
 	  "job.yaml:4:34: credentials.access_point is missing, for pin goes through it; allowed: access_point: "
@@ -692,9 +693,10 @@ static void its_limits_are_measured(const char *path, const struct job *job)
 
 static void the_examples_are_good(void **state)
 {
-	static const char *const paths[] = { "config/jobs/minimal.yaml", "config/jobs/demo.yaml",
-					     "config/jobs/line.yaml", "config/jobs/micro-ap.yaml",
-					     "config/jobs/wps-pin.yaml", "config/jobs/wps-pbc.yaml" };
+	static const char *const paths[] = { "config/jobs/minimal.yaml",    "config/jobs/demo.yaml",
+					     "config/jobs/line.yaml",	    "config/jobs/micro-ap.yaml",
+					     "config/jobs/wps-pin.yaml",    "config/jobs/wps-pbc.yaml",
+					     "config/jobs/wps-outside.yaml" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {

@@ -1,0 +1,22 @@
+/*
+ * A foreign device on the simulated air that is an access point in setup, and takes the settings of another one from an
+ * external registrar of Wi-Fi Simple Configuration. As hostapd 2.10 it begins again with them 100 ms after M8, whatever
+ *it still had to say, and locks itself after wrong PINs; as slow as a small chip.
+ *
+ *	setup_ap_create -> loop_run -> setup_ap_destroy (before air_destroy)
+ */
+#pragma once
+
+#include "station/world/enrollee.h"
+
+struct setup_ap;
+
+/* NULL: no memory. `button` is not for it, ENROLLEE_NO_JOIN begins again as it was. It stays on the first channel. */
+struct setup_ap *setup_ap_create(struct air *air, const struct enrollee_config *config);
+void setup_ap_destroy(struct setup_ap *ap);
+
+bool setup_ap_has_settings(const struct setup_ap *ap); /* that it was given, and is on the air with */
+unsigned setup_ap_runs(const struct setup_ap *ap);     /* M1s that it has sent */
+unsigned setup_ap_failures(const struct setup_ap *ap); /* wrong PINs that it was shown */
+/* As if so many wrong PINs had been tried: three lock it for a minute, ten for good. */
+void setup_ap_lock(struct setup_ap *ap, unsigned failures);

@@ -299,10 +299,7 @@ struct label_faults {
 	size_t no_secret, bad_pin, repeated;
 };
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
+static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
 /* A PIN that two labels share opens both devices to who saw one of them. */
 static size_t repeated_pins(const struct roster *roster)
@@ -333,7 +330,8 @@ static struct label_faults look_at_labels(const struct job *job, const struct ro
 
 		if ((wants_pin && !*row->pin) || (method->needs & METHOD_NEEDS_PASSPHRASE && !*row->passphrase))
 			faults.no_secret++;
-		else if (wants_pin && method->devices == METHOD_ENROLLEES && !mr_wsc_pin_valid(row->pin, strlen(row->pin)))
+		else if (wants_pin && method->devices == METHOD_ENROLLEES &&
+			 !mr_wsc_pin_valid(row->pin, strlen(row->pin)))
 			faults.bad_pin++;
 	}
 	return faults;

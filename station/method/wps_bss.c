@@ -201,8 +201,7 @@ static void begin(struct wps_bss *bss, const uint8_t mac[static 6], uint64_t now
 	struct mr_wr packet = mr_wr_over(buf, sizeof(buf));
 
 	if (run)
-		run->registrar =
-			wps_registrar_create(bss->config.device, false, bss->config.entropy, bss->config.tag);
+		run->registrar = wps_registrar_create(bss->config.device, false, bss->config.entropy, bss->config.tag);
 	if (!run || !run->registrar) { /* it associates again, and there may be memory by then */
 		free(run);
 		return;
@@ -504,7 +503,8 @@ static void no_data(void *ctx, const uint8_t dst[static 6], const uint8_t src[st
 
 static bool nobody(void *ctx, const uint8_t mac[static 6]) { return (void)ctx, (void)mac, false; }
 
-struct wps_bss *wps_bss_create(const struct wps_bss_config *config, const struct wps_bss_events *events, uint64_t now_us)
+struct wps_bss *wps_bss_create(const struct wps_bss_config *config, const struct wps_bss_events *events,
+			       uint64_t now_us)
 {
 	struct wps_bss *bss = calloc(1, sizeof(*bss));
 	struct soft_ap_config ap = { .ssid_len = config->ssid_len,

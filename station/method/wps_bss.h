@@ -1,13 +1,14 @@
 /*
- * The station's own BSS for Wi-Fi Simple Configuration: an open access point that lets nobody on a network, with a registrar
- * for each device that associates to be enrolled. Any number of them are served side by side at one address.
+ * The station's own BSS for Wi-Fi Simple Configuration: an open access point that lets nobody on a network, with a
+ *registrar for each device that associates to be enrolled. Any number of them are served side by side at one address.
  *
- * By PIN every device may come: the beacons authorize all, and which PIN is right is decided by what M1 says. By push button
- * the beacons are silent; only the probe response to a device that the owner names says that a button is pressed. So devices
- * whose button is pressed at the same time each see one registrar, and no overlap (section 11.3 of the specification 2.0.5).
+ * By PIN every device may come: the beacons authorize all, and which PIN is right is decided by what M1 says. By push
+ *button the beacons are silent; only the probe response to a device that the owner names says that a button is pressed.
+ *So devices whose button is pressed at the same time each see one registrar, and no overlap (section 11.3 of the
+ *specification 2.0.5).
  *
- * Sans-IO: frames and the clock in, frames and deadlines out. The radio is there while its owner calls; between two visits
- * what waited is forgotten (wps_bss_pause), and the devices ask again.
+ * Sans-IO: frames and the clock in, frames and deadlines out. The radio is there while its owner calls; between two
+ *visits what waited is forgotten (wps_bss_pause), and the devices ask again.
  *
  *	wps_bss_create -> { wps_bss_receive | wps_bss_expire | wps_bss_pull } ... asked() -> wps_bss_admit or _decline
  *		... ended() ... -> wps_bss_destroy
@@ -24,14 +25,15 @@
 #include "station/method/wps_registrar.h"
 #include "station/radio/radio.h"
 
-#define WPS_BSS_STAS_MAX 64u /* that associate at the same time, strangers among them: chosen, twice what a lane has in hand */
+#define WPS_BSS_STAS_MAX                                                                                               \
+	64u /* that associate at the same time, strangers among them: chosen, twice what a lane has in hand */
 #define WPS_BSS_FRAMES_MAX 96u /* that wait for the radio */
 
 struct wps_bss_config {
 	uint8_t mac[6]; /* BSSID: an address that the radio acknowledges */
 	uint8_t ssid[32], ssid_len;
 	uint16_t freq_mhz;
-	bool pins; /* its beacons say that a PIN is known */
+	bool pins;			    /* its beacons say that a PIN is known */
 	const struct mr_wsc_device *device; /* who the station says it is; outlives the BSS */
 	struct entropy *entropy;
 	const struct log_tag *tag;
@@ -39,10 +41,10 @@ struct wps_bss_config {
 
 /* How a run of one device ended. */
 struct wps_bss_end {
-	int cause;	    /* enum mr_cause; MR_CAUSE_OK: the device says that it has the credentials */
-	unsigned exposed;   /* enum wps_half: see wps_registrar_exposed */
+	int cause;	      /* enum mr_cause; MR_CAUSE_OK: the device says that it has the credentials */
+	unsigned exposed;     /* enum wps_half: see wps_registrar_exposed */
 	const char *weakness; /* see wps_registrar_weakness; NULL: none seen */
-	bool begun;	    /* M2 was sent: it was a run with a PIN, not an idle visit */
+	bool begun;	      /* M2 was sent: it was a run with a PIN, not an idle visit */
 };
 
 struct wps_bss_events {
@@ -59,7 +61,8 @@ struct wps_bss_events {
 struct wps_bss;
 
 /* NULL: no memory. What `events` points to outlives it. */
-struct wps_bss *wps_bss_create(const struct wps_bss_config *config, const struct wps_bss_events *events, uint64_t now_us);
+struct wps_bss *wps_bss_create(const struct wps_bss_config *config, const struct wps_bss_events *events,
+			       uint64_t now_us);
 /* Runs that are open end with MR_CAUSE_STOPPED, without a word on the air: wps_bss_dismiss says it. */
 void wps_bss_destroy(struct wps_bss *bss);
 
@@ -73,8 +76,8 @@ uint64_t wps_bss_deadline_us(const struct wps_bss *bss);
 void wps_bss_pause(struct wps_bss *bss);
 
 /*
- * The run of a device that asked goes on with its PIN (NULL: by button). false: it is gone, or the cryptography failed, and
- * ended() has said so.
+ * The run of a device that asked goes on with its PIN (NULL: by button). false: it is gone, or the cryptography failed,
+ * and ended() has said so.
  */
 bool wps_bss_admit(struct wps_bss *bss, const uint8_t mac[static 6], const char *pin,
 		   const struct mr_wsc_credential *credential, uint64_t now_us);

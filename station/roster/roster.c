@@ -192,7 +192,8 @@ static const char *store_field(struct roster_row *row, enum column column, const
 		return NULL;
 	case COLUMN_METHOD:
 		row->method = method_find(text, len);
-		return row->method && (row->method->flags & METHOD_DEVICE_AP || row->method->devices == METHOD_ENROLLEES)
+		return row->method && (row->method->flags & METHOD_DEVICE_AP ||
+				       row->method->devices == METHOD_ENROLLEES)
 			       ? NULL
 			       : no_method(why, WHY_MAX);
 	case COLUMN_PASSPHRASE:

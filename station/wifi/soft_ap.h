@@ -28,10 +28,10 @@
 	(UINT64_C(1) << 40) /* set in the cookies of all its frames: others on the same radio leave it clear */
 
 /*
- * Wi-Fi Simple Configuration on an access point. `element` writes the attributes of its element in a beacon (`sta` NULL), a
- * probe response or an association response to `sta`; nothing: no such element. `probed`: `sta` asks for networks, with the
- * attributes `wsc`. `enrolls`: may it associate without keys, for EAP only? From then on `eapol` gets its EAPOL PDUs (the
- * first is empty: it is associated), and `left` tells that it is gone. All are there.
+ * Wi-Fi Simple Configuration on an access point. `element` writes the attributes of its element in a beacon (`sta`
+ * NULL), a probe response or an association response to `sta`; nothing: no such element. `probed`: `sta` asks for
+ * networks, with the attributes `wsc`. `enrolls`: may it associate without keys, for EAP only? From then on `eapol`
+ * gets its EAPOL PDUs (the first is empty: it is associated), and `left` tells that it is gone. All are there.
  */
 struct soft_ap_wsc {
 	void *ctx;
@@ -61,11 +61,11 @@ struct soft_ap_config {
 	bool ht;	 /* says that it speaks 802.11n, and goes on at the rates of before: with `wmm` only */
 	uint8_t psk[32]; /* of passphrase and SSID; wiped by soft_ap_destroy in its copy */
 	uint16_t freq_mhz;
-	uint16_t interval_tu;	/* of beacons, 1024 us; 0: 100 */
-	uint8_t dtim_period;	/* 0: 2 */
-	uint16_t stas_max;	/* 0: none, every association is refused */
-	uint64_t rekey_us;	/* between new pairwise keys for all; 0: never */
-	uint64_t inactivity_us; /* a silent STA is sent away; 0: 300 s, the default of hostapd and ESP-IDF */
+	uint16_t interval_tu;	       /* of beacons, 1024 us; 0: 100 */
+	uint8_t dtim_period;	       /* 0: 2 */
+	uint16_t stas_max;	       /* 0: none, every association is refused */
+	uint64_t rekey_us;	       /* between new pairwise keys for all; 0: never */
+	uint64_t inactivity_us;	       /* a silent STA is sent away; 0: 300 s, the default of hostapd and ESP-IDF */
 	const struct soft_ap_wsc *wsc; /* NULL: none; outlives it */
 	/* Of the access point; lines about a STA have its address in their text. NULL: silent. Outlives it. */
 	const struct log_tag *tag;

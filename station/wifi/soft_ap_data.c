@@ -132,8 +132,9 @@ static void leave(struct soft_ap *ap, struct soft_ap_sta *sta, uint8_t *plain, s
 		w = seal(sta->tk, (struct ccmp_info){ .pn = ++sta->tx_pn }, mr_rd_over(plain, len), sealed);
 	}
 	assert(sta->rate < sizeof(rates));
-	(void)soft_ap_transmit(ap, &w, sta->keyed || !(sta->secured || sta->enrolls) ? rates[sta->rate] : SOFT_AP_RATE_6M, RADIO_NORMAL,
-			       COOKIE_DATA | (uint64_t)sta->aid << 8);
+	(void)soft_ap_transmit(ap, &w,
+			       sta->keyed || !(sta->secured || sta->enrolls) ? rates[sta->rate] : SOFT_AP_RATE_6M,
+			       RADIO_NORMAL, COOKIE_DATA | (uint64_t)sta->aid << 8);
 }
 
 void soft_ap_give(struct soft_ap *ap, struct soft_ap_sta *sta, uint16_t ethertype, struct mr_rd payload, bool protect)

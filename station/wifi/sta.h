@@ -25,7 +25,7 @@
 #include "station/radio/radio.h"
 
 #define STA_MSDU_MAX 1500 /* payload of one sta_send */
-#define STA_WSC_MAX 32   /* octets: version, request type, version 2 */
+#define STA_WSC_MAX 32	  /* octets: version, request type, version 2 */
 #define STA_QUEUE_MAX 16  /* MSDUs that wait to be sent */
 
 struct sta;
@@ -40,8 +40,8 @@ struct sta_config {
 	bool qos;		  /* its beacons have WMM, and we want it: QoS data. No IBSS */
 	bool secure;		  /* WPA2-PSK with `pmk`, no IBSS; else open, and a BSS that wants more is refused */
 	uint8_t pmk[32];	  /* copied, wiped in sta_destroy */
-	/* Attributes of the WSC element in the association request. With them: no keys, whatever the BSS has, and EAPOL PDUs
-	 * come and go as MSDUs. Not with `secure`. */
+	/* Attributes of the WSC element in the association request. With them: no keys, whatever the BSS has, and EAPOL
+	 * PDUs come and go as MSDUs. Not with `secure`. */
 	uint8_t wsc[STA_WSC_MAX], wsc_len;
 	struct ieee80211_rsn rsn; /* by its beacons; zeros: not known, a probe finds out */
 	uint64_t patience_us;	  /* silence of the device, while we ask, that ends the link */

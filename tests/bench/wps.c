@@ -1,9 +1,9 @@
 /*
  * Wi-Fi Simple Configuration on the station's side. `make bench`; wps OUT.json [PREFIX]: appends to OUT.json.
  *
- *   wps.station_cpu_ratio   a whole run of the registrar over the operations in the group, HMACs and AES that it cannot do without
- *   wps.run_octets          memory of one open run: registrar, EAP and its place at the BSS
- *   wps.per_minute_N        devices a minute on the simulated air, one radio and one channel, with at most N in hand; beacons included
+ *   wps.station_cpu_ratio   a whole run of the registrar over the operations in the group, HMACs and AES that it cannot
+ * do without wps.run_octets          memory of one open run: registrar, EAP and its place at the BSS wps.per_minute_N
+ * devices a minute on the simulated air, one radio and one channel, with at most N in hand; beacons included
  *   wps.buttons_per_minute  the same by push button, 32 in hand
  *
  * Simulated devices need 250 ms for each of their two operations in the group, as small chips do.
@@ -57,11 +57,9 @@ static uint64_t run_ns(struct entropy *entropy)
 							  .encryption = MR_WSC_AES,
 							  .key = "passphrase",
 							  .key_len = 10 };
-	struct mr_wsc_enrollee_config config = { .device = &us,
-						 .mac = { 2 },
-						 .pin = "12345670",
-						 .random = draw,
-						 .random_ctx = entropy };
+	struct mr_wsc_enrollee_config config = {
+		.device = &us, .mac = { 2 }, .pin = "12345670", .random = draw, .random_ctx = entropy
+	};
 	static struct mr_wsc_enrollee enrollee;
 	struct mr_wsc_answer theirs;
 	struct wps_answer ours;
@@ -94,7 +92,8 @@ static uint64_t run_ns(struct entropy *entropy)
 	return all + (cpu_ns() - begun);
 }
 
-/* What such a run cannot do without: two operations in the group, a hash, 4 + 2 + 4 + 7 + 3 + 2 HMACs, 5 messages of CBC. */
+/* What such a run cannot do without: two operations in the group, a hash, 4 + 2 + 4 + 7 + 3 + 2 HMACs, 5 messages of
+ * CBC. */
 static uint64_t bare_ns(struct entropy *entropy)
 {
 	static uint8_t message[416], peer[MR_MODP1536_LEN];
@@ -136,8 +135,14 @@ static void measure_cpu(struct figures *f)
 	figures_report(f, "wps.station_cpu_ratio", ratios[4], "times", 1.5, true);
 }
 
-static void nothing_asked(void *ctx, const uint8_t mac[static 6], const struct wps_enrollee *e) { (void)ctx, (void)mac, (void)e; }
-static void nothing_ended(void *ctx, const uint8_t mac[static 6], const struct wps_bss_end *e) { (void)ctx, (void)mac, (void)e; }
+static void nothing_asked(void *ctx, const uint8_t mac[static 6], const struct wps_enrollee *e)
+{
+	(void)ctx, (void)mac, (void)e;
+}
+static void nothing_ended(void *ctx, const uint8_t mac[static 6], const struct wps_bss_end *e)
+{
+	(void)ctx, (void)mac, (void)e;
+}
 static bool no_button(void *ctx, const uint8_t mac[static 6]) { return (void)ctx, (void)mac, false; }
 static void nothing_probed(void *ctx, const uint8_t mac[static 6], bool b) { (void)ctx, (void)mac, (void)b; }
 
@@ -232,9 +237,11 @@ static void measure_air(struct figures *f)
 {
 	char dir[] = "/tmp/millrace-bench-wps-XXXXXX", keys[80], name[40], error[512];
 	struct entropy *entropy = entropy_create_kernel();
-	struct ceremony c = {
-		.dir = keys, .organization = "Bench", .root_days = 3650, .issuing_days = 3650, .utc_us = BATCH_SIM_UTC_US
-	};
+	struct ceremony c = { .dir = keys,
+			      .organization = "Bench",
+			      .root_days = 3650,
+			      .issuing_days = 3650,
+			      .utc_us = BATCH_SIM_UTC_US };
 
 	if (!mkdtemp(dir))
 		die("no folder can be made");

@@ -1,7 +1,8 @@
 /*
- * Wi-Fi Simple Configuration: an exchange of the real enrollee with the real registrar goes well up to a message that the input
- * chooses; from there on one side hears the input instead: octets as they come, or the true message changed in some places. Also
- * EAP packets, elements and credentials as they come. Nobody comes to credentials by it, nothing crashes.
+ * Wi-Fi Simple Configuration: an exchange of the real enrollee with the real registrar goes well up to a message that
+ * the input chooses; from there on one side hears the input instead: octets as they come, or the true message changed
+ * in some places. Also EAP packets, elements and credentials as they come. Nobody comes to credentials by it, nothing
+ * crashes.
  *
  * links: agent/wire/wsc.c agent/wire/eap.c agent/wire/cause.c agent/core/wsc_enrollee.c station/method/wps_registrar.c
  * links: station/base/log.c station/base/entropy.c
@@ -53,7 +54,9 @@ static void exchange(struct mr_rd in)
 	uint8_t when = mr_rd_u8(&in), op = mr_rd_u8(&in), room[MR_WSC_MESSAGE_MAX];
 	struct entropy *entropy = entropy_create_seeded(5, "fuzz");
 	struct wps_registrar *registrar = wps_registrar_create(&us, false, entropy, NULL);
-	struct mr_wsc_enrollee_config config = { .device = &us, .pin = "12345670", .random = draw, .random_ctx = entropy };
+	struct mr_wsc_enrollee_config config = {
+		.device = &us, .pin = "12345670", .random = draw, .random_ctx = entropy
+	};
 	struct mr_wsc_enrollee enrollee;
 	struct mr_wsc_answer theirs = { 0 };
 	struct wps_answer ours = { 0 };

@@ -22,6 +22,7 @@ static const struct command commands[] = {
 	{ "audit", "COMMAND", "what is on record, and whether it holds together", command_audit },
 	{ "labels", "LOT", "prints the labels of a lot, or checks labels that were scanned back", command_labels },
 	{ "report", "LOT", "the shift report of a lot, as text, HTML or JSON", command_report },
+	{ "wps", "DEVICE", "enroll one device by hand, with its PIN or its button", command_wps },
 	{ "methods", "[METHOD]", "what each method is, what it needs, what it protects and what it does not",
 	  command_methods },
 	{ "radios", "[test]", "the adapters of this machine: what they can do, what stands in their way",

@@ -93,3 +93,4 @@ int command_radios(int argc, char **argv);
 int command_methods(int argc, char **argv);
 int command_serve(int argc, char **argv);
 int command_ctl(int argc, char **argv);
+int command_wps(int argc, char **argv);

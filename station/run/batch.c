@@ -538,6 +538,8 @@ static void end(struct batch *b, struct batch_result *r)
 		control_end(b->o->control);
 		control_detach(b->o->control);
 	}
+	if (b->world && b->o->depopulate)
+		b->o->depopulate(b->o->ctx);
 	world_destroy(b->world);
 	ip_stack_destroy(b->ip);
 	roster_destroy(b->roster);

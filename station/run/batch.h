@@ -28,6 +28,8 @@ struct batch_options {
 	void (*event)(void *ctx, const struct line_event *event);
 	/* More of the simulated world, on its air, before the line begins. */
 	void (*populate)(void *ctx, struct air *air);
+	/* While that air is there still: what has to be taken off it. Also when populate was not called. */
+	void (*depopulate)(void *ctx);
 	/* After line_stop was asked for by a signal; `times` counts. */
 	void (*interrupted)(void *ctx, unsigned times);
 	bool signals;		 /* SIGINT, SIGTERM, SIGHUP and SIGPIPE stop the run (loop_signals) */

@@ -27,6 +27,9 @@
 #define RATE_6M 12u
 #define JOIN_PATIENCE_US 4000000u
 #define FOUND_MAX 16u
+#define START_US 2000000u /* wpa_supplicant's, before it says EAPOL-Start */
+#define START_AGAIN_US 400000u
+#define VERSION_2_LEN 10u /* of the attribute, the last one of M1 */
 
 enum state { OFF, SCANNING, RESTING, ENROLLING, SEEKING, JOINING, JOINED };
 
@@ -61,6 +64,8 @@ struct enrollee {
 	bool in_air, struck, has_credentials;
 	uint64_t chatter_us, chatter_at_us;
 	uint64_t silent_us; /* gives the run up */
+	uint64_t start_us;  /* says EAPOL-Start */
+	unsigned starts;
 	struct mr_eap eap;
 	struct mr_wsc_enrollee wsc;
 	uint8_t packet[MR_EAP_PACKET_MAX]; /* of EAP, received, being thought about */
@@ -106,7 +111,8 @@ static void probe(struct enrollee *e)
 	mr_wsc_put_number(&wsc, MR_WSC_ASSOCIATION_STATE, 0);
 	mr_wsc_put_number(&wsc, MR_WSC_CONFIG_ERROR, 0);
 	mr_wsc_put_number(&wsc, MR_WSC_PASSWORD_ID, e->config.button ? MR_WSC_BUTTON : MR_WSC_PIN);
-	mr_wsc_put_version2(&wsc, NULL, 0, true);
+	if (!e->config.old)
+		mr_wsc_put_version2(&wsc, NULL, 0, true);
 	ieee80211_put_element(&w, IEEE80211_VENDOR, body, wsc.len);
 	send(e, &w);
 }
@@ -158,7 +164,7 @@ static void note(struct enrollee *e, struct mr_rd mpdu, const struct radio_rx *r
 	f->button = selected && mr_wsc_number(&m, MR_WSC_PASSWORD_ID, MR_WSC_PIN) == MR_WSC_BUTTON;
 	f->active = selected && !f->button;
 	/* A registrar of version 2 says whom it authorizes, and its Selected Registrar is not looked at. */
-	f->for_me = m.version2 ? authorizes(e, m.authorized) : f->active;
+	f->for_me = m.version2 && !e->config.old ? authorizes(e, m.authorized) : f->active;
 }
 
 /* As wpa_supplicant chooses; two active registrars of different access points are an overlap, and none is taken. */
@@ -219,13 +225,16 @@ static void enroll(struct enrollee *e, const struct found *f, uint64_t now_us)
 	memcpy(e->sta_config.ssid, f->ssid, f->ssid_len);
 	mr_wsc_put_number(&w, MR_WSC_VERSION, 0x10);
 	mr_wsc_put_number(&w, MR_WSC_REQUEST_TYPE, MR_WSC_ENROLLEE);
-	mr_wsc_put_version2(&w, NULL, 0, false);
+	if (!e->config.old)
+		mr_wsc_put_version2(&w, NULL, 0, false);
 	assert(!w.bad);
 	e->sta_config.wsc_len = (uint8_t)w.len;
 	mr_eap_init(&e->eap, false, MR_EAP_ENROLLEE, 0);
 	mr_wsc_enrollee_wipe(&e->wsc);
 	e->packet_len = 0;
 	e->runs++;
+	e->starts = 0;
+	e->start_us = UINT64_MAX;
 	e->state = ENROLLING;
 	e->silent_us = now_us + SILENCE_US;
 	e->sta = sta_create(&e->sta_config, now_us);
@@ -276,6 +285,13 @@ static void say(struct enrollee *e, const struct mr_wr *packet)
 	(void)sta_send(e->sta, NULL, EAPOL_ETHERTYPE, buf, w.len);
 }
 
+static bool tell(const struct enrollee *e, const struct mr_wsc *m)
+{
+	if (e->config.told)
+		e->config.told(e->config.ctx, mr_wsc_type(m));
+	return true;
+}
+
 /* Does its fault strike at this message? */
 static bool strikes(struct enrollee *e, uint8_t type)
 {
@@ -317,7 +333,9 @@ static void on_message(struct enrollee *e, const struct mr_eap_message *m, struc
 	if (m->op == MR_EAP_START) {
 		if (!mr_wsc_enrollee_begin(&e->wsc, &config, &answer))
 			abort();
-	} else if (mr_wsc_parse(m->message, &parsed) && strikes(e, mr_wsc_type(&parsed))) {
+		if (e->config.old)
+			answer.message.left = e->wsc.out_len = (uint16_t)(e->wsc.out_len - VERSION_2_LEN);
+	} else if (mr_wsc_parse(m->message, &parsed) && tell(e, &parsed) && strikes(e, mr_wsc_type(&parsed))) {
 		if (e->config.fault == ENROLLEE_VANISHES)
 			switch_off(e);
 		if (e->config.fault != ENROLLEE_REFUSES)
@@ -370,7 +388,7 @@ static void on_eapol(struct enrollee *e, struct mr_rd pdu, uint64_t now_us)
 {
 	struct mr_rd body = pdu;
 
-	if (eapol_type(&body) != EAPOL_EAP)
+	if (eapol_type(&body) != EAPOL_EAP || (e->config.old && e->starts == 0))
 		return;
 	mr_rd_skip(&body, 4);
 	if (body.bad || body.left > sizeof(e->packet))
@@ -453,6 +471,8 @@ static void on_event(struct enrollee *e, const struct sta_out *out, uint64_t now
 	switch (out->event) {
 	case STA_NOTHING: return;
 	case STA_UP:
+		if (e->state == ENROLLING && e->config.old)
+			e->start_us = now_us + START_US;
 		if (e->state != JOINING)
 			return;
 		e->state = JOINED;
@@ -487,6 +507,8 @@ static void pump(struct enrollee *e)
 		at_us = e->chatter_at_us;
 	if (e->state == ENROLLING && e->silent_us < at_us)
 		at_us = e->silent_us;
+	if (e->state == ENROLLING && e->start_us < at_us)
+		at_us = e->start_us;
 	loop_at(e->loop, &e->timer, at_us);
 }
 
@@ -547,6 +569,15 @@ static void chatter(struct enrollee *e, uint64_t now_us)
 	e->chatter_at_us = now_us + e->chatter_us;
 }
 
+/* First to begin, then once in the middle, where it means nothing. */
+static void start(struct enrollee *e, uint64_t now_us)
+{
+	static const uint8_t pdu[4] = { 1, EAPOL_START };
+
+	(void)sta_send(e->sta, NULL, EAPOL_ETHERTYPE, pdu, sizeof(pdu));
+	e->start_us = ++e->starts == 1 ? now_us + START_AGAIN_US : UINT64_MAX;
+}
+
 static void on_timer(void *ctx, uint64_t now_us)
 {
 	struct enrollee *e = ctx;
@@ -587,6 +618,8 @@ static void on_timer(void *ctx, uint64_t now_us)
 			sta_over(e, now_us);
 			return;
 		}
+		if (now_us >= e->start_us)
+			start(e, now_us);
 		break;
 	case JOINING: break;
 	case JOINED:

@@ -36,6 +36,15 @@ struct enrollee_config {
 	uint32_t group_us; /* for each of the two operations in the group; 0: the same */
 	double x_m, y_m, tx_dbm, extra_loss_db;
 	uint64_t seed;
+	/*
+	 * Of before version 2: says nothing of it, does not look at AuthorizedMACs, and takes part only after an
+	 * EAPOL-Start, 2 s after it is associated; and sends another one in the middle of the run. Not of access
+	 * points.
+	 */
+	bool old;
+	/* Called at each message that it has received, before it answers. May be NULL. */
+	void (*told)(void *ctx, uint8_t type);
+	void *ctx;
 };
 
 /* A fault of the PIN: another one than that of its label, with the check digit left as it is. Else nothing. */

@@ -40,7 +40,7 @@ struct setup_ap {
 	struct loop_timer timer, think;
 	enum state state;
 	uint64_t state_us; /* it ends */
-	bool struck, configured;
+	bool struck, configured, silently_locked;
 	unsigned runs, failures;
 	uint64_t locked_until_us;
 
@@ -56,7 +56,7 @@ struct setup_ap {
 
 static bool is_locked(const struct setup_ap *s)
 {
-	return s->failures >= LOCK_FOREVER || loop_now_us(s->loop) < s->locked_until_us;
+	return s->silently_locked || s->failures >= LOCK_FOREVER || loop_now_us(s->loop) < s->locked_until_us;
 }
 
 static void rearm(struct setup_ap *s)
@@ -86,7 +86,7 @@ static void put_element(void *ctx, enum ieee80211_kind kind, const uint8_t *sta,
 	mr_wsc_put_number(w, MR_WSC_VERSION, 0x10);
 	if (kind != IEEE80211_ASSOCIATION_RESPONSE) {
 		mr_wsc_put_number(w, MR_WSC_STATE, s->configured ? MR_WSC_CONFIGURED : MR_WSC_UNCONFIGURED);
-		if (is_locked(s))
+		if (is_locked(s) && !s->silently_locked)
 			mr_wsc_put_number(w, MR_WSC_SETUP_LOCKED, 1);
 	}
 	if (kind != IEEE80211_BEACON)
@@ -214,6 +214,8 @@ static bool on_message(struct setup_ap *s, const struct mr_eap_message *m, struc
 	if (!mr_wsc_parse(m->message, &parsed))
 		return false;
 	type = mr_wsc_type(&parsed);
+	if (s->config.told)
+		s->config.told(s->config.ctx, type);
 	if (strikes(s, type)) {
 		if (s->config.fault == ENROLLEE_VANISHES)
 			switch_off(s);
@@ -542,3 +544,4 @@ bool setup_ap_has_settings(const struct setup_ap *s) { return s->configured && s
 unsigned setup_ap_runs(const struct setup_ap *s) { return s->runs; }
 unsigned setup_ap_failures(const struct setup_ap *s) { return s->failures; }
 void setup_ap_lock(struct setup_ap *s, unsigned failures) { count_failure(s, failures); }
+void setup_ap_lock_silently(struct setup_ap *s) { s->silently_locked = true; }

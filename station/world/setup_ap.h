@@ -20,3 +20,5 @@ unsigned setup_ap_runs(const struct setup_ap *ap);     /* M1s that it has sent *
 unsigned setup_ap_failures(const struct setup_ap *ap); /* wrong PINs that it was shown */
 /* As if so many wrong PINs had been tried: three lock it for a minute, ten for good. */
 void setup_ap_lock(struct setup_ap *ap, unsigned failures);
+/* It is locked for good, and its announcements do not say so, as those of some do not: only its NACK does. */
+void setup_ap_lock_silently(struct setup_ap *ap);

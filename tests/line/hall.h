@@ -36,6 +36,7 @@ struct hall {
 /* What a job says; zeros are the words of a plain job. */
 struct shape {
 	unsigned devices, radios;
+	unsigned quantity;    /* 0: as many as devices; more: the test places the others */
 	const char *channels; /* "1, 6, 11" */
 	const char *profile;  /* of the radios: "ideal" */
 	bool no_steer;

@@ -65,7 +65,8 @@ static void put_fragment(const struct mr_eap *eap, struct mr_wr *reply)
 	put_wsc(reply, eap->out_op, (uint8_t)((more ? MORE_FRAGMENTS : 0) | (more && first ? LENGTH_FIELD : 0)));
 	if (more && first)
 		mr_wr_be16(reply, eap->out_len);
-	mr_wr_bytes(reply, eap->out + eap->out_at, (size_t)(eap->out_next - eap->out_at));
+	if (eap->out_next > eap->out_at) /* START has nothing behind its header */
+		mr_wr_bytes(reply, eap->out + eap->out_at, (size_t)(eap->out_next - eap->out_at));
 }
 
 void mr_eap_repeat(const struct mr_eap *eap, struct mr_wr *reply)

@@ -477,6 +477,8 @@ void soft_ap_dismiss(struct soft_ap *ap, const uint8_t *mac, enum ieee80211_reas
 			continue;
 		soft_ap_deauthenticate(ap, sta->mac, reason, now_us);
 		soft_ap_forget(ap, sta, (int)reason);
+		if (mac) /* it may have been freed by who was told that the STA has left */
+			return;
 	}
 }
 

@@ -37,6 +37,7 @@ struct wps {
 	struct mr_wsc_device device;
 	struct place places[CHANNELS_MAX];
 	const struct radio_rx *rx; /* of the frame that is being heard; NULL: none */
+	bool over;		   /* the line ends: its units are gone, and nobody asks how runs end */
 };
 
 /* The delivery of one session. */
@@ -126,7 +127,7 @@ static void on_asked(void *ctx, const uint8_t mac[static 6], const struct wps_en
 static void on_ended(void *ctx, const uint8_t mac[static 6], const struct wps_bss_end *end)
 {
 	struct place *place = ctx;
-	struct unit *u = map_get(&place->wps->line->by_mac, map_key_mac(mac));
+	struct unit *u = place->wps->over ? NULL : map_get(&place->wps->line->by_mac, map_key_mac(mac));
 	struct wps_way *way = u ? u->way : NULL;
 	struct run *run = u && u->session && u->session->delivery.ops ? u->session->delivery.state : NULL;
 
@@ -191,6 +192,8 @@ static void end(struct line *line, void *state)
 	struct wps *wps = state;
 
 	(void)line;
+	if (wps)
+		wps->over = true;
 	for (size_t i = 0; wps && i < CHANNELS_MAX; i++)
 		wps_bss_destroy(wps->places[i].bss);
 	free(wps);

@@ -98,7 +98,7 @@ static size_t pin_len(const char *pin)
 {
 	size_t len = 0;
 
-	while (pin[len] && len < MR_WSC_PIN_MAX)
+	while (len < MR_WSC_PIN_MAX && pin[len])
 		len++;
 	return len;
 }

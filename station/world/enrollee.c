@@ -52,7 +52,7 @@ struct enrollee {
 	struct loop_timer timer, think;
 	enum state state;
 	size_t channel; /* index, being looked at */
-	unsigned scans, runs;
+	unsigned scans;
 	uint64_t wanted_us; /* since when it wants to be enrolled */
 	struct found found[FOUND_MAX];
 	size_t found_count;
@@ -232,7 +232,6 @@ static void enroll(struct enrollee *e, const struct found *f, uint64_t now_us)
 	mr_eap_init(&e->eap, false, MR_EAP_ENROLLEE, 0);
 	mr_wsc_enrollee_wipe(&e->wsc);
 	e->packet_len = 0;
-	e->runs++;
 	e->starts = 0;
 	e->start_us = UINT64_MAX;
 	e->state = ENROLLING;
@@ -708,14 +707,4 @@ void enrollee_destroy(struct enrollee *e)
 	entropy_destroy(e->entropy);
 	mr_wipe(e, sizeof(*e));
 	free(e);
-}
-
-bool enrollee_has_credentials(const struct enrollee *e) { return e->has_credentials; }
-bool enrollee_has_joined(const struct enrollee *e) { return e->state == JOINED; }
-unsigned enrollee_runs(const struct enrollee *e) { return e->runs; }
-
-size_t enrollee_ssid(const struct enrollee *e, uint8_t ssid[static 32])
-{
-	memcpy(ssid, e->credential.ssid, sizeof(e->credential.ssid));
-	return e->credential.ssid_len;
 }

@@ -55,9 +55,3 @@ struct enrollee;
 /* NULL: no memory. The loop is the air's. */
 struct enrollee *enrollee_create(struct air *air, const struct enrollee_config *config);
 void enrollee_destroy(struct enrollee *enrollee);
-
-bool enrollee_has_credentials(const struct enrollee *enrollee);
-bool enrollee_has_joined(const struct enrollee *enrollee);
-unsigned enrollee_runs(const struct enrollee *enrollee); /* begun, with whatever access point */
-/* The name of the network that it was given, 0 octets: none. */
-size_t enrollee_ssid(const struct enrollee *enrollee, uint8_t ssid[static 32]);

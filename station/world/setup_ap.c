@@ -41,7 +41,7 @@ struct setup_ap {
 	enum state state;
 	uint64_t state_us; /* it ends */
 	bool struck, configured, silently_locked;
-	unsigned runs, failures;
+	unsigned failures;
 	uint64_t locked_until_us;
 
 	bool busy; /* with this registrar */
@@ -160,7 +160,6 @@ static void begin_run(struct setup_ap *s, struct mr_wsc_answer *answer)
 					    .random_ctx = s->entropy };
 
 	memcpy(c.mac, s->config.mac, 6);
-	s->runs++;
 	if (!mr_wsc_enrollee_begin(&s->enrollee, &c, answer))
 		abort(); /* the simulation itself has run out of memory */
 }
@@ -540,8 +539,5 @@ void setup_ap_destroy(struct setup_ap *s)
 	free(s);
 }
 
-bool setup_ap_has_settings(const struct setup_ap *s) { return s->configured && s->ap; }
-unsigned setup_ap_runs(const struct setup_ap *s) { return s->runs; }
-unsigned setup_ap_failures(const struct setup_ap *s) { return s->failures; }
 void setup_ap_lock(struct setup_ap *s, unsigned failures) { count_failure(s, failures); }
 void setup_ap_lock_silently(struct setup_ap *s) { s->silently_locked = true; }

@@ -15,9 +15,6 @@ struct setup_ap;
 struct setup_ap *setup_ap_create(struct air *air, const struct enrollee_config *config);
 void setup_ap_destroy(struct setup_ap *ap);
 
-bool setup_ap_has_settings(const struct setup_ap *ap); /* that it was given, and is on the air with */
-unsigned setup_ap_runs(const struct setup_ap *ap);     /* M1s that it has sent */
-unsigned setup_ap_failures(const struct setup_ap *ap); /* wrong PINs that it was shown */
 /* As if so many wrong PINs had been tried: three lock it for a minute, ten for good. */
 void setup_ap_lock(struct setup_ap *ap, unsigned failures);
 /* It is locked for good, and its announcements do not say so, as those of some do not: only its NACK does. */

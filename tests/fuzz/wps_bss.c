@@ -1,7 +1,7 @@
 /*
- * The station's BSS for Wi-Fi Simple Configuration behind association: STAs associate to be enrolled, and then EAPOL comes as the
- * input has it, beside one true enrollee whose messages get through, are lost, or are changed in some octets. A run ends well
- * only when that one has the credentials, and every run ends.
+ * The station's BSS for Wi-Fi Simple Configuration behind association: STAs associate to be enrolled, and then EAPOL
+ * comes as the input has it, beside one true enrollee whose messages get through, are lost, or are changed in some
+ * octets. A run ends well only when that one has the credentials, and every run ends.
  *
  * links: station/method/wps_bss.c station/method/wps_registrar.c
  * links: station/wifi/soft_ap.c station/wifi/soft_ap_sta.c station/wifi/soft_ap_data.c
@@ -96,7 +96,8 @@ static void hear(struct world *w, struct mr_rd packet)
 	if (mr_eap_receive(&w->eap, packet, &m, &reply) == MR_EAP_MESSAGE) {
 		if (m.op == MR_EAP_START)
 			w->begun = mr_wsc_enrollee_begin(&w->enrollee, &config, &answer);
-		else if (w->begun && mr_wsc_enrollee_receive(&w->enrollee, m.op, m.message, &answer) == MR_WSC_CREDENTIALS)
+		else if (w->begun &&
+			 mr_wsc_enrollee_receive(&w->enrollee, m.op, m.message, &answer) == MR_WSC_CREDENTIALS)
 			w->has_credentials = true;
 		if (answer.op)
 			mr_eap_send(&w->eap, (enum mr_eap_op)answer.op, answer.message, &reply);
@@ -158,8 +159,8 @@ static void send(struct world *w, const struct mr_wr *frame)
 
 static void associate(struct world *w, unsigned sta)
 {
-	static const uint8_t wsc[] = { 0x00, 0x50, 0xf2, 4,    0x10, 0x4a, 0, 1,    0x10, 0x10, 0x3a, 0,    1,	  1,
-				       0x10, 0x49, 0,	 6,    0x00, 0x37, 0x2a, 0x00, 0x01, 0x20 };
+	static const uint8_t wsc[] = { 0x00, 0x50, 0xf2, 4,    0x10, 0x4a, 0,	 1,    0x10, 0x10, 0x3a, 0,
+				       1,    1,	   0x10, 0x49, 0,    6,	   0x00, 0x37, 0x2a, 0x00, 0x01, 0x20 };
 	uint8_t buf[FRAME_MAX];
 	struct mr_wr out = begin(w, buf, IEEE80211_AUTHENTICATION, sta);
 

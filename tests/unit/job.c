@@ -233,8 +233,9 @@ static const struct malformed {
 	  "job.yaml:4:34: credentials.method: unknown word \"micro_ap\"; allowed: direct, micro-ap, pin, https, "
 	  "wps-pin, wps-pbc; did "
 	  "you mean \"micro-ap\"?" },
-	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, method: wps-pbc, weak-ok: true, wps: {role: external-registrar}}\n"
-				"recipe: [credentials, verify]\nadmission: {expect: list}\n" RADIOS,
+	{ FORMAT BATCH IDENTITY
+	  "credentials: {ssid: net, method: wps-pbc, weak-ok: true, wps: {role: external-registrar}}\n"
+	  "recipe: [credentials, verify]\nadmission: {expect: list}\n" RADIOS,
 	  "job.yaml:4:70: credentials.wps.role: an access point is set up by its PIN, and wps-pbc has none; allowed: "
 	  "method: wps-pin, or role: registrar" },
 	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, method: pin}\n" RADIOS,

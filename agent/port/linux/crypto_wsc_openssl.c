@@ -2,6 +2,8 @@
  * process. */
 #include "agent/port/crypto_wsc.h"
 
+#include <stdlib.h> /* before bn.h: its <limits.h> is the freestanding one here, which glibc refuses afterwards */
+
 #include <openssl/bn.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>

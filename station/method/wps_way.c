@@ -127,7 +127,7 @@ static json_t *text(const char *said)
 	char out[MR_WSC_MANUFACTURER_MAX + 1];
 	size_t len = 0;
 
-	for (; said[len] && len < sizeof(out) - 1; len++)
+	for (; len < sizeof(out) - 1 && said[len]; len++)
 		out[len] = said[len] >= 0x20 && said[len] < 0x7f ? said[len] : '?';
 	out[len] = '\0';
 	return json_string(out);

@@ -150,8 +150,8 @@ static int read_pin(const struct wps_options *o, char pin[static MR_WSC_PIN_MAX 
 
 	if (o->button)
 		return -1;
-	if (o->pin && secret_file_read(o->pin, PIN_LINE_MAX - 1, "write the PIN there as one line", &text, &len, error,
-				       sizeof(error)) != 0) {
+	if (o->pin && secret_file_read(NULL, o->pin, PIN_LINE_MAX - 1, "write the PIN there as one line", &text, &len,
+				       error, sizeof(error)) != 0) {
 		fprintf(stderr, "millrace wps: %s\n", error);
 		return EXIT_UNUSABLE;
 	}

@@ -266,7 +266,8 @@ static struct unit *newcomer(struct line *line, struct access_points *points, co
 	if (!wrong)
 		wrong = take_place(line, points, from, &c);
 	if (!wrong)
-		kept = (!c.unit->settled || unit_asks_again(c.unit) || unit_reopen(line, c.unit)) && keep(points, from, &c);
+		kept = (!c.unit->settled || unit_asks_again(c.unit) || unit_reopen(line, c.unit)) &&
+		       keep(points, from, &c);
 	OPENSSL_cleanse(&c.access, sizeof(c.access));
 	if (wrong && wrong != nobody_s)
 		line_stranger(line, from, rx, wrong);
@@ -336,13 +337,12 @@ static void follow(struct session *s, const struct ieee80211_network *n)
 }
 
 /*
- * What opened one that was given back, that failed behind SEAL, or that has passed and may not know it, is forgotten: it is
- * found again like a newcomer's.
+ * What opened one that was given back, that failed behind SEAL, or that has passed and may not know it, is forgotten:
+ * it is found again like a newcomer's.
  */
 static bool lost_way(const struct unit *u, const uint8_t from[static 6])
 {
-	return !u->way && mr_equal(u->mac, from, 6) && 
-	       (!u->settled || unit_is_unanswered(u) || unit_asks_again(u));
+	return !u->way && mr_equal(u->mac, from, 6) && (!u->settled || unit_is_unanswered(u) || unit_asks_again(u));
 }
 
 static void network(struct line *line, void *state, struct lane *lane, const uint8_t from[static 6],

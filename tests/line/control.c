@@ -353,7 +353,8 @@ static void a_signer_that_dies_is_a_guard_with_words(void **state)
 	assert_non_null(strstr(remedy, "the process that holds the keys: it was ended by signal 9"));
 	assert_non_null(strstr(remedy, "run the job again, which starts another"));
 	first = json_integer_value(json_object_get(json_array_get(v.banners, 0), "banner"));
-	screen_refused(&v, request("{\"do\":\"ack\",\"banner\":%lld}", (long long)first), "no-record"); /* nobody can sign it: with that the run ends */
+	screen_refused(&v, request("{\"do\":\"ack\",\"banner\":%lld}", (long long)first),
+		       "no-record");	   /* nobody can sign it: with that the run ends */
 	assert_int_equal(signer_pid(), 0); /* nobody has started another */
 	screen_close(&v);
 	station_join(&s);

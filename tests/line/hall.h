@@ -36,7 +36,6 @@ struct hall {
 /* What a job says; zeros are the words of a plain job. */
 struct shape {
 	unsigned devices, radios;
-	unsigned quantity;    /* 0: as many as devices; more: the test places the others */
 	const char *channels; /* "1, 6, 11" */
 	const char *profile;  /* of the radios: "ideal" */
 	bool no_steer;
@@ -45,7 +44,7 @@ struct shape {
 	const char *simulation;	 /* more keys of it, with their indent */
 	const char *faults;	 /* lines of the list, with their indent */
 	const char *admission;	 /* ", expect: ..." */
-	unsigned quantity;	 /* of the lot, where it is not that of the devices */
+	unsigned quantity;	 /* of the lot; 0: as many as devices; more: the test places the others */
 	unsigned first;		 /* of the serial numbers; 0: 1 */
 	const char *guard;	 /* consecutive_fail; "off" */
 	const char *extra;	 /* more lines at the end: top-level sections */

@@ -104,7 +104,8 @@ static void copy_file(const char *from, const char *to)
 	assert_int_equal(fclose(out), 0);
 }
 
-/* What the station knows outside the record of where it ended: whoever takes a record back has to take that back too. */
+/* What the station knows outside the record of where it ended: whoever takes a record back has to take that back too.
+ */
 static void forget_the_end(const struct hall *hall, const struct run *run)
 {
 	char path[200];

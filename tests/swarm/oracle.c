@@ -154,7 +154,8 @@ static void verify_found(void *ctx, const char *kind, const char *what)
 
 	if (!look->honest && strcmp(kind, "outside") == 0) /* what was lost is noticed: so it should be */
 		return;
-	if (strcmp(kind, "orphan") == 0 && strstr(what, "told to seal itself")) /* who vanishes just then is for a person */
+	if (strcmp(kind, "orphan") == 0 &&
+	    strstr(what, "told to seal itself")) /* who vanishes just then is for a person */
 		return;
 	find(look->findings, "verify", "%s: %s", kind, what);
 }

@@ -89,9 +89,8 @@ static void direct_open(struct place *place, struct direct *direct)
 	if (store_open(&direct->store, &options, STORE_SIMULATED, list, count, place->error, sizeof(place->error)) != 0)
 		fail_msg("%s", place->error);
 	assert_int_equal(writer_init(&direct->writer, &direct->store), 0);
-	assert_int_equal(resume_begin(&direct->writer, true, &batch, &start, NULL, NULL, place->error,
-				      sizeof(place->error)),
-			 0);
+	assert_int_equal(
+		resume_begin(&direct->writer, true, &batch, &start, NULL, NULL, place->error, sizeof(place->error)), 0);
 	assert_int_equal(writer_begin(&direct->writer), 0);
 	for (size_t i = 0; i < 2; i++)
 		assert_int_equal(writer_put(&direct->writer, &in_hand[i]), 0);

@@ -3,7 +3,7 @@
  * Inside db/ only. Everything here runs inside a transaction.
  *
  *	writer_init -> { writer_begin -> writer_put, writer_audit ... -> writer_commit | writer_rollback } ->
- *writer_wipe
+ * writer_wipe
  */
 #pragma once
 

@@ -1,12 +1,12 @@
 /*
  * The enrollee of Wi-Fi Simple Configuration 2.0.5 section 7.3: says who it is (M1), proves the PIN second, takes the
  * credentials (M8). Messages in, messages out; EAP and the air are the caller's (agent/wire/eap.h). A device as a STA
- *and a device as an access point are the same enrollee.
+ * and a device as an access point are the same enrollee.
  *
  *	mr_wsc_enrollee_begin (M1) -> { mr_wsc_enrollee_receive } ... MR_WSC_CREDENTIALS -> mr_wsc_enrollee_wipe
  *
  * All random octets come from the port, drawn anew for each run: nonces and keys that repeat give the PIN away to
- *whoever listens (Bongard 2014). Without entropy there is no run.
+ * whoever listens (Bongard 2014). Without entropy there is no run.
  */
 #pragma once
 

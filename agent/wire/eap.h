@@ -1,13 +1,13 @@
 /*
  * EAP as Wi-Fi Simple Configuration uses it: RFC 3748 packets, the expanded type of the WFA (section 5.7), its
- *operation codes and its fragmentation. Both ends: the server asks (the access point), the peer answers (the STA).
- *EAPOL, the 802.1X header before it, is the caller's.
+ * operation codes and its fragmentation. Both ends: the server asks (the access point), the peer answers (the STA).
+ * EAPOL, the 802.1X header before it, is the caller's.
  *
  *	server   mr_eap_start -> { mr_eap_receive -> MR_EAP_IDENTITY, MR_EAP_MESSAGE -> mr_eap_send } ... -> mr_eap_fail
  *	peer     { mr_eap_receive -> MR_EAP_IDENTITY, MR_EAP_MESSAGE -> mr_eap_send } ... -> MR_EAP_OVER
  *
  * An exchange always ends with EAP-Failure, on success too. One packet is under way at a time; the caller repeats its
- *last one (mr_eap_repeat) when its time is up, and a peer's repeat is answered by the same octets again.
+ * last one (mr_eap_repeat) when its time is up, and a peer's repeat is answered by the same octets again.
  */
 #pragma once
 

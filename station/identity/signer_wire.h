@@ -1,24 +1,24 @@
-/* clang-format off: a table */
 /*
  * What a station and its signer say to each other: one message in a packet, on one of SIGNER_CHANNELS socket pairs.
  *
  *	request   version 1   kind 1   number 4   body
- *	answer    version 1   kind 1   number 4   cause 2   body     cause 0: done, the body is of the kind; else a
- *sentence
+ *	answer    version 1   kind 1   number 4   cause 2   body (cause 0: of the kind; else a sentence)
  *
  * Numbers are little-endian; a text has its length before it, 2 octets. Each kind is taken on one channel only, the
- *numbers of requests are the station's choice, and answers come in the order of the requests. No answer holds a key,
- *and nothing is signed that the signer has not read.
+ * numbers of requests are the station's choice, and answers come in the order of the requests. No answer holds a key,
+ * and nothing is signed that the signer has not read.
  *
- *	kind          on            request                           answer
- *	SET_UP        LINE, first   struct identity_apart             kek_id, record_key_id, the public half of
- *station.key, what protections are missing AGREE         LINE          32 octets, an X25519 public key   the 32 octets
- *that it and station.key agree on SEAL          LINE          product, serial, PIN              the sealed PIN OPEN
- *LINE          product, serial, the sealed PIN   the PIN LOOKUP        LINE          product, PIN 32 octets DIGEST LINE
- *a text                            32 octets CERTIFICATE   CERTIFICATES  TBSCertificate of the profile     ECDSA
- *signature, DER SIGN_RECORD   RECORD        32 octets, a head of the record   ECDSA signature, DER
+ *	kind          on            request -> answer
+ *	SET_UP        LINE, first   struct identity_apart -> kek_id, record_key_id, the public half of station.key,
+ *	                            what protections are missing
+ *	AGREE         LINE          32 octets, an X25519 public key -> the 32 octets that it and station.key agree on
+ *	SEAL          LINE          product, serial, PIN -> the sealed PIN
+ *	OPEN          LINE          product, serial, the sealed PIN -> the PIN
+ *	LOOKUP        LINE          product, PIN -> 32 octets
+ *	DIGEST        LINE          a text -> 32 octets
+ *	CERTIFICATE   CERTIFICATES  TBSCertificate of the profile -> ECDSA signature, DER
+ *	SIGN_RECORD   RECORD        32 octets, a head of the record -> ECDSA signature, DER
  */
-/* clang-format on */
 #pragma once
 
 #include <string.h>

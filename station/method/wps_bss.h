@@ -1,14 +1,15 @@
 /*
  * The station's own BSS for Wi-Fi Simple Configuration: an open access point that lets nobody on a network, with a
- *registrar for each device that associates to be enrolled. Any number of them are served side by side at one address.
+ * registrar for each device that associates to be enrolled. Any number of them are served side by side at one
+ * address.
  *
- * By PIN every device may come: the beacons authorize all, and which PIN is right is decided by what M1 says. By push
- *button the beacons are silent; only the probe response to a device that the owner names says that a button is pressed.
- *So devices whose button is pressed at the same time each see one registrar, and no overlap (section 11.3 of the
- *specification 2.0.5).
+ * By PIN every device may come: the beacons authorize all, and which PIN is right is decided by what M1 says. By
+ * push button the beacons are silent; only the probe response to a device that the owner names says that a button
+ * is pressed. So devices whose button is pressed at the same time each see one registrar, and no overlap (section
+ * 11.3 of the specification 2.0.5).
  *
  * Sans-IO: frames and the clock in, frames and deadlines out. The radio is there while its owner calls; between two
- *visits what waited is forgotten (wps_bss_pause), and the devices ask again.
+ * visits what waited is forgotten (wps_bss_pause), and the devices ask again.
  *
  *	wps_bss_create -> { wps_bss_receive | wps_bss_expire | wps_bss_pull } ... asked() -> wps_bss_admit or _decline
  *		... ended() ... -> wps_bss_destroy
@@ -76,8 +77,8 @@ uint64_t wps_bss_deadline_us(const struct wps_bss *bss);
 void wps_bss_pause(struct wps_bss *bss);
 
 /*
- * The run of a device that asked goes on with its PIN (NULL: by button). false: it is gone, or the cryptography failed,
- * and ended() has said so.
+ * The run of a device that asked goes on with its PIN (NULL: by button). false: it is gone, or the cryptography
+ * failed, and ended() has said so.
  */
 bool wps_bss_admit(struct wps_bss *bss, const uint8_t mac[static 6], const char *pin,
 		   const struct mr_wsc_credential *credential, uint64_t now_us);

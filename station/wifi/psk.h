@@ -1,7 +1,7 @@
 /*
  * Pre-shared keys of passphrases, and what PINs are stretched to: PBKDF2 (IEEE 802.11-2020 J.4.1) takes milliseconds,
- *so a thread of its own computes a key before the first frame, and keys that were computed are remembered. On the
- *virtual clock there is no thread: the answer comes from a timer, at the same instant in every run.
+ * so a thread of its own computes a key before the first frame, and keys that were computed are remembered. On the
+ * virtual clock there is no thread: the answer comes from a timer, at the same instant in every run.
  *
  *	psk_create -> { psk_ask -> done() | psk_cancel } ... -> psk_destroy
  */

@@ -1,12 +1,12 @@
 /*
- * Our station's side of one device's BSS: authentication, association, 4-way handshake, data, power save; or an IBSS.
- * IEEE 802.11-2020 11.1 to 11.3, 11.13, 12.5 to 12.7, as a plain 802.11g STA: no HT, so no aggregation and no block
- * acks; QoS (WMM) for simulated devices only. Many of these share one radio in monitor mode, which acknowledges frames
- *to our address.
+ * Our station's side of one device's BSS: authentication, association, 4-way handshake, data, power save; or an
+ * IBSS. IEEE 802.11-2020 11.1 to 11.3, 11.13, 12.5 to 12.7, as a plain 802.11g STA: no HT, so no aggregation and
+ * no block acks; QoS (WMM) for simulated devices only. Many of these share one radio in monitor mode, which
+ * acknowledges frames to our address.
  *
  * Pulled, as action.h: whoever serves the channel asks for the next frame when the radio has room, so a STA costs
- * nothing while its radio is away. One frame of a STA is under way at a time: a frame that was not acknowledged is sent
- * again with the same sequence and packet number, so that the receiver can tell.
+ * nothing while its radio is away. One frame of a STA is under way at a time: a frame that was not acknowledged is
+ * sent again with the same sequence and packet number, so that the receiver can tell.
  *
  *	sta_create -> { sta_pull -> sta_sent | sta_receive | sta_expire } ... STA_UP ... { sta_send | STA_MSDU } ...
  *		-> sta_destroy

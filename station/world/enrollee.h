@@ -1,8 +1,8 @@
 /*
- * A foreign device on the simulated air that is enrolled by Wi-Fi Simple Configuration: it looks for an access point
- *that would have it, on one channel after the other, takes the credentials, and joins the network that they name. No
- *agent of ours beyond the enrollee's formats; it chooses access points as wpa_supplicant 2.10 does, and is as slow as a
- *small chip.
+ * A foreign device on the simulated air that is enrolled by Wi-Fi Simple Configuration: it looks for an access
+ * point that would have it, on one channel after the other, takes the credentials, and joins the network that they
+ * name. No agent of ours beyond the enrollee's formats; it chooses access points as wpa_supplicant 2.10 does, and
+ * is as slow as a small chip.
  *
  *	enrollee_create -> loop_run -> enrollee_destroy (before air_destroy)
  */

@@ -1,7 +1,7 @@
 /*
- * A foreign device on the simulated air that is an access point in setup, and takes the settings of another one from an
- * external registrar of Wi-Fi Simple Configuration. As hostapd 2.10 it begins again with them 100 ms after M8, whatever
- *it still had to say, and locks itself after wrong PINs; as slow as a small chip.
+ * A foreign device on the simulated air that is an access point in setup, and takes the settings of another one
+ * from an external registrar of Wi-Fi Simple Configuration. As hostapd 2.10 it begins again with them 100 ms after
+ * M8, whatever it still had to say, and locks itself after wrong PINs; as slow as a small chip.
  *
  *	setup_ap_create -> loop_run -> setup_ap_destroy (before air_destroy)
  */

@@ -1,8 +1,8 @@
 /*
- * A foreign device on the simulated air: nobody's agent, a WiFi chip that hears a channel, and joins a network when it
- * is told name and passphrase. Somebody takes its power and gives it back when it has been joined for a while: a
- *witness that missed its handshake is shown another. What it listens for before that is its owner's: a hook gets each
- *frame.
+ * A foreign device on the simulated air: nobody's agent, a WiFi chip that hears a channel, and joins a network
+ * when it is told name and passphrase. Somebody takes its power and gives it back when it has been joined for a
+ * while: a witness that missed its handshake is shown another. What it listens for before that is its owner's: a
+ * hook gets each frame.
  *
  *	joiner_create (from batch_options.populate) -> heard() -> joiner_join -> joiner_destroy
  */

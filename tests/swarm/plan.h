@@ -1,15 +1,15 @@
 /*
- * What one seed of the swarm is: a lot, its devices and their neighbours, what goes wrong with them, and how often and
- *in which ways the station dies before it is allowed to finish. Drawn from the seed, or read from a capsule:
+ * What one seed of the swarm is: a lot, its devices and their neighbours, what goes wrong with them, and how often
+ * and in which ways the station dies before it is allowed to finish. Drawn from the seed, or read from a capsule:
  *
  *	lot
  *	seed 17                     of the simulation too
  *	method mixed                direct, micro-ap, pin, https; mixed: labels name one for each device
  *	devices 24
  *	...                         one key a line, as plan_keys in plan.c has them; times in milliseconds, shares in
- *percent fault power-cut count 3 operation commit after 20 off 500 life killed at 57           by SIGKILL, after so
- *many events of the line; or stopped (SIGINT), aborted (twice) life disk torn log 12 more 0 seed 991 life whole the
- *last one is always end
+ * percent fault power-cut count 3 operation commit after 20 off 500 life killed at 57           by SIGKILL, after so
+ * many events of the line; or stopped (SIGINT), aborted (twice) life disk torn log 12 more 0 seed 991 life whole the
+ * last one is always end
  *
  * Lines that begin with # are for people.
  */

@@ -1,7 +1,7 @@
 /*
  * The swarm: lots drawn from seeds, on the simulated air and a failing disk, until the time is up; both cores work.
- *What fails is made as small as it goes and written to a capsule, a text file that brings it back alone.
- *docs/testing.md is the manual.
+ * What fails is made as small as it goes and written to a capsule, a text file that brings it back alone.
+ * docs/testing.md is the manual.
  *
  *	swarm [--seconds N] [--count N] [--from SEED] [--list FILE] [--out DIR] [--workers N] [--twice] [--figures JSON]
  *	swarm --seed SEED | --capsule FILE [--keep]

@@ -1,9 +1,9 @@
 /*
  * Plants one fault in a file of C or SQL.
  *
- *	plant choose SEED FILE...	"FILE NUMBER KIND LINE" of every fault there is, in the order of a draw: first a
- * kind, each as likely as the others, then one of its faults plant FILE NUMBER		the file with that fault, to
- * standard output
+ *	plant choose SEED FILE...	"FILE NUMBER KIND LINE" of every fault there is, in the order of a draw:
+ *					first a kind, each as likely as the others, then one of its faults
+ *	plant FILE NUMBER		the file with that fault, to standard output
  */
 #include "tests/mutate/faults.h"
 

@@ -6,10 +6,12 @@
  *	seed 17                     of the simulation too
  *	method mixed                direct, micro-ap, pin, https; mixed: labels name one for each device
  *	devices 24
- *	...                         one key a line, as plan_keys in plan.c has them; times in milliseconds, shares in
- * percent fault power-cut count 3 operation commit after 20 off 500 life killed at 57           by SIGKILL, after so
- * many events of the line; or stopped (SIGINT), aborted (twice) life disk torn log 12 more 0 seed 991 life whole the
- * last one is always end
+ *	...                         one key a line, as plan_keys in plan.c has them; times in ms, shares in percent
+ *	fault power-cut count 3 operation commit after 20 off 500
+ *	life killed at 57           by SIGKILL, after so many events of the line; or stopped (SIGINT), aborted (twice)
+ *	life disk torn log 12 more 0 seed 991
+ *	life whole                  the last one is always
+ *	end
  *
  * Lines that begin with # are for people.
  */

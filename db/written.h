@@ -3,8 +3,7 @@
  *
  *	"millrace commit 1"  n (u64 be)  hash of the commit before (32 octets; zeros before the first)
  *	signature and key id of the commit before (each as a column of db/tables.h: "n", or type, length, octets)
- *	seq (u64 be)  audit.hash of row seq (32 octets; zeros: none)  part (u64 be)  length (u32 be) and octets of the
- * list
+ *	seq (u64 be)  audit.hash of row seq (32 octets; zeros: none)  part (u64 be)  length (u32 be)  octets of the list
  *
  * and the station signs it. So the last signature holds every commit, every row of the chain and, through the lists,
  * every value of every other table. Inside db/ only.

@@ -1,8 +1,7 @@
 /*
  * The registrar of Wi-Fi Simple Configuration 2.0.5 section 7.3: one run with one enrollee. Messages in, messages
- * out: the same machine where the station is the access point (the device is a STA) and where it is an external
- * registrar
- *(the device is an access point in setup). EAP is agent/wire/eap.h.
+ * out: the same machine where the station is the access point (the device is a STA), and where it is an external
+ * registrar (the device is an access point in setup). EAP is agent/wire/eap.h.
  *
  *	wps_registrar_create -> receive M1: WPS_ASKED -> wps_registrar_admit or _decline -> { receive } ... -> destroy
  *

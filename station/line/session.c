@@ -221,11 +221,11 @@ void session_destroy(struct session *s)
 	tickets_forget(&line->tickets, &s->ticket);
 	loop_cancel(line->loop, &s->timer);
 	map_remove(&line->by_session, s->number);
+	session_end_delivery(s); /* while the session has its channel */
 	lane_part(s);
 	s->unit->session = NULL;
 	line->session_count--;
 	joining_unwatch(s);
-	session_end_delivery(s);
 	link_wipe(s->link);
 	if (s->signing)
 		s->dead = true; /* the signer still holds it: freed when it answers */

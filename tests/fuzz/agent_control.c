@@ -104,7 +104,7 @@ static void step(struct mr_linux_wifi *w, uint64_t *now_us)
 	uint8_t mac[6];
 
 	switch (act % 8) {
-	case 0: (void)mr_linux_wifi_scan(w, *now_us); break;
+	case 0: (void)mr_linux_wifi_scan(w, (const uint8_t *)"hall", act & 8 ? 4 : 0, *now_us); break;
 	case 1: mr_linux_wifi_work(w); break;
 	case 2: join(w, act >> 3); break;
 	case 3:

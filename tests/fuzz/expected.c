@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	assert(fd >= 0 && write(fd, data, len) == (ssize_t)len);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	result = expected_load(&expected, path, error, sizeof(error));
+	result = expected_load(&expected, NULL, path, error, sizeof(error));
 	assert((result == 0) == (error[0] == '\0') && result <= 0);
 	assert(result == 0 || strncmp(error, path, strlen(path)) == 0);
 	if (result == 0)

@@ -7,6 +7,7 @@
 
 #include <sys/stat.h>
 
+#include "station/line/private.h" /* the loop of a line */
 #include "station/roster/roster.h"
 
 #define PIN "{method: wps-pin, weak-ok: true, ssid: \"hall\", security: wpa2}"
@@ -286,6 +287,64 @@ static void an_access_point_that_stalls_keeps_nobody_waiting(void **state)
 	}
 }
 
+struct abort {
+	struct line *line;
+	struct loop_timer timer;
+	unsigned left; /* events of the line until then */
+};
+
+static void aborts(void *ctx, uint64_t now_us)
+{
+	(void)now_us;
+	line_stop(((struct abort *)ctx)->line, true);
+}
+
+static void abort_began(void *ctx, struct line *line, bool simulated, uint64_t seed)
+{
+	struct abort *abort = ctx;
+
+	(void)simulated, (void)seed;
+	abort->line = line;
+	abort->timer = (struct loop_timer){ .fn = aborts, .ctx = abort, .at_us = LOOP_NEVER };
+}
+
+static void abort_event(void *ctx, const struct line_event *event)
+{
+	struct abort *abort = ctx;
+
+	if (abort->left > 0 && --abort->left == 0)
+		loop_at(abort->line->loop, &abort->timer, event->now_us);
+}
+
+/* Whatever a session is at: its delivery ends while it still has its channel. The next run goes on. */
+static void an_abort_at_any_event_is_gone_on_with(void **state)
+{
+	static const char *const methods[] = { PIN, PBC, OUTSIDE };
+	struct hall *hall = *state;
+
+	for (unsigned i = 0; i < 3; i++)
+		for (unsigned at = 1; at < 14; at += 3) {
+			struct batch_options o;
+			struct run run;
+			struct abort abort = { .left = at };
+
+			hall_job(
+				hall, &run,
+				&(struct shape){ .devices = 3, .credentials = methods[i], FOREIGN, .channels = "1, 6" },
+				hall_seed(60 + at));
+			o = hall_options(hall, &run);
+			o.ctx = &abort;
+			o.began = abort_began;
+			o.event = abort_event;
+			assert_int_equal(batch_run(&o, &run.result, run.error, sizeof(run.error)), 0);
+			assert_int_equal(abort.left, 0);
+			hall_run(hall, &run);
+			assert_int_equal(run.result.summary.passed, 3);
+			verifies(hall, &run);
+			hall_done(&run);
+		}
+}
+
 static void the_same_seed_gives_the_same_run(void **state)
 {
 	struct run run[2];
@@ -313,6 +372,7 @@ int main(void)
 		cmocka_unit_test(access_points_survive_channels_and_losses),
 		cmocka_unit_test(a_wrong_pin_never_locks_an_access_point),
 		cmocka_unit_test(an_access_point_that_stalls_keeps_nobody_waiting),
+		cmocka_unit_test(an_abort_at_any_event_is_gone_on_with),
 		cmocka_unit_test(the_same_seed_gives_the_same_run),
 	};
 

@@ -100,8 +100,12 @@ static const struct never never[] = {
 	{ "salt-twice", "SELECT count(*) - count(DISTINCT salt) FROM pin" },
 	{ "key-twice", "SELECT count(*) - count(DISTINCT spki_sha256) FROM cert WHERE void_us IS NULL" },
 	{ "number-twice", "SELECT count(*) - count(DISTINCT serial_hex) FROM cert" },
-	{ "passed-unsealed",
-	  "SELECT count(*) FROM unit WHERE state = 'passed' AND unit NOT IN (SELECT unit FROM receipt)" },
+	{ "passed-unsealed", "SELECT count(*) FROM unit WHERE state = 'passed' AND NOT agentless AND unit NOT IN "
+			     "(SELECT unit FROM receipt)" },
+	{ "passed-unseen",
+	  "SELECT count(*) FROM unit WHERE state = 'passed' AND agentless AND unit NOT IN (SELECT unit FROM "
+	  "v_networks WHERE observed <> 'no')" },
+	{ "foreign-twice", "SELECT count(mac) - count(DISTINCT mac) FROM unit WHERE agentless" },
 	{ "sealed-unpassed",
 	  "SELECT count(*) FROM unit WHERE state NOT IN ('passed', 'quarantined') AND unit IN (SELECT unit "
 	  "FROM receipt)" },
@@ -111,15 +115,17 @@ static const struct never never[] = {
 	  "'fail' AND a.cause_name IN ('wrong-product', 'duplicate-key', 'key-changed', 'bad-signature', "
 	  "'unknown-identity', "
 	  "'duplicate-device') AND a.attempt = (SELECT max(attempt) FROM attempt AS l WHERE l.unit = u.unit)" },
-	{ "passed-nameless", "SELECT count(*) FROM unit WHERE state = 'passed' AND serial IS NULL" },
-	{ "passed-pinless", "SELECT count(*) FROM unit WHERE state = 'passed' AND unit NOT IN (SELECT unit FROM pin)" },
+	{ "passed-nameless", "SELECT count(*) FROM unit WHERE state = 'passed' AND NOT agentless AND serial IS NULL" },
+	{ "passed-pinless",
+	  "SELECT count(*) FROM unit WHERE state = 'passed' AND NOT agentless AND unit NOT IN (SELECT unit FROM pin)" },
 	{ "passed-limits",
 	  "SELECT count(*) FROM unit AS u JOIN attempt AS a USING (unit) JOIN measurement AS m USING (attempt) "
 	  "WHERE u.state = 'passed' AND a.outcome = 'pass' AND NOT m.passed" },
 	{ "sealed-early", "SELECT count(*) FROM receipt AS r JOIN txn AS t USING (txn) WHERE t.operation <> 'seal' "
 			  "OR t.unit <> r.unit" },
 	{ "passed-uncommitted",
-	  "SELECT count(*) FROM unit AS u WHERE u.state = 'passed' AND 2 > (SELECT count(DISTINCT operation) FROM txn "
+	  "SELECT count(*) FROM unit AS u WHERE u.state = 'passed' AND NOT agentless AND 2 > (SELECT count(DISTINCT "
+	  "operation) FROM txn "
 	  "AS t "
 	  "WHERE t.unit = u.unit AND t.operation IN ('identity', 'credentials') AND committed_us IS NOT NULL)" },
 };
@@ -430,10 +436,13 @@ static void check_pairs(struct look *look)
 /* Every unit that has passed is a device, and every device is at most one unit. */
 static void check_devices(struct look *look)
 {
-	struct flash *flash = dump_open(look->place, look->plan);
 	int64_t passed = 0, on_record = ask(look, "SELECT count(*) FROM unit WHERE state = 'passed'", NULL, 0);
+	struct flash *flash;
 
 	look->findings->passed = (unsigned)on_record;
+	if (plan_is_foreign(look->plan))
+		return;
+	flash = dump_open(look->place, look->plan);
 	if (!flash) {
 		if (on_record > 0)
 			find(look->findings, "no-flash", "%lld units have passed without a device",
@@ -494,9 +503,10 @@ void oracle_record(const struct place *place, const struct plan *plan, const str
 	bool by_itself = news->end == ENDED && !news->failure[0];
 
 	/* A station that died before there was a schema has left nothing to look at. */
-	if (access(place->db, F_OK) != 0 || (news->told_count == 0 && !by_itself && access(place->flash, F_OK) != 0))
+	if (access(place->db, F_OK) != 0 ||
+	    (news->told_count == 0 && !by_itself && !plan_is_foreign(plan) && access(place->flash, F_OK) != 0))
 		return;
-	if (!honest && is_empty(place))
+	if ((!honest || (plan_is_foreign(plan) && news->told_count == 0)) && is_empty(place))
 		return;
 	if (open_look(&look)) {
 		check_never(&look, ROWS(never));

@@ -13,7 +13,7 @@
 #define RECORDS 30u /* for a device, each a commit when it does not */
 #define WRITES 40u  /* to the log, for a device */
 
-const char *const plan_methods[] = { "direct", "micro-ap", "pin", "https", "mixed", NULL };
+const char *const plan_methods[] = { "direct", "micro-ap", "pin", "https", "mixed", "wps-pin", "wps-pbc", NULL };
 static const char *const profiles[] = { "ideal", "mt7612u", "mt7610u", "mt7601u", "rt2800usb", "ath9k_htc", NULL };
 static const char *const chips[] = { "esp32", "esp32", "esp32-c3", "cortex-m4", "instant", NULL };
 static const char *const channels[] = { "6", "1, 11", "1, 6, 11", "1, 6, 36", NULL };
@@ -22,39 +22,39 @@ static const char *const channels[] = { "6", "1, 11", "1, 6, 11", "1, 6, 36", NU
 #define IN_FLIGHT "status selftest key identity credentials commit verify seal finish"
 
 const struct plan_fault_kind plan_fault_kinds[] = {
-	{ "selftest", OF_DEVICES, NULL, NULL, false, 3, 0, 1 },
-	{ "storage", OF_DEVICES, NULL, "key identity credentials commit seal", false, 3, 0, 1 },
-	{ "vanish", OF_DEVICES, NULL, "? " IN_FLIGHT, false, 3, 200, 1 },
-	{ "power-cut", OF_DEVICES, NULL, "? " IN_FLIGHT, true, 6, 200, 1 },
-	{ "wrong-batch-key", OF_DEVICES, "direct", NULL, false, 3, 0, 1 },
-	{ "weak-signal", OF_DEVICES, NULL, NULL, false, 3, 0, 1 },
-	{ "wrong-product", OF_DEVICES, NULL, NULL, false, 3, 0, 1 },
-	{ "clone", OF_DEVICES, NULL, NULL, false, 2, 6000, 2 },
-	{ "same-address", OF_DEVICES, NULL, NULL, false, 2, 6000, 2 },
-	{ "zero-id", OF_DEVICES, NULL, NULL, false, 2, 0, 1 },
-	{ "nearer", OF_DEVICES, NULL, NULL, false, 3, 4000, 1 },
-	{ "wrong-secret", OF_DEVICES, "micro-ap pin mixed", NULL, false, 3, 0, 1 },
-	{ "ap-deauth", OF_DEVICES, BY_AP, "? " IN_FLIGHT " networks join", false, 4, 200, 1 },
-	{ "channel-switch", OF_DEVICES, BY_AP, "? " IN_FLIGHT " networks join", false, 4, 200, 1 },
-	{ "no-join", OF_DEVICES, BY_AP, NULL, false, 3, 0, 1 },
-	{ "busy", OF_DEVICES, BY_AP, NULL, false, 3, 0, 1 },
-	{ "hangs-up", OF_DEVICES, BY_AP, NULL, false, 3, 0, 1 },
-	{ "trickles", OF_DEVICES, BY_AP, NULL, false, 3, 0, 1 },
-	{ "forged", OF_DEVICES, "pin https mixed", NULL, false, 3, 0, 1 },
-	{ "many-rounds", OF_DEVICES, "pin mixed", NULL, false, 2, 0, 1 },
-	{ "old-firmware", OF_DEVICES, "micro-ap mixed", NULL, false, 3, 0, 1 },
-	{ "other-gateway", OF_DEVICES, BY_AP, NULL, false, 4, 0, 0 },
-	{ "dhcp-terse", OF_DEVICES, BY_AP, NULL, false, 4, 0, 0 },
-	{ "dhcp-overload", OF_DEVICES, BY_AP, NULL, false, 4, 0, 0 },
-	{ "dhcp-slow", OF_DEVICES, BY_AP, NULL, false, 4, 0, 0 },
-	{ "blank-line", OF_DEVICES, "micro-ap pin mixed", NULL, false, 4, 0, 0 },
-	{ "hidden", OF_DEVICES, BY_AP, NULL, false, 4, 0, 1 },
-	{ "radio-lost", OF_NEIGHBOURS, NULL, NULL, true, 1, 5000, 0 },
-	{ "garbage", OF_NEIGHBOURS, NULL, NULL, false, 60, 3000, 0 },
-	{ "rogue-station", OF_NEIGHBOURS, NULL, NULL, false, 4, 3000, 0 },
-	{ "replay", OF_NEIGHBOURS, NULL, NULL, false, 60, 3000, 0 },
-	{ "fake-ap", OF_NEIGHBOURS, BY_AP, NULL, false, 20, 0, 0 },
-	{ "forged-deauth", OF_NEIGHBOURS, BY_AP, NULL, false, 60, 3000, 0 },
+	{ "selftest", OF_DEVICES, NULL, NULL, false, 3, 0, 1, false },
+	{ "storage", OF_DEVICES, NULL, "key identity credentials commit seal", false, 3, 0, 1, false },
+	{ "vanish", OF_DEVICES, NULL, "? " IN_FLIGHT, false, 3, 200, 1, true },
+	{ "power-cut", OF_DEVICES, NULL, "? " IN_FLIGHT, true, 6, 200, 1, true },
+	{ "wrong-batch-key", OF_DEVICES, "direct", NULL, false, 3, 0, 1, false },
+	{ "weak-signal", OF_DEVICES, NULL, NULL, false, 3, 0, 1, true },
+	{ "wrong-product", OF_DEVICES, NULL, NULL, false, 3, 0, 1, false },
+	{ "clone", OF_DEVICES, NULL, NULL, false, 2, 6000, 2, false },
+	{ "same-address", OF_DEVICES, NULL, NULL, false, 2, 6000, 2, false },
+	{ "zero-id", OF_DEVICES, NULL, NULL, false, 2, 0, 1, false },
+	{ "nearer", OF_DEVICES, NULL, NULL, false, 3, 4000, 1, false },
+	{ "wrong-secret", OF_DEVICES, "micro-ap pin mixed wps-pin", NULL, false, 3, 0, 1, false },
+	{ "ap-deauth", OF_DEVICES, BY_AP, "? " IN_FLIGHT " networks join", false, 4, 200, 1, false },
+	{ "channel-switch", OF_DEVICES, BY_AP, "? " IN_FLIGHT " networks join", false, 4, 200, 1, false },
+	{ "no-join", OF_DEVICES, BY_AP, NULL, false, 3, 0, 1, true },
+	{ "busy", OF_DEVICES, BY_AP, NULL, false, 3, 0, 1, true },
+	{ "hangs-up", OF_DEVICES, BY_AP, NULL, false, 3, 0, 1, true },
+	{ "trickles", OF_DEVICES, BY_AP, NULL, false, 3, 0, 1, false },
+	{ "forged", OF_DEVICES, "pin https mixed", NULL, false, 3, 0, 1, false },
+	{ "many-rounds", OF_DEVICES, "pin mixed", NULL, false, 2, 0, 1, false },
+	{ "old-firmware", OF_DEVICES, "micro-ap mixed", NULL, false, 3, 0, 1, false },
+	{ "other-gateway", OF_DEVICES, BY_AP, NULL, false, 4, 0, 0, false },
+	{ "dhcp-terse", OF_DEVICES, BY_AP, NULL, false, 4, 0, 0, false },
+	{ "dhcp-overload", OF_DEVICES, BY_AP, NULL, false, 4, 0, 0, false },
+	{ "dhcp-slow", OF_DEVICES, BY_AP, NULL, false, 4, 0, 0, false },
+	{ "blank-line", OF_DEVICES, "micro-ap pin mixed", NULL, false, 4, 0, 0, false },
+	{ "hidden", OF_DEVICES, BY_AP, NULL, false, 4, 0, 1, false },
+	{ "radio-lost", OF_NEIGHBOURS, NULL, NULL, true, 1, 5000, 0, false },
+	{ "garbage", OF_NEIGHBOURS, NULL, NULL, false, 60, 3000, 0, false },
+	{ "rogue-station", OF_NEIGHBOURS, NULL, NULL, false, 4, 3000, 0, false },
+	{ "replay", OF_NEIGHBOURS, NULL, NULL, false, 60, 3000, 0, false },
+	{ "fake-ap", OF_NEIGHBOURS, BY_AP, NULL, false, 20, 0, 0, false },
+	{ "forged-deauth", OF_NEIGHBOURS, BY_AP, NULL, false, 60, 3000, 0, false },
 };
 const size_t plan_fault_kind_count = sizeof(plan_fault_kinds) / sizeof(plan_fault_kinds[0]);
 
@@ -110,16 +110,22 @@ static void pick_operation(struct entropy *dice, char out[static 16], const char
 		out[0] = '\0';
 }
 
-static bool is_for(const struct plan_fault_kind *kind, const char *method)
+bool plan_is_foreign(const struct plan *plan) { return strncmp(plan->method, "wps-", 4) == 0; }
+
+static bool is_for(const struct plan_fault_kind *kind, const struct plan *plan)
 {
-	return !kind->methods || strstr(kind->methods, method);
+	if (kind->methods && strstr(kind->methods, plan->method))
+		return true;
+	if (plan_is_foreign(plan))
+		return kind->foreign || (!kind->methods && kind->whose == OF_NEIGHBOURS);
+	return !kind->methods;
 }
 
 static void draw_fault(struct entropy *dice, const struct plan *plan, struct plan_fault *fault)
 {
 	do
 		fault->kind = &plan_fault_kinds[below(dice, (unsigned)plan_fault_kind_count)];
-	while (!is_for(fault->kind, plan->method));
+	while (!is_for(fault->kind, plan));
 	fault->count = 1 + below(dice, fault->kind->count_max);
 	fault->operation[0] = '\0';
 	if (fault->kind->operations)
@@ -444,7 +450,9 @@ static void write_credentials(const struct plan *plan, const char *labels, FILE 
 	bool mixed = strcmp(plan->method, "mixed") == 0;
 
 	fprintf(f, "credentials: {method: %s, ssid: \"swarm\", security: wpa2", mixed ? "micro-ap" : plan->method);
-	if (strcmp(plan->method, "direct") != 0)
+	if (plan_is_foreign(plan))
+		fprintf(f, ", weak-ok: true");
+	else if (strcmp(plan->method, "direct") != 0)
 		fprintf(f, ", access_point: {ssid: \"AC-{mac}\", certificate: pinned%s%s}", mixed ? ", labels: " : "",
 			mixed ? labels : "");
 	fprintf(f, "}\n");
@@ -462,11 +470,13 @@ bool plan_write_job(const struct plan *plan, const char *path, const char *label
 		return false;
 	fprintf(f,
 		"format: 1\n"
-		"batch: {lot: \"swarm-%llu\", product: \"AC-100\", hw_rev: \"C\", quantity: %u, test: true}\n"
-		"identity:\n  serial: {pattern: \"T{06}\", first: 1}\n  pin: {digits: 8, wps_checksum: true, "
-		"iterations: 1000}\n"
-		"  certificate: {organization: \"Swarm\", validity: forever}\n",
-		(unsigned long long)plan->seed, plan->devices);
+		"batch: {lot: \"swarm-%llu\", product: \"AC-100\", hw_rev: \"C\", quantity: %u, test: true}\n%s",
+		(unsigned long long)plan->seed, plan->devices,
+		plan_is_foreign(plan)
+			? "recipe: [credentials, verify]\n"
+			: "identity:\n  serial: {pattern: \"T{06}\", first: 1}\n  pin: {digits: 8, wps_checksum: true, "
+			  "iterations: 1000}\n"
+			  "  certificate: {organization: \"Swarm\", validity: forever}\n");
 	write_credentials(plan, name ? name + 1 : labels, f);
 	fprintf(f,
 		"radios: {simulated: %u, profile: %s}\nchannels: [%s]\n"

@@ -4,7 +4,7 @@
  *
  *	lot
  *	seed 17                     of the simulation too
- *	method mixed                direct, micro-ap, pin, https; mixed: labels name one for each device
+ *	method mixed                direct, micro-ap, pin, https, wps-...; mixed: labels name one for each device
  *	devices 24
  *	...                         one key a line, as plan_keys in plan.c has them; times in ms, shares in percent
  *	fault power-cut count 3 operation commit after 20 off 500
@@ -49,6 +49,7 @@ struct plan_fault_kind {
 	bool off;		/* takes the key `off` */
 	unsigned count_max, after_max_ms;
 	unsigned spoils; /* devices that need not pass, for each that is struck; 0: it is odd, and no fault */
+	bool foreign;	 /* devices that are enrolled by WPS have it too */
 };
 extern const struct plan_fault_kind plan_fault_kinds[];
 extern const size_t plan_fault_kind_count;
@@ -79,6 +80,8 @@ struct plan {
 extern const char *const plan_methods[]; /* NULL-terminated */
 
 void plan_draw(struct plan *plan, uint64_t seed);
+/* Foreign devices: no agent of ours, no flash to look at, no identity. */
+bool plan_is_foreign(const struct plan *plan);
 /* How many devices of it have no fault that could cost them. */
 unsigned plan_whole_devices(const struct plan *plan);
 

@@ -64,9 +64,11 @@ static void what_is_looked_for_is_kept_however_weak(void **state)
 		struct found f = { 0 };
 
 		found_want(&f, (const uint8_t *)"mill", 4);
-		for (uint16_t i = 0; i < 100; i++)
-			note(&f, i, i == places[k] ? -95 : (int8_t)(-90 + i * 37 % 60),
-			     i == places[k] ? "mill" : "hall");
+		for (uint16_t i = 0; i < 100; i++) {
+			int dbm = i == places[k] ? -95 : -90 + i * 37 % 60;
+
+			note(&f, i, (int8_t)dbm, i == places[k] ? "mill" : "hall");
+		}
 		assert_int_equal(f.count, FOUND_MAX);
 		assert_sorted(&f);
 		assert_true(has(&f, (uint8_t)places[k]));

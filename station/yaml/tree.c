@@ -124,6 +124,7 @@ static void place(struct builder *b, struct node *node)
 		if (node->kind != NODE_SCALAR) {
 			complain(b->c, node->line, node->column, "a key is a word, not a %s; allowed: name: value",
 				 node->kind == NODE_LIST ? "list" : "map");
+			node->text = ""; /* whoever reads the map compares the words of its keys */
 			node->refused = true;
 			return;
 		}

@@ -21,7 +21,7 @@ struct node {
 	unsigned line, column; /* from 1 */
 	bool plain;	       /* a scalar without quotes */
 	bool refused;	       /* already complained about: look no further */
-	const char *text;      /* scalars: ends with NUL, may contain some */
+	const char *text;      /* scalars and keys: ends with NUL, may contain some */
 	size_t len;
 	size_t count; /* lists, maps */
 	struct node *child, *next;

@@ -54,6 +54,11 @@ static void what_is_wrong_is_named_with_its_place(void **state)
 	      "station.yaml:2:", "twice");
 	wrong("format: 1\nbadges: 7\n", "station.yaml:2:", "badge");
 	wrong("format: 1\nformat: 1\n", "station.yaml:2:", "");
+	wrong("format: 1\n[a, b]: c\n", "station.yaml:2:1", "a key is a word, not a list");
+	wrong("format: 1\ncontrol: {{a: b}: c}\n", "station.yaml:2:11", "a key is a word, not a map");
+	wrong("format: 1\ncontrol: {users: {[a]: lead}}\n", "station.yaml:2:", "a key is a word, not a list");
+	wrong("format: 1\nscanner: {[a]: tab}\n", "station.yaml:2:", "a key is a word, not a list");
+	wrong("format: 1\nbadges: [{[a]: tab}]\n", "station.yaml:2:", "badge, name and role");
 	wrong("format: 1\nscanner: 7\n", "station.yaml:2:", "prefix, suffix");
 	wrong("format: 1\nscanner: {sufix: tab}\n", "station.yaml:2:11", "did you mean \"suffix\"");
 	wrong("format: 1\nscanner: {prefix: \"\\x02\"}\n", "station.yaml:2:", "none, stx, soh");

@@ -11,6 +11,7 @@
 #define WATCH_US LINE_WATCH_US
 #define REOPENED_MAX 2u	      /* chosen: what is heard may be somebody else in its place, and the run is to end */
 #define UNHEARD_US 120000000u /* chosen: a radio has been on each channel by then, or never will be */
+#define CALL_US 1000000u      /* devices that wait call about once in that time */
 #define RETURNED UINT64_MAX   /* unit.return_by_us: called again, not yet out of the list */
 
 bool unit_id_valid(const uint8_t device_id[static 8], const uint8_t mac[static 6])
@@ -340,10 +341,11 @@ static void give_up(struct line *line, struct unit *u)
 	unit_settle(line, u, UNIT_FAILED, cause);
 }
 
-/* No radio is on its channel: that it is not heard is no silence of its own. */
+/* No radio has been on its channel since: that it is not heard is no silence of its own. */
 static bool nobody_listens(const struct unit *u, uint64_t now_us)
 {
-	return u->home && !u->home->lane && now_us < u->absent_us + UNHEARD_US;
+	return u->home && !u->home->lane && u->home->left_us < u->absent_us + CALL_US &&
+	       now_us < u->absent_us + UNHEARD_US;
 }
 
 void units_look(struct line *line, uint64_t now_us)

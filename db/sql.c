@@ -26,9 +26,11 @@
 	X(anchors) X(batch) X(batches) X(cadence) X(certs) X(chain) X(columns) X(cycle) X(device) X(evidence) \
 	X(failed) X(failures) X(file_references) X(file_whole) X(guards) X(kind) X(label_by_number) \
 	X(label_coverage) X(label_find) X(label_last) X(label_next) X(label_scans) X(label_units) X(last_time) \
-	X(life) X(lot_batch) X(lot_job) X(not_proven) X(old_methods) X(only_lot) X(open_lots) X(orphans) X(overrides) X(pareto) X(passes) \
+	X(life) X(lot_batch) X(lot_job) X(not_proven) X(old_methods) X(only_lot) X(open_lots) X(orphans) \
+	X(overrides) X(pareto) X(passes) \
 	X(pauses) X(pin) X(pin_openings) X(radios) X(report_head) X(report_yield) X(reprints) X(sessions) \
-	X(schema_objects) X(sightings) X(simulated) X(tables) X(unit_by_serial) X(verify) X(view_names) X(views_sha256) X(written) X(written_last) X(written_lists) X(written_one) X(yield)
+	X(schema_objects) X(sightings) X(simulated) X(tables) X(unit_by_serial) X(verify) X(view_names) \
+	X(views_sha256) X(written) X(written_last) X(written_lists) X(written_one) X(yield)
 /* clang-format on */
 
 EMBED(sql_text_statements, "db/statements.sql")

@@ -228,6 +228,21 @@ HALL bool hall_signature(void *ctx, const uint8_t head[static 32], const uint8_t
 	       identity_record_verify(key, head, sig, len);
 }
 
+/* `audit verify` finds nothing in its record. */
+HALL void hall_verify(struct hall *hall, const struct run *run)
+{
+	struct verify verify = { .found = hall_found, .noted = hall_noted, .signature = hall_signature, .ctx = hall };
+	char error[512];
+	sqlite3 *db;
+
+	if (reader_open(&db, run->db, error, sizeof(error)) != 0)
+		fail_msg("%s", error);
+	assert_int_equal(verify_record(db, &verify, error, sizeof(error)), 0);
+	assert_int_equal(verify.findings, 0);
+	assert_true(verify.rows > 0);
+	sqlite3_close(db);
+}
+
 /* What must hold after any session of any batch, whatever happened in it: once the next session has begun or ended. */
 HALL void hall_check(struct hall *hall, const struct run *run)
 {
@@ -249,19 +264,11 @@ HALL void hall_check(struct hall *hall, const struct run *run)
 		("SELECT count(*) FROM unit AS u WHERE state = 'passed' AND EXISTS (SELECT 1 FROM txn AS t WHERE "
 		 "t.unit = u.unit AND operation <> 'seal' GROUP BY operation HAVING max(committed_us) IS NULL)"),
 	};
-	struct verify verify = { .found = hall_found, .noted = hall_noted, .signature = hall_signature, .ctx = hall };
-	char error[512];
-	sqlite3 *db;
 
 	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
 		if (hall_ask(run, never[i]) != 0)
 			fail_msg("%s: %lld, not 0", never[i], (long long)hall_ask(run, never[i]));
-	if (reader_open(&db, run->db, error, sizeof(error)) != 0)
-		fail_msg("%s", error);
-	assert_int_equal(verify_record(db, &verify, error, sizeof(error)), 0);
-	assert_int_equal(verify.findings, 0);
-	assert_true(verify.rows > 0);
-	sqlite3_close(db);
+	hall_verify(hall, run);
 }
 
 HALL int64_t hall_count(const struct run *run, const char *state, const char *cause)

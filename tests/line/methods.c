@@ -491,9 +491,7 @@ static void run_floor(struct hall *hall, struct run *run, const struct shape *sh
 /* What is on record of foreign devices that passed, and what is not. */
 static void passed_as_foreign(struct hall *hall, const struct run *run, unsigned devices, const char *method)
 {
-	struct verify verify = { .found = hall_found, .noted = hall_noted, .signature = hall_signature, .ctx = hall };
-	char error[512], sql[300];
-	sqlite3 *db;
+	char sql[300];
 
 	assert_int_equal(run->result.summary.passed, devices);
 	assert_int_equal(hall_ask(run, "SELECT count(*) FROM unit WHERE state = 'passed' AND agentless = 1"), devices);
@@ -508,11 +506,7 @@ static void passed_as_foreign(struct hall *hall, const struct run *run, unsigned
 				       "'%certificate%' AND not_proven LIKE '%receipt%'"),
 			 devices);
 	assert_int_equal(hall_ask(run, "SELECT count(*) FROM unit WHERE unit NOT IN (SELECT unit FROM delivery)"), 0);
-	if (reader_open(&db, run->db, error, sizeof(error)) != 0)
-		fail_msg("%s", error);
-	assert_int_equal(verify_record(db, &verify, error, sizeof(error)), 0);
-	assert_int_equal(verify.findings, 0);
-	sqlite3_close(db);
+	hall_verify(hall, run);
 }
 
 static void one_broadcast_provisions_every_listener(void **state)

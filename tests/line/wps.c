@@ -15,19 +15,6 @@
 #define OUTSIDE "{method: wps-pin, weak-ok: true, ssid: \"hall\", security: wpa2, wps: {role: external-registrar}}"
 #define FOREIGN .recipe = "credentials, verify"
 
-static void verifies(struct hall *hall, const struct run *run)
-{
-	struct verify verify = { .found = hall_found, .noted = hall_noted, .signature = hall_signature, .ctx = hall };
-	char error[512];
-	sqlite3 *db;
-
-	if (reader_open(&db, run->db, error, sizeof(error)) != 0)
-		fail_msg("%s", error);
-	assert_int_equal(verify_record(db, &verify, error, sizeof(error)), 0);
-	assert_int_equal(verify.findings, 0);
-	sqlite3_close(db);
-}
-
 static void lot(struct hall *hall, struct run *run, const struct shape *shape, uint64_t seed)
 {
 	hall_job(hall, run, shape, seed);
@@ -45,7 +32,7 @@ static void every_device_is_enrolled_by_its_pin(void **state)
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_deliveries WHERE method = 'wps-pin' AND "
 					"json_extract(evidence, '$.proved') = 'pin'"),
 			 16);
-	verifies(*state, &run);
+	hall_verify(*state, &run);
 	hall_done(&run);
 }
 
@@ -61,7 +48,7 @@ static void every_pressed_button_is_served_side_by_side(void **state)
 					"json_extract(evidence, '$.proved') = 'nothing' AND "
 					"json_extract(evidence, '$.known_by') = 'address'"),
 			 16);
-	verifies(*state, &run);
+	hall_verify(*state, &run);
 	hall_done(&run);
 }
 
@@ -84,7 +71,7 @@ static void channels_and_losses_cost_time_and_no_device(void **state)
 					     .profile = "mt7612u" },
 			    hall_seed(30 + seed));
 			assert_int_equal(run.result.summary.passed, 20);
-			verifies(*state, &run);
+			hall_verify(*state, &run);
 			hall_done(&run);
 		}
 }
@@ -107,7 +94,7 @@ static void a_wrong_pin_is_shown_twice_and_no_more(void **state)
 					"u.state = 'quarantined'"),
 			 4);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM attempt WHERE cause_name = 'wps-refused'"), 2);
-	verifies(*state, &run);
+	hall_verify(*state, &run);
 	hall_done(&run);
 }
 
@@ -134,7 +121,7 @@ static void who_stalls_keeps_nobody_waiting(void **state)
 		assert_int_equal(run.result.summary.failed + run.result.summary.quarantined, 3);
 		assert_true((uint64_t)hall_ask(&run, "SELECT max(ended_us) - min(started_us) FROM attempt WHERE "
 						     "outcome = 'pass'") < 2 * alone_us);
-		verifies(*state, &run);
+		hall_verify(*state, &run);
 		hall_done(&run);
 	}
 }
@@ -152,7 +139,7 @@ static void who_never_joins_has_not_passed(void **state)
 	    hall_seed(6));
 	assert_int_equal(run.result.summary.passed, 3);
 	assert_int_equal(hall_count(&run, "failed", "join-timeout"), 1);
-	verifies(*state, &run);
+	hall_verify(*state, &run);
 	hall_done(&run);
 }
 
@@ -195,7 +182,7 @@ static void who_is_not_on_the_list_gets_nothing(void **state)
 		assert_int_equal(hall_ask(&run, "SELECT count(*) FROM unit"), 3);
 		assert_int_equal(hall_ask(&run, "SELECT count(*) FROM sighting WHERE verdict = 'not-on-label-list'"),
 				 1);
-		verifies(hall, &run);
+		hall_verify(hall, &run);
 		hall_done(&run);
 	}
 }
@@ -218,7 +205,7 @@ static void every_access_point_is_set_up_by_its_pin(void **state)
 	assert_int_equal(hall_ask(&run, "SELECT count(DISTINCT bssid) FROM v_networks WHERE observed = 'seen'"), 8);
 	/* Side by side: one alone takes more than a second, most of it the device's own arithmetic and its restart. */
 	assert_true(run.result.summary.makespan_us < 8 * UINT64_C(1000000));
-	verifies(*state, &run);
+	hall_verify(*state, &run);
 	hall_done(&run);
 }
 
@@ -238,7 +225,7 @@ static void access_points_survive_channels_and_losses(void **state)
 				     .profile = "mt7612u" },
 		    hall_seed(40 + seed));
 		assert_int_equal(run.result.summary.passed, 12);
-		verifies(*state, &run);
+		hall_verify(*state, &run);
 		hall_done(&run);
 	}
 }
@@ -261,7 +248,7 @@ static void a_wrong_pin_never_locks_an_access_point(void **state)
 					"u.state = 'quarantined'"),
 			 4);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM attempt WHERE cause_name = 'wps-locked'"), 0);
-	verifies(*state, &run);
+	hall_verify(*state, &run);
 	hall_done(&run);
 }
 
@@ -282,7 +269,7 @@ static void an_access_point_that_stalls_keeps_nobody_waiting(void **state)
 		assert_int_equal(run.result.summary.failed + run.result.summary.quarantined, comes_back ? 0 : 2);
 		if (strcmp(faults[i], "no-join") == 0)
 			assert_int_equal(hall_count(&run, "failed", "join-timeout"), 2);
-		verifies(*state, &run);
+		hall_verify(*state, &run);
 		hall_done(&run);
 	}
 }
@@ -340,7 +327,7 @@ static void an_abort_at_any_event_is_gone_on_with(void **state)
 			assert_int_equal(abort.left, 0);
 			hall_run(hall, &run);
 			assert_int_equal(run.result.summary.passed, 3);
-			verifies(hall, &run);
+			hall_verify(hall, &run);
 			hall_done(&run);
 		}
 }

@@ -138,19 +138,6 @@ static void go(struct hall *hall, struct run *run, struct crowd *crowd)
 		fail_msg("%s", run->error);
 }
 
-static void verifies(struct hall *hall, const struct run *run)
-{
-	struct verify verify = { .found = hall_found, .noted = hall_noted, .signature = hall_signature, .ctx = hall };
-	char error[512];
-	sqlite3 *db;
-
-	if (reader_open(&db, run->db, error, sizeof(error)) != 0)
-		fail_msg("%s", error);
-	assert_int_equal(verify_record(db, &verify, error, sizeof(error)), 0);
-	assert_int_equal(verify.findings, 0);
-	sqlite3_close(db);
-}
-
 /* One of the crowd, by a condition on its unit `u`. */
 static void became(const struct run *run, size_t i, const char *state, unsigned attempts)
 {
@@ -186,7 +173,7 @@ static void at_each_message(struct hall *hall, bool outside, enum enrollee_fault
 			became(&run, i, stays[i].state, stays[i].attempts);
 	assert_int_equal(run.result.summary.passed, fault == ENROLLEE_VANISHES ? 4 : 1);
 	assert_int_equal(hall_count(&run, "quarantined", "pin-exposed"), fault == ENROLLEE_VANISHES ? 1 : 2);
-	verifies(hall, &run);
+	hall_verify(hall, &run);
 	hall_done(&run);
 }
 
@@ -258,7 +245,7 @@ static void a_station_killed_at_any_message_enrolls_the_rest(void **state)
 				hall_ask(&run, "SELECT count(*) FROM attempt AS a JOIN attempt AS b USING (unit) WHERE "
 					       "a.outcome = 'pass' AND b.n > a.n"),
 				0);
-			verifies(hall, &run);
+			hall_verify(hall, &run);
 			hall_done(&run);
 		}
 }
@@ -277,7 +264,7 @@ static void devices_of_before_version_2_are_served(void **state)
 	assert_int_equal(run.result.summary.passed, 5);
 	for (size_t i = 0; i < 4; i++)
 		became(&run, i, "passed", 1);
-	verifies(*state, &run);
+	hall_verify(*state, &run);
 	hall_done(&run);
 }
 
@@ -293,7 +280,7 @@ static void an_access_point_that_says_it_is_locked_is_waited_for(void **state)
 	became(&run, 0, "passed", 1);
 	assert_true(hall_ask(&run, "SELECT count(*) FROM sighting WHERE verdict = 'setup-locked'") >= 1);
 	assert_true(run.result.summary.makespan_us > 60 * UINT64_C(1000000));
-	verifies(*state, &run);
+	hall_verify(*state, &run);
 	hall_done(&run);
 }
 
@@ -307,7 +294,7 @@ static void an_access_point_locked_for_good_is_never_asked(void **state)
 	go(*state, &run, &crowd);
 	assert_int_equal(run.result.summary.passed, 1);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM attempt"), 1);
-	verifies(*state, &run);
+	hall_verify(*state, &run);
 	hall_done(&run);
 }
 
@@ -323,7 +310,7 @@ static void a_lock_that_only_a_nack_tells_is_of_the_air(void **state)
 	assert_int_equal(run.result.summary.passed, 1);
 	assert_int_equal(hall_count(&run, "failed", "wps-locked"), 1);
 	became(&run, 0, "failed", 2);
-	verifies(*state, &run);
+	hall_verify(*state, &run);
 	hall_done(&run);
 }
 

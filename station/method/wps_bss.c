@@ -10,7 +10,6 @@
 #include "station/wifi/eapol.h"
 #include "station/wifi/soft_ap.h"
 
-#define EAPOL_VERSION_2 2u
 #define REPEAT_FIRST_US 300000u /* hostap waits 5 s, which a line has not */
 #define REPEATS_MAX 4u		/* 0.3, 0.6, 1.2, 2.4 s: 4.5 s of silence end a run */
 #define ADMISSION_US 25000000u	/* a supplicant gives up 30 s after its M1 */
@@ -157,10 +156,7 @@ static void send_eapol(struct wps_bss *bss, struct run *run, const struct mr_wr 
 
 	if (packet->bad || packet->len == 0)
 		return;
-	mr_wr_u8(&w, EAPOL_VERSION_2);
-	mr_wr_u8(&w, EAPOL_EAP);
-	mr_wr_be16(&w, (uint16_t)packet->len);
-	mr_wr_bytes(&w, packet->buf, packet->len);
+	eapol_build(&w, EAPOL_VERSION_2, EAPOL_EAP, packet);
 	(void)soft_ap_send_eapol(bss->ap, run->mac, mr_wr_written(&w));
 }
 

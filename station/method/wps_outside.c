@@ -31,7 +31,6 @@
 #define SILENCE_US 10000000u /* of EAP: hostapd repeats after 3 s */
 #define RESTART_US 15000000u /* chosen: from M8 until a device that rebooted is heard again */
 #define FAREWELL_US 100000u  /* for our last frames; nobody waits for them longer */
-#define EAPOL_VERSION_1 1u   /* what old access points take too */
 #define RATE_1M 2u
 #define RATE_6M 12u
 
@@ -324,19 +323,14 @@ static int leave(struct session *s, int result, const char *why)
 	return DELIVERY_GOES_ON;
 }
 
-static void send_eapol(struct run *run, uint8_t type, const struct mr_wr *packet)
+static void send_eapol(struct run *run, enum eapol_type type, const struct mr_wr *packet)
 {
 	uint8_t buf[4 + MR_EAP_PACKET_MAX];
 	struct mr_wr w = mr_wr_over(buf, sizeof(buf));
-	size_t len = packet ? packet->len : 0;
 
-	if (packet && (packet->bad || len == 0))
+	if (packet && (packet->bad || packet->len == 0))
 		return;
-	mr_wr_u8(&w, EAPOL_VERSION_1);
-	mr_wr_u8(&w, type);
-	mr_wr_be16(&w, (uint16_t)len);
-	if (packet)
-		mr_wr_bytes(&w, packet->buf, len);
+	eapol_build(&w, EAPOL_VERSION_1, type, packet);
 	(void)sta_send(run->sta, NULL, EAPOL_ETHERTYPE, buf, w.len); /* one that finds no room is asked for again */
 }
 

@@ -13,6 +13,15 @@
 #define MIC_AT 81 /* in the PDU */
 #define INFO_AT 5
 
+void eapol_build(struct mr_wr *w, uint8_t protocol, enum eapol_type type, const struct mr_wr *body)
+{
+	mr_wr_u8(w, protocol);
+	mr_wr_u8(w, (uint8_t)type);
+	mr_wr_be16(w, (uint16_t)(body ? body->len : 0));
+	if (body)
+		mr_wr_bytes(w, body->buf, body->len);
+}
+
 int eapol_type(struct mr_rd *pdu)
 {
 	struct mr_rd in = *pdu, whole = *pdu;

@@ -48,6 +48,11 @@ struct eapol_key {
 	struct mr_rd data; /* as sent: wrapped when EAPOL_ENCRYPTED */
 };
 
+/* Versions of 802.1X in a header: peers differ, nobody minds; old access points know 1 alone. */
+#define EAPOL_VERSION_1 1u
+#define EAPOL_VERSION_2 2u
+/* One whole 802.1X PDU; `body` NULL: it has none. */
+void eapol_build(struct mr_wr *w, uint8_t protocol, enum eapol_type type, const struct mr_wr *body);
 /* The type of an 802.1X PDU; below zero: it is none, or cut. Octets after its length are padding, and cut off `pdu`. */
 int eapol_type(struct mr_rd *pdu);
 /* False: no EAPOL-Key PDU of the RSN descriptor (2), cut, or longer than its length. */

@@ -277,10 +277,7 @@ static void say(struct enrollee *e, const struct mr_wr *packet)
 
 	if (packet->bad || packet->len == 0)
 		return;
-	mr_wr_u8(&w, 1);
-	mr_wr_u8(&w, EAPOL_EAP);
-	mr_wr_be16(&w, (uint16_t)packet->len);
-	mr_wr_bytes(&w, packet->buf, packet->len);
+	eapol_build(&w, EAPOL_VERSION_1, EAPOL_EAP, packet);
 	(void)sta_send(e->sta, NULL, EAPOL_ETHERTYPE, buf, w.len);
 }
 

@@ -21,7 +21,6 @@
 #define LOCK_EVERY 3u /* wrong PINs */
 #define LOCK_US (60 * UINT64_C(1000000))
 #define LOCK_FOREVER 10u
-#define EAPOL_VERSION_2 2u
 #define TX_QUEUE 64u
 
 /* SERVING: with or without a registrar. ENDING: EAP-Failure is out. */
@@ -119,10 +118,7 @@ static void say(struct setup_ap *s, const struct mr_wr *packet)
 
 	if (packet->bad || packet->len == 0)
 		return;
-	mr_wr_u8(&w, EAPOL_VERSION_2);
-	mr_wr_u8(&w, EAPOL_EAP);
-	mr_wr_be16(&w, (uint16_t)packet->len);
-	mr_wr_bytes(&w, packet->buf, packet->len);
+	eapol_build(&w, EAPOL_VERSION_2, EAPOL_EAP, packet);
 	(void)soft_ap_send_eapol(s->ap, s->peer, mr_wr_written(&w));
 }
 

@@ -220,6 +220,16 @@ bool unit_key_taken(const struct line *line, const struct unit *u, const uint8_t
 	return number > 0 && number != u->id;
 }
 
+/* What is the unit's own in an event is filled in. */
+static void unit_event(struct line *line, const struct unit *u, struct line_event e)
+{
+	e.unit = u->id;
+	e.serial = u->serial;
+	memcpy(e.mac, u->mac, 6);
+	e.rssi_dbm = u->rssi_dbm;
+	line_event(line, &e);
+}
+
 /* It is one of this batch's from now on: it has said who it is, or something has become of it. */
 static void join_batch(struct line *line, struct unit *u, uint16_t freq_mhz)
 {
@@ -229,13 +239,7 @@ static void join_batch(struct line *line, struct unit *u, uint16_t freq_mhz)
 	line->seen++;
 	line->named += !u->unnamed;
 	line->last_new_us = loop_now_us(line->loop);
-	line_event(line,
-		   &(struct line_event){ .kind = LINE_UNIT_SEEN,
-					 .unit = u->id,
-					 .serial = u->serial,
-					 .mac = { u->mac[0], u->mac[1], u->mac[2], u->mac[3], u->mac[4], u->mac[5] },
-					 .freq_mhz = freq_mhz,
-					 .rssi_dbm = u->rssi_dbm });
+	unit_event(line, u, (struct line_event){ .kind = LINE_UNIT_SEEN, .freq_mhz = freq_mhz });
 }
 
 void unit_greet(struct line *line, struct unit *u, const struct radio_rx *rx)
@@ -317,16 +321,12 @@ bool unit_reopen(struct line *line, struct unit *u)
 	u->reopened++;
 	line->retries++;
 	unit_record_state(line, u, UNIT_SEEN, 0);
-	line_event(line,
-		   &(struct line_event){ .kind = LINE_UNIT_STATE,
-					 .unit = u->id,
-					 .serial = u->serial,
-					 .mac = { u->mac[0], u->mac[1], u->mac[2], u->mac[3], u->mac[4], u->mac[5] },
-					 .attempt = u->attempts,
-					 .state = UNIT_SEEN,
-					 .cause = u->last_cause,
-					 .moved = true,
-					 .rssi_dbm = u->rssi_dbm });
+	unit_event(line, u,
+		   (struct line_event){ .kind = LINE_UNIT_STATE,
+					.attempt = u->attempts,
+					.state = UNIT_SEEN,
+					.cause = u->last_cause,
+					.moved = true });
 	unit_absent(line, u, loop_now_us(line->loop) + line->job->lease_us + LINE_RECALL_US);
 	return true;
 }
@@ -440,16 +440,12 @@ void unit_settle(struct line *line, struct unit *u, enum journal_unit_state stat
 		line->last_outcome_us = now_us;
 	unit_forget(u);
 	count(line, state, 1);
-	line_event(line,
-		   &(struct line_event){ .kind = LINE_UNIT_STATE,
-					 .unit = u->id,
-					 .serial = u->serial,
-					 .mac = { u->mac[0], u->mac[1], u->mac[2], u->mac[3], u->mac[4], u->mac[5] },
-					 .attempt = u->attempts,
-					 .state = state,
-					 .cause = cause,
-					 .rssi_dbm = u->rssi_dbm,
-					 .duration_us = now_us - u->first_heard_us });
+	unit_event(line, u,
+		   (struct line_event){ .kind = LINE_UNIT_STATE,
+					.attempt = u->attempts,
+					.state = state,
+					.cause = cause,
+					.duration_us = now_us - u->first_heard_us });
 	/* What a person puts aside says nothing about the line, nor does what strangers do. */
 	if (mr_cause_class(cause) != MR_CLASS_OPERATOR && !u->unnamed)
 		guard_outcome(line, bad);

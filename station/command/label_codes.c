@@ -20,6 +20,7 @@
 struct codes {
 	struct scanner scanner;
 	bool terminal, over;
+	uint64_t heard_us; /* when the octets at hand were read: they came together, however long one takes to check */
 	bool (*each)(void *ctx, const char *text, size_t len, const char *wrong);
 	void *ctx;
 };
@@ -101,7 +102,7 @@ static void took(struct codes *c, enum scanner_took what, uint32_t key)
 	case SCANNER_TAKEN: break;
 	}
 	if (c->terminal && c->scanner.len == 0 && !c->scanner.framed && !c->scanner.spoilt && !c->over)
-		scanner_open(&c->scanner, now_us());
+		scanner_open(&c->scanner, c->heard_us);
 }
 
 static uint32_t key_of(const struct codes *c, unsigned char octet)
@@ -128,7 +129,7 @@ static void feed(struct codes *c, unsigned char octet)
 	}
 	while (again && !c->over) {
 		uint32_t k = key;
-		enum scanner_took what = scanner_key(&c->scanner, &k, now_us(), &again);
+		enum scanner_took what = scanner_key(&c->scanner, &k, c->heard_us, &again);
 
 		took(c, what, k);
 	}
@@ -149,11 +150,12 @@ static void expire(struct codes *c)
 	uint32_t key;
 	enum scanner_took what;
 
+	c->heard_us = now_us();
 	if (c->scanner.run == 0 && c->scanner.len == 0 && !c->scanner.framed && !c->scanner.spoilt) {
-		scanner_open(&c->scanner, now_us()); /* nobody has typed for a while */
+		scanner_open(&c->scanner, c->heard_us); /* nobody has typed for a while */
 		return;
 	}
-	what = scanner_expire(&c->scanner, &key, now_us());
+	what = scanner_expire(&c->scanner, &key, c->heard_us);
 	took(c, what, key);
 }
 
@@ -164,15 +166,20 @@ void label_codes_read(const struct scanner_setup *setup,
 	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
 	unsigned char octets[OCTETS_MAX];
 
+	c.heard_us = now_us();
 	c.scanner.setup.octets = true;
 	c.scanner.setup.tab_is_in = strcmp(setup->suffix, "\t") != 0;
 	c.terminal = isatty(STDIN_FILENO) && take_terminal();
 	if (c.terminal)
-		scanner_open(&c.scanner, now_us());
+		scanner_open(&c.scanner, c.heard_us);
 	echo(&c);
 	while (!c.over) {
-		int n = poll(&in, 1, wait_ms(&c));
+		int n = poll(&in, 1, 0);
+		bool waited = n == 0;
 		ssize_t got = 0;
+
+		if (waited)
+			n = poll(&in, 1, wait_ms(&c));
 
 		if (n < 0 && errno != EINTR)
 			break;
@@ -180,6 +187,9 @@ void label_codes_read(const struct scanner_setup *setup,
 			expire(&c);
 		if (n > 0 && (got = read(STDIN_FILENO, octets, sizeof(octets))) <= 0)
 			break;
+		/* What was there already came while we were busy, behind what came before: the pause was ours. */
+		if (waited)
+			c.heard_us = now_us();
 		for (ssize_t i = 0; i < got && !c.over; i++)
 			feed(&c, octets[i]);
 		echo(&c);

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "agent/wire/overheard.h"
+#include "agent/wire/smartconfig_state.h"
 
 enum mr_smart_scheme {
 	MR_SMART_NONE,
@@ -32,25 +33,6 @@ enum mr_smart_scheme {
 /* "esptouch-v1" ...; NULL outside of the table. */
 const char *mr_smart_name(enum mr_smart_scheme scheme);
 enum mr_smart_scheme mr_smart_named(const char *name, size_t len); /* MR_SMART_NONE: no such scheme */
-
-#define MR_SMART_SSID_MAX 32
-#define MR_SMART_PASSPHRASE_MAX 64
-#define MR_SMART_RESERVED_MAX 64
-#define MR_SMART_KEY_MAX 32
-
-/* What is sent, and what was heard. Contains secrets: wiped by its owner. */
-struct mr_smart_settings {
-	uint8_t ssid[MR_SMART_SSID_MAX], passphrase[MR_SMART_PASSPHRASE_MAX], reserved[MR_SMART_RESERVED_MAX];
-	uint8_t ssid_len, passphrase_len, reserved_len; /* reserved: esptouch-v2 */
-	uint8_t bssid[6];				/* of the network; esptouch, and for ezconnect's frames */
-	uint8_t ip[4];					/* esptouch-v1: where the acknowledgement goes; zeros: broadcast */
-	uint8_t key[MR_SMART_KEY_MAX];			/* shared; esptouch-v2 and cc3000: 16 octets, ezconnect: 1 to 32 */
-	uint8_t key_len;				/* 0: in clear */
-	/* The first octet of the acknowledgement. airkiss: a random one, given by the sender; esptouch-v2: the port
-	 * index, 0..3; esptouch-v1: set by mr_smart_begin and the listener. */
-	uint8_t token;
-	uint8_t iv[20]; /* esptouch-v2 with a key: random octets, given by the sender */
-};
 
 /* NULL: it can be sent; else why not, half a sentence ("an SSID of 32 octets is the longest"). */
 const char *mr_smart_refuses(enum mr_smart_scheme scheme, const struct mr_smart_settings *settings);
@@ -95,27 +77,49 @@ enum mr_smart_result {
 	MR_SMART_NOTHING,  /* not of interest */
 	MR_SMART_GUIDE,	   /* a scheme's pattern: stay on this channel for a while */
 	MR_SMART_PROGRESS, /* a unit that was not known yet: stay */
-	MR_SMART_COMPLETE, /* mr_smart_take has the settings */
+	MR_SMART_COMPLETE, /* mr_smart_take has the settings; until then nothing else is looked at */
 };
 
-#define MR_SMART_STREAMS 4 /* senders and directions that are followed at a time; the one that was silent longest goes */
+/*
+ * What a listener knows of a scheme. An image names those that it listens for in a constant table that ends with NULL,
+ * so the linker takes their files and no others. The sender (smartconfig_send.c) knows all of them.
+ */
+struct mr_smart_coder; /* smartconfig_coder.h */
+extern const struct mr_smart_coder mr_smart_esptouch1, mr_smart_esptouch2, mr_smart_airkiss, mr_smart_cc3000,
+	mr_smart_ezconnect;
 
+#define MR_SMART_CODERS_ALL                                                                                            \
+	{                                                                                                              \
+		&mr_smart_esptouch1, &mr_smart_esptouch2, &mr_smart_airkiss, &mr_smart_cc3000, &mr_smart_ezconnect,    \
+			NULL                                                                                           \
+	}
+
+#define MR_SMART_STREAMS                                                                                               \
+	4 /* senders and directions that are followed at a time; the one that was silent longest goes */
+
+/* One sender as it is heard in one direction: the packet of a phone comes once from it and once from its access point.
+ */
 struct mr_smart_stream {
 	uint8_t bssid[6], source[6];
-	bool from_ds, qos, used, sequenced;
-	uint16_t sequence;
-	uint64_t heard_us;
-	uint16_t last[8]; /* lengths, newest first: for the pattern */
+	bool used, from_ds, qos, protected, group;
+	bool numbered;	   /* its sequence numbers count */
+	uint16_t sequence; /* the newest */
+	uint32_t window;   /* of it and the 31 before: heard? */
+	uint16_t last[8];  /* octets of its frames, newest first: for the pattern */
 	uint8_t last_count;
-	enum mr_smart_scheme scheme; /* recognised; MR_SMART_NONE: not yet */
-	uint16_t offset;	     /* octets of a frame above the payload's */
-	uint32_t words[192];	     /* the scheme's decoder lies in here */
+	uint16_t offset; /* octets of a frame above the payload's */
+	uint64_t heard_us, useful_us;
+	const struct mr_smart_coder *coder; /* recognised; NULL: not yet */
+	union mr_smart_state state;	    /* of its decoder; then the settings */
 };
 
-/* Placed by its owner; zeroed, then `schemes` and the key are set. Contains secrets. */
+/*
+ * Placed by its owner; zeroed, then `coders` and the key are set. Contains secrets. With a key, whatever came in clear
+ * is refused, and schemes that have no keys are not listened for.
+ */
 struct mr_smart_listener {
-	unsigned schemes;	       /* 1 << enum mr_smart_scheme, or-ed: those that are listened for */
-	uint8_t key[MR_SMART_KEY_MAX]; /* as in settings */
+	const struct mr_smart_coder *const *coders; /* NULL at the end */
+	uint8_t key[MR_SMART_KEY_MAX];		    /* as in settings */
 	uint8_t key_len;
 	struct mr_smart_stream streams[MR_SMART_STREAMS];
 	uint8_t complete; /* 1 + the stream that is complete; 0: none */

@@ -20,15 +20,15 @@ struct mr_overheard {
 	uint8_t bssid[6], source[6], destination[6];
 	bool from_ds, qos, protected, retry; /* from_ds false: To DS */
 	uint16_t sequence;		     /* 0..4095 */
-	uint16_t octets;		     /* the whole MPDU, header first, without FCS */
-	struct mr_rd payload;		     /* of UDP, of an open frame that is whole; else empty. Points into the frame */
-	uint16_t port;			     /* its destination port; 0: none */
+	uint16_t octets;		     /* the whole MPDU, header first, without FCS and HT Control */
+	struct mr_rd payload; /* of UDP, of an open frame that is whole; else empty. Points into the frame */
+	uint16_t port;	      /* its destination port; 0: none */
 };
 
 /* A data frame with a body, between a STA and a BSS, of one MSDU. false: something else; ignore it. */
 bool mr_overheard_parse(struct mr_rd mpdu, struct mr_overheard *out);
 
-/* What is to be sent: open, non-QoS, UDP over IPv4, checksums correct. */
+/* What is to be sent: open, non-QoS, UDP over IPv4. IP's checksum is correct, UDP's left out (RFC 768: zeros). */
 struct mr_overheard_out {
 	uint8_t bssid[6], source[6], destination[6];
 	bool from_ds;
@@ -43,5 +43,5 @@ struct mr_overheard_out {
 /* false, and w->bad: does not fit. */
 bool mr_overheard_build(struct mr_wr *w, const struct mr_overheard_out *out);
 
-/* 224.0.0.0/4 to 01:00:5e and its low 23 bits, RFC 1112 section 6.4; 255.255.255.255 to the broadcast address. */
+/* 224.0.0.0/4 to 01:00:5e and its low 23 bits, RFC 1112 section 6.4; all others to the broadcast address. */
 void mr_overheard_group(const uint8_t ip[static 4], uint8_t destination[static 6]);

@@ -127,8 +127,13 @@ static bool whole(const struct mr_airkiss_state *s)
 
 static bool put_field(struct mr_airkiss_state *s, unsigned i, uint8_t value)
 {
-	enum mr_cell put = mr_cell_put(s->fields, 1, &s->have_field, &s->sure_field, i, &value, !s->loose);
+	const struct mr_cells fields = { s->fields, &s->have_field, &s->sure_field, 1, sizeof(s->fields) };
+	enum mr_cell put = mr_cell_put(&fields, i, &value, !s->loose);
 
+	if (put == MR_CELL_CHANGED) { /* another message, pieces and all */
+		mr_wipe(s->have, sizeof(s->have));
+		mr_wipe(s->sure, sizeof(s->sure));
+	}
 	return put != MR_CELL_SAME;
 }
 
@@ -153,6 +158,7 @@ static bool end_nibbles(struct mr_airkiss_state *s)
 /* The codes that came so far are a piece when they are four octets, or as many as the message ends with. */
 static bool end_piece(struct mr_airkiss_state *s)
 {
+	const struct mr_cells pieces = { s->octets, s->have, s->sure, 4, MR_AIRKISS_PIECES };
 	uint8_t number = s->coming[1] & 0x7f, octets[4] = { 0 };
 	unsigned count = s->count - 2u, total = pieces_of(s) > 0 ? s->fields[TOTAL] : 0;
 
@@ -160,7 +166,7 @@ static bool end_piece(struct mr_airkiss_state *s)
 	if (number >= MR_AIRKISS_PIECES || (s->coming[0] & 0x7f) != piece_crc(number, octets, count) ||
 	    (total > 0 && 4u * number + count > total))
 		return false;
-	return mr_cell_put(s->octets, 4, s->have, s->sure, number, octets, !s->loose) != MR_CELL_SAME;
+	return mr_cell_put(&pieces, number, octets, !s->loose) != MR_CELL_SAME;
 }
 
 static bool ends_piece(const struct mr_airkiss_state *s)

@@ -151,6 +151,7 @@ static unsigned count_of(const struct mr_esptouch1_state *s)
 
 static enum mr_smart_result whole_unit(struct mr_esptouch1_state *s, uint8_t last)
 {
+	const struct mr_cells cells = { s->octets, s->have, s->sure, 1, MR_ESPTOUCH1_UNITS };
 	uint8_t octet = (uint8_t)(s->first << 4 | (last & 15)), expected[2];
 	unsigned count;
 
@@ -158,7 +159,7 @@ static enum mr_smart_result whole_unit(struct mr_esptouch1_state *s, uint8_t las
 	if (expected[0] != s->first || expected[1] != last || s->index >= MR_ESPTOUCH1_UNITS ||
 	    (s->index == TOTAL && (octet <= PASSPHRASE || octet > MR_ESPTOUCH1_UNITS - 6)))
 		return MR_SMART_NOTHING;
-	if (mr_cell_put(s->octets, 1, s->have, s->sure, s->index, &octet, !s->loose) == MR_CELL_SAME)
+	if (mr_cell_put(&cells, s->index, &octet, !s->loose) == MR_CELL_SAME)
 		return MR_SMART_NOTHING;
 	count = count_of(s);
 	return count > 0 && mr_cells_set(s->sure, count) == count ? MR_SMART_COMPLETE : MR_SMART_PROGRESS;

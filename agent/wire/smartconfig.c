@@ -77,19 +77,21 @@ bool mr_smart_may_be(const struct mr_overheard *frame, int first, int last)
 
 /* --- cells --- */
 
-enum mr_cell mr_cell_put(uint8_t *values, size_t n, uint8_t *have, uint8_t *sure, unsigned i, const uint8_t *value,
-			 bool is_sure)
+enum mr_cell mr_cell_put(const struct mr_cells *cells, unsigned i, const uint8_t *value, bool is_sure)
 {
-	uint8_t *at = values + n * i;
-	enum mr_cell put = mr_cell_judge(mr_cell_is(have, i), mr_cell_is(sure, i), mr_equal(at, value, n), is_sure);
+	uint8_t *at = cells->values + cells->n * i;
+	enum mr_cell put = mr_cell_judge(mr_cell_is(cells->have, i), mr_cell_is(cells->sure, i),
+					 mr_equal(at, value, cells->n), is_sure);
 
-	if (put == MR_CELL_NEW || put == MR_CELL_CHANGED) {
-		mr_copy(at, value, n);
-		mr_cell_set(have, i, true);
-		mr_cell_set(sure, i, is_sure);
-	} else if (put == MR_CELL_SURER) {
-		mr_cell_set(sure, i, true);
+	if (put == MR_CELL_CHANGED) {
+		mr_wipe(cells->have, MR_SMART_CELLS(cells->count));
+		mr_wipe(cells->sure, MR_SMART_CELLS(cells->count));
 	}
+	if (put == MR_CELL_SAME)
+		return put;
+	mr_copy(at, value, cells->n);
+	mr_cell_set(cells->have, i, true);
+	mr_cell_set(cells->sure, i, is_sure || put == MR_CELL_SURER);
 	return put;
 }
 
@@ -195,18 +197,32 @@ static enum order place(struct mr_smart_stream *s, const struct mr_overheard *fr
 	return ORDER_NEXT;
 }
 
-static void remember(struct mr_smart_stream *s, uint16_t octets)
+static void remember(struct mr_smart_stream *s, uint16_t octets, uint8_t step)
 {
 	const uint8_t size = sizeof(s->last) / sizeof(s->last[0]);
 
-	for (int i = size - 1; i > 0; i--)
+	for (int i = size - 1; i > 0; i--) {
 		s->last[i] = s->last[i - 1];
+		s->steps[i] = s->steps[i - 1];
+	}
 	s->last[0] = octets;
+	s->steps[0] = step;
 	if (s->last_count < size)
 		s->last_count++;
 }
 
 /* --- patterns --- */
+
+/* What comes before this frame and is remembered may be of the message already. */
+static void recall(struct mr_smart_stream *s, const struct mr_overheard *frame)
+{
+	for (int i = s->last_count - 1; i > 0; i--) {
+		struct mr_smart_heard heard = { frame, (uint16_t)(s->last[i] - s->offset), s->steps[i] };
+
+		if (s->last[i] >= s->offset)
+			(void)s->coder->hear(&s->state, &heard);
+	}
+}
 
 /* A pattern of the scheme that it is in already changes nothing, unless the frames have become longer. */
 static bool recognise(struct mr_smart_listener *listener, struct mr_smart_stream *s, const struct mr_overheard *frame,
@@ -219,11 +235,13 @@ static bool recognise(struct mr_smart_listener *listener, struct mr_smart_stream
 			continue;
 		if (s->coder && s->coder != *coder && now_us - s->useful_us < CHANGE_US)
 			continue;
-		if (s->coder != *coder || s->offset != offset)
-			mr_wipe(&s->state, sizeof(s->state));
+		s->useful_us = now_us;
+		if (s->coder == *coder && s->offset == offset)
+			return true;
+		mr_wipe(&s->state, sizeof(s->state));
 		s->coder = *coder;
 		s->offset = offset;
-		s->useful_us = now_us;
+		recall(s, frame);
 		return true;
 	}
 	return false;
@@ -268,7 +286,7 @@ enum mr_smart_result mr_smart_hear(struct mr_smart_listener *listener, const str
 		listener->repeats++;
 	if (order != ORDER_NEXT)
 		return MR_SMART_NOTHING;
-	remember(s, frame->octets);
+	remember(s, frame->octets, heard.step);
 	guide = recognise(listener, s, frame, now_us);
 	if (s->coder && frame->octets >= s->offset) {
 		heard.length = (uint16_t)(frame->octets - s->offset);

@@ -63,20 +63,24 @@ static inline void mr_cell_set(uint8_t *set, unsigned i, bool on)
 	set[i / 8] = (uint8_t)((set[i / 8] & ~(1u << i % 8)) | (unsigned)on << i % 8);
 }
 
-/* What becomes of a cell: nothing new; heard; surer than before; another value. */
+/* What becomes of a cell: nothing; it has a value, or is surer of it; it was sure of another. */
 enum mr_cell { MR_CELL_SAME, MR_CELL_NEW, MR_CELL_SURER, MR_CELL_CHANGED };
 
-/* What is sure gives way only to what is sure. */
+/* What is sure gives way only to what is sure; and then the sender has begun another message. */
 static inline enum mr_cell mr_cell_judge(bool have, bool was_sure, bool same, bool sure)
 {
-	if (!have)
-		return MR_CELL_NEW;
-	if (same)
+	if (have && same)
 		return was_sure ? MR_CELL_SAME : MR_CELL_SURER;
-	return was_sure && !sure ? MR_CELL_SAME : MR_CELL_CHANGED;
+	if (have && was_sure)
+		return sure ? MR_CELL_CHANGED : MR_CELL_SAME;
+	return MR_CELL_NEW;
 }
 
-/* Puts `n` octets into cell `i` of `values`. */
-enum mr_cell mr_cell_put(uint8_t *values, size_t n, uint8_t *have, uint8_t *sure, unsigned i, const uint8_t *value,
-			 bool is_sure);
+/* Puts `n` octets into cell `i` of `values`, which are `count`. When it was sure of another value, the others are
+ * forgotten. */
+struct mr_cells {
+	uint8_t *values, *have, *sure;
+	size_t n, count;
+};
+enum mr_cell mr_cell_put(const struct mr_cells *cells, unsigned i, const uint8_t *value, bool is_sure);
 unsigned mr_cells_set(const uint8_t *set, unsigned n); /* of the first n */

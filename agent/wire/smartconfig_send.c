@@ -2,8 +2,8 @@
 #include "agent/wire/smartconfig_coder.h"
 
 static const struct mr_smart_script *const scripts[] = {
-	&mr_smart_esptouch1_script,
-	&mr_smart_airkiss_script,
+	&mr_smart_esptouch1_script, &mr_smart_esptouch2_script, &mr_smart_airkiss_script,
+	&mr_smart_cc3000_script,    &mr_smart_ezconnect_script,
 };
 
 static const struct mr_smart_script *script_of(enum mr_smart_scheme scheme)

@@ -76,7 +76,7 @@ struct mr_cc3000_state {
 	uint16_t since;			  /* frames since the last code, by sequence numbers; UINT16_MAX: not known */
 };
 
-#define MR_EZCONNECT_PAIRS(octets) (3 + ((octets) + 1) / 2)
+#define MR_EZCONNECT_PAIRS(octets) (3u + ((octets) + 1u) / 2)
 struct mr_ezconnect_state {
 	uint8_t ssid[2 * MR_EZCONNECT_PAIRS(MR_SMART_SSID_MAX)];
 	uint8_t passphrase[2 * MR_EZCONNECT_PAIRS(MR_SMART_PASSPHRASE_MAX)];

@@ -8,33 +8,30 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <openssl/crypto.h>
 
-#include "agent/wire/cause.h"
 #include "agent/wire/wsc.h"
 #include "agent/wire/wsc_pin.h"
 #include "station/base/secret_file.h"
-#include "station/command/command.h"
-#include "station/run/batch.h"
+#include "station/command/by_hand.h"
 
 #define PIN_LINE_MAX 32u /* octets typed, blanks and dashes among them */
-#define JOB_MAX 4096u
 #define CTRL_C 3
 
 struct wps_options {
-	const char *device, *ssid, *passphrase, *pin, *radio, *channels, *db, *keys, *person;
-	bool button, outside, open, simulated;
-	struct log_words log;
+	const char *device, *pin;
+	bool button, outside;
+	struct by_hand hand;
 };
 
-static int unusable(const char *what, const char *remedy)
-{
-	fprintf(stderr, "millrace wps: %s; %s\n", what, remedy);
-	return EXIT_UNUSABLE;
-}
+struct wps_job {
+	const struct wps_options *o;
+	int label; /* the list of its one device */
+};
+
+static int unusable(const char *what, const char *remedy) { return by_hand_unusable("wps", what, remedy); }
 
 /* --- what was typed --- */
 
@@ -45,22 +42,12 @@ static int read_options(struct wps_options *o, int argc, char **argv)
 					     "enroll one device by hand, named by its address or serial number",
 					     command_wps };
 	const struct option_row rows[] = {
-		{ "--ssid", "NAME", "the network that the device is to join", &o->ssid, NULL },
-		{ "--passphrase-file", "FILE", "its passphrase, one line, readable by its owner only", &o->passphrase,
-		  NULL },
-		{ "--open", NULL, "the network has no passphrase", NULL, &o->open },
 		{ "--pin", "FILE", "the PIN of the device, one line, readable by its owner only (it is asked for)",
 		  &o->pin, NULL },
 		{ "--button", NULL, "its button is pressed: no PIN", NULL, &o->button },
 		{ "--outside", NULL, "the device is an access point in setup, and is to make that network", NULL,
 		  &o->outside },
-		{ "--radio", "NAME", "the adapter: name, address or USB path (auto)", &o->radio, NULL },
-		{ "--simulated", NULL, "a simulated radio and device, to try it", NULL, &o->simulated },
-		{ "--channels", "LIST", "where to look (1, 6, 11)", &o->channels, NULL },
-		{ "--db", "FILE", "the record; made when it is not there (millrace.db)", &o->db, NULL },
-		{ "--keys", "DIR", "folder made by millrace ca init (keys)", &o->keys, NULL },
-		{ "--operator", "NAME", "who does it, for the record (the user)", &o->person, NULL },
-		LOG_ROWS(&o->log),
+		BY_HAND_ROWS(&o->hand),
 		{ 0 },
 	};
 	size_t count = 0;
@@ -68,14 +55,13 @@ static int read_options(struct wps_options *o, int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (command_log_list(&o->log))
+	if (command_log_list(&o->hand.log))
 		return EXIT_ALL_WELL;
 	if (count != 1 || !*o->device || strlen(o->device) > 32)
 		return unusable("which device?", "name its address or serial number: millrace wps 02:00:5e:00:53:01");
-	if (!o->ssid || !*o->ssid)
-		return unusable("which network?", "--ssid NAME");
-	if (!o->passphrase && !o->open && !o->simulated)
-		return unusable("the passphrase of the network is missing", "--passphrase-file FILE, or --open");
+	status = by_hand_network(&o->hand, "wps");
+	if (status >= 0)
+		return status;
 	if (o->button && (o->pin || o->outside))
 		return unusable("a button has no PIN, and access points are set up by theirs",
 				"--button alone, or without it");
@@ -182,150 +168,34 @@ static int write_label(const struct wps_options *o, const char *pin)
 	return -1;
 }
 
-static void put_quoted(FILE *to, const char *text)
+static void put_credentials(FILE *to, const void *ctx)
 {
-	fputc('"', to);
-	for (; *text; text++)
-		fprintf(to, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
-	fputc('"', to);
-}
+	const struct wps_job *w = ctx;
 
-static void put_job(FILE *to, const struct wps_options *o, int label)
-{
-	char *path = o->passphrase ? realpath(o->passphrase, NULL) : NULL;
-	struct timespec now;
-	char lot[24];
-	struct tm tm;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(lot, sizeof(lot), "%Y%m%dT%H%M%S", &tm);
-	fprintf(to,
-		"format: 1\nbatch: {lot: \"by-hand-%s.%03ldZ\", product: \"by hand\", quantity: 1%s}\ncredentials:\n  "
-		"ssid: ",
-		lot, now.tv_nsec / 1000000, o->simulated ? ", test: true" : "");
-	put_quoted(to, o->ssid);
-	fprintf(to,
-		"\n  security: %s\n  method: %s\n  weak-ok: true\n  wps: {role: %s, labels: \"/proc/self/fd/%d\"}\n",
-		o->open ? "open" : "wpa2", o->button ? "wps-pbc" : "wps-pin",
-		o->outside ? "external-registrar" : "registrar", label);
-	if (o->passphrase) {
-		fputs("  passphrase: {file: ", to);
-		put_quoted(to, path ? path : o->passphrase);
-		fputs("}\n", to);
-	}
-	fputs("recipe: [credentials, verify]\nradios: ", to);
-	if (o->simulated)
-		fputs("{simulated: 1}", to);
-	else if (o->radio)
-		put_quoted(to, o->radio);
-	fprintf(to, "%s\nchannels: [%s]\nadmission: {quiet: 2min}\n", o->simulated || o->radio ? "" : "auto",
-		o->channels ? o->channels : "1, 6, 11");
-	if (o->simulated)
-		fputs("simulation: {devices: 1}\n", to);
-	free(path);
-}
-
-static struct job *make_job(const struct wps_options *o, int label)
-{
-	struct job_errors errors = { 0 };
-	char text[JOB_MAX];
-	FILE *to = fmemopen(text, sizeof(text), "w");
-	struct job *job = NULL;
-	long len;
-
-	if (!to)
-		return NULL;
-	put_job(to, o, label);
-	len = fflush(to) == 0 ? ftell(to) : -1;
-	fclose(to);
-	if (len > 0 && (size_t)len < sizeof(text))
-		job = job_parse("by hand", text, (size_t)len, &errors);
-	for (size_t i = 0; i < errors.count; i++)
-		fprintf(stderr, "millrace wps: %s\n", errors.text[i]);
-	return job;
-}
-
-/* --- the run --- */
-
-static void on_event(void *ctx, const struct line_event *e)
-{
-	double at = (double)e->now_us / 1e6;
-
-	(void)ctx;
-	if (e->kind == LINE_UNIT_SEEN)
-		printf("%8.3f  heard\n", at);
-	else if (e->kind == LINE_STEP && !e->cause && strcmp(e->step, job_step_name(JOB_CREDENTIALS)) == 0)
-		printf("%8.3f  it has the credentials\n", at);
-	else if (e->kind == LINE_STRANGER)
-		printf("%8.3f  left alone: %s\n", at, e->detail);
-	else if (e->kind == LINE_HOLD)
-		printf("%8.3f  %s: %s\n", at, mr_cause_sentence(e->cause), e->detail);
-	else if (e->kind == LINE_UNIT_STATE && e->state == UNIT_PASSED)
-		printf("%8.3f  seen with them: PASS\n", at);
-	else if (e->kind == LINE_UNIT_STATE)
-		printf("%8.3f  %s: %s; %s\n", at, e->state == UNIT_SEEN ? "once more" : "FAIL",
-		       mr_cause_sentence(e->cause), mr_cause_remedy(e->cause));
-}
-
-static void on_interrupt(void *ctx, unsigned times)
-{
-	(void)ctx;
-	puts(times == 1 ? "stopping: what is under way ends; once more to stop now" : "stopping now");
-}
-
-static int run_job(const struct wps_options *o, const struct job *job, const struct log *log)
-{
-	struct batch_options batch = { .job = job,
-				       .db = o->db,
-				       .keys = o->keys,
-				       .operator= o->person,
-				       .log = log,
-				       .event = on_event,
-				       .interrupted = on_interrupt,
-				       .signals = true };
-	struct batch_result result;
-	char error[512];
-
-	printf("looking for %s%s\n", o->device, o->simulated ? " (SIMULATED)" : "");
-	if (batch_run(&batch, &result, error, sizeof(error)) != 0) {
-		fprintf(stderr, "millrace wps: %s\n", error);
-		return EXIT_UNUSABLE;
-	}
-	if (result.summary.seen == 0)
-		printf("nobody of that name was heard: is it in setup, and near? Does it look on these channels?\n");
-	return result.failure[0] || result.summary.held_up ? EXIT_UNUSABLE
-	       : result.interrupted			   ? EXIT_INTERRUPTED
-	       : result.summary.passed >= job->quantity	   ? EXIT_ALL_WELL
-							   : EXIT_NOT_ALL_WELL;
+	fprintf(to, "  method: %s\n  weak-ok: true\n  wps: {role: %s, labels: \"/proc/self/fd/%d\"}\n",
+		w->o->button ? "wps-pbc" : "wps-pin", w->o->outside ? "external-registrar" : "registrar", w->label);
 }
 
 int command_wps(int argc, char **argv)
 {
 	char person[PERSON_MAX], pin[MR_WSC_PIN_MAX + 1] = "";
-	struct wps_options o = { .db = "millrace.db", .person = command_person(person) };
-	struct log_file log;
+	struct wps_options o = { .hand = { .db = "millrace.db", .person = command_person(person) } };
+	struct wps_job what = { .o = &o };
 	struct job *job;
-	int status = read_options(&o, argc, argv), label;
+	int status = read_options(&o, argc, argv);
 
 	if (status < 0)
 		status = read_pin(&o, pin);
 	if (status < 0)
-		status = command_log("wps", &o.log, &log);
-	if (status >= 0) {
-		OPENSSL_cleanse(pin, sizeof(pin));
-		return status;
-	}
-	label = write_label(&o, pin);
+		what.label = write_label(&o, pin);
 	OPENSSL_cleanse(pin, sizeof(pin));
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	job = label >= 0 ? make_job(&o, label) : NULL;
-	status = job ? run_job(&o, job, &log.log) : EXIT_UNUSABLE;
-	if (label < 0)
-		status = unusable("no memory for its label", "close other programs");
-	else
-		close(label);
-	command_log_close(&log);
+	if (status >= 0)
+		return status;
+	if (what.label < 0)
+		return unusable("no memory for its label", "close other programs");
+	job = by_hand_job(&o.hand, "wps", put_credentials, &what);
+	status = job ? by_hand_run(&o.hand, "wps", o.device, job) : EXIT_UNUSABLE;
+	close(what.label);
 	job_destroy(job);
 	return status;
 }

@@ -13,6 +13,7 @@
 #include "station/line/events.h"
 #include "station/line/lane.h"
 #include "station/line/recipe.h"
+#include "station/method/target.h"
 #include "station/method/wps_bss.h"
 #include "station/method/wps_way.h"
 
@@ -20,7 +21,6 @@
 	30000000u	 /* a device that had its turn comes back within that: supplicants rescan after 0.5 s to 10 s */
 #define STAY_US 1500000u /* chosen: small chips look at three channels every 0.8 s, and we are on one of them */
 #define RUN_US 400000u	 /* the radio stays for that while a run is open: the wait before our second repeat */
-#define BEACON_US 110000u /* a beacon of 100 TU, and a little */
 #define SSID "millrace-wps"
 
 extern const struct method_ops wps_ops;
@@ -232,17 +232,6 @@ static struct wps_bss *bss_at(struct wps *wps, struct channel *c)
 	return place->bss = wps_bss_create(&config, &events, loop_now_us(line->loop));
 }
 
-/*
- * Devices come to us, wherever we are; and what proves a foreign one is that it is seen to join. So the BSS is where
- * the network of the job is, and a radio that has not heard it yet looks for its beacons first.
- */
-static bool is_here(const struct line *line, const struct channel *c)
-{
-	const struct ieee80211_network *n = &line->target.network;
-
-	return n->heard_us > 0 && n->freq_mhz == c->freq_mhz;
-}
-
 /* The radio waits for those that have not come, and sees runs through. */
 static void stay(const struct line *line, struct channel *c, const struct wps_bss *bss, uint64_t now_us)
 {
@@ -250,15 +239,6 @@ static void stay(const struct line *line, struct channel *c, const struct wps_bs
 		c->window_end_us = now_us + STAY_US;
 	if (wps_bss_runs(bss) > 0 && c->window_end_us < now_us + RUN_US)
 		c->window_end_us = now_us + RUN_US;
-}
-
-static void look_for_network(const struct line *line, struct channel *c, uint64_t now_us, uint64_t *next_us)
-{
-	if (line->target.network.heard_us > 0)
-		return;
-	*next_us = now_us + BEACON_US;
-	if (c->window_end_us == 0)
-		c->window_end_us = now_us + 2 * BEACON_US;
 }
 
 static void speak(struct line *line, void *state, struct channel *c, enum method_occasion why, struct mr_wr *out,
@@ -272,10 +252,11 @@ static void speak(struct line *line, void *state, struct channel *c, enum method
 	*next_us = UINT64_MAX;
 	if (!bss)
 		return;
-	if (why == METHOD_LEAVING || !is_here(line, c)) {
+	/* Devices come to us, wherever we are: so the BSS is where they are seen to join. */
+	if (why == METHOD_LEAVING || !target_is_here(line, c)) {
 		wps_bss_pause(bss);
 		if (why == METHOD_PRESENT)
-			look_for_network(line, c, now_us, next_us);
+			target_look_for(line, c, next_us);
 		return;
 	}
 	wps_bss_expire(bss, now_us);
@@ -312,7 +293,7 @@ static bool hear(struct line *line, void *state, struct lane *lane, struct mr_rd
 	const uint8_t *bssid;
 	bool probe, ours;
 
-	if (!bss || !is_here(line, lane->channel) || !ieee80211_header_parse(&in, &h))
+	if (!bss || !target_is_here(line, lane->channel) || !ieee80211_header_parse(&in, &h))
 		return false;
 	bssid = ieee80211_bssid(&h);
 	probe = h.kind == IEEE80211_PROBE_REQUEST;

@@ -67,7 +67,8 @@ static void check_foreign(const struct reading *r)
 			      "recipe: devices of the method %s answer no requests; allowed: [credentials, verify]",
 			      job->method->name);
 	if (!*job->expect_file && !*job->wps_labels && usable(r, "admission.expect") &&
-	    !(job->method->devices == METHOD_ENROLLEES && job->radios_simulated))
+	    !(job->method->devices == METHOD_ENROLLEES && job->radios_simulated) &&
+	    job->method->devices != METHOD_LISTENERS) /* check_listeners */
 		CONTRADICTION(r, place_of(r, "credentials.method"),
 			      "admission.expect is missing, for devices of the method %s cannot say who they are; "
 			      "allowed: admission: {expect: FILE} with their addresses",
@@ -226,6 +227,78 @@ static void check_wps(const struct reading *r)
 			"credentials.security: WPS has no words for wpa3; allowed: wpa2 or open, or another method");
 }
 
+/* What belongs to a published scheme alone. */
+static void check_scheme(const struct reading *r)
+{
+	static const char *const own[] = { "credentials.expect", "credentials.scheme_key" };
+	const struct job *job = r->job;
+	bool keyed = job->scheme == MR_SMART_ESPTOUCH2 || job->scheme == MR_SMART_CC3000 ||
+		     job->scheme == MR_SMART_EZCONNECT;
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (job->scheme == MR_SMART_NONE && given(r, own[i]))
+			CONTRADICTION(r, place_of(r, own[i]),
+				      "%s: a sealed broadcast has none, for its devices say who they are, and its key is "
+				      "the batch key; allowed: a published scheme, or nothing",
+				      own[i]);
+	if (job->scheme != MR_SMART_NONE && !keyed && *job->scheme_key_file)
+		CONTRADICTION(r, place_of(r, "credentials.scheme_key"),
+			      "credentials.scheme_key: %s encrypts nothing; allowed: esptouch-v2, cc3000 or ezconnect, "
+			      "or no key",
+			      job->scheme_word);
+}
+
+/* Who are the devices of a published scheme? They do not say. */
+static void check_listeners(const struct reading *r)
+{
+	const struct job *job = r->job;
+
+	if (!usable(r, "admission.expect") || !usable(r, "credentials.expect"))
+		return;
+	if (!*job->expect_file && !job->expect)
+		CONTRADICTION(r, place_of(r, "credentials.scheme"),
+			      "credentials.expect is missing, for devices of %s do not say who they are; allowed: "
+			      "admission: {expect: FILE} with their addresses, or credentials: {expect: %u}, and whoever "
+			      "joins the network meanwhile counts",
+			      job->scheme_word, job->quantity);
+	else if (*job->expect_file && job->expect)
+		CONTRADICTION(r, place_of(r, "credentials.expect"),
+			      "credentials.expect: admission.expect names the devices; allowed: one of the two");
+	else if (job->expect > job->quantity)
+		CONTRADICTION(r, place_of(r, "credentials.expect"),
+			      "credentials.expect: %u of a batch of %u; allowed: 1 to %u, or a larger quantity",
+			      job->expect, job->quantity, job->quantity);
+}
+
+static void check_sniffer(const struct reading *r)
+{
+	static const char *const keys[] = { "credentials.scheme", "credentials.expect", "credentials.scheme_key" };
+	const struct job *job = r->job;
+	struct mr_smart_settings settings = { .ssid_len = (uint8_t)job->ssid_len };
+	const char *refused;
+
+	if (!job->method || !usable(r, "credentials.method") || !usable(r, "credentials.scheme"))
+		return;
+	if (!(job->method->flags & METHOD_BROADCAST)) {
+		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+			if (given(r, keys[i]))
+				CONTRADICTION(r, place_of(r, keys[i]),
+					      "%s: the method %s broadcasts nothing; allowed: method: sniffer, or no %s",
+					      keys[i], job->method->name, strchr(keys[i], '.') + 1);
+		return;
+	}
+	check_scheme(r);
+	if (job->scheme == MR_SMART_NONE)
+		return;
+	check_listeners(r);
+	memcpy(settings.ssid, job->ssid, job->ssid_len);
+	refused = given(r, "credentials.ssid") && usable(r, "credentials.ssid") ? mr_smart_refuses(job->scheme, &settings)
+										: NULL;
+	if (refused)
+		CONTRADICTION(r, place_of(r, "credentials.ssid"), "credentials.ssid: %s cannot carry it: %s; allowed: "
+			      "another name, or another scheme", job->scheme_word, refused);
+}
+
 static void check_identity(const struct reading *r)
 {
 	const struct job *job = r->job;
@@ -372,6 +445,29 @@ static bool is_one_of(const char *word, const char *const *words)
 	return false;
 }
 
+/* Devices without our agent have faults of their own. */
+static const struct foreign_kind {
+	enum method_devices devices;
+	const char *what, *allowed, *faults[8];
+} foreign_kinds[] = {
+	{ METHOD_ENROLLEES,
+	  "are enrolled by WPS",
+	  "wrong-secret, vanish, power-cut, hangs-up, busy, no-join, weak-signal",
+	  { "wrong-secret", "vanish", "power-cut", "hangs-up", "busy", "no-join", "weak-signal", NULL } },
+	{ METHOD_LISTENERS,
+	  "listen in sniffer mode",
+	  "vanish, power-cut, hangs-up, no-join, weak-signal",
+	  { "vanish", "power-cut", "hangs-up", "no-join", "weak-signal", NULL } },
+};
+
+static const struct foreign_kind *foreign_kind(enum method_devices devices)
+{
+	for (size_t i = 0; i < sizeof(foreign_kinds) / sizeof(foreign_kinds[0]); i++)
+		if (foreign_kinds[i].devices == devices)
+			return &foreign_kinds[i];
+	return NULL;
+}
+
 static void check_faults(const struct reading *r)
 {
 	static const char *const with_operation[] = { "vanish",	   "power-cut",	     "storage",
@@ -382,11 +478,10 @@ static void check_faults(const struct reading *r)
 		"dhcp-terse",	"dhcp-overload", "dhcp-slow",	   "blank-line",     "hidden",
 		"fake-ap",	"forged-deauth", "channel-switch", "other-security", NULL
 	};
-	static const char *const of_enrollees[] = { "wrong-secret", "vanish",  "power-cut",   "hangs-up",
-						    "busy",	    "no-join", "weak-signal", NULL };
 	static const char *const with_off[] = { "power-cut", "radio-lost", NULL };
 	static const char *const of_the_line[] = { "radio-lost",    "garbage", "rogue-station", "replay", "fake-ap",
 						   "forged-deauth", NULL };
+	const struct foreign_kind *foreign;
 	const struct job *job = r->job;
 	uint64_t struck = 0;
 	char names[120];
@@ -408,13 +503,11 @@ static void check_faults(const struct reading *r)
 				r, item,
 				"simulation.faults: storage without operation; allowed: key, identity, credentials, "
 				"commit, seal: the request whose write fails");
-		if (job->method && job->method->devices == METHOD_ENROLLEES && usable(r, "credentials.method")) {
-			if (!is_one_of(fault->kind, of_the_line) && !is_one_of(fault->kind, of_enrollees))
-				CONTRADICTION(
-					r, item,
-					"simulation.faults: devices that are enrolled by WPS know no %s; allowed: "
-					"wrong-secret, vanish, power-cut, hangs-up, busy, no-join, weak-signal",
-					fault->kind);
+		foreign = job->method && usable(r, "credentials.method") ? foreign_kind(job->method->devices) : NULL;
+		if (foreign) {
+			if (!is_one_of(fault->kind, of_the_line) && !is_one_of(fault->kind, foreign->faults))
+				CONTRADICTION(r, item, "simulation.faults: devices that %s know no %s; allowed: %s",
+					      foreign->what, fault->kind, foreign->allowed);
 		} else if (is_one_of(fault->kind, of_access_points) && job->method &&
 			   !(job->method->flags & METHOD_DEVICE_AP) && usable(r, "credentials.method"))
 			CONTRADICTION(r, item,
@@ -468,6 +561,7 @@ void job_find_contradictions(struct reading *r)
 	check_credentials(r);
 	check_access_point(r);
 	check_wps(r);
+	check_sniffer(r);
 	check_identity(r);
 	check_radios(r);
 	check_attempts(r);

@@ -17,6 +17,7 @@
 
 #define PATH_TEXT_MAX 160      /* octets of a key's path in a message; chosen: the longest has 43 */
 #define SIM_QUIET_US 10000000u /* on the simulated air nobody is late */
+#define SIM_LISTENING_US 60000000 /* a scheme at 40 % loss takes half of that until the first has it */
 
 /*
  * The tree, by the table.
@@ -206,12 +207,24 @@ static void resolve_paths(struct reading *r)
 	resolve(r, "credentials.passphrase.file", job->passphrase_file, sizeof(job->passphrase_file));
 	resolve(r, "credentials.access_point.labels", job->ap_labels, sizeof(job->ap_labels));
 	resolve(r, "credentials.wps.labels", job->wps_labels, sizeof(job->wps_labels));
+	resolve(r, "credentials.scheme_key", job->scheme_key_file, sizeof(job->scheme_key_file));
 	resolve(r, "admission.expect", job->expect_file, sizeof(job->expect_file));
+}
+
+/* The roles turned round, or a published scheme. */
+static void choose_variant(struct job *job)
+{
+	const struct method *variant = job->method ? job->method->variant : NULL;
+
+	if (variant && (variant->flags & METHOD_BROADCAST ? job->scheme != MR_SMART_NONE
+							  : job->wps_role == JOB_WPS_EXTERNAL))
+		job->method = variant;
 }
 
 static void read_tree(struct reading *r)
 {
 	struct job *job = r->job;
+	bool listens;
 
 	assert(job_key_count <= KEYS_MAX);
 	set_defaults("", job);
@@ -221,12 +234,13 @@ static void read_tree(struct reading *r)
 			set_list_default(r, &job_keys[i]);
 	resolve_paths(r);
 	job->method = method_find(job->method_word, strlen(job->method_word));
-	if (job->method && job->method->outside && job->wps_role == JOB_WPS_EXTERNAL)
-		job->method = job->method->outside;
+	job->scheme = mr_smart_named(job->scheme_word, strlen(job->scheme_word));
+	choose_variant(job);
+	listens = job->method && job->method->devices == METHOD_LISTENERS;
 	if (job->radios_simulated && !tree_find(r->root, "simulation.devices"))
 		job->sim_devices = job->quantity;
 	if (job->radios_simulated && !tree_find(r->root, "admission.quiet"))
-		job->quiet_us = SIM_QUIET_US;
+		job->quiet_us = listens ? SIM_LISTENING_US : SIM_QUIET_US;
 	if (job->radios_simulated && job->sim_chip_count == 0 && !tree_find(r->root, "simulation.chips")) {
 		job->sim_chips[0] = (struct job_chip_share){ .profile = "esp32", .percent = 100 };
 		job->sim_chip_count = 1;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "agent/wire/message.h"
+#include "agent/wire/smartconfig.h"
 #include "station/base/reach.h"
 #include "station/identity/identity.h"
 #include "station/roster/roster.h"
@@ -88,6 +89,12 @@ struct job {
 	enum job_wps_role wps_role;
 	char wps_labels[256]; /* CSV, roster.h; "": a simulated batch makes labels up */
 
+	/* Sniffer mode: methods with METHOD_BROADCAST */
+	char scheme_word[16];	     /* as the job writes it */
+	enum mr_smart_scheme scheme; /* MR_SMART_NONE: sealed, our own */
+	unsigned expect;	     /* without a list, so many that join while it is broadcast are the job's; 0: none */
+	char scheme_key_file[256];   /* a shared key that a published scheme encrypts with; "": in clear */
+
 	/* the devices' own access points: methods with METHOD_DEVICE_AP */
 	char ap_ssid[41]; /* pattern, roster.h */
 	enum job_secrets ap_secrets;
@@ -150,3 +157,5 @@ void job_destroy(struct job *job);
 /* Reads the passphrase through its reference into `out` (65 octets, NUL-terminated); wipe it after use. 0 or -(cause).
  */
 int job_passphrase(const struct job *job, char out[static 65], char *error, size_t error_len);
+/* The shared key of its scheme into settings->key, none if the job names none; wipe it after use. 0 or -(cause). */
+int job_scheme_key(const struct job *job, struct mr_smart_settings *settings, char *error, size_t error_len);

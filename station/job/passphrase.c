@@ -51,6 +51,29 @@ static int from_file(const struct reach *reach, const char *path, char out[stati
 	return result;
 }
 
+int job_scheme_key(const struct job *job, struct mr_smart_settings *settings, char *error, size_t error_len)
+{
+	char *text = NULL;
+	size_t room = 0, len;
+	int result = 0;
+
+	settings->key_len = 0;
+	if (!*job->scheme_key_file)
+		return 0;
+	result = secret_file_read(job->reach, job->scheme_key_file, MR_SMART_KEY_MAX + 2,
+				  "write the key there as one line", &text, &room, error, error_len);
+	if (result != 0)
+		return result;
+	len = strcspn(text, "\r\n");
+	if (len == 0 || len > MR_SMART_KEY_MAX)
+		result = refuse(error, error_len, "%s: a key of %zu characters; allowed: 1 to %d, on one line",
+				job->scheme_key_file, len, MR_SMART_KEY_MAX);
+	else
+		memcpy(settings->key, text, settings->key_len = (uint8_t)len);
+	OPENSSL_clear_free(text, room);
+	return result;
+}
+
 static int from_environment(const char *name, char out[static 65], char *error, size_t error_len)
 {
 	const char *text = getenv(name);

@@ -28,7 +28,7 @@ static bool may_open(const struct unit *u) { return !u->session && (!u->settled 
 
 void admission_fill_channel(struct line *line, struct channel *home)
 {
-	while (home->waiting && units_admitted(line) && home->lane && home->lane->state == LANE_HERE) {
+	while (home->waiting && units_room_for(line, home->waiting) && home->lane && home->lane->state == LANE_HERE) {
 		struct unit *u = home->waiting;
 		const struct method_ops *ops = u->method->ops;
 

@@ -202,20 +202,29 @@ static int prepare_station(struct line *line, char *error, size_t error_len)
 	return 0;
 }
 
+static int begin_voice(struct line *line, const struct method_ops *ops, char *error, size_t error_len)
+{
+	struct voice *v = &line->voices[line->voice_count];
+
+	assert(line->voice_count < VOICES_MAX);
+	v->ops = ops;
+	line->voice_count++;
+	return ops->begin ? ops->begin(line, &v->state, error, error_len) : 0;
+}
+
 /* The reaches of this run: that of the job's method. Those that a label may name instead share it. */
 static int begin_methods(struct line *line, char *error, size_t error_len)
 {
 	const struct method *method = line->job->method;
-	struct voice *v = &line->voices[line->voice_count];
+	int result;
 
-	assert(method && method->ops && line->voice_count < VOICES_MAX);
+	assert(method && method->ops);
 	if (method->hears & RADIO_HEAR_JOINS && joining_prepare(line) != 0) {
 		snprintf(error, error_len, "no memory is left for the witness of joins");
 		return -MR_CAUSE_NO_MEMORY;
 	}
-	v->ops = method->ops;
-	line->voice_count++;
-	return v->ops->begin ? v->ops->begin(line, &v->state, error, error_len) : 0;
+	result = begin_voice(line, method->ops, error, error_len);
+	return result == 0 && method->cast ? begin_voice(line, method->cast, error, error_len) : result;
 }
 
 static void wire(struct line *line)

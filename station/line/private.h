@@ -104,6 +104,7 @@ struct line {
 	size_t session_count;
 	unsigned farewells;	    /* with radios, not reported */
 	uint64_t farewell_until_us; /* the end of the run waits for them until then; 0: not yet */
+	uint64_t cast_issue;	    /* of the sealed broadcast (agent/wire/sealed.h); 0: there is none */
 	struct session *exclusive;  /* who delivers with the whole RF space to itself; NULL: nobody */
 	struct stranger *strangers;
 	int64_t next_unit, next_attempt;

@@ -524,10 +524,18 @@ void unit_record_state(struct line *line, struct unit *u, enum journal_unit_stat
 
 /* --- how many are expected --- */
 
+static bool admits(const struct line *line) { return !line->ended && !line->draining && !line->control.paused; }
+
 bool units_admitted(const struct line *line)
 {
-	return !line->ended && !line->draining && !line->control.paused &&
-	       line->session_count < line->job->max_in_flight;
+	return admits(line) && line->session_count < line->job->max_in_flight;
+}
+
+bool units_room_for(const struct line *line, const struct unit *u)
+{
+	const unsigned costs_no_air = METHOD_BROADCAST | METHOD_NO_REQUESTS;
+
+	return (u->method->flags & costs_no_air) == costs_no_air ? admits(line) : units_admitted(line);
 }
 
 bool units_pending(const struct line *line)

@@ -112,6 +112,8 @@ void unit_record_state(struct line *line, struct unit *unit, enum journal_unit_s
 
 /* May anybody get a session now? */
 bool units_admitted(const struct line *line);
+/* May this one? Sessions that a broadcast serves cost no air, and have no limit. */
+bool units_room_for(const struct line *line, const struct unit *unit);
 /* Is anybody still to get a turn who was heard and has not said who it is? */
 bool units_pending(const struct line *line);
 /* How many are expected to announce themselves on the channel. */

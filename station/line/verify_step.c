@@ -25,6 +25,10 @@ static void foreign_first(struct session *s)
 
 static void foreign_complete(struct session *s)
 {
+	if (s->phase == PHASE_DELIVERING && s->unit->method->flags & METHOD_BROADCAST) {
+		s->line->program->delivered(s); /* a broadcast has no other end for it */
+		return;
+	}
 	if (s->phase != PHASE_JOINING) /* it has joined while the delivery is still at work */
 		return;
 	s->again_us = 0;

@@ -16,6 +16,9 @@ extern const struct method_ops wps_ops __attribute__((weak));
 extern const struct delivery_ops wps_delivery __attribute__((weak));
 extern const struct method_ops wps_outside_ops __attribute__((weak));
 extern const struct delivery_ops wps_outside_delivery __attribute__((weak));
+extern const struct method_ops sniffer_ops __attribute__((weak));
+extern const struct delivery_ops sniffer_delivery __attribute__((weak));
+extern const struct method_ops sealed_ops __attribute__((weak));
 
 /* A foreign device joins once, and has no word of its own if that was missed: what it sends later tells as well. */
 #define HEARS_FOREIGN (RADIO_HEAR_NETWORKS | RADIO_HEAR_JOINS | RADIO_HEAR_MEMBERS)
@@ -99,7 +102,7 @@ static const struct method wps_pin = {
 	.listener = "who the device says it is; a stranger who takes part has the PIN in three runs",
 	.ops = &wps_ops,
 	.delivery = &wps_delivery,
-	.outside = &wps_pin_outside,
+	.variant = &wps_pin_outside,
 };
 
 static const struct method wps_pbc = {
@@ -116,8 +119,37 @@ static const struct method wps_pbc = {
 	.delivery = &wps_delivery,
 };
 
+/* Not a row of the table: a job reaches it by its scheme, and it goes on record under the same name. */
+static const struct method sniffer_published = {
+	.name = "sniffer",
+	.hears = HEARS_FOREIGN,
+	.flags = METHOD_BROADCAST | METHOD_NO_REQUESTS | METHOD_WEAK,
+	.protection = METHOD_BY_NOTHING,
+	.devices = METHOD_LISTENERS,
+	.reach = "none: lengths or addresses of frames that every device in reach overhears",
+	.device_to_station = "nothing: an address can be copied",
+	.station_to_device = "nothing: the device takes the first sender that it hears",
+	.listener = "name and passphrase of the network, without effort",
+	.ops = &sniffer_ops,
+	.delivery = &sniffer_delivery,
+};
+
+static const struct method sniffer = {
+	.name = "sniffer",
+	.flags = METHOD_BROADCAST | METHOD_STEERED,
+	.protection = METHOD_BY_FRAMES,
+	.reach = "a broadcast sealed under the batch key, to all that listen; then action frames, as direct",
+	.device_to_station = "the batch key in the Noise handshake, then the device's own certificate",
+	.station_to_device = "the batch key on the broadcast, and the station's key in the session that takes it up",
+	.listener = "that credentials are broadcast; sizes, and nothing of what they are",
+	.ops = &direct_ops,
+	.cast = &sealed_ops,
+	.variant = &sniffer_published,
+};
+
 __attribute__((weak))
-const struct method *const method_table[] = { &method_direct, &micro_ap, &pin, &https, &wps_pin, &wps_pbc, NULL };
+const struct method *const method_table[] = { &method_direct, &micro_ap, &pin,	 &https,
+					      &wps_pin,	      &wps_pbc,	 &sniffer, NULL };
 
 const char *method_name(size_t i)
 {

@@ -48,6 +48,7 @@ enum method_protection { METHOD_BY_FRAMES, METHOD_BY_WPA2, METHOD_BY_PIN, METHOD
 enum method_devices {
 	METHOD_AGENTS,	  /* devices with our agent */
 	METHOD_ENROLLEES, /* foreign ones, of Wi-Fi Simple Configuration */
+	METHOD_LISTENERS, /* foreign ones, that listen for a published scheme of sniffer mode */
 	METHOD_NOBODY,	  /* who has some, places them */
 };
 
@@ -136,9 +137,13 @@ struct method {
 	/* For people: half a sentence each. */
 	const char *reach, *device_to_station, *station_to_device, *listener;
 	const struct method_ops *ops;
+	const struct method_ops *cast;	     /* a voice beside that of its reach; NULL: none */
 	const struct delivery_ops *delivery; /* NULL: the CREDENTIALS request over its link */
-	/* The same with the roles turned round: the device is the access point, as a job may say. NULL: it has none. */
-	const struct method *outside;
+	/*
+	 * The same name in another form, which a job chooses by another key: the roles turned round, so that the device
+	 * is the access point (credentials.wps.role); a published scheme (credentials.scheme). NULL: it has none.
+	 */
+	const struct method *variant;
 };
 
 /* NULL-terminated. Weak: a test puts a table of its own in its place. */

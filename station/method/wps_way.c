@@ -29,8 +29,8 @@ const struct method *wps_method(const struct line *line, const struct roster_row
 {
 	const struct method *method = row ? row->method : NULL;
 
-	if (method && line->job->wps_role == JOB_WPS_EXTERNAL && method->outside)
-		method = method->outside;
+	if (method && line->job->wps_role == JOB_WPS_EXTERNAL && method->variant)
+		method = method->variant;
 	return method ? method : line->job->method;
 }
 

@@ -7,6 +7,7 @@
 #include "agent/port/crypto.h"
 #include "agent/wire/wsc.h"
 #include "station/world/enrollee.h"
+#include "station/world/listener.h"
 #include "station/world/premises.h"
 #include "station/world/setup_ap.h"
 #include "station/world/flash.h"
@@ -47,6 +48,8 @@ struct world {
 	size_t enrollee_count;
 	struct setup_ap **setup_aps; /* those that are access points */
 	size_t setup_ap_count;
+	struct listener **listeners; /* foreign devices of sniffer mode's published schemes */
+	size_t listener_count;
 	uint16_t (*plans)[MR_CHANNELS_MAX];
 	struct flash *flash;
 	uint8_t id[32];		   /* roster_simulated_id */
@@ -371,6 +374,49 @@ static bool place_enrollee(struct world *w, size_t i, const struct job_fault *fa
 	return w->enrollees[i] != NULL;
 }
 
+/* What a fault of the job is to a listener; what is of other devices only leaves it as it is. */
+static enum listener_fault listener_fault_of(const struct job_fault *fault)
+{
+	switch (fault ? fault_named(fault->kind) : DEVICE_FAULT_NONE) {
+	case DEVICE_FAULT_VANISH:
+	case DEVICE_FAULT_POWER_CUT: return LISTENER_VANISHES;
+	case DEVICE_FAULT_HANGS_UP: return LISTENER_DEAF;
+	case DEVICE_FAULT_NO_JOIN: return LISTENER_NO_JOIN;
+	default: return LISTENER_FINE;
+	}
+}
+
+static bool place_listener(struct world *w, size_t i, const struct job_fault *fault, uint64_t seed)
+{
+	const struct job *job = w->job;
+	struct listener_config c = { .scheme = job->scheme,
+				     .fault = listener_fault_of(fault),
+				     .once = fault && fault_named(fault->kind) == DEVICE_FAULT_POWER_CUT,
+				     .channels = job->channels,
+				     .channel_count = job->channel_count,
+				     .first = i % job->channel_count,
+				     .power_on_us = i * job->sim_arrival_us,
+				     .x_m = uniform(w) * job->sim_floor_m,
+				     .y_m = uniform(w) * job->sim_floor_m,
+				     .tx_dbm = 15,
+				     .extra_loss_db = fault && fault_named(fault->kind) == DEVICE_FAULT_WEAK_SIGNAL ? 60
+														    : 0,
+				     .seed = seed * 1000003 + i };
+	struct mr_smart_settings key = { 0 };
+	char error[256];
+
+	if (job_scheme_key(job, &key, error, sizeof(error)) != 0)
+		return false;
+	memcpy(c.key, key.key, sizeof(c.key));
+	c.key_len = key.key_len;
+	roster_simulated_mac(w->id, i, c.mac);
+	w->listeners[i] = listener_create(w->air, &c);
+	w->listener_count += w->listeners[i] != NULL;
+	mr_wipe(&c, sizeof(c));
+	mr_wipe(&key, sizeof(key));
+	return w->listeners[i] != NULL;
+}
+
 static bool open_radios(struct world *w, unsigned radios, char *error, size_t error_len)
 {
 	static const uint8_t mac[6] = { 0x02, 0x4d, 0x53, 0, 0, 1 }; /* one address serves all radios */
@@ -422,8 +468,9 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 	w->plans = calloc(job->sim_devices + 1u, sizeof(*w->plans));
 	w->enrollees = calloc(job->sim_devices + 1u, sizeof(*w->enrollees));
 	w->setup_aps = calloc(job->sim_devices + 1u, sizeof(*w->setup_aps));
+	w->listeners = calloc(job->sim_devices + 1u, sizeof(struct listener *));
 	w->attackers = calloc(job->sim_fault_count + 1, sizeof(*w->attackers));
-	ok = w->entropy && w->air && w->devices && w->enrollees && w->setup_aps && w->plans && w->attackers &&
+	ok = w->entropy && w->air && w->devices && w->enrollees && w->setup_aps && w->listeners && w->plans && w->attackers &&
 	     roster_simulated_id(job->product, seed, job->sim_devices, w->id);
 	ok = ok && open_radios(w, radios, error, error_len);
 	for (size_t i = 0; ok && job->sim_bystander_share > 0 && i < job->channel_count; i++)
@@ -447,6 +494,8 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 		ok = place_device(w, identity, i, of[i], seed, error, error_len);
 	for (size_t i = 0; ok && job->method->devices == METHOD_ENROLLEES && i < job->sim_devices; i++)
 		ok = place_enrollee(w, i, of[i], seed, roster);
+	for (size_t i = 0; ok && job->method->devices == METHOD_LISTENERS && i < job->sim_devices; i++)
+		ok = place_listener(w, i, of[i], seed);
 	for (size_t i = 0; ok && i < job->sim_fault_count; i++)
 		ok = begin_trouble(w, &job->sim_faults[i], i, seed);
 	free(of);
@@ -471,6 +520,8 @@ void world_destroy(struct world *w)
 		enrollee_destroy(w->enrollees[i]);
 	for (size_t i = 0; i < w->setup_ap_count; i++)
 		setup_ap_destroy(w->setup_aps[i]);
+	for (size_t i = 0; i < w->listener_count; i++)
+		listener_destroy(w->listeners[i]);
 	for (size_t i = 0; i < w->radio_count; i++)
 		radio_close(w->radios[i]);
 	premises_destroy(w->premises);
@@ -484,6 +535,7 @@ void world_destroy(struct world *w)
 	free(w->devices);
 	free(w->enrollees);
 	free(w->setup_aps);
+	free(w->listeners);
 	free(w);
 }
 

@@ -128,7 +128,7 @@ static bool guides(const struct mr_smart_stream *stream, const struct mr_overhea
 #define LOST UINT8_MAX
 #define UNKNOWN UINT16_MAX
 enum { PLACE_TAG, PLACE_LENGTH, PLACE_NIBBLES };
-#define SOMETHING_ELSE 3 /* was between the codes, or a separator was not heard */
+#define OUT_OF_ORDER 3 /* a separator was not heard */
 
 static struct mr_cells cells_of(struct mr_cc3000_field *field)
 {
@@ -161,6 +161,13 @@ static void stand_at(struct mr_cc3000_state *s, uint8_t place, uint8_t previous)
 		s->furthest = place;
 }
 
+/* A frame that is heard and is none of the field's has a number all the same. */
+static void leave_out(struct mr_cc3000_state *s)
+{
+	if (s->since != UNKNOWN && s->since > 0)
+		s->since--;
+}
+
 static enum mr_smart_result hear_length(struct mr_cc3000_state *s, uint8_t len)
 {
 	struct mr_cc3000_field *field;
@@ -168,7 +175,10 @@ static enum mr_smart_result hear_length(struct mr_cc3000_state *s, uint8_t len)
 	enum mr_cell put;
 
 	if (s->field == 0 || s->place != PLACE_TAG || s->separators != 0 || (s->field - 1 == SSID && len == 0)) {
-		s->field = 0;
+		if (s->since == UNKNOWN || s->since % 3 == 1)
+			s->field = 0; /* the tag before it was lost */
+		else
+			leave_out(s);
 		return MR_SMART_NOTHING;
 	}
 	field = &s->fields[s->field - 1];
@@ -183,26 +193,24 @@ static enum mr_smart_result hear_length(struct mr_cc3000_state *s, uint8_t len)
 static bool names_previous(uint8_t code, uint8_t previous, unsigned k) { return code >> 4 == ((previous ^ k) & 15); }
 
 /*
- * Which half octet is it? By sequence numbers, of which three belong to each (`sure`); else the next one, when both
- * separators came between; and where the place was lost, two neighbours say it but for multiples of 16, and we have not
- * slept through so many. -1: it cannot be said.
+ * Which half octet is it? The next one when both separators came between, and by sequence numbers, of which three
+ * belong to each. Where the place was lost, two neighbours say it but for multiples of 16, and we have not slept
+ * through so many. -1: it cannot be said.
  */
-static int number_of(const struct mr_cc3000_state *s, uint8_t code, bool *sure)
+static int number_of(struct mr_cc3000_state *s, uint8_t code, bool *sure)
 {
-	unsigned lead = s->place == PLACE_TAG ? 1 : 0;
-	int next = s->place <= PLACE_LENGTH ? 0 : s->place - PLACE_NIBBLES + 1, k;
+	unsigned place = s->place == LOST ? s->furthest : s->place, lead = place == PLACE_TAG ? 1 : 0;
+	int next = place <= PLACE_LENGTH ? 0 : (int)place - PLACE_NIBBLES + 1, ahead = (int)(s->since - lead) / 3 - 1;
+	bool numbered = s->since != UNKNOWN && s->since > lead && (s->since - lead) % 3 == 0;
 
-	*sure = s->place != LOST && s->since != UNKNOWN && s->since > lead && (s->since - lead) % 3 == 0;
-	if (*sure) {
-		k = next + (s->since - (int)lead) / 3 - 1;
-		*sure = (s->since - lead) / 3 > 1 || names_previous(code, s->previous, (unsigned)k);
-		return *sure ? k : -1;
-	}
+	s->shared = s->shared || (s->separators == 2 && (s->since == 4 + lead || s->since == 5 + lead));
+	*sure = s->place != LOST && numbered && (ahead == 0 || !s->shared);
+	if (*sure)
+		return ahead > 0 || names_previous(code, s->previous, (unsigned)next) ? next + ahead : -1;
 	if (s->separators != 2)
 		return -1;
 	if (s->place != LOST)
-		return s->place != PLACE_TAG && names_previous(code, s->previous, (unsigned)next) ? next : -1;
-	next = s->furthest <= PLACE_LENGTH ? 0 : s->furthest - PLACE_NIBBLES + 1;
+		return lead == 0 && names_previous(code, s->previous, (unsigned)next) ? next : -1;
 	return next + ((((code >> 4) ^ s->previous) - next) & 15);
 }
 
@@ -217,8 +225,15 @@ static enum mr_smart_result hear_nibble(struct mr_cc3000_state *s, uint8_t code)
 		return MR_SMART_NOTHING;
 	field = &s->fields[s->field - 1];
 	k = number_of(s, code, &sure);
-	if (k < 0) {
-		stand_at(s, LOST, code & 15);
+	if (k < 0 && !s->shared && s->since != UNKNOWN && s->since % 3 == 1 && s->since > 4) {
+		s->field = 0; /* a tag and a length were lost */
+		return MR_SMART_NOTHING;
+	}
+	if (k < 0) { /* somebody else's, or the place is not what it seemed */
+		if (s->separators == 2 || s->place == LOST || s->since == UNKNOWN || s->shared)
+			stand_at(s, LOST, code & 15);
+		else
+			leave_out(s);
 		return MR_SMART_NOTHING;
 	}
 	if (k >= 2 * OCTETS_MAX || (field->sure_len && k >= 2 * field->len)) {
@@ -243,12 +258,12 @@ static enum mr_smart_result hear(union mr_smart_state *state, const struct mr_sm
 		return hear_length(s, (uint8_t)(heard->length - LENGTH_FIRST));
 	} else if (is_nibble(heard->length)) {
 		return hear_nibble(s, (uint8_t)(heard->length - NIBBLE_FIRST));
-	} else if (heard->length == SEPARATOR_1 && s->separators == 0) {
-		s->separators = 1;
-	} else if (heard->length == SEPARATOR_2 && s->separators == 1) {
-		s->separators = 2;
+	} else if (heard->length == SEPARATOR_1) {
+		s->separators = s->separators == 0 ? 1 : OUT_OF_ORDER;
+	} else if (heard->length == SEPARATOR_2) {
+		s->separators = s->separators == 1 ? 2 : OUT_OF_ORDER;
 	} else {
-		s->separators = SOMETHING_ELSE;
+		leave_out(s);
 	}
 	return MR_SMART_NOTHING;
 }

@@ -181,7 +181,9 @@ static enum order place(struct mr_smart_stream *s, const struct mr_overheard *fr
 
 	*step = 0;
 	if (ahead == 0 && s->window != 0) {
-		s->numbered = s->numbered && (frame->retry || frame->octets == s->last[0]);
+		bool same = frame->octets == s->last[0] && mr_equal(frame->destination, s->destination, 6);
+
+		s->numbered = s->numbered && (frame->retry || same);
 		return s->numbered || frame->retry ? ORDER_REPEATED : ORDER_NEXT;
 	}
 	if (behind < 32 && behind > 0 && s->numbered) {
@@ -287,6 +289,7 @@ enum mr_smart_result mr_smart_hear(struct mr_smart_listener *listener, const str
 	if (order != ORDER_NEXT)
 		return MR_SMART_NOTHING;
 	remember(s, frame->octets, heard.step);
+	mr_copy(s->destination, frame->destination, 6);
 	guide = recognise(listener, s, frame, now_us);
 	if (s->coder && frame->octets >= s->offset) {
 		heard.length = (uint16_t)(frame->octets - s->offset);

@@ -101,6 +101,7 @@ extern const struct mr_smart_coder mr_smart_esptouch1, mr_smart_esptouch2, mr_sm
  */
 struct mr_smart_stream {
 	uint8_t bssid[6], source[6];
+	uint8_t destination[6]; /* of the newest */
 	bool used, from_ds, qos, protected, group;
 	bool numbered;	   /* its sequence numbers count */
 	uint16_t sequence; /* the newest */

@@ -72,8 +72,9 @@ struct mr_cc3000_state {
 	uint8_t place;			  /* of the last code: 0 the tag, 1 the length, 2.. nibbles; UINT8_MAX: lost */
 	uint8_t furthest;		  /* the last place that was known */
 	uint8_t previous;		  /* the last code's lower half */
-	uint8_t separators;		  /* heard since: 0 to 2; 3: something else came between */
+	uint8_t separators;		  /* heard since, in order: 0 to 2; 3: not in order */
 	uint16_t since;			  /* frames since the last code, by sequence numbers; UINT16_MAX: not known */
+	bool shared;			  /* the sequence numbers count other frames, too */
 };
 
 #define MR_EZCONNECT_PAIRS(octets) (3u + ((octets) + 1u) / 2)

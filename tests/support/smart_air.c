@@ -87,6 +87,7 @@ enum mr_smart_result smart_air_next(struct smart_air *air, struct mr_smart_sende
 	smart_air_overhear(air, &frame, &heard);
 	air->frames++;
 	air->rounds += frame.ends_round;
+	air->ended = frame.ends_round;
 	air->now_us += frame.gap_us;
 	if (happens(air, air->skipped_percent))
 		air->sequence++;

@@ -22,6 +22,7 @@ struct smart_air {
 	bool has_held;		  /* swapped frames: the first waits */
 	struct mr_overheard held;
 	uint32_t rounds, frames; /* sent */
+	bool ended;		 /* with the newest frame, a round */
 };
 
 void smart_air_init(struct smart_air *air, uint64_t seed);

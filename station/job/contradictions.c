@@ -99,7 +99,9 @@ static void check_recipe(const struct reading *r)
 			      job_step_name(job->recipe[i - 1]));
 		return;
 	}
-	if (foreign && usable(r, "credentials.method")) {
+	if (!usable(r, "credentials.method")) /* which steps are wanted is a question of the method */
+		return;
+	if (foreign) {
 		check_foreign(r);
 		return;
 	}

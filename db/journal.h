@@ -369,9 +369,10 @@ struct journal_resume {
 	uint8_t mac[6];
 	bool agentless; /* as in journal_unit */
 	enum journal_unit_state state;
-	unsigned attempts;  /* begun, this batch */
-	unsigned counted;   /* attempts that count against attempts.max (class air or device) */
-	const char *serial; /* NULL: none yet */
+	unsigned attempts;	/* begun, this batch */
+	unsigned counted;	/* attempts that count against attempts.max (class air or device) */
+	unsigned device_faults; /* of these, those of class device */
+	const char *serial;	/* NULL: none yet */
 	uint64_t identity_txn, credentials_txn, seal_txn; /* 0: none */
 	enum journal_phase identity_phase, credentials_phase, seal_phase;
 	struct journal_blob certificate;

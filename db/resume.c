@@ -330,26 +330,27 @@ static bool resume_from_row(sqlite3_stmt *row, struct journal_resume *unit)
 		.unit = sqlite3_column_int64(row, 0),
 		.attempts = (unsigned)sqlite3_column_int(row, 4),
 		.counted = (unsigned)sqlite3_column_int(row, 5),
-		.serial = (const char *)sqlite3_column_text(row, 6),
-		.identity_txn = (uint64_t)sqlite3_column_int64(row, 7),
-		.identity_phase = (enum journal_phase)sqlite3_column_int(row, 8),
-		.credentials_txn = (uint64_t)sqlite3_column_int64(row, 9),
-		.credentials_phase = (enum journal_phase)sqlite3_column_int(row, 10),
-		.seal_txn = (uint64_t)sqlite3_column_int64(row, 11),
-		.seal_phase = (enum journal_phase)sqlite3_column_int(row, 12),
-		.certificate = column_blob(row, 13),
-		.has_receipt = sqlite3_column_int(row, 15) != 0,
-		.pin_sealed = column_blob(row, 16),
-		.pin_salt = column_blob(row, 17),
-		.pin_iterations = (uint32_t)sqlite3_column_int64(row, 18),
-		.same_batch = sqlite3_column_int(row, 19) != 0,
-		.agentless = sqlite3_column_int(row, 20) != 0,
+		.device_faults = (unsigned)sqlite3_column_int(row, 6),
+		.serial = (const char *)sqlite3_column_text(row, 7),
+		.identity_txn = (uint64_t)sqlite3_column_int64(row, 8),
+		.identity_phase = (enum journal_phase)sqlite3_column_int(row, 9),
+		.credentials_txn = (uint64_t)sqlite3_column_int64(row, 10),
+		.credentials_phase = (enum journal_phase)sqlite3_column_int(row, 11),
+		.seal_txn = (uint64_t)sqlite3_column_int64(row, 12),
+		.seal_phase = (enum journal_phase)sqlite3_column_int(row, 13),
+		.certificate = column_blob(row, 14),
+		.has_receipt = sqlite3_column_int(row, 16) != 0,
+		.pin_sealed = column_blob(row, 17),
+		.pin_salt = column_blob(row, 18),
+		.pin_iterations = (uint32_t)sqlite3_column_int64(row, 19),
+		.same_batch = sqlite3_column_int(row, 20) != 0,
+		.agentless = sqlite3_column_int(row, 21) != 0,
 	};
 	unit->has_certificate = unit->certificate.len > 0;
 	return ((unit->agentless && sqlite3_column_type(row, 1) == SQLITE_NULL) ||
 		column_octets(row, 1, unit->device_id, sizeof(unit->device_id))) &&
 	       column_octets(row, 2, unit->mac, sizeof(unit->mac)) &&
-	       (!unit->has_certificate || column_octets(row, 14, unit->spki_sha256, sizeof(unit->spki_sha256))) &&
+	       (!unit->has_certificate || column_octets(row, 15, unit->spki_sha256, sizeof(unit->spki_sha256))) &&
 	       state_from_name((const char *)sqlite3_column_text(row, 3), &unit->state);
 }
 

@@ -168,6 +168,7 @@ SELECT coalesce((SELECT max(unit) FROM unit), 0) + 1, coalesce((SELECT max(attem
 SELECT u.unit, u.device_id, u.mac, u.state,
 	(SELECT count(*) FROM attempt AS a WHERE a.unit = u.unit AND a.batch = ?1),
 	(SELECT count(*) FROM attempt AS a WHERE a.unit = u.unit AND a.batch = ?1 AND a.outcome <> 'pass' AND a.side IN ('air', 'device')),
+	(SELECT count(*) FROM attempt AS a WHERE a.unit = u.unit AND a.batch = ?1 AND a.outcome <> 'pass' AND a.side = 'device'),
 	u.serial, i.txn, i.phase, c.txn, c.phase, s.txn, s.phase, k.der, k.spki_sha256,
 	EXISTS (SELECT 1 FROM receipt AS r WHERE r.unit = u.unit), p.sealed, p.salt, p.iterations, u.batch = ?1, u.agentless
 FROM unit AS u

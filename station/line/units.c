@@ -147,6 +147,7 @@ void units_resume(void *ctx, const struct journal_resume *r)
 	u->state = r->state;
 	u->attempts = r->attempts;
 	u->counted = r->counted;
+	u->device_faults = r->device_faults;
 	u->identity_txn = r->identity_txn;
 	u->credentials_txn = r->same_batch && r->credentials_phase == PHASE_COMMITTED ? r->credentials_txn : 0;
 	u->earlier_credentials_txn = r->credentials_phase == PHASE_COMMITTED ? r->credentials_txn : 0;

@@ -245,10 +245,10 @@ static void the_number_of_attempts_is_that_of_the_job(void **state)
 /* A station that stops in between gives nobody an attempt more, and takes none: they are counted from the record. */
 static void attempts_are_counted_over_sessions(void **state)
 {
-	static const int causes[] = { MR_CAUSE_LINK_LOST, MR_CAUSE_DEVICE_RESTARTED };
+	static const int causes[] = { MR_CAUSE_LINK_LOST, MR_CAUSE_DEVICE_RESTARTED, MR_CAUSE_BAD_RESPONSE };
 
-	for (size_t i = 0; i < 2; i++)
-		for (unsigned stop_at = 1; stop_at <= 2; stop_at++) {
+	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+		for (unsigned stop_at = 1; stop_at <= 2 && stop_at < fate_of(causes[i], 3).attempts; stop_at++) {
 			const struct fate fate = fate_of(causes[i], 3);
 			struct seen seen = { .stop_at = stop_at };
 			struct run run;

@@ -236,7 +236,8 @@ static const struct malformed {
 	  "wps-pin, wps-pbc, sniffer; did "
 	  "you mean \"micro-ap\"?" },
 	/* What devices of that method can be asked is not known: no word about the recipe. */
-	{ FORMAT BATCH "credentials: {ssid: net, method: wps-pbx, weak-ok: true}\nrecipe: [credentials, verify]\n" RADIOS,
+	{ FORMAT BATCH
+	  "credentials: {ssid: net, method: wps-pbx, weak-ok: true}\nrecipe: [credentials, verify]\n" RADIOS,
 	  "job.yaml:3:34: credentials.method: unknown word \"wps-pbx\"; allowed: direct, micro-ap, pin, https, "
 	  "wps-pin, wps-pbc; did you mean \"wps-pbc\"?" },
 	{ FORMAT BATCH IDENTITY

@@ -241,7 +241,7 @@ static void on_operation(void *ctx, uint8_t operation, uint64_t at_us)
 	struct device *d = ctx;
 
 	if ((d->chip.storage_fails && operation == d->config.fault_operation) ||
-	    (d->chip.selftest_fails && operation == MR_OP_SELFTEST))
+	    ((d->chip.selftest_fails || d->chip.no_temperature) && operation == MR_OP_SELFTEST))
 		has_struck(d);
 	if (d->strikes && operation == d->config.fault_operation) {
 		d->strikes = false;

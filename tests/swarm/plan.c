@@ -49,6 +49,8 @@ const struct plan_fault_kind plan_fault_kinds[] = {
 	{ "dhcp-slow", OF_DEVICES, BY_AP, NULL, false, 4, 0, 0, false },
 	{ "blank-line", OF_DEVICES, "micro-ap pin mixed", NULL, false, 4, 0, 0, false },
 	{ "hidden", OF_DEVICES, BY_AP, NULL, false, 4, 0, 1, false },
+	{ "no-reading", OF_DEVICES, NULL, NULL, false, 4, 0, 0, false },
+	{ "other-security", OF_DEVICES, BY_AP, NULL, false, 4, 4000, 0, false },
 	{ "radio-lost", OF_NEIGHBOURS, NULL, NULL, true, 1, 5000, 0, false },
 	{ "garbage", OF_NEIGHBOURS, NULL, NULL, false, 60, 3000, 0, false },
 	{ "rogue-station", OF_NEIGHBOURS, NULL, NULL, false, 4, 3000, 0, false },

@@ -101,6 +101,9 @@ enum mr_cause_class {
 	X(NOT_MEASURED, 55, "not-measured", DEVICE,                                                                    \
 	  "the device does not report a measurement that the job has limits for and other devices report",             \
 	  "check its firmware against that of the others")                                                             \
+	X(SEALED_ELSEWHERE, 56, "sealed-elsewhere", DEVICE,                                                            \
+	  "the device is sealed with the network of another lot, and can be given no other",                           \
+	  "put it with the goods of that lot; where it passed there, a lead's release says so again")                  \
 	X(WRONG_PRODUCT, 60, "wrong-product", SECURITY, "the device is of another product than the job's",             \
 	  "put it in the red bin")                                                                                     \
 	X(DUPLICATE_KEY, 61, "duplicate-key", SECURITY,                                                                \

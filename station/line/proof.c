@@ -148,7 +148,7 @@ int proof_verify(struct session *s, const struct mr_message *m)
 	if (!state_digest(s, s->stage, state) || !m->has[MR_AT_DIGEST])
 		return MR_CAUSE_BAD_RESPONSE;
 	if (!mr_equal_ct(state, m->value[MR_AT_DIGEST].at, 32))
-		return MR_CAUSE_DIGEST_MISMATCH;
+		return s->unit->sealed_elsewhere ? MR_CAUSE_SEALED_ELSEWHERE : MR_CAUSE_DIGEST_MISMATCH;
 	return signature(s, m, "millrace verify", fields, 3);
 }
 

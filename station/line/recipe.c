@@ -97,8 +97,10 @@ static int introduce(struct session *s, const struct mr_message *m)
 		return MR_CAUSE_BAD_RESPONSE;
 	s->stage = m->value[MR_AT_STAGE].at[0];
 	/* Of another lot, and sealed: it has what it was given there, and can be given nothing else. */
-	if (s->stage & MR_STAGE_SEALED && !s->unit->credentials_txn)
+	if (s->stage & MR_STAGE_SEALED && !s->unit->credentials_txn) {
 		s->unit->credentials_txn = s->unit->earlier_credentials_txn;
+		s->unit->sealed_elsewhere = s->unit->credentials_txn != 0;
+	}
 	s->device_has_key = m->has[MR_AT_KEY_ID];
 	if (s->device_has_key)
 		memcpy(s->device_key_id, m->value[MR_AT_KEY_ID].at, 32);

@@ -19,12 +19,13 @@ struct unit {
 	uint64_t identity_txn, credentials_txn, seal_txn;
 	uint64_t earlier_credentials_txn; /* of another lot: what a device that is sealed keeps */
 	bool on_record, same_batch, has_certificate, has_receipt, settled;
-	bool seal_asked;     /* SEAL may have reached it: on record before it was sent */
-	unsigned reopened;   /* times that this session has looked again whether it is sealed */
-	bool shared_address; /* another device was heard with its address */
-	bool told;	     /* it has answered its verdict */
-	bool delivered;	     /* a foreign device has its credentials, by its method's word in this run */
-	bool unnamed;	     /* known by its address only: it has not said yet who it is */
+	bool sealed_elsewhere; /* it says so, and this lot has given it no credentials */
+	bool seal_asked;       /* SEAL may have reached it: on record before it was sent */
+	unsigned reopened;     /* times that this session has looked again whether it is sealed */
+	bool shared_address;   /* another device was heard with its address */
+	bool told;	       /* it has answered its verdict */
+	bool delivered;	       /* a foreign device has its credentials, by its method's word in this run */
+	bool unnamed;	       /* known by its address only: it has not said yet who it is */
 	uint8_t spki_sha256[32];
 	uint8_t *certificate; /* of an earlier attempt */
 	uint16_t certificate_len;

@@ -144,6 +144,31 @@ static void one_of_an_earlier_lot_is_finished_in_the_next(void **state)
 	}
 }
 
+/* The network of the next lot is another: what the sealed device holds is not what that lot gives, and a person is told
+ * so in words that are not about a broken device. */
+static void one_of_an_earlier_lot_with_another_network_is_told_apart_from_a_broken_one(void **state)
+{
+	struct hall *hall = *state;
+	uint64_t seed = hall_seed(760);
+	struct run first, second;
+
+	cut(hall, &first, 0, "together", 60, "10min", seed);
+	assert_int_equal(hall_ask(&first, UNANSWERED), 1);
+	hall_job(hall, &second,
+		 &(struct shape){ .devices = DEVICES,
+				  .credentials = "{method: direct, ssid: \"another hall\", security: wpa2}",
+				  .admission = ", quiet: 20s" },
+		 seed);
+	memcpy(second.db, first.db, sizeof(second.db));
+	hall_run(hall, &second);
+	assert_int_equal(hall_count(&second, "quarantined", "sealed-elsewhere"), 1);
+	assert_int_equal(hall_ask(&second, "SELECT count(*) FROM attempt WHERE cause_name = 'digest-mismatch'"), 0);
+	assert_int_equal(hall_ask(&second, "SELECT count(*) FROM unit WHERE state = 'passed'"), DEVICES - 1);
+	nothing_twice(&second, DEVICES);
+	job_destroy(first.job);
+	hall_done(&second);
+}
+
 /* Whether it is sealed is unknown as long as it is away: the auditor is told, each time that he asks. */
 static void one_that_never_comes_back_stays_an_orphan(void **state)
 {
@@ -177,6 +202,7 @@ int main(void)
 		cmocka_unit_test(one_that_went_behind_seal_is_an_orphan_until_the_next_session_hears_it),
 		cmocka_unit_test(one_that_comes_back_late_is_taken_up_again),
 		cmocka_unit_test(one_of_an_earlier_lot_is_finished_in_the_next),
+		cmocka_unit_test(one_of_an_earlier_lot_with_another_network_is_told_apart_from_a_broken_one),
 		cmocka_unit_test(one_that_never_comes_back_stays_an_orphan),
 	};
 

@@ -100,6 +100,7 @@ static void numbers_names_and_classes_are_what_they_were(void **state)
 		{ 81, "put-aside", MR_CLASS_OPERATOR },
 		{ 27, "limits-unknown", MR_CLASS_STATION },
 		{ 55, "not-measured", MR_CLASS_DEVICE },
+		{ 56, "sealed-elsewhere", MR_CLASS_DEVICE },
 	};
 
 	(void)state;

@@ -102,3 +102,17 @@ int reach_open(const struct reach *reach, const char *path, const char *hint, ch
 	close(fd);
 	return -1;
 }
+
+const char *reach_environment(const struct reach *reach, const char *name, char *error, size_t error_len)
+{
+	const char *text = NULL;
+
+	if (reach && reach->count > 0 && strncmp(name, REACH_ENVIRONMENT, strlen(REACH_ENVIRONMENT)) != 0)
+		snprintf(error, error_len,
+			 "environment variable %s: none that jobs may read; with control.job_files its name begins "
+			 "with " REACH_ENVIRONMENT,
+			 name);
+	else if (!(text = getenv(name)))
+		snprintf(error, error_len, "environment variable %s is not set", name);
+	return text;
+}

@@ -21,3 +21,10 @@ struct reach {
  * `reach` NULL: as with no folder. -1 with a sentence in `error`, which names the file and nothing that is in it.
  */
 int reach_open(const struct reach *reach, const char *path, const char *hint, char *error, size_t error_len);
+
+#define REACH_ENVIRONMENT "MILLRACE_JOB_"
+/*
+ * The same for the environment: where folders are named, a job reads no variable but those that were put there for jobs,
+ * by their first letters. NULL with a sentence in `error`, which names the variable and nothing that is in it.
+ */
+const char *reach_environment(const struct reach *reach, const char *name, char *error, size_t error_len);

@@ -9,6 +9,7 @@
 
 #include "agent/port/crypto.h"
 #include "agent/wire/cause.h"
+#include "station/base/reach.h"
 #include "station/base/secret_file.h"
 #include "station/roster/roster.h"
 #include "station/job/job.h"
@@ -74,12 +75,13 @@ int job_scheme_key(const struct job *job, struct mr_smart_settings *settings, ch
 	return result;
 }
 
-static int from_environment(const char *name, char out[static 65], char *error, size_t error_len)
+static int from_environment(const struct reach *reach, const char *name, char out[static 65], char *error,
+			    size_t error_len)
 {
-	const char *text = getenv(name);
+	const char *text = reach_environment(reach, name, error, error_len);
 
 	if (!text)
-		return refuse(error, error_len, "environment variable %s is not set", name);
+		return -MR_CAUSE_BAD_REQUEST;
 	if (!roster_passphrase_valid(text, strnlen(text, 65)))
 		return refuse(error, error_len,
 			      "environment variable %s is not a passphrase: 8 to 63 printable ASCII "
@@ -102,7 +104,7 @@ int job_passphrase(const struct job *job, char out[static 65], char *error, size
 	if (*job->passphrase_file)
 		return from_file(job->reach, job->passphrase_file, out, error, error_len);
 	if (*job->passphrase_env)
-		return from_environment(job->passphrase_env, out, error, error_len);
+		return from_environment(job->reach, job->passphrase_env, out, error, error_len);
 	if (!job->radios_simulated || !job->test)
 		return refuse(error, error_len, "the job names no passphrase; set credentials.passphrase");
 	for (size_t i = 0; i < sizeof(seed); i++) /* a simulated batch: nothing secret, and the same for a seed */

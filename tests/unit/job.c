@@ -25,6 +25,7 @@
 
 #include "agent/port/crypto.h"
 #include "agent/wire/cause.h"
+#include "station/base/reach.h"
 #include "station/job/keys.h"
 #include "station/yaml/tree.h"
 #include "station/method/method.h"
@@ -912,6 +913,7 @@ static void a_passphrase_is_read_from_the_environment(void **state)
 {
 	struct job *job = parse_good(FORMAT BATCH IDENTITY
 				     "credentials: {ssid: n, passphrase: {env: MILLRACE_TEST_PASS}}\n" RADIOS);
+	const struct reach narrow = { .folder = { "/srv/jobs" }, .count = 1 };
 	char out[65], error[200];
 
 	(void)state;
@@ -924,6 +926,19 @@ static void a_passphrase_is_read_from_the_environment(void **state)
 	setenv("MILLRACE_TEST_PASS", "long enough", 1);
 	assert_int_equal(job_passphrase(job, out, error, sizeof(error)), 0);
 	assert_string_equal(out, "long enough");
+	/* A job of a station whose settings name folders: what is in the station's environment is not for it. */
+	job->reach = &narrow;
+	assert_int_equal(job_passphrase(job, out, error, sizeof(error)), -MR_CAUSE_BAD_REQUEST);
+	assert_string_equal(out, "");
+	assert_string_equal(error, "environment variable MILLRACE_TEST_PASS: none that jobs may read; with "
+				   "control.job_files its name begins with MILLRACE_JOB_");
+	strcpy(job->passphrase_env, "MILLRACE_JOB_PASS");
+	assert_int_equal(job_passphrase(job, out, error, sizeof(error)), -MR_CAUSE_BAD_REQUEST);
+	assert_string_equal(error, "environment variable MILLRACE_JOB_PASS is not set");
+	setenv("MILLRACE_JOB_PASS", "long enough too", 1);
+	assert_int_equal(job_passphrase(job, out, error, sizeof(error)), 0);
+	assert_string_equal(out, "long enough too");
+	unsetenv("MILLRACE_JOB_PASS");
 	job_destroy(job);
 }
 

@@ -8,7 +8,9 @@
 #include "tests/unit/forged.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 
 #include "db/outside.h"
 #include "db/written.h"
@@ -494,6 +496,35 @@ static void the_file_itself_is_locked_whatever_the_name(void **state)
 	journal_close(journal);
 }
 
+/* The folder is there a second time, by another mount: the file is one, and so is its lock. */
+static void a_second_mount_of_the_folder_lets_no_second_station_in(void **state)
+{
+	struct place *place = *state, other = *place;
+	struct journal *journal = opened_lot(place, "A"), *second;
+	char folder[sizeof(place->dir) + 8];
+	pid_t child;
+	int status;
+
+	snprintf(folder, sizeof(folder), "%s/again", place->dir);
+	assert_int_equal(mkdir(folder, 0700), 0);
+	snprintf(other.path, sizeof(other.path), "%s%s", folder, strrchr(place->path, '/'));
+	child = fork();
+	if (child == 0) {
+		if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+		    mount(place->dir, folder, NULL, MS_BIND, NULL) != 0)
+			_exit(77);
+		if (access(other.path, F_OK) != 0 || try_open(&other, &second) == 0)
+			_exit(1);
+		_exit(strstr(other.error, "in use by another station (lot A") ? 0 : 2);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	journal_close(journal);
+	assert_int_equal(rmdir(folder), 0);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip(); /* mounts are root's */
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -513,6 +544,7 @@ int main(void)
 		TEST(nothing_is_told_durable_after_the_file_was_taken_away),
 		TEST(two_names_of_one_file_let_no_two_stations_in),
 		TEST(the_file_itself_is_locked_whatever_the_name),
+		TEST(a_second_mount_of_the_folder_lets_no_second_station_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

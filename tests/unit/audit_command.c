@@ -350,6 +350,79 @@ static void statements_that_are_no_question_are_refused(void **state)
 	assert_row(f->place.path, "SELECT count(*) FROM unit", "3");
 }
 
+/* Exit status 2: there is no verdict, neither way. What was asked for wrongly, what is not there, what is no record. */
+static void what_cannot_be_looked_at_gets_no_verdict(void **state)
+{
+	struct factory *f = *state;
+	char path[sizeof(f->place.path)];
+	sqlite3 *db = NULL;
+	FILE *file;
+
+	write_lot(f, false);
+	assert_int_equal(audit(f, "verify", "AC0000001", NULL), EXIT_UNUSABLE);
+	assert_says(f->err, "usage: millrace audit verify");
+	assert_string_equal(f->out, "");
+	assert_int_equal(sqlite3_open(f->place.path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 999", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(audit(f, "verify", NULL), EXIT_UNUSABLE);
+	assert_says(f->err, "999");
+	assert_string_equal(f->out, "");
+	strcpy(path, f->place.path);
+	snprintf(f->place.path, sizeof(f->place.path), "%s/none.db", f->place.dir);
+	assert_int_equal(audit(f, "verify", "--json", NULL), EXIT_UNUSABLE);
+	assert_null(strstr(f->out, "\"good\""));
+	assert_int_not_equal(access(f->place.path, F_OK), 0); /* and none was made */
+	file = fopen(f->place.path, "w");
+	fputs("no record, but a letter that is long enough to be read as the header of one, and then some more: "
+	      "a hundred octets and more",
+	      file);
+	fclose(file);
+	assert_int_equal(audit(f, "verify", NULL), EXIT_UNUSABLE);
+	assert_string_equal(f->out, "");
+	file = fopen(f->place.path, "w"); /* no octet in it */
+	fclose(file);
+	assert_int_equal(audit(f, "verify", NULL), EXIT_UNUSABLE);
+	assert_string_equal(f->out, "");
+	(void)unlink(f->place.path);
+	strcpy(f->place.path, path);
+}
+
+/* Whichever page of the file a disk has spoilt: it does not hold together, or it cannot be looked at. */
+static void a_record_with_a_spoilt_page_never_holds_together(void **state)
+{
+	struct factory *f = *state;
+	static uint8_t image[4 << 20];
+	uint8_t page[4096];
+	size_t len;
+	FILE *file;
+
+	write_lot(f, false);
+	file = fopen(f->place.path, "r");
+	assert_non_null(file);
+	len = fread(image, 1, sizeof(image), file);
+	fclose(file);
+	assert_true(len > 20 * sizeof(page) && len < sizeof(image) && len % sizeof(page) == 0);
+	memset(page, 0x5a, sizeof(page));
+	for (size_t at = 0; at < len; at += sizeof(page)) {
+		int result;
+
+		file = fopen(f->place.path, "w");
+		assert_int_equal(fwrite(image, 1, len, file), len);
+		assert_int_equal(fseek(file, (long)at, SEEK_SET), 0);
+		assert_int_equal(fwrite(page, 1, sizeof(page), file), sizeof(page));
+		assert_int_equal(fclose(file), 0);
+		result = audit(f, "verify", NULL);
+		if (result != EXIT_NOT_ALL_WELL && result != EXIT_UNUSABLE)
+			fail_msg("page %zu of %zu: %d\n%s", at / sizeof(page) + 1, len / sizeof(page), result, f->out);
+		assert_null(strstr(f->out, "The record holds together"));
+	}
+	file = fopen(f->place.path, "w"); /* it was the page */
+	assert_int_equal(fwrite(image, 1, len, file), len);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(audit(f, "verify", NULL), EXIT_ALL_WELL);
+}
+
 static void wrong_words_get_the_nearest_right_one(void **state)
 {
 	struct factory *f = *state;
@@ -384,6 +457,8 @@ int main(void)
 		TEST(octets_from_outside_are_escaped),
 		TEST(tables_csv_and_json_say_the_same),
 		TEST(statements_that_are_no_question_are_refused),
+		TEST(what_cannot_be_looked_at_gets_no_verdict),
+		TEST(a_record_with_a_spoilt_page_never_holds_together),
 		TEST(wrong_words_get_the_nearest_right_one),
 	};
 

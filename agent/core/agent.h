@@ -49,6 +49,7 @@ struct mr_ap_config {
 };
 
 struct mr_method;
+struct mr_wps;
 
 /* What the firmware image is built with; the pointers must outlive the agent. */
 struct mr_agent_config {
@@ -62,6 +63,7 @@ struct mr_agent_config {
 	size_t channel_count;			 /* 0: no action frames; then `ap` has a method */
 	uint64_t roam_us;			 /* without a CALL this long: next channel of the plan; 0: stay home */
 	struct mr_ap_config ap;
+	struct mr_wps *wps; /* agent/core/wps.h: enrols itself with a registrar; NULL: does not */
 };
 
 struct mr_agent;

@@ -123,6 +123,7 @@ enum mr_holder {
 	MR_HELD_BY_NOBODY,
 	MR_HELD_BY_SESSION, /* held.session; the buffer: message 1; the request's octets, then the whole answer frame */
 	MR_HELD_BY_REQUEST, /* held.response; the buffer: the request's body, then the response's */
+	MR_HELD_BY_ENROLMENT, /* the radio too (wps.c); the buffer: the frame that leaves, or a request of its own */
 };
 
 struct mr_agent {

@@ -34,6 +34,9 @@ static void enter(struct mr_agent *agent, enum mr_direct_phase phase, uint64_t d
 
 static bool has_plan(const struct mr_agent *agent) { return agent->config.channel_count > 0; }
 
+/* The radio is with a network, or looks for a registrar. */
+static bool is_elsewhere(const struct mr_agent *agent) { return agent->away || agent->holder == MR_HELD_BY_ENROLMENT; }
+
 static void listen(struct mr_agent *agent)
 {
 	enter(agent, MR_DIRECT_LISTENING, agent->freq_mhz != 0 ? UINT64_MAX : now(agent) + TUNE_RETRY_US);
@@ -319,7 +322,7 @@ static bool hear(struct mr_agent *agent, struct mr_rd mpdu)
 {
 	struct mr_frame frame;
 
-	if (agent->direct.phase == MR_DIRECT_SILENT || !mr_frame_parse(mpdu, &frame))
+	if (agent->direct.phase == MR_DIRECT_SILENT || is_elsewhere(agent) || !mr_frame_parse(mpdu, &frame))
 		return false;
 	if (frame.type == MR_CALL)
 		on_call(agent, &frame);
@@ -381,7 +384,7 @@ static void expire(struct mr_agent *agent)
 	struct mr_direct_state *d = &agent->direct;
 	uint64_t now_us = now(agent);
 
-	if (agent->away)
+	if (is_elsewhere(agent))
 		return;
 	if (d->phase == MR_DIRECT_LISTENING) {
 		on_listening_expired(agent, now_us);
@@ -407,7 +410,7 @@ static uint64_t deadline_us(const struct mr_agent *agent)
 {
 	const struct mr_direct_state *d = &agent->direct;
 
-	if (agent->away)
+	if (is_elsewhere(agent))
 		return UINT64_MAX;
 	if (d->phase == MR_DIRECT_SESSION)
 		return mr_session_deadline_us(agent);

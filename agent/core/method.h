@@ -10,7 +10,7 @@
  *	a device that answers calls                  { &mr_method_direct, NULL }
  *	... that also has a WPA2 access point        { &mr_method_direct, &mr_part_wifi, &mr_part_api,
  *	                                               &mr_method_micro_ap, NULL }
- *	everything there is                          MR_METHODS_ALL
+ *	all that brings requests                     MR_METHODS_ALL
  */
 #pragma once
 
@@ -23,6 +23,8 @@ enum mr_wants {
 		1, /* hears and sends action frames, and tunes: port.send, port.tune, mr_agent_receive */
 	MR_WANTS_ACCESS_POINT =
 		2, /* an access point or ad-hoc network, with a server that runs the API (api.h) on it */
+	MR_WANTS_OPEN_LINK =
+		4, /* through the functions of action frames: any frame, and what is sent to the device acknowledged */
 };
 
 /* What happens in the core or in one row and concerns others. */
@@ -56,12 +58,15 @@ struct mr_method {
 	const struct mr_endpoint *endpoints; /* its paths in the API; the last has no path */
 };
 
-/* In direct.c, micro_ap.c, pin.c, https.c. */
+/* In direct.c, micro_ap.c, pin.c, https.c, wps.c. */
 extern const struct mr_method mr_method_direct;	  /* action frames */
 extern const struct mr_method mr_method_micro_ap; /* needs mr_part_api */
 extern const struct mr_method mr_method_pin;	  /* needs mr_part_api; on an ad-hoc network as well */
 extern const struct mr_method mr_method_https;	  /* needs mr_part_api */
+extern const struct mr_method mr_method_wps_pin; /* needs mr_part_wps; credentials alone, from any registrar */
+extern const struct mr_method mr_method_wps_pbc;
 
+extern const struct mr_method mr_part_wps;  /* wps.c: finds a registrar, is its enrollee */
 extern const struct mr_method mr_part_wifi; /* wifi.c: joins networks, is an access point */
 extern const struct mr_method mr_part_api;  /* endpoint.c: requests over HTTP; needs mr_part_wifi */
 

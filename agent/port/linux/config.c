@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/wire/channel.h"
+#include "agent/wire/wsc_pin.h"
 
 #define FILE_MAX 16384u /* octets; chosen: the example, with its comments, has 3,000 */
 
@@ -146,6 +147,28 @@ static bool take_id(struct mr_linux_config *c, const char *text)
 {
 	return c->has_id = from_hex(text, c->agent.device_id, 8);
 }
+
+static bool take_wps_pin(struct mr_linux_config *c, const char *text)
+{
+	(void)snprintf(c->wps_pin, sizeof(c->wps_pin), "%s", text);
+	return mr_wsc_pin_valid(text, strlen(text));
+}
+
+static bool take_wps_button(struct mr_linux_config *c, const char *text)
+{
+	c->wps_button = strcmp(text, "yes") == 0;
+	return c->wps_button || strcmp(text, "no") == 0;
+}
+
+static bool take_wps_fragment(struct mr_linux_config *c, const char *text)
+{
+	unsigned long octets;
+	bool ok = take_number(text, MR_EAP_FRAGMENT_MAX, &octets) && octets >= MR_EAP_FRAGMENT_MIN;
+
+	c->wps.fragment_max = (uint16_t)octets;
+	return ok;
+}
+
 static bool take_w0(struct mr_linux_config *c, const char *text) { return c->has_w0 = from_hex(text, c->pin.w0, 32); }
 static bool take_l(struct mr_linux_config *c, const char *text) { return c->has_l = from_hex(text, c->pin.l, 65); }
 
@@ -176,6 +199,10 @@ static const struct {
 	{ "pin_iterations", take_iterations, 0, 0 },
 	{ "pin_w0", take_w0, 0, 0 },
 	{ "pin_l", take_l, 0, 0 },
+	{ "wps_pin", take_wps_pin, 0, 0 },
+	{ "wps_button", take_wps_button, 0, 0 },
+	{ "wps_fragment", take_wps_fragment, 0, 0 },
+	{ "manufacturer", NULL, TEXT(manufacturer, MR_WSC_MANUFACTURER_MAX) },
 	{ "wpa_supplicant", NULL, TEXT(supplicant, MR_CTRL_PATH_MAX - 1) },
 	{ "hostapd", NULL, TEXT(hostapd, MR_CTRL_PATH_MAX - 1) },
 };
@@ -270,6 +297,10 @@ static bool is_whole(struct mr_linux_config *c, const char *path)
 		lacks = "channel, of the access point";
 	else if (c->has_w0 != pin || c->has_l != pin || (c->pin.iterations > 0) != pin)
 		lacks = "one of pin_salt, pin_iterations, pin_w0 and pin_l";
+	else if ((c->wps_pin[0] || c->wps_button) && c->agent.channel_count == 0)
+		lacks = "channels, where a registrar may be";
+	else if (c->wps_pin[0] && c->wps_button)
+		lacks = "a choice between wps_pin and wps_button";
 	else if (c->hostapd[0] && !c->supplicant[0])
 		lacks = "wpa_supplicant, which looks around and joins where hostapd is the access point";
 	if (lacks)
@@ -293,6 +324,9 @@ bool mr_linux_config_read(struct mr_linux_config *c, const char *path)
 	c->agent.channels = c->channels;
 	c->agent.ap.ssid = c->ssid;
 	c->agent.ap.passphrase = c->passphrase[0] ? c->passphrase : NULL;
+	c->wps.pin = c->wps_pin[0] ? c->wps_pin : NULL;
+	c->wps.manufacturer = c->manufacturer;
+	c->agent.wps = c->wps_pin[0] || c->wps_button ? &c->wps : NULL;
 	c->agent.ap.pin = c->pin.salt_len > 0 ? &c->pin : NULL;
 	return ok;
 }

@@ -32,7 +32,7 @@ struct board {
 	struct mr_linux_server server; /* for the API */
 	struct mr_state_folder state;
 	struct mr_linux_config config;
-	bool has_radio, has_wifi;
+	bool has_radio, has_wifi, has_credentials;
 	bool ap_up;
 	int rssi_dbm, verdict;
 	const char *state_path;
@@ -40,7 +40,10 @@ struct board {
 
 /* --- what the board gives the agent ------------------------------------------------------------------------------- */
 
-static const struct mr_method *const image[] = MR_METHODS_ALL;
+static const struct mr_method *const image[] = { &mr_method_direct,  &mr_part_wifi,	   &mr_part_api,
+						 &mr_method_micro_ap, &mr_method_https,	   &mr_method_pin,
+						 &mr_part_wps,	      &mr_method_wps_pin, &mr_method_wps_pbc,
+						 NULL };
 
 static uint64_t board_now_us(void *ctx)
 {
@@ -252,6 +255,18 @@ static bool is_through(const struct board *board)
 	return mr_agent_finished(&board->agent) && !board->ap_up && deadline_us(board) == UINT64_MAX;
 }
 
+/* What a registrar gave it, or a station. */
+static void note_credentials(struct board *board)
+{
+	bool has = mr_agent_stage(&board->agent) & MR_STAGE_CREDENTIALS;
+
+	if (has && !board->has_credentials) {
+		printf("credentials stored\n");
+		(void)fflush(stdout);
+	}
+	board->has_credentials = has;
+}
+
 static int serve(struct board *board, int signals, bool once)
 {
 	while (wait_for_work(board, signals)) {
@@ -264,6 +279,7 @@ static int serve(struct board *board, int signals, bool once)
 		mr_linux_server_work(&board->server, board_now_us(board));
 		if (mr_agent_deadline_us(&board->agent) <= board_now_us(board))
 			mr_agent_expire(&board->agent);
+		note_credentials(board);
 		if (once && is_through(board))
 			return board->verdict == MR_VERDICT_PASS ? EXIT_DONE : EXIT_NOT_PASSED;
 	}
@@ -317,7 +333,7 @@ static bool open_radio(struct board *board, const char *interface)
 {
 	struct mr_agent_config *config = &board->config.agent;
 
-	board->has_radio = mr_agent_wants(config) & MR_WANTS_ACTION_FRAMES;
+	board->has_radio = mr_agent_wants(config) & (MR_WANTS_ACTION_FRAMES | MR_WANTS_OPEN_LINK);
 	if (!board->has_radio) {
 		if (read_mac(interface, config->mac))
 			return true;

@@ -51,6 +51,7 @@ static uint64_t cost_ns(const struct mr_chip_profile *p, enum mr_work kind, size
 	case MR_WORK_P256_MUL: return (uint64_t)p->x25519_us * 1000; /* charged as the ECDH, above */
 	case MR_WORK_PBKDF2: return (uint64_t)p->pbkdf2_us * 1000;
 	case MR_WORK_TLS: return (uint64_t)p->tls_us * 1000;
+	case MR_WORK_MODP1536: return (uint64_t)p->modp1536_us * 1000;
 	case MR_WORK_COUNT: break;
 	}
 	return 0;

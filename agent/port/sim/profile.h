@@ -13,7 +13,7 @@ struct mr_chip_profile {
 	uint32_t aead_ns, hash_ns;	      /* per octet */
 	uint32_t erase_us, write_ns, read_ns; /* per store write; per octet */
 	uint32_t selftest_us;
-	uint32_t pbkdf2_us, tls_us;
+	uint32_t pbkdf2_us, tls_us, modp1536_us;
 };
 const struct mr_chip_profile *mr_chip_profile(size_t i);	       /* NULL ends the table */
 const struct mr_chip_profile *mr_chip_profile_named(const char *name); /* NULL: none */

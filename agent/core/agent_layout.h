@@ -8,6 +8,7 @@
 #pragma once
 
 #include "agent/core/agent.h"
+#include "agent/wire/sealed.h"
 
 /* --- lasting states --- */
 
@@ -34,6 +35,16 @@ struct mr_direct_state {
 	uint8_t station_mac[6];
 	uint32_t awaited;    /* the cookie of the frame whose report matters; 0: none */
 	uint64_t unknown_us; /* when those PROGRESS (UNKNOWN) that were sent will have been paid for */
+};
+
+/* What is being collected of broadcasts, and the newest one that opened, sealed (sniffer.c). */
+struct mr_sniffer_state {
+	struct mr_sealed_listener listener;
+	uint8_t message[MR_SEALED_MAX];
+	size_t len;	   /* 0: none yet */
+	uint64_t issue;	   /* of the newest since power-on */
+	uint64_t until_us; /* it is forgotten then */
+	uint64_t renew_us; /* before, its like is not opened again */
 };
 
 /* An access point of its own, joining a network, coming back (wifi.c). */
@@ -77,12 +88,12 @@ struct mr_https_state {
 
 /*
  * For whose state there is room: all of them, unless the board's build says otherwise. A board whose image carries
- * `direct` alone compiles the agent with -D'MR_ROOM(X)=X(direct)' and -D'MR_NO_ROOM(X)=X(wifi) X(pin) X(https)': each
- * name in one of the two lists. The states without room lie over the buffer, so that every file compiles for every
- * image; mr_agent_init refuses a table with a row that needs one of them.
+ * `direct` alone compiles the agent with -D'MR_ROOM(X)=X(direct)' and -D'MR_NO_ROOM(X)=X(wifi) X(pin) X(https)
+ * X(sniffer)': each name in one of the two lists. The states without room lie over the buffer, so that every file
+ * compiles for every image; mr_agent_init refuses a table with a row that needs one of them.
  */
 #ifndef MR_ROOM
-#define MR_ROOM(X) X(direct) X(wifi) X(pin) X(https)
+#define MR_ROOM(X) X(direct) X(wifi) X(pin) X(https) X(sniffer)
 #define MR_NO_ROOM(X)
 #endif
 #define MR_STATE(name) struct mr_##name##_state name;

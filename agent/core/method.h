@@ -8,6 +8,7 @@
  * the radio away from those above it.
  *
  *	a device that answers calls                  { &mr_method_direct, NULL }
+ *	... that also hears broadcasts               { &mr_method_direct, &mr_method_sniffer, NULL }
  *	... that also has a WPA2 access point        { &mr_method_direct, &mr_part_wifi, &mr_part_api,
  *	                                               &mr_method_micro_ap, NULL }
  *	all that brings requests                     MR_METHODS_ALL
@@ -16,6 +17,7 @@
 
 #include "agent/core/agent.h"
 #include "agent/wire/cause.h"
+#include "agent/wire/sealed.h"
 
 /* What a method needs of the board, bit by bit. A board that cannot give it does not start the agent. */
 enum mr_wants {
@@ -25,6 +27,8 @@ enum mr_wants {
 		2, /* an access point or ad-hoc network, with a server that runs the API (api.h) on it */
 	MR_WANTS_OPEN_LINK =
 		4, /* through the functions of action frames: any frame, and what is sent to the device acknowledged */
+	MR_WANTS_GROUP_FRAMES = 8, /* hears data frames of others to groups, on the channel of action frames; of which
+				      it may tell only headers, or lengths: docs/protocol.md */
 };
 
 /* What happens in the core or in one row and concerns others. */
@@ -55,11 +59,17 @@ struct mr_method {
 	void (*told)(struct mr_agent *agent, enum mr_news news);
 	/* Carries out a request that is not the core's (operation.h). MR_CAUSE_UNSUPPORTED: nor is it this row's. */
 	enum mr_cause (*run)(struct mr_agent *agent, const struct mr_message *request, struct mr_wr *response);
+	/*
+	 * The network of a broadcast that this row has heard. MR_CAUSE_NOT_HEARD: not that one, or not lately.
+	 * MR_CAUSE_OK: the caller wipes `out`.
+	 */
+	enum mr_cause (*recall)(struct mr_agent *agent, uint64_t issue, struct mr_sealed *out);
 	const struct mr_endpoint *endpoints; /* its paths in the API; the last has no path */
 };
 
-/* In direct.c, micro_ap.c, pin.c, https.c, wps.c. */
+/* In direct.c, sniffer.c, micro_ap.c, pin.c, https.c, wps.c. */
 extern const struct mr_method mr_method_direct;	  /* action frames */
+extern const struct mr_method mr_method_sniffer;  /* sealed broadcasts; needs mr_method_direct */
 extern const struct mr_method mr_method_micro_ap; /* needs mr_part_api */
 extern const struct mr_method mr_method_pin;	  /* needs mr_part_api; on an ad-hoc network as well */
 extern const struct mr_method mr_method_https;	  /* needs mr_part_api */
@@ -72,8 +82,8 @@ extern const struct mr_method mr_part_api;  /* endpoint.c: requests over HTTP; n
 
 #define MR_METHODS_ALL                                                                                                 \
 	{                                                                                                              \
-		&mr_method_direct, &mr_part_wifi, &mr_part_api, &mr_method_micro_ap, &mr_method_https, &mr_method_pin, \
-			NULL                                                                                           \
+		&mr_method_direct, &mr_method_sniffer, &mr_part_wifi, &mr_part_api, &mr_method_micro_ap,               \
+			&mr_method_https, &mr_method_pin, NULL                                                         \
 	}
 
 /* Is there room for this state in struct mr_agent? agent_layout.h says when there is none. */

@@ -402,6 +402,45 @@ static enum mr_cause on_credentials(struct mr_agent *agent, const struct mr_mess
 	return cause != MR_CAUSE_OK ? cause : answer_digest(agent, m, MR_SECTION_PREPARED_CREDENTIALS, w);
 }
 
+/* Some row of the image hears broadcasts, or none does. */
+static enum mr_cause recall(struct mr_agent *agent, uint64_t issue, struct mr_sealed *out)
+{
+	for (size_t i = 0; agent->config.methods[i]; i++)
+		if (agent->config.methods[i]->recall)
+			return agent->config.methods[i]->recall(agent, issue, out);
+	return MR_CAUSE_UNSUPPORTED;
+}
+
+static void put_value(struct mr_message *m, enum mr_attribute id, const void *value, size_t len)
+{
+	m->has[id] = len > 0;
+	m->value[id] = mr_rd_over(value, len);
+}
+
+/* From here on it is as if the request had brought the network itself. What was committed needs no broadcast. */
+static enum mr_cause on_issue(struct mr_agent *agent, struct mr_message *m, struct mr_wr *w)
+{
+	struct mr_sealed heard;
+	struct mr_rd issue = m->value[MR_AT_ISSUE];
+	enum mr_cause cause;
+
+	if (!mr_operation_has_txn(m) || m->has[MR_AT_SSID] || m->has[MR_AT_SECURITY] || m->has[MR_AT_PASSPHRASE])
+		return MR_CAUSE_BAD_REQUEST;
+	if (mr_operation_is_of_txn(agent, MR_SECTION_CREDENTIALS, m))
+		return answer_digest(agent, m, MR_SECTION_CREDENTIALS, w);
+	if (mr_store_has(&agent->store, MR_SECTION_SEAL))
+		return MR_CAUSE_OUT_OF_ORDER;
+	cause = recall(agent, mr_rd_le64(&issue), &heard);
+	if (cause != MR_CAUSE_OK)
+		return cause;
+	put_value(m, MR_AT_SSID, heard.ssid, heard.ssid_len);
+	put_value(m, MR_AT_SECURITY, &heard.security, 1);
+	put_value(m, MR_AT_PASSPHRASE, heard.passphrase, heard.passphrase_len);
+	cause = on_credentials(agent, m, w);
+	mr_wipe(&heard, sizeof(heard));
+	return cause;
+}
+
 static enum mr_cause on_commit(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
 {
 	enum mr_cause cause = MR_CAUSE_OK;
@@ -548,7 +587,7 @@ static enum mr_cause run_elsewhere(struct mr_agent *agent, const struct mr_messa
 	return cause;
 }
 
-static enum mr_cause run(struct mr_agent *agent, const struct mr_message *m, struct mr_wr *w)
+static enum mr_cause run(struct mr_agent *agent, struct mr_message *m, struct mr_wr *w)
 {
 	if (agent->port.operation)
 		agent->port.operation(agent->port.ctx, m->operation);
@@ -557,7 +596,7 @@ static enum mr_cause run(struct mr_agent *agent, const struct mr_message *m, str
 	case MR_OP_SELFTEST: return on_selftest(agent, m, w);
 	case MR_OP_KEY: return on_key(agent, m, w);
 	case MR_OP_IDENTITY: return on_identity(agent, m, w);
-	case MR_OP_CREDENTIALS: return on_credentials(agent, m, w);
+	case MR_OP_CREDENTIALS: return m->has[MR_AT_ISSUE] ? on_issue(agent, m, w) : on_credentials(agent, m, w);
 	case MR_OP_COMMIT: return on_commit(agent, m, w);
 	case MR_OP_VERIFY: return on_verify(agent, m, w);
 	case MR_OP_SEAL: return on_seal(agent, m, w);

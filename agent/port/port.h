@@ -26,6 +26,7 @@ enum mr_work {
 	MR_WORK_PBKDF2,	  /* a passphrase to a key: 4096 rounds of HMAC-SHA1, twice (802.11-2016 J.4.1) */
 	MR_WORK_TLS,	  /* a whole handshake as the server; named by the board, which runs TLS */
 	MR_WORK_MODP1536, /* one exponentiation in the group of RFC 3526 section 2 */
+	MR_WORK_ERASURE,  /* a symbol of a broadcast, after n others */
 	MR_WORK_COUNT
 };
 

@@ -53,6 +53,8 @@ enum mr_cause_class {
 	X(WPS_LOCKED, 17, "wps-locked", AIR,                                                                           \
 	  "the device says that it is locked after wrong PINs, and nobody signs that",                                 \
 	  "wait until its access point no longer says so; compare the PIN of its label with the record")               \
+	X(NOT_HEARD, 18, "not-heard", AIR, "the device has not heard the broadcast of its network",                    \
+	  "move it closer to the radio of its channel, look for others that keep the channel busy")                    \
 	X(JOURNAL_UNAVAILABLE, 20, "journal-unavailable", STATION, "the database does not take records",               \
 	  "free disk space or repair the database, then run the job again")                                            \
 	X(SIGNER_UNAVAILABLE, 21, "signer-unavailable", STATION, "the CA does not sign",                               \

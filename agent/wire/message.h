@@ -18,7 +18,7 @@
 	X(SELFTEST, 2, "selftest")	 /* runs the board's self-test: SELFTEST_ITEM, one per item */                 \
 	X(KEY, 3, "key")		 /* ENTROPY -> makes the key pair if there is none -> CSR */                   \
 	X(IDENTITY, 4, "identity")	 /* prepare: TXN, SERIAL, CERTIFICATE, ISSUER, PIN_* -> DIGEST */              \
-	X(CREDENTIALS, 5, "credentials") /* prepare: TXN, SSID, SECURITY, PASSPHRASE -> DIGEST */                      \
+	X(CREDENTIALS, 5, "credentials") /* prepare: TXN, SSID, SECURITY, PASSPHRASE; or TXN, ISSUE -> DIGEST */       \
 	X(COMMIT, 6, "commit")		 /* TXN -> STAGE: the prepared values are now the device's */                  \
 	X(VERIFY, 7, "verify")		 /* CHALLENGE -> DIGEST over all committed values, SIGNATURE */                \
 	X(SEAL, 8, "seal")		 /* TXN, CHALLENGE -> locks the device; RECEIPT, SIGNATURE */                  \
@@ -66,7 +66,8 @@ enum mr_operation {
 	X(AP_PASSPHRASE, 30, 8, 63) /* of the device's own access point; printable */                                  \
 	X(BSSID, 31, 6, 6)                                                                                             \
 	X(STA_ADDRESS, 32, 6, 6) /* that the device joins networks from */                                             \
-	X(PROTOCOL, 33, 1, 1)	 /* MR_PROTOCOL: what STATUS signs; absent: 1 */
+	X(PROTOCOL, 33, 1, 1)	 /* MR_PROTOCOL: what STATUS signs; absent: 1 */                                       \
+	X(ISSUE, 34, 8, 8)	 /* u64 le: of a sealed broadcast (sealed.h), in place of what it carries */
 
 enum mr_attribute {
 #define MR_ATTRIBUTE_ENUM(name, id, shortest, longest) MR_AT_##name = id,

@@ -1,7 +1,7 @@
 /*
  * all: every method there is.
  *
- * room: direct wifi pin https
+ * room: direct wifi pin https sniffer
  * no room:
  * server: https
  */

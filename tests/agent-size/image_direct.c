@@ -2,7 +2,7 @@
  * direct: action frames alone.
  *
  * room: direct
- * no room: wifi pin https
+ * no room: wifi pin https sniffer
  * server: none
  */
 #include "tests/agent-size/board.h"

@@ -2,7 +2,7 @@
  * direct, micro-ap: action frames, and a WPA2 network.
  *
  * room: direct wifi
- * no room: pin https
+ * no room: pin https sniffer
  * server: http
  */
 #include "tests/agent-size/board.h"

@@ -2,7 +2,7 @@
  * direct, pin: action frames, and an open or ad-hoc network under the PIN.
  *
  * room: direct wifi pin
- * no room: https
+ * no room: https sniffer
  * server: http
  */
 #include "tests/agent-size/board.h"

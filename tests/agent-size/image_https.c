@@ -2,7 +2,7 @@
  * https: an open network, and TLS.
  *
  * room: wifi https
- * no room: direct pin
+ * no room: direct pin sniffer
  * server: https
  */
 #include "tests/agent-size/board.h"

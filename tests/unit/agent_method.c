@@ -117,7 +117,7 @@ static void a_row_for_whose_state_there_is_no_room_is_refused(void **state)
 
 	assert_false(starts(b, table));
 	assert_true(mr_method_direct.has_room && mr_part_wifi.has_room && mr_method_pin.has_room &&
-		    mr_method_https.has_room);
+		    mr_method_https.has_room && mr_method_sniffer.has_room);
 }
 
 static void a_board_learns_what_it_must_give(void **state)
@@ -125,10 +125,11 @@ static void a_board_learns_what_it_must_give(void **state)
 	struct bench *b = *state;
 	struct mr_agent_config *c = &b->board.config;
 
-	assert_int_equal(mr_agent_wants(c), MR_WANTS_ACTION_FRAMES);
+	assert_int_equal(mr_agent_wants(c), MR_WANTS_ACTION_FRAMES | MR_WANTS_GROUP_FRAMES);
 	for (enum mr_ap_method method = MR_AP_WPA2; method <= MR_AP_TLS; method++) {
 		give_network(b, method);
-		assert_int_equal(mr_agent_wants(c), MR_WANTS_ACTION_FRAMES | MR_WANTS_ACCESS_POINT);
+		assert_int_equal(mr_agent_wants(c),
+				 MR_WANTS_ACTION_FRAMES | MR_WANTS_GROUP_FRAMES | MR_WANTS_ACCESS_POINT);
 	}
 	c->channel_count = 0;
 	assert_int_equal(mr_agent_wants(c), MR_WANTS_ACCESS_POINT);

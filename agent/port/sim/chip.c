@@ -52,6 +52,7 @@ static uint64_t cost_ns(const struct mr_chip_profile *p, enum mr_work kind, size
 	case MR_WORK_PBKDF2: return (uint64_t)p->pbkdf2_us * 1000;
 	case MR_WORK_TLS: return (uint64_t)p->tls_us * 1000;
 	case MR_WORK_MODP1536: return (uint64_t)p->modp1536_us * 1000;
+	case MR_WORK_ERASURE: return (uint64_t)p->erasure_ns * n;
 	case MR_WORK_COUNT: break;
 	}
 	return 0;

@@ -11,6 +11,7 @@ struct mr_chip_profile {
 	uint32_t boot_us, tune_us;
 	uint32_t x25519_us, keygen_us, sign_us, verify_us;
 	uint32_t aead_ns, hash_ns;	      /* per octet */
+	uint32_t erasure_ns;		      /* per symbol and symbol before it */
 	uint32_t erase_us, write_ns, read_ns; /* per store write; per octet */
 	uint32_t selftest_us;
 	uint32_t pbkdf2_us, tls_us, modp1536_us;

@@ -144,7 +144,8 @@ static void on_received(void *ctx, struct mr_rd frame, int rssi_dbm)
 {
 	struct board *board = ctx;
 
-	board->rssi_dbm = rssi_dbm;
+	if ((frame.at[0] & 0x0c) != 0x08) /* data frames are those of others to groups */
+		board->rssi_dbm = rssi_dbm;
 	mr_agent_receive(&board->agent, frame);
 }
 
@@ -340,7 +341,8 @@ static bool open_radio(struct board *board, const char *interface)
 		fprintf(stderr, "millrace-agent: %s is no interface\n", interface);
 		return false;
 	}
-	if (!mr_linux_radio_open(&board->radio, interface, NULL)) {
+	if (!mr_linux_radio_open(&board->radio, interface, NULL) ||
+	    ((mr_agent_wants(config) & MR_WANTS_GROUP_FRAMES) && !mr_linux_radio_hear_groups(&board->radio))) {
 		fprintf(stderr, "millrace-agent: %s\n", board->radio.error);
 		return false;
 	}

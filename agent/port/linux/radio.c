@@ -239,8 +239,11 @@ static int raise_both(struct mr_linux_radio *radio)
 
 /* --- packets ------------------------------------------------------------------------------------------------------ */
 
-/* Frames to this device, reports on its own, action frames to all. Radiotap's length is little-endian, at octet 2. */
-static int set_filter(int fd, const uint8_t mac[static 6])
+/*
+ * Frames to this device, reports on its own, action frames to all; data frames to groups, if they are wanted.
+ * Radiotap's length is little-endian, at octet 2.
+ */
+static int set_filter(int fd, const uint8_t mac[static 6], bool groups)
 {
 	uint32_t high = (uint32_t)mac[0] << 24 | (uint32_t)mac[1] << 16 | (uint32_t)mac[2] << 8 | mac[3];
 	uint32_t low = (uint32_t)mac[4] << 8 | mac[5];
@@ -254,18 +257,23 @@ static int set_filter(int fd, const uint8_t mac[static 6])
 		BPF_STMT(BPF_LD | BPF_W | BPF_IND, 4), /* 6: address 1 */
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, high, 0, 2),
 		BPF_STMT(BPF_LD | BPF_H | BPF_IND, 8),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, low, 10, 0),
-		BPF_STMT(BPF_LD | BPF_W | BPF_IND, 4), /* 10: to all? */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, low, 15, 0),
+		BPF_STMT(BPF_LD | BPF_B | BPF_IND, 4), /* 10: to a group? */
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, groups ? 1 : 0, 0, 3),
+		BPF_STMT(BPF_LD | BPF_B | BPF_IND, 0), /* data, with QoS or not */
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x7f),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x08, 10, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_IND, 4), /* 15: to all? */
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0xffffffff, 0, 4),
 		BPF_STMT(BPF_LD | BPF_H | BPF_IND, 8),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0xffff, 0, 2),
 		BPF_STMT(BPF_LD | BPF_B | BPF_IND, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0xd0, 4, 0),
-		BPF_STMT(BPF_LD | BPF_W | BPF_IND, 10), /* 16: address 2 */
+		BPF_STMT(BPF_LD | BPF_W | BPF_IND, 10), /* 21: address 2 */
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, high, 0, 3),
 		BPF_STMT(BPF_LD | BPF_H | BPF_IND, 14),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, low, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, 0xffff), /* 20 */
+		BPF_STMT(BPF_RET | BPF_K, 0xffff), /* 25 */
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
 	struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
@@ -281,10 +289,17 @@ static bool open_packets(struct mr_linux_radio *radio)
 	int on = 1;
 
 	radio->packet_fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (radio->packet_fd < 0 || set_filter(radio->packet_fd, radio->mac) < 0 ||
+	if (radio->packet_fd < 0 || set_filter(radio->packet_fd, radio->mac, false) < 0 ||
 	    bind(radio->packet_fd, (const struct sockaddr *)&here, sizeof(here)) < 0)
 		return fail(radio, "can't open a packet socket: %s", strerror(errno));
 	(void)setsockopt(radio->packet_fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on));
+	return true;
+}
+
+bool mr_linux_radio_hear_groups(struct mr_linux_radio *radio)
+{
+	if (set_filter(radio->packet_fd, radio->mac, true) < 0)
+		return fail(radio, "can't hear frames to groups: %s", strerror(errno));
 	return true;
 }
 

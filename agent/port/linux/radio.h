@@ -44,6 +44,9 @@ struct mr_linux_radio {
 	char error[160];
 };
 
+/* From now on data frames of others to groups are handed over too, in clear or not: broadcasts of networks. */
+bool mr_linux_radio_hear_groups(struct mr_linux_radio *radio);
+
 /* `name`: an interface (wlan0) or a chip (phy0). `mac`: NULL for the chip's own. false: the reason is in `error`. */
 bool mr_linux_radio_open(struct mr_linux_radio *radio, const char *name, const uint8_t *mac);
 /* Gives the interfaces back as they were. */

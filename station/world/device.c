@@ -11,6 +11,7 @@
 #include "station/world/chip_wifi.h"
 #include "station/wifi/ieee80211.h"
 
+#define GROUP_QUEUE 4u	       /* further ones, for frames of others to groups: these push out no others */
 #define RX_QUEUE 8u	       /* frames the chip's driver holds while the core is busy; more are lost, though ACKed */
 #define TX_QUEUE 16u	       /* frames its driver takes */
 #define TX_QUEUE_WIFI 48u      /* with the buffers of a TCP/IP stack */
@@ -48,7 +49,8 @@ struct device {
 	uint8_t (*flash)[MR_STORE_MAX]; /* its own, or NULL */
 	struct mr_agent agent;
 	struct fifo in, out;
-	unsigned frames_waiting;
+	unsigned frames_waiting, groups_waiting;
+	bool hears_groups; /* its agent wants what others send to groups */
 	uint64_t busy_us, ready_us, draws, epoch;
 	bool on, up;		     /* powered; booted */
 	bool tuning;		     /* frames wait until the radio is there */
@@ -300,7 +302,7 @@ static void power_off(struct device *d)
 		chip_wifi_power_off(d->wifi);
 	empty(&d->in);
 	empty(&d->out);
-	d->frames_waiting = 0;
+	d->frames_waiting = d->groups_waiting = 0;
 	d->chip.dead_us = UINT64_MAX;
 	forget_ap(d);
 	mr_wipe(&d->agent, sizeof(d->agent)); /* RAM */
@@ -401,6 +403,17 @@ static void hear(struct device *d, struct mr_rd frame, uint64_t now_us)
 	d->busy_us = mr_chip_end(&d->chip);
 }
 
+/* Data, from an access point to a group: what STAs send to their access point, none but that one hears. */
+static bool is_to_group(struct mr_rd frame)
+{
+	return frame.left > IEEE80211_HEADER_LEN && (frame.at[0] & 0x7f) == IEEE80211_DATA && (frame.at[4] & 1);
+}
+
+static unsigned *waiting(struct device *d, struct mr_rd frame)
+{
+	return is_to_group(frame) ? &d->groups_waiting : &d->frames_waiting;
+}
+
 /* The agent's frames and reports first, then its clock, then the HTTP API: each may wait for the core, none for ever.
  */
 static void work(struct device *d, uint64_t now_us)
@@ -408,7 +421,7 @@ static void work(struct device *d, uint64_t now_us)
 	struct item *item = take(&d->in);
 
 	if (item && item->kind == ITEM_FRAME) {
-		d->frames_waiting--;
+		*waiting(d, mr_rd_over(item->bytes, item->len)) -= 1;
 		hear(d, mr_rd_over(item->bytes, item->len), now_us);
 	} else {
 		mr_chip_begin(&d->chip, now_us);
@@ -536,6 +549,33 @@ static bool is_agents(struct mr_rd frame)
 	       !(frame.at[1] & IEEE80211_PROTECTED) && frame.at[IEEE80211_HEADER_LEN] != 8;
 }
 
+/* The core gets it at once, or when it has time. */
+static void hand_over(struct device *d, struct mr_rd frame, uint64_t now_us)
+{
+	if (idle(d, now_us)) {
+		hear(d, frame, now_us);
+	} else if (*waiting(d, frame) < (is_to_group(frame) ? GROUP_QUEUE : RX_QUEUE)) {
+		*waiting(d, frame) += 1;
+		put(&d->in, make(ITEM_FRAME, frame.at, frame.left));
+	}
+	rearm(d);
+}
+
+/* What the chip tells of it. */
+static void overhear(struct device *d, struct mr_rd frame, uint64_t now_us)
+{
+	uint8_t told[RADIO_FRAME_MAX];
+
+	if (frame.left > sizeof(told))
+		return;
+	memcpy(told, frame.at, frame.left);
+	if (d->config.ears != DEVICE_HEARS_FRAMES)
+		memset(told + IEEE80211_HEADER_LEN, 0, frame.left - IEEE80211_HEADER_LEN);
+	if (d->config.ears == DEVICE_HEARS_LENGTHS)
+		memset(told + 4, 0xff, 6); /* address 1 */
+	hand_over(d, mr_rd_over(told, frame.left), now_us);
+}
+
 static void on_received(void *ctx, struct mr_rd frame, const struct radio_rx *rx)
 {
 	struct device *d = ctx;
@@ -545,6 +585,8 @@ static void on_received(void *ctx, struct mr_rd frame, const struct radio_rx *rx
 
 	if (d->up && meets(d, frame))
 		has_struck(d);
+	if (d->up && d->hears_groups && is_to_group(frame))
+		overhear(d, frame, rx->time_us);
 	if (d->wifi && d->up && !is_agents(frame)) {
 		chip_wifi_receive(d->wifi, frame, rx);
 		return;
@@ -560,13 +602,7 @@ static void on_received(void *ctx, struct mr_rd frame, const struct radio_rx *rx
 		return;
 	d->last_control = control;
 	memcpy(d->last_sender, sender, 6);
-	if (idle(d, rx->time_us)) {
-		hear(d, frame, rx->time_us);
-	} else if (d->frames_waiting < RX_QUEUE) {
-		d->frames_waiting++;
-		put(&d->in, make(ITEM_FRAME, frame.at, frame.left));
-	}
-	rearm(d);
+	hand_over(d, frame, rx->time_us);
 }
 
 static void on_tuned(void *ctx, uint16_t freq_mhz)
@@ -669,6 +705,7 @@ struct device *device_create(struct air *air, struct loop *loop, const struct de
 	}
 	d->config = *config;
 	d->config.agent.methods = image;
+	d->hears_groups = mr_agent_wants(&d->config.agent) & MR_WANTS_GROUP_FRAMES;
 	d->timer = (struct loop_timer){ .fn = on_timer, .ctx = d, .at_us = LOOP_NEVER };
 	d->power = (struct loop_timer){ .fn = on_power, .ctx = d, .at_us = LOOP_NEVER };
 	mr_chip_init(&d->chip, profile, &(struct mr_chip_sink){ d, sink_frame, sink_tune, sink_verdict, sink_random },

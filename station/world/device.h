@@ -11,6 +11,13 @@
 
 struct ip_stack;
 
+/* What its chip tells of data frames that are for others. */
+enum device_ears {
+	DEVICE_HEARS_FRAMES,  /* all of them */
+	DEVICE_HEARS_HEADERS, /* the MAC header, and how long it is: the rest is zeros */
+	DEVICE_HEARS_LENGTHS, /* as before, without the address that it goes to */
+};
+
 struct device_config {
 	struct mr_agent_config agent; /* strings and arrays must outlive the device */
 	const char *chip;	      /* profile of think times: "esp32", "esp32-c3", "cortex-m4", ... ; "instant" */
@@ -22,10 +29,11 @@ struct device_config {
 				    CHANNEL_SWITCH strike; 0: by the clock */
 	uint64_t fault_delay_us; /* after that operation began, or after the end of booting */
 	uint64_t off_us;
-	uint16_t switch_mhz;		/* CHANNEL_SWITCH: where its access point goes */
-	struct ip_stack *ip;		/* for an agent with an access point; outlives the device */
-	bool five_ghz;			/* its radio has that band too: it looks for networks there */
-	bool odd_network;		/* its access point is an odd one */
+	uint16_t switch_mhz; /* CHANNEL_SWITCH: where its access point goes */
+	struct ip_stack *ip; /* for an agent with an access point; outlives the device */
+	bool five_ghz;	     /* its radio has that band too: it looks for networks there */
+	bool odd_network;    /* its access point is an odd one */
+	enum device_ears ears;
 	uint8_t *placed;		/* read with device_fault_struck; may be NULL */
 	uint8_t (*flash)[MR_STORE_MAX]; /* MR_STORE_SLOTS slots that outlive the device; NULL: new ones of its own */
 };

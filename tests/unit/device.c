@@ -753,6 +753,58 @@ static void a_seed_makes_the_device_and_another_seed_another(void **state)
 	assert_memory_not_equal(store[0], store[2], MR_STORE_MAX);
 }
 
+/* The frames of a broadcast, as the air gives them to every chip on the channel, and what each tells its agent. */
+static void a_broadcast_reaches_the_agent_of_each_kind_of_chip(void **state)
+{
+	static const unsigned enough[] = { 3, 45, 110 };
+
+	(void)state;
+	for (enum device_ears ears = DEVICE_HEARS_FRAMES; ears <= DEVICE_HEARS_LENGTHS; ears++) {
+		struct mr_sealed network = { .issue = 9,
+					     .lifetime_s = 60,
+					     .ssid = "hall",
+					     .ssid_len = 4,
+					     .security = MR_SECURITY_WPA2,
+					     .passphrase = "of the weir",
+					     .passphrase_len = 11 };
+		struct device_config c = plain_config("cortex-m3");
+		struct mr_sealed_sender sender;
+		uint8_t message[MR_SEALED_MAX];
+		uint64_t before_us;
+		struct floor *f;
+		size_t len;
+
+		c.ears = ears;
+		f = floor_create(c);
+		run_for(f, 400000);
+		assert_true(mr_sealed_seal(batch_key, &network, message, &len));
+		mr_sealed_begin(&sender, message, len,
+				ears == DEVICE_HEARS_LENGTHS ? MR_SEALED_BY_LENGTHS : MR_SEALED_BY_HEADERS);
+		before_us = loop_now_us(f->loop);
+		for (unsigned i = 0; i < enough[ears]; i++) {
+			struct mr_overheard_out out = { .from_ds = true, .port = MR_SEALED_PORT };
+			uint8_t bytes[MR_OVERHEARD_BASE + MR_OVERHEARD_PAYLOAD_MAX];
+			struct mr_wr w = mr_wr_over(bytes, sizeof(bytes));
+			struct mr_sealed_frame frame;
+
+			mr_sealed_next(&sender, &frame);
+			memcpy(out.bssid, f->peer.mac, 6);
+			memcpy(out.source, f->peer.mac, 6);
+			mr_overheard_group(frame.destination, out.destination);
+			memcpy(out.destination_ip, frame.destination, 4);
+			out.payload = frame.payload;
+			out.payload_len = frame.payload_len;
+			out.length = (uint16_t)frame.length;
+			assert_true(mr_overheard_build(&w, &out));
+			say(f, bytes, w.len);
+			run_for(f, frame.gap_us);
+		}
+		assert_int_equal(device_agent(f->device)->sniffer.issue, 9);
+		assert_true(device_agent(f->device)->sniffer.until_us > before_us + 60000000);
+		floor_destroy(f);
+	}
+}
+
 static void a_device_costs_little_memory(void **state)
 {
 	(void)state;
@@ -779,6 +831,7 @@ int main(void)
 		cmocka_unit_test(faults_have_the_names_of_job_files),
 		cmocka_unit_test(an_unknown_chip_is_refused),
 		cmocka_unit_test(a_seed_makes_the_device_and_another_seed_another),
+		cmocka_unit_test(a_broadcast_reaches_the_agent_of_each_kind_of_chip),
 		cmocka_unit_test(a_device_costs_little_memory),
 	};
 

@@ -90,39 +90,87 @@ const struct mr_smart_script mr_smart_airkiss_script = {
 
 static bool begins(const struct mr_overheard *frame) { return mr_smart_may_be(frame, 1, 4); }
 
-/* Two guides in a row: steps of one octet are frequent. */
-static bool guides(const struct mr_smart_stream *stream, const struct mr_overheard *frame, uint16_t *offset)
+#define GUIDE_HEARD 6
+
+/* Do so many frames go 1 2 3 4 1 2? With loss, by their sequence numbers. Steps of one octet alone are frequent. */
+static bool goes_round(const struct mr_smart_stream *stream, int newest, bool by_numbers)
 {
 	const uint16_t *last = stream->last;
-	int newest = 1;
+	unsigned place = (unsigned)newest + 0x1000;
 
-	if (stream->last_count < 8)
-		return false;
-	for (; newest <= 4; newest++) {
-		int i = 0;
-
-		for (; i < 8 && last[i] - last[0] == (newest - 1 - i + 8) % 4 + 1 - newest; i++)
-			continue;
-		if (i == 8 && mr_smart_offset(frame, last[0] - newest))
-			break;
+	for (int i = 0; i < GUIDE_HEARD; i++) {
+		if (last[i] - last[0] != (int)(place & 3) - newest)
+			return false;
+		place -= by_numbers ? stream->steps[i] / stream->stride : 1u;
 	}
-	*offset = (uint16_t)(last[0] - newest);
-	return newest <= 4;
+	return true;
 }
 
-enum kind { NOTHING, MAGIC, PREFIX, PIECE };
-
-/* Pieces there are; 0: not known. */
-static unsigned pieces_of(const struct mr_airkiss_state *s)
+static bool guides(const struct mr_smart_stream *stream, const struct mr_overheard *frame, uint16_t *offset)
 {
-	return mr_cell_is(&s->sure_field, TOTAL) ? (s->fields[TOTAL] + 3u) / 4 : 0;
+	for (int newest = 0; stream->last_count >= GUIDE_HEARD && newest < 4; newest++) {
+		*offset = (uint16_t)(stream->last[0] - newest - 1);
+		if (mr_smart_offset(frame, *offset) &&
+		    (goes_round(stream, newest, false) || goes_round(stream, newest, true)))
+			return true;
+	}
+	return false;
 }
 
-static bool whole(const struct mr_airkiss_state *s)
-{
-	unsigned pieces = pieces_of(s);
+enum kind { NOTHING, MAGIC, PREFIX };
 
-	return pieces > 0 && s->sure_field == 7 && mr_cells_set(s->sure, pieces) == pieces;
+/* A piece is six codes: CRC, number, four octets. */
+enum { CODE_CRC, CODE_NUMBER, CODE_OCTETS, PIECE_CODES = 6 };
+#define LOST UINT8_MAX
+
+static struct mr_cells cells_of(struct mr_airkiss_state *s)
+{
+	return (struct mr_cells){ s->cells, s->have, s->sure, 1, MR_AIRKISS_CELLS };
+}
+
+/* 0: not known. */
+static unsigned total_of(const struct mr_airkiss_state *s)
+{
+	return mr_cell_is(&s->sure_field, TOTAL) ? s->fields[TOTAL] : 0;
+}
+
+static unsigned octets_of_piece(unsigned total, unsigned piece)
+{
+	unsigned left = total - 4 * piece;
+
+	return left < 4 ? left : 4;
+}
+
+/* The CRC and all octets are sure. */
+static bool piece_is_heard(const struct mr_airkiss_state *s, unsigned piece, unsigned octets)
+{
+	for (unsigned i = 0; i < 1 + octets; i++)
+		if (!mr_cell_is(s->sure, 5 * piece + i))
+			return false;
+	return true;
+}
+
+/* Forgets the pieces whose check fails. */
+static bool all_pieces_are_whole(struct mr_airkiss_state *s)
+{
+	unsigned total = total_of(s);
+	bool whole = s->sure_field == 7;
+
+	for (unsigned piece = 0; 4 * piece < total; piece++) {
+		unsigned octets = octets_of_piece(total, piece);
+		const uint8_t *cells = s->cells + 5 * piece;
+
+		if (piece_is_heard(s, piece, octets) &&
+		    (cells[0] & 0x7f) == piece_crc((uint8_t)piece, cells + 1, octets))
+			continue;
+		if (piece_is_heard(s, piece, octets))
+			for (unsigned i = 0; i < 5; i++) {
+				mr_cell_set(s->have, 5 * piece + i, false);
+				mr_cell_set(s->sure, 5 * piece + i, false);
+			}
+		whole = false;
+	}
+	return whole && total > 0;
 }
 
 static bool put_field(struct mr_airkiss_state *s, unsigned i, uint8_t value)
@@ -155,79 +203,108 @@ static bool end_nibbles(struct mr_airkiss_state *s)
 	return put_field(s, TOTAL, len) || crc_new;
 }
 
-/* The codes that came so far are a piece when they are four octets, or as many as the message ends with. */
-static bool end_piece(struct mr_airkiss_state *s)
+/* Within a guide: do the sequence numbers count others' frames, or those of the guide that were lost? */
+static void judge_numbers(struct mr_airkiss_state *s, uint8_t code, uint8_t step)
 {
-	const struct mr_cells pieces = { s->octets, s->have, s->sure, 4, MR_AIRKISS_PIECES };
-	uint8_t number = s->coming[1] & 0x7f, octets[4] = { 0 };
-	unsigned count = s->count - 2u, total = pieces_of(s) > 0 ? s->fields[TOTAL] : 0;
+	uint8_t before = s->coming[0];
 
-	mr_copy(octets, s->coming + 2, count);
-	if (number >= MR_AIRKISS_PIECES || (s->coming[0] & 0x7f) != piece_crc(number, octets, count) ||
-	    (total > 0 && 4u * number + count > total))
-		return false;
-	return mr_cell_put(&pieces, number, octets, !s->loose) != MR_CELL_SAME;
+	if (s->kind != MAGIC || s->count != 1 || before < 1 || before > 4 || code < 1 || code > 4 || step < 2 ||
+	    step > 4)
+		return;
+	s->shared = (before + step - 1) % 4 + 1 != code;
 }
 
-static bool ends_piece(const struct mr_airkiss_state *s)
+static bool hear_nibble(struct mr_airkiss_state *s, uint8_t code, uint8_t step)
 {
-	unsigned end = 4u * (s->coming[1] & 0x7f) + s->count - 2u;
+	uint8_t kind = code < 0x40 ? MAGIC : PREFIX, place = code >> 4 & 3;
+	bool new = false;
 
-	return s->count == 6 || (pieces_of(s) > 0 && end == s->fields[TOTAL]);
-}
-
-static void start(struct mr_airkiss_state *s, enum kind kind, uint16_t code)
-{
-	s->kind = kind;
-	s->count = 1;
-	s->coming[0] = (uint8_t)code;
-	s->loose = false;
-}
-
-/* What was coming is over, or goes on with this code. */
-static void take_code(struct mr_airkiss_state *s, uint16_t code)
-{
-	enum kind kind = code < 0x40 ? MAGIC : code < 0x80 ? PREFIX : PIECE;
-	unsigned place = code >> 4 & 3;
-
-	if (code >= 0x100) {
-		if (s->kind == PIECE && s->count >= 2)
-			s->coming[s->count++] = (uint8_t)code;
-		else
-			s->kind = NOTHING;
-	} else if (kind == PIECE) {
-		if (s->kind == PIECE && s->count == 1)
-			s->coming[s->count++] = (uint8_t)code;
-		else
-			start(s, PIECE, code);
-	} else if (place == 0) {
-		start(s, kind, code);
-	} else if (s->kind == kind && s->count == place) {
-		s->coming[s->count++] = (uint8_t)(code & 15);
-	} else {
+	judge_numbers(s, code, step);
+	s->place = LOST;
+	s->loose = s->loose || step != 1;
+	if (place == 0) {
+		s->kind = kind;
+		s->count = 0;
+		s->loose = false;
+	} else if (s->kind != kind || s->count != place) {
 		s->kind = NOTHING;
 	}
+	if (s->kind == NOTHING)
+		return false;
+	s->coming[s->count++] = place == 0 ? code & 0x3f : code & 15;
+	if (s->count == 4) {
+		new = end_nibbles(s);
+		s->kind = NOTHING;
+	}
+	return new;
+}
+
+/*
+ * Where in the pieces we are: by sequence numbers behind a CRC and a number that stand together. Each number that is
+ * where it is expected says that this was right; what stands behind a gap is not sure until then.
+ */
+static void go_on(struct mr_airkiss_state *s, uint8_t step, uint16_t code)
+{
+	unsigned place = s->place + (step > 0 && !s->shared ? step : 1u), total = total_of(s),
+		 piece = place / PIECE_CODES;
+	bool is_octet = code >= 0x100, number = place % PIECE_CODES == CODE_NUMBER;
+	bool first_of_two = !is_octet && s->header && (step <= 1 || s->shared);
+
+	if (s->place == LOST || piece >= MR_AIRKISS_PIECES || is_octet != (place % PIECE_CODES >= CODE_OCTETS) ||
+	    (total > 0 && 4 * piece + (is_octet ? place % PIECE_CODES - CODE_OCTETS : 0) >= total) ||
+	    (number && (code & 0x7fu) != piece))
+		place = LOST;
+	s->placed = place != LOST && ((s->placed && step == 1) || (number && step > 0 && !s->shared));
+	if (place == LOST && first_of_two && (code & 0x7fu) < MR_AIRKISS_PIECES) {
+		place = PIECE_CODES * (code & 0x7fu) + CODE_NUMBER;
+		s->placed = step == 1;
+	}
+	s->place = (uint8_t)place;
+}
+
+static bool hear_piece(struct mr_airkiss_state *s, uint8_t step, uint16_t code)
+{
+	const struct mr_cells cells = cells_of(s);
+	uint8_t header = s->header, value = (uint8_t)code, at;
+	bool new = false;
+
+	go_on(s, step, code);
+	s->header = code < 0x100 ? (uint8_t)code : 0;
+	if (s->place == LOST)
+		return false;
+	at = s->place % PIECE_CODES;
+	/* The CRC came before it was known to be one. */
+	if (at == CODE_NUMBER && header && (step <= 1 || s->shared))
+		new = mr_cell_put(&cells, 5u * (s->place / PIECE_CODES), &header, s->placed) != MR_CELL_SAME;
+	if (at >= CODE_OCTETS)
+		new = mr_cell_put(&cells, 5u * (s->place / PIECE_CODES) + at - 1, &value, s->placed) != MR_CELL_SAME;
+	return new;
 }
 
 static enum mr_smart_result hear(union mr_smart_state *state, const struct mr_smart_heard *heard)
 {
 	struct mr_airkiss_state *s = &state->airkiss;
-	bool progress = false;
+	bool new;
 
-	s->loose = s->loose || heard->step != 1;
-	if (heard->length == 0 || heard->length >= 0x200)
-		return MR_SMART_NOTHING;
-	take_code(s, heard->length);
-	if (s->kind == PIECE && s->count > 2 && ends_piece(s)) {
-		progress = end_piece(s);
-		s->kind = NOTHING;
-	} else if ((s->kind == MAGIC || s->kind == PREFIX) && s->count == 4) {
-		progress = end_nibbles(s);
-		s->kind = NOTHING;
+	if (s->count == 0 && s->kind == NOTHING && !s->begun) {
+		s->begun = true;
+		s->place = LOST;
 	}
-	if (!progress)
+	if (heard->length == 0 || heard->length >= 0x200) { /* somebody else's; it has a number all the same */
+		s->loose = true;
+		s->placed = false;
 		return MR_SMART_NOTHING;
-	return whole(s) ? MR_SMART_COMPLETE : MR_SMART_PROGRESS;
+	}
+	if (heard->length < 0x80) {
+		new = hear_nibble(s, (uint8_t)heard->length, heard->step);
+		s->header = 0;
+	} else {
+		s->kind = NOTHING;
+		new = hear_piece(s, heard->step, heard->length);
+	}
+	if (!new)
+		return MR_SMART_NOTHING;
+	return all_pieces_are_whole(s) ? MR_SMART_COMPLETE : MR_SMART_PROGRESS;
 }
 
 static bool finish(const union mr_smart_state *state, const struct mr_smart_key *key, const struct mr_overheard *frame,
@@ -236,26 +313,33 @@ static bool finish(const union mr_smart_state *state, const struct mr_smart_key 
 	const struct mr_airkiss_state *s = &state->airkiss;
 	size_t total = s->fields[TOTAL], passphrase_len = s->fields[PASSPHRASE_LEN];
 	size_t ssid_len = total - 1 - passphrase_len;
-	struct mr_rd in = mr_rd_over(s->octets, total);
+	uint8_t message[4 * MR_AIRKISS_PIECES];
+	struct mr_rd in = mr_rd_over(message, total);
 
 	(void)key;
 	(void)frame;
 	if (passphrase_len + 1 >= total || ssid_len > MR_SMART_SSID_MAX)
 		return false;
+	for (unsigned i = 0; i < total; i++)
+		message[i] = s->cells[5 * (i / 4) + 1 + i % 4];
 	out->passphrase_len = (uint8_t)passphrase_len;
 	out->ssid_len = (uint8_t)ssid_len;
 	mr_rd_copy(&in, out->passphrase, passphrase_len);
 	out->token = mr_rd_u8(&in);
 	mr_rd_copy(&in, out->ssid, ssid_len);
+	mr_wipe(message, sizeof(message));
 	return !in.bad && mr_crc8(0, out->ssid, ssid_len) == s->fields[SSID_CRC];
 }
 
 static unsigned units(const union mr_smart_state *state, unsigned *of)
 {
 	const struct mr_airkiss_state *s = &state->airkiss;
+	unsigned total = total_of(s), count = 0;
 
-	*of = pieces_of(s);
-	return mr_cells_set(s->sure, *of > 0 ? *of : MR_AIRKISS_PIECES);
+	*of = (total + 3) / 4;
+	for (unsigned piece = 0; piece < (total > 0 ? *of : MR_AIRKISS_PIECES); piece++)
+		count += piece_is_heard(s, piece, total > 0 ? octets_of_piece(total, piece) : 4);
+	return count;
 }
 
 const struct mr_smart_coder mr_smart_airkiss = {

@@ -143,7 +143,7 @@ static void head_of(const struct mr_smart_settings *s, uint8_t head[static HEAD_
 	head[PASSPHRASE_LEN] = s->passphrase_len | high_bit(s->passphrase, s->passphrase_len);
 	head[RESERVED_LEN] = s->reserved_len | high_bit(s->reserved, s->reserved_len);
 	head[BSSID_CRC] = mr_crc8(0, s->bssid, 6);
-	head[FLAGS] = (uint8_t)(IPV4 | security << 1 | s->token << 3);
+	head[FLAGS] = (uint8_t)(IPV4 | security << 1 | (unsigned)s->token << 3);
 	head[HEAD_CRC] = mr_crc8(0, head, HEAD_CRC);
 }
 

@@ -165,11 +165,27 @@ static struct mr_smart_stream *follow(struct mr_smart_listener *listener, const 
 	s->protected = frame->protected;
 	s->group = frame->destination[0] & 1;
 	s->numbered = true;
+	s->stride = 1;
 	s->sequence = frame->sequence;
 	return s;
 }
 
 enum order { ORDER_NEXT, ORDER_LATE, ORDER_REPEATED };
+
+/* 0: it is no whole number of strides. */
+static uint8_t in_strides(const struct mr_smart_stream *s, uint8_t step)
+{
+	return step % s->stride == 0 ? step / s->stride : 0;
+}
+
+/* In a pattern nothing is lost: equal steps in it are the stride. */
+static void learn_stride(struct mr_smart_stream *s)
+{
+	uint8_t step = s->steps[0];
+
+	if (step > 0 && s->steps[1] == step && s->steps[2] == step)
+		s->stride = step;
+}
 
 /*
  * IEEE 802.11-2020 10.3.2.14. A repeated frame has the number of the first, and is longer under way than others of its
@@ -219,7 +235,7 @@ static void remember(struct mr_smart_stream *s, uint16_t octets, uint8_t step)
 static void recall(struct mr_smart_stream *s, const struct mr_overheard *frame)
 {
 	for (int i = s->last_count - 1; i > 0; i--) {
-		struct mr_smart_heard heard = { frame, (uint16_t)(s->last[i] - s->offset), s->steps[i] };
+		struct mr_smart_heard heard = { frame, (uint16_t)(s->last[i] - s->offset), in_strides(s, s->steps[i]) };
 
 		if (s->last[i] >= s->offset)
 			(void)s->coder->hear(&s->state, &heard);
@@ -237,6 +253,7 @@ static bool recognise(struct mr_smart_listener *listener, struct mr_smart_stream
 			continue;
 		if (s->coder && s->coder != *coder && now_us - s->useful_us < CHANGE_US)
 			continue;
+		learn_stride(s);
 		s->useful_us = now_us;
 		if (s->coder == *coder && s->offset == offset)
 			return true;
@@ -293,6 +310,7 @@ enum mr_smart_result mr_smart_hear(struct mr_smart_listener *listener, const str
 	guide = recognise(listener, s, frame, now_us);
 	if (s->coder && frame->octets >= s->offset) {
 		heard.length = (uint16_t)(frame->octets - s->offset);
+		heard.step = in_strides(s, heard.step);
 		result = s->coder->hear(&s->state, &heard);
 	}
 	if (result == MR_SMART_PROGRESS || result == MR_SMART_COMPLETE)

@@ -106,8 +106,9 @@ struct mr_smart_stream {
 	bool numbered;	   /* its sequence numbers count */
 	uint16_t sequence; /* the newest */
 	uint32_t window;   /* of it and the 31 before: heard? */
-	uint16_t last[8];  /* octets of its frames, newest first: for the pattern */
-	uint8_t steps[8];  /* by how much their sequence numbers were above the ones before; 0: not known */
+	uint8_t stride; /* between frames of it when none is lost; networks of one access point may share its numbers */
+	uint16_t last[8]; /* octets of its frames, newest first: for the pattern */
+	uint8_t steps[8]; /* by how much their sequence numbers were above the ones before; 0: not known */
 	uint8_t last_count;
 	uint16_t offset; /* octets of a frame above the payload's */
 	uint64_t heard_us, useful_us;

@@ -52,14 +52,19 @@ struct mr_esptouch2_state {
 };
 
 #define MR_AIRKISS_PIECES ((MR_SMART_PASSPHRASE_MAX + 1 + MR_SMART_SSID_MAX + 3) / 4)
+#define MR_AIRKISS_CELLS (5 * MR_AIRKISS_PIECES) /* of each its CRC and four octets */
 struct mr_airkiss_state {
-	uint8_t octets[4 * MR_AIRKISS_PIECES];
-	uint8_t have[MR_SMART_CELLS(MR_AIRKISS_PIECES)], sure[MR_SMART_CELLS(MR_AIRKISS_PIECES)];
+	uint8_t cells[MR_AIRKISS_CELLS];
+	uint8_t have[MR_SMART_CELLS(MR_AIRKISS_CELLS)], sure[MR_SMART_CELLS(MR_AIRKISS_CELLS)];
 	uint8_t fields[3]; /* octets of the message, CRC of its SSID, octets of the passphrase */
 	uint8_t have_field, sure_field;
-	uint8_t kind;		  /* of what is coming: enum in airkiss.c */
-	uint8_t count, coming[6]; /* its codes so far */
-	bool loose;		  /* there was a gap between them */
+	uint8_t kind, count, coming[4]; /* of a magic or a prefix: enum in airkiss.c, its codes so far */
+	uint8_t place;			/* of the last code in the pieces, six to each; UINT8_MAX: not known */
+	uint8_t header;			/* the last code, when it was a CRC or a number; else 0 */
+	bool begun;
+	bool shared; /* the sequence numbers count other frames, too */
+	bool placed; /* the place is sure */
+	bool loose;  /* there was a gap in the magic or prefix */
 };
 
 struct mr_cc3000_field {

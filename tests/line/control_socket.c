@@ -425,6 +425,140 @@ static void figures_are_given_to_whoever_asks_and_strangers_cost_nothing(void **
 	end(*state, &s, &run);
 }
 
+static double figure(const char *text, const char *name)
+{
+	char words[100];
+	const char *at;
+
+	snprintf(words, sizeof(words), "\nmillrace_%s ", name);
+	at = strstr(text, words);
+	if (!at)
+		fail_msg("there is no %s in: %s", name, text);
+	return strtod(at + strlen(words), NULL);
+}
+
+/* Each line of a figure stands below what it is and of which type, and the body is as long as was said. */
+static void is_well_formed(char *text)
+{
+	char *body = strstr(text, "\r\n\r\n") + 4, *length = strstr(text, "Content-Length: ");
+	char type[100] = "", *next;
+
+	assert_non_null(length);
+	assert_int_equal(strtoul(length + 16, NULL, 10), strlen(body));
+	for (char *line = strdup(body), *first = line; line && *line; line = next) {
+		next = line + strcspn(line, "\n");
+		*next++ = '\0';
+		if (sscanf(line, "# TYPE %99s", type) == 1 || strncmp(line, "# HELP ", 7) == 0)
+			continue;
+		if (strncmp(line, type, strlen(type)) != 0 || !strchr(" {", line[strlen(type)]))
+			fail_msg("%s stands below %s", line, type);
+		if (!*next)
+			free(first);
+	}
+}
+
+static void scrape(unsigned port, char *text, size_t cap)
+{
+	int fd = dial(port);
+
+	assert_true(say(fd, "GET /metrics HTTP/1.1\r\n\r\n"));
+	read_all(fd, text, cap);
+	is_well_formed(text);
+}
+
+static void is_of_radios(const struct run *run, const char *text, const char *figures, const char *column, double unit)
+{
+	for (int i = 1; i <= 2; i++) {
+		char name[80], sql[120];
+		double now;
+		int64_t at_last;
+
+		snprintf(name, sizeof(name), "radio_%s{radio=\"radio%d\"}", figures, i);
+		snprintf(sql, sizeof(sql), "SELECT %s FROM radio WHERE radio = 'radio%d'", column, i);
+		now = figure(text, name) / unit;
+		at_last = hall_ask(run, sql);
+		/* It was paused; what it still did was to end. */
+		if (now > (double)at_last + 0.5 || now < (double)at_last * 0.9 - 3)
+			fail_msg("%s: %g, at the end %lld", name, now, (long long)at_last);
+	}
+}
+
+/* A batch in which one is sick and one goes away: what is told is what is on record in the end. */
+static void the_figures_are_those_of_the_record(void **state)
+{
+	static const struct {
+		const char *name;
+		double value;
+	} now[] = { { "up", 1 },
+		    { "run", 1 },
+		    { "clients", 1 },
+		    { "simulated", 1 },
+		    { "paused", 1 },
+		    { "database_ok", 1 },
+		    { "clock_ok", 1 },
+		    { "units{state=\"passed\"}", 6 },
+		    { "units{state=\"failed\"}", 1 },
+		    { "units{state=\"quarantined\"}", 1 },
+		    { "units{state=\"held\"}", 0 },
+		    { "units{state=\"unfinished\"}", 0 },
+		    { "units{state=\"missing\"}", 0 },
+		    { "sessions", 0 },
+		    { "waiting", 0 },
+		    { "strangers", 0 },
+		    { "orders_total", 1 },
+		    { "first_pass_yield", 0.75 },
+		    { "radio_up{radio=\"radio1\"}", 1 },
+		    { "radio_sessions{radio=\"radio2\"}", 0 } };
+	static char before[60000], text[60000];
+	struct station s = { .batch = { .stay = true, .pace = 20 } };
+	struct run run;
+	struct screen v;
+	unsigned port = free_port();
+	char address[32];
+
+	snprintf(address, sizeof(address), "%u", port);
+	s.options.metrics = address;
+	hall_job(*state, &run,
+		 &(struct shape){ .devices = 8,
+				  .radios = 2,
+				  .channels = "1, 6",
+				  .attempts = "2",
+				  .faults = "    - {kind: selftest}\n    - {kind: vanish, operation: credentials}\n" },
+		 hall_seed(17));
+	station_start(*state, &s, &run, NULL);
+	screen_open(&v, &s);
+	screen_ok(&v, "{\"do\":\"subscribe\",\"rate\":60}");
+	screen_await(&v, 0, "quarantined", "selftest-failed");
+	screen_await(&v, 0, "failed", "no-answer");
+	screen_await_count(&v, "passed", 6);
+	scrape(port, before, sizeof(before));
+	assert_true(figure(before, "paused") == 0 && figure(before, "orders_total") == 0);
+	screen_ok(&v, "{\"do\":\"pause\",\"reason\":\"to look\"}");
+	screen_await_run(&v, "paused");
+	scrape(port, text, sizeof(text));
+	for (size_t i = 0; i < sizeof(now) / sizeof(now[0]); i++)
+		if (figure(text, now[i].name) != now[i].value)
+			fail_msg("%s: %g, not %g", now[i].name, figure(text, now[i].name), now[i].value);
+	assert_int_equal(
+		figure(text, "radio_channel{radio=\"radio1\"}") + figure(text, "radio_channel{radio=\"radio2\"}"), 7);
+	assert_true(figure(text, "line_seconds") > 9 &&
+		    figure(text, "line_seconds") < 100); /* patience, and the lease */
+	assert_true(figure(text, "cadence_seconds") > 0.01 && figure(text, "cadence_seconds") < 100);
+	screen_ok(&v, "{\"do\":\"stop\",\"reason\":\"tested\"}");
+	screen_close(&v);
+	station_join(&s);
+	assert_int_equal(figure(text, "retries_total"), run.result.summary.retries);
+	assert_int_equal(figure(text, "attempts_failed_total"),
+			 hall_ask(&run, "SELECT count(*) FROM attempt WHERE outcome <> 'pass'"));
+	is_of_radios(&run, text, "sent_frames_total", "sent", 1);
+	is_of_radios(&run, text, "received_frames_total", "received", 1);
+	is_of_radios(&run, text, "unacked_frames_total", "unacked", 1);
+	is_of_radios(&run, text, "retries_total", "retries", 1);
+	is_of_radios(&run, text, "switches_total", "switches", 1);
+	is_of_radios(&run, text, "airtime_seconds_total", "airtime_us", 1e-6);
+	hall_done(&run);
+}
+
 static void an_address_for_metrics_that_is_none_is_refused(void **state)
 {
 	static const char *const wrong[] = { "",
@@ -468,6 +602,7 @@ int main(void)
 		cmocka_unit_test(badges_are_not_tried_out),
 		cmocka_unit_test(a_client_that_closes_its_half_is_answered),
 		cmocka_unit_test(figures_are_given_to_whoever_asks_and_strangers_cost_nothing),
+		cmocka_unit_test(the_figures_are_those_of_the_record),
 		cmocka_unit_test(an_address_for_metrics_that_is_none_is_refused),
 	};
 

@@ -43,3 +43,43 @@ is "without a network nothing is done" ends 2 12345670 02:00:5e:00:53:05
 is "without a device nothing is done" ends 2 12345670 --ssid hall
 is "an access point has no button" ends 2 "" 02:00:5e:00:53:05 --ssid hall --outside --button
 is "a real network wants its passphrase" bash -c "! '$M' wps G-77 --ssid hall < /dev/null 2> err && grep -q passphrase-file err"
+
+# At a terminal it is asked for, and nobody sees it. The terminal is afterwards as it was before.
+export LC_ALL=C.UTF-8 TMUX_TMPDIR=$dir
+unset TMUX
+terminal=0
+leave() { [ "$terminal" -eq 0 ] || tmux -L "t$terminal" kill-server 2> /dev/null; }
+trap 'leave; rm -rf "$dir"' EXIT
+pane() { tmux -L "t$terminal" capture-pane -p; }
+shows() {	# WORDS: within 30 s
+	local until=$((SECONDS + 30))
+	until pane | grep -qF -- "$1"; do
+		[ $SECONDS -lt $until ] || { pane; return 1; }
+		sleep 0.05
+	done
+}
+at_terminal() {	# OPTIONS...: in a shell of its own, which then says how it ended and what echo is
+	leave
+	terminal=$((terminal + 1))
+	tmux -u -L "t$terminal" -f /dev/null new-session -d -x 110 -y 24 \
+		"'$M' wps $* --db '$dir/asked.db' --simulated; echo EXIT \$?; stty -a | grep -ow -e '-\\?echo'; exec sleep 1000"
+}
+at_terminal 02:00:5e:00:53:06 --ssid hall
+is "at a terminal the PIN is asked for" shows "PIN of the device:"
+tmux -L "t$terminal" send-keys "1234 5670"
+tmux -L "t$terminal" send-keys Enter
+is "with it the device is enrolled" shows "EXIT 0"
+pane > pane.out
+is "what was typed is not shown" bash -c '! grep -qE "1234|5670" pane.out'
+is "the terminal echoes again" grep -qx echo pane.out
+at_terminal 02:00:5e:00:53:07 --ssid hall
+is "it is asked for again" shows "PIN of the device:"
+tmux -L "t$terminal" send-keys "1234567"
+tmux -L "t$terminal" send-keys C-c
+is "Ctrl-C is an answer that is no PIN" shows "EXIT 2"
+pane > pane.out
+is "and leaves the terminal as it was" grep -qx echo pane.out
+at_terminal 02:00:5e:00:53:07 --ssid hall --button
+is "for a button nothing is asked" shows "EXIT 0"
+pane > pane.out
+is "it went without a question" bash -c '! grep -q "PIN of the device" pane.out'

@@ -382,6 +382,9 @@ struct journal_resume {
 	struct journal_blob pin_salt;
 	uint32_t pin_iterations;
 	bool same_batch; /* false: the device belongs to an earlier batch of this database */
+	/* Attempts that have left a half of its PIN with somebody who did not prove it (measurement pin-halves-shown).
+	 */
+	unsigned pin_shown[2];
 };
 typedef void journal_resume_fn(void *ctx, const struct journal_resume *unit);
 

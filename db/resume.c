@@ -345,6 +345,7 @@ static bool resume_from_row(sqlite3_stmt *row, struct journal_resume *unit)
 		.pin_iterations = (uint32_t)sqlite3_column_int64(row, 19),
 		.same_batch = sqlite3_column_int(row, 20) != 0,
 		.agentless = sqlite3_column_int(row, 21) != 0,
+		.pin_shown = { (unsigned)sqlite3_column_int(row, 22), (unsigned)sqlite3_column_int(row, 23) },
 	};
 	unit->has_certificate = unit->certificate.len > 0;
 	return ((unit->agentless && sqlite3_column_type(row, 1) == SQLITE_NULL) ||

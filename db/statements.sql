@@ -163,14 +163,21 @@ UPDATE unit SET state = 'seen', state_us = ?1 WHERE state = 'active';
 SELECT coalesce((SELECT max(unit) FROM unit), 0) + 1, coalesce((SELECT max(attempt) FROM attempt), 0) + 1,
 	coalesce((SELECT max(txn) FROM txn), 0) + 1,
 	(SELECT count(*) FROM unit WHERE batch = ?1 AND state = 'passed');
--- Units to go on with, each found by index: ?2, or NULL: all of the lot.
+-- Units to go on with, each found by index: ?2, or NULL: all of the lot. At its end, how many attempts have left which half of its
+-- PIN shown, by the last word of each, since somebody gave the device back.
 -- :resume
 SELECT u.unit, u.device_id, u.mac, u.state,
 	(SELECT count(*) FROM attempt AS a WHERE a.unit = u.unit AND a.batch = ?1),
 	(SELECT count(*) FROM attempt AS a WHERE a.unit = u.unit AND a.batch = ?1 AND a.outcome <> 'pass' AND a.side IN ('air', 'device')),
 	(SELECT count(*) FROM attempt AS a WHERE a.unit = u.unit AND a.batch = ?1 AND a.outcome <> 'pass' AND a.side = 'device'),
 	u.serial, i.txn, i.phase, c.txn, c.phase, s.txn, s.phase, k.der, k.spki_sha256,
-	EXISTS (SELECT 1 FROM receipt AS r WHERE r.unit = u.unit), p.sealed, p.salt, p.iterations, u.batch = ?1, u.agentless
+	EXISTS (SELECT 1 FROM receipt AS r WHERE r.unit = u.unit), p.sealed, p.salt, p.iterations, u.batch = ?1, u.agentless,
+	(SELECT count(*) FROM attempt AS a JOIN measurement AS m ON m.attempt = a.attempt AND m.name = 'pin-halves-shown'
+		WHERE a.unit = u.unit AND CAST(m.value AS INTEGER) & 1 AND m.n = (SELECT max(n) FROM measurement WHERE attempt = a.attempt AND name = m.name)
+		AND NOT EXISTS (SELECT 1 FROM attempt AS o WHERE o.unit = u.unit AND o.kind = 'operator-retry' AND o.attempt > a.attempt)),
+	(SELECT count(*) FROM attempt AS a JOIN measurement AS m ON m.attempt = a.attempt AND m.name = 'pin-halves-shown'
+		WHERE a.unit = u.unit AND CAST(m.value AS INTEGER) & 2 AND m.n = (SELECT max(n) FROM measurement WHERE attempt = a.attempt AND name = m.name)
+		AND NOT EXISTS (SELECT 1 FROM attempt AS o WHERE o.unit = u.unit AND o.kind = 'operator-retry' AND o.attempt > a.attempt))
 FROM unit AS u
 LEFT JOIN (SELECT txn, CASE WHEN committed_us IS NOT NULL THEN 2 WHEN prepared_us IS NOT NULL THEN 1 ELSE 0 END AS phase FROM txn) AS i
 	ON i.txn = (SELECT max(txn) FROM txn WHERE unit = u.unit AND operation = 'identity')

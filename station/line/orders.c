@@ -198,6 +198,7 @@ static void give_back(struct line *line, struct unit *u)
 	u->counted = line->job->attempts_max > 1 ? line->job->attempts_max - 1 : 1;
 	u->device_faults = 1;
 	u->handshakes_failed = 0;
+	u->pin_shown[0] = u->pin_shown[1] = 0; /* who gives it back knows that its PIN was shown, or has changed it */
 	line->retries++;
 	line->last_new_us = loop_now_us(line->loop);
 	record_state(line, u, UNIT_SEEN, 0);

@@ -157,6 +157,8 @@ void units_resume(void *ctx, const struct journal_resume *r)
 	u->same_batch = r->same_batch;
 	u->has_certificate = r->has_certificate;
 	u->has_receipt = r->has_receipt;
+	u->pin_shown[0] = r->pin_shown[0];
+	u->pin_shown[1] = r->pin_shown[1];
 	u->next_kind = r->attempts ? ATTEMPT_RESUME : ATTEMPT_FIRST;
 	take_secrets(u, r);
 	if (u->has_certificate)

@@ -133,14 +133,24 @@ static void on_ended(void *ctx, const uint8_t mac[static 6], const struct wps_bs
 
 	if (!way || !end->begun)
 		return;
-	wps_way_account(way, end->exposed, end->weakness);
+	wps_account(u, end->exposed, end->weakness);
 	if (!run || !run->admitted || run->ended)
 		return;
 	run->ended = true;
-	run->cause = wps_way_is_dead(way) ? MR_CAUSE_PIN_EXPOSED : end->cause;
+	run->cause = wps_pin_is_dead(u) ? MR_CAUSE_PIN_EXPOSED : end->cause;
 	run->until_us = session_now(u->session);
 	/* Its session takes it up by its own timer: this may be inside a frame of another device. */
 	lane_touch(u->session);
+}
+
+static void on_shown(void *ctx, const uint8_t mac[static 6], unsigned exposed)
+{
+	struct place *place = ctx;
+	struct unit *u = map_get(&place->wps->line->by_mac, map_key_mac(mac));
+	const struct run *run = u && u->session && u->session->delivery.ops ? u->session->delivery.state : NULL;
+
+	if (run && run->admitted && !run->ended)
+		wps_shown(u->session, exposed);
 }
 
 /* A button's registrar is shown to the devices of the list, and to nobody else. */
@@ -221,7 +231,7 @@ static struct wps_bss *bss_at(struct wps *wps, struct channel *c)
 					 .device = &wps->device,
 					 .entropy = line->o.entropy,
 					 .tag = NULL };
-	const struct wps_bss_events events = { place, on_asked, on_ended, on_button, on_probed };
+	const struct wps_bss_events events = { place, on_asked, on_ended, on_button, on_probed, on_shown };
 
 	if (place->bss)
 		return place->bss;
@@ -329,6 +339,8 @@ static int deliver(struct session *s)
 	if (!run)
 		return -MR_CAUSE_NO_MEMORY;
 	s->delivery.state = run;
+	if (s->unit->way && wps_pin_is_dead(s->unit))
+		return -MR_CAUSE_PIN_EXPOSED; /* the record said so */
 	run->until_us = session_now(s) + PATIENCE_US;
 	if (bss && s->unit->way && wps_bss_asks(bss, s->unit->mac))
 		admit(s, run);

@@ -237,7 +237,11 @@ static void on_message(struct wps_bss *bss, struct run *run, const struct mr_eap
 		run->deadline_us = now_us + ADMISSION_US;
 		bss->events.asked(bss->events.ctx, mac, wps_registrar_enrollee(run->registrar));
 		return;
-	case WPS_ANSWER: send_answer(bss, run, answer.op, answer.message, now_us); return;
+	case WPS_ANSWER:
+		if (bss->events.shown)
+			bss->events.shown(bss->events.ctx, mac, wps_registrar_exposed(run->registrar));
+		send_answer(bss, run, answer.op, answer.message, now_us);
+		return;
 	case WPS_DONE:
 	case WPS_FAILED:
 		/* A NACK of ours is a request of its own; EAP-Failure follows the answer, or the silence. */

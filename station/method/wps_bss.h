@@ -57,6 +57,9 @@ struct wps_bss_events {
 	bool (*button)(void *ctx, const uint8_t mac[static 6]);
 	/* A device asks for networks with its button pressed, or (`button` false) with the wish to enroll by PIN. */
 	void (*probed)(void *ctx, const uint8_t mac[static 6], bool button);
+	/* Which halves of the PIN its run has opened without an answer, before the next message leaves. NULL: no
+	 * matter. */
+	void (*shown)(void *ctx, const uint8_t mac[static 6], unsigned exposed);
 };
 
 struct wps_bss;

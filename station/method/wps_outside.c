@@ -87,9 +87,9 @@ static int settle(struct session *s, int result)
 
 	assert(!run->settled);
 	run->settled = true;
-	wps_way_account(way, wps_registrar_exposed(run->registrar), wps_registrar_weakness(run->registrar));
+	wps_account(s->unit, wps_registrar_exposed(run->registrar), wps_registrar_weakness(run->registrar));
 	way->again_us = session_now(s) + AGAIN_US;
-	return run->result = result < 0 && wps_way_is_dead(way) ? -MR_CAUSE_PIN_EXPOSED : result;
+	return run->result = result < 0 && wps_pin_is_dead(s->unit) ? -MR_CAUSE_PIN_EXPOSED : result;
 }
 
 /* --- which access points are ours --- */
@@ -374,6 +374,7 @@ static int on_message(struct session *s, struct run *run, const struct mr_eap_me
 	case WPS_IGNORED: return DELIVERY_GOES_ON;
 	case WPS_ASKED: return on_asked(s, run);
 	case WPS_ANSWER:
+		wps_shown(s, wps_registrar_exposed(run->registrar));
 		send_answer(run, &answer);
 		if (mr_wsc_parse(m->message, &parsed) && mr_wsc_type(&parsed) == MR_WSC_M7)
 			enter(s, TOLD, SILENCE_US, "m8");
@@ -580,10 +581,10 @@ static void wipe(struct run *run)
 static int deliver(struct session *s)
 {
 	struct outside *o = outside_of(s);
-	struct run *run = calloc(1, sizeof(*run));
+	struct run *run = wps_pin_is_dead(s->unit) ? NULL : calloc(1, sizeof(*run));
 
-	if (!run)
-		return -MR_CAUSE_NO_MEMORY;
+	if (!run) /* the record may have said so */
+		return wps_pin_is_dead(s->unit) ? -MR_CAUSE_PIN_EXPOSED : -MR_CAUSE_NO_MEMORY;
 	run->sta = associate(s);
 	run->registrar = wps_registrar_create(&o->device, true, s->line->o.entropy, &s->tag);
 	if (!run->sta || !run->registrar) {

@@ -10,6 +10,7 @@
 
 #include "agent/wire/wsc_pin.h"
 #include "station/line/admission.h"
+#include "station/line/events.h"
 #include "station/roster/roster.h"
 
 #define EXPOSURES_MAX 2u /* of the first half: one retry, for radios lose frames */
@@ -72,19 +73,39 @@ void wps_way_forget(struct unit *u)
 	u->way = NULL;
 }
 
-void wps_way_account(struct wps_way *way, unsigned exposed, const char *weakness)
+void wps_shown(struct session *s, unsigned exposed)
 {
+	struct wps_way *way = s->unit->way;
+
+	if (!*way->pin || way->shown == exposed)
+		return;
+	way->shown = exposed;
+	line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_MEASUREMENT,
+						       .measurement = { .attempt = s->attempt,
+									.name = "pin-halves-shown",
+									.value = exposed,
+									.unit = "",
+									.passed = true } });
+}
+
+void wps_account(struct unit *u, unsigned exposed, const char *weakness)
+{
+	struct wps_way *way = u->way;
+
+	way->shown = 0; /* of the next run */
 	if (*way->pin) {
-		way->exposed_first += (exposed & WPS_HALF_1) != 0;
-		way->exposed_second += (exposed & WPS_HALF_2) != 0;
+		u->pin_shown[0] += (exposed & WPS_HALF_1) != 0;
+		u->pin_shown[1] += (exposed & WPS_HALF_2) != 0;
 	}
 	if (weakness)
 		snprintf(way->weakness, sizeof(way->weakness), "%s", weakness);
 }
 
-bool wps_way_is_dead(const struct wps_way *way)
+bool wps_pin_is_dead(const struct unit *u)
 {
-	return *way->pin && (way->exposed_second > 0 || way->exposed_first >= EXPOSURES_MAX);
+	const struct wps_way *way = u->way;
+
+	return *way->pin && (u->pin_shown[1] > 0 || u->pin_shown[0] >= EXPOSURES_MAX);
 }
 
 /* --- what is said --- */

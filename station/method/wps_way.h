@@ -5,6 +5,9 @@
  *
  * What a PIN has been shown to: a registrar opens its half first, so each run that ends between M4 and M5, or between
  * M6 and M7, has given that half to whoever asked. The second half once, or the first one twice, and the PIN is dead.
+ * The count is the unit's (pin_shown), and goes on record before the half leaves: as the measurement pin-halves-shown of
+ * the attempt, each time that it changes, from which it is counted again when a station goes on with a lot. A station
+ * that is killed in that instant may lose the last one, for nobody waits for the disk there.
  */
 #pragma once
 
@@ -17,7 +20,7 @@ struct roster_row;
 struct wps_way {
 	char pin[MR_WSC_PIN_MAX + 1]; /* "": by button */
 	bool by_serial;		      /* matched by its serial number, else by its address */
-	unsigned exposed_first, exposed_second;
+	unsigned shown; /* enum wps_half or-ed, of the run that is on: as on record */
 	struct wps_enrollee said; /* of its last M1 */
 	char weakness[48];
 	/* The device is an access point: its BSS as last heard, and when it may be tried again. */
@@ -41,11 +44,12 @@ struct unit *wps_unit(struct line *line, const uint8_t mac[static 6], const stru
 struct wps_way *wps_way(struct unit *unit);
 void wps_way_forget(struct unit *unit); /* method_ops.forget */
 
-/* The run is over: halves that were opened and not answered, enum wps_half or-ed, and signs of weakness (NULL: none).
- */
-void wps_way_account(struct wps_way *way, unsigned exposed, const char *weakness);
+/* Halves that are open and not answered, enum wps_half or-ed: after each message, before the answer to it leaves. */
+void wps_shown(struct session *session, unsigned exposed);
+/* The run is over: the same, and signs of weakness (NULL: none). */
+void wps_account(struct unit *unit, unsigned exposed, const char *weakness);
 /* The PIN has been shown once too often to somebody who did not prove to know it. */
-bool wps_way_is_dead(const struct wps_way *way);
+bool wps_pin_is_dead(const struct unit *unit);
 
 /* Who the station says it is. false: the cryptography failed. */
 bool wps_station(const struct line *line, struct mr_wsc_device *out);

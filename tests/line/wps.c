@@ -303,6 +303,16 @@ static void abort_event(void *ctx, const struct line_event *event)
 		loop_at(abort->line->loop, &abort->timer, event->now_us);
 }
 
+static void abort_first_refusal(void *ctx, const struct line_event *event)
+{
+	struct abort *abort = ctx;
+
+	if (abort->left == 0 && event->kind == LINE_UNIT_STATE && event->cause == MR_CAUSE_WPS_REFUSED) {
+		abort->left = 1;
+		loop_at(abort->line->loop, &abort->timer, event->now_us);
+	}
+}
+
 /* Whatever a session is at: its delivery ends while it still has its channel. The next run goes on. */
 static void an_abort_at_any_event_is_gone_on_with(void **state)
 {
@@ -330,6 +340,42 @@ static void an_abort_at_any_event_is_gone_on_with(void **state)
 			hall_verify(hall, &run);
 			hall_done(&run);
 		}
+}
+
+/*
+ * The station is stopped between two tries of a wrong PIN: the second run knows of the first try, and makes one more.
+ * Somebody gives the device back then, and that is a new beginning; but for the PIN it has not become a right one.
+ */
+static void what_was_shown_of_a_pin_outlives_the_station(void **state)
+{
+	static const char *const methods[] = { PIN, OUTSIDE };
+	struct hall *hall = *state;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct abort abort = { .left = 0 };
+		struct batch_options o;
+		struct run run;
+
+		hall_job(hall, &run,
+			 &(struct shape){ .devices = 1,
+					  .credentials = methods[i],
+					  FOREIGN,
+					  .attempts = "5",
+					  .faults = "    - {kind: wrong-secret, count: 1}\n" },
+			 hall_seed(90 + i));
+		o = hall_options(hall, &run);
+		o.ctx = &abort;
+		o.began = abort_began;
+		o.event = abort_first_refusal;
+		assert_int_equal(batch_run(&o, &run.result, run.error, sizeof(run.error)), 0);
+		assert_int_equal(hall_ask(&run, "SELECT count(*) FROM attempt WHERE cause_name = 'wps-refused'"), 1);
+		assert_int_equal(hall_ask(&run, "SELECT value FROM measurement WHERE name = 'pin-halves-shown'"), 1);
+		hall_run(hall, &run);
+		assert_int_equal(hall_count(&run, "quarantined", "pin-exposed"), 1);
+		assert_int_equal(hall_ask(&run, "SELECT count(*) FROM measurement WHERE name = 'pin-halves-shown'"), 2);
+		hall_verify(hall, &run);
+		hall_done(&run);
+	}
 }
 
 static void the_same_seed_gives_the_same_run(void **state)
@@ -360,6 +406,7 @@ int main(void)
 		cmocka_unit_test(a_wrong_pin_never_locks_an_access_point),
 		cmocka_unit_test(an_access_point_that_stalls_keeps_nobody_waiting),
 		cmocka_unit_test(an_abort_at_any_event_is_gone_on_with),
+		cmocka_unit_test(what_was_shown_of_a_pin_outlives_the_station),
 		cmocka_unit_test(the_same_seed_gives_the_same_run),
 	};
 

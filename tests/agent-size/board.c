@@ -118,6 +118,8 @@ static const struct mr_port port = { .now_us = now_us,
 				     .selftest = selftest,
 				     .indicate = indicate,
 				     .wifi = &wifi };
+__attribute__((weak)) struct mr_wps *image_wps;
+
 static const uint8_t key[32];
 static const uint16_t channels[] = { 2412 };
 
@@ -133,7 +135,8 @@ int main(int count, char **words)
 						.batch_key = key,
 						.channels = channels,
 						.channel_count = image_channels,
-						.ap = { .method = image_ap, .ssid = "p" } };
+						.ap = { .method = image_ap, .ssid = "p" },
+						.wps = image_wps };
 
 	if (!mr_agent_init(&agent, &config, &port))
 		return 1;

@@ -30,6 +30,8 @@ absent "a device of action frames has no HTTP, no PIN, no network of its own" di
 	'^mr_(api|endpoint|http|form|json|wifi|part|pin|method_pin|method_micro|method_https|method_sniffer|spake2plus|tls|sealed|erasure|overheard)'
 absent "a device that hears broadcasts has no HTTP and no end that sends them" direct_sniffer "$http|pin|endpoint_pin|spake2plus|micro_ap|https" \
 	'^mr_(api|endpoint|http|wifi|part|pin|tls|sealed_(seal|begin|next)|overheard_(build|group))'
+absent "nor has it an enrollee of WPS" direct "wps|wsc|wsc_enrollee|eap" '^mr_(wps|wsc|eap|method_wps|part_wps|modp)'
+absent "a device with WPS has no HTTP for it" direct_wps "$http|pin|endpoint_pin|spake2plus|micro_ap|https" '^mr_(api|endpoint|http|form|json|wifi|part_wifi|tls)'
 absent "a micro-AP without a PIN has none of its code" direct_micro_ap "pin|endpoint_pin|spake2plus|https" '^mr_(pin|spake2plus|tls|api_identity)'
 absent "a device of the PIN has nothing of TLS" direct_pin "micro_ap|https" '^mr_(method_micro|method_https|tls|api_identity)'
 absent "a device of HTTPS alone hears no action frames" https "direct|session|noise|pin|spake2plus|micro_ap" '^mr_(direct|session|noise|pin|frame_parse)'
@@ -37,6 +39,9 @@ absent "a device of HTTPS alone hears no action frames" https "direct|session|no
 # The same patterns find what they look for where it is.
 found=$(members all | grep -cxE "$http|pin|endpoint_pin|spake2plus|micro_ap|https|direct|session|noise|sniffer|sealed|erasure|overheard")
 check "an image of everything has all of it" "$([ "$found" -eq 17 ] || echo "$found members of 17")"
+
+found=$(members direct_wps | grep -cxE "wps|wsc|wsc_enrollee|eap")
+check "and one with WPS has its members" "$([ "$found" -eq 4 ] || echo "$found members of 4")"
 
 wrong=
 for image in "$size"/*/image; do

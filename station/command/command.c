@@ -23,6 +23,8 @@ static const struct command commands[] = {
 	{ "labels", "LOT", "prints the labels of a lot, or checks labels that were scanned back", command_labels },
 	{ "report", "LOT", "the shift report of a lot, as text, HTML or JSON", command_report },
 	{ "wps", "DEVICE", "enroll one device by hand, with its PIN or its button", command_wps },
+	{ "sniffer", "COMMAND", "sniffer mode by hand: a network to one bench device, what a capture carries",
+	  command_sniffer },
 	{ "methods", "[METHOD]", "what each method is, what it needs, what it protects and what it does not",
 	  command_methods },
 	{ "radios", "[test]", "the adapters of this machine: what they can do, what stands in their way",

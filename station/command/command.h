@@ -94,3 +94,4 @@ int command_methods(int argc, char **argv);
 int command_serve(int argc, char **argv);
 int command_ctl(int argc, char **argv);
 int command_wps(int argc, char **argv);
+int command_sniffer(int argc, char **argv);

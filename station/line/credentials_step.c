@@ -1,11 +1,13 @@
 #include "station/line/credentials_step.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "station/line/events.h"
 #include "station/line/lane.h"
 #include "station/line/proof.h"
+#include "station/line/talk.h"
 #include "station/line/verify_step.h"
 
 /* Its device is asked which networks it hears. */
@@ -67,6 +69,15 @@ int credentials_recorded(struct session *s)
 
 /* --- by a request --- */
 
+#define CAST_ASKS_MAX 5u      /* chosen: by headers a broadcast goes round in half a second; then the session carries it */
+#define CAST_AGAIN_US 300000u /* chosen */
+
+/* It has heard the network of the job, or is about to: the request says which broadcast that is. */
+static bool by_cast(const struct session *s)
+{
+	return s->unit->method->cast && s->line->cast_issue && s->cast_asks < CAST_ASKS_MAX;
+}
+
 int credentials_build(struct session *s, struct mr_wr *w)
 {
 	const struct job *job = s->line->job;
@@ -74,6 +85,10 @@ int credentials_build(struct session *s, struct mr_wr *w)
 	assert(s->unit->credentials_txn);
 	s->has_credentials_digest = proof_credentials_digest(s, s->credentials_digest);
 	mr_attribute_add_u64(w, MR_AT_TXN, s->unit->credentials_txn);
+	if (by_cast(s)) {
+		mr_attribute_add_u64(w, MR_AT_ISSUE, s->line->cast_issue);
+		return 0;
+	}
 	mr_attribute_add(w, MR_AT_SSID, job->ssid, job->ssid_len);
 	mr_attribute_add_u8(w, MR_AT_SECURITY, (uint8_t)job->security);
 	if (s->line->passphrase[0])
@@ -81,11 +96,36 @@ int credentials_build(struct session *s, struct mr_wr *w)
 	return 0;
 }
 
+/* Not yet: it is asked again, a few times. */
+static int ask_again(struct session *s)
+{
+	if (!by_cast(s))
+		return -MR_CAUSE_BAD_RESPONSE;
+	s->cast_asks++;
+	s->again_us = session_now(s) + CAST_AGAIN_US;
+	talk_rearm(s);
+	return RECIPE_WAITS;
+}
+
 int credentials_on_stored(struct session *s, const struct mr_message *m)
 {
-	int cause = proof_digest(m, s->credentials_digest);
+	int cause;
 
+	if (m->cause == MR_CAUSE_NOT_HEARD)
+		return ask_again(s);
+	cause = proof_digest(m, s->credentials_digest);
+	s->by_cast = by_cast(s);
 	return cause ? -cause : RECIPE_ASK(PHASE_COMMIT_CREDENTIALS);
+}
+
+static void record_delivery(struct session *s, const char *evidence)
+{
+	line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_DELIVERY,
+						       .delivery = { .attempt = s->attempt,
+								     .unit = s->unit->id,
+								     .method = s->unit->method->name,
+								     .evidence = evidence,
+								     .at_us = line_utc_us(s->line) } });
 }
 
 int credentials_build_commit(struct session *s, struct mr_wr *w)
@@ -109,10 +149,23 @@ static void record_commit(struct session *s)
 	}
 }
 
+/* Did the broadcast carry them, or the session? */
+static void record_cast(struct session *s)
+{
+	char evidence[JOURNAL_EVIDENCE_MAX + 1];
+
+	snprintf(evidence, sizeof(evidence),
+		 "{\"proved\":\"batch-key\",\"protocol\":\"sealed 1\",\"by\":\"%s\",\"not_heard\":%u}",
+		 s->by_cast ? "broadcast" : "session", s->cast_asks);
+	record_delivery(s, evidence);
+}
+
 int credentials_on_committed(struct session *s, const struct mr_message *m)
 {
 	(void)m;
 	record_commit(s);
+	if (s->unit->method->cast)
+		record_cast(s);
 	if (scans(s) && !(s->line->job->join && job_has_step(s->line->job, JOB_VERIFY)))
 		joining_record(s);
 	return RECIPE_DONE;
@@ -151,12 +204,7 @@ static void record_evidence(struct session *s)
 
 		assert(len < sizeof(evidence) && evidence[len] == '\0');
 	}
-	line_submit(s->line, &(struct journal_record){ .kind = JOURNAL_DELIVERY,
-						       .delivery = { .attempt = s->attempt,
-								     .unit = s->unit->id,
-								     .method = s->unit->method->name,
-								     .evidence = evidence,
-								     .at_us = line_utc_us(s->line) } });
+	record_delivery(s, evidence);
 }
 
 int credentials_delivered(struct session *s)

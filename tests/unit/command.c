@@ -40,6 +40,7 @@ int command_report(int argc, char **argv) { return ran("report", argc, argv); }
 int command_serve(int argc, char **argv) { return ran("serve", argc, argv); }
 int command_ctl(int argc, char **argv) { return ran("ctl", argc, argv); }
 int command_wps(int argc, char **argv) { return ran("wps", argc, argv); }
+int command_sniffer(int argc, char **argv) { return ran("sniffer", argc, argv); }
 int command_dashboard(int argc, char **argv) { return ran("dashboard", argc, argv); }
 
 struct outcome {

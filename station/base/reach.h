@@ -24,7 +24,7 @@ int reach_open(const struct reach *reach, const char *path, const char *hint, ch
 
 #define REACH_ENVIRONMENT "MILLRACE_JOB_"
 /*
- * The same for the environment: where folders are named, a job reads no variable but those that were put there for jobs,
- * by their first letters. NULL with a sentence in `error`, which names the variable and nothing that is in it.
+ * The same for the environment: where folders are named, a job reads no variable but those that were put there for
+ * jobs, by their first letters. NULL with a sentence in `error`, which names the variable and nothing that is in it.
  */
 const char *reach_environment(const struct reach *reach, const char *name, char *error, size_t error_len);

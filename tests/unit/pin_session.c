@@ -118,6 +118,47 @@ static void the_right_pin_opens_a_session_and_the_wrong_one_does_not(void **stat
 	assert_memory_equal(d->pin.binding, d->board.agent.binding, 32);
 }
 
+/* RFC 9383 leaves salt and rounds to us: 16 to 32 octets, and as many rounds as docs/protocol.md has. */
+static void a_salt_and_its_rounds_are_taken_within_their_limits(void **state)
+{
+	static const struct {
+		unsigned digits;
+		unsigned long rounds;
+		int result;
+	} all[] = { { 32, 1000, 0 },
+		    { 64, 1000, 0 },
+		    { 30, 1000, -MR_CAUSE_BAD_RESPONSE },
+		    { 66, 1000, -MR_CAUSE_BAD_RESPONSE },
+		    { 33, 1000, -MR_CAUSE_BAD_RESPONSE },
+		    { 0, 1000, -MR_CAUSE_BAD_RESPONSE },
+		    { 32, IDENTITY_PIN_ITERATIONS_MIN, 0 },
+		    { 32, IDENTITY_PIN_ITERATIONS_MIN - 1, -MR_CAUSE_BAD_RESPONSE },
+		    { 32, 1200, 0 },
+		    { 32, 1201, -MR_CAUSE_UNSUPPORTED }, /* more than the job gives a device */
+		    { 32, IDENTITY_PIN_ITERATIONS_MAX, -MR_CAUSE_UNSUPPORTED },
+		    { 32, IDENTITY_PIN_ITERATIONS_MAX + 1, -MR_CAUSE_BAD_RESPONSE } };
+	struct desk *d = *state;
+	char body[200], digits[80];
+
+	memset(digits, 'a', sizeof(digits));
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		int result;
+
+		pin_session_init(&d->pin, PIN, d->entropy);
+		d->pin.step = PIN_SESSION_SALT;
+		d->pin.iterations_max = 1200;
+		snprintf(body, sizeof(body), "{\"salt\": \"%.*s\", \"iterations\": %lu, \"locked\": false}",
+			 (int)all[i].digits, digits, all[i].rounds);
+		result = pin_session_take(&d->pin, 200, mr_rd_over(body, strlen(body)));
+		if (result != all[i].result)
+			fail_msg("%s: %d", body, result);
+		assert_int_equal(d->pin.step, result == 0 ? PIN_SESSION_SHARE : PIN_SESSION_SALT);
+		if (result == 0)
+			assert_int_equal(d->pin.salt_len, all[i].digits / 2);
+		pin_session_wipe(&d->pin);
+	}
+}
+
 static void wrong_pins_in_a_row_bring_a_pause_and_then_a_lock(void **state)
 {
 	struct desk *d = *state;
@@ -239,6 +280,7 @@ int main(void)
 		TEST(the_log_tells_how_far_the_exchange_came_and_no_pin),
 		TEST(more_rounds_than_the_job_has_are_not_worked_for),
 		TEST(the_right_pin_opens_a_session_and_the_wrong_one_does_not),
+		TEST(a_salt_and_its_rounds_are_taken_within_their_limits),
 		TEST(wrong_pins_in_a_row_bring_a_pause_and_then_a_lock),
 		TEST(sealed_octets_altered_or_played_again_do_not_open),
 		TEST(what_a_device_says_is_refused_when_it_is_nonsense),

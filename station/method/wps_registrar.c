@@ -30,7 +30,7 @@ struct wps_registrar {
 
 	size_t out_len, in_len;
 	uint8_t out[MR_WSC_MESSAGE_MAX]; /* our last message, which the enrollee's next Authenticator covers */
-	uint8_t in[MR_WSC_MESSAGE_MAX];	 /* its last one, which ours covers: M1 waits here for the line's word */
+	uint8_t in[MR_WSC_MESSAGE_MAX];	 /* its last one, to which `out` is the answer; M1 waits here for the line's word */
 };
 
 static const char *state_name(enum state state)
@@ -372,24 +372,48 @@ static enum wps_event on_nack(struct wps_registrar *r, const struct mr_wsc *m, s
 	return WPS_FAILED;
 }
 
-static enum wps_event on_message(struct wps_registrar *r, const struct mr_wsc *m, struct mr_rd octets,
+/*
+ * Access points ask again under a new identifier of EAP, with the message that they sent before: logs of reaver are full
+ * of M1 behind M2 (t6x/reaver-wps-fork-t6x issues 39, 319, 327). A peer owes each request an answer: the same one.
+ */
+static bool is_repeat(const struct wps_registrar *r, struct mr_rd octets)
+{
+	return r->state >= ASKS_M3 && r->state <= ASKS_DONE && r->in_len > 0 && octets.left == r->in_len &&
+	       mr_equal(octets.at, r->in, r->in_len);
+}
+
+static enum wps_event on_awaited(struct wps_registrar *r, const struct mr_wsc *m, struct mr_rd octets,
 				 struct wps_answer *answer)
 {
-	static const uint8_t awaited[] = { [ASKS_M3] = MR_WSC_M3, [ASKS_M5] = MR_WSC_M5, [ASKS_M7] = MR_WSC_M7 };
-	uint8_t type = mr_wsc_type(m);
-
-	if (r->state == ASKS_M1)
-		return type == MR_WSC_M1 ? on_m1(r, m, octets) : WPS_IGNORED;
-	/* From M3 on a message bears our nonce and is true to the last octet, or it is another run's. */
-	if (r->state < ASKS_M3 || r->state > ASKS_M7 || type != awaited[r->state] ||
-	    !mr_wsc_is(m, MR_WSC_REGISTRAR_NONCE, r->nonce, 16) ||
-	    !mr_wsc_verify(m, octets, &r->keys, mr_rd_over(r->out, r->out_len)))
-		return WPS_IGNORED;
 	switch (r->state) {
 	case ASKS_M3: return on_m3(r, m, octets, answer);
 	case ASKS_M5: return on_m5(r, m, octets, answer);
 	default: return on_m7(r, m, octets, answer);
 	}
+}
+
+static enum wps_event on_message(struct wps_registrar *r, const struct mr_wsc *m, struct mr_rd octets,
+				 struct wps_answer *answer)
+{
+	static const uint8_t awaited[] = { [ASKS_M3] = MR_WSC_M3, [ASKS_M5] = MR_WSC_M5, [ASKS_M7] = MR_WSC_M7 };
+	uint8_t type = mr_wsc_type(m);
+	enum wps_event event;
+
+	if (r->state == ASKS_M1)
+		return type == MR_WSC_M1 ? on_m1(r, m, octets) : WPS_IGNORED;
+	if (is_repeat(r, octets)) {
+		*answer = (struct wps_answer){ .op = MR_EAP_MSG, .message = mr_rd_over(r->out, r->out_len) };
+		return WPS_ANSWER;
+	}
+	/* From M3 on a message bears our nonce and is true to the last octet, or it is another run's. */
+	if (r->state < ASKS_M3 || r->state > ASKS_M7 || type != awaited[r->state] ||
+	    !mr_wsc_is(m, MR_WSC_REGISTRAR_NONCE, r->nonce, 16) ||
+	    !mr_wsc_verify(m, octets, &r->keys, mr_rd_over(r->out, r->out_len)))
+		return WPS_IGNORED;
+	event = on_awaited(r, m, octets, answer);
+	r->in_len = event == WPS_ANSWER && octets.left <= sizeof(r->in) ? octets.left : 0;
+	memcpy(r->in, octets.at, r->in_len);
+	return event;
 }
 
 enum wps_event wps_registrar_receive(struct wps_registrar *r, uint8_t op, struct mr_rd message,

@@ -30,9 +30,9 @@ struct wps_enrollee {
 };
 
 enum wps_event {
-	WPS_IGNORED, /* not of this run, a repeat, or nothing to be sent: drop it */
+	WPS_IGNORED, /* not of this run, not awaited, or nothing to be sent: drop it */
 	WPS_ASKED,   /* M1: `enrollee` is known; admit or decline */
-	WPS_ANSWER,  /* send the answer */
+	WPS_ANSWER,  /* send the answer: a new one, or that to the last message once more */
 	WPS_DONE, /* it says that it has the credentials. The answer is an ACK for an access point; else EAP-Failure is
 		     due */
 	WPS_FAILED, /* wps_registrar_cause says why. There may be an answer (NACK); then EAP-Failure */

@@ -254,7 +254,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 					 .pins = true,
 					 .device = &us,
 					 .entropy = w.entropy };
-	const struct wps_bss_events events = { &w, asked, ended, button, probed };
+	const struct wps_bss_events events = { &w, asked, ended, button, probed, NULL };
 	struct mr_rd in = mr_rd_over(bytes, len);
 
 	w.bss = wps_bss_create(&config, &events, 0);

@@ -361,6 +361,35 @@ static void another_run_s_messages_change_nothing(void **state)
 	wipe(&other);
 }
 
+/* Under a new identifier EAP does not know it for a repeat: the registrar says again what it said, and opens no more. */
+static void a_message_that_comes_again_has_the_same_answer(void **state)
+{
+	struct world w = { .device_is_ap = true };
+	struct mr_wsc_answer theirs = { 0 };
+	struct wps_answer ours = { 0 }, again;
+	uint8_t said[MR_WSC_MESSAGE_MAX];
+
+	(void)state;
+	init(&w);
+	assert_true(enrollee_begins(&w, &theirs));
+	assert_int_equal(wps_registrar_receive(w.registrar, theirs.op, theirs.message, &ours), WPS_ASKED);
+	assert_true(wps_registrar_admit(w.registrar, PIN, &network, &ours));
+	for (unsigned step = 0; step < 4; step++) {
+		unsigned exposed = wps_registrar_exposed(w.registrar);
+
+		memcpy(said, ours.message.at, ours.message.left);
+		assert_int_equal(wps_registrar_receive(w.registrar, theirs.op, theirs.message, &again), WPS_ANSWER);
+		assert_int_equal(again.op, ours.op);
+		assert_int_equal(again.message.left, ours.message.left);
+		assert_memory_equal(again.message.at, said, again.message.left);
+		assert_int_equal(wps_registrar_exposed(w.registrar), exposed);
+		(void)mr_wsc_enrollee_receive(&w.enrollee, ours.op, ours.message, &theirs);
+		(void)wps_registrar_receive(w.registrar, theirs.op, theirs.message, &ours);
+	}
+	assert_int_equal(w.enrollee.state, MR_WSC_HAS_CREDENTIALS);
+	wipe(&w);
+}
+
 /* Nonces, keys and secret nonces are fresh in each run: what Pixie Dust lives on is not there. */
 static void two_runs_have_nothing_in_common(void **state)
 {
@@ -507,6 +536,7 @@ int main(void)
 		cmocka_unit_test(a_declined_device_learns_why),
 		cmocka_unit_test(silence_exposes_what_was_shown),
 		cmocka_unit_test(another_run_s_messages_change_nothing),
+		cmocka_unit_test(a_message_that_comes_again_has_the_same_answer),
 		cmocka_unit_test(two_runs_have_nothing_in_common),
 		cmocka_unit_test(a_device_without_entropy_does_not_begin),
 		cmocka_unit_test(a_device_with_zeros_for_secrets_is_told_of),

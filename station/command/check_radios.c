@@ -6,7 +6,9 @@
 
 #include "station/air/air.h"
 #include "station/base/loop.h"
+#include "station/method/method.h"
 #include "station/radio/adapters.h"
+#include "station/radio/quirks.h"
 
 static const struct radio_channel *channel_of(const struct radio_channel *list, size_t count, uint16_t freq_mhz)
 {
@@ -14,6 +16,29 @@ static const struct radio_channel *channel_of(const struct radio_channel *list, 
 		if (list[i].freq_mhz == freq_mhz)
 			return &list[i];
 	return NULL;
+}
+
+/* Foreign devices join a BSS of the station, and repeat whatever is not acknowledged there. */
+static bool needs_acknowledging(const struct job *job) { return job->method->flags & METHOD_OWN_BSS; }
+
+/* What proves a foreign device is that it is heard to talk to its network; one that becomes a network is heard anyway. */
+static bool needs_others(const struct job *job)
+{
+	return job->method->flags & METHOD_NO_REQUESTS && !(job->method->flags & METHOD_BECOMES_AP) &&
+	       job_has_step(job, JOB_VERIFY);
+}
+
+static void check_simulated_foreign(const struct check_context *c, const struct radio_caps *caps)
+{
+	if (needs_acknowledging(c->job) && !caps->acknowledges)
+		check_add(c->report, "wps", CHECK_WARN, "choose mt7612u",
+			  "a simulated %s acknowledges nothing: devices of %s that join the station's BSS repeat every "
+			  "frame, and few of them are enrolled",
+			  c->job->radio_profile, c->job->method->name);
+	if (needs_others(c->job) && !caps->hears_others)
+		check_add(c->report, "wps", CHECK_FAIL, "choose mt7612u, or take verify out of the recipe",
+			  "a simulated %s hears nothing that others say to each other: no device of %s is seen to join",
+			  c->job->radio_profile, c->job->method->name);
 }
 
 /* One of them is opened on an air of its own, and asked. */
@@ -49,8 +74,10 @@ static void check_simulated(const struct check_context *c)
 			  "%u simulated %s%s, channel change %.1f ms%s", job->radio_count, job->radio_profile,
 			  job->radio_count == 1 ? "" : "s", radio->caps.switch_us / 1000.0,
 			  radio->caps.acknowledges ? "" : ", acknowledges nothing");
-	if (radio)
+	if (radio) {
+		check_simulated_foreign(c, &radio->caps);
 		radio_close(radio);
+	}
 	air_destroy(air);
 	loop_destroy(loop);
 }
@@ -60,6 +87,17 @@ struct taken {
 	bool use[ADAPTERS_MAX];
 	size_t count;
 };
+
+/* An adapter that will serve the job, by what is known of its driver. */
+static void check_foreign(const struct check_context *c, const struct adapter *adapter, const char *called)
+{
+	if (!needs_acknowledging(c->job) || (adapter->phy.active_monitor && !(adapter->quirks & QUIRK_NO_ACTIVE)))
+		return;
+	check_add(c->report, "wps", CHECK_WARN, "take one of those that docs/hardware.md recommends",
+		  "%s: %s does not acknowledge in monitor mode: devices of %s that join the station's BSS repeat every "
+		  "frame, and few of them are enrolled",
+		  called, adapter->where.driver, c->job->method->name);
+}
 
 static void check_adapter(const struct check_context *c, struct taken *t, size_t i, const char *called, bool named)
 {
@@ -85,6 +123,8 @@ static void check_adapter(const struct check_context *c, struct taken *t, size_t
 	}
 	t->use[i] = adapter->verdict == ADAPTER_GOOD || adapter->verdict == ADAPTER_LIMITED ||
 		    (named && adapter->verdict == ADAPTER_BUSY);
+	if (t->use[i])
+		check_foreign(c, adapter, called);
 }
 
 static void check_named(const struct check_context *c, struct taken *t)

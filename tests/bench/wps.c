@@ -5,6 +5,7 @@
  * do without wps.run_octets          memory of one open run: registrar, EAP and its place at the BSS wps.per_minute_N
  * devices a minute on the simulated air, one radio and one channel, with at most N in hand; beacons included
  *   wps.buttons_per_minute  the same by push button, 32 in hand
+ *   wps.outside.per_minute_N  the same of access points that are set up from outside, their restart included
  *
  * Simulated devices need 250 ms for each of their two operations in the group, as small chips do.
  */
@@ -181,7 +182,7 @@ static void measure_memory(struct figures *f)
 					 .pins = true,
 					 .device = &us,
 					 .entropy = entropy };
-	const struct wps_bss_events events = { NULL, nothing_asked, nothing_ended, no_button, nothing_probed };
+	const struct wps_bss_events events = { NULL, nothing_asked, nothing_ended, no_button, nothing_probed, NULL };
 	struct wps_bss *bss = wps_bss_create(&config, &events, 0);
 	size_t before;
 
@@ -204,7 +205,8 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 	return remove(path);
 }
 
-static double per_minute(const char *dir, const char *method, unsigned in_hand)
+/* `name`: of its record; `method`: with what belongs to it in the job. */
+static double per_minute(const char *dir, const char *name, const char *method, unsigned in_hand)
 {
 	static const char text[] = "format: 1\n"
 				   "batch: {lot: \"b\", product: \"Lamp\", quantity: %u, test: true}\n"
@@ -220,7 +222,7 @@ static double per_minute(const char *dir, const char *method, unsigned in_hand)
 	struct batch_options o = { .db = db, .keys = keys, .operator= "bench" };
 
 	snprintf(job, sizeof(job), text, DEVICES, method, in_hand, DEVICES);
-	snprintf(db, sizeof(db), "%s/%s-%u.db", dir, method, in_hand);
+	snprintf(db, sizeof(db), "%s/%s-%u.db", dir, name, in_hand);
 	snprintf(keys, sizeof(keys), "%s/keys", dir);
 	o.job = job_parse("bench.yaml", job, strlen(job), &errors);
 	if (!o.job)
@@ -250,9 +252,15 @@ static void measure_air(struct figures *f)
 		die(error);
 	for (unsigned n = 1; n <= 32; n *= 2) {
 		snprintf(name, sizeof(name), "wps.per_minute_%u", n);
-		figures_report(f, name, per_minute(dir, "wps-pin", n), "devices/min", -1, false);
+		figures_report(f, name, per_minute(dir, "pin", "wps-pin", n), "devices/min", -1, false);
 	}
-	figures_report(f, "wps.buttons_per_minute", per_minute(dir, "wps-pbc", 32), "devices/min", -1, false);
+	figures_report(f, "wps.buttons_per_minute", per_minute(dir, "pbc", "wps-pbc", 32), "devices/min", -1, false);
+	for (unsigned n = 1; n <= 8; n *= 2) {
+		snprintf(name, sizeof(name), "wps.outside.per_minute_%u", n);
+		figures_report(f, name,
+			       per_minute(dir, "outside", "wps-pin, wps: {role: external-registrar}", n),
+			       "devices/min", -1, false);
+	}
 	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	entropy_destroy(entropy);
 }
@@ -268,7 +276,7 @@ int main(int argc, char **argv)
 		measure_cpu(&f);
 	if (figures_wanted(&f, "wps.run"))
 		measure_memory(&f);
-	if (figures_wanted(&f, "wps.per") || figures_wanted(&f, "wps.buttons"))
+	if (figures_wanted(&f, "wps.per") || figures_wanted(&f, "wps.buttons") || figures_wanted(&f, "wps.outside"))
 		measure_air(&f);
 	return figures_end(&f) ? 0 : 2;
 }

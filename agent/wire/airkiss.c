@@ -141,36 +141,48 @@ static unsigned octets_of_piece(unsigned total, unsigned piece)
 	return left < 4 ? left : 4;
 }
 
-/* The CRC and all octets are sure. */
+#define DOUBTFUL_MAX 2
+
+/* Its CRC and octets were heard, and all but a few are sure; the CRC is to say the rest. */
 static bool piece_is_heard(const struct mr_airkiss_state *s, unsigned piece, unsigned octets)
 {
-	for (unsigned i = 0; i < 1 + octets; i++)
-		if (!mr_cell_is(s->sure, 5 * piece + i))
+	unsigned sure = 0;
+
+	for (unsigned i = 5 * piece; i <= 5 * piece + octets; i++) {
+		if (!mr_cell_is(s->have, i))
 			return false;
-	return true;
+		sure += mr_cell_is(s->sure, i);
+	}
+	return sure + DOUBTFUL_MAX > octets;
 }
 
-/* Forgets the pieces whose check fails. */
+/* What is doubtful of it; and the rest is so from now on. */
+static void doubt_piece(struct mr_airkiss_state *s, unsigned piece)
+{
+	for (unsigned i = 5 * piece; i < 5 * piece + 5; i++) {
+		mr_cell_set(s->have, i, mr_cell_is(s->sure, i));
+		mr_cell_set(s->sure, i, false);
+	}
+}
+
+/* A piece whose check fails is doubted. */
 static bool all_pieces_are_whole(struct mr_airkiss_state *s)
 {
 	unsigned total = total_of(s);
-	bool whole = s->sure_field == 7;
+	bool whole = s->sure_field == 7 && total > 0;
 
 	for (unsigned piece = 0; 4 * piece < total; piece++) {
 		unsigned octets = octets_of_piece(total, piece);
 		const uint8_t *cells = s->cells + 5 * piece;
+		bool heard = piece_is_heard(s, piece, octets);
 
-		if (piece_is_heard(s, piece, octets) &&
-		    (cells[0] & 0x7f) == piece_crc((uint8_t)piece, cells + 1, octets))
-			continue;
-		if (piece_is_heard(s, piece, octets))
-			for (unsigned i = 0; i < 5; i++) {
-				mr_cell_set(s->have, 5 * piece + i, false);
-				mr_cell_set(s->sure, 5 * piece + i, false);
-			}
-		whole = false;
+		if (heard && (cells[0] & 0x7f) != piece_crc((uint8_t)piece, cells + 1, octets)) {
+			doubt_piece(s, piece);
+			heard = false;
+		}
+		whole = whole && heard;
 	}
-	return whole && total > 0;
+	return whole;
 }
 
 static bool put_field(struct mr_airkiss_state *s, unsigned i, uint8_t value)

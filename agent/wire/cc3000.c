@@ -315,13 +315,18 @@ static bool finish(const union mr_smart_state *state, const struct mr_smart_key 
 	return ok;
 }
 
+static unsigned nibbles_of(const struct mr_cc3000_field *field)
+{
+	return mr_cells_set(field->sure, field->sure_len ? 2u * field->len : 2u * OCTETS_MAX);
+}
+
 static unsigned units(const union mr_smart_state *state, unsigned *of)
 {
 	const struct mr_cc3000_field *fields = state->cc3000.fields;
+	bool known = fields[SSID].sure_len && fields[PASSPHRASE].sure_len;
 
-	*of = fields[SSID].sure_len && fields[PASSPHRASE].sure_len ? 2u * (fields[SSID].len + fields[PASSPHRASE].len)
-								   : 0;
-	return mr_cells_set(fields[SSID].sure, 2 * OCTETS_MAX) + mr_cells_set(fields[PASSPHRASE].sure, 2 * OCTETS_MAX);
+	*of = known ? 2u * (fields[SSID].len + fields[PASSPHRASE].len) : 0;
+	return nibbles_of(&fields[SSID]) + nibbles_of(&fields[PASSPHRASE]);
 }
 
 const struct mr_smart_coder mr_smart_cc3000 = {

@@ -223,8 +223,9 @@ static unsigned units(const union mr_smart_state *state, unsigned *of)
 	unsigned ssid = pairs_of(s->ssid, s->have_ssid), passphrase = pairs_of(s->passphrase, s->have_passphrase);
 
 	*of = ssid > 0 && passphrase > 0 ? ssid + passphrase : 0;
-	return mr_cells_set(s->have_ssid, MR_EZCONNECT_PAIRS(MR_SMART_SSID_MAX)) +
-	       mr_cells_set(s->have_passphrase, MR_EZCONNECT_PAIRS(MR_SMART_PASSPHRASE_MAX));
+	return mr_cells_set(s->have_ssid, ssid > 0 ? ssid : MR_EZCONNECT_PAIRS(MR_SMART_SSID_MAX)) +
+	       mr_cells_set(s->have_passphrase,
+			    passphrase > 0 ? passphrase : MR_EZCONNECT_PAIRS(MR_SMART_PASSPHRASE_MAX));
 }
 
 const struct mr_smart_coder mr_smart_ezconnect = {

@@ -143,10 +143,21 @@ static bool guides(const struct mr_smart_stream *stream, const struct mr_overhea
 	return newest <= GUIDE_FIRST;
 }
 
-/* Octets there are; 0: not known. */
+/* Octets there are; 0: not known. Senders that know no BSSID send none, and zero as its CRC. */
 static unsigned count_of(const struct mr_esptouch1_state *s)
 {
-	return mr_cell_is(s->sure, TOTAL) ? s->octets[TOTAL] + 6u : 0;
+	bool no_bssid = mr_cell_is(s->sure, BSSID_CRC) && s->octets[BSSID_CRC] == 0;
+
+	return mr_cell_is(s->sure, TOTAL) ? s->octets[TOTAL] + (no_bssid ? 0 : 6u) : 0;
+}
+
+/* It came, every octet of it. */
+static bool has_bssid(const struct mr_esptouch1_state *s)
+{
+	for (unsigned i = 0; i < 6; i++)
+		if (!mr_cell_is(s->sure, s->octets[TOTAL] + i))
+			return false;
+	return true;
 }
 
 static enum mr_smart_result whole_unit(struct mr_esptouch1_state *s, uint8_t last)
@@ -204,7 +215,8 @@ static bool finish(const union mr_smart_state *state, const struct mr_smart_key 
 	mr_rd_copy(&in, out->ip, 4);
 	mr_rd_copy(&in, out->passphrase, passphrase_len);
 	mr_rd_copy(&in, out->ssid, ssid_len);
-	mr_rd_copy(&in, out->bssid, 6);
+	if (has_bssid(&state->esptouch1))
+		mr_rd_copy(&in, out->bssid, 6);
 	return !in.bad && mr_crc8(0, out->ssid, ssid_len) == octets[SSID_CRC] &&
 	       mr_crc8(0, out->bssid, 6) == octets[BSSID_CRC];
 }

@@ -133,7 +133,8 @@ struct mr_smart_listener {
 /* A frame that was overheard. */
 enum mr_smart_result mr_smart_hear(struct mr_smart_listener *listener, const struct mr_overheard *frame,
 				   uint64_t now_us);
-/* After MR_SMART_COMPLETE. The scheme; MR_SMART_NONE: nothing is complete. The stream is wiped and begins anew. */
+/* After MR_SMART_COMPLETE. The scheme; MR_SMART_NONE: nothing is complete. A BSSID of zeros: it is not known. The
+ * stream is wiped and begins anew. */
 enum mr_smart_scheme mr_smart_take(struct mr_smart_listener *listener, struct mr_smart_settings *out);
 /* The radio goes elsewhere: what was collected on this channel is forgotten. */
 void mr_smart_forget(struct mr_smart_listener *listener);

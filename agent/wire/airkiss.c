@@ -101,7 +101,7 @@ static bool goes_round(const struct mr_smart_stream *stream, int newest, bool by
 	for (int i = 0; i < GUIDE_HEARD; i++) {
 		if (last[i] - last[0] != (int)(place & 3) - newest)
 			return false;
-		place -= by_numbers ? stream->steps[i] / stream->stride : 1u;
+		place -= by_numbers ? (unsigned)stream->steps[i] / stream->stride : 1u;
 	}
 	return true;
 }
@@ -325,7 +325,7 @@ static bool finish(const union mr_smart_state *state, const struct mr_smart_key 
 	const struct mr_airkiss_state *s = &state->airkiss;
 	size_t total = s->fields[TOTAL], passphrase_len = s->fields[PASSPHRASE_LEN];
 	size_t ssid_len = total - 1 - passphrase_len;
-	uint8_t message[4 * MR_AIRKISS_PIECES];
+	uint8_t message[4 * MR_AIRKISS_PIECES] = { 0 };
 	struct mr_rd in = mr_rd_over(message, total);
 
 	(void)key;

@@ -175,7 +175,7 @@ enum order { ORDER_NEXT, ORDER_LATE, ORDER_REPEATED };
 /* 0: it is no whole number of strides. */
 static uint8_t in_strides(const struct mr_smart_stream *s, uint8_t step)
 {
-	return step % s->stride == 0 ? step / s->stride : 0;
+	return (uint8_t)(step % s->stride == 0 ? step / s->stride : 0);
 }
 
 /* In a pattern nothing is lost: equal steps in it are the stride. */

@@ -85,7 +85,7 @@ static void both_check_sums_are_the_known_ones(void **state)
 static void every_scheme_has_a_name_and_no_other(void **state)
 {
 	(void)state;
-	for (int scheme = 1; scheme < MR_SMART_COUNT; scheme++) {
+	for (enum mr_smart_scheme scheme = MR_SMART_ESPTOUCH1; scheme < MR_SMART_COUNT; scheme++) {
 		const char *name = mr_smart_name(scheme);
 
 		assert_int_equal(mr_smart_named(name, strlen(name)), scheme);
@@ -277,7 +277,7 @@ static void what_a_scheme_cannot_carry_it_refuses(void **state)
 	(void)state;
 	assert_non_null(mr_smart_refuses(MR_SMART_NONE, &plain));
 	assert_non_null(mr_smart_refuses(MR_SMART_COUNT, &plain));
-	for (int scheme = 1; scheme < MR_SMART_COUNT; scheme++) {
+	for (enum mr_smart_scheme scheme = MR_SMART_ESPTOUCH1; scheme < MR_SMART_COUNT; scheme++) {
 		bool v2 = scheme == MR_SMART_ESPTOUCH2, cc3000 = scheme == MR_SMART_CC3000;
 		bool ezconnect = scheme == MR_SMART_EZCONNECT;
 
@@ -440,7 +440,7 @@ static void each_scheme_says_where_its_acknowledgement_goes(void **state)
 	s.token = 0x5a;
 	mr_smart_ack_of(MR_SMART_AIRKISS, &s, &ack);
 	assert_true(ack.port == 10000 && ack.token == 0x5a && ack.octets == 7 && ack.wake_port == 10001);
-	for (int scheme = 0; scheme <= MR_SMART_COUNT; scheme++) {
+	for (enum mr_smart_scheme scheme = MR_SMART_NONE; scheme <= MR_SMART_COUNT; scheme++) {
 		mr_smart_ack_of(scheme, &s, &ack);
 		assert_int_equal(ack.port == 0, scheme == MR_SMART_NONE || scheme >= MR_SMART_CC3000);
 	}

@@ -240,7 +240,7 @@ static const struct malformed {
 	{ FORMAT BATCH
 	  "credentials: {ssid: net, method: wps-pbx, weak-ok: true}\nrecipe: [credentials, verify]\n" RADIOS,
 	  "job.yaml:3:34: credentials.method: unknown word \"wps-pbx\"; allowed: direct, micro-ap, pin, https, "
-	  "wps-pin, wps-pbc; did you mean \"wps-pbc\"?" },
+	  "wps-pin, wps-pbc, sniffer; did you mean \"wps-pbc\"?" },
 	{ FORMAT BATCH IDENTITY
 	  "credentials: {ssid: net, method: sniffer, scheme: airkiss, expect: 2}\n"
 	  "recipe: [credentials, verify]\n" RADIOS,

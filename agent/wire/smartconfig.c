@@ -360,3 +360,17 @@ void mr_smart_progress(const struct mr_smart_listener *listener, enum mr_smart_s
 		*of = total;
 	}
 }
+
+enum mr_smart_scheme mr_smart_scheme_of(const struct mr_smart_stream *stream, unsigned *have, unsigned *of)
+{
+	unsigned units, total = 0;
+
+	if (!stream->used || !stream->coder)
+		return MR_SMART_NONE;
+	if (have && of) {
+		units = stream->coder->units(&stream->state, &total);
+		*have = units;
+		*of = total;
+	}
+	return stream->coder->scheme;
+}

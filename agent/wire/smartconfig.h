@@ -141,3 +141,6 @@ void mr_smart_forget(struct mr_smart_listener *listener);
 /* How far the best stream is, for people: units heard, units there are (0: not known yet). */
 void mr_smart_progress(const struct mr_smart_listener *listener, enum mr_smart_scheme *scheme, unsigned *have,
 		       unsigned *of);
+/* The same of one stream; MR_SMART_NONE: not recognised. `have` and `of` may be NULL. Not of a stream that is complete.
+ */
+enum mr_smart_scheme mr_smart_scheme_of(const struct mr_smart_stream *stream, unsigned *have, unsigned *of);

@@ -63,6 +63,13 @@ _millrace() {
 	ca)
 		[[ ${#command[@]} -eq 2 ]] &&
 			mapfile -t COMPREPLY < <(compgen -W "$(_millrace_commands "$program" ca)" -- "$current") ;;
+	sniffer)
+		if [[ ${#command[@]} -eq 2 ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(_millrace_commands "$program" sniffer)" -- "$current")
+		else
+			mapfile -t COMPREPLY < <(compgen -f -- "$current")
+			compopt -o filenames 2>/dev/null
+		fi ;;
 	ctl)
 		if [[ ${#command[@]} -eq 2 ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "$(_millrace_commands "$program" ctl)" -- "$current")

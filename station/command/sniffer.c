@@ -8,6 +8,7 @@
 
 static const struct command subcommands[] = {
 	{ "send", "", "broadcast a network to one bench device, by hand", sniffer_send },
+	{ "decode", "CAPTURE", "what a capture of 802.11 has of the schemes of sniffer mode", sniffer_decode },
 };
 
 #define SUBCOMMAND_COUNT (sizeof(subcommands) / sizeof(subcommands[0]))

@@ -176,6 +176,7 @@ bench: deps-test
 		echo "bench: the swarm found something" >&2 ;; esac
 	@$(OUT)/tests/bench/wps $(BUILD)/bench.json "$(ONLY)"
 	@$(OUT)/tests/bench/sniffer $(BUILD)/bench.json "$(ONLY)"
+	@$(OUT)/tests/bench/sealed $(BUILD)/bench.json "$(ONLY)"
 	@MILLRACE_BIN=$(BIN)/millrace BASELINE="$(BASELINE)" $(OUT)/tests/bench/house $(BUILD)/bench.json "$(ONLY)"
 
 # Which planted faults do the tests notice (tests/mutate/run)? Takes minutes for each that they do not; no part of `make test`.

@@ -486,6 +486,7 @@ static void on_power(void *ctx, uint64_t now_us)
 		return;
 	}
 	air_power(d->node, true);
+	d->hears_groups = mr_agent_wants(&d->config.agent) & MR_WANTS_GROUP_FRAMES;
 	if (d->chip.cut && d->chip.fault_operation == 0) { /* a cut by the clock, in any state */
 		d->chip.cut = false;
 		d->chip.dead_us = now_us + d->chip.fault_delay_us;
@@ -705,7 +706,6 @@ struct device *device_create(struct air *air, struct loop *loop, const struct de
 	}
 	d->config = *config;
 	d->config.agent.methods = image;
-	d->hears_groups = mr_agent_wants(&d->config.agent) & MR_WANTS_GROUP_FRAMES;
 	d->timer = (struct loop_timer){ .fn = on_timer, .ctx = d, .at_us = LOOP_NEVER };
 	d->power = (struct loop_timer){ .fn = on_power, .ctx = d, .at_us = LOOP_NEVER };
 	mr_chip_init(&d->chip, profile, &(struct mr_chip_sink){ d, sink_frame, sink_tune, sink_verdict, sink_random },

@@ -48,8 +48,7 @@ static size_t text_len(const char *text, size_t most)
 static bool config_is_valid(const struct mr_agent_config *c)
 {
 	unsigned asked = (c->channel_count > 0 ? MR_WANTS_ACTION_FRAMES : 0u) |
-			 (c->ap.method != MR_AP_NONE ? MR_WANTS_ACCESS_POINT : 0u) |
-			 (c->wps ? MR_WANTS_OPEN_LINK : 0u);
+			 (c->ap.method != MR_AP_NONE ? MR_WANTS_ACCESS_POINT : 0u) | (c->wps ? MR_WANTS_OPEN_LINK : 0u);
 	unsigned wants = c->methods ? mr_agent_wants(c) : 0; /* 0: nobody could ever reach this device */
 
 	return wants != 0 && (wants & asked) == asked && table_is_valid(c) && c->product &&

@@ -73,7 +73,7 @@ extern const struct mr_method mr_method_sniffer;  /* sealed broadcasts; needs mr
 extern const struct mr_method mr_method_micro_ap; /* needs mr_part_api */
 extern const struct mr_method mr_method_pin;	  /* needs mr_part_api; on an ad-hoc network as well */
 extern const struct mr_method mr_method_https;	  /* needs mr_part_api */
-extern const struct mr_method mr_method_wps_pin; /* needs mr_part_wps; credentials alone, from any registrar */
+extern const struct mr_method mr_method_wps_pin;  /* needs mr_part_wps; credentials alone, from any registrar */
 extern const struct mr_method mr_method_wps_pbc;
 
 extern const struct mr_method mr_part_wps;  /* wps.c: finds a registrar, is its enrollee */

@@ -6,11 +6,11 @@
 #include "agent/wire/channel.h"
 #include "agent/wire/wsc_pin.h"
 
-#define DWELL_US 110000		/* on a channel: a beacon of 100 TU and a little; probe responses come sooner */
-#define RESCAN_US 500000	/* wpa_supplicant's wait between two looks */
-#define ANSWER_US 200000	/* chosen: to an authentication or association request */
+#define DWELL_US 110000	 /* on a channel: a beacon of 100 TU and a little; probe responses come sooner */
+#define RESCAN_US 500000 /* wpa_supplicant's wait between two looks */
+#define ANSWER_US 200000 /* chosen: to an authentication or association request */
 #define ANSWER_TRIES 3u
-#define START_US 2000000	/* wpa_supplicant's, before it says EAPOL-Start */
+#define START_US 2000000 /* wpa_supplicant's, before it says EAPOL-Start */
 #define START_AGAIN_US 5000000
 #define STARTS_MAX 3u
 #define SILENCE_US 15000000	/* of a registrar in a run: hostapd repeats after 3 and 5 s, three times */

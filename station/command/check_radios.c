@@ -21,7 +21,8 @@ static const struct radio_channel *channel_of(const struct radio_channel *list, 
 /* Foreign devices join a BSS of the station, and repeat whatever is not acknowledged there. */
 static bool needs_acknowledging(const struct job *job) { return job->method->flags & METHOD_OWN_BSS; }
 
-/* What proves a foreign device is that it is heard to talk to its network; one that becomes a network is heard anyway. */
+/* What proves a foreign device is that it is heard to talk to its network; one that becomes a network is heard anyway.
+ */
 static bool needs_others(const struct job *job)
 {
 	return job->method->flags & METHOD_NO_REQUESTS && !(job->method->flags & METHOD_BECOMES_AP) &&

@@ -26,7 +26,8 @@ struct unit {
 	bool told;	       /* it has answered its verdict */
 	bool delivered;	       /* a foreign device has its credentials, by its method's word in this run */
 	bool unnamed;	       /* known by its address only: it has not said yet who it is */
-	unsigned pin_shown[2]; /* attempts that have left a half of its PIN with somebody who did not prove it */
+	/* Attempts that have left a half of its PIN with somebody who did not prove it. */
+	unsigned pin_shown[2];
 	uint8_t spki_sha256[32];
 	uint8_t *certificate; /* of an earlier attempt */
 	uint16_t certificate_len;

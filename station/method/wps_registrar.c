@@ -30,7 +30,8 @@ struct wps_registrar {
 
 	size_t out_len, in_len;
 	uint8_t out[MR_WSC_MESSAGE_MAX]; /* our last message, which the enrollee's next Authenticator covers */
-	uint8_t in[MR_WSC_MESSAGE_MAX];	 /* its last one, to which `out` is the answer; M1 waits here for the line's word */
+	uint8_t in[MR_WSC_MESSAGE_MAX]; /* its last one, to which `out` is the answer; M1 waits here for the line's word
+					 */
 };
 
 static const char *state_name(enum state state)
@@ -373,8 +374,8 @@ static enum wps_event on_nack(struct wps_registrar *r, const struct mr_wsc *m, s
 }
 
 /*
- * Access points ask again under a new identifier of EAP, with the message that they sent before: logs of reaver are full
- * of M1 behind M2 (t6x/reaver-wps-fork-t6x issues 39, 319, 327). A peer owes each request an answer: the same one.
+ * Access points ask again under a new identifier of EAP, with the message that they sent before: logs of reaver are
+ * full of M1 behind M2 (t6x/reaver-wps-fork-t6x issues 39, 319, 327). A peer owes each request an answer: the same one.
  */
 static bool is_repeat(const struct wps_registrar *r, struct mr_rd octets)
 {

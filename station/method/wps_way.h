@@ -5,9 +5,9 @@
  *
  * What a PIN has been shown to: a registrar opens its half first, so each run that ends between M4 and M5, or between
  * M6 and M7, has given that half to whoever asked. The second half once, or the first one twice, and the PIN is dead.
- * The count is the unit's (pin_shown), and goes on record before the half leaves: as the measurement pin-halves-shown of
- * the attempt, each time that it changes, from which it is counted again when a station goes on with a lot. A station
- * that is killed in that instant may lose the last one, for nobody waits for the disk there.
+ * The count is the unit's (pin_shown), and goes on record before the half leaves: as the measurement pin-halves-shown
+ * of the attempt, each time that it changes, from which it is counted again when a station goes on with a lot. A
+ * station that is killed in that instant may lose the last one, for nobody waits for the disk there.
  */
 #pragma once
 
@@ -20,8 +20,8 @@ struct roster_row;
 struct wps_way {
 	char pin[MR_WSC_PIN_MAX + 1]; /* "": by button */
 	bool by_serial;		      /* matched by its serial number, else by its address */
-	unsigned shown; /* enum wps_half or-ed, of the run that is on: as on record */
-	struct wps_enrollee said; /* of its last M1 */
+	unsigned shown;		      /* enum wps_half or-ed, of the run that is on: as on record */
+	struct wps_enrollee said;     /* of its last M1 */
 	char weakness[48];
 	/* The device is an access point: its BSS as last heard, and when it may be tried again. */
 	struct ieee80211_network network;

@@ -257,8 +257,7 @@ static void measure_air(struct figures *f)
 	figures_report(f, "wps.buttons_per_minute", per_minute(dir, "pbc", "wps-pbc", 32), "devices/min", -1, false);
 	for (unsigned n = 1; n <= 8; n *= 2) {
 		snprintf(name, sizeof(name), "wps.outside.per_minute_%u", n);
-		figures_report(f, name,
-			       per_minute(dir, "outside", "wps-pin, wps: {role: external-registrar}", n),
+		figures_report(f, name, per_minute(dir, "outside", "wps-pin, wps: {role: external-registrar}", n),
 			       "devices/min", -1, false);
 	}
 	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);

@@ -308,7 +308,8 @@ static void a_takt_that_nothing_can_keep_is_refused(void **state)
 	expect("x.db", "takt", "fail", "the signer gives one per 700.0 ms", EXIT_UNUSABLE);
 }
 
-/* What WPS needs of a radio, and the simulated ones that lack it: rt2800usb does not acknowledge, mt7601u hears only its own besides. */
+/* What WPS needs of a radio, and the simulated ones that lack it: rt2800usb does not acknowledge, mt7601u hears only
+ * its own besides. */
 static void wps_wants_a_radio_that_acknowledges_and_hears(void **state)
 {
 	static const struct {
@@ -323,11 +324,13 @@ static void wps_wants_a_radio_that_acknowledges_and_hears(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char text[400];
 
-		snprintf(text, sizeof(text),
-			 "format: 1\nbatch: {lot: a, product: AC-100, quantity: 5, test: true}\ncredentials: %sweak-ok: "
-			 "true, ssid: net, security: wpa2}\nrecipe: [credentials, verify]\nradios: {simulated: 2, profile: "
-			 "%s}\nchannels: [6]\n",
-			 rows[i].method, rows[i].profile);
+		snprintf(
+			text, sizeof(text),
+			"format: 1\nbatch: {lot: a, product: AC-100, quantity: 5, test: true}\ncredentials: %sweak-ok: "
+			"true, ssid: net, security: wpa2}\nrecipe: [credentials, verify]\nradios: {simulated: 2, "
+			"profile: "
+			"%s}\nchannels: [6]\n",
+			rows[i].method, rows[i].profile);
 		write_text("job.yaml", 0644, text);
 		expect("x.db", strcmp(rows[i].status, "ok") == 0 ? "radios" : "wps", rows[i].status, rows[i].word,
 		       strcmp(rows[i].status, "fail") == 0 ? EXIT_UNUSABLE : EXIT_ALL_WELL);

@@ -11,7 +11,7 @@ if ! command -v tshark > /dev/null; then
 fi
 # is SENTENCE VALUE TEST WANTED
 is() {
-	if [ "$2" "$3" "$4" ]; then echo "ok $1"; else echo "not ok $1 ($2 $3 $4)"; fi
+	if test "$2" "$3" "$4"; then echo "ok $1"; else echo "not ok $1 ($2 $3 $4)"; fi
 }
 # lot NAME DEVICES "CREDENTIALS" ["FAULTS"]: what tshark says of its capture, a line for each frame, is NAME.frames.
 lot() {

@@ -112,8 +112,7 @@ static struct registrar *add(struct bench *b, uint16_t freq_mhz, const char *pin
 	config.pins = pin != NULL;
 	config.device = &r->device;
 	config.entropy = b->entropy;
-	r->bss = wps_bss_create(&config,
-				&(struct wps_bss_events){ r, on_asked, on_ended, on_button, on_probed, NULL },
+	r->bss = wps_bss_create(&config, &(struct wps_bss_events){ r, on_asked, on_ended, on_button, on_probed, NULL },
 				b->board.now_us);
 	assert_non_null(r->bss);
 	return r;

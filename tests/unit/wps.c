@@ -361,7 +361,8 @@ static void another_run_s_messages_change_nothing(void **state)
 	wipe(&other);
 }
 
-/* Under a new identifier EAP does not know it for a repeat: the registrar says again what it said, and opens no more. */
+/* Under a new identifier EAP does not know it for a repeat: the registrar says again what it said, and opens no more.
+ */
 static void a_message_that_comes_again_has_the_same_answer(void **state)
 {
 	struct world w = { .device_is_ap = true };

@@ -40,10 +40,10 @@ struct board {
 
 /* --- what the board gives the agent ------------------------------------------------------------------------------- */
 
-static const struct mr_method *const image[] = { &mr_method_direct,  &mr_part_wifi,	   &mr_part_api,
-						 &mr_method_micro_ap, &mr_method_https,	   &mr_method_pin,
-						 &mr_part_wps,	      &mr_method_wps_pin, &mr_method_wps_pbc,
-						 NULL };
+static const struct mr_method *const image[] = {
+	&mr_method_direct, &mr_part_wifi, &mr_part_api,	      &mr_method_micro_ap, &mr_method_https,
+	&mr_method_pin,	   &mr_part_wps,  &mr_method_wps_pin, &mr_method_wps_pbc,  NULL
+};
 
 static uint64_t board_now_us(void *ctx)
 {

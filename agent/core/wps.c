@@ -180,7 +180,7 @@ static void probe(struct mr_agent *agent)
 	struct mr_wr f = open_frame(agent, PROBE_REQUEST, 0, everybody);
 	size_t mark;
 
-	put_element(&f, SSID, NULL, 0);
+	put_element(&f, SSID, "", 0);
 	put_rates(&f, agent->freq_mhz);
 	mark = open_element(&f);
 	mr_wsc_put_number(&f, MR_WSC_VERSION, 0x10);

@@ -158,7 +158,7 @@ static void pass(struct bench *b, uint64_t us)
 
 static bool has_credentials(const struct bench *b) { return mr_agent_stage(&b->board.agent) & MR_STAGE_CREDENTIALS; }
 
-static bool value_is(const struct bench *b, enum mr_attribute id, const void *octets, size_t len)
+static bool value_is(const struct bench *b, uint8_t id, const void *octets, size_t len)
 {
 	struct mr_rd v = mr_store_value(mr_store_find(&b->board.agent.store, MR_SECTION_CREDENTIALS), id);
 

@@ -98,21 +98,34 @@ void bss_leave(struct bss *bss)
 }
 void bss_receive(struct bss *bss, struct mr_rd mpdu, const struct radio_rx *rx, uint64_t now_us)
 {
-	(void)bss, (void)mpdu, (void)rx, (void)now_us;
+	(void)bss, (void)mpdu, (void)rx;
+	assert_int_equal(now_us, loop_now_us(w.loop));
 	w.received++;
 }
 size_t bss_pull(struct bss *bss, uint8_t frame[static RADIO_FRAME_MAX], bool hold, uint8_t *what, uint64_t now_us)
 {
-	(void)bss, (void)frame, (void)hold, (void)what, (void)now_us;
+	(void)bss, (void)frame, (void)hold, (void)what;
+	assert_int_equal(now_us, loop_now_us(w.loop));
 	return w.bss_frame_len;
 }
 bool bss_ready(const struct bss *bss) { return (void)bss, w.bss_ready; }
 void bss_sent(struct bss *bss, uint8_t what, bool acked, unsigned tries, uint64_t now_us)
 {
-	(void)bss, (void)what, (void)acked, (void)tries, (void)now_us;
+	(void)bss, (void)what, (void)acked, (void)tries;
+	assert_int_equal(now_us, loop_now_us(w.loop));
 }
-void bss_park(struct bss *bss, uint64_t now_us) { (void)bss, (void)now_us, w.parked++; }
-void bss_resume(struct bss *bss, uint64_t now_us) { (void)bss, (void)now_us, w.resumed++; }
+void bss_park(struct bss *bss, uint64_t now_us)
+{
+	(void)bss;
+	assert_int_equal(now_us, loop_now_us(w.loop));
+	w.parked++;
+}
+void bss_resume(struct bss *bss, uint64_t now_us)
+{
+	(void)bss;
+	assert_int_equal(now_us, loop_now_us(w.loop));
+	w.resumed++;
+}
 uint64_t bss_deadline_us(const struct bss *bss) { return (void)bss, w.bss_deadline_us; }
 int bss_expire(struct bss *bss, uint64_t now_us)
 {

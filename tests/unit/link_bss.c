@@ -69,20 +69,27 @@ struct sta *sta_create(const struct sta_config *config, uint64_t now_us)
 void sta_destroy(struct sta *sta) { w.stas -= sta != NULL; }
 size_t sta_pull(struct sta *sta, uint8_t frame[static RADIO_FRAME_MAX], bool hold, uint8_t *what, uint64_t now_us)
 {
-	(void)sta, (void)frame, (void)hold, (void)now_us;
+	(void)sta, (void)frame;
+	assert_false(hold);
+	assert_int_equal(now_us, loop_now_us(w.loop));
 	*what = 7;
 	return w.farewells ? 26 : 300;
 }
 bool sta_ready(const struct sta *sta) { return (void)sta, w.ready; }
 void sta_sent(struct sta *sta, uint8_t what, bool acked, unsigned tries, uint64_t now_us)
 {
-	(void)sta, (void)acked, (void)tries, (void)now_us;
+	(void)sta;
+	assert_true(acked);
+	assert_int_equal(tries, 3);
+	assert_int_equal(now_us, loop_now_us(w.loop));
 	assert_int_equal(what, 7);
 	w.reports++;
 }
 int sta_receive(struct sta *sta, struct mr_rd mpdu, const struct radio_rx *with, struct sta_out *out, uint64_t now_us)
 {
-	(void)sta, (void)mpdu, (void)with, (void)now_us;
+	(void)sta, (void)mpdu;
+	assert_ptr_equal(with, &rx);
+	assert_int_equal(now_us, loop_now_us(w.loop));
 	*out = w.out;
 	return w.received;
 }
@@ -96,9 +103,24 @@ uint64_t sta_deadline_us(const struct sta *sta) { return (void)sta, w.sta_deadli
 int sta_expire(struct sta *sta, uint64_t now_us) { return (void)sta, (void)now_us, w.expired; }
 uint64_t sta_due_us(const struct sta *sta) { return (void)sta, w.sta_due_us; }
 bool sta_unsafe(const struct sta *sta, uint64_t now_us) { return (void)sta, (void)now_us, w.sta_unsafe; }
-void sta_park(struct sta *sta, uint64_t now_us) { (void)sta, (void)now_us, w.parked++; }
-void sta_resume(struct sta *sta, uint64_t now_us) { (void)sta, (void)now_us, w.resumed++; }
-void sta_leave(struct sta *sta, uint64_t now_us) { (void)sta, (void)now_us, w.farewells++; }
+void sta_park(struct sta *sta, uint64_t now_us)
+{
+	(void)sta;
+	assert_int_equal(now_us, loop_now_us(w.loop));
+	w.parked++;
+}
+void sta_resume(struct sta *sta, uint64_t now_us)
+{
+	(void)sta;
+	assert_int_equal(now_us, loop_now_us(w.loop));
+	w.resumed++;
+}
+void sta_leave(struct sta *sta, uint64_t now_us)
+{
+	(void)sta;
+	assert_int_equal(now_us, loop_now_us(w.loop));
+	w.farewells++;
+}
 bool sta_protects(const struct ieee80211_rsn *rsn) { return rsn->capabilities != 0; }
 size_t sta_memory(const struct sta *sta) { return (void)sta, 500; }
 
@@ -405,7 +427,7 @@ static void packets_go_both_ways_while_it_is_there(void **state)
 	assert_int_equal(bss_pull(&w.bss, frame, false, &what, now()), 0);
 	assert_int_equal(bss_farewell(&w.bss, frame, now()), 0);
 	assert_int_equal(bss_memory(&w.bss), 0);
-	bss_sent(&w.bss, 7, true, 1, now());
+	bss_sent(&w.bss, 7, true, 3, now());
 	assert_int_equal(w.reports, 0);
 	join();
 	w.sta_due_us = 1234;
@@ -413,7 +435,7 @@ static void packets_go_both_ways_while_it_is_there(void **state)
 	assert_int_equal(bss_due_us(&w.bss), 1234);
 	assert_true(bss_unsafe(&w.bss));
 	assert_int_equal(bss_pull(&w.bss, frame, false, &what, now()), 300);
-	bss_sent(&w.bss, what, true, 1, now());
+	bss_sent(&w.bss, what, true, 3, now());
 	assert_int_equal(w.reports, 1);
 	assert_int_equal(bss_memory(&w.bss), 500);
 	w.out.ethertype = 0x0800;

@@ -159,6 +159,34 @@ static void a_salt_and_its_rounds_are_taken_within_their_limits(void **state)
 	}
 }
 
+static void a_salt_is_read_in_either_case_and_in_digits_only(void **state)
+{
+	static const uint8_t octets[16] = { 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef,
+					    0xAB, 0xCD, 0xEF, 0xfA, 0x9F, 0xa0, 0x90, 0x0F };
+	char salt[] = "0123456789abcdefABCDEFfA9Fa0900F", body[120];
+	struct desk *d = *state;
+
+	for (const char *wrong = " /:@G`g\x7f"; *wrong; wrong++)
+		for (size_t at = 0; at <= 31; at += 31) {
+			char right = salt[at];
+
+			pin_session_init(&d->pin, PIN, d->entropy);
+			d->pin.step = PIN_SESSION_SALT;
+			salt[at] = *wrong;
+			snprintf(body, sizeof(body), "{\"salt\": \"%s\", \"iterations\": 1000}", salt);
+			assert_int_equal(pin_session_take(&d->pin, 200, mr_rd_over(body, strlen(body))),
+					 -MR_CAUSE_BAD_RESPONSE);
+			salt[at] = right;
+		}
+	pin_session_init(&d->pin, PIN, d->entropy);
+	d->pin.step = PIN_SESSION_SALT;
+	snprintf(body, sizeof(body), "{\"salt\": \"%s\", \"iterations\": 1000}", salt);
+	assert_int_equal(pin_session_take(&d->pin, 200, mr_rd_over(body, strlen(body))), 0);
+	assert_int_equal(d->pin.salt_len, 16);
+	assert_memory_equal(d->pin.salt, octets, 16);
+	pin_session_wipe(&d->pin);
+}
+
 static void wrong_pins_in_a_row_bring_a_pause_and_then_a_lock(void **state)
 {
 	struct desk *d = *state;
@@ -281,6 +309,7 @@ int main(void)
 		TEST(more_rounds_than_the_job_has_are_not_worked_for),
 		TEST(the_right_pin_opens_a_session_and_the_wrong_one_does_not),
 		TEST(a_salt_and_its_rounds_are_taken_within_their_limits),
+		TEST(a_salt_is_read_in_either_case_and_in_digits_only),
 		TEST(wrong_pins_in_a_row_bring_a_pause_and_then_a_lock),
 		TEST(sealed_octets_altered_or_played_again_do_not_open),
 		TEST(what_a_device_says_is_refused_when_it_is_nonsense),

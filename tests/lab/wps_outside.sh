@@ -1,7 +1,8 @@
-# radios: 7; channels: 1; seconds: 300
+# radios: 10; channels: 1; seconds: 420
 # shellcheck shell=bash
 # Devices that are access points in setup, which are hostapd and nothing else, set up by the station as their external registrar: four at
-# the same time on one radio, one whose label has another PIN, one that is locked. wlan0: the station; then the devices.
+# the same time on one radio, one whose label has another PIN, one that is locked; and odd ones: with every message in fragments of 100
+# octets, configured before, and one that says that it has its settings and never takes them. wlan0: the station; then the devices.
 . tests/lab/devices.sh
 is "a factory makes its keys" factory /tmp/keys
 
@@ -31,7 +32,12 @@ for n in 1 2 3 4; do
 done
 is "device 5 has another PIN than its label" micro_ap 5 10000007
 is "device 6 is locked" micro_ap 6 12345670 ap_setup_locked=1
-for n in 1 2 3 4 5 6; do mac[n]=$(ip netns exec "w$n" cat "/sys/class/net/wlan$n/address"); done
+is "device 7 sends and takes fragments, with EAPOL of the first version" micro_ap 7 16180338 fragment_size=100 eapol_version=1
+is "device 8 is a network already" micro_ap 8 27182819 wpa=2 wpa_key_mgmt=WPA-PSK rsn_pairwise=CCMP "wpa_passphrase=what it was before" \
+	wps_state=2
+is "device 9 leaves what it is told to another program" micro_ap 9 31415927 wps_cred_processing=1
+printf '%s\n' 16180338 27182819 31415927 >> /tmp/secrets
+for n in 1 2 3 4 5 6 7 8 9; do mac[n]=$(ip netns exec "w$n" cat "/sys/class/net/wlan$n/address"); done
 
 # Two are known by their serial numbers, which their probe responses have.
 printf '%s\n' mac,serial,pin "${mac[1]},,${pins[0]}" ",SN0002,${pins[1]}" "${mac[3]},,${pins[2]}" ",SN0004,${pins[3]}" > /tmp/four.csv
@@ -74,8 +80,20 @@ outside_job /tmp/locked.yaml LOCKED 1 /tmp/locked.csv
 is "one that is locked is a sighting that says so" \
 	test "$(ask "SELECT count(*) FROM v_sighting WHERE mac = '${mac[6]}' AND verdict = 'setup-locked'")" -ge 1
 is "and was never asked anything" bash -c '! grep -q "associated\|WPS-" /out/w6.log'
+printf '%s\n' mac,pin "${mac[7]},16180338" "${mac[8]},27182819" "${mac[9]},31415927" > /tmp/odd.csv
+chmod 600 /tmp/odd.csv
+outside_job /tmp/odd.yaml ODD 3 /tmp/odd.csv
+sed -i 's/attempts: {max: 5/attempts: {max: 1/' /tmp/odd.yaml
+"$BIN/millrace" run --db /tmp/lab.db --json --no-compare --log /out/odd.log --log-level info,wps=trace,sta=debug,joining=debug \
+	/tmp/odd.yaml > /out/odd.json 2> /out/odd.err
+state_of() { ask "SELECT group_concat(state || ' ' || coalesce(cause, '-')) FROM v_unit WHERE mac = '${mac[$1]}'"; }
+is "in fragments a device is set up too" test "$(state_of 7 | cut -d' ' -f1)" = passed
+is "so is one that was a network before" test "$(state_of 8 | cut -d' ' -f1)" = passed
+is "each has the settings" eval "settings 7 && settings 8"
+is "one that says so, and is never seen to be it, has not passed" test "$(state_of 9 | cut -d' ' -f1)" = failed
+echo "# device 9: $(state_of 9)"
 is "the record holds together" "$BIN/millrace" audit verify --db /tmp/lab.db
-is "no PIN or passphrase is in log, events or record" no_secret_in /out/four.log /out/four.json /out/four.err /tmp/lab.db
+is "no PIN or passphrase is in log, events or record" no_secret_in /out/four.log /out/four.json /out/four.err /out/odd.log /tmp/lab.db
 cp /tmp/lab.db /out/
-for n in 1 2 3 4 5 6; do cp "/tmp/w$n.conf" "/out/w$n.conf"; done
+for n in 1 2 3 4 5 6 7 8 9; do cp "/tmp/w$n.conf" "/out/w$n.conf"; done
 finish

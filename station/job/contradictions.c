@@ -243,6 +243,10 @@ static void check_scheme(const struct reading *r)
 				      "%s: a sealed broadcast has none, for its devices say who they are, and its key is "
 				      "the batch key; allowed: a published scheme, or nothing",
 				      own[i]);
+	if (job->scheme != MR_SMART_NONE && given(r, "credentials.carrier"))
+		CONTRADICTION(r, place_of(r, "credentials.carrier"),
+			      "credentials.carrier: %s has its own; allowed: scheme: sealed, or no carrier",
+			      job->scheme_word);
 	if (job->scheme != MR_SMART_NONE && !keyed && *job->scheme_key_file)
 		CONTRADICTION(r, place_of(r, "credentials.scheme_key"),
 			      "credentials.scheme_key: %s encrypts nothing; allowed: esptouch-v2, cc3000 or ezconnect, "
@@ -274,7 +278,8 @@ static void check_listeners(const struct reading *r)
 
 static void check_sniffer(const struct reading *r)
 {
-	static const char *const keys[] = { "credentials.scheme", "credentials.expect", "credentials.scheme_key" };
+	static const char *const keys[] = { "credentials.scheme", "credentials.carrier", "credentials.expect",
+					    "credentials.scheme_key" };
 	const struct job *job = r->job;
 	struct mr_smart_settings settings = { .ssid_len = (uint8_t)job->ssid_len };
 	const char *refused;

@@ -34,6 +34,13 @@ static const char *wps_role_word(size_t i) /* enum job_wps_role */
 	return i < sizeof(words) / sizeof(words[0]) ? words[i] : NULL;
 }
 
+static const char *carrier_word(size_t i) /* enum job_carrier */
+{
+	static const char *const words[] = { "headers", "lengths" };
+
+	return i < sizeof(words) / sizeof(words[0]) ? words[i] : NULL;
+}
+
 static const char *scheme_word(size_t i)
 {
 	return i == 0 ? "sealed" : mr_smart_name((enum mr_smart_scheme)i); /* enum mr_smart_scheme begins with none */
@@ -199,6 +206,9 @@ const struct key job_keys[] = {
 	{ "credentials.scheme", KEY_WORD, .fallback = "sealed", .words = scheme_word, IN(scheme_word),
 	  .sentence = "of sniffer: how the broadcast is coded. sealed is our own, under the batch key; the published ones "
 		      "are for devices that know no other, and anyone can read them" },
+	{ "credentials.carrier", KEY_ENUM, .fallback = "headers", .words = carrier_word, IN(carrier),
+	  .sentence = "of sniffer's sealed broadcast: short frames whose payload and group address carry it; or, for chips "
+		      "that tell nothing but lengths, frames of many lengths, which take three times the air" },
 	{ "credentials.expect", KEY_COUNT, .otherwise = "the devices of `admission.expect`", .low = "1",
 	  .high = "100000", IN(expect),
 	  .sentence = "of sniffer's published schemes, instead of a list: so many devices that join the network while it "

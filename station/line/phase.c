@@ -13,3 +13,9 @@ static const struct {
 enum mr_operation phase_operation(enum phase phase) { return phases[phase].operation; }
 enum job_step phase_step(enum phase phase) { return phases[phase].step; }
 const char *phase_name(enum phase phase) { return phases[phase].name; }
+
+bool phase_waits_for_us(enum phase phase)
+{
+	return phase == PHASE_SIGNING || phase == PHASE_RECORDING_IDENTITY || phase == PHASE_RECORDING_CREDENTIALS ||
+	       phase == PHASE_AWAITING_TURN || phase == PHASE_RECORDING_SEAL || phase == PHASE_RECORDING_OUTCOME;
+}

@@ -44,3 +44,5 @@ enum phase {
 enum mr_operation phase_operation(enum phase phase); /* 0: it asks nothing of the device */
 enum job_step phase_step(enum phase phase);
 const char *phase_name(enum phase phase);
+/* The device has nothing to do with how long this lasts: the record, the signer, a turn. */
+bool phase_waits_for_us(enum phase phase);

@@ -14,10 +14,7 @@
 #define HANDSHAKES_MAX 5u /* chosen: calls without a handshake before the unit counts as failed */
 #define REFUSALS_MAX 2u	  /* of a passphrase, a PIN or a certificate, by what cannot be authenticated */
 #define POWER_EXTRA 3u	  /* attempts that power cuts may add to attempts.max */
-/* Chosen, far beyond what a device needs that is only slow: nothing that a lower layer takes for progress moves them.
- */
-#define REQUEST_US 20000000u
-#define REQUEST_PATIENCES 12u
+/* Chosen, far beyond what a device needs that is only slow: nothing that a lower layer takes for progress moves it. */
 #define ATTEMPT_US 300000000u
 #define ATTEMPT_PATIENCES 40u
 #define RECALL_US 10000000u /* a device calls again some seconds after its session was lost, beyond its lease */
@@ -35,30 +32,10 @@ void session_event(struct session *s, struct line_event e)
 	line_event(s->line, &e);
 }
 
-/* The device has nothing to do with how long this lasts. */
-static bool waits_for_us(enum phase phase)
-{
-	return phase == PHASE_SIGNING || phase == PHASE_RECORDING_IDENTITY || phase == PHASE_RECORDING_CREDENTIALS ||
-	       phase == PHASE_AWAITING_TURN || phase == PHASE_RECORDING_SEAL || phase == PHASE_RECORDING_OUTCOME;
-}
-
-uint64_t session_until_us(const struct session *s)
-{
-	uint64_t request_us;
-
-	if (waits_for_us(s->phase))
-		return UINT64_MAX;
-	if (!phase_operation(s->phase))
-		return s->attempt_until_us;
-	request_us = s->phase_us + s->line->think_us[s->phase] + REQUEST_US +
-		     REQUEST_PATIENCES * s->line->job->patience_us;
-	return request_us < s->attempt_until_us ? request_us : s->attempt_until_us;
-}
-
 void session_enter(struct session *s, enum phase phase)
 {
 	assert(phase < PHASE_COUNT);
-	if (waits_for_us(s->phase))
+	if (phase_waits_for_us(s->phase))
 		s->attempt_until_us += session_now(s) - s->phase_us;
 	s->phase_us = session_now(s);
 	if (phase != s->phase)
@@ -79,7 +56,7 @@ static void on_timer(void *ctx, uint64_t now_us)
 		session_end(s, MR_CAUSE_RECORD_REFUSED);
 		return;
 	}
-	if (now_us >= session_until_us(s)) {
+	if (now_us >= talk_until_us(s)) {
 		log_write(&s->tag, LOG_SESSION, LOG_INFO, "%s for %llu ms: that is the end of it", phase_name(s->phase),
 			  (unsigned long long)(now_us - s->phase_us) / 1000);
 		session_end(s, MR_CAUSE_NO_ANSWER);

@@ -95,8 +95,6 @@ void session_destroy(struct session *s);
 void session_enter(struct session *s, enum phase phase);
 /* Its link and its delivery are asked for their deadlines again, and may have something to say. */
 void session_touch(struct session *s);
-/* When it ends in any case: this phase, or all of it. Waits for the record, the signer and a turn are not counted. */
-uint64_t session_until_us(const struct session *s);
 void session_await(struct session *s); /* program->durable follows when all submitted so far is on the disk */
 
 void session_answer(struct session *s, struct mr_rd message); /* a response of the device, however it came */

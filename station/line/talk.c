@@ -2,6 +2,10 @@
 
 #include <assert.h>
 
+/* Chosen, far beyond what a device needs that is only slow: nothing that a lower layer takes for progress moves it. */
+#define REQUEST_US 20000000u
+#define REQUEST_PATIENCES 12u
+
 bool talk_ready(const struct session *s)
 {
 	return link_ready(s->link) || (s->delivery.ops && s->delivery.ops->ready && s->delivery.ops->ready(s));
@@ -30,9 +34,22 @@ void talk_not_sent(struct session *s, enum talk_kind kind, uint8_t what)
 	talk_rearm(s);
 }
 
+uint64_t talk_until_us(const struct session *s)
+{
+	uint64_t request_us;
+
+	if (phase_waits_for_us(s->phase))
+		return UINT64_MAX;
+	if (!phase_operation(s->phase))
+		return s->attempt_until_us;
+	request_us = s->phase_us + s->line->think_us[s->phase] + REQUEST_US +
+		     REQUEST_PATIENCES * s->line->job->patience_us;
+	return request_us < s->attempt_until_us ? request_us : s->attempt_until_us;
+}
+
 void talk_rearm(struct session *s)
 {
-	uint64_t at_us = s->overdue ? LOOP_NEVER : link_deadline_us(s->link), until_us = session_until_us(s), its_us;
+	uint64_t at_us = s->overdue ? LOOP_NEVER : link_deadline_us(s->link), until_us = talk_until_us(s), its_us;
 
 	if (!s->overdue && s->again_us && s->again_us < at_us)
 		at_us = s->again_us;

@@ -19,5 +19,7 @@ void talk_not_sent(struct session *s, enum talk_kind kind, uint8_t what);
 void talk_rearm(struct session *s);
 /* Notes since when it has had something to say, and rearms. */
 void talk_touch(struct session *s);
+/* When it ends in any case: this phase, or all of it. Waits for the record, the signer and a turn are not counted. */
+uint64_t talk_until_us(const struct session *s);
 /* How much work of its device is still ahead, as learned. */
 uint64_t talk_remaining_us(const struct session *s);

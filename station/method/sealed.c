@@ -52,7 +52,8 @@ static bool issue(struct line *line, struct sealed_cast *cast)
 	memcpy(what.passphrase, line->passphrase, what.passphrase_len);
 	good = mr_sealed_seal(line->station.batch_key, &what, message, &len);
 	if (good) {
-		mr_sealed_begin(&cast->sender, message, len, MR_SEALED_BY_HEADERS);
+		mr_sealed_begin(&cast->sender, message, len,
+				job->carrier == JOB_CARRIER_LENGTHS ? MR_SEALED_BY_LENGTHS : MR_SEALED_BY_HEADERS);
 		cast->issued_us = loop_now_us(line->loop);
 		line->cast_issue = what.issue;
 	}

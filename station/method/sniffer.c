@@ -47,7 +47,6 @@ struct sniffer {
 	uint64_t frames, list_us;
 	uint32_t rounds; /* on the channel that has had most */
 	uint64_t since_us; /* the first frame; 0: none yet */
-	unsigned taken;	 /* without a list: those that were taken on */
 };
 
 static struct sniffer *sniffer_of(const struct session *s) { return line_state(s->line, &sniffer_ops); }
@@ -113,12 +112,15 @@ static struct cast *cast_at(struct line *line, struct sniffer *sn, const struct 
 	return cast->begun ? cast : NULL;
 }
 
+/* Without a list: are there still devices of whom nothing is known? Those of earlier sessions are. */
+static bool wants_more(const struct line *line) { return !by_list(line) && line->named < line->job->expect; }
+
 /* Somebody is to hear it who has not been seen to join. */
-static bool somebody_listens(const struct line *line, const struct sniffer *sn)
+static bool somebody_listens(const struct line *line)
 {
 	if (line->draining || line->control.paused)
 		return false;
-	if (!by_list(line) && sn->taken < line->job->expect)
+	if (wants_more(line))
 		return true;
 	for (size_t i = 0; i < line->channel_count; i++)
 		for (const struct session *s = line->channels[i].sessions; s; s = s->next)
@@ -199,7 +201,7 @@ static void speak(struct line *line, void *state, struct channel *c, enum method
 		sn->list_us = now_us + LIST_EVERY_US;
 		admission_listed(line, c);
 	}
-	if (somebody_listens(line, sn))
+	if (somebody_listens(line))
 		say(line, sn, c, out, tx, next_us);
 }
 
@@ -243,19 +245,18 @@ static void unlisted(struct line *line, const uint8_t mac[static 6], const struc
 		line_stranger(line, mac, rx, "not-expected");
 }
 
-static void take_on(struct line *line, struct sniffer *sn, struct lane *lane, const uint8_t mac[static 6],
-		    const struct radio_rx *rx)
+static void take_on(struct line *line, struct lane *lane, const uint8_t mac[static 6], const struct radio_rx *rx)
 {
 	struct unit *u = map_get(&line->by_mac, map_key_mac(mac));
 	uint8_t id[8];
 
 	unit_id_of_mac(mac, id);
-	if (!u && sn->taken >= line->job->expect) {
+	if (!u && !wants_more(line)) {
 		unlisted(line, mac, rx);
 		return;
 	}
-	if (!u && (u = admission_newcomer(line, id, mac, rx)))
-		sn->taken++;
+	if (!u)
+		u = admission_newcomer(line, id, mac, rx);
 	if (!u || u->session || u->settled)
 		return;
 	if (u->first_heard_us == 0)
@@ -276,7 +277,7 @@ static bool hear(struct line *line, void *state, struct lane *lane, struct mr_rd
 	if (!mac || sn->since_us == 0)
 		return false;
 	if (!by_list(line))
-		take_on(line, sn, lane, mac, rx);
+		take_on(line, lane, mac, rx);
 	else if (!expected_has(&line->expected, no_id, mac))
 		unlisted(line, mac, rx);
 	else if ((u = map_get(&line->by_mac, map_key_mac(mac))))

@@ -8,6 +8,7 @@
 #include "agent/wire/eap.h"
 
 #define BUTTON_PIN "00000000"
+#define SAID_AGAIN_MAX 3u /* chosen: access points ask again once or twice */
 
 enum state { ASKS_M1, ASKS_US, ASKS_M3, ASKS_M5, ASKS_M7, ASKS_DONE, ASKS_ACK, OVER };
 
@@ -28,6 +29,7 @@ struct wps_registrar {
 	struct mr_wsc_keys keys;
 	struct mr_wsc_credential credential;
 
+	unsigned said_again; /* times that `out` was given once more */
 	size_t out_len, in_len;
 	uint8_t out[MR_WSC_MESSAGE_MAX]; /* our last message, which the enrollee's next Authenticator covers */
 	uint8_t in[MR_WSC_MESSAGE_MAX]; /* its last one, to which `out` is the answer; M1 waits here for the line's word
@@ -403,6 +405,8 @@ static enum wps_event on_message(struct wps_registrar *r, const struct mr_wsc *m
 	if (r->state == ASKS_M1)
 		return type == MR_WSC_M1 ? on_m1(r, m, octets) : WPS_IGNORED;
 	if (is_repeat(r, octets)) {
+		if (++r->said_again > SAID_AGAIN_MAX) /* one that is stuck would go round for ever */
+			return WPS_IGNORED;
 		*answer = (struct wps_answer){ .op = MR_EAP_MSG, .message = mr_rd_over(r->out, r->out_len) };
 		return WPS_ANSWER;
 	}
@@ -412,6 +416,7 @@ static enum wps_event on_message(struct wps_registrar *r, const struct mr_wsc *m
 	    !mr_wsc_verify(m, octets, &r->keys, mr_rd_over(r->out, r->out_len)))
 		return WPS_IGNORED;
 	event = on_awaited(r, m, octets, answer);
+	r->said_again = 0;
 	r->in_len = event == WPS_ANSWER && octets.left <= sizeof(r->in) ? octets.left : 0;
 	memcpy(r->in, octets.at, r->in_len);
 	return event;

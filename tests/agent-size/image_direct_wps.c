@@ -2,7 +2,7 @@
  * direct, wps-pin: action frames, and credentials from any registrar of WPS.
  *
  * room: direct
- * no room: wifi pin https
+ * no room: wifi pin https sniffer
  * server: none
  */
 #include "agent/core/wps.h"

@@ -261,6 +261,24 @@ static void a_sealed_broadcast_is_taken_up_in_each_session(void **state)
 	hall_done(&run);
 }
 
+/* Chips that tell nothing of a frame but its length have it too. */
+static void a_sealed_broadcast_by_lengths_is_taken_up_as_well(void **state)
+{
+	struct run run;
+
+	lot(*state, &run,
+	    &(struct shape){ .devices = 8,
+			     .credentials = "{method: sniffer, carrier: lengths, ssid: \"hall\", security: wpa2}",
+			     .channels = "6",
+			     .loss = "10%" },
+	    hall_seed(161));
+	assert_int_equal(run.result.summary.passed, 8);
+	assert_true(hall_ask(&run, "SELECT count(*) FROM v_deliveries WHERE json_extract(evidence, '$.by') = "
+				   "'broadcast'") >= 6);
+	hall_verify(*state, &run);
+	hall_done(&run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -272,6 +290,7 @@ int main(void)
 		cmocka_unit_test(a_listed_device_that_is_missing_fails_by_name),
 		cmocka_unit_test(a_shared_key_is_used_by_both_ends),
 		cmocka_unit_test(a_sealed_broadcast_is_taken_up_in_each_session),
+		cmocka_unit_test(a_sealed_broadcast_by_lengths_is_taken_up_as_well),
 	};
 
 	return cmocka_run_group_tests_name("sniffer", tests, hall_open, hall_close);

@@ -9,7 +9,7 @@
 #include "tests/swarm/oracle.h"
 
 #define FAULT_KINDS_MAX 48
-#define METHODS_MAX 8
+#define METHODS_MAX 10
 
 /* Over all lots and workers: how often a thing was drawn, and how often it came to pass. */
 struct tally {

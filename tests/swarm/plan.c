@@ -13,7 +13,10 @@
 #define RECORDS 30u /* for a device, each a commit when it does not */
 #define WRITES 40u  /* to the log, for a device */
 
-const char *const plan_methods[] = { "direct", "micro-ap", "pin", "https", "mixed", "wps-pin", "wps-pbc", NULL };
+const char *const plan_methods[] = { "direct",	"micro-ap", "pin",    "https",	   "mixed",
+				     "wps-pin", "wps-pbc",  "sealed", "listeners", NULL };
+/* Of listeners, by the seed. */
+static const char *const schemes[] = { "esptouch-v1", "esptouch-v2", "airkiss", "cc3000", "ezconnect" };
 static const char *const profiles[] = { "ideal", "mt7612u", "mt7610u", "mt7601u", "rt2800usb", "ath9k_htc", NULL };
 static const char *const chips[] = { "esp32", "esp32", "esp32-c3", "cortex-m4", "instant", NULL };
 static const char *const channels[] = { "6", "1, 11", "1, 6, 11", "1, 6, 36", NULL };
@@ -26,7 +29,7 @@ const struct plan_fault_kind plan_fault_kinds[] = {
 	{ "storage", OF_DEVICES, NULL, "key identity credentials commit seal", false, 3, 0, 1, false },
 	{ "vanish", OF_DEVICES, NULL, "? " IN_FLIGHT, false, 3, 200, 1, true },
 	{ "power-cut", OF_DEVICES, NULL, "? " IN_FLIGHT, true, 6, 200, 1, true },
-	{ "wrong-batch-key", OF_DEVICES, "direct", NULL, false, 3, 0, 1, false },
+	{ "wrong-batch-key", OF_DEVICES, "direct sealed", NULL, false, 3, 0, 1, false },
 	{ "weak-signal", OF_DEVICES, NULL, NULL, false, 3, 0, 1, true },
 	{ "wrong-product", OF_DEVICES, NULL, NULL, false, 3, 0, 1, false },
 	{ "clone", OF_DEVICES, NULL, NULL, false, 2, 6000, 2, false },
@@ -112,12 +115,16 @@ static void pick_operation(struct entropy *dice, char out[static 16], const char
 		out[0] = '\0';
 }
 
-bool plan_is_foreign(const struct plan *plan) { return strncmp(plan->method, "wps-", 4) == 0; }
+static bool listens(const struct plan *plan) { return strcmp(plan->method, "listeners") == 0; }
+
+bool plan_is_foreign(const struct plan *plan) { return strncmp(plan->method, "wps-", 4) == 0 || listens(plan); }
 
 static bool is_for(const struct plan_fault_kind *kind, const struct plan *plan)
 {
 	if (kind->methods && strstr(kind->methods, plan->method))
 		return true;
+	if (listens(plan) && strcmp(kind->kind, "busy") == 0) /* it answers nobody in any case */
+		return false;
 	if (plan_is_foreign(plan))
 		return kind->foreign || (!kind->methods && kind->whose == OF_NEIGHBOURS);
 	return !kind->methods;
@@ -449,12 +456,20 @@ static void write_faults(const struct plan *plan, FILE *f)
 
 static void write_credentials(const struct plan *plan, const char *labels, FILE *f)
 {
-	bool mixed = strcmp(plan->method, "mixed") == 0;
+	bool mixed = strcmp(plan->method, "mixed") == 0, sealed = strcmp(plan->method, "sealed") == 0;
 
-	fprintf(f, "credentials: {method: %s, ssid: \"swarm\", security: wpa2", mixed ? "micro-ap" : plan->method);
+	fprintf(f, "credentials: {method: %s, ssid: \"swarm\", security: wpa2",
+		mixed			  ? "micro-ap"
+		: sealed || listens(plan) ? "sniffer"
+					  : plan->method);
 	if (plan_is_foreign(plan))
 		fprintf(f, ", weak-ok: true");
-	else if (strcmp(plan->method, "direct") != 0)
+	if (listens(plan))
+		fprintf(f, ", scheme: %s, expect: %u", schemes[plan->seed % (sizeof(schemes) / sizeof(schemes[0]))],
+			plan->devices);
+	else if (sealed)
+		fprintf(f, ", carrier: %s", plan->seed % 4 ? "headers" : "lengths");
+	else if (!plan_is_foreign(plan) && strcmp(plan->method, "direct") != 0)
 		fprintf(f, ", access_point: {ssid: \"AC-{mac}\", certificate: pinned%s%s}", mixed ? ", labels: " : "",
 			mixed ? labels : "");
 	fprintf(f, "}\n");

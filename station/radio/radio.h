@@ -96,7 +96,11 @@ struct radio;
 struct radio_events {
 	void *ctx;
 	void (*received)(void *ctx, struct radio *radio, struct mr_rd frame, const struct radio_rx *rx);
-	/* Exactly one per accepted radio_send. acked is false for group addresses. tries counts from 1; 0: not sent. */
+	/*
+	 * Exactly one per accepted radio_send. acked is false for group addresses. tries counts from 1; 0: not sent. On
+	 * a frame from an address that is none of the radio's it comes as the frame is handed on: nobody tells what
+	 * became of it.
+	 */
 	void (*status)(void *ctx, struct radio *radio, uint64_t cookie, bool acked, unsigned tries);
 	/* Exactly one per accepted radio_tune. cause 0, or -(enum mr_cause). */
 	void (*tuned)(void *ctx, struct radio *radio, uint16_t freq_mhz, int cause);

@@ -45,7 +45,8 @@ static int read_options(struct send_options *o, int argc, char **argv)
 	const struct option_row rows[] = {
 		{ "--scheme", "NAME", "esptouch-v1, esptouch-v2, airkiss, cc3000, ezconnect", &o->scheme, NULL },
 		{ "--device", "MAC", "its address; without it, whoever joins the network meanwhile", &o->device, NULL },
-		{ "--scheme-key", "FILE", "the key that it shares, one line, readable by its owner only", &o->key, NULL },
+		{ "--scheme-key", "FILE", "the key that it shares, one line, readable by its owner only", &o->key,
+		  NULL },
 		BY_HAND_ROWS(&o->hand),
 		{ 0 },
 	};

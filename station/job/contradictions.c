@@ -239,10 +239,11 @@ static void check_scheme(const struct reading *r)
 
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		if (job->scheme == MR_SMART_NONE && given(r, own[i]))
-			CONTRADICTION(r, place_of(r, own[i]),
-				      "%s: a sealed broadcast has none, for its devices say who they are, and its key is "
-				      "the batch key; allowed: a published scheme, or nothing",
-				      own[i]);
+			CONTRADICTION(
+				r, place_of(r, own[i]),
+				"%s: a sealed broadcast has none, for its devices say who they are, and its key is "
+				"the batch key; allowed: a published scheme, or nothing",
+				own[i]);
 	if (job->scheme != MR_SMART_NONE && given(r, "credentials.carrier"))
 		CONTRADICTION(r, place_of(r, "credentials.carrier"),
 			      "credentials.carrier: %s has its own; allowed: scheme: sealed, or no carrier",
@@ -262,11 +263,12 @@ static void check_listeners(const struct reading *r)
 	if (!usable(r, "admission.expect") || !usable(r, "credentials.expect"))
 		return;
 	if (!*job->expect_file && !job->expect)
-		CONTRADICTION(r, place_of(r, "credentials.scheme"),
-			      "credentials.expect is missing, for devices of %s do not say who they are; allowed: "
-			      "admission: {expect: FILE} with their addresses, or credentials: {expect: %u}, and whoever "
-			      "joins the network meanwhile counts",
-			      job->scheme_word, job->quantity);
+		CONTRADICTION(
+			r, place_of(r, "credentials.scheme"),
+			"credentials.expect is missing, for devices of %s do not say who they are; allowed: "
+			"admission: {expect: FILE} with their addresses, or credentials: {expect: %u}, and whoever "
+			"joins the network meanwhile counts",
+			job->scheme_word, job->quantity);
 	else if (*job->expect_file && job->expect)
 		CONTRADICTION(r, place_of(r, "credentials.expect"),
 			      "credentials.expect: admission.expect names the devices; allowed: one of the two");
@@ -289,9 +291,10 @@ static void check_sniffer(const struct reading *r)
 	if (!(job->method->flags & METHOD_BROADCAST)) {
 		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 			if (given(r, keys[i]))
-				CONTRADICTION(r, place_of(r, keys[i]),
-					      "%s: the method %s broadcasts nothing; allowed: method: sniffer, or no %s",
-					      keys[i], job->method->name, strchr(keys[i], '.') + 1);
+				CONTRADICTION(
+					r, place_of(r, keys[i]),
+					"%s: the method %s broadcasts nothing; allowed: method: sniffer, or no %s",
+					keys[i], job->method->name, strchr(keys[i], '.') + 1);
 		return;
 	}
 	check_scheme(r);
@@ -299,11 +302,14 @@ static void check_sniffer(const struct reading *r)
 		return;
 	check_listeners(r);
 	memcpy(settings.ssid, job->ssid, job->ssid_len);
-	refused = given(r, "credentials.ssid") && usable(r, "credentials.ssid") ? mr_smart_refuses(job->scheme, &settings)
-										: NULL;
+	refused = given(r, "credentials.ssid") && usable(r, "credentials.ssid")
+			  ? mr_smart_refuses(job->scheme, &settings)
+			  : NULL;
 	if (refused)
-		CONTRADICTION(r, place_of(r, "credentials.ssid"), "credentials.ssid: %s cannot carry it: %s; allowed: "
-			      "another name, or another scheme", job->scheme_word, refused);
+		CONTRADICTION(r, place_of(r, "credentials.ssid"),
+			      "credentials.ssid: %s cannot carry it: %s; allowed: "
+			      "another name, or another scheme",
+			      job->scheme_word, refused);
 }
 
 static void check_identity(const struct reading *r)

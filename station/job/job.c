@@ -15,8 +15,8 @@
 #include "station/yaml/tree.h"
 #include "station/yaml/words.h"
 
-#define PATH_TEXT_MAX 160      /* octets of a key's path in a message; chosen: the longest has 43 */
-#define SIM_QUIET_US 10000000u /* on the simulated air nobody is late */
+#define PATH_TEXT_MAX 160	  /* octets of a key's path in a message; chosen: the longest has 43 */
+#define SIM_QUIET_US 10000000u	  /* on the simulated air nobody is late */
 #define SIM_LISTENING_US 60000000 /* a scheme at 40 % loss takes half of that until the first has it */
 
 /*
@@ -216,8 +216,8 @@ static void choose_variant(struct job *job)
 {
 	const struct method *variant = job->method ? job->method->variant : NULL;
 
-	if (variant && (variant->flags & METHOD_BROADCAST ? job->scheme != MR_SMART_NONE
-							  : job->wps_role == JOB_WPS_EXTERNAL))
+	if (variant &&
+	    (variant->flags & METHOD_BROADCAST ? job->scheme != MR_SMART_NONE : job->wps_role == JOB_WPS_EXTERNAL))
 		job->method = variant;
 }
 

@@ -23,7 +23,7 @@ const char *job_step_name(enum job_step step);
 
 enum job_secrets { JOB_SECRETS_LABELS, JOB_SECRETS_RECORD };
 /* Who is the access point of an enrolment: the station, or the device, whose settings are then given to it. */
-enum job_wps_role { JOB_WPS_REGISTRAR, JOB_WPS_EXTERNAL }; /* the source of passphrase or PIN of an access point */
+enum job_wps_role { JOB_WPS_REGISTRAR, JOB_WPS_EXTERNAL };     /* the source of passphrase or PIN of an access point */
 enum job_carrier { JOB_CARRIER_HEADERS, JOB_CARRIER_LENGTHS }; /* what devices see of a sealed broadcast */
 enum job_certificate { JOB_CERTIFICATE_CA, JOB_CERTIFICATE_PINNED }; /* what a TLS server must show */
 
@@ -94,8 +94,8 @@ struct job {
 	char scheme_word[16];	     /* as the job writes it */
 	enum mr_smart_scheme scheme; /* MR_SMART_NONE: sealed, our own */
 	enum job_carrier carrier;    /* of the sealed one */
-	unsigned expect;	     /* without a list, so many that join while it is broadcast are the job's; 0: none */
-	char scheme_key_file[256];   /* a shared key that a published scheme encrypts with; "": in clear */
+	unsigned expect;	   /* without a list, so many that join while it is broadcast are the job's; 0: none */
+	char scheme_key_file[256]; /* a shared key that a published scheme encrypts with; "": in clear */
 
 	/* the devices' own access points: methods with METHOD_DEVICE_AP */
 	char ap_ssid[41]; /* pattern, roster.h */

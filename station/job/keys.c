@@ -204,15 +204,18 @@ const struct key job_keys[] = {
 	{ "credentials.weak-ok", KEY_YESNO, .fallback = "false", IN(weak_ok),
 	  .sentence = "needed by methods with which others in reach can read or guess what is delivered" },
 	{ "credentials.scheme", KEY_WORD, .fallback = "sealed", .words = scheme_word, IN(scheme_word),
-	  .sentence = "of sniffer: how the broadcast is coded. sealed is our own, under the batch key; the published ones "
-		      "are for devices that know no other, and anyone can read them" },
+	  .sentence =
+		  "of sniffer: how the broadcast is coded. sealed is our own, under the batch key; the published ones "
+		  "are for devices that know no other, and anyone can read them" },
 	{ "credentials.carrier", KEY_ENUM, .fallback = "headers", .words = carrier_word, IN(carrier),
-	  .sentence = "of sniffer's sealed broadcast: short frames whose payload and group address carry it; or, for chips "
-		      "that tell nothing but lengths, frames of many lengths, which take three times the air" },
+	  .sentence =
+		  "of sniffer's sealed broadcast: short frames whose payload and group address carry it; or, for chips "
+		  "that tell nothing but lengths, frames of many lengths, which take three times the air" },
 	{ "credentials.expect", KEY_COUNT, .otherwise = "the devices of `admission.expect`", .low = "1",
 	  .high = "100000", IN(expect),
-	  .sentence = "of sniffer's published schemes, instead of a list: so many devices that join the network while it "
-		      "is broadcast are taken for the job's" },
+	  .sentence =
+		  "of sniffer's published schemes, instead of a list: so many devices that join the network while it "
+		  "is broadcast are taken for the job's" },
 	{ "credentials.scheme_key", KEY_PATH, .otherwise = "in clear", IN(scheme_key_file),
 	  .sentence = "of sniffer's published schemes: file with the key that all devices share, one line, readable by "
 		      "its owner only (0600 or 0400); esptouch-v2 and cc3000: 16 characters, ezconnect: up to 32" },
@@ -277,7 +280,8 @@ const struct key job_keys[] = {
 	  .sentence = "devices heard more weakly are left alone: they stand on another line" },
 	{ "admission.expect", KEY_PATH, .otherwise = "any device with the batch key", IN(expect_file),
 	  .sentence = "file of the device ids or MACs of this batch, one a line" },
-	{ "admission.quiet", KEY_DURATION, .otherwise = "`none`; with simulated radios `10s`, `60s` for devices that listen", .none = "none",
+	{ "admission.quiet", KEY_DURATION,
+	  .otherwise = "`none`; with simulated radios `10s`, `60s` for devices that listen", .none = "none",
 	  .low = "1s", .high = "24h", IN(quiet_us),
 	  .sentence =
 		  "nobody new for so long, and the rest of the quantity is missing; none waits for it until Ctrl-C" },

@@ -69,7 +69,7 @@ int credentials_recorded(struct session *s)
 
 /* --- by a request --- */
 
-#define CAST_ASKS_MAX 5u      /* chosen: by headers a broadcast goes round in half a second; then the session carries it */
+#define CAST_ASKS_MAX 5u /* chosen: by headers a broadcast goes round in half a second; then the session carries it */
 #define CAST_AGAIN_US 300000u /* chosen */
 
 /* It has heard the network of the job, or is about to: the request says which broadcast that is. */

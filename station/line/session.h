@@ -65,8 +65,8 @@ struct session {
 	bool has_public_key;
 	uint8_t identity_digest[32], credentials_digest[32], challenge[32];
 	bool has_identity_digest, has_credentials_digest;
-	bool by_cast;	    /* the device had its credentials from a broadcast */
-	unsigned cast_asks; /* it had not heard it when it was asked */
+	bool by_cast;	     /* the device had its credentials from a broadcast */
+	unsigned cast_asks;  /* it had not heard it when it was asked */
 	bool intent_durable; /* that of the credentials: it went with the identity's record */
 	char pin[IDENTITY_PIN_MAX];
 	uint8_t verdict;

@@ -529,10 +529,7 @@ void unit_record_state(struct line *line, struct unit *u, enum journal_unit_stat
 
 static bool admits(const struct line *line) { return !line->ended && !line->draining && !line->control.paused; }
 
-bool units_admitted(const struct line *line)
-{
-	return admits(line) && line->session_count < line->job->max_in_flight;
-}
+bool units_admitted(const struct line *line) { return admits(line) && line->session_count < line->job->max_in_flight; }
 
 bool units_room_for(const struct line *line, const struct unit *u)
 {

@@ -147,9 +147,8 @@ static const struct method sniffer = {
 	.variant = &sniffer_published,
 };
 
-__attribute__((weak))
-const struct method *const method_table[] = { &method_direct, &micro_ap, &pin,	 &https,
-					      &wps_pin,	      &wps_pbc,	 &sniffer, NULL };
+__attribute__((weak)) const struct method *const method_table[] = { &method_direct, &micro_ap, &pin,	 &https,
+								    &wps_pin,	    &wps_pbc,  &sniffer, NULL };
 
 const char *method_name(size_t i)
 {

@@ -1,7 +1,7 @@
 /*
  * Sniffer mode, sealed: the network of the job, under the batch key, to all its devices that listen. The reach is that
- * of direct; this is a voice beside it. A device keeps what it has heard, and the session makes it the device's own: the
- * step `credentials` names the issue instead of sending the network (credentials_step.c).
+ * of direct; this is a voice beside it. A device keeps what it has heard, and the session makes it the device's own:
+ * the step `credentials` names the issue instead of sending the network (credentials_step.c).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,8 +28,9 @@ struct sealed_cast {
 };
 
 /*
- * The next issue: milliseconds of UTC, which grow from one session to the next, and 20 random bits, so that two stations of
- * one batch that begin in the same millisecond, or one whose clock was put back, seal nothing else under the same number.
+ * The next issue: milliseconds of UTC, which grow from one session to the next, and 20 random bits, so that two
+ * stations of one batch that begin in the same millisecond, or one whose clock was put back, seal nothing else under
+ * the same number.
  */
 static uint64_t next_issue(const struct line *line)
 {
@@ -68,8 +69,9 @@ static int begin(struct line *line, void **state, char *error, size_t error_len)
 	*state = cast;
 	if (cast && issue(line, cast))
 		return 0;
-	snprintf(error, error_len, cast ? "the network of the job cannot be sealed: repair the installation of OpenSSL"
-					: "no memory is left for a broadcast");
+	snprintf(error, error_len,
+		 cast ? "the network of the job cannot be sealed: repair the installation of OpenSSL"
+		      : "no memory is left for a broadcast");
 	return cast ? -MR_CAUSE_CRYPTO_FAILED : -MR_CAUSE_NO_MEMORY;
 }
 

@@ -22,14 +22,14 @@
 #include "station/method/target.h"
 #include "station/wifi/eapol.h"
 
-#define RATE_6M 12u	      /* radiotap units of 500 kb/s: the lowest of OFDM, which receivers of one stream hear */
+#define RATE_6M 12u /* radiotap units of 500 kb/s: the lowest of OFDM, which receivers of one stream hear */
 #define LIST_EVERY_US 1000000u
-#define TICK_US 500000u	      /* a session looks whether its device was seen to be let in */
-#define STAY_US 250000u	      /* the radio stays from one frame to the next, and for what devices do then */
-#define WINDOW_US 90000000u   /* of an attempt: senders of the schemes themselves stop after 45 s to 90 s */
+#define TICK_US 500000u	    /* a session looks whether its device was seen to be let in */
+#define STAY_US 250000u	    /* the radio stays from one frame to the next, and for what devices do then */
+#define WINDOW_US 90000000u /* of an attempt: senders of the schemes themselves stop after 45 s to 90 s */
 #define SOURCE_PORT 18266u
-#define EXTENDED_IV 0x20u    /* of the octet with the key id: CCMP's and TKIP's headers */
-#define NEW_KEY_FRAMES 100u  /* chosen: acknowledgements of the schemes are 20 to 30, then a device asks for little */
+#define EXTENDED_IV 0x20u   /* of the octet with the key id: CCMP's and TKIP's headers */
+#define NEW_KEY_FRAMES 100u /* chosen: acknowledgements of the schemes are 20 to 30, then a device asks for little */
 
 extern const struct method_ops sniffer_ops;
 
@@ -45,7 +45,7 @@ struct sniffer {
 	struct mr_smart_settings settings;
 	struct cast *casts[CHANNELS_MAX];
 	uint64_t frames, list_us;
-	uint32_t rounds; /* on the channel that has had most */
+	uint32_t rounds;   /* on the channel that has had most */
 	uint64_t since_us; /* the first frame; 0: none yet */
 };
 
@@ -208,8 +208,8 @@ static void speak(struct line *line, void *state, struct channel *c, enum method
 /* --- who joins --- */
 
 /*
- * Encrypted under a key that is new: its packet number, which is in clear, counts from 1 (802.11-2020 12.5.3.2). So a join
- * that was missed is told from a member that has been there all the time.
+ * Encrypted under a key that is new: its packet number, which is in clear, counts from 1 (802.11-2020 12.5.3.2). So a
+ * join that was missed is told from a member that has been there all the time.
  */
 static bool has_new_key(const struct ieee80211_header *h, struct mr_rd body)
 {
@@ -332,9 +332,9 @@ static size_t evidence(const struct session *s, char *out, size_t cap)
 	const struct waiting *w = s->delivery.state;
 	const struct sniffer *sn = sniffer_of(s);
 	json_t *o = json_pack("{s:s s:s s:b s:b s:s s:I s:I s:I}", "proved", "nothing", "protocol",
-			      mr_smart_name(s->line->job->scheme), "weak", true,
-			      "encrypted", sn->settings.key_len > 0, "known_by", by_list(s->line) ? "address" : "join",
-			      "rounds", (json_int_t)(sn->rounds - w->rounds), "frames", (json_int_t)sn->frames, "waited_ms",
+			      mr_smart_name(s->line->job->scheme), "weak", true, "encrypted", sn->settings.key_len > 0,
+			      "known_by", by_list(s->line) ? "address" : "join", "rounds",
+			      (json_int_t)(sn->rounds - w->rounds), "frames", (json_int_t)sn->frames, "waited_ms",
 			      (json_int_t)((session_now(s) - w->begun_us) / 1000));
 	size_t len = o ? json_dumpb(o, out, cap - 1, JSON_COMPACT) : 0;
 

@@ -277,7 +277,8 @@ static void pump(struct monitor *m)
 		}
 		m->health.sent++;
 		m->health.airtime_us += airtime_us(slot->len, rate, freq_mhz);
-		if (!radio_addresses_have(&m->own, slot->frame + 10)) { /* in another's name: the filter knows no report */
+		if (!radio_addresses_have(&m->own,
+					  slot->frame + 10)) { /* in another's name: the filter knows no report */
 			finish(m, slot, false, 1);
 			continue;
 		}

@@ -7,12 +7,12 @@
 #include "station/wifi/sta.h"
 #include "station/wifi/wpa.h"
 
-#define DWELL_US 100000u    /* of the receivers that are known: 50 to 400 ms */
-#define GUIDED_US 4000000u  /* how long it stays where it heard a pattern */
-#define UNITS_US 10000000u  /* and where a unit of a scheme came */
+#define DWELL_US 100000u   /* of the receivers that are known: 50 to 400 ms */
+#define GUIDED_US 4000000u /* how long it stays where it heard a pattern */
+#define UNITS_US 10000000u /* and where a unit of a scheme came */
 #define OFF_US 1000000u
-#define CONNECT_US 300000u  /* chosen: a small chip starts its STA, and computes the key: 4096 rounds, twice */
-#define SEEK_US 120000u	    /* on a channel, for a beacon of the network */
+#define CONNECT_US 300000u /* chosen: a small chip starts its STA, and computes the key: 4096 rounds, twice */
+#define SEEK_US 120000u	   /* on a channel, for a beacon of the network */
 #define PATIENCE_US 4000000u
 #define ACK_EVERY_US 100000u
 #define ACKS 30u

@@ -1,6 +1,6 @@
 /*
- * A foreign device on the simulated air that knows one published scheme of sniffer mode: it listens on one channel after
- * the other, stays where it hears the scheme's pattern, decodes the network's name and passphrase from what it
+ * A foreign device on the simulated air that knows one published scheme of sniffer mode: it listens on one channel
+ *after the other, stays where it hears the scheme's pattern, decodes the network's name and passphrase from what it
  * overhears, joins that network and acknowledges there. No agent of ours beyond the decoder.
  *
  *	listener_create -> loop_run -> listener_destroy (before air_destroy)
@@ -25,7 +25,7 @@ struct listener_config {
 	uint8_t key[MR_SMART_KEY_MAX], key_len; /* of the scheme; 0: none */
 	enum listener_fault fault;
 	bool once;
-	const uint16_t *channels; /* MHz, that it listens on; outlive it */
+	const uint16_t *channels;    /* MHz, that it listens on; outlive it */
 	size_t channel_count, first; /* where it begins */
 	uint64_t power_on_us;
 	uint32_t dwell_us; /* on a channel; 0: 100 ms */

@@ -470,8 +470,8 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 	w->setup_aps = calloc(job->sim_devices + 1u, sizeof(*w->setup_aps));
 	w->listeners = calloc(job->sim_devices + 1u, sizeof(struct listener *));
 	w->attackers = calloc(job->sim_fault_count + 1, sizeof(*w->attackers));
-	ok = w->entropy && w->air && w->devices && w->enrollees && w->setup_aps && w->listeners && w->plans && w->attackers &&
-	     roster_simulated_id(job->product, seed, job->sim_devices, w->id);
+	ok = w->entropy && w->air && w->devices && w->enrollees && w->setup_aps && w->listeners && w->plans &&
+	     w->attackers && roster_simulated_id(job->product, seed, job->sim_devices, w->id);
 	ok = ok && open_radios(w, radios, error, error_len);
 	for (size_t i = 0; ok && job->sim_bystander_share > 0 && i < job->channel_count; i++)
 		ok = air_add_bystander(w->air, job->channels[i], job->sim_bystander_share, 900, 48) == 0;

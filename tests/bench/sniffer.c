@@ -1,10 +1,9 @@
 /*
  * Sniffer mode on the simulated air. `make bench`; sniffer OUT.json [PREFIX]: appends to OUT.json.
  *
- *   sniffer.SCHEME.seconds_LOSS   200 listeners, switched on together, hopping over channels 1, 6 and 11, until the last one has
- *                                 all; LOSS in percent
- *   sniffer.SCHEME.gain_LOSS      the same devices one after the other, as an app does it, over that: how many times longer
- *   sniffer.SCHEME.air            what the broadcast takes of its channel, percent
+ *   sniffer.SCHEME.seconds_LOSS   200 listeners, switched on together, hopping over channels 1, 6 and 11, until the
+ * last one has all; LOSS in percent sniffer.SCHEME.gain_LOSS      the same devices one after the other, as an app does
+ * it, over that: how many times longer sniffer.SCHEME.air            what the broadcast takes of its channel, percent
  *
  * One by one is the mean of some devices alone, 200 times; without the time in which a person takes the next one.
  */

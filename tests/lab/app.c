@@ -1,7 +1,7 @@
 /*
- * A phone's app: `app SCHEME SSID PASSPHRASE BSSID GATEWAY SECONDS` sends the frames of a scheme of sniffer mode as UDP datagrams of
- * those lengths, from whatever network this host has joined: the kernel and its access point encrypt and relay them. As
- * root (it binds no port, but broadcasts), inside tests/lab/vm.
+ * A phone's app: `app SCHEME SSID PASSPHRASE BSSID GATEWAY SECONDS` sends the frames of a scheme of sniffer mode as UDP
+ * datagrams of those lengths, from whatever network this host has joined: the kernel and its access point encrypt and
+ * relay them. As root (it binds no port, but broadcasts), inside tests/lab/vm.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -42,13 +42,16 @@ static bool settings_of(char **argv, struct mr_smart_settings *s)
 static void send_one(int fd, const struct mr_smart_frame *f, const struct in_addr *gateway)
 {
 	static char payload[MR_OVERHEARD_PAYLOAD_MAX];
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(f->port ? f->port : 7001), .sin_addr = *gateway };
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons(f->port ? f->port : 7001),
+				  .sin_addr = *gateway };
 	static const uint8_t nobody[4] = { 0 };
 
 	memset(payload, '1', sizeof(payload));
 	if (memcmp(f->destination, nobody, 4) != 0)
 		memcpy(&to.sin_addr, f->destination, 4);
-	if (sendto(fd, payload, f->length, 0, (struct sockaddr *)&to, sizeof(to)) < 0 && errno != ENOBUFS && errno != EAGAIN)
+	if (sendto(fd, payload, f->length, 0, (struct sockaddr *)&to, sizeof(to)) < 0 && errno != ENOBUFS &&
+	    errno != EAGAIN)
 		perror("app: sendto");
 }
 

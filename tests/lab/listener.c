@@ -1,7 +1,7 @@
 /*
- * A foreign device in sniffer mode on a real radio: `listener phyN FREQ SCHEME SECONDS` overhears one channel until a scheme has
- * given it a network, prints the name and the passphrase, a line each, and how many frames it took on standard error.
- * SCHEME: all. Exit status 1: nothing in that time. As root, inside tests/lab/vm.
+ * A foreign device in sniffer mode on a real radio: `listener phyN FREQ SCHEME SECONDS` overhears one channel until a
+ * scheme has given it a network, prints the name and the passphrase, a line each, and how many frames it took on
+ * standard error. SCHEME: all. Exit status 1: nothing in that time. As root, inside tests/lab/vm.
  */
 #include <poll.h>
 #include <stdio.h>

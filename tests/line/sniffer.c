@@ -1,7 +1,7 @@
 /*
- * Sniffer mode: whole lots on the simulated air. Foreign devices that overhear one of the published schemes, all of them
- * one transmission; those that never join, vanish, or are not on the list. And devices of ours, that take up a sealed
- * broadcast in their sessions.
+ * Sniffer mode: whole lots on the simulated air. Foreign devices that overhear one of the published schemes, all of
+ * them one transmission; those that never join, vanish, or are not on the list. And devices of ours, that take up a
+ * sealed broadcast in their sessions.
  */
 #include "tests/line/station.h"
 
@@ -18,9 +18,8 @@ static const char *const schemes[] = { "esptouch-v1", "esptouch-v2", "airkiss", 
 
 static const char *credentials(char out[static 300], const char *scheme, unsigned expect, const char *more)
 {
-	snprintf(out, 300,
-		 "{method: sniffer, scheme: %s, weak-ok: true, expect: %u, ssid: \"hall\", security: wpa2%s}", scheme,
-		 expect, more);
+	snprintf(out, 300, "{method: sniffer, scheme: %s, weak-ok: true, expect: %u, ssid: \"hall\", security: wpa2%s}",
+		 scheme, expect, more);
 	return out;
 }
 
@@ -44,8 +43,8 @@ static void one_broadcast_serves_every_listener_of_each_scheme(void **state)
 				     .channels = "6" },
 		    hall_seed(100 + i));
 		assert_int_equal(run.result.summary.passed, 24);
-		assert_int_equal(
-			hall_ask(&run, "SELECT count(*) FROM unit WHERE state = 'passed' AND agentless = 1"), 24);
+		assert_int_equal(hall_ask(&run, "SELECT count(*) FROM unit WHERE state = 'passed' AND agentless = 1"),
+				 24);
 		assert_int_equal(hall_ask(&run, "SELECT count(DISTINCT unit) FROM v_networks WHERE observed <> 'no'"),
 				 24);
 		assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_deliveries WHERE method = 'sniffer' AND "
@@ -66,10 +65,8 @@ static void the_limit_of_sessions_is_none_of_a_broadcast(void **state)
 	struct run run;
 
 	lot(*state, &run,
-	    &(struct shape){ .devices = 100,
-			     .credentials = credentials(text, "airkiss", 100, ""),
-			     FOREIGN,
-			     .channels = "6" },
+	    &(struct shape){
+		    .devices = 100, .credentials = credentials(text, "airkiss", 100, ""), FOREIGN, .channels = "6" },
 	    hall_seed(110));
 	assert_int_equal(run.result.summary.passed, 100);
 	hall_verify(*state, &run);
@@ -254,7 +251,8 @@ static void a_sealed_broadcast_is_taken_up_in_each_session(void **state)
 					"json_extract(evidence, '$.protocol') = 'sealed 1' AND "
 					"json_extract(evidence, '$.proved') = 'batch-key'"),
 			 20);
-	/* No key of the network goes by session then. Nearly all have heard it by the time that they are asked; whoever has not gets it in its session. */
+	/* No key of the network goes by session then. Nearly all have heard it by the time that they are asked; whoever
+	 * has not gets it in its session. */
 	assert_true(hall_ask(&run, "SELECT count(*) FROM v_deliveries WHERE json_extract(evidence, '$.by') = "
 				   "'broadcast'") >= 16);
 	hall_verify(*state, &run);

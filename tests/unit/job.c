@@ -8,8 +8,9 @@
  * links: station/base/secret_file.c station/base/map.c station/roster/roster.c
  * links: agent/port/linux/crypto_openssl.c
  * links: station/base/reach.c
- * links: agent/wire/smartconfig.c agent/wire/smartconfig_send.c agent/wire/esptouch1.c agent/wire/esptouch2.c agent/wire/airkiss.c
- * links: agent/wire/cc3000.c agent/wire/ezconnect.c agent/wire/crc.c agent/port/linux/crypto_wsc_openssl.c agent/port/linux/crypto_smart_openssl.c
+ * links: agent/wire/smartconfig.c agent/wire/smartconfig_send.c agent/wire/esptouch1.c agent/wire/esptouch2.c
+ * agent/wire/airkiss.c links: agent/wire/cc3000.c agent/wire/ezconnect.c agent/wire/crc.c
+ * agent/port/linux/crypto_wsc_openssl.c agent/port/linux/crypto_smart_openssl.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -241,20 +242,17 @@ static const struct malformed {
 	  "credentials: {ssid: net, method: wps-pbx, weak-ok: true}\nrecipe: [credentials, verify]\n" RADIOS,
 	  "job.yaml:3:34: credentials.method: unknown word \"wps-pbx\"; allowed: direct, micro-ap, pin, https, "
 	  "wps-pin, wps-pbc, sniffer; did you mean \"wps-pbc\"?" },
-	{ FORMAT BATCH IDENTITY
-	  "credentials: {ssid: net, method: sniffer, scheme: airkiss, expect: 2}\n"
-	  "recipe: [credentials, verify]\n" RADIOS,
+	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, method: sniffer, scheme: airkiss, expect: 2}\n"
+				"recipe: [credentials, verify]\n" RADIOS,
 	  "job.yaml:4:34: credentials.method: sniffer is weak: name and passphrase of the network, without effort; "
 	  "allowed: weak-ok: true beside it, or a method that is not weak" },
-	{ FORMAT BATCH IDENTITY
-	  "credentials: {ssid: net, method: sniffer, scheme: airkiss, weak-ok: true}\n"
-	  "recipe: [credentials, verify]\n" RADIOS,
+	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, method: sniffer, scheme: airkiss, weak-ok: true}\n"
+				"recipe: [credentials, verify]\n" RADIOS,
 	  "job.yaml:4:51: credentials.expect is missing, for devices of airkiss do not say who they are; allowed: "
 	  "admission: {expect: FILE} with their addresses, or credentials: {expect: 2}, and whoever joins the network "
 	  "meanwhile counts" },
-	{ FORMAT BATCH IDENTITY
-	  "credentials: {ssid: net, method: sniffer, scheme: airkiss, weak-ok: true, expect: 3}\n"
-	  "recipe: [credentials, verify]\n" RADIOS,
+	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, method: sniffer, scheme: airkiss, weak-ok: true, expect: 3}\n"
+				"recipe: [credentials, verify]\n" RADIOS,
 	  "job.yaml:4:83: credentials.expect: 3 of a batch of 2; allowed: 1 to 2, or a larger quantity" },
 	{ FORMAT BATCH IDENTITY
 	  "credentials: {ssid: net, method: sniffer, scheme: airkiss, weak-ok: true, expect: 2, scheme_key: k}\n"
@@ -732,10 +730,10 @@ static void its_limits_are_measured(const char *path, const struct job *job)
 
 static void the_examples_are_good(void **state)
 {
-	static const char *const paths[] = { "config/jobs/minimal.yaml",    "config/jobs/demo.yaml",
-					     "config/jobs/line.yaml",	    "config/jobs/micro-ap.yaml",
-					     "config/jobs/wps-pin.yaml",    "config/jobs/wps-pbc.yaml",
-					     "config/jobs/wps-outside.yaml", "config/jobs/sniffer.yaml",
+	static const char *const paths[] = { "config/jobs/minimal.yaml",       "config/jobs/demo.yaml",
+					     "config/jobs/line.yaml",	       "config/jobs/micro-ap.yaml",
+					     "config/jobs/wps-pin.yaml",       "config/jobs/wps-pbc.yaml",
+					     "config/jobs/wps-outside.yaml",   "config/jobs/sniffer.yaml",
 					     "config/jobs/sniffer-sealed.yaml" };
 
 	(void)state;

@@ -4,8 +4,9 @@
  *
  *	lot
  *	seed 17                     of the simulation too
- *	method mixed                direct, micro-ap, pin, https, wps-..., sealed, listeners (sniffer mode); mixed:
- *labels name one for each device devices 24
+ *	method mixed                direct, micro-ap, pin, https, wps-..., sealed, listeners (both of sniffer mode);
+ *	                            mixed: labels name one for each device
+ *	devices 24
  *	...                         one key a line, as plan_keys in plan.c has them; times in ms, shares in percent
  *	fault power-cut count 3 operation commit after 20 off 500
  *	life killed at 57           by SIGKILL, after so many events of the line; or stopped (SIGINT), aborted (twice)

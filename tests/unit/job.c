@@ -8,9 +8,9 @@
  * links: station/base/secret_file.c station/base/map.c station/roster/roster.c
  * links: agent/port/linux/crypto_openssl.c
  * links: station/base/reach.c
- * links: agent/wire/smartconfig.c agent/wire/smartconfig_send.c agent/wire/esptouch1.c agent/wire/esptouch2.c
- * agent/wire/airkiss.c links: agent/wire/cc3000.c agent/wire/ezconnect.c agent/wire/crc.c
- * agent/port/linux/crypto_wsc_openssl.c agent/port/linux/crypto_smart_openssl.c
+ * links: agent/wire/smartconfig.c agent/wire/smartconfig_send.c agent/wire/crc.c agent/wire/cc3000.c
+ * links: agent/wire/esptouch1.c agent/wire/esptouch2.c agent/wire/airkiss.c agent/wire/ezconnect.c
+ * links: agent/port/linux/crypto_wsc_openssl.c agent/port/linux/crypto_smart_openssl.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

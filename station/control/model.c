@@ -148,6 +148,19 @@ void model_warn(struct model *m, const char *kind, const char *cause, int64_t un
 	m->header_version = ++m->version;
 }
 
+/* It may have had the network's credentials from our broadcast. One banner at a time: the log has each. */
+static void warn_of_joiner(struct model *m, const char *mac)
+{
+	char sentence[120];
+
+	for (size_t i = 0; i < m->banner_count; i++)
+		if (strcmp(m->banners[i].kind, "stranger") == 0)
+			return;
+	snprintf(sentence, sizeof(sentence), "%s, which is not on the list, joins the network that is broadcast", mac);
+	model_warn(m, "stranger", LINE_JOINED_UNLISTED, 0, sentence,
+		   "find it; if it is not yours, give the network another passphrase");
+}
+
 static void remember(struct row *row, const struct line_event *e)
 {
 	struct moment *at;
@@ -486,6 +499,8 @@ void model_event(struct model *m, const struct line_event *e)
 	case LINE_STRANGER:
 		mac_text(mac, e->mac);
 		say(m, e, "warn", "%s stranger: %s (%d dBm)", mac, e->detail, e->rssi_dbm);
+		if (strcmp(e->detail, LINE_JOINED_UNLISTED) == 0)
+			warn_of_joiner(m, mac);
 		return;
 	case LINE_RADIO: on_radio(m, e); return;
 	case LINE_GUARD:

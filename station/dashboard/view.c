@@ -297,10 +297,11 @@ static unsigned alarm_rows(const struct view_in *in, unsigned row)
 
 	if (m->banner_count == 0)
 		return row;
-	kind = strcmp(b->kind, "security") == 0 ? "SECURITY"
-	       : strcmp(b->kind, "guard") == 0	? "GUARD"
-	       : strcmp(b->kind, "label") == 0	? "LABEL"
-						: "HOLD";
+	kind = strcmp(b->kind, "security") == 0	  ? "SECURITY"
+	       : strcmp(b->kind, "guard") == 0	  ? "GUARD"
+	       : strcmp(b->kind, "label") == 0	  ? "LABEL"
+	       : strcmp(b->kind, "stranger") == 0 ? "STRANGER"
+						  : "HOLD";
 	for (unsigned i = 0; i < 2; i++)
 		canvas_fill(in->on, row + i, 0, in->cols, MEANS_ALARM, " ");
 	snprintf(text, sizeof(text), "%s %s %s %s%s%s", sign, kind, b->cause, *b->serial ? b->serial : b->mac,

@@ -33,6 +33,9 @@ enum line_event_kind {
 	LINE_LABEL,	 /* a label of a unit: `detail` is "queued", "sent", "printed", or the verdict of a scan */
 };
 
+/* Of LINE_STRANGER: it joined the network of the job while that was broadcast, and is nobody's. */
+#define LINE_JOINED_UNLISTED "joined-unlisted"
+
 struct line_event {
 	enum line_event_kind kind;
 	uint64_t now_us;

@@ -242,7 +242,7 @@ static const uint8_t *who_joins(const struct line *line, struct mr_rd mpdu, stru
 static void unlisted(struct line *line, const uint8_t mac[static 6], const struct radio_rx *rx)
 {
 	if (!line_stranger_rests(line, mac))
-		line_stranger(line, mac, rx, "not-expected");
+		line_stranger(line, mac, rx, LINE_JOINED_UNLISTED);
 }
 
 static void take_on(struct line *line, struct lane *lane, const uint8_t mac[static 6], const struct radio_rx *rx)

@@ -166,11 +166,43 @@ static void who_is_not_on_the_list_is_a_sighting(void **state)
 	    7);
 	assert_int_equal(run.result.summary.passed, 4);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM unit"), 4);
-	assert_true(hall_ask(&run, "SELECT count(DISTINCT mac) FROM sighting WHERE verdict = 'not-expected'") >= 1);
+	assert_true(hall_ask(&run, "SELECT count(DISTINCT mac) FROM sighting WHERE verdict = 'joined-unlisted'") >= 1);
 	assert_int_equal(hall_ask(&run, "SELECT count(*) FROM v_deliveries WHERE "
 					"json_extract(evidence, '$.known_by') = 'address'"),
 			 4);
 	hall_verify(hall, &run);
+	hall_done(&run);
+}
+
+/* The operator is told who it is, and what to do. */
+static void who_joins_unlisted_is_a_banner(void **state)
+{
+	struct hall *hall = *state;
+	struct station s = { .batch = { .stay = true, .pace = 20 } };
+	struct screen v;
+	struct run run;
+
+	write_list(hall, "list.txt", 6, 4);
+	hall_job(hall, &run,
+		 &(struct shape){ .devices = 6,
+				  .quantity = 4,
+				  .credentials = "{method: sniffer, scheme: airkiss, weak-ok: true, ssid: \"hall\", "
+						 "security: wpa2}",
+				  FOREIGN,
+				  .channels = "6",
+				  .admission = ", expect: \"list.txt\"" },
+		 7);
+	station_start(hall, &s, &run, NULL);
+	screen_open(&v, &s);
+	screen_ok(&v, "{\"do\":\"subscribe\",\"rate\":60}");
+	while (json_array_size(v.banners) == 0)
+		assert_true(screen_read(&v));
+	assert_string_equal(json_string_value(json_object_get(json_array_get(v.banners, 0), "kind")), "stranger");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(v.banners, 0), "cause")),
+			    "joined-unlisted");
+	screen_ok(&v, "{\"do\":\"stop\",\"reason\":\"seen\"}");
+	screen_close(&v);
+	station_join(&s);
 	hall_done(&run);
 }
 
@@ -285,6 +317,7 @@ int main(void)
 		cmocka_unit_test(channels_and_losses_cost_rounds_and_no_device),
 		cmocka_unit_test(who_never_joins_has_not_passed),
 		cmocka_unit_test(who_is_not_on_the_list_is_a_sighting),
+		cmocka_unit_test(who_joins_unlisted_is_a_banner),
 		cmocka_unit_test(a_listed_device_that_is_missing_fails_by_name),
 		cmocka_unit_test(a_shared_key_is_used_by_both_ends),
 		cmocka_unit_test(a_sealed_broadcast_is_taken_up_in_each_session),

@@ -112,7 +112,7 @@ static struct cast *cast_at(struct line *line, struct sniffer *sn, const struct 
 	return cast->begun ? cast : NULL;
 }
 
-/* Without a list: are there still devices of whom nothing is known? Those of earlier sessions are. */
+/* Without a list: are there still devices of whom nothing is known? */
 static bool wants_more(const struct line *line) { return !by_list(line) && line->named < line->job->expect; }
 
 /* Somebody is to hear it who has not been seen to join. */
@@ -120,7 +120,8 @@ static bool somebody_listens(const struct line *line)
 {
 	if (line->draining || line->control.paused)
 		return false;
-	if (wants_more(line))
+	/* Those of earlier sessions too that have no outcome: they listen again, and nobody knows where they are. */
+	if (!by_list(line) && line->settled < line->job->expect)
 		return true;
 	for (size_t i = 0; i < line->channel_count; i++)
 		for (const struct session *s = line->channels[i].sessions; s; s = s->next)

@@ -126,6 +126,67 @@ static void who_never_joins_has_not_passed(void **state)
 	}
 }
 
+struct stop {
+	struct line *line;
+	struct loop_timer timer;
+	unsigned left; /* events of the line until then */
+};
+
+static void stops(void *ctx, uint64_t now_us)
+{
+	(void)now_us;
+	line_stop(((struct stop *)ctx)->line, true);
+}
+
+static void stop_began(void *ctx, struct line *line, bool simulated, uint64_t seed)
+{
+	struct stop *stop = ctx;
+
+	(void)simulated, (void)seed;
+	stop->line = line;
+	stop->timer = (struct loop_timer){ .fn = stops, .ctx = stop, .at_us = LOOP_NEVER };
+}
+
+static void stop_event(void *ctx, const struct line_event *event)
+{
+	struct stop *stop = ctx;
+
+	if (stop->left > 0 && --stop->left == 0)
+		loop_at(stop->line->loop, &stop->timer, event->now_us);
+}
+
+/* Its devices are known by then, and listen again: the next run broadcasts to them. */
+static void a_lot_that_was_broken_off_is_gone_on_with(void **state)
+{
+	static const char *const lots[] = { "airkiss", "esptouch-v1", "sealed" };
+	struct hall *hall = *state;
+	char text[300];
+
+	for (unsigned i = 0; i < 3; i++)
+		for (unsigned at = 1; at < 30; at += 7) {
+			struct stop stop = { .left = at };
+			struct batch_options o;
+			struct run run;
+
+			hall_job(hall, &run,
+				 &(struct shape){ .devices = 8,
+						  .credentials = i < 2 ? credentials(text, lots[i], 8, "") : SEALED,
+						  .recipe = i < 2 ? "credentials, verify" : NULL,
+						  .channels = "6" },
+				 hall_seed(170 + at));
+			o = hall_options(hall, &run);
+			o.ctx = &stop;
+			o.began = stop_began;
+			o.event = stop_event;
+			assert_int_equal(batch_run(&o, &run.result, run.error, sizeof(run.error)), 0);
+			assert_int_equal(stop.left, 0);
+			hall_run(hall, &run);
+			assert_int_equal(run.result.summary.passed, 8);
+			hall_verify(hall, &run);
+			hall_done(&run);
+		}
+}
+
 /* Writes the addresses of `count` devices of the simulated lot, from the first on. */
 static void write_list(const struct hall *hall, const char *name, size_t all, size_t count)
 {
@@ -316,6 +377,7 @@ int main(void)
 		cmocka_unit_test(the_limit_of_sessions_is_none_of_a_broadcast),
 		cmocka_unit_test(channels_and_losses_cost_rounds_and_no_device),
 		cmocka_unit_test(who_never_joins_has_not_passed),
+		cmocka_unit_test(a_lot_that_was_broken_off_is_gone_on_with),
 		cmocka_unit_test(who_is_not_on_the_list_is_a_sighting),
 		cmocka_unit_test(who_joins_unlisted_is_a_banner),
 		cmocka_unit_test(a_listed_device_that_is_missing_fails_by_name),

@@ -53,6 +53,8 @@ enum signer_channel {
 
 #define SIGNER_MS 2000 /* of patience; chosen: a loaded machine may let a process wait for some 100 ms */
 struct identity_profile;
+#define SIGNER_START_MS 20000u /* chosen: a machine may be busy when a station starts */
+
 struct identity_apart {
 	const char *dir;
 	int64_t utc_us;
@@ -62,6 +64,7 @@ struct identity_apart {
 	uint64_t seed;
 	const char *label;
 	unsigned patience_ms; /* for an answer; then the process is ended, for good */
+	unsigned start_ms;    /* until it has opened its keys, when no device waits yet; 0: SIGNER_START_MS */
 	/* For tests: who sits at the other end of the channels instead, in the new process. Does not return. */
 	void (*stand_in)(const int channels[static SIGNER_CHANNELS]);
 };

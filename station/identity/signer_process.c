@@ -18,7 +18,6 @@
 
 __attribute__((weak)) const char *signer_program(void) { return NULL; }
 
-#define START_MS 20000u	 /* chosen: it opens its keys, and no device waits yet; a machine may be busy then */
 #define NOT_EXECUTED 127 /* exit status, as a shell has it */
 
 const char signer_garbage[] = "it answered what is no answer";
@@ -456,7 +455,7 @@ int identity_part(struct identity *identity, const struct identity_apart *how, c
 						 .trouble = trouble,
 						 .close = close_process },
 				      .fd = { -1, -1, -1 },
-				      .patience_ms = how->patience_ms > START_MS ? how->patience_ms : START_MS };
+				      .patience_ms = how->start_ms ? how->start_ms : SIGNER_START_MS };
 	if (start(p, how))
 		result = set_up(p, identity, how, error, error_len);
 	p->patience_ms = how->patience_ms;

@@ -782,6 +782,7 @@ static void a_set_up_without_an_answer_is_an_error_with_words(void **state)
 		uint64_t from = now_ms();
 
 		wanted.stand_in = rows[i].stand_in;
+		wanted.start_ms = wanted.patience_ms;
 		assert_int_equal(part(b, &wanted), -MR_CAUSE_SIGNER_UNAVAILABLE);
 		assert_non_null(strstr(b->error, rows[i].words));
 		assert_true(now_ms() - from < 10000);

@@ -41,7 +41,7 @@ LDALL   := -pie -Wl,-z,relro,-z,now $(link_$(VARIANT)) $(LDFLAGS)
 AGENT_C := $(wildcard agent/wire/*.c agent/core/*.c)
 SIM_C   := $(wildcard agent/port/sim/*.c)
 CRYPTO_C := agent/port/linux/crypto_openssl.c agent/port/linux/crypto_wsc_openssl.c agent/port/linux/crypto_smart_openssl.c \
-	    agent/port/linux/tls_openssl.c
+	    agent/port/linux/crypto_wac_openssl.c agent/port/linux/tls_openssl.c
 LINUX_C := $(wildcard agent/port/linux/*.c)
 DB_C    := $(wildcard db/*.c)
 STATION_C := $(wildcard station/*/*.c)

@@ -129,7 +129,7 @@ enum mr_cause_class {
 	  "who answers at its address says that too many wrong PINs have locked it",                                   \
 	  "compare its label with the record; a locked device needs a new identity")                                   \
 	X(CERTIFICATE_REFUSED, 70, "certificate-refused", AIR,                                                         \
-	  "who answers at its address shows a TLS certificate that is not what the job demands",                       \
+	  "who answers at its address shows a certificate that is not what the job demands",                           \
 	  "compare its certificate with the record; if they agree, look for who disturbs the air, then retry")         \
 	X(PIN_EXPOSED, 71, "pin-exposed", SECURITY,                                                                    \
 	  "the device's WPS PIN was shown too often to somebody who did not prove to know it",                         \

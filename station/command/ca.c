@@ -23,6 +23,7 @@
 #include "station/identity/ceremony.h"
 #include "station/identity/identity.h"
 #include "station/identity/keyfile.h"
+#include "station/identity/mfi_test.h"
 #include "station/identity/record_keys.h"
 
 #define ERROR_MAX 600 /* octets; chosen: a sentence, a path and a remedy */
@@ -628,6 +629,35 @@ static int run_new_batch_key(int argc, char **argv)
 	return EXIT_ALL_WELL;
 }
 
+static const struct command new_mfi_test_ca_command = {
+	"ca new-mfi-test-ca", "", "makes an authority and coprocessors that stand in for Apple's in test batches", NULL
+};
+
+static int run_new_mfi_test_ca(int argc, char **argv)
+{
+	const char *dir = DEFAULT_DIR;
+	const struct option_row rows[] = {
+		{ "--dir", "DIR", "folder of the keys (default: " DEFAULT_DIR ")", &dir, NULL },
+		{ 0 },
+	};
+	char error[ERROR_MAX] = "", path[PATH_MAX];
+	struct keyfile_error complaint = { error, sizeof(error), NULL };
+	int status = command_options(&new_mfi_test_ca_command, rows, argc, argv, NULL, 0, NULL);
+
+	if (status >= 0)
+		return status;
+	complaint.dir = dir;
+	if (!keyfile_check_dir(dir, &complaint) || !keyfile_path(path, dir, MFI_TEST_FOLDER, &complaint) ||
+	    mfi_test_make(path, utc_now_us(), error, sizeof(error)) != 0)
+		return unusable(&new_mfi_test_ca_command, error);
+	printf("Made %s with an authority and two emulated coprocessors under it (2.0C and 3.0).\n"
+	       "Each certificate says EMULATED - NOT MFi. Test batches take them with\n"
+	       "  credentials: {method: wac, wac: {accept: test-ca}}\n"
+	       "and nothing else does: no iPhone, no batch that ships.\n",
+	       path);
+	return EXIT_ALL_WELL;
+}
+
 static const struct command new_issuing_command = { "ca new-issuing-ca", "",
 						    "makes the next issuing CA with the root's key, which is "
 						    "brought back for it",
@@ -851,6 +881,7 @@ static const struct command subcommands[] = {
 	{ "new-batch-key", "NAME", "another batch key", run_new_batch_key },
 	{ "new-record-key", "", "the next key that signs the record", run_new_record_key },
 	{ "new-issuing-ca", "", "the next issuing CA, with the root's key", run_new_issuing },
+	{ "new-mfi-test-ca", "", "emulated coprocessors of Apple's, for tests", run_new_mfi_test_ca },
 	{ "verify", "", "try every key", run_verify },
 	{ "pin-verifier", "", "what firmware keeps of a PIN", ca_pin_verifier },
 };

@@ -4,7 +4,7 @@
  *
  * links: station/command/verifier.c station/command/ca.c station/command/command.c station/yaml/words.c
  * links: station/identity/record_keys.c
- * links: station/identity/certificate.c
+ * links: station/identity/certificate.c station/identity/mfi_test.c
  * links: station/identity/identity.c station/identity/keyfile.c station/identity/ceremony.c
  * links: station/identity/pin.c
  * links: station/identity/serial.c station/identity/signer_file.c station/identity/subject_key.c
@@ -142,8 +142,9 @@ static void make_factory(struct desk *d)
 
 static void words_that_are_no_command_are_told_the_nearest_one(void **state)
 {
-	static const char *const names[] = { "init",	       "show",		 "issue-station", "new-batch-key",
-					     "new-record-key", "new-issuing-ca", "verify",	  "pin-verifier" };
+	static const char *const names[] = { "init",	       "show",		 "issue-station",   "new-batch-key",
+					     "new-record-key", "new-issuing-ca", "new-mfi-test-ca", "verify",
+					     "pin-verifier" };
 	struct desk *d = *state;
 
 	assert_int_equal(ca(d, NULL), EXIT_UNUSABLE);
@@ -440,6 +441,23 @@ static void the_next_issuing_ca_needs_the_roots_key_and_chains_to_the_same_root(
 	assert_null(strstr(d->out, "root.key is still here"));
 }
 
+static void emulated_coprocessors_are_made_once_and_say_what_they_are(void **state)
+{
+	struct desk *d = *state;
+	char before[4000], after[4000];
+
+	make_factory(d);
+	assert_int_equal(ca(d, "new-mfi-test-ca", "--dir", d->keys, NULL), EXIT_ALL_WELL);
+	assert_says(d->out, "EMULATED - NOT MFi");
+	slurp(in_keys(d, "mfi-test/ca.crt"), before, sizeof(before));
+	slurp(in_keys(d, "mfi-test/chip-2.key"), after, sizeof(after));
+	slurp(in_keys(d, "mfi-test/chip-3.key"), after, sizeof(after));
+	assert_int_equal(ca(d, "new-mfi-test-ca", "--dir", d->keys, NULL), EXIT_UNUSABLE);
+	assert_says(d->err, "mfi-test");
+	slurp(in_keys(d, "mfi-test/ca.crt"), after, sizeof(after));
+	assert_string_equal(before, after);
+}
+
 static void verify_finds_keys_of_two_factories_in_one_folder(void **state)
 {
 	struct desk *d = *state;
@@ -535,6 +553,7 @@ int main(void)
 		at_desk(a_new_station_key_keeps_the_old_one_aside),
 		at_desk(a_new_record_key_leaves_what_the_old_one_signed_checkable),
 		at_desk(the_next_issuing_ca_needs_the_roots_key_and_chains_to_the_same_root),
+		at_desk(emulated_coprocessors_are_made_once_and_say_what_they_are),
 		at_desk(verify_finds_keys_of_two_factories_in_one_folder),
 		at_desk(a_clock_that_cannot_be_right_is_named),
 		at_desk(a_new_issuing_ca_is_not_older_than_the_one_before),

@@ -43,19 +43,29 @@ static struct arp_peer *find(struct arp *arp, uint32_t address)
 	return NULL;
 }
 
-/* A free place; else the first that is only asked about, so that addresses that answer keep their place. Else the
- * first. */
+/*
+ * A free place. Else, while half of them are only asked about, the first of those: addresses that nobody answers for do
+ * not drive out all that do. Else the next one that is known, in turn.
+ */
 static struct arp_peer *place(struct arp *arp)
 {
 	struct arp_peer *asking = NULL;
+	size_t count = 0;
 
 	for (size_t i = 0; i < ARP_PEERS; i++) {
 		if (arp->peer[i].state == ARP_FREE)
 			return &arp->peer[i];
-		if (arp->peer[i].state == ARP_ASKING && !asking)
-			asking = &arp->peer[i];
+		if (arp->peer[i].state != ARP_ASKING)
+			continue;
+		count++;
+		asking = asking ? asking : &arp->peer[i];
 	}
-	return asking ? asking : &arp->peer[0];
+	if (count >= ARP_PEERS / 2)
+		return asking;
+	do
+		arp->turn = (arp->turn + 1) % ARP_PEERS;
+	while (arp->peer[arp->turn].state != ARP_KNOWN);
+	return &arp->peer[arp->turn];
 }
 
 /* The only writer of a place, and of its state. Known again: only another `mac` is worth a line. */

@@ -12,8 +12,8 @@
 #include "agent/wire/cursor.h"
 #include "station/base/log.h"
 
-#define ARP_LEN 28u /* octets of a packet, for Ethernet and IPv4 */
-#define ARP_PEERS 4u
+#define ARP_LEN 28u	 /* octets of a packet, for Ethernet and IPv4 */
+#define ARP_PEERS 64u	 /* of one link: a device's has one or two, a network's as many as are in hand */
 #define ARP_TRIES_MAX 6u /* 60, 120, ... 1920 ms: then the address counts as absent */
 
 enum arp_state { ARP_FREE, ARP_ASKING, ARP_KNOWN };
@@ -31,6 +31,7 @@ struct arp {
 	const struct log_tag *tag; /* the owner sets it after arp_init; NULL: silent */
 	uint8_t mac[6];
 	uint32_t address; /* own, host order; 0: none yet, nothing is answered */
+	size_t turn;	  /* of the places, when all are taken */
 	struct arp_peer peer[ARP_PEERS];
 };
 

@@ -72,7 +72,7 @@ uint64_t dhcp_client_deadline_us(const struct dhcp_client *c);
  * idle. */
 int dhcp_client_expire(struct dhcp_client *c, uint64_t now_us, struct mr_wr *out);
 
-#define DHCP_LEASES_MAX 4u
+#define DHCP_LEASES_MAX 250u /* of a home's router; its leases are never given to another */
 
 /* What real servers do, and the textbook does not. */
 enum dhcp_manner {

@@ -165,6 +165,15 @@ static void expire_arp(struct ip_if *net, uint64_t now_us)
 
 /* --- lwIP sends --- */
 
+/* RFC 1112 section 6.4: the group's address has 23 bits of its own. */
+static void group_mac(uint32_t group, uint8_t mac[static 6])
+{
+	struct mr_wr w = mr_wr_over(mac, 6);
+
+	mr_wr_be16(&w, 0x0100);
+	mr_wr_be32(&w, 0x5e000000u | (group & 0x7fffffu));
+}
+
 static uint32_t own_address(const struct ip_if *net) { return lwip_ntohl(ip_2_ip4(&net->netif.ip_addr)->addr); }
 static uint32_t own_mask(const struct ip_if *net) { return lwip_ntohl(ip_2_ip4(&net->netif.netmask)->addr); }
 
@@ -199,6 +208,9 @@ static err_t on_output(struct netif *netif, struct pbuf *p, const ip4_addr_t *to
 	memcpy(f->bytes + 10, &sum, 2);
 	if (address == EVERYBODY) {
 		memcpy(f->dst, everybody, 6);
+		queue_put(&net->out, f);
+	} else if (address >> 28 == 0xe) {
+		group_mac(address, f->dst);
 		queue_put(&net->out, f);
 	} else {
 		f->next_hop = next_hop(net, address);
@@ -267,7 +279,7 @@ static void expire_dhcp(struct ip_if *net, uint64_t now_us)
 /* RFC 768; a sum of 0 means that none was made. */
 static bool udp_sum_is_right(const uint8_t *ip, struct mr_rd udp)
 {
-	uint8_t copy[12 + UDP_HEADER + DHCP_MESSAGE_MAX + 1];
+	uint8_t copy[12 + IP_MTU + 1];
 	struct mr_wr w = mr_wr_over(copy, sizeof(copy));
 
 	if (udp.left >= UDP_HEADER && udp.at[6] == 0 && udp.at[7] == 0)
@@ -279,10 +291,18 @@ static bool udp_sum_is_right(const uint8_t *ip, struct mr_rd udp)
 	return !w.bad && inet_chksum(copy, (u16_t)w.len) == 0;
 }
 
+static bool from_a_host(const struct ip_if *net, uint32_t from)
+{
+	uint32_t own = own_address(net), mask = own_mask(net);
+
+	return own != 0 && from != own && ((from ^ own) & mask) == 0 && (from & ~mask) != 0 &&
+	       (from | mask) != UINT32_MAX;
+}
+
 static bool on_udp(struct ip_if *net, const uint8_t *ip, struct mr_rd udp)
 {
-	struct mr_rd in = udp, address = mr_rd_over(ip + 12, 4);
-	uint32_t source = mr_rd_be32(&address);
+	struct mr_rd in = udp, addresses = mr_rd_over(ip + 12, 8);
+	uint32_t source = mr_rd_be32(&addresses), destination = mr_rd_be32(&addresses);
 	uint16_t from = mr_rd_be16(&in), to = mr_rd_be16(&in), len = mr_rd_be16(&in);
 	uint8_t message[DHCP_MESSAGE_MAX];
 	struct mr_wr out = mr_wr_over(message, sizeof(message));
@@ -300,7 +320,7 @@ static bool on_udp(struct ip_if *net, const uint8_t *ip, struct mr_rd udp)
 			send_dhcp(net, &out, DHCP_SERVER_PORT, DHCP_CLIENT_PORT);
 		return true;
 	}
-	return false;
+	return from_a_host(net, source) && ip_udp_take(net, source, from, destination, to, in);
 }
 
 /* --- what a device sends --- */
@@ -331,14 +351,6 @@ static bool tcp_is_sane(struct mr_rd in)
 		mr_rd_skip(&options, len - 2u);
 	}
 	return !in.bad && !options.bad;
-}
-
-static bool from_a_host(const struct ip_if *net, uint32_t from)
-{
-	uint32_t own = own_address(net), mask = own_mask(net);
-
-	return own != 0 && from != own && ((from ^ own) & mask) == 0 && (from & ~mask) != 0 &&
-	       (from | mask) != UINT32_MAX;
 }
 
 /* For that time `net` is the only interface that lwIP knows: no packet leaves by another one, whatever it says. */
@@ -417,7 +429,7 @@ void ip_if_wake(struct ip_if *net)
 
 	if (dhcp_us < at_us)
 		at_us = dhcp_us;
-	if (net->out.first || net->address_pending || ip_streams_pending(net))
+	if (net->out.first || net->address_pending || net->udp.first || ip_streams_pending(net))
 		at_us = loop_now_us(stack->loop);
 	if (at_us != net->turn.at_us || net->turn.slot == 0)
 		loop_at(stack->loop, &net->turn, at_us);
@@ -441,7 +453,7 @@ static bool deliver(struct ip_if *net)
 		if (net->events->address)
 			net->events->address(net->ctx, net->address_result, &net->client.lease);
 	}
-	return stack->turning == net && ip_streams_turn(net);
+	return stack->turning == net && ip_udp_turn(net) && ip_streams_turn(net);
 }
 
 static void on_turn(void *ctx, uint64_t now_us)
@@ -520,6 +532,7 @@ void ip_if_destroy(struct ip_if *net)
 	assert(net->used);
 	stack = net->stack;
 	ip_streams_destroy(net);
+	ip_udp_destroy(net);
 	set_address(net, 0, 0, 0); /* or netif_remove would abort the connections of the others that have the same */
 	netif_remove(&net->netif);
 	queue_clear(&net->out);

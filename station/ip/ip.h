@@ -86,5 +86,14 @@ void ip_if_serve_dhcp(struct ip_if *net, uint32_t first, unsigned leases, uint32
 /* After it: how that server behaves, for simulated devices. */
 void ip_if_dhcp_manner(struct ip_if *net, enum dhcp_manner manner);
 
+/*
+ * UDP, beside DHCP's: datagrams of hosts of the subnet to `port` at the interface's address or at a group of the link
+ * (224.0.0/24) go to `received`, in the interface's turn. One port of an interface; another one takes its place.
+ */
+void ip_udp_listen(struct ip_if *net, uint16_t port,
+		   void (*received)(void *ctx, uint32_t from, uint16_t from_port, struct mr_rd datagram), void *ctx);
+/* With 255 hops, as RFC 6762 section 11 has it. False: no address yet, too long for one packet, or no memory. */
+bool ip_udp_send(struct ip_if *net, uint32_t to, uint16_t to_port, uint16_t from_port, struct mr_rd datagram);
+
 uint32_t ip_if_address(const struct ip_if *net); /* 0: none yet */
 struct ip_if_counters ip_if_counters(const struct ip_if *net);

@@ -23,6 +23,23 @@ struct ip_queue {
 	unsigned count;
 };
 
+/* A datagram that has come. */
+struct ip_datagram {
+	struct ip_datagram *next;
+	uint32_t from;
+	uint16_t from_port, len;
+	uint8_t bytes[];
+};
+
+/* Layout is ours. */
+struct ip_udp {
+	uint16_t port; /* 0: nobody listens */
+	void (*received)(void *ctx, uint32_t from, uint16_t from_port, struct mr_rd datagram);
+	void *ctx;
+	struct ip_datagram *first, **end;
+	unsigned count;
+};
+
 struct ip_if {
 	struct netif netif;
 	struct ip_stack *stack;
@@ -42,6 +59,7 @@ struct ip_if {
 	struct loop_timer turn; /* frames and events at once, else ARP and DHCP when due */
 	struct ip_stream *streams;
 	struct ip_listener *listeners;
+	struct ip_udp udp;
 	uint16_t port; /* the local port of the next connection */
 	struct ip_if_counters counters;
 };
@@ -64,3 +82,9 @@ void ip_if_wake(struct ip_if *net);
 bool ip_streams_turn(struct ip_if *net);
 bool ip_streams_pending(const struct ip_if *net);
 void ip_streams_destroy(struct ip_if *net);
+
+/* ip_udp.c: the same of datagrams. ip_udp_take: false: it is for nobody. */
+bool ip_udp_take(struct ip_if *net, uint32_t from, uint16_t from_port, uint32_t to, uint16_t to_port,
+		 struct mr_rd datagram);
+bool ip_udp_turn(struct ip_if *net);
+void ip_udp_destroy(struct ip_if *net);

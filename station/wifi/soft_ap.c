@@ -164,6 +164,7 @@ static void put_description(const struct soft_ap *ap, struct mr_wr *w, const uin
 	if (c->wmm)
 		ieee80211_put_wmm(w, true);
 	soft_ap_put_wsc(ap, beacon ? IEEE80211_BEACON : IEEE80211_PROBE_RESPONSE, to, w);
+	mr_wr_bytes(w, c->vendor.at, c->vendor.left);
 	if (c->odd)
 		put_odd(w, c->odd);
 }

@@ -5,8 +5,8 @@
  * among equals.
  *
  * Octets and time in; frames, MSDUs and news out through callbacks, which are called from inside the functions here
- * that are given the time. A callback may call soft_ap_send and functions that only ask. Frames are not relayed from
- * STA to STA.
+ * that are given the time. A callback may call soft_ap_send, soft_ap_relay and functions that only ask. Frames are
+ *relayed from STA to STA by soft_ap_relay alone.
  *
  *	soft_ap_create -> { soft_ap_receive | soft_ap_sent | soft_ap_send | soft_ap_expire } ... -> soft_ap_destroy
  */
@@ -67,6 +67,7 @@ struct soft_ap_config {
 	uint64_t rekey_us;	       /* between new pairwise keys for all; 0: never */
 	uint64_t inactivity_us;	       /* a silent STA is sent away; 0: 300 s, the default of hostapd and ESP-IDF */
 	const struct soft_ap_wsc *wsc; /* NULL: none; outlives it */
+	struct mr_rd vendor;	       /* whole elements at the end of its announcements; they outlive it */
 	/* Of the access point; lines about a STA have its address in their text. NULL: silent. Outlives it. */
 	const struct log_tag *tag;
 };
@@ -110,6 +111,9 @@ void soft_ap_sent(struct soft_ap *ap, uint64_t cookie, bool acked, uint64_t now_
 /* An MSDU to a STA, or to all of them (group `dst`). false: no such STA, not joined yet, or too long. */
 bool soft_ap_send(struct soft_ap *ap, const uint8_t dst[static 6], uint16_t ethertype, const uint8_t *payload,
 		  size_t len, uint64_t now_us);
+/* The same in the name of `src`, NULL: in its own; as access points do with what one STA sends to another. */
+bool soft_ap_relay(struct soft_ap *ap, const uint8_t dst[static 6], const uint8_t *src, uint16_t ethertype,
+		   const uint8_t *payload, size_t len);
 /* An EAPOL PDU to a STA that associated for Wi-Fi Simple Configuration; false: there is no such STA. */
 bool soft_ap_send_eapol(struct soft_ap *ap, const uint8_t dst[static 6], struct mr_rd pdu);
 void soft_ap_expire(struct soft_ap *ap, uint64_t now_us);

@@ -92,9 +92,9 @@ void soft_ap_drop_waiting(struct soft_ap *ap, struct soft_ap_sta *sta)
 
 /* --- out --- */
 
-/* Addresses of table 9-30: from the access point, or within an IBSS. */
-static struct mr_wr begin_data(struct soft_ap *ap, uint8_t *buf, const uint8_t dst[static 6], bool qos,
-			       uint16_t ethertype, struct mr_rd payload)
+/* Addresses of table 9-30: from the access point, or within an IBSS. `src`: whose it is, NULL: our own. */
+static struct mr_wr begin_data(struct soft_ap *ap, uint8_t *buf, const uint8_t dst[static 6], const uint8_t *src,
+			       bool qos, uint16_t ethertype, struct mr_rd payload)
 {
 	struct ieee80211_header h = { .kind = qos ? IEEE80211_QOS_DATA : IEEE80211_DATA,
 				      .flags = ap->config.ibss ? 0 : IEEE80211_FROM_DS };
@@ -102,7 +102,7 @@ static struct mr_wr begin_data(struct soft_ap *ap, uint8_t *buf, const uint8_t d
 
 	memcpy(h.address1, dst, 6);
 	memcpy(h.address2, ap->config.mac, 6);
-	memcpy(h.address3, ap->config.ibss ? ap->bssid : ap->config.mac, 6);
+	memcpy(h.address3, ap->config.ibss ? ap->bssid : src ? src : ap->config.mac, 6);
 	ieee80211_header_build(&w, &h);
 	ieee80211_put_snap(&w, ethertype);
 	mr_wr_bytes(&w, payload.at, payload.left);
@@ -137,10 +137,11 @@ static void leave(struct soft_ap *ap, struct soft_ap_sta *sta, uint8_t *plain, s
 			       RADIO_NORMAL, COOKIE_DATA | (uint64_t)sta->aid << 8);
 }
 
-void soft_ap_give(struct soft_ap *ap, struct soft_ap_sta *sta, uint16_t ethertype, struct mr_rd payload, bool protect)
+void soft_ap_give(struct soft_ap *ap, struct soft_ap_sta *sta, const uint8_t *src, uint16_t ethertype,
+		  struct mr_rd payload, bool protect)
 {
 	uint8_t buf[SOFT_AP_FRAME_MAX];
-	struct mr_wr w = begin_data(ap, buf, sta->mac, sta->qos, ethertype, payload);
+	struct mr_wr w = begin_data(ap, buf, sta->mac, src, sta->qos, ethertype, payload);
 
 	if (w.bad)
 		return;
@@ -185,23 +186,22 @@ void soft_ap_release_group(struct soft_ap *ap)
 	}
 }
 
-bool soft_ap_send(struct soft_ap *ap, const uint8_t dst[static 6], uint16_t ethertype, const uint8_t *payload,
-		  size_t len, uint64_t now_us)
+bool soft_ap_relay(struct soft_ap *ap, const uint8_t dst[static 6], const uint8_t *src, uint16_t ethertype,
+		   const uint8_t *payload, size_t len)
 {
 	struct soft_ap_sta *sta = soft_ap_find(ap, dst);
 	uint8_t buf[SOFT_AP_FRAME_MAX];
 	struct mr_wr w;
 
-	(void)now_us;
 	if (len > SOFT_AP_MSDU_MAX)
 		return false;
 	if (!ap->config.ibss && !ieee80211_is_group(dst)) {
 		if (!sta || sta->state != PEER_JOINED)
 			return false;
-		soft_ap_give(ap, sta, ethertype, mr_rd_over(payload, len), true);
+		soft_ap_give(ap, sta, src, ethertype, mr_rd_over(payload, len), true);
 		return true;
 	}
-	w = begin_data(ap, buf, dst, false, ethertype, mr_rd_over(payload, len));
+	w = begin_data(ap, buf, dst, src, false, ethertype, mr_rd_over(payload, len));
 	if (ap->config.ibss)
 		return soft_ap_transmit(ap, &w, SOFT_AP_RATE_6M, RADIO_NORMAL, COOKIE_OTHER);
 	if (ap->joined == 0)
@@ -212,6 +212,13 @@ bool soft_ap_send(struct soft_ap *ap, const uint8_t dst[static 6], uint16_t ethe
 		leave_to_all(ap, mr_wr_written(&w));
 	OPENSSL_cleanse(buf, w.len);
 	return true;
+}
+
+bool soft_ap_send(struct soft_ap *ap, const uint8_t dst[static 6], uint16_t ethertype, const uint8_t *payload,
+		  size_t len, uint64_t now_us)
+{
+	(void)now_us;
+	return soft_ap_relay(ap, dst, NULL, ethertype, payload, len);
 }
 
 /* --- in --- */

@@ -110,7 +110,8 @@ void soft_ap_on_data(struct soft_ap *ap, const struct ieee80211_header *h, struc
 		     uint64_t now_us);
 void soft_ap_on_ps_poll(struct soft_ap *ap, const struct ieee80211_header *h, uint64_t now_us);
 /* An MSDU from `ap` to one of its STAs: sealed when it has keys and `protect`, kept while it sleeps. */
-void soft_ap_give(struct soft_ap *ap, struct soft_ap_sta *sta, uint16_t ethertype, struct mr_rd payload, bool protect);
+void soft_ap_give(struct soft_ap *ap, struct soft_ap_sta *sta, const uint8_t *src, uint16_t ethertype,
+		  struct mr_rd payload, bool protect);
 void soft_ap_release_group(struct soft_ap *ap);
 void soft_ap_drop_waiting(struct soft_ap *ap, struct soft_ap_sta *sta);
 void soft_ap_count_status(struct soft_ap *ap, struct soft_ap_sta *sta, bool acked, uint64_t now_us);

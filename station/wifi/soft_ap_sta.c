@@ -271,7 +271,7 @@ static void send_eapol(struct soft_ap *ap, struct soft_ap_sta *sta, const struct
 {
 	/* The first handshake goes in the clear; whatever comes when keys are there is sealed with them. */
 	if (!pdu->bad && pdu->len > 0)
-		soft_ap_give(ap, sta, EAPOL_ETHERTYPE, mr_wr_written(pdu), true);
+		soft_ap_give(ap, sta, NULL, EAPOL_ETHERTYPE, mr_wr_written(pdu), true);
 }
 
 static void begin_handshake(struct soft_ap *ap, struct soft_ap_sta *sta, const struct ieee80211_rsn *rsn,
@@ -429,7 +429,7 @@ bool soft_ap_send_eapol(struct soft_ap *ap, const uint8_t dst[static 6], struct 
 
 	if (!sta || !sta->enrolls)
 		return false;
-	soft_ap_give(ap, sta, EAPOL_ETHERTYPE, pdu, false);
+	soft_ap_give(ap, sta, NULL, EAPOL_ETHERTYPE, pdu, false);
 	return true;
 }
 

@@ -7,8 +7,8 @@
  *
  * Each piece: kind, length, octets.
  *
- * links: station/ip/ip.c station/ip/ip_stream.c station/ip/arp.c station/ip/dhcp.c station/base/loop.c
- * links: station/base/entropy.c agent/wire/cause.c
+ * links: station/ip/ip.c station/ip/ip_stream.c station/ip/ip_udp.c station/ip/arp.c station/ip/dhcp.c
+ * links: station/base/loop.c station/base/entropy.c agent/wire/cause.c
  * links: station/base/log.c
  */
 #include <assert.h>

@@ -11,8 +11,8 @@
  * links: station/wifi/soft_ap_sta.c station/wifi/soft_ap_data.c station/wifi/ieee80211.c station/wifi/wpa.c
  * links: station/wifi/wpa_ap.c station/wifi/wpa_sta.c station/wifi/eapol.c station/wifi/ccmp.c station/wifi/tkip.c
  * links: station/wifi/aes.c station/wifi/sta.c station/wifi/sta_send.c station/wifi/sta_receive.c
- * links: station/wifi/defragment.c station/ip/ip.c station/ip/ip_stream.c station/ip/arp.c station/ip/dhcp.c
- * links: station/base/map.c agent/port/linux/tls_openssl.c station/base/log.c agent/libmr.a
+ * links: station/wifi/defragment.c station/ip/ip.c station/ip/ip_stream.c station/ip/ip_udp.c station/ip/arp.c
+ * links: station/ip/dhcp.c station/base/map.c agent/port/linux/tls_openssl.c station/base/log.c agent/libmr.a
  */
 #include <stdarg.h>
 #include <stddef.h>

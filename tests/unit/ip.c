@@ -2,8 +2,8 @@
  * Both ends of many links in one process, over wires with delay and loss, in virtual time: addresses, connections, and
  * what a device cannot do to the others.
  *
- * links: station/ip/ip.c station/ip/ip_stream.c station/ip/arp.c station/ip/dhcp.c station/base/loop.c
- * links: station/base/entropy.c agent/wire/cause.c
+ * links: station/ip/ip.c station/ip/ip_stream.c station/ip/ip_udp.c station/ip/arp.c station/ip/dhcp.c
+ * links: station/base/loop.c station/base/entropy.c agent/wire/cause.c
  * links: station/base/log.c
  */
 #include <setjmp.h>
@@ -803,6 +803,97 @@ static void a_run_repeats_to_the_byte_in_one_process(void **state)
 	assert_memory_not_equal(first, other, 32);
 }
 
+/* --- datagrams --- */
+
+#define GROUP 0xe00000fbu
+
+struct mailbox {
+	unsigned got;
+	uint32_t from;
+	uint16_t from_port;
+	size_t len;
+	uint8_t first;
+	struct end *destroy;
+};
+
+static void on_datagram(void *ctx, uint32_t from, uint16_t from_port, struct mr_rd datagram)
+{
+	struct mailbox *m = ctx;
+
+	m->got++;
+	m->from = from;
+	m->from_port = from_port;
+	m->len = datagram.left;
+	m->first = mr_rd_u8(&datagram);
+	if (!m->destroy)
+		return;
+	ip_if_destroy(m->destroy->net);
+	m->destroy->net = NULL;
+}
+
+static uint8_t last_hops, last_dst[6];
+
+static void note_hops(struct end *from, uint16_t ethertype, uint8_t *payload, size_t len)
+{
+	(void)from, (void)len;
+	if (ethertype == IP_ETHERTYPE_IPV4)
+		last_hops = payload[8];
+	memcpy(last_dst, flights->dst, 6);
+}
+
+static void datagrams_go_to_an_address_and_to_a_group(void **state)
+{
+	static const uint8_t group_mac[6] = { 0x01, 0, 0x5e, 0, 0, 0xfb };
+	static uint8_t text[1300] = { 7 };
+	struct wire w = { 0 };
+	struct mailbox m = { 0 };
+
+	(void)state;
+	open_pair(&w, 0);
+	w.tap = note_hops;
+	ip_udp_listen(w.device.net, 5353, on_datagram, &m);
+	assert_true(ip_udp_send(w.station.net, GROUP, 5353, 5353, mr_rd_over(text, 3)));
+	run_for(SECOND);
+	assert_int_equal(m.got, 1);
+	assert_int_equal(m.from, STATION);
+	assert_int_equal(m.len, 3);
+	assert_int_equal(m.first, 7);
+	assert_int_equal(last_hops, 255); /* RFC 6762 section 11 */
+	assert_memory_equal(last_dst, group_mac, 6);
+	assert_true(ip_udp_send(w.station.net, DEVICE, 5353, 1234, mr_rd_over(text, IP_MTU - 28)));
+	run_for(SECOND);
+	assert_int_equal(m.got, 2);
+	assert_int_equal(m.from_port, 1234);
+	assert_int_equal(m.len, IP_MTU - 28);
+	assert_false(ip_udp_send(w.station.net, DEVICE, 5353, 1234, mr_rd_over(text, IP_MTU - 27)));
+	assert_true(ip_udp_send(w.station.net, DEVICE, 5354, 1234, mr_rd_over(text, 1)));     /* nobody is there */
+	assert_true(ip_udp_send(w.station.net, 0xe0010101, 5353, 1234, mr_rd_over(text, 1))); /* another group */
+	run_for(SECOND);
+	assert_int_equal(m.got, 2);
+	assert_int_equal(ip_if_counters(w.device.net).refused, 2);
+}
+
+static void a_flood_of_datagrams_is_cut_and_its_interface_may_go(void **state)
+{
+	static const uint8_t text[1] = { 1 };
+	struct wire w = { 0 };
+	struct mailbox m = { 0 };
+
+	(void)state;
+	open_pair(&w, 0);
+	ip_udp_listen(w.device.net, 5353, on_datagram, &m);
+	for (unsigned i = 0; i < 40; i++)
+		assert_true(ip_udp_send(w.station.net, GROUP, 5353, 5353, mr_rd_over(text, 1)));
+	run_for(SECOND);
+	assert_int_equal(m.got + ip_if_counters(w.device.net).refused, 40);
+	m.destroy = &w.device;
+	m.got = 0;
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(ip_udp_send(w.station.net, GROUP, 5353, 5353, mr_rd_over(text, 1)));
+	run_for(SECOND);
+	assert_int_equal(m.got, 1);
+}
+
 static void without_connections_the_loop_has_nothing_to_do(void **state)
 {
 	struct wire w = { 0 };
@@ -845,6 +936,8 @@ int main(void)
 		TEST(frames_for_other_stations_are_not_looked_at),
 		TEST(a_ping_is_answered),
 		TEST(connecting_to_oneself_or_to_no_host_is_refused),
+		TEST(datagrams_go_to_an_address_and_to_a_group),
+		TEST(a_flood_of_datagrams_is_cut_and_its_interface_may_go),
 		TEST(without_connections_the_loop_has_nothing_to_do),
 		cmocka_unit_test(a_run_repeats_to_the_byte_in_one_process),
 	};

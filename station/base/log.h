@@ -63,6 +63,7 @@ enum log_level {
 	X(API, "api", "our requests and a device's answers in HTTP")                                                   \
 	X(PIN, "pin", "the exchange that proves a PIN")                                                                \
 	X(WPS, "wps", "an exchange of Wi-Fi Simple Configuration, message by message")                                 \
+	X(WAC, "wac", "an exchange of Wireless Accessory Configuration, step by step")                                 \
 	X(JOURNAL, "journal", "the record and its commits")                                                            \
 	X(CONTROL, "control", "the control socket and its clients")
 

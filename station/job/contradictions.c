@@ -67,7 +67,8 @@ static void check_foreign(const struct reading *r)
 			      "recipe: devices of the method %s answer no requests; allowed: [credentials, verify]",
 			      job->method->name);
 	if (!*job->expect_file && !*job->wps_labels && usable(r, "admission.expect") &&
-	    !(job->method->devices == METHOD_ENROLLEES && job->radios_simulated) &&
+	    !((job->method->devices == METHOD_ENROLLEES || job->method->devices == METHOD_ACCESSORIES) &&
+	      job->radios_simulated) &&
 	    job->method->devices != METHOD_LISTENERS) /* check_listeners */
 		CONTRADICTION(r, place_of(r, "credentials.method"),
 			      "admission.expect is missing, for devices of the method %s cannot say who they are; "
@@ -278,6 +279,60 @@ static void check_listeners(const struct reading *r)
 			      job->expect, job->quantity, job->quantity);
 }
 
+static bool is_bus(const char *coprocessor) { return strncmp(coprocessor, "i2c:/dev/", 9) == 0; }
+
+/* What proves nothing of Apple's is for batches that are never shipped. */
+static void check_accept(const struct reading *r)
+{
+	const struct job *job = r->job;
+	bool emulated = job->radios_simulated && !is_bus(job->wac_coprocessor);
+
+	if (job->wac_accept != JOB_MFI_REAL && !job->test && usable(r, "batch.test"))
+		CONTRADICTION(r, place_of(r, "credentials.wac.accept"),
+			      "credentials.wac.accept: an emulated coprocessor, or any signature, proves nothing about "
+			      "an accessory that ships; allowed: mfi, or batch.test: true");
+	if (job->wac_accept == JOB_MFI_REAL && emulated && usable(r, "credentials.wac.accept") && usable(r, "radios"))
+		CONTRADICTION(r, place_of(r, "credentials.wac"),
+			      "credentials.wac.accept: simulated accessories have emulated coprocessors, which mfi "
+			      "refuses; allowed: accept: test-ca");
+	if (job->wac_accept != JOB_MFI_ANY && !*job->wac_trust && !(job->wac_accept == JOB_MFI_TEST_CA) && !emulated)
+		CONTRADICTION(r, place_of(r, "credentials.wac"),
+			      "credentials.wac.trust is missing: Millrace brings no authority of Apple's; allowed: "
+			      "trust: FILE.pem with those that you have installed");
+}
+
+static void check_wac(const struct reading *r)
+{
+	const struct job *job = r->job;
+	bool wac = job->method && job->method->devices == METHOD_ACCESSORIES;
+
+	if (!job->method || !usable(r, "credentials.method") || !usable(r, "credentials.wac"))
+		return;
+	if (!wac && given(r, "credentials.wac"))
+		CONTRADICTION(r, place_of(r, "credentials.wac")->key,
+			      "credentials.wac: the method %s has none; allowed: method: wac, or no wac",
+			      job->method->name);
+	if (!wac || !given(r, "credentials"))
+		return;
+	if (strcmp(job->wac_coprocessor, "emulated") != 0 && !is_bus(job->wac_coprocessor) &&
+	    usable(r, "credentials.wac.coprocessor"))
+		CONTRADICTION(r, place_of(r, "credentials.wac.coprocessor"),
+			      "credentials.wac.coprocessor: \"%s\" is no coprocessor; allowed: emulated, or "
+			      "i2c:/dev/i2c-N",
+			      job->wac_coprocessor);
+	else
+		check_accept(r);
+	if (given(r, "credentials.wac.coprocessor") && !job->radios_simulated && usable(r, "radios"))
+		CONTRADICTION(
+			r, place_of(r, "credentials.wac.coprocessor"),
+			"credentials.wac.coprocessor: real accessories bring their own; allowed: simulated radios, "
+			"or no coprocessor");
+	if (job->security == MR_SECURITY_WPA3 && usable(r, "credentials.security"))
+		CONTRADICTION(r, place_of(r, "credentials.security"),
+			      "credentials.security: the station has to join the network to confirm an accessory, and "
+			      "does not join wpa3; allowed: wpa2 or open");
+}
+
 static void check_sniffer(const struct reading *r)
 {
 	static const char *const keys[] = { "credentials.scheme", "credentials.carrier", "credentials.expect",
@@ -471,6 +526,10 @@ static const struct foreign_kind {
 	  "listen in sniffer mode",
 	  "vanish, power-cut, hangs-up, no-join, weak-signal",
 	  { "vanish", "power-cut", "hangs-up", "no-join", "weak-signal", NULL } },
+	{ METHOD_ACCESSORIES,
+	  "are configured by WAC",
+	  "wrong-secret, vanish, power-cut, hangs-up, busy, no-join, weak-signal",
+	  { "wrong-secret", "vanish", "power-cut", "hangs-up", "busy", "no-join", "weak-signal", NULL } },
 };
 
 static const struct foreign_kind *foreign_kind(enum method_devices devices)
@@ -574,6 +633,7 @@ void job_find_contradictions(struct reading *r)
 	check_credentials(r);
 	check_access_point(r);
 	check_wps(r);
+	check_wac(r);
 	check_sniffer(r);
 	check_identity(r);
 	check_radios(r);

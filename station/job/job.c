@@ -207,6 +207,7 @@ static void resolve_paths(struct reading *r)
 	resolve(r, "credentials.passphrase.file", job->passphrase_file, sizeof(job->passphrase_file));
 	resolve(r, "credentials.access_point.labels", job->ap_labels, sizeof(job->ap_labels));
 	resolve(r, "credentials.wps.labels", job->wps_labels, sizeof(job->wps_labels));
+	resolve(r, "credentials.wac.trust", job->wac_trust, sizeof(job->wac_trust));
 	resolve(r, "credentials.scheme_key", job->scheme_key_file, sizeof(job->scheme_key_file));
 	resolve(r, "admission.expect", job->expect_file, sizeof(job->expect_file));
 }

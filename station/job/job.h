@@ -25,6 +25,7 @@ enum job_secrets { JOB_SECRETS_LABELS, JOB_SECRETS_RECORD };
 /* Who is the access point of an enrolment: the station, or the device, whose settings are then given to it. */
 enum job_wps_role { JOB_WPS_REGISTRAR, JOB_WPS_EXTERNAL };     /* the source of passphrase or PIN of an access point */
 enum job_carrier { JOB_CARRIER_HEADERS, JOB_CARRIER_LENGTHS }; /* what devices see of a sealed broadcast */
+enum job_mfi { JOB_MFI_REAL, JOB_MFI_TEST_CA, JOB_MFI_ANY };   /* what an accessory must prove: identity/mfi_chain.h */
 enum job_certificate { JOB_CERTIFICATE_CA, JOB_CERTIFICATE_PINNED }; /* what a TLS server must show */
 
 #define JOB_LIMIT_RSSI "rssi" /* the one measurement of the station's own */
@@ -96,6 +97,11 @@ struct job {
 	enum job_carrier carrier;    /* of the sealed one */
 	unsigned expect;	   /* without a list, so many that join while it is broadcast are the job's; 0: none */
 	char scheme_key_file[256]; /* a shared key that a published scheme encrypts with; "": in clear */
+
+	/* Wireless Accessory Configuration: methods with METHOD_ACCESSORIES */
+	enum job_mfi wac_accept;
+	char wac_trust[256];	  /* PEM; "": of a test authority, that of the folder of keys */
+	char wac_coprocessor[64]; /* of simulated accessories: "emulated", or "i2c:/dev/i2c-N" */
 
 	/* the devices' own access points: methods with METHOD_DEVICE_AP */
 	char ap_ssid[41]; /* pattern, roster.h */

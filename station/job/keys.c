@@ -46,6 +46,13 @@ static const char *scheme_word(size_t i)
 	return i == 0 ? "sealed" : mr_smart_name((enum mr_smart_scheme)i); /* enum mr_smart_scheme begins with none */
 }
 
+static const char *mfi_word(size_t i) /* enum job_mfi */
+{
+	static const char *const words[] = { "mfi", "test-ca", "any-signature" };
+
+	return i < sizeof(words) / sizeof(words[0]) ? words[i] : NULL;
+}
+
 static const char *certificate_word(size_t i) /* enum job_certificate */
 {
 	static const char *const words[] = { "factory-ca", "pinned" };
@@ -246,6 +253,18 @@ const struct key job_keys[] = {
 	  .sentence =
 		  "CSV with the columns serial, mac, method, pin: which devices there are, and their PINs of 8 digits "
 		  "with check digit, or of 4; readable by its owner only (0600 or 0400)" },
+
+	{ "credentials.wac", KEY_SECTION, .otherwise = "as its keys say",
+	  .sentence = "Apple's Wireless Accessory Configuration: wac" },
+	{ "credentials.wac.accept", KEY_ENUM, .fallback = "mfi", .words = mfi_word, IN(wac_accept),
+	  .sentence = "what an accessory's coprocessor must show: a chain up to an authority of `trust`; the same, "
+		      "emulations too, or any signature at all, both in test batches only" },
+	{ "credentials.wac.trust", KEY_PATH, .otherwise = "with `test-ca` the one in the folder of keys", IN(wac_trust),
+	  .sentence = "PEM file with the authorities of coprocessors, which the operator has installed" },
+	{ "credentials.wac.coprocessor", KEY_TEXT, .fallback = "emulated", .low = "1", .high = "63",
+	  IN(wac_coprocessor),
+	  .sentence = "what simulated accessories sign with: `emulated`, or a chip on a bus of this machine, "
+		      "`i2c:/dev/i2c-1`" },
 
 	{ "recipe", KEY_LIST, .fallback = "[identify, selftest, identity, credentials, verify, seal]", .low = "1",
 	  .high = "6", ITEMS(recipe, recipe_len),

@@ -72,6 +72,7 @@ struct line_options {
 	const struct schedule_policy *policy;
 	const struct roster *roster; /* labels of devices with access points; NULL: none */
 	struct ip_stack *ip;	     /* for those; NULL: none */
+	const char *mfi_trust;	     /* file of authorities for accessories' coprocessors; NULL: none are wanted */
 	/* When the device was first able to hear a call; NULL (real radios): when it was first heard. */
 	uint64_t (*release_us)(void *ctx, const uint8_t device_id[static 8]);
 	void *ctx;

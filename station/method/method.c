@@ -16,6 +16,8 @@ extern const struct method_ops wps_ops __attribute__((weak));
 extern const struct delivery_ops wps_delivery __attribute__((weak));
 extern const struct method_ops wps_outside_ops __attribute__((weak));
 extern const struct delivery_ops wps_outside_delivery __attribute__((weak));
+extern const struct method_ops wac_ops __attribute__((weak));
+extern const struct delivery_ops wac_delivery __attribute__((weak));
 extern const struct method_ops sniffer_ops __attribute__((weak));
 extern const struct delivery_ops sniffer_delivery __attribute__((weak));
 extern const struct method_ops sealed_ops __attribute__((weak));
@@ -147,8 +149,22 @@ static const struct method sniffer = {
 	.variant = &sniffer_published,
 };
 
-__attribute__((weak)) const struct method *const method_table[] = { &method_direct, &micro_ap, &pin,	 &https,
-								    &wps_pin,	    &wps_pbc,  &sniffer, NULL };
+static const struct method wac = {
+	.name = "wac",
+	.hears = HEARS_FOREIGN | RADIO_HEAR_GROUP,
+	.flags = METHOD_NO_REQUESTS | METHOD_WEAK,
+	.protection = METHOD_BY_NOTHING,
+	.devices = METHOD_ACCESSORIES,
+	.reach = "the accessory's open access point, mDNS and HTTP; then the station finds it on its network",
+	.device_to_station = "a coprocessor of Apple's signs; in whose accessory it is, nobody proves",
+	.station_to_device = "nothing: whoever comes first may configure it",
+	.listener = "who the accessory is; a stranger in its place, with any such coprocessor, has the credentials",
+	.ops = &wac_ops,
+	.delivery = &wac_delivery,
+};
+
+__attribute__((weak)) const struct method *const method_table[] = { &method_direct, &micro_ap, &pin, &https, &wps_pin,
+								    &wps_pbc,	    &sniffer,  &wac, NULL };
 
 const char *method_name(size_t i)
 {

@@ -46,10 +46,11 @@ enum method_protection { METHOD_BY_FRAMES, METHOD_BY_WPA2, METHOD_BY_PIN, METHOD
 
 /* Whom a simulated world has for the method. */
 enum method_devices {
-	METHOD_AGENTS,	  /* devices with our agent */
-	METHOD_ENROLLEES, /* foreign ones, of Wi-Fi Simple Configuration */
-	METHOD_LISTENERS, /* foreign ones, that listen for a published scheme of sniffer mode */
-	METHOD_NOBODY,	  /* who has some, places them */
+	METHOD_AGENTS,	    /* devices with our agent */
+	METHOD_ENROLLEES,   /* foreign ones, of Wi-Fi Simple Configuration */
+	METHOD_LISTENERS,   /* foreign ones, that listen for a published scheme of sniffer mode */
+	METHOD_ACCESSORIES, /* foreign ones, of Apple's Wireless Accessory Configuration */
+	METHOD_NOBODY,	    /* who has some, places them */
 };
 
 /* Why a channel's voice is asked to speak. */

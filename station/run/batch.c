@@ -18,6 +18,7 @@
 #include "station/base/version.h"
 #include "station/control/control.h"
 #include "station/identity/ceremony.h"
+#include "station/identity/mfi_test.h"
 #include "station/identity/record_keys.h"
 #include "station/ip/ip.h"
 #include "station/method/method.h"
@@ -43,10 +44,12 @@ struct batch {
 	FILE *pcap;
 	unsigned interrupts;
 	uint64_t seed;
-	char keys[PATH_MAX];  /* the folder */
-	char label[48];	      /* of this session's random numbers, on the simulated air */
-	bool adapters, first; /* first: there was no database */
-	bool made_keys;	      /* for this database, by a simulated run */
+	char keys[PATH_MAX];	       /* the folder */
+	char mfi[PATH_MAX];	       /* the folder of emulated coprocessors; "": none is wanted */
+	char mfi_trust[PATH_MAX + 16]; /* whom accessories' coprocessors must chain up to; "": nobody */
+	char label[48];		       /* of this session's random numbers, on the simulated air */
+	bool adapters, first;	       /* first: there was no database */
+	bool made_keys;		       /* for this database, by a simulated run */
 };
 
 static uint64_t cpu_us(clockid_t id)
@@ -258,8 +261,10 @@ static int open_radios(struct batch *b, char *error, size_t error_len)
 		snprintf(flash, sizeof(flash), "%s.simulated-flash", b->o->db);
 		if (b->first) /* a new record: devices of another one are not its own */
 			(void)unlink(flash);
+		struct world_accessories accessories = { .mfi = b->mfi, .ctx = b->o->ctx, .adjust = b->o->accessory };
+
 		b->world = world_create(b->loop, job, b->identity, b->seed, b->o->radios, flash, b->roster, b->ip,
-					error, error_len);
+					&accessories, error, error_len);
 		if (!b->world)
 			return -MR_CAUSE_NO_MEMORY;
 		if (b->o->populate) {
@@ -315,16 +320,47 @@ static int open_labels(struct batch *b, char *error, size_t error_len)
 	return result;
 }
 
+/*
+ * Whose coprocessors are accepted. A simulated batch without an authority for tests in its folder of keys has one made
+ * up beside its record, from its seed, so that it repeats to the octet.
+ */
+static int open_mfi(struct batch *b, char *error, size_t error_len)
+{
+	const struct job *job = b->o->job;
+	struct entropy *seeded;
+	int result = 0;
+
+	if (job->wac_trust[0])
+		snprintf(b->mfi_trust, sizeof(b->mfi_trust), "%s", job->wac_trust);
+	if (snprintf(b->mfi, sizeof(b->mfi), "%s/" MFI_TEST_FOLDER, b->keys) >= (int)sizeof(b->mfi))
+		b->mfi[0] = '\0';
+	if (access(b->mfi, F_OK) != 0 && job->radios_simulated) {
+		snprintf(b->mfi, sizeof(b->mfi), "%s.simulated-mfi", b->o->db);
+		seeded = entropy_create_seeded(b->seed, "emulated coprocessors");
+		if (!seeded)
+			return -MR_CAUSE_NO_MEMORY;
+		entropy_lend_to_openssl(seeded);
+		if (access(b->mfi, F_OK) != 0)
+			result = mfi_test_make(b->mfi, BATCH_SIM_UTC_US, error, error_len);
+		entropy_lend_to_openssl(b->entropy);
+		entropy_destroy(seeded);
+	}
+	if (job->wac_accept == JOB_MFI_TEST_CA && !job->wac_trust[0])
+		snprintf(b->mfi_trust, sizeof(b->mfi_trust), "%s/" MFI_TEST_CA, b->mfi);
+	return result;
+}
+
 /* What devices that are access points or enrollees need beside radios. */
 static int open_access(struct batch *b, char *error, size_t error_len)
 {
 	const struct job *job = b->o->job;
 	bool device_ap = job->method->flags & METHOD_DEVICE_AP;
-	int result = 0;
+	bool accessories = job->method->devices == METHOD_ACCESSORIES;
+	int result = accessories ? open_mfi(b, error, error_len) : 0;
 
 	if (device_ap || job->method->devices == METHOD_ENROLLEES)
 		result = open_labels(b, error, error_len);
-	if (result || !device_ap)
+	if (result || !(device_ap || accessories))
 		return result;
 	b->ip = ip_stack_create(b->loop, b->entropy, IP_IFS_MAX);
 	if (!b->ip) {
@@ -460,6 +496,7 @@ static int open_line(struct batch *b, char *error, size_t error_len)
 				     .radio_count = b->radio_count,
 				     .roster = b->roster,
 				     .ip = b->ip,
+				     .mfi_trust = b->mfi_trust[0] ? b->mfi_trust : NULL,
 				     .policy = schedule_policy(o->policy ? o->policy : job->policy),
 				     .release_us = b->world ? release_us : NULL,
 				     .ctx = b,

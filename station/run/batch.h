@@ -6,6 +6,7 @@
 
 #include "station/line/line.h"
 
+struct accessory_config;
 struct air;
 struct control;
 struct world;
@@ -26,6 +27,8 @@ struct batch_options {
 	void *ctx;
 	void (*began)(void *ctx, struct line *line, bool simulated, uint64_t seed);
 	void (*event)(void *ctx, const struct line_event *event);
+	/* For tests: how the `i`th simulated accessory is, before it is made. NULL: as the job says. */
+	void (*accessory)(void *ctx, size_t i, struct accessory_config *config);
 	/* More of the simulated world, on its air, before the line begins. */
 	void (*populate)(void *ctx, struct air *air);
 	/* While that air is there still: what has to be taken off it. Also when populate was not called. */

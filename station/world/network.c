@@ -5,7 +5,10 @@
 
 #include "station/base/map.h"
 
-#define TX_QUEUE 256u /* frames; chosen: an access point's, for all its STAs */
+#define TX_QUEUE 256u		   /* frames; chosen: an access point's, for all its STAs */
+#define ROUTER_ADDRESS 0x0a4d0001u /* 10.77.0.1 */
+#define ROUTER_MASK 0xffffff00u
+#define LEASE_S 86400u
 
 struct network {
 	struct loop *loop;
@@ -13,6 +16,7 @@ struct network {
 	struct entropy *entropy;
 	struct soft_ap *ap;
 	struct loop_timer timer;
+	struct ip_if *net;  /* of a router; NULL: it is none */
 	struct map refused; /* by MAC; the value only says that it is there */
 	uint64_t joins;
 };
@@ -30,11 +34,38 @@ static bool on_send(void *ctx, struct mr_rd frame, const struct radio_tx *tx)
 	return air_send(((struct network *)ctx)->node, frame, tx) == 0;
 }
 
-/* What a STA sends ends here. */
+/* What a STA sends ends here, but at a router. */
 static void on_msdu(void *ctx, const uint8_t dst[static 6], const uint8_t src[static 6], uint16_t ethertype,
 		    struct mr_rd payload)
 {
-	(void)ctx, (void)dst, (void)src, (void)ethertype, (void)payload;
+	struct network *n = ctx;
+
+	if (!n->net)
+		return;
+	if (!mr_equal(dst, soft_ap_bssid(n->ap), 6))
+		(void)soft_ap_relay(n->ap, dst, src, ethertype, payload.at, payload.left);
+	if (mr_equal(dst, soft_ap_bssid(n->ap), 6) || ieee80211_is_group(dst))
+		ip_if_input(n->net, dst, ethertype, payload.at, payload.left);
+}
+
+static void on_output(void *ctx, const uint8_t dst[static 6], uint16_t ethertype, const uint8_t *payload, size_t len)
+{
+	struct network *n = ctx;
+
+	(void)soft_ap_send(n->ap, dst, ethertype, payload, len, loop_now_us(n->loop));
+	rearm(n);
+}
+
+static bool become_router(struct network *n, struct ip_stack *ip, const uint8_t mac[static 6])
+{
+	static const struct ip_if_events events = { on_output, NULL };
+
+	n->net = ip_if_create(ip, mac, &events, n);
+	if (!n->net)
+		return false;
+	ip_if_static(n->net, ROUTER_ADDRESS, ROUTER_MASK, 0);
+	ip_if_serve_dhcp(n->net, ROUTER_ADDRESS + 1, DHCP_LEASES_MAX, LEASE_S);
+	return true;
 }
 
 static bool on_admits(void *ctx, const uint8_t mac[static 6])
@@ -96,7 +127,8 @@ struct network *network_create(struct air *air, const struct network_config *con
 		n->ap = soft_ap_create(&config->bss, &events, n->entropy, loop_now_us(n->loop));
 	if (n->ap)
 		n->node = air_add_node(air, &node);
-	if (!n->node || air_tune(n->node, config->bss.freq_mhz) != 0) {
+	if (!n->node || air_tune(n->node, config->bss.freq_mhz) != 0 ||
+	    (config->ip && !become_router(n, config->ip, config->bss.mac))) {
 		network_destroy(n);
 		return NULL;
 	}
@@ -112,6 +144,7 @@ void network_destroy(struct network *n)
 	if (n->node)
 		air_node_detach(n->node);
 	loop_cancel(n->loop, &n->timer);
+	ip_if_destroy(n->net);
 	soft_ap_destroy(n->ap);
 	entropy_destroy(n->entropy);
 	map_free(&n->refused);

@@ -1,13 +1,15 @@
 /*
  * Access points on the air that are nobody's device: the network that a job's devices are to join, and networks of
- * others, so that scan lists are real. Beacons, probe responses, associations and keys; no address and no data behind
- * them, for a device has joined when its 4-way handshake is done.
+ * others, so that scan lists are real. Beacons, probe responses, associations and keys. As a rule no address and no
+ *data behind them, for a device has joined when its 4-way handshake is done; with `ip` a router: its STAs get addresses
+ * from it, and what one sends to another is relayed.
  *
  *	network_create -> loop_run -> network_destroy (before air_destroy)
  */
 #pragma once
 
 #include "station/air/air.h"
+#include "station/ip/ip.h"
 #include "station/wifi/soft_ap.h"
 
 struct network;
@@ -16,6 +18,7 @@ struct network_config {
 	struct soft_ap_config bss;
 	double x_m, y_m, tx_dbm;
 	uint64_t seed;
+	struct ip_stack *ip; /* of a router; NULL: it is none. Outlives it */
 };
 
 /* NULL: no memory. The loop is the air's. */

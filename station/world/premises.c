@@ -77,7 +77,11 @@ static bool make_network(struct premises *a, struct air *air, uint64_t seed, cha
 {
 	const struct job *job = a->job;
 	struct network_config c = {
-		.x_m = job->sim_floor_m / 2, .y_m = job->sim_floor_m + 2, .tx_dbm = NETWORK_DBM, .seed = seed
+		.x_m = job->sim_floor_m / 2,
+		.y_m = job->sim_floor_m + 2,
+		.tx_dbm = NETWORK_DBM,
+		.seed = seed,
+		.ip = job->method->devices == METHOD_ACCESSORIES ? a->ip : NULL /* they are met there again */
 	};
 	struct soft_ap_config *bss = &c.bss;
 
@@ -261,9 +265,12 @@ static bool has_room(const struct job *job, const struct roster *roster, char *e
 			 roster_count(roster), job->sim_devices);
 		return false;
 	}
-	if (2 * job->max_in_flight > IP_IFS_MAX) { /* both ends of a link are in this process */
+	/* Both ends of a link are in this process; of the network that accessories are met on, too. */
+	unsigned most = (IP_IFS_MAX - (job->method->devices == METHOD_ACCESSORIES ? 2 : 0)) / 2;
+
+	if (job->max_in_flight > most) {
 		snprintf(error, error_len, "admission.max_in_flight: %u; allowed with simulated access points: 1 to %u",
-			 job->max_in_flight, IP_IFS_MAX / 2);
+			 job->max_in_flight, most);
 		return false;
 	}
 	return true;
@@ -274,7 +281,7 @@ struct premises *premises_create(struct air *air, const struct job *job, const s
 {
 	struct premises *a;
 
-	if (roster && !has_room(job, roster, error, error_len))
+	if ((roster || ip) && !has_room(job, roster, error, error_len))
 		return NULL;
 	snprintf(error, error_len, "no memory for the networks of a simulation");
 	a = calloc(1, sizeof(*a));

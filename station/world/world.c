@@ -6,7 +6,9 @@
 
 #include "agent/port/crypto.h"
 #include "agent/wire/wsc.h"
+#include "station/world/accessory.h"
 #include "station/world/enrollee.h"
+#include "station/world/i2c_bus.h"
 #include "station/world/listener.h"
 #include "station/world/premises.h"
 #include "station/world/setup_ap.h"
@@ -50,6 +52,11 @@ struct world {
 	size_t setup_ap_count;
 	struct listener **listeners; /* foreign devices of sniffer mode's published schemes */
 	size_t listener_count;
+	struct accessory **accessories; /* of Wireless Accessory Configuration */
+	size_t accessory_count;
+	struct mfi_test_chip *chips[2]; /* their coprocessors, of generations 2 and 3 */
+	struct i2c_bus i2c;		/* a real one, in their place */
+	bool has_i2c;
 	uint16_t (*plans)[MR_CHANNELS_MAX];
 	struct flash *flash;
 	uint8_t id[32];		   /* roster_simulated_id */
@@ -417,6 +424,82 @@ static bool place_listener(struct world *w, size_t i, const struct job_fault *fa
 	return w->listeners[i] != NULL;
 }
 
+/* --- accessories --- */
+
+static bool open_chips(struct world *w, const struct world_accessories *a, char *error, size_t error_len)
+{
+	if (strcmp(w->job->wac_coprocessor, "emulated") != 0)
+		return w->has_i2c = i2c_bus_open(&w->i2c, w->job->wac_coprocessor, error, error_len);
+	for (unsigned i = 0; i < 2; i++)
+		if (!(w->chips[i] = mfi_test_open(a->mfi, 2 + i, error, error_len)))
+			return false;
+	return true;
+}
+
+/* What a fault of the job is to an accessory; what is of other devices only leaves it as it is. */
+static void spoil_accessory(struct accessory_config *c, const struct job_fault *fault)
+{
+	switch (fault ? fault_named(fault->kind) : DEVICE_FAULT_NONE) {
+	case DEVICE_FAULT_WRONG_SECRET: c->lie = ACCESSORY_SIGNS_OTHER; return;
+	case DEVICE_FAULT_BUSY: c->lie = ACCESSORY_REFUSES; return;
+	case DEVICE_FAULT_VANISH:
+	case DEVICE_FAULT_POWER_CUT:
+		c->fault = ACCESSORY_VANISHES;
+		c->at_step = ACCESSORY_AUTHENTICATES;
+		c->once = fault_named(fault->kind) == DEVICE_FAULT_POWER_CUT;
+		return;
+	case DEVICE_FAULT_HANGS_UP:
+		c->fault = ACCESSORY_STALLS;
+		c->at_step = ACCESSORY_AUTHENTICATES;
+		return;
+	case DEVICE_FAULT_NO_JOIN: c->fault = ACCESSORY_NO_JOIN; return;
+	case DEVICE_FAULT_WEAK_SIGNAL: c->extra_loss_db = 60; return;
+	default: return;
+	}
+}
+
+/* Where it looks for its network: on the job's channels, and on that network's own. */
+static size_t plan_of(const struct job *job, uint16_t plan[static MR_CHANNELS_MAX])
+{
+	size_t count = 0;
+
+	if (job->sim_network_mhz)
+		plan[count++] = job->sim_network_mhz;
+	for (size_t i = 0; i < job->channel_count && count < MR_CHANNELS_MAX; i++)
+		if (job->channels[i] != job->sim_network_mhz)
+			plan[count++] = job->channels[i];
+	return count;
+}
+
+static bool place_accessory(struct world *w, size_t i, const struct job_fault *fault, uint64_t seed,
+			    struct ip_stack *ip, const struct world_accessories *with)
+{
+	const struct job *job = w->job;
+	struct accessory_config c = { .other_bssid = i % 2,
+				      .name = "Smart Plug",
+				      .chip = w->chips[i % 2],
+				      .other_chip = w->chips[1 - i % 2],
+				      .generation = 2 + i % 2,
+				      .bus = w->has_i2c ? &w->i2c.bus : NULL,
+				      .ip = ip,
+				      .freq_mhz = job->channels[i % job->channel_count],
+				      .channels = w->plans[i],
+				      .channel_count = plan_of(job, w->plans[i]),
+				      .power_on_us = i * job->sim_arrival_us,
+				      .x_m = uniform(w) * job->sim_floor_m,
+				      .y_m = uniform(w) * job->sim_floor_m,
+				      .tx_dbm = 15,
+				      .seed = seed * 1000003 + i };
+
+	roster_simulated_mac(w->id, i, c.mac);
+	spoil_accessory(&c, fault);
+	if (with->adjust)
+		with->adjust(with->ctx, i, &c);
+	w->accessories[i] = accessory_create(w->air, &c);
+	w->accessory_count += w->accessories[i] != NULL;
+	return w->accessories[i] != NULL;
+}
+
 static bool open_radios(struct world *w, unsigned radios, char *error, size_t error_len)
 {
 	static const uint8_t mac[6] = { 0x02, 0x4d, 0x53, 0, 0, 1 }; /* one address serves all radios */
@@ -444,7 +527,7 @@ static bool open_radios(struct world *w, unsigned radios, char *error, size_t er
 
 struct world *world_create(struct loop *loop, const struct job *job, struct identity *identity, uint64_t seed,
 			   unsigned radios, const char *flash, const struct roster *roster, struct ip_stack *ip,
-			   char *error, size_t error_len)
+			   const struct world_accessories *accessories, char *error, size_t error_len)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	enum loop_side side = loop_enter(loop, LOOP_WORLD); /* its timers and what they arm are the world's */
@@ -469,9 +552,10 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 	w->enrollees = calloc(job->sim_devices + 1u, sizeof(*w->enrollees));
 	w->setup_aps = calloc(job->sim_devices + 1u, sizeof(*w->setup_aps));
 	w->listeners = calloc(job->sim_devices + 1u, sizeof(struct listener *));
+	w->accessories = calloc(job->sim_devices + 1u, sizeof(*w->accessories));
 	w->attackers = calloc(job->sim_fault_count + 1, sizeof(*w->attackers));
-	ok = w->entropy && w->air && w->devices && w->enrollees && w->setup_aps && w->listeners && w->plans &&
-	     w->attackers && roster_simulated_id(job->product, seed, job->sim_devices, w->id);
+	ok = w->entropy && w->air && w->devices && w->enrollees && w->setup_aps && w->listeners && w->accessories &&
+	     w->plans && w->attackers && roster_simulated_id(job->product, seed, job->sim_devices, w->id);
 	ok = ok && open_radios(w, radios, error, error_len);
 	for (size_t i = 0; ok && job->sim_bystander_share > 0 && i < job->channel_count; i++)
 		ok = air_add_bystander(w->air, job->channels[i], job->sim_bystander_share, 900, 48) == 0;
@@ -496,6 +580,10 @@ struct world *world_create(struct loop *loop, const struct job *job, struct iden
 		ok = place_enrollee(w, i, of[i], seed, roster);
 	for (size_t i = 0; ok && job->method->devices == METHOD_LISTENERS && i < job->sim_devices; i++)
 		ok = place_listener(w, i, of[i], seed);
+	if (ok && job->method->devices == METHOD_ACCESSORIES)
+		ok = open_chips(w, accessories, error, error_len);
+	for (size_t i = 0; ok && job->method->devices == METHOD_ACCESSORIES && i < job->sim_devices; i++)
+		ok = place_accessory(w, i, of[i], seed, ip, accessories);
 	for (size_t i = 0; ok && i < job->sim_fault_count; i++)
 		ok = begin_trouble(w, &job->sim_faults[i], i, seed);
 	free(of);
@@ -522,6 +610,12 @@ void world_destroy(struct world *w)
 		setup_ap_destroy(w->setup_aps[i]);
 	for (size_t i = 0; i < w->listener_count; i++)
 		listener_destroy(w->listeners[i]);
+	for (size_t i = 0; i < w->accessory_count; i++)
+		accessory_destroy(w->accessories[i]);
+	mfi_test_close(w->chips[0]);
+	mfi_test_close(w->chips[1]);
+	if (w->has_i2c)
+		i2c_bus_close(&w->i2c);
 	for (size_t i = 0; i < w->radio_count; i++)
 		radio_close(w->radios[i]);
 	premises_destroy(w->premises);
@@ -536,6 +630,7 @@ void world_destroy(struct world *w)
 	free(w->enrollees);
 	free(w->setup_aps);
 	free(w->listeners);
+	free(w->accessories);
 	free(w);
 }
 

@@ -11,17 +11,26 @@
 #include "station/identity/identity.h"
 #include "station/job/job.h"
 
+struct accessory_config;
 struct network;
 struct world;
+
+/* What simulated accessories need beside the job. */
+struct world_accessories {
+	const char *mfi; /* folder of their emulated coprocessors */
+	void *ctx;
+	void (*adjust)(void *ctx, size_t i, struct accessory_config *config); /* NULL: as the job says */
+};
 
 /*
  * NULL with a sentence in `error`. `radios`: how many, 0: as the job says. `flash`: the file that keeps what the
  * devices store, for a batch that is continued later; NULL: nothing is kept. `roster` and `ip`: what the devices'
  * labels say and the station's own IP stack, both for methods of access points, else NULL; they outlive the world.
+ * `accessories`: for METHOD_ACCESSORIES, else not looked at.
  */
 struct world *world_create(struct loop *loop, const struct job *job, struct identity *identity, uint64_t seed,
 			   unsigned radios, const char *flash, const struct roster *roster, struct ip_stack *ip,
-			   char *error, size_t error_len);
+			   const struct world_accessories *accessories, char *error, size_t error_len);
 void world_destroy(struct world *world);
 
 struct radio **world_radios(struct world *world, size_t *count);

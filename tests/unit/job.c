@@ -235,13 +235,13 @@ static const struct malformed {
 	  "wpa2 or wpa3, or no passphrase" },
 	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, method: micro_ap}\n" RADIOS,
 	  "job.yaml:4:34: credentials.method: unknown word \"micro_ap\"; allowed: direct, micro-ap, pin, https, "
-	  "wps-pin, wps-pbc, sniffer; did "
+	  "wps-pin, wps-pbc, sniffer, wac; did "
 	  "you mean \"micro-ap\"?" },
 	/* What devices of that method can be asked is not known: no word about the recipe. */
 	{ FORMAT BATCH
 	  "credentials: {ssid: net, method: wps-pbx, weak-ok: true}\nrecipe: [credentials, verify]\n" RADIOS,
 	  "job.yaml:3:34: credentials.method: unknown word \"wps-pbx\"; allowed: direct, micro-ap, pin, https, "
-	  "wps-pin, wps-pbc, sniffer; did you mean \"wps-pbc\"?" },
+	  "wps-pin, wps-pbc, sniffer, wac; did you mean \"wps-pbc\"?" },
 	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, method: sniffer, scheme: airkiss, expect: 2}\n"
 				"recipe: [credentials, verify]\n" RADIOS,
 	  "job.yaml:4:34: credentials.method: sniffer is weak: name and passphrase of the network, without effort; "
@@ -270,6 +270,34 @@ static const struct malformed {
 	  "recipe: [credentials, verify]\nadmission: {expect: list}\n" RADIOS,
 	  "job.yaml:4:70: credentials.wps.role: an access point is set up by its PIN, and wps-pbc has none; allowed: "
 	  "method: wps-pin, or role: registrar" },
+	{ FORMAT "batch: {lot: a, product: P, quantity: 2}\n"
+		 "credentials: {ssid: net, security: open, method: wac, weak-ok: true, wac: {accept: test-ca}}\n"
+		 "recipe: [credentials, verify]\nadmission: {expect: list}\nradios: auto\n",
+	  "job.yaml:3:84: credentials.wac.accept: an emulated coprocessor, or any signature, proves nothing about an "
+	  "accessory that ships; allowed: mfi, or batch.test: true" },
+	{ FORMAT "batch: {lot: a, product: P, quantity: 2}\n"
+		 "credentials: {ssid: net, security: open, method: wac, weak-ok: true}\n"
+		 "recipe: [credentials, verify]\nadmission: {expect: list}\nradios: auto\n",
+	  "job.yaml:3:1: credentials.wac.trust is missing: Millrace brings no authority of Apple's; allowed: trust: "
+	  "FILE.pem with those that you have installed" },
+	{ FORMAT BATCH "credentials: {ssid: net, method: wac, weak-ok: true, wac: {accept: mfi, trust: a.pem}}\n"
+		       "recipe: [credentials, verify]\n" RADIOS,
+	  "job.yaml:3:59: credentials.wac.accept: simulated accessories have emulated coprocessors, which mfi refuses; "
+	  "allowed: accept: test-ca" },
+	{ FORMAT BATCH "credentials: {ssid: net, method: wac, weak-ok: true, wac: {coprocessor: usb}}\n"
+		       "recipe: [credentials, verify]\n" RADIOS,
+	  "job.yaml:3:73: credentials.wac.coprocessor: \"usb\" is no coprocessor; allowed: emulated, or "
+	  "i2c:/dev/i2c-N" },
+	{ FORMAT BATCH "credentials: {ssid: net, method: wac, wac: {accept: test-ca}}\n"
+		       "recipe: [credentials, verify]\n" RADIOS,
+	  "job.yaml:3:34: credentials.method: wac is weak: who the accessory is; a stranger in its place, with any "
+	  "such coprocessor, has the credentials; allowed: weak-ok: true beside it, or a method that is not weak" },
+	{ FORMAT BATCH "credentials: {ssid: net, method: wac, security: wpa3, weak-ok: true, wac: {accept: test-ca}}\n"
+		       "recipe: [credentials, verify]\n" RADIOS,
+	  "job.yaml:3:49: credentials.security: the station has to join the network to confirm an accessory, and does "
+	  "not join wpa3; allowed: wpa2 or open" },
+	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, wac: {accept: test-ca}}\n" RADIOS,
+	  "job.yaml:4:26: credentials.wac: the method direct has none; allowed: method: wac, or no wac" },
 	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, method: pin}\n" RADIOS,
 	  "job.yaml:4:34: credentials.access_point is missing, for pin goes through it; allowed: access_point: "
 	  "{ssid: ...}" },

@@ -18,6 +18,8 @@
 /* The program's own are weak, and this test links no radio and no session. */
 extern const struct delivery_ops wps_delivery;
 const struct delivery_ops wps_delivery = { .begin = NULL };
+extern const struct delivery_ops wac_delivery;
+const struct delivery_ops wac_delivery = { .begin = NULL };
 
 static void names_are_found_and_unlike(void **state)
 {

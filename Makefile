@@ -175,6 +175,7 @@ bench: deps-test
 	@case "$(ONLY)" in "" | record | record.s*) $(SWARM) --seconds 60 --figures $(BUILD)/bench.json || \
 		echo "bench: the swarm found something" >&2 ;; esac
 	@$(OUT)/tests/bench/wps $(BUILD)/bench.json "$(ONLY)"
+	@$(OUT)/tests/bench/wac $(BUILD)/bench.json "$(ONLY)"
 	@$(OUT)/tests/bench/sniffer $(BUILD)/bench.json "$(ONLY)"
 	@$(OUT)/tests/bench/sealed $(BUILD)/bench.json "$(ONLY)"
 	@MILLRACE_BIN=$(BIN)/millrace BASELINE="$(BASELINE)" $(OUT)/tests/bench/house $(BUILD)/bench.json "$(ONLY)"

@@ -141,7 +141,8 @@ static void give_signature(struct accessory_server *s)
 {
 	uint8_t octets[MR_MFI_RESPONSE_MAX], signature[MR_MFI_RSA_LEN];
 	bool other = s->config.lie == ACCESSORY_SHOWS_OTHER;
-	struct mr_mfi_response r = { .public_key = s->public_key,
+	static const uint8_t zeros[32];
+	struct mr_mfi_response r = { .public_key = s->config.lie == ACCESSORY_HAS_NO_KEY ? zeros : s->public_key,
 				     .certificate = other ? s->config.other_certificate
 							  : mr_rd_over(s->cp.certificate, s->cp.certificate_len),
 				     .signature = mr_rd_over(signature, s->cp.signature_len) };

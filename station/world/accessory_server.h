@@ -34,6 +34,7 @@ enum accessory_lie {
 	ACCESSORY_SHOWS_OTHER,	   /* a certificate that is not its chip's */
 	ACCESSORY_RESTARTS_STREAM, /* it begins the key stream anew for each message */
 	ACCESSORY_REFUSES,	   /* 400 at /config */
+	ACCESSORY_HAS_NO_KEY,	   /* its key of the exchange is zeros */
 };
 
 struct accessory_server_config {

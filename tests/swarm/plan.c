@@ -13,8 +13,8 @@
 #define RECORDS 30u /* for a device, each a commit when it does not */
 #define WRITES 40u  /* to the log, for a device */
 
-const char *const plan_methods[] = { "direct",	"micro-ap", "pin",    "https",	   "mixed",
-				     "wps-pin", "wps-pbc",  "sealed", "listeners", NULL };
+const char *const plan_methods[] = { "direct",	"micro-ap", "pin",	 "https", "mixed", "wps-pin",
+				     "wps-pbc", "sealed",   "listeners", "wac",	  NULL };
 /* Of listeners, by the seed. */
 static const char *const schemes[] = { "esptouch-v1", "esptouch-v2", "airkiss", "cc3000", "ezconnect" };
 static const char *const profiles[] = { "ideal", "mt7612u", "mt7610u", "mt7601u", "rt2800usb", "ath9k_htc", NULL };
@@ -36,7 +36,7 @@ const struct plan_fault_kind plan_fault_kinds[] = {
 	{ "same-address", OF_DEVICES, NULL, NULL, false, 2, 6000, 2, false },
 	{ "zero-id", OF_DEVICES, NULL, NULL, false, 2, 0, 1, false },
 	{ "nearer", OF_DEVICES, NULL, NULL, false, 3, 4000, 1, false },
-	{ "wrong-secret", OF_DEVICES, "micro-ap pin mixed wps-pin", NULL, false, 3, 0, 1, false },
+	{ "wrong-secret", OF_DEVICES, "micro-ap pin mixed wps-pin wac", NULL, false, 3, 0, 1, false },
 	{ "ap-deauth", OF_DEVICES, BY_AP, "? " IN_FLIGHT " networks join", false, 4, 200, 1, false },
 	{ "channel-switch", OF_DEVICES, BY_AP, "? " IN_FLIGHT " networks join", false, 4, 200, 1, false },
 	{ "no-join", OF_DEVICES, BY_AP, NULL, false, 3, 0, 1, true },
@@ -116,8 +116,12 @@ static void pick_operation(struct entropy *dice, char out[static 16], const char
 }
 
 static bool listens(const struct plan *plan) { return strcmp(plan->method, "listeners") == 0; }
+static bool is_accessory(const struct plan *plan) { return strcmp(plan->method, "wac") == 0; }
 
-bool plan_is_foreign(const struct plan *plan) { return strncmp(plan->method, "wps-", 4) == 0 || listens(plan); }
+bool plan_is_foreign(const struct plan *plan)
+{
+	return strncmp(plan->method, "wps-", 4) == 0 || listens(plan) || is_accessory(plan);
+}
 
 static bool is_for(const struct plan_fault_kind *kind, const struct plan *plan)
 {
@@ -463,7 +467,7 @@ static void write_credentials(const struct plan *plan, const char *labels, FILE 
 		: sealed || listens(plan) ? "sniffer"
 					  : plan->method);
 	if (plan_is_foreign(plan))
-		fprintf(f, ", weak-ok: true");
+		fprintf(f, ", weak-ok: true%s", is_accessory(plan) ? ", wac: {accept: test-ca}" : "");
 	if (listens(plan))
 		fprintf(f, ", scheme: %s, expect: %u", schemes[plan->seed % (sizeof(schemes) / sizeof(schemes[0]))],
 			plan->devices);

@@ -4,7 +4,7 @@
  *
  *	lot
  *	seed 17                     of the simulation too
- *	method mixed                direct, micro-ap, pin, https, wps-..., sealed, listeners (both of sniffer mode);
+ *	method mixed                direct, micro-ap, pin, https, wps-..., sealed, listeners (sniffer mode), wac;
  *	                            mixed: labels name one for each device
  *	devices 24
  *	...                         one key a line, as plan_keys in plan.c has them; times in ms, shares in percent

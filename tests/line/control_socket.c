@@ -441,20 +441,20 @@ static double figure(const char *text, const char *name)
 static void is_well_formed(char *text)
 {
 	char *body = strstr(text, "\r\n\r\n") + 4, *length = strstr(text, "Content-Length: ");
-	char type[100] = "", *next;
+	char type[100] = "", *first = strdup(body), *next;
 
 	assert_non_null(length);
 	assert_int_equal(strtoul(length + 16, NULL, 10), strlen(body));
-	for (char *line = strdup(body), *first = line; line && *line; line = next) {
+	assert_non_null(first);
+	for (char *line = first; *line; line = next) {
 		next = line + strcspn(line, "\n");
 		*next++ = '\0';
 		if (sscanf(line, "# TYPE %99s", type) == 1 || strncmp(line, "# HELP ", 7) == 0)
 			continue;
 		if (strncmp(line, type, strlen(type)) != 0 || !strchr(" {", line[strlen(type)]))
 			fail_msg("%s stands below %s", line, type);
-		if (!*next)
-			free(first);
 	}
+	free(first);
 }
 
 static void scrape(unsigned port, char *text, size_t cap)

@@ -13,7 +13,7 @@ check() {	# NAME WORDS: no words, no fault
 	if [ -z "$2" ]; then ok "$1"; else not_ok "$1" "$2"; fi
 }
 
-if ! make --no-print-directory BUILD="$build" agent-size > "$log" 2>&1; then
+if ! make --no-print-directory -j"$(nproc)" BUILD="$build" agent-size > "$log" 2>&1; then
 	cat "$log"
 	not_ok "every image is built" "make agent-size failed"
 	exit 1

@@ -886,36 +886,8 @@ static const struct command subcommands[] = {
 	{ "pin-verifier", "", "what firmware keeps of a PIN", ca_pin_verifier },
 };
 
-#define SUBCOMMAND_COUNT (sizeof(subcommands) / sizeof(subcommands[0]))
-
-static void print_subcommands(FILE *to)
-{
-	fprintf(to, "usage: millrace ca COMMAND [OPTION...]\nThe factory's CA, the station's key and the "
-		    "batch keys.\n\n");
-	for (size_t i = 0; i < SUBCOMMAND_COUNT; i++)
-		fprintf(to, "  %-16s %s\n", subcommands[i].name, subcommands[i].sentence);
-	fprintf(to, "\nmillrace ca COMMAND --help tells the options.\n");
-}
-
 int command_ca(int argc, char **argv)
 {
-	const char *names[SUBCOMMAND_COUNT + 1] = { NULL }, *nearest;
-
-	if (argc < 2) {
-		print_subcommands(stderr);
-		return EXIT_UNUSABLE;
-	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-		print_subcommands(stdout);
-		return EXIT_ALL_WELL;
-	}
-	for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
-		names[i] = subcommands[i].name;
-		if (strcmp(argv[1], names[i]) == 0)
-			return subcommands[i].run(argc - 1, argv + 1);
-	}
-	nearest = command_nearest(argv[1], names);
-	fprintf(stderr, "millrace ca: unknown command \"%s\"%s%s%s\n", argv[1], nearest ? "; did you mean \"" : "",
-		nearest ? nearest : "", nearest ? "\"?" : "");
-	return EXIT_UNUSABLE;
+	return command_group("ca", "The factory's CA, the station's key and the batch keys.", subcommands,
+			     sizeof(subcommands) / sizeof(subcommands[0]), argc, argv);
 }

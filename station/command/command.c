@@ -1,5 +1,6 @@
 #include "station/command/command.h"
 
+#include <assert.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ static const struct command commands[] = {
 	  command_radios },
 };
 
+#define GROUP_MAX 16u /* subcommands of one command */
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
 static void print_option(FILE *to, const char *name, const char *value, const char *sentence)
@@ -260,4 +262,39 @@ int command_main(int argc, char **argv)
 		return help(argc - 1, argv + 1);
 	command = find_command(argv[1]);
 	return command ? command->run(argc - 1, argv + 1) : unknown_command(argv[1]);
+}
+
+/* --- commands of subcommands --- */
+
+static void print_group(FILE *to, const char *name, const char *about, const struct command *subcommands, size_t count)
+{
+	fprintf(to, "usage: millrace %s COMMAND [OPTION...]\n%s\n\n", name, about);
+	for (size_t i = 0; i < count; i++)
+		fprintf(to, "  %-16s %s\n", subcommands[i].name, subcommands[i].sentence);
+	fprintf(to, "\nmillrace %s COMMAND --help tells the options.\n", name);
+}
+
+int command_group(const char *name, const char *about, const struct command *subcommands, size_t count, int argc,
+		  char **argv)
+{
+	const char *names[GROUP_MAX + 1] = { NULL }, *nearest;
+
+	assert(count <= GROUP_MAX);
+	if (argc < 2) {
+		print_group(stderr, name, about, subcommands, count);
+		return EXIT_UNUSABLE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		print_group(stdout, name, about, subcommands, count);
+		return EXIT_ALL_WELL;
+	}
+	for (size_t i = 0; i < count; i++) {
+		names[i] = subcommands[i].name;
+		if (strcmp(argv[1], names[i]) == 0)
+			return subcommands[i].run(argc - 1, argv + 1);
+	}
+	nearest = command_nearest(argv[1], names);
+	fprintf(stderr, "millrace %s: unknown command \"%s\"%s%s%s\n", name, argv[1],
+		nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+	return EXIT_UNUSABLE;
 }

@@ -39,6 +39,9 @@ const char *command_person(char name[static PERSON_MAX]);
 bool command_colour(FILE *to);
 /* The nearest of a NULL-ended list by edit distance, or NULL when none is near. */
 const char *command_nearest(const char *word, const char *const *list);
+/* A command of subcommands, `millrace NAME WORD ...`: runs the one that is named, or lists them. The exit status. */
+int command_group(const char *name, const char *about, const struct command *subcommands, size_t count, int argc,
+		  char **argv);
 
 /*
  * The log of a command that runs a station. `struct log_words` is what was typed, LOG_ROWS its rows among the options.

@@ -81,6 +81,12 @@ static void check_foreign(const struct reading *r)
 			      job->method->name);
 }
 
+/* Its name was read, and so were the keys that choose a form of it. */
+static bool method_is_sure(const struct reading *r)
+{
+	return usable(r, "credentials.method") && usable(r, "credentials.scheme") && usable(r, "credentials.wps.role");
+}
+
 static void check_recipe(const struct reading *r)
 {
 	const struct job *job = r->job;
@@ -100,7 +106,7 @@ static void check_recipe(const struct reading *r)
 			      job_step_name(job->recipe[i - 1]));
 		return;
 	}
-	if (!usable(r, "credentials.method")) /* which steps are wanted is a question of the method */
+	if (!method_is_sure(r)) /* which steps are wanted is a question of the method */
 		return;
 	if (foreign) {
 		check_foreign(r);
@@ -575,13 +581,13 @@ static void check_faults(const struct reading *r)
 				r, item,
 				"simulation.faults: storage without operation; allowed: key, identity, credentials, "
 				"commit, seal: the request whose write fails");
-		foreign = job->method && usable(r, "credentials.method") ? foreign_kind(job->method->devices) : NULL;
+		foreign = job->method && method_is_sure(r) ? foreign_kind(job->method->devices) : NULL;
 		if (foreign) {
 			if (!is_one_of(fault->kind, of_the_line) && !is_one_of(fault->kind, foreign->faults))
 				CONTRADICTION(r, item, "simulation.faults: devices that %s know no %s; allowed: %s",
 					      foreign->what, fault->kind, foreign->allowed);
 		} else if (is_one_of(fault->kind, of_access_points) && job->method &&
-			   !(job->method->flags & METHOD_DEVICE_AP) && usable(r, "credentials.method"))
+			   !(job->method->flags & METHOD_DEVICE_AP) && method_is_sure(r))
 			CONTRADICTION(r, item,
 				      "simulation.faults: %s needs an access point; allowed: with credentials.method "
 				      "%s",

@@ -242,6 +242,10 @@ static const struct malformed {
 	  "credentials: {ssid: net, method: wps-pbx, weak-ok: true}\nrecipe: [credentials, verify]\n" RADIOS,
 	  "job.yaml:3:34: credentials.method: unknown word \"wps-pbx\"; allowed: direct, micro-ap, pin, https, "
 	  "wps-pin, wps-pbc, sniffer, wac; did you mean \"wps-pbc\"?" },
+	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, method: sniffer, scheme: airkis, weak-ok: true, expect: 2}\n"
+				"recipe: [credentials, verify]\n" RADIOS,
+	  "job.yaml:4:51: credentials.scheme: unknown word \"airkis\"; allowed: sealed, esptouch-v1, esptouch-v2, "
+	  "airkiss, cc3000, ezconnect; did you mean \"airkiss\"?" },
 	{ FORMAT BATCH IDENTITY "credentials: {ssid: net, method: sniffer, scheme: airkiss, expect: 2}\n"
 				"recipe: [credentials, verify]\n" RADIOS,
 	  "job.yaml:4:34: credentials.method: sniffer is weak: name and passphrase of the network, without effort; "
